@@ -33,7 +33,7 @@ from ..base import errors
 from ..engine import packing
 from ..engine.backward import unbroadcast
 from ..engine.checks import freed_error, stale_error
-from ..engine.gradient_hooks import as_tensor
+from ..engine.gradient_hooks import Outputs, as_tensor
 from ..engine.op import Op
 from ..engine.record import constant, constant_node, fill, handle
 from ..engine.recorded import RECORDED
@@ -141,16 +141,6 @@ def saved_tensors(node: Node) -> tuple[Any, ...]:
     return tuple(out)
 
 
-class Outputs(dict[int, Any]):
-    """The gradient of a node of several outputs, by the outputs' numbers; ``+`` adds one by one."""
-
-    def __add__(self, other: dict[int, Gradient]) -> Outputs:
-        out = Outputs(self)
-        for i, g in other.items():
-            out[i] = out[i] + g if i in out else g
-        return out
-
-
 output_op = Op(  # the projection: one output of several
     "output",
     lambda F, x, index: x[index],
@@ -228,9 +218,12 @@ class Function:
         if not (
             now.grad and any(ctx.needs_input_grad) and any(isinstance(y, Tensor) for y in outputs)
         ):
-            return results, ctx
+            wrapped = tuple([_apart(y, ctx, args) for y in outputs])
+            return wrapped if isinstance(results, tuple) else wrapped[0], ctx
         node = _record(cls, ctx, args, outputs)
-        wrapped = tuple([_wrap(node, i, y, ctx, args) for i, y in enumerate(outputs)])
+        last = {id(y): i for i, y in enumerate(outputs)}  # one output for what is returned twice
+        made = {i: _wrap(node, i, outputs[i], ctx, args) for i in last.values()}
+        wrapped = tuple([made[last[id(y)]] for y in outputs])
         node.saved = tuple([_save(t, outputs, wrapped) for t in ctx._to_save])
         if (pair := packing.current()) is not None:
             node.saved = tuple([_packed(node, pair, s) for s in node.saved])
@@ -284,6 +277,8 @@ def forward_again(node: Node, values: Sequence[Array]) -> tuple[FunctionCtx, tup
 class CustomOp(Op):
     """The declaration of a user's Function."""
 
+    finds_freed = True  # a backward that asks for nothing saved may run again
+
     def __init__(self, function: type[Function]):
         name = function.__name__
         rule = (function.node_rule or f"what {name}.backward returns for it",)
@@ -291,9 +286,17 @@ class CustomOp(Op):
         self.function = function
         members = {"__slots__": (), "op": self, "needs": True}
         members["saved_tensors"] = property(saved_tensors)
+        members["__getattr__"] = _of_context
         self.node = type(function.node_name or f"{name}Backward", (Node,), members)
         if not function.node_name:  # how PyTorch prints the node of a user's Function
             self.node.__qualname__ = f"torch.autograd.function.{name}Backward"
+
+
+def _of_context(node: Node, name: str) -> object:
+    """What forward kept in an attribute of ``ctx``, which in PyTorch is the node."""
+    if not name.startswith("_") and name in vars((node.attrs or {})["ctx"]):
+        return getattr((node.attrs or {})["ctx"], name)
+    raise AttributeError(f"{type(node).__name__!r} object has no attribute {name!r}")
 
 
 _op: Callable[..., CustomOp] = functools.cache(CustomOp)  # one declaration for each Function
@@ -328,6 +331,13 @@ def _check_dirty(cls: type[Function], ctx: FunctionCtx, outputs: tuple[Any, ...]
         check_leaf(x, cls.__name__)
         check_followed(x)
         storage_of(x.node).wrote(cls.__name__)
+
+
+def _apart(y: Any, ctx: FunctionCtx, args: tuple[Any, ...]) -> Any:
+    """An output without gradient: of an input that is returned as it came, another handle."""
+    if isinstance(y, Tensor) and _is_among(y, args) and not _is_among(y, ctx._dirty):
+        return y.detach()
+    return y
 
 
 def _is_among(x: Any, things: tuple[Any, ...]) -> bool:

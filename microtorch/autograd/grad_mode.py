@@ -93,18 +93,21 @@ class enable_grad(_Switch):
     """Record gradient inside, also within no_grad."""
 
     def _mode(self, now: Mode) -> Mode:
-        return Mode(True, now.scope, now.inference)
+        return Mode(not now.inference, now.scope, now.inference)
 
 
 class inference_mode(_Switch):
-    """As no_grad. (PyTorch's also skips the counting of versions; here that costs nothing.)"""
+    """As no_grad, also within enable_grad; with ``False`` as enable_grad.
+
+    (PyTorch's also skips the counting of versions; here that costs nothing.)
+    """
 
     def __init__(self, mode: bool = True):
         super().__init__()
         self.on = bool(mode)
 
     def _mode(self, now: Mode) -> Mode:
-        return Mode(now.grad and not self.on, now.scope, self.on)
+        return Mode(not self.on, now.scope, self.on)
 
     def clone(self) -> _Switch:
         return inference_mode(self.on)

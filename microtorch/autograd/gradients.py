@@ -16,7 +16,7 @@ from ..engine.leaf import AccumulateGrad
 from ..engine.listening import foreseers, listeners
 from ..engine.record import constant, handle
 from ..engine.recorded import RECORDED, Recorded
-from ..graph import Mode, Node, mode
+from ..graph import Mode, Node, hooks_of, mode
 from ..handles.methods import ScalarMethods, bind_methods
 from ..handles.scalar import Scalar, constant_scalar
 from ..handles.tensor import Tensor
@@ -80,8 +80,11 @@ def _accumulate(
             if isinstance(node, (AccumulateGrad, Scalar)):
                 node.accumulate(g if isinstance(g, (Tensor, float, Scalar)) else g.copy())
             else:
-                g = as_tensor(g, node)
-                node.grad = g if node.grad is None else node.grad + g
+                hooks = hooks_of(node)
+                if not hooks.retain:  # else the walk has added it
+                    g = as_tensor(g, node)
+                    node.grad = g if node.grad is None else node.grad + g
+                    hooks.retain = True  # as PyTorch does
 
 
 def _tensor_backward(
@@ -143,6 +146,8 @@ def grad(
             materialize_grads,
         )  # fmt: skip
     roots, wanted = _listed(outputs), _listed(inputs)
+    if not wanted:
+        raise RuntimeError(errors.message("`inputs` argument to `grad()` cannot be empty."))
     seeds = _seeds(roots, grad_outputs, create_graph)
     for x in wanted:
         if not _node(x).needs:

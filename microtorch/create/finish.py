@@ -11,7 +11,7 @@ from ..backends import home
 from ..base.errors import message
 from ..engine.out import into
 from ..engine.record import constant
-from ..ops.surface import FUNCTIONS
+from ..ops.surface import FUNCTIONS, taking_out
 
 if TYPE_CHECKING:
     from ..base.types import AnyNumber, Array, DeviceLike, DType, DTypeLike, Setting
@@ -27,13 +27,16 @@ def export(f: F, name: str = "") -> F:
     """Export a function as ``microtorch.<name>``; a decorator, too.
 
     One that makes tensors (it has a parameter ``device``) takes the options that all of PyTorch's
-    take: ``out``, ``layout`` and ``pin_memory``.
+    take: ``out``, ``layout`` and ``pin_memory``. One that draws for given chances takes ``out``.
     """
     code = getattr(f, "__code__", None)
     if code is not None:
         own = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
         if "device" in own and "requires_grad" in own and "data" not in own:
             f = with_options(f)
+        elif "generator" in own and "out" not in own and "device" not in own:
+            FUNCTIONS[name or f.__name__] = taking_out(f)
+            return f
     FUNCTIONS[name or f.__name__] = f
     return f
 

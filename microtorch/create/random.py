@@ -14,13 +14,11 @@ from ..arrays import dtypes, generator
 from ..arrays.device import device as device_of
 from ..arrays.memory_order import in_memory_order, outermost_first
 from ..backends import defines, home
-from ..base.errors import describe, message
+from ..base.errors import broadcast_error, describe, message
 from ..engine.record import constant
-from ..graph import mode
-from ..handles.inplace import apply_inplace, check_leaf, copy_op
+from ..handles.inplace import check_leaf, store
 from ..handles.methods import bind_methods
 from ..handles.tensor import Tensor
-from ..handles.views import write
 from ..ops.arguments import refuse_complex
 from ..ops.settled import settled
 from .finish import chosen, export, finish
@@ -188,7 +186,13 @@ def normal(
     if isinstance(mean, Tensor) or isinstance(std, Tensor):
         m, s = (v.array if isinstance(v, Tensor) else v for v in (mean, std))
         dev = next(v for v in (mean, std) if isinstance(v, Tensor)).node.dev
-        return constant(dev.draws.normal_tensors(m, s, generator), dev)
+        given = [v for v in (mean, std) if isinstance(v, Tensor)]
+        try:
+            drawn = dev.draws.normal_tensors(m, s, generator)
+        except ValueError:
+            raise broadcast_error("normal", given) from None
+        which = 3 if len(given) > 1 else 1 if given[0] is mean else 2
+        return settled("normal", drawn, *given, zero=which)
     if size is None:
         raise TypeError(
             message(
@@ -212,7 +216,8 @@ def bernoulli(
     if p is None:
         dev.check_chances(array)
     drawn = dev.draws.bernoulli(chance, array.shape, array.dtype, generator)
-    return settled("bernoulli", drawn, input, zero=True)
+    # with p PyTorch has no derivative for the input, of which only the shape is read
+    return settled("bernoulli", drawn, input, zero=0 if p is None else -1)
 
 
 @defines
@@ -243,18 +248,21 @@ bind_methods({"bernoulli": bernoulli, "multinomial": multinomial})
 # ---- filling a tensor ----------------------------------------------------------------------------
 def fills(draw: Callable[..., Array]) -> Callable[..., Array]:
     """A decorator: ``draw(self, ...)`` makes the numbers of the in-place method of its name."""
-    name = draw.__name__
+    name = draw.__name__[:-1]
 
     @functools.wraps(draw)
     def method(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
-        check_leaf(self, name[:-1])
+        check_leaf(self, name)
         numbers = draw(self, *args, **kwargs)
-        if self.node.needs and mode.get().grad:  # it passes no gradient on: the old values are gone
-            return apply_inplace(copy_op, self, (constant(numbers, self.node.dev),), name=name[:-1])
-        write(self, numbers, name[:-1])
-        return self
+        given = [self, *[x for x in (*args, *kwargs.values()) if isinstance(x, Tensor)]]
+        which = len(given) - 1
+        if name == "bernoulli":  # PyTorch's overloads: by a tensor 1, by a number 2
+            which = 2 - which
+        elif name == "random":  # by two bounds 0, by one 1, by none 2
+            which = 2 - len(args) - ("to" in kwargs)
+        return store(self, settled(name, numbers, *given, zero=which), name)
 
-    bind_methods({name: method})
+    bind_methods({f"{name}_": method})
     return draw
 
 

@@ -17,6 +17,7 @@ from ..arrays import rejection
 from ..autograd.function import Function, once_differentiable
 from ..base.errors import DeviceError, describe, message
 from ..engine.record import constant
+from ..ops.settled import settled
 from . import path_gradients
 
 if TYPE_CHECKING:
@@ -39,18 +40,20 @@ def _array(name: str, x: Tensor) -> Array:
 
 def poisson(input: Tensor, generator: Generator | None = None) -> Tensor:
     """Counts whose means are the elements of `input`, in its shape and floating dtype."""
-    return constant(rejection.poisson(_array("poisson", input), generator))
+    drawn = rejection.poisson(_array("poisson", input), generator)
+    return settled("poisson", drawn, input, zero=0)
 
 
 def binomial(count: Tensor, prob: Tensor, generator: Generator | None = None) -> Tensor:
     """Successes among `count` trials, each of probability `prob`; the two broadcast."""
     arrays = _array("binomial", count), _array("binomial", prob)
-    return constant(rejection.binomial(*arrays, generator))
+    return settled("binomial", rejection.binomial(*arrays, generator), count, prob)
 
 
 def _sample_dirichlet(input: Tensor, generator: Generator | None = None) -> Tensor:
     """Points of the simplex for concentrations (..., k), without a gradient."""
-    return constant(rejection.dirichlet(_array("_sample_dirichlet", input), generator))
+    drawn = rejection.dirichlet(_array("_sample_dirichlet", input), generator)
+    return settled("_sample_dirichlet", drawn, input)
 
 
 def _standard_gamma_grad(input: Tensor, output: Tensor) -> Tensor:

@@ -117,6 +117,8 @@ def visit(node: Node, g: Gradient, walk: Walk) -> None:
     came = g
     if node.hooks is not None:
         g = before(node, g)
+        if g is None:
+            return
     if wanted is not None:
         if node in targets:
             # as in PyTorch, whose hooks change what is asked for only where the walk ends
@@ -127,6 +129,8 @@ def visit(node: Node, g: Gradient, walk: Walk) -> None:
             return
     elif node.op is None or node.dev is None:  # a leaf, or a Scalar, of which each keeps its own
         node.accumulate(g)
+        if node.op is None and node.hooks is not None:
+            after(node, g, [])
     if node.op is None:
         return
     if node.op.lays and graph is None and observe is None and node.hooks is None:
@@ -180,7 +184,7 @@ def contributions(
     op, saved = node.op, node.saved
     F: Namespace = node.dev
     if saved is None:
-        if op.reads_anything:
+        if op.reads_anything and not op.finds_freed:
             raise freed_error(node)
         saved = node.inputs
     if op.joint is not None:

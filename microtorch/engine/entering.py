@@ -63,12 +63,14 @@ def _wider(x: Argument, first: Handle) -> bool:
     """Is ``x`` a tensor of another floating or complex dtype, which the result then has?"""
     if not isinstance(x, Handle) or x.array.dtype == first.array.dtype:
         return False
+    if x.array.dtype.kind == "c":
+        return True
     return x.array.dtype.kind in "fVc" and (x.array.ndim > 0 or first.array.ndim == 0)
 
 
 def entered(f: F) -> F:
     """``f`` as users call it."""
-    return f if "entered" in vars(f) else _marked(listed(rounded_once(keeping(f))), f)
+    return f if "entered" in vars(f) else _marked(listed(keeping(rounded_once(f))), f)
 
 
 def _marked(wrapped: F, f: F) -> F:

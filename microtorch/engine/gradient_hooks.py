@@ -11,10 +11,20 @@ if TYPE_CHECKING:
     from ..base.types import Contribution, Gradient, Hook
 
 
+class Outputs(dict[int, "Gradient"]):
+    """The gradient of a node of several outputs, by the outputs' numbers; ``+`` adds one by one."""
+
+    def __add__(self, other: dict[int, Gradient]) -> Outputs:
+        out = Outputs(self)
+        for i, g in other.items():
+            out[i] = out[i] + g if i in out else g
+        return out
+
+
 def before(node: Node, g: Gradient) -> Gradient:
     """Run the hooks that see, and may replace, a node's complete gradient.
 
-    If ``retain_grad`` asked for it, the gradient is kept.
+    If ``retain_grad`` asked for it, the gradient is kept. None: a hook took all of it away.
     """
     hooks = node.hooks
     if hooks is None:
@@ -24,9 +34,18 @@ def before(node: Node, g: Gradient) -> Gradient:
         if result is not None:
             g = as_gradient(hook, result, g)
     for hook in list(hooks.pre.values()):
-        result = hook((as_tensor(g, node),))
-        if result is not None:
-            g = as_gradient(hook, result[0] if isinstance(result, tuple) else result, g)
+        given = grad_outputs(g, node)
+        results = _replaced(hook, hook(given), len(given), node)
+        if results is not None:
+            parts = g if isinstance(g, Outputs) else {0: g}
+            changed = {
+                i: as_gradient(hook, results[i], d)
+                for i, d in parts.items()
+                if results[i] is not None
+            }
+            if not changed:
+                return None
+            g = Outputs(changed) if isinstance(g, Outputs) else changed[0]
     if hooks.retain:
         node.grad = as_tensor(g, node) if node.grad is None else node.grad + as_tensor(g, node)
     return g
@@ -38,23 +57,39 @@ def after(node: Node, g: Gradient, parts: list[Contribution]) -> list[Contributi
         return parts
     for hook in list(node.hooks.post.values()):
         grad_inputs = tuple(None if d is None else as_tensor(d, node) for d in parts)
-        result = hook(grad_inputs, (as_tensor(g, node),))
-        if result is None:
-            continue
-        results = result if isinstance(result, tuple) else (result,)
-        if len(results) != len(parts):
-            raise RuntimeError(
-                errors.message(
-                    f"hook '{name_of(hook)}' has returned an incorrect number of values "
-                    f"(got {len(results)}, but expected {len(parts)})",
-                    f"on {node.name()}, made at {node.where()}",
-                )
-            )
-        parts = [
+        result = hook(grad_inputs, grad_outputs(g, node))
+        results = _replaced(hook, result, len(parts), node)
+        parts = parts if results is None else [
             None if d is None or r is None else as_gradient(hook, r, d)
             for r, d in zip(results, parts, strict=True)
         ]
     return parts
+
+
+def _replaced(hook: Hook, result: object, n: int, node: Node) -> tuple[Any, ...] | None:
+    """The ``n`` gradients that a hook on a node returned; None if it did not."""
+    if result is None:
+        return None
+    if not isinstance(result, tuple):
+        what = f"expected tuple, but hook returned '{type(result).__name__}'"
+        raise TypeError(errors.message(what, f"hook '{name_of(hook)}'", fix="return (grad,)"))
+    if len(result) != n:
+        raise RuntimeError(
+            errors.message(
+                f"hook '{name_of(hook)}' has returned an incorrect number of values "
+                f"(got {len(result)}, but expected {n})",
+                f"on {node.name()}, made at {node.where()}",
+            )
+        )
+    return result
+
+
+def grad_outputs(g: Gradient, node: Node) -> tuple[Any, ...]:
+    """The gradients of all outputs of a node as hooks see them; None where there is none."""
+    if not isinstance(g, Outputs):
+        return (as_tensor(g, node),)
+    n = len((node.attrs or {})["outputs"])
+    return tuple([as_tensor(g[i], node) if i in g else None for i in range(n)])
 
 
 def as_tensor(g: Gradient, node: Node) -> Any:

@@ -92,6 +92,7 @@ class Op:
     part: Callable[..., Slices | None] | None = None
     register: InitVar[bool] = True
 
+    finds_freed = False  # does the derivative itself raise where it reads what was freed?
     # derived
     reads: tuple[tuple[int, ...], ...] = field(init=False)  # per vjp, the inputs that it reads
     reads_out: tuple[bool, ...] = field(init=False)  # per vjp, does it read the output?
@@ -156,6 +157,8 @@ class Op:
     def _node_class(self, torch_name: str, forward: object) -> type[Node]:
         """The class of this op's nodes, with PyTorch's name and attributes.
 
+        One name is that of all ops that have no derivative.
+
         ``needs`` is a constant of the class, for what is recorded needs gradient; so is ``attrs``
         where an op has none.
         """
@@ -163,7 +166,8 @@ class Op:
         if not self.attributes:
             members["attrs"] = None
         members |= saved_members(self, forward, self.attributes)
-        return type(f"{torch_name}Backward0", (Node,), members)
+        refuses = bool(self.vjps) and all([getattr(v, "refuses", False) for v in self.vjps])
+        return type("NotImplemented" if refuses else f"{torch_name}Backward0", (Node,), members)
 
     @classmethod
     def elementwise(cls, name: str, **options: Any) -> Op:

@@ -64,7 +64,7 @@ def as_tensors(op: Op, inputs: Sequence[Any]) -> Sequence[Tensor]:
 
 def as_tensor(op: Op, x: Any, like: Tensor | None, inputs: Sequence[Any]) -> Tensor:
     """One operand as a Tensor on the device of ``like``. Raises TypeError if it cannot be one."""
-    if isinstance(x, (bool, int, float, complex)):
+    if isinstance(x, (bool, int, float, complex)) and op.result != "match":
         if op.name == "pow" and x is inputs[1] and like is not None:
             check_exponent(x, like)
         if op.name == "sub" and isinstance(x, bool):
@@ -221,6 +221,6 @@ def numbers_of(op: Op) -> Callable[..., Tensor]:
 
 def left_operand(op: Op, value: Any, like: Tensor) -> Tensor:
     """The left operand of ``2 * t`` as a Tensor: the graph keeps the order of the user's code."""
-    if type(value) in NUMBERS:
+    if type(value) in taken_by(op):
         return numbers_of(op)(value, like, op.floating)
     return as_tensors(op, (value, like))[0]

@@ -40,23 +40,35 @@ def into(
                 )
             )
     now = mode.get()
-    if now.grad and any(t.node.needs for t in (*targets, *_tensors((args, kwargs)))):
-        raise RuntimeError(
-            message(
-                f"{function.__name__}(): functions with out=... arguments don't support automatic "
-                "differentiation, but one of the arguments requires grad.",
-                fix="call it without out=, or under torch.no_grad()",
-            )
-        )
     token = mode.set(Mode(False, now.scope, now.inference))
     try:
         result = function(*args, **kwargs)
-        _write(function.__name__, result if isinstance(result, tuple) else (result,), targets)
+        results = result if isinstance(result, tuple) else (result,)
+        if now.grad:
+            _check_gradients(function.__name__, results, targets, _tensors((args, kwargs)))
+        _write(function.__name__, results, targets)
     finally:
         mode.reset(token)
     if not isinstance(result, tuple):
         return targets[0]
     return type(result)(*targets) if hasattr(result, "_fields") else targets
+
+
+def _check_gradients(
+    name: str, results: Sequence[Tensor], targets: Sequence[Tensor], given: Sequence[Tensor]
+) -> None:
+    """Raise where a gradient would be lost. (That a comparison has none is known without.)"""
+    lost = any(t.node.needs for t in targets)
+    if any(r.array.dtype.kind in "fcV" for r in results):
+        lost = lost or any(t.node.needs for t in given)
+    if lost:
+        raise RuntimeError(
+            message(
+                f"{name}(): functions with out=... arguments don't support automatic "
+                "differentiation, but one of the arguments requires grad.",
+                fix="call it without out=, or under torch.no_grad()",
+            )
+        )
 
 
 def _write(name: str, results: Sequence[Tensor], targets: Sequence[Tensor]) -> None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from ..backends.table import BackendTable, HotTable
 from ..base.errors import message
-from ..graph import Node, hooks_of, storage_of
+from ..graph import Mode, Node, hooks_of, mode, storage_of
 from . import hot
 from .handle import Handle
 from .record import handle, packers
@@ -59,10 +59,17 @@ _lock, _users = Lock(), [0]  # how many blocks with hooks run, in all threads
 
 # ---- packing -------------------------------------------------------------------------------------
 def packed(pair: Pair, t: Tensor) -> Packed:
-    """A tensor in the user's form. RuntimeError for a hook that writes to what it is given."""
-    storage = storage_of(t.node)
+    """A tensor in the user's form, which records no gradient.
+
+    RuntimeError for a hook that writes to what it is given.
+    """
+    storage, now = storage_of(t.node), mode.get()
     version = storage.version
-    thing = pair.pack(t)
+    mode.set(Mode(False, now.scope, now.inference))
+    try:
+        thing = pair.pack(t)
+    finally:
+        mode.set(now)
     if storage.version != version:
         raise RuntimeError(
             message(

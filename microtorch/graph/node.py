@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 ABSENT = cast("Any", None)
 # names that PyTorch's Node.name() gives with their namespace
 QUALIFIED = {
-    name: f"torch::autograd::{name}" for name in ("AccumulateGrad", "CopyBackwards", "CopySlices")
+    name: f"torch::autograd::{name}"
+    for name in ("AccumulateGrad", "CopyBackwards", "CopySlices", "NotImplemented")
 }
 
 

@@ -30,8 +30,10 @@ from ..engine.registry import REGISTRY
 from ..graph import last_write, mode, storage_of, tick
 from ..notation import formulas
 from ..ops import index as indexing
-from ..ops.elementwise import ALIASES
+from ..ops.arguments import tensors_only
+from ..ops.elementwise import ALIASES, TENSORS_ONLY
 from ..ops.node_names import rename
+from ..ops.settled import settled
 from ..ops.surface import FUNCTIONS, METHODS
 from .memory import repeats_itself
 from .overlaps import (
@@ -97,6 +99,8 @@ def apply_inplace(
         if before is not target.node:  # what is read of it is what it was
             others = tuple([handle(x.array, before) if x is target else x for x in others])
         outcome = apply(op, (target, *others), attrs)  # apart, so that a failure changes nothing
+        if not op.differentiable:
+            outcome = _flat(op, outcome, target, others)
     plain = type(target.array) is np.ndarray
     if op is indexing.index_put_op and plain and repeats_itself(target.array):
         outcome.array = outcome.node.value = put_one_by_one(
@@ -117,19 +121,41 @@ def apply_inplace(
             )
         )
     check_cast(out.dtype, target, name)
-    if not (mode.get().grad and (outcome.node.needs or target.node.needs)):
-        write(target, out, name)
-        renew_views(target)
-        return target
-    again = outcome.node.needs and _keep(outcome.node, target)
+    again = outcome.node.needs and mode.get().grad and _keep(outcome.node, target)
     if before is not target.node and 0 in op.saved_inputs:
         lead(outcome.node, 0, lambda: before)
-    if outcome.array.dtype != array.dtype:
-        outcome = apply(REGISTRY["cast"], (outcome,), {"dtype": array.dtype})
-    rebind(target, outcome, name)
+    store(target, outcome, name)
     if again:
         last_write[0] = tick()  # backward has to look, although the node is newer than the write
     return target
+
+
+def store(target: Tensor, outcome: Tensor, name: str) -> Tensor:
+    """Write ``outcome``, of target's shape, into target's memory. Target takes its gradient's path.
+
+    Returns ``target``.
+    """
+    if not (mode.get().grad and (outcome.node.needs or target.node.needs)):
+        write(target, outcome.array, name)
+        renew_views(target)
+        return target
+    if outcome.array.dtype != target.array.dtype:
+        outcome = apply(REGISTRY["cast"], (outcome,), {"dtype": target.array.dtype})
+    rebind(target, outcome, name)
+    return target
+
+
+def _flat(op: Op, outcome: Tensor, target: Tensor, others: tuple[Any, ...]) -> Tensor:
+    """What an op without derivative, a comparison, writes into a floating tensor.
+
+    The derivative is 0, and the target stays on the graph. PyTorch leaves the target of logical_and
+    and its like the gradient of what was overwritten, which is wrong.
+    """
+    if target.array.dtype.kind not in "fcV":
+        return outcome
+    read = [x for x in others if hasattr(x, "node") and not op.name.startswith("logical")]
+    written = outcome.to(target.dtype).array
+    return settled(op.name, written, target, *read, zero=len(read))
 
 
 def _keep(node: Node, target: Tensor) -> bool:
@@ -415,6 +441,9 @@ def _of_op(op: Op) -> Callable[..., Tensor]:
     static, n = formulas.ARGUMENTS.get(op.name, {}), len(op.vjps) - 1
 
     def method(self: Tensor, *others: Any, **attrs: Any) -> Tensor:
+        if op.name in TENSORS_ONLY:
+            for x in others:
+                tensors_only(f"{op.name}_", other=x)
         if len(others) > n and static:  # x.clamp_min_(0)
             if len(others) > n + len(static):
                 raise TypeError(f"{op.name}_() takes {n + len(static)} positional arguments")

@@ -6,7 +6,7 @@ over its place as the base of its views, and of the handle itself.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 from weakref import ref
 
@@ -21,6 +21,7 @@ from ..ops.surface import FUNCTIONS, METHODS
 from .inplace import check_leaf
 from .memory import offset, owner
 from .methods import bind_methods
+from .storage import UntypedStorage
 from .views import check_followed, place, views_of
 
 if TYPE_CHECKING:
@@ -101,8 +102,14 @@ def resize_as_(self: Tensor, the_template: Tensor, *, memory_format: Any = None)
     return resize_(self, *the_template.array.shape)
 
 
-def set_(self: Tensor, source: Tensor | None = None) -> Tensor:
-    """This tensor on the memory of ``source``, in its shape; without source, an empty tensor."""
+def set_(
+    self: Tensor, source: Tensor | UntypedStorage | None = None, storage_offset: int = 0,
+    size: Sequence[int] | None = None, stride: Sequence[int] | None = None,
+) -> Tensor:  # fmt: skip
+    """This tensor on the memory of ``source``, in its shape; without source, an empty tensor.
+
+    With ``size`` (and ``stride``, by default row by row), from ``storage_offset`` on.
+    """
     if self.node.needs:
         raise RuntimeError(
             errors.message(
@@ -111,18 +118,24 @@ def set_(self: Tensor, source: Tensor | None = None) -> Tensor:
                 fix="x.data = source, or x = source",
             )
         )
-    if source is None:
-        source = constant(np.empty(0, self.array.dtype))
-    if source.array.dtype != self.array.dtype:
+    if isinstance(source, UntypedStorage):
+        size = (source.nbytes() // self.element_size(),) if size is None else size
+        source = source._tensor
+    shown: Tensor = constant(np.empty(0, self.array.dtype)) if source is None else source
+    if shown.array.dtype != self.array.dtype:
         raise RuntimeError(
             errors.message(
-                f"Could not set tensor of type {source.array.dtype} to a tensor of type "
+                f"Could not set tensor of type {shown.array.dtype} to a tensor of type "
                 f"{self.array.dtype}"
             )
         )
-    self.array, self.origin = source.array, source.origin
-    self.node = constant_node(source.array, source.node.dev)
-    self.node.storage = storage_of(source.node)
+    if size is not None:
+        rows = [math.prod(size[i + 1 :]) for i in range(len(size))]
+        steps = tuple(rows if stride is None else stride)
+        shown = METHODS["as_strided"](shown.detach(), tuple(size), steps, storage_offset)
+    self.array, self.origin = shown.array, shown.origin
+    self.node = constant_node(shown.array, shown.node.dev)
+    self.node.storage = storage_of(shown.node)
     return self
 
 

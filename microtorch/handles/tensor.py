@@ -463,8 +463,9 @@ class Tensor(Methods):
         storage = storage_of(self.node)
         if self.node.needs:
             self._leave(None)
+        kept = self.node.grad if self.node.op is None else None
         self.node = constant_node(self.array, self.node.dev)
-        self.node.storage = storage
+        self.node.storage, self.node.grad = storage, kept
         return self
 
     @property

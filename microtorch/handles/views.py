@@ -194,10 +194,9 @@ def renew_views(target: Tensor, done: Tensor | None = None) -> None:
     for view in () if storage is None else [live() for live in storage.views]:
         if view is None or view.origin is None or view.origin[0] is done:
             continue
-        if not view.origin[0].node.needs:
-            continue
-        if view.node.op is not None or mark_of(view) is not None:
-            _derive(view, view.origin[0])
+        base = view.origin[0]
+        if view.node.op is not None or (base.node.needs and mark_of(view) is not None):
+            _derive(view, base)
 
 
 def _derive(view: Tensor, base: Tensor) -> None:
@@ -206,7 +205,7 @@ def _derive(view: Tensor, base: Tensor) -> None:
         return
     parent, mark = base.node, mark_of(view)
     scope, frame = mode.get().scope, user_frame(sys._getframe(1))
-    if not parent.needs:
+    if not parent.needs and view.node.op is None:
         node: Node = constant_node(view.array, parent.dev)
         node.storage = parent.storage
     elif mark is not None:

@@ -10,6 +10,7 @@ import numpy as np
 from ..arrays.dtypes import TORCH_TYPES
 from ..base.errors import describe, dim_error, message
 from ..engine import operands
+from ..engine.handle import Handle
 from ..engine.op import Op
 from ..engine.record import constant
 from ..graph import ABSENT
@@ -100,6 +101,14 @@ def element(value: Any, like: Tensor) -> Tensor:
     A fraction is cut off for integers. RuntimeError for a number that the dtype does not hold.
     """
     return constant(operands.element(value, like.array.dtype), like.node.dev)
+
+
+def tensors_only(name: str, **operands: object) -> None:
+    """Raise TypeError unless all are Tensors."""
+    for argument, x in operands.items():
+        if not isinstance(x, Handle):
+            what = f"{name}(): argument '{argument}' must be Tensor, not {type(x).__name__}"
+            raise TypeError(message(what, fix="torch.tensor(...) makes a tensor of a number"))
 
 
 def refuse_complex(kernel: str, *operands: object) -> None:

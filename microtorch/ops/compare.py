@@ -1,15 +1,15 @@
 """Are tensors close, or equal?"""
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..arrays import dtypes
 from ..base.errors import message
 from ..engine.apply import common_device
-from ..engine.handle import Handle
 from ..engine.registry import REGISTRY
+from .arguments import tensors_only
 from .elementwise import ELEMENTWISE
 from .surface import public
 
@@ -17,21 +17,12 @@ if TYPE_CHECKING:
     from ..handles.tensor import Tensor
 
 
-def _tensors(name: str, **operands: Any) -> None:
-    """Raise TypeError unless all are Tensors."""
-    for argument, x in operands.items():
-        if not isinstance(x, Handle):
-            raise TypeError(
-                message(f"{name}(): argument '{argument}' must be Tensor, not {type(x).__name__}")
-            )
-
-
 @public()
 def isclose(
     input: Tensor, other: Tensor, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False
 ) -> Tensor:
     """Elementwise |input - other| <= atol + rtol * |other|, for finite differences."""
-    _tensors("isclose", input=input, other=other)
+    tensors_only("isclose", input=input, other=other)
     mine, theirs = input.array.dtype, other.array.dtype
     if mine != theirs:
         a, b = (dtypes.TORCH_TYPES[d.name] for d in (mine, theirs))
@@ -66,6 +57,6 @@ def allclose(
 @public()
 def equal(input: Tensor, other: Tensor) -> bool:
     """Same shape and the same elements?"""
-    _tensors("equal", input=input, other=other)
+    tensors_only("equal", input=input, other=other)
     common_device(REGISTRY["eq"], [input, other])
     return bool(np.array_equal(input.array, other.array))

@@ -88,12 +88,6 @@ pdist_op = Op(
 )
 
 
-@public()
-def dist(input: Tensor, other: Tensor, p: float = 2) -> Tensor:
-    """‖input − other‖_p over all elements; the shapes broadcast."""
-    return _row_norms((input - other).reshape(-1), p)
-
-
 @public(method=False)
 def cdist(
     x1: Tensor,

@@ -79,6 +79,7 @@ def no_derivative(name: str, fix: str = "") -> Callable[..., Gradient]:
         text = f"derivative for aten::{name} is not implemented"
         raise RuntimeError(message(text, fix=fix or "x.detach()"))
 
+    vars(vjp)["refuses"] = True
     return vjp
 
 
@@ -206,8 +207,8 @@ def checked(op: Op) -> Callable[..., Tensor]:
 
     def function(*inputs: Any, **attrs: Any) -> Tensor:
         for i, x in enumerate(inputs):
-            if type(x) in NUMBERS:
-                tensors = len(inputs) - sum([type(v) in NUMBERS for v in inputs])
+            if type(x) in NUMBERS or type(x) is complex:
+                tensors = sum([hasattr(v, "node") for v in inputs])
                 if (
                     tensors < least
                     or op.name in TENSORS_ONLY

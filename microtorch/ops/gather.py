@@ -20,6 +20,7 @@ from ..engine.op import Op
 from ..engine.record import constant_node, handle, record
 from .arguments import dim_of, element, owned, rows
 from .index import Place, put
+from .settled import linked
 from .shape import expand, reshape
 from .surface import METHODS, public
 
@@ -265,7 +266,7 @@ def scatter(
         x, i = [t if t.array.ndim else reshape(t, 1) for t in (input, index)]
         s = element(given, input)
     if not i.array.size:
-        return input.clone()
+        return linked(input.clone(), s)
     return owned(reshape(apply(scatter_op, (x, i, s), {"dim": d}), *input.array.shape))
 
 
@@ -279,7 +280,7 @@ def scatter_add(input: Tensor, dim: int, index: Tensor, src: Tensor) -> Tensor:
 def added(x: Tensor, dim: int, index: Tensor, src: Tensor, shape: Shape) -> Tensor:
     """The sums of ``src`` at ``index``, in ``shape``."""
     if not index.array.size:
-        return x.new_zeros(shape)
+        return linked(x.new_zeros(shape), src)
     if index.array.shape != src.array.shape:
         src = src[tuple(slice(n) for n in index.array.shape)]
     sums = apply(scatter_sum_op, (src, index), {"shape": x.array.shape, "dim": dim})

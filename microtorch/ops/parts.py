@@ -11,9 +11,11 @@ from ..arrays.dtypes import OBJECT
 from ..backends.table import uncopied
 from ..base.errors import describe, message
 from ..engine.op import Formula, Op
-from ..engine.operands import NUMBERS, left_operand
+from ..engine.operands import left_operand
+from ..engine.promotion import common_dtype
 from ..engine.record import constant
 from ..engine.registry import REGISTRY
+from .arguments import tensors_only
 from .elementwise import ELEMENTWISE, _published, no_derivative, only
 from .surface import METHODS, public
 
@@ -127,12 +129,9 @@ def frexp(input: Tensor) -> Frexp:
 @public()
 def ldexp(input: Tensor, other: Tensor) -> Tensor:
     """input * 2 ** other."""
-    for name, x in (("input", input), ("other", other)):
-        if type(x) in NUMBERS:
-            raise TypeError(
-                message(f"ldexp(): argument '{name}' must be Tensor, not {type(x).__name__}")
-            )
-    return ELEMENTWISE["mul"](input, ELEMENTWISE["pow"](2.0, other))
+    tensors_only("ldexp", input=input, other=other)
+    d = common_dtype(REGISTRY["div"], (input, other))
+    return ELEMENTWISE["mul"](input, ELEMENTWISE["pow"](2.0, other.to(dtypes.FROM_NUMPY[d])))
 
 
 @public()

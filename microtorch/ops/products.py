@@ -21,6 +21,7 @@ from ..base.naming import named
 from ..engine.hot import made, several
 from ..engine.op import Op
 from ..engine.out import into
+from .arguments import tensors_only
 from .complex import conj
 from .elementwise import only
 from .surface import FUNCTIONS, public
@@ -198,7 +199,7 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
 # ---- products of given ranks ---------------------------------------------------------------------
 matmul = public()(
     named(
-        made(matmul_op, matmul_op),
+        made(matmul_op, matmul_op, False),
         "matmul",
         """Matrix product of the last two dimensions.
 
@@ -212,6 +213,7 @@ def _publish(name: str, ranks: tuple[int, ...], words: str) -> None:
     def product(input: Tensor, mat2: Tensor, *, out: Tensor | None = None) -> Tensor:
         if out is not None:
             return into(out, product, (input, mat2), {})
+        tensors_only(name, input=input, mat2=mat2)
         if (input.array.ndim, mat2.array.ndim) != ranks:
             raise RuntimeError(
                 message(

@@ -12,6 +12,7 @@ from ..engine.record import constant
 from .arguments import owned
 from .gather import added, flat, operands
 from .select import masked_fill
+from .settled import linked
 from .shape import reshape
 from .surface import public
 
@@ -120,7 +121,7 @@ def scatter_reduce(
         )
     x, d, i, s = operands("scatter_reduce", input, dim, index, src)
     if not i.array.size:
-        return input.clone()
+        return linked(input.clone(), s)
     if i.array.shape != s.array.shape:
         s = s[tuple(slice(n) for n in i.array.shape)]
     if reduce == "mean" or not include_self:

@@ -112,7 +112,7 @@ def unique(
     """
     refuse_complex("unique", input)
     if dim is not None:
-        dim = dim_of(dim, input.array.ndim, "unique")
+        dim = _dim("unique", input.array, dim)
     if dim is None:
         x = input.array.reshape(-1)
         places = order(x, 0) if x.size else np.zeros(0, np.int64)
@@ -127,6 +127,19 @@ def unique(
         out, inverse, counts = _distinct(input.array, dim)
     return _parts(input, out, inverse if return_inverse else None,
                   counts if return_counts else None)  # fmt: skip
+
+
+def _dim(name: str, x: Array, dim: int) -> int:
+    """The dimension along which slices are compared. RuntimeError for slices of no elements."""
+    dim = dim_of(dim, x.ndim, name)
+    empty = x.shape.count(0)
+    if empty > 1:
+        what = "Number of zero sized dimensions is more than one, so unique cannot be applied"
+        raise RuntimeError(message(what, describe(x)))
+    if empty and x.shape[dim]:
+        what = "There are 0 sized dimensions, and they aren't selected, so unique cannot be applied"
+        raise RuntimeError(message(what, describe(x)))
+    return dim
 
 
 def _distinct(x: Array, dim: int) -> tuple[Array, Array, Array]:
@@ -169,7 +182,7 @@ def unique_consecutive(
         moved = x.reshape(-1)
         first = _first(moved)
     else:
-        dim = dim_of(dim, x.ndim, "unique_consecutive")
+        dim = _dim("unique_consecutive", x, dim)
         moved = np.moveaxis(x, dim, 0) if x.ndim else x.reshape(1)
         slices = moved.reshape(len(moved), moved[:1].size)
         different = (slices[1:] != slices[:-1]).any(1)

@@ -160,7 +160,9 @@ def masked_fill(input: Tensor, mask: Tensor, value: TensorLike) -> Tensor:
     if not isinstance(value, Handle):
         value = element(value, input)
     elif value.array.dtype != input.array.dtype:
-        if not dtypes.can_cast(value.array.dtype, input.array.dtype):
+        if type(value.array) is np.ndarray and not value.node.needs:
+            value = element(value.item(), input)  # of another kind, it is a number, which must fit
+        elif not dtypes.can_cast(value.array.dtype, input.array.dtype):
             raise RuntimeError(
                 message(
                     f"value cannot be converted to type {input.dtype} without overflow",

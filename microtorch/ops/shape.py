@@ -385,6 +385,8 @@ def broadcast_tensors(*tensors: Tensor) -> tuple[Tensor, ...]:
 @public()
 def flip(input: Tensor, *over: Sizes, dims: Sequence[int] | None = None) -> Tensor:
     """A copy with the order of elements reversed along ``dims``."""
+    if not over and dims is None:
+        raise TypeError(message("flip() missing 1 required positional arguments: \"dims\""))
     order = dims_of(shape_of(over if dims is None else (dims,), "flip"), input.array.ndim, "flip")
     return single(flip_op, input, {"dims": order})
 

@@ -189,6 +189,8 @@ def bincount(input: Tensor, weights: Tensor | None = None, minlength: int = 0) -
     if weights.array.shape != x.shape:
         what = "weights should be 1-d and have the same length as input"
         raise RuntimeError(message(what, f"input {describe(input)}, weights {describe(weights)}"))
+    if not x.size:
+        return constant(np.zeros(minlength, np.int64), input.node.dev)
     out = np.bincount(x, weights.array, minlength)
     d = weights.array.dtype if weights.array.dtype == np.float32 else np.float64
     return settled("bincount", out.astype(d), weights)

@@ -47,7 +47,7 @@ def public(
         cast, cast_with_out = entered(f), entered(function_with_out)
         for name in (own, *aliases):
             if method:
-                METHODS[name] = renaming(cast)
+                METHODS[name] = renaming(told(cast, positional[1:]))
             if function:
                 FUNCTIONS[name] = renaming(cast_with_out)
         return cast
@@ -62,6 +62,21 @@ def _no_tensor(f: F, e: AttributeError, args: tuple[Any, ...]) -> Exception:
             what = f"argument {i + 1} must be Tensor, not {type(x).__name__}"
             return TypeError(message(f"{f.__name__}(): {what}", fix="torch.tensor(...)"))
     return e
+
+
+def told(f: F, others: Sequence[str]) -> F:
+    """``f`` with PyTorch's TypeError for what is no tensor, if one of ``others`` must be one."""
+    if all(f.__annotations__.get(name) != "Tensor" for name in others):
+        return f
+
+    @functools.wraps(f)
+    def method(*args: object, **kwargs: object) -> object:
+        try:
+            return f(*args, **kwargs)
+        except AttributeError as e:
+            raise _no_tensor(f, e, args) from None
+
+    return cast(F, method)
 
 
 def taking_out(f: F) -> F:

@@ -10,7 +10,7 @@ from ..arrays.dtypes import TORCH_TYPES
 from ..base.errors import describe, message
 from ..engine.hot import single
 from ..engine.op import Op
-from .arguments import dim_of, dims_of, rows
+from .arguments import dim_of, dims_of, rows, tensors_only
 from .reduce import add_up, keep, squares
 from .surface import FUNCTIONS, public
 
@@ -105,6 +105,7 @@ def norm(
 @public()
 def dist(input: Tensor, other: Tensor, p: Number = 2) -> Tensor:
     """The p-norm of ``input - other``."""
+    tensors_only("dist", input=input, other=other)
     return norm(input - other, p)
 
 

@@ -22,10 +22,11 @@ import numpy as np
 
 from microtorch.arrays.device import CPU, device
 from microtorch.autograd import no_grad
-from microtorch.autograd.function import CustomOp, FunctionCtx, Outputs, forward_again
+from microtorch.autograd.function import CustomOp, FunctionCtx, forward_again
 from microtorch.backends import cpu, host
 from microtorch.create.random import get_rng_state, set_rng_state
 from microtorch.engine import backward
+from microtorch.engine.gradient_hooks import Outputs
 from microtorch.graph import Node, Scope, tick
 from microtorch.handles.scalar import Scalar
 from microtorch.handles.tensor import Tensor

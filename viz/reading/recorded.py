@@ -15,10 +15,11 @@ from typing import TypeAlias
 
 import numpy as np
 
-from microtorch.autograd.function import CustomOp, Outputs, forward_again
+from microtorch.autograd.function import CustomOp, forward_again
 from microtorch.backends import host
 from microtorch.base import errors
 from microtorch.create.random import get_rng_state, set_rng_state
+from microtorch.engine.gradient_hooks import Outputs
 from microtorch.engine.record import constant
 from microtorch.graph import Node
 from microtorch.handles.scalar import Scalar

@@ -16,9 +16,9 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from microtorch import nn
-from microtorch.autograd.function import Outputs
 from microtorch.backends import host
 from microtorch.base import errors
+from microtorch.engine.gradient_hooks import Outputs
 from microtorch.graph import Node, Scope, in_order, user_frame
 from microtorch.graph import Site as CodeSite
 from microtorch.handles.tensor import Tensor
