@@ -15,6 +15,7 @@ from ..arrays.device import device as device_of
 from ..arrays.memory_order import in_memory_order, outermost_first
 from ..backends import defines, home
 from ..base.errors import describe, message
+from ..engine.calling import reading
 from ..engine.record import constant
 from ..graph import mode
 from ..handles.inplace import apply_inplace, check_leaf, copy_op
@@ -243,12 +244,12 @@ bind_methods({"bernoulli": bernoulli, "multinomial": multinomial})
 # ---- filling a tensor ----------------------------------------------------------------------------
 def fills(draw: Callable[..., Array]) -> Callable[..., Array]:
     """A decorator: ``draw(self, ...)`` makes the numbers of the in-place method of its name."""
-    name = draw.__name__
+    name, drawn = draw.__name__, reading(draw, out=False)
 
     @functools.wraps(draw)
     def method(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
         check_leaf(self, name[:-1])
-        numbers = draw(self, *args, **kwargs)
+        numbers = drawn(self, *args, **kwargs)
         if self.node.needs and mode.get().grad:  # it passes no gradient on: the old values are gone
             return apply_inplace(copy_op, self, (constant(numbers, self.node.dev),), name=name[:-1])
         write(self, numbers, name[:-1])

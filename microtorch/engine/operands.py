@@ -23,6 +23,8 @@ else:
 
 # complex numbers take the general way: the hot one knows constants by their value, and 2 == 2 + 0j
 NUMBERS = frozenset({bool, int, float})
+# ops that compute with numbers alone; all others take at least one tensor
+NUMBERS_ONLY = frozenset("add sub mul div floor_divide div_floor div_trunc where".split())
 SWAPPED = {"__eq__": "__eq__", "__ne__": "__ne__"} | {
     f"__{a}__": f"__{b}__" for a, b in (("lt", "gt"), ("gt", "lt"), ("le", "ge"), ("ge", "le"))
 }
@@ -64,7 +66,7 @@ def as_tensors(op: Op, inputs: Sequence[Any]) -> Sequence[Tensor]:
 
 def as_tensor(op: Op, x: Any, like: Tensor | None, inputs: Sequence[Any]) -> Tensor:
     """One operand as a Tensor on the device of ``like``. Raises TypeError if it cannot be one."""
-    if isinstance(x, (bool, int, float, complex)):
+    if isinstance(x, (bool, int, float, complex)) and (like is not None or op.name in NUMBERS_ONLY):
         if op.name == "pow" and x is inputs[1] and like is not None:
             check_exponent(x, like)
         if op.name == "sub" and isinstance(x, bool):

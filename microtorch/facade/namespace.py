@@ -13,6 +13,7 @@ from ..arrays import layout, memory_format
 from ..base.absent import absent
 from ..base.errors import unknown
 from ..create import counted, data, exchange, filled, random, sharing, strided, windows
+from ..engine.calling import reading
 from ..handles.tensor import Tensor
 from ..ops.surface import FUNCTIONS
 from . import linear_algebra, settings
@@ -22,7 +23,7 @@ ENTERED = (counted, data, exchange, filled, linear_algebra, random, sharing, str
 
 # ops that PyTorch, too, has only in nn.functional
 NN_ONLY = frozenset(
-    "elu gelu gelu_tanh hardsigmoid hardswish hardtanh leaky_relu linear logsigmoid mish one_hot "
+    "elu gelu gelu_tanh hardsigmoid hardswish hardtanh leaky_relu linear logsigmoid mish "
     "relu6 silu softplus softshrink softsign entr ndtr xlog1py threshold".split()
 )
 functions = {
@@ -43,7 +44,8 @@ METHODS_TOO = (
     *(f"{name}_" for name in IN_PLACE), "detach", "get_device", "is_distributed", "is_inference",
     "is_same_size", "is_signed",
 )  # fmt: skip
-functions |= {name: getattr(Tensor, name) for name in METHODS_TOO}
+functions["result_type"] = reading(settings.result_type, out=False)
+functions |= {name: reading(getattr(Tensor, name), out=False) for name in METHODS_TOO}
 # losses, normalisations and others that torch.<name> has with another signature than nn.functional
 OTHER_SIGNATURES = (
     "batch_norm binary_cross_entropy_with_logits constant_pad_nd cosine_embedding_loss embedding "

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 from ..autograd.function import Function
 from ..base.errors import describe, message
+from ..engine.calling import reading
 from ..engine.entering import enter_all
-from ..ops.surface import FUNCTIONS, taking_out
+from ..ops.surface import FUNCTIONS
 from . import factors, norms, orthogonal, pseudoinverse, results, solving, spectra
 from .checks import broadcast_batches, floating, identity, matrices, square
 from .determinants import det, logdet, slogdet
@@ -192,9 +193,7 @@ def chain_matmul(*matrices: Tensor) -> Tensor:
     return multi_dot(matrices) if len(matrices) > 1 else matrices[0]
 
 
-for _name in (
-    "chain_matmul", "cholesky", "cholesky_inverse", "cholesky_solve", "geqrf", "inverse",
-    "lu_solve", "lu_unpack", "matrix_power", "orgqr", "ormqr", "qr", "svd", "triangular_solve",
-):  # fmt: skip
-    globals()[_name] = taking_out(globals()[_name])
+NO_OUT = "det logdet lu matrix_exp nuclear_norm pca_lowrank pinverse svd_lowrank".split()
+for _name in __all__:
+    globals()[_name] = reading(globals()[_name], out=_name not in NO_OUT)
 enter_all(globals())

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
-from ..arrays import dtypes
 from ..arrays.dtypes import OBJECT
 from ..backends import host
 from ..base.errors import ShapeError, describe, message
@@ -396,31 +395,3 @@ def nonzero_static(input: Tensor, *, size: int, fill_value: int = -1) -> Tensor:
     out = np.full((size, input.array.ndim), fill_value, np.int64)
     out[: len(found)] = host(found)
     return constant(out, input.node.dev)
-
-
-@public(method=False)
-def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
-    """int64 vectors with a 1 at each class index (torch.nn.functional.one_hot)."""
-    i = tensor.array
-    if i.dtype != dtypes.I64:
-        raise RuntimeError(
-            message(
-                "one_hot is only applicable to index tensor of type LongTensor",
-                f"got {describe(tensor)}",
-            )
-        )
-    if i.size and int(i.min()) < 0:
-        raise RuntimeError(
-            message("Class values must be non-negative.", f"smallest: {int(i.min())}")
-        )
-    n = int(i.max()) + 1 if num_classes == -1 else num_classes
-    if i.size and int(i.max()) >= n:
-        raise RuntimeError(
-            message(
-                "Class values must be smaller than num_classes.",
-                f"largest: {int(i.max())}, num_classes: {n}",
-            )
-        )
-    dev = tensor.node.dev
-    hot = i[..., None] == dev.array(np.arange(n))
-    return constant(hot.astype(np.int64), dev)
