@@ -32,6 +32,7 @@ OTHER_NAMES = {
     "tensor1": "tensor", "tensor2": "other", "scalar1": "tensor", "scalar2": "other",
     "tensor": "input", "from": "from_",
 }  # fmt: skip
+MOST = 2**63
 FIRST = frozenset({"input", "self", "x", "a", "x1"})  # of the first parameter
 
 
@@ -120,7 +121,8 @@ def _one(x: Any, kinds: str) -> bool:
     return isinstance(x, Handle) and x.array.ndim == 0 and x.array.dtype.kind in kinds
 
 
-def _is_int(x: object) -> bool:
+def is_int(x: object) -> bool:
+    """What PyTorch takes for an int: no bool, but an integer tensor of one element."""
     whole = isinstance(x, (int, np.integer)) and not isinstance(x, bool)
     return whole or _one(x, "iu") or (hasattr(x, "__index__") and not isinstance(x, (bool, Handle)))
 
@@ -151,16 +153,16 @@ TYPES: dict[str, tuple[Callable[[Any], bool], str]] = {
     "Tensor": (_is_tensor, "Tensor"),
     "TensorLike": (lambda x: _is_tensor(x) or _is_number(x), "Tensor"),
     "bool": (lambda x: isinstance(x, (bool, np.bool_)), "bool"),
-    "int": (_is_int, "int"),
+    "int": (is_int, "int"),
     "float": (_is_float, "float"),
     "Number": (_is_number, "Number"),
     "AnyNumber": (_is_number, "Number"),
     "str": (lambda x: isinstance(x, str), "str"),
     "None": (lambda x: x is None, "None"),
-    "Dims": (lambda x: x is None or _one_or_all(_is_int)(x), "tuple of ints"),
-    "Pair": (_one_or_all(_is_int), "tuple of ints"),
-    "Shape": (_all(_is_int), "tuple of ints"),
-    "Sequence[int]": (_all(_is_int), "tuple of ints"),
+    "Dims": (lambda x: x is None or _one_or_all(is_int)(x), "tuple of ints"),
+    "Pair": (_one_or_all(is_int), "tuple of ints"),
+    "Shape": (_all(is_int), "tuple of ints"),
+    "Sequence[int]": (_all(is_int), "tuple of ints"),
     "Sequence[float]": (_all(_is_float), "tuple of floats"),
     "Sequence[Tensor]": (_all(_is_tensor), "tuple of Tensors"),
     "DTypeLike": (_is_type, "torch.dtype"),
@@ -168,12 +170,19 @@ TYPES: dict[str, tuple[Callable[[Any], bool], str]] = {
 }  # fmt: skip
 
 
+INTS = frozenset({"int", "Dims", "Pair", "Sequence[int]"})
+
+
+def kinds(annotation: str) -> list[str]:
+    return [kind.strip() for kind in annotation.split("|")]
+
+
 def misfit(annotation: str, value: object) -> str:
     """What a value should have been to fit an annotation; "" if it does, or if nobody can tell."""
-    kinds = [kind.strip() for kind in annotation.split("|")]
-    if not set(kinds) <= TYPES.keys() or any(TYPES[kind][0](value) for kind in kinds):
+    possible = kinds(annotation)
+    if not TYPES.keys() >= set(possible) or any(TYPES[kind][0](value) for kind in possible):
         return ""
-    return " or ".join(dict.fromkeys(TYPES[k][1] for k in kinds if k != "None"))
+    return " or ".join(dict.fromkeys(TYPES[k][1] for k in possible if k != "None"))
 
 
 def fitting(
@@ -207,6 +216,8 @@ def mistaken(
     for i, (name, value) in enumerate([*zip(names, args, strict=False), *kwargs.items()], 1):
         annotation = parameters[name].annotation if name in parameters else None
         if isinstance(annotation, str) and value is not parameters[name].default:
+            if type(value) is int and not -MOST <= value < MOST and INTS & set(kinds(annotation)):
+                return ValueError(message("Overflow when unpacking long long"))
             if should := misfit(annotation, value):
                 place = f" (position {i})" if name not in kwargs else ""
                 what = f"argument '{name}'{place} must be {should}, not {type(value).__name__}"

@@ -75,11 +75,11 @@ def as_tensor(op: Op, x: Any, like: Tensor | None, inputs: Sequence[Any]) -> Ten
         return make(x, like, op.result == "float")
     if type(x) in COERCE:
         return COERCE[type(x)](x)
-    if isinstance(x, (np.ndarray, np.generic)) or (
-        like is not None and type(x) is like.node.dev.memory
+    if like is not None and (
+        isinstance(x, (np.ndarray, np.generic)) or type(x) is like.node.dev.memory
     ):
         dtypes.of(x)
-        return constant(x, like.node.dev if like is not None else cpu)
+        return constant(x, like.node.dev)
     raise TypeError(
         errors.message(
             f"{op.name}(): argument 'input' must be Tensor, not {type(x).__name__}"

@@ -160,6 +160,16 @@ def set_autocast_enabled(device_type: str | bool, enabled: bool | None = None) -
         casting.enter(_region(autocast("cpu")) if enabled else None)
 
 
+def set_autocast_cpu_dtype(dtype: dtypes.dtype) -> None:
+    """``set_autocast_dtype`` of the CPU."""
+    set_autocast_dtype("cpu", dtype)
+
+
+def set_autocast_cpu_enabled(enabled: bool) -> None:
+    """``set_autocast_enabled`` of the CPU."""
+    set_autocast_enabled("cpu", enabled)
+
+
 def is_autocast_cache_enabled() -> bool:
     """Do regions that do not say otherwise keep the casts of weights?"""
     return _cache[0]

@@ -1,7 +1,6 @@
 """From a tensor to numbers, arrays, other dtypes and other devices: more methods of a Tensor."""
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -115,7 +114,7 @@ def to(
         d = dtypes.as_numpy(dtype)
         if d != t.array.dtype:
             if t.array.dtype.kind == "c" and d.kind in "fiu":
-                warnings.warn(DISCARDS, UserWarning, stacklevel=2)
+                errors.warn(DISCARDS, UserWarning)
             return single(REGISTRY["cast"], t, {"dtype": d})
     return t.clone() if copy and t is self else t
 

@@ -5,13 +5,12 @@ gradient is 0. Integers take whole factors only, and PyTorch cuts others off wit
 """
 from __future__ import annotations
 
-import warnings
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..arrays.dtypes import TORCH_TYPES
-from ..base.errors import describe, message
+from ..base.errors import describe, message, warn
 from ..engine.handle import Handle
 from ..engine.operands import NUMBERS
 from ..engine.record import constant
@@ -99,9 +98,8 @@ def numbers_first(name: str, *given: Any) -> tuple[list[Any], AnyNumber, AnyNumb
     numbers = [x for x in given if type(x) in NUMBERS]
     if len(tensors) != 3 or len(tensors) + len(numbers) != len(given):
         raise TypeError(message(f"{name}() received an invalid combination of arguments"))
-    warnings.warn(
+    warn(
         f"This overload of {name} is deprecated: write {name}(input, ..., beta=, alpha=)",
-        stacklevel=5,
     )
     return tensors, numbers[0], numbers[1] if len(numbers) > 1 else 1
 

@@ -6,7 +6,6 @@ and logic, which have values but no derivatives. The operators are in handles/te
 """
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
@@ -15,7 +14,7 @@ import numpy as np
 from ..arrays import dtypes
 from ..arrays.dtypes import BOOL, OBJECT
 from ..backends.reference import nonzero_divisor
-from ..base.errors import describe, message
+from ..base.errors import describe, message, warn
 from ..base.naming import named, with_parameters
 from ..engine.calling import operands_given, reading
 from ..engine.handle import Handle
@@ -302,9 +301,8 @@ def number_first(
     if type(number) not in NUMBERS or len(old) != (2 if name.startswith("addc") else 1):
         raise TypeError(message(f"{name}() received an invalid combination of arguments"))
     new = "value=number" if name.startswith("addc") else "alpha=number"
-    warnings.warn(
+    warn(
         f"This overload of {name} is deprecated: {name}(number, ...) is now {name}(..., {new})",
-        stacklevel=4,
     )
     return old, cast("AnyNumber", number)
 

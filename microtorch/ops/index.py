@@ -8,7 +8,6 @@ writing at an index are each other's derivative: the gradient of ``x[index]`` is
 from __future__ import annotations
 
 import operator
-import warnings
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -16,7 +15,7 @@ import numpy as np
 
 from ..arrays.dtypes import OBJECT
 from ..backends import host
-from ..base.errors import ShapeError, describe, message
+from ..base.errors import ShapeError, describe, message, warn
 from ..engine.checks import watch
 from ..engine.handle import Handle
 from ..engine.hot import single
@@ -45,10 +44,9 @@ def parse(index: Index, shape: Shape) -> tuple[Place, bool]:
     Raises IndexError, TypeError or ValueError as PyTorch does.
     """
     if type(index) is list and len(index) < 32 and any(map(_is_sequence, index)):
-        warnings.warn(
+        warn(
             "Using a non-tuple sequence for multidimensional indexing is deprecated and will be "
             "changed in pytorch 2.9; use x[tuple(seq)] instead of x[seq].",
-            stacklevel=4,
         )
         index = tuple(index)
     parts: Place = index if type(index) is tuple else (index,)
