@@ -58,6 +58,16 @@ def detect_anomaly(check_nan: bool = True) -> Iterator[None]:
         yield
 
 
+def set_anomaly_enabled(enabled: bool, check_nan: bool = True) -> None:
+    """``set_detect_anomaly`` as a function."""
+    set_detect_anomaly(enabled, check_nan)
+
+
+def is_anomaly_check_nan_enabled() -> bool:
+    """Would anomaly detection look for NaN? It does nothing else here."""
+    return not _anomaly or _anomaly[-1]
+
+
 def is_anomaly_enabled() -> bool:
     """Is anomaly detection on?"""
     return bool(_anomaly) and _anomaly[-1]

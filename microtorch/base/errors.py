@@ -22,11 +22,13 @@ from __future__ import annotations
 
 import difflib
 import importlib
+import sys
+import warnings
 from collections.abc import Callable, Iterable
 from types import ModuleType
 from typing import Any
 
-from ..graph import Site, here
+from ..graph import Site, here, user_frame
 from .absent import absent
 
 
@@ -73,6 +75,16 @@ def message(what: str, *details: str, fix: str = "", at: Site | None = None) -> 
     if fix:
         lines.append(f"  fix: {fix}")
     return "\n".join(lines)
+
+
+def warn(what: str, category: type[Warning] = UserWarning) -> None:
+    """``warnings.warn``, which names the user's line, however deep below it this is called."""
+    frame = user_frame(sys._getframe(1))
+    names = frame.f_globals
+    warnings.warn_explicit(
+        what, category, frame.f_code.co_filename, frame.f_lineno, names.get("__name__"),
+        names.setdefault("__warningregistry__", {}),
+    )  # fmt: skip
 
 
 def describe(x: object) -> str:

@@ -9,9 +9,10 @@ from ..arrays import dtypes
 from ..arrays.layout import strided
 from ..backends import home
 from ..base.errors import message
+from ..engine.calling import reading
 from ..engine.out import into
 from ..engine.record import constant
-from ..ops.surface import FUNCTIONS, taking_out
+from ..ops.surface import FUNCTIONS
 
 if TYPE_CHECKING:
     from ..base.types import AnyNumber, Array, DeviceLike, DType, DTypeLike, Setting
@@ -35,7 +36,7 @@ def export(f: F, name: str = "") -> F:
         if "device" in own and "requires_grad" in own and "data" not in own:
             f = with_options(f)
         elif "generator" in own and "out" not in own and "device" not in own:
-            FUNCTIONS[name or f.__name__] = taking_out(f)
+            FUNCTIONS[name or f.__name__] = reading(f)
             return f
     FUNCTIONS[name or f.__name__] = f
     return f

@@ -15,6 +15,7 @@ from ..arrays.device import device as device_of
 from ..arrays.memory_order import in_memory_order, outermost_first
 from ..backends import defines, home
 from ..base.errors import broadcast_error, describe, message
+from ..engine.calling import reading
 from ..engine.record import constant
 from ..handles.inplace import check_leaf, store
 from ..handles.methods import bind_methods
@@ -248,12 +249,12 @@ bind_methods({"bernoulli": bernoulli, "multinomial": multinomial})
 # ---- filling a tensor ----------------------------------------------------------------------------
 def fills(draw: Callable[..., Array]) -> Callable[..., Array]:
     """A decorator: ``draw(self, ...)`` makes the numbers of the in-place method of its name."""
-    name = draw.__name__[:-1]
+    name, drawn = draw.__name__[:-1], reading(draw, out=False)
 
     @functools.wraps(draw)
     def method(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
         check_leaf(self, name)
-        numbers = draw(self, *args, **kwargs)
+        numbers = drawn(self, *args, **kwargs)
         given = [self, *[x for x in (*args, *kwargs.values()) if isinstance(x, Tensor)]]
         which = len(given) - 1
         if name == "bernoulli":  # PyTorch's overloads: by a tensor 1, by a number 2

@@ -1,14 +1,13 @@
 """Tensors made with strides of the caller's choice, and two older ways to make tensors."""
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..arrays.dtypes import get_default_dtype
-from ..base.errors import describe, message
+from ..base.errors import describe, message, warn
 from ..handles.methods import bind_methods
 from ..ops.arguments import shape_of
 from .counted import arange
@@ -128,11 +127,10 @@ def range(
     requires_grad: bool = False,
 ) -> Tensor:
     """start, start + step, ... up to and with ``end``, of the default dtype. Deprecated."""
-    warnings.warn(
+    warn(
         "torch.range is deprecated and will be removed in a future release because its behavior "
         "is inconsistent with Python's range builtin. Instead, use torch.arange, which produces "
         "values in [start, end).",
-        stacklevel=3,
     )
     if end is None:
         start, end = 0, start

@@ -270,6 +270,18 @@ class Op:
         texts = [v.text if isinstance(v, Formula) else None for v in self.vjps]
         return tuple([t and expr.compile_scalar(t, parameters, name) for t in texts])
 
+    @cached_property
+    def parameters(self) -> tuple[str, ...]:
+        """What a user's call names: the operands, then the static arguments."""
+        names = formulas.OPERANDS.get(self.name, ("input", "other", "third"))
+        return (*names[: self.arity], *formulas.ARGUMENTS.get(self.name, ()))
+
+    @cached_property
+    def arity(self) -> int:
+        """How many operands it has; comparisons and logic, without derivatives, do not say."""
+        letters = expr.names(self.formula) & set("xyz") if self.formula else ()
+        return len(self.vjps) or len(letters) or getattr(getattr(np, self.name, None), "nin", 1)
+
     def _parameters(self) -> str:
         static = [f"{k}={v}" for k, v in formulas.ARGUMENTS.get(self.name, {}).items()]
         return ", ".join([*LETTERS[: len(self.vjps)], *static])

@@ -23,6 +23,8 @@ else:
 
 # complex numbers take the general way: the hot one knows constants by their value, and 2 == 2 + 0j
 NUMBERS = frozenset({bool, int, float})
+# ops that compute with numbers alone; all others take at least one tensor
+NUMBERS_ONLY = frozenset("add sub mul div floor_divide div_floor div_trunc where".split())
 SWAPPED = {"__eq__": "__eq__", "__ne__": "__ne__"} | {
     f"__{a}__": f"__{b}__" for a, b in (("lt", "gt"), ("gt", "lt"), ("le", "ge"), ("ge", "le"))
 }
@@ -64,7 +66,8 @@ def as_tensors(op: Op, inputs: Sequence[Any]) -> Sequence[Tensor]:
 
 def as_tensor(op: Op, x: Any, like: Tensor | None, inputs: Sequence[Any]) -> Tensor:
     """One operand as a Tensor on the device of ``like``. Raises TypeError if it cannot be one."""
-    if isinstance(x, (bool, int, float, complex)) and op.result != "match":
+    number = isinstance(x, (bool, int, float, complex)) and op.result != "match"
+    if number and (like is not None or op.name in NUMBERS_ONLY):
         if op.name == "pow" and x is inputs[1] and like is not None:
             check_exponent(x, like)
         if op.name == "sub" and isinstance(x, bool):
@@ -73,11 +76,11 @@ def as_tensor(op: Op, x: Any, like: Tensor | None, inputs: Sequence[Any]) -> Ten
         return make(x, like, op.result == "float")
     if type(x) in COERCE:
         return COERCE[type(x)](x)
-    if isinstance(x, (np.ndarray, np.generic)) or (
-        like is not None and type(x) is like.node.dev.memory
+    if like is not None and (
+        isinstance(x, (np.ndarray, np.generic)) or type(x) is like.node.dev.memory
     ):
         dtypes.of(x)
-        return constant(x, like.node.dev if like is not None else cpu)
+        return constant(x, like.node.dev)
     raise TypeError(
         errors.message(
             f"{op.name}(): argument 'input' must be Tensor, not {type(x).__name__}"

@@ -5,12 +5,11 @@ result is computed as ever, without gradient, and copied.
 """
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..arrays import dtypes
-from ..base.errors import DeviceError, describe, message
+from ..base.errors import DeviceError, describe, message, warn
 from ..graph import mode
 from ..graph.mode import Mode
 from .record import constant_node
@@ -136,14 +135,13 @@ def _check(name: str, result: Tensor, out: Tensor) -> None:
 def _resize(out: Tensor, result: Tensor) -> None:
     """Give ``out`` memory of the result's shape."""
     if out.array.size:
-        warnings.warn(
+        warn(
             f"An output with one or more elements was resized since it had shape "
             f"{list(out.array.shape)}, which does not match the required output shape "
             f"{list(result.array.shape)}. This behavior is deprecated, and in a future PyTorch "
             "release outputs will not be resized unless they have zero elements. You can "
             "explicitly reuse an out tensor t by resizing it, inplace, to zero elements with "
             "t.resize_(0).",
-            stacklevel=5,
         )
     out.array = out.node.dev.empty(result.array.shape, out.array.dtype)
     out.origin = None

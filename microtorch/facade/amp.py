@@ -149,10 +149,25 @@ def set_autocast_dtype(device_type: str, dtype: dtypes.dtype) -> None:
     _dtypes[_known(device_type)] = dtype
 
 
-def set_autocast_enabled(device_type: str, enabled: bool) -> None:
-    """Begin a region that lasts, or end it; ``with torch.autocast(...)`` is the safer way."""
+def set_autocast_enabled(device_type: str | bool, enabled: bool | None = None) -> None:
+    """Begin a region that lasts, or end it; ``with torch.autocast(...)`` is the safer way.
+
+    One argument alone is meant for CUDA.
+    """
+    if isinstance(device_type, bool):
+        enabled, device_type = device_type, "cuda"
     if _known(device_type) == "cpu" and enabled != is_autocast_enabled("cpu"):
         casting.enter(_region(autocast("cpu")) if enabled else None)
+
+
+def set_autocast_cpu_dtype(dtype: dtypes.dtype) -> None:
+    """``set_autocast_dtype`` of the CPU."""
+    set_autocast_dtype("cpu", dtype)
+
+
+def set_autocast_cpu_enabled(enabled: bool) -> None:
+    """``set_autocast_enabled`` of the CPU."""
+    set_autocast_enabled("cpu", enabled)
 
 
 def is_autocast_cache_enabled() -> bool:

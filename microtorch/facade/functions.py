@@ -17,7 +17,6 @@ from ..ops.arguments import owned
 if TYPE_CHECKING:
     from ..base.types import Shape
 
-REDUCTIONS = ("none", "mean", "sum")
 LOSSES = {  # and their parameters, in PyTorch's order
     "binary_cross_entropy_with_logits": "input target weight pos_weight reduction",
     "cosine_embedding_loss": "input1 input2 target margin reduction",
@@ -122,7 +121,7 @@ def native_batch_norm(
 
 # ---- losses --------------------------------------------------------------------------------------
 def _reduced(name: str) -> Callable[..., Tensor]:
-    """nn.functional's loss; ``reduction`` is 0 (none), 1 (mean) or 2 (sum), or its name."""
+    """nn.functional's loss; ``reduction`` is 1 (mean), 2 (sum), none otherwise, or a name."""
     loss, parameters = getattr(F, name), LOSSES[name].split()
 
     def function(*args: object, **kwargs: object) -> Tensor:
@@ -133,9 +132,7 @@ def _reduced(name: str) -> Callable[..., Tensor]:
             )
         reduction = given.pop("reduction", 1)
         if isinstance(reduction, int):
-            if not 0 <= reduction < len(REDUCTIONS):
-                raise ValueError(message(f"{reduction} is not a valid value for reduction"))
-            reduction = REDUCTIONS[reduction]
+            reduction = {1: "mean", 2: "sum"}.get(reduction, "none")
         out: Tensor = loss(**given, reduction=reduction)
         return out
 

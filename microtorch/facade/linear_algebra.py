@@ -19,7 +19,8 @@ BOTH = (  # functions and methods
     "triangular_solve",
 )  # fmt: skip
 NAMES = (
-    *BOTH, "chain_matmul", "lu_unpack", "nuclear_norm", "pca_lowrank", "svd_lowrank",
+    *BOTH, "chain_matmul", "frobenius_norm", "lobpcg", "lu_unpack", "nuclear_norm", "pca_lowrank",
+    "svd_lowrank",
 )  # fmt: skip
 
 

@@ -13,6 +13,7 @@ from ..arrays import layout, memory_format
 from ..base.absent import absent
 from ..base.errors import unknown
 from ..create import counted, data, exchange, filled, random, sharing, strided, windows
+from ..engine.calling import reading
 from ..handles.tensor import Tensor
 from ..ops.surface import FUNCTIONS
 from . import linear_algebra, settings
@@ -22,7 +23,7 @@ ENTERED = (counted, data, exchange, filled, linear_algebra, random, sharing, str
 
 # ops that PyTorch, too, has only in nn.functional
 NN_ONLY = frozenset(
-    "elu gelu gelu_tanh hardsigmoid hardswish hardtanh leaky_relu linear logsigmoid mish one_hot "
+    "elu gelu gelu_tanh hardsigmoid hardswish hardtanh leaky_relu linear logsigmoid mish "
     "relu6 silu softplus softshrink softsign entr ndtr xlog1py threshold".split()
 )
 functions = {
@@ -34,16 +35,17 @@ functions |= {name: getattr(settings, name) for name in settings.__all__}
 # methods that PyTorch has as functions, too
 IN_PLACE = (
     "abs acos acosh addmv arccos arccosh arcsin arcsinh arctan arctanh as_strided asin asinh atan "
-    "atanh ceil celu clamp clamp_max clamp_min clip cos cosh deg2rad detach erf erfc exp exp2 "
-    "expm1 fill fix floor frac gcd i0 index_put lcm ldexp log log10 log1p log2 logit nan_to_num "
-    "neg negative rad2deg reciprocal relu round rsqrt selu sigmoid sin sinc sinh sqrt square tan "
-    "tanh trunc xlogy zero".split()
+    "atanh ceil celu clamp clamp_max clamp_min clip conj_physical cos cosh deg2rad detach erf "
+    "erfc exp exp2 expm1 fill fix floor frac gcd i0 index_put lcm ldexp log log10 log1p log2 "
+    "logit nan_to_num neg negative rad2deg reciprocal relu round rsqrt selu sigmoid sin sinc sinh "
+    "sqrt square tan tanh trunc xlogy zero".split()
 )
 METHODS_TOO = (
     *(f"{name}_" for name in IN_PLACE), "detach", "get_device", "is_distributed", "is_inference",
     "is_same_size", "is_signed",
 )  # fmt: skip
-functions |= {name: getattr(Tensor, name) for name in METHODS_TOO}
+functions["result_type"] = reading(settings.result_type, out=False)
+functions |= {name: reading(getattr(Tensor, name), out=False) for name in METHODS_TOO}
 # losses, normalisations and others that torch.<name> has with another signature than nn.functional
 OTHER_SIGNATURES = (
     "batch_norm binary_cross_entropy_with_logits constant_pad_nd cosine_embedding_loss embedding "
@@ -69,13 +71,19 @@ LAZY["summary"] = ("facade.summary", "summary")
 AUTOCAST = (
     "autocast clear_autocast_cache get_autocast_cpu_dtype get_autocast_dtype "
     "get_autocast_gpu_dtype is_autocast_cache_enabled is_autocast_cpu_enabled is_autocast_enabled "
-    "set_autocast_cache_enabled set_autocast_dtype set_autocast_enabled".split()
+    "set_autocast_cache_enabled set_autocast_cpu_dtype set_autocast_cpu_enabled "
+    "set_autocast_dtype set_autocast_enabled".split()
 )
 LAZY |= {"amp": ("facade.amp", "")} | {name: ("facade.amp", name) for name in AUTOCAST}
 LAZY |= {name: ("arrays.memory_format", name) for name in memory_format.NAMES}
 LAZY |= {name: ("arrays.layout", name) for name in layout.NAMES}
 LAZY |= {name: ("linalg.older", name) for name in linear_algebra.NAMES}
 LAZY |= {name: ("facade.functions", name) for name in OTHER_SIGNATURES}
+LAYERS = (
+    "alpha_dropout_ convolution dropout_ feature_alpha_dropout_ feature_dropout feature_dropout_ "
+    "gru_cell lstm_cell native_dropout rnn_relu_cell rnn_tanh_cell".split()
+)
+LAZY |= {name: ("facade.layers", name) for name in LAYERS}
 # functions of nn that PyTorch has under the same signature in torch, too
 IN_BOTH = (
     "adaptive_max_pool1d affine_grid_generator alpha_dropout bilinear celu celu_ channel_shuffle "
@@ -104,7 +112,9 @@ LAZY |= {
     "vmap": ("kinds.vmap", "vmap"),
     "OutOfMemoryError": ("base.errors", "OutOfMemoryError"),
     "default_generator": ("arrays.generator", "default_generator"),
-    "is_anomaly_enabled": ("autograd", "is_anomaly_enabled"),
+    **{name: ("autograd.anomaly", name) for name in (
+        "is_anomaly_check_nan_enabled is_anomaly_enabled set_anomaly_enabled".split()
+    )},
     "progress": ("utils.progress", "progress"),
 }
 

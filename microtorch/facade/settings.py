@@ -72,13 +72,13 @@ def promote_types(type1: dtypes.dtype, type2: dtypes.dtype) -> dtypes.dtype:
     return dtypes.FROM_NUMPY[dtypes.promote(operands)]
 
 
-def result_type(tensor1: TensorLike, tensor2: TensorLike) -> dtypes.dtype:
+def result_type(tensor: TensorLike, other: TensorLike) -> dtypes.dtype:
     """The dtype of an operation on both.
 
     Tensors with dimensions outrank 0-d tensors, which outrank Python numbers.
     """
     operands = []
-    for x in (tensor1, tensor2):
+    for x in (tensor, other):
         if isinstance(x, Tensor):
             operands.append((x.array.dtype, 2 if x.array.ndim else 1))
         elif isinstance(x, (bool, int, float, complex, np.number)):

@@ -1,18 +1,25 @@
-"""``torch.testing.assert_close``, with PyTorch's tolerances and a report of what differs."""
+"""``torch.testing``: ``assert_close``, with PyTorch's tolerances and a report of what differs, and
+``make_tensor``.
+"""
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from ..arrays.dtypes import dtype, finfo, iinfo
 from ..base.errors import describe, missing
+from ..create import filled, random
 from ..handles.tensor import Tensor
+from ..ops.arguments import shape_of
+from ..ops.surface import FUNCTIONS
 
 if TYPE_CHECKING:
-    from ..base.types import Array
+    from ..base.types import Array, DeviceLike
 
-__all__ = ["assert_close"]
+__all__ = ["assert_allclose", "assert_close", "make_tensor"]
 
 # (rtol, atol) for values of a dtype; of two, the coarser counts
 _TOLERANCES = {
@@ -59,6 +66,65 @@ def assert_close(
     report = _difference(actual, expected, "", close)
     if report:
         raise AssertionError(report if msg is None else msg(report) if callable(msg) else msg)
+
+
+def assert_allclose(
+    actual: Any, expected: Any, rtol: float | None = None, atol: float | None = None,
+    equal_nan: bool = True, msg: str = "",
+) -> None:  # fmt: skip
+    """``assert_close`` without a look at dtypes, as PyTorch called it first."""
+    assert_close(
+        actual, expected, rtol=rtol, atol=atol, equal_nan=equal_nan, check_dtype=False,
+        msg=msg or None,
+    )  # fmt: skip
+
+
+def make_tensor(
+    *shape: int | Sequence[int],
+    dtype: dtype,
+    device: DeviceLike,
+    low: float | None = None,
+    high: float | None = None,
+    requires_grad: bool = False,
+    noncontiguous: bool = False,
+    exclude_zero: bool = False,
+    memory_format: object = None,
+) -> Tensor:
+    """Random numbers on [low, high): [-9, 9) by default, integers to 9, and 0 or 1 of bools.
+
+    ValueError for limits in the wrong order or outside of the dtype, and for integers' gradients.
+    """
+    sizes = shape_of(shape, "make_tensor")
+    whole = not (dtype.is_floating_point or dtype.is_complex)
+    if requires_grad and whole:
+        what = "`requires_grad=True` is not supported for boolean and integral dtypes"
+        raise ValueError(f"{what}, but got {dtype=}")
+    first, last = (-9, 9 + whole) if dtype.numpy != np.bool_ else (0, 2)
+    a, b = first if low is None else low, last if high is None else high
+    least, most = (0, 2) if dtype.numpy == np.bool_ else _range(dtype)
+    if a != a or b != b or a > b or (whole and a == b) or b < least or a > most:
+        raise ValueError(f"`low` must be less than `high`, but got {a} and {b} of {dtype}")
+    a, b = max(a, least), min(b, most)
+    apart = noncontiguous and math.prod(sizes) > 1
+    if apart:  # every second number of twice as many
+        sizes = (*sizes[:-1], 2 * sizes[-1])
+    if whole:
+        out = random.randint(math.ceil(a), math.ceil(b), sizes, dtype=dtype, device=device)
+    else:
+        out = filled.empty(sizes, dtype=dtype, device=device)
+        (FUNCTIONS["view_as_real"](out) if dtype.is_complex else out).uniform_(a, b)
+    if apart:
+        out = out[..., 1::2]
+    if exclude_zero:
+        out = out.masked_fill_(out == 0, 1 if whole else finfo(dtype).tiny)
+    return out.requires_grad_(requires_grad)
+
+
+def _range(d: dtype) -> tuple[float, float]:
+    """The least and the greatest number of a dtype; no integer reaches the latter."""
+    if d.is_floating_point or d.is_complex:
+        return finfo(d).min, finfo(d).max
+    return iinfo(d).min, iinfo(d).max + (d.itemsize < 8)
 
 
 def _difference(a: Any, b: Any, at: str, close: Closeness) -> str:

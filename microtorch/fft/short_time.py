@@ -8,13 +8,12 @@ estimation from modified short-time Fourier transform", 1984), if no sum of squa
 """
 from __future__ import annotations
 
-import warnings
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..arrays import dtypes
-from ..base.errors import describe, message
+from ..base.errors import describe, message, warn
 from ..engine.record import constant
 from ..nn.functional.padding import pad
 from ..ops.arguments import owned
@@ -88,13 +87,12 @@ def stft(
         x = pad(x, (border // 2, border - border // 2))
     frames = x.unfold(-1, n_fft, hop)
     if window is None:
-        warnings.warn(
+        warn(
             "A window was not provided. A rectangular window will be applied,"
             "which is known to cause spectral leakage. Other windows such as torch.hann_window or "
             "torch.hamming_window are recommended to reduce spectral leakage. To suppress this "
             "warning and use a rectangular window, explicitly set "
             "`window=torch.ones(n_fft, device=<device>)`.",
-            stacklevel=2,
         )
     if window is None and length < n_fft:
         window = _ones(x, length)
@@ -105,12 +103,11 @@ def stft(
     if return_complex is not False and (return_complex or is_complex):
         return out
     if not is_complex:
-        warnings.warn(
+        warn(
             "stft with return_complex=False is deprecated. In a future pytorch release, stft will "
             "return complex tensors for all inputs, and return_complex=False will raise an error."
             "\nNote: you can still call torch.view_as_real on the complex output to recover the "
             "old return format.",
-            stacklevel=2,
         )
     parts: Tensor = FUNCTIONS["view_as_real"](out)
     return parts
@@ -138,12 +135,11 @@ def istft(
             )
         )
     if window is None:
-        warnings.warn(
+        warn(
             "A window was not provided. A rectangular window will be applied."
             "Please provide the same window used by stft to make the inversion lossless."
             "To suppress this warning and use a rectangular window, explicitly set "
             "`window=torch.ones(n_fft, device=<device>)`.",
-            stacklevel=2,
         )
     if input.array.ndim < 2:
         raise IndexError(
@@ -202,10 +198,9 @@ def istft(
         )
     y = y / weight
     if end > total:
-        warnings.warn(
+        warn(
             "The length of signal is shorter than the length parameter. Result is being padded "
             "with zeros in the tail. Please check your center and hop_length settings.",
-            stacklevel=2,
         )
         y = pad(y, (0, end - total))
     return y if input.array.ndim == 3 else owned(y.squeeze(0))

@@ -22,10 +22,11 @@ from ..arrays import dtypes
 from ..arrays.dtypes import TORCH_TYPES
 from ..base.errors import describe, dim_error, message
 from ..base.naming import named
+from ..engine.calling import reading
 from ..engine.hot import single
 from ..ops import fourier
 from ..ops.fourier import Norm
-from ..ops.surface import FUNCTIONS, taking_out
+from ..ops.surface import FUNCTIONS
 
 if TYPE_CHECKING:
     from ..base.types import Dims, Shape
@@ -224,7 +225,7 @@ Transform: TypeAlias = "Callable[..., Tensor]"
 
 def _with_real_out(f: Transform) -> Transform:
     """``f``, whose results are real, with ``out=``; it refuses a complex one, as PyTorch does."""
-    run = taking_out(f)
+    run = reading(f)
 
     @functools.wraps(f)
     def function(*args: object, out: Tensor | None = None, **kwargs: object) -> Tensor:
@@ -259,7 +260,7 @@ def _declare(name: str, kind: Kind, what: str) -> tuple[Transform, Transform, Tr
         x = floats(several, input)
         return kind(several, x, *_several(several, x, s, dim), norm)
 
-    export = _with_real_out if kind is _from_half else taking_out
+    export = _with_real_out if kind is _from_half else reading
     of_n = f"{what}.\n\nOver the dimension ``dim``, of ``n`` points {POINTS}{COMMON}"
     of_s = f"{what}.\n\nOver the dimensions ``dim``, of ``s`` points {POINTS}{COMMON}"
     return (

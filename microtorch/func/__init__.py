@@ -13,12 +13,17 @@ from __future__ import annotations
 from ..base.errors import missing
 from ..kinds.vmap import vmap
 from .forward import hessian, jacfwd, jvp, linearize
-from .modules import functional_call, functionalize, stack_module_state
+from .modules import (
+    functional_call,
+    functionalize,
+    replace_all_batch_norm_modules_,
+    stack_module_state,
+)
 from .reverse import grad, grad_and_value, jacrev, vjp
 
 __all__ = [
     "functional_call", "functionalize", "grad", "grad_and_value", "hessian", "jacfwd", "jacrev",
-    "jvp", "linearize", "stack_module_state", "vjp", "vmap",
+    "jvp", "linearize", "replace_all_batch_norm_modules_", "stack_module_state", "vjp", "vmap",
 ]  # fmt: skip
 
 __getattr__ = missing(__name__, __all__)

@@ -136,6 +136,16 @@ def stack_module_state(models: Sequence[Any]) -> tuple[dict[str, Any], dict[str,
     return out, {name: _stacked([b[name] for b in buffers]) for name in buffers[0]}
 
 
+def replace_all_batch_norm_modules_(root: Any) -> Any:
+    """Let every batch norm in ``root`` normalise by its batch alone: ``vmap`` writes no statistics.
+    """
+    for module in root.modules():
+        if getattr(module, "track_running_stats", False) and "running_mean" in module._buffers:
+            module.running_mean = module.running_var = module.num_batches_tracked = None
+            module.track_running_stats = False
+    return root
+
+
 def _stacked(tensors: Sequence[Tensor]) -> Tree:
     return FUNCTIONS["stack"]([t.detach() for t in tensors])
 

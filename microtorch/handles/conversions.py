@@ -1,7 +1,6 @@
 """From a tensor to numbers, arrays, other dtypes and other devices: more methods of a Tensor."""
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -95,12 +94,13 @@ def to(
     copy: bool = False,
     non_blocking: bool = False,
     memory_format: memory_format | None = None,
+    tensor: Tensor | None = None,
 ) -> Tensor:
     """Converted to a dtype, moved to a device, or both.
 
     Either is given by position or by keyword, or both as those of another tensor.
     """
-    for x in target:
+    for x in target if tensor is None else (tensor, *target):
         if isinstance(x, Handle):
             dtype, device = x.dtype, x.device
         elif isinstance(x, (dtypes.dtype, type)):  # also float, int, bool
@@ -114,12 +114,15 @@ def to(
         d = dtypes.as_numpy(dtype)
         if d != t.array.dtype:
             if t.array.dtype.kind == "c" and d.kind in "fiu":
-                warnings.warn(DISCARDS, UserWarning, stacklevel=2)
+                errors.warn(DISCARDS, UserWarning)
             return single(REGISTRY["cast"], t, {"dtype": d})
     return t.clone() if copy and t is self else t
 
 
-def type_(self: Tensor, dtype: DTypeLike | str | None = None) -> Any:
+def type_(
+    self: Tensor, dtype: DTypeLike | str | None = None, non_blocking: bool = False, *,
+    memory_format: memory_format | None = None,
+) -> Any:  # fmt: skip
     """The type's name ('torch.FloatTensor'); given one, or a dtype, the tensor converted to it.
 
     A type may be given as its name, or as PyTorch's old class ``torch.FloatTensor``.

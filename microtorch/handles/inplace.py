@@ -20,6 +20,7 @@ from ..arrays.dtypes import TORCH_TYPES
 from ..base import errors
 from ..base.naming import named
 from ..engine.apply import apply
+from ..engine.calling import operands_given
 from ..engine.checks import watch
 from ..engine.handle import Handle
 from ..engine.kept import KEPT
@@ -220,12 +221,12 @@ copy_op = Op(
 copy_op.node.__name__ = copy_op.node.__qualname__ = "CopyBackwards"
 
 
-def copy_(self: Tensor, src: Tensor, non_blocking: bool = False) -> Tensor:
-    """Copy the elements of ``src`` (broadcast, converted to this dtype) into this tensor."""
-    if not isinstance(src, Handle):
-        return _copy(self, src, "copy")
+def copy_(self: Tensor, other: Tensor, non_blocking: bool = False) -> Tensor:
+    """Copy the elements of ``other`` (broadcast, converted to this dtype) into this tensor."""
+    if not isinstance(other, Handle):
+        return _copy(self, other, "copy")
     # elements copied to themselves may also be expanded ones: each gets its own value
-    return _copy(self, src, "fill" if same_elements(self.array, src.array) else "copy")
+    return _copy(self, other, "fill" if same_elements(self.array, other.array) else "copy")
 
 
 def _copy(self: Tensor, src: Tensor, name: str, apart: bool = False) -> Tensor:
@@ -438,22 +439,22 @@ def _abs_(of_real: Callable[..., Tensor]) -> Callable[..., Tensor]:
 
 
 def _of_op(op: Op) -> Callable[..., Tensor]:
-    static, n = formulas.ARGUMENTS.get(op.name, {}), len(op.vjps) - 1
+    name, n = f"{op.name}_", op.arity - 1
 
-    def method(self: Tensor, *others: Any, **attrs: Any) -> Tensor:
+    def method(input: Tensor, *others: Any, **attrs: Any) -> Tensor:
+        if attrs or len(others) != n:
+            (input, *rest), attrs = operands_given(
+                name, op.parameters, n + 1, (input, *others), attrs
+            )
+            others = tuple(rest)
         if op.name in TENSORS_ONLY:
             for x in others:
-                tensors_only(f"{op.name}_", other=x)
-        if len(others) > n and static:  # x.clamp_min_(0)
-            if len(others) > n + len(static):
-                raise TypeError(f"{op.name}_() takes {n + len(static)} positional arguments")
-            attrs |= dict(zip(static, others[n:], strict=False))
-            others = others[:n]
-        return apply_inplace(op, self, others, attrs or None)
+                tensors_only(name, other=x)
+        return apply_inplace(op, input, others, attrs or None)
 
     doc = f"In-place {op.name}: the result replaces this tensor's elements."
     # the op's operands are the method's parameters (scripts/stubs.py)
-    return named(method, f"{op.name}_", doc, op=op)
+    return named(method, name, doc, op=op)
 
 
 def _composed(name: str) -> Callable[..., Tensor]:

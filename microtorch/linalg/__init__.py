@@ -21,8 +21,8 @@ requires gradient, because to lose the gradient in silence would be worse.
 from __future__ import annotations
 
 from ..base.errors import missing
+from ..engine.calling import reading
 from ..engine.entering import enter_all
-from ..ops.surface import taking_out
 from .checks import LinAlgError as LinAlgError
 from .determinants import det, slogdet
 from .factors import (
@@ -68,8 +68,8 @@ __all__ = [
     "vector_norm",
 ]  # fmt: skip
 
-for _name in {*__all__} - {"diagonal", "matrix_exp"}:  # PyTorch's have no out= either
-    globals()[_name] = taking_out(globals()[_name])
+for _name in __all__:  # two of PyTorch's have no out=
+    globals()[_name] = reading(globals()[_name], out=_name not in ("diagonal", "matrix_exp"))
 enter_all(globals())
 
 __getattr__ = missing(__name__, __all__)

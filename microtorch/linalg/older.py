@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 from ..autograd.function import Function
 from ..base.errors import describe, message
+from ..engine.calling import reading
 from ..engine.entering import enter_all
-from ..ops.surface import FUNCTIONS, taking_out
+from ..ops.surface import FUNCTIONS
 from . import factors, norms, orthogonal, pseudoinverse, results, solving, spectra
 from .checks import broadcast_batches, floating, identity, matrices, square
 from .determinants import det, logdet, slogdet
@@ -23,9 +24,10 @@ if TYPE_CHECKING:
     from ..handles.tensor import Tensor
 
 __all__ = [
-    "chain_matmul", "cholesky", "cholesky_inverse", "cholesky_solve", "det", "geqrf", "inverse",
-    "logdet", "lu", "lu_solve", "lu_unpack", "matrix_exp", "matrix_power", "nuclear_norm", "orgqr",
-    "ormqr", "pca_lowrank", "pinverse", "qr", "slogdet", "svd", "svd_lowrank", "triangular_solve",
+    "chain_matmul", "cholesky", "cholesky_inverse", "cholesky_solve", "det", "frobenius_norm",
+    "geqrf", "inverse", "lobpcg", "logdet", "lu", "lu_solve", "lu_unpack", "matrix_exp",
+    "matrix_power", "nuclear_norm", "orgqr", "ormqr", "pca_lowrank", "pinverse", "qr", "slogdet",
+    "svd", "svd_lowrank", "triangular_solve",
 ]  # fmt: skip
 
 
@@ -186,15 +188,53 @@ def pca_lowrank(
     return svd_lowrank(A - A.mean(-2, keepdim=True) if center else A, q, niter)
 
 
+def lobpcg(
+    A: Tensor, k: int | None = None, B: Tensor | None = None, X: Tensor | None = None,
+    n: int | None = None, iK: Tensor | None = None, niter: int | None = None,
+    tol: float | None = None, largest: bool | None = None, method: str | None = None,
+    tracker: object = None, ortho_iparams: object = None, ortho_fparams: object = None,
+    ortho_bparams: object = None,
+) -> tuple[Tensor, Tensor]:  # fmt: skip
+    """``(E, X)``: the ``k`` largest (or smallest) E with A X = B X E, A symmetric, B positive.
+
+    PyTorch approximates them by steps from ``X``; dense matrices are decomposed here, whatever the
+    settings of the steps are. k is 1, or the number of columns of X, unless given.
+    """
+    matrices("lobpcg", A)
+    square("lobpcg", A)
+    count = k if k is not None else 1 if X is None else X.array.shape[-1]
+    if A.array.shape[-1] < 3 * count:
+        raise ValueError(
+            message(
+                f"LPBPCG algorithm is not applicable when the number of A rows "
+                f"(={A.array.shape[-1]}) is smaller than 3 x the number of requested eigenpairs "
+                f"(={count})"
+            )
+        )
+    if B is None:
+        E, V = spectra.eigh(A)
+    else:
+        L = factors.cholesky(B)
+        half = solving.solve_triangular(L, A, upper=False)
+        E, V = spectra.eigh(solving.solve_triangular(L, half.mH, upper=False))
+        V = solving.solve_triangular(L.mH, V, upper=True)
+    if largest is None or largest:
+        E, V = E.flip(-1), V.flip(-1)
+    return E[..., :count], V[..., :count]
+
+
+def frobenius_norm(input: Tensor, dim: Dims, keepdim: bool = False) -> Tensor:
+    """The root of the sum of squares over ``dim``."""
+    return norms.vector_norm(input, 2, dim or None, keepdim)
+
+
 # ---- products ------------------------------------------------------------------------------------
 def chain_matmul(*matrices: Tensor) -> Tensor:
     """torch.linalg.multi_dot of any number of matrices."""
     return multi_dot(matrices) if len(matrices) > 1 else matrices[0]
 
 
-for _name in (
-    "chain_matmul", "cholesky", "cholesky_inverse", "cholesky_solve", "geqrf", "inverse",
-    "lu_solve", "lu_unpack", "matrix_power", "orgqr", "ormqr", "qr", "svd", "triangular_solve",
-):  # fmt: skip
-    globals()[_name] = taking_out(globals()[_name])
+NO_OUT = "det lobpcg logdet lu matrix_exp nuclear_norm pca_lowrank pinverse svd_lowrank".split()
+for _name in __all__:
+    globals()[_name] = reading(globals()[_name], out=_name not in NO_OUT)
 enter_all(globals())

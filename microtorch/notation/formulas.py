@@ -271,6 +271,12 @@ ARGUMENTS: dict[str, dict[str, float | None]] = {
     "clamp": {"min": None, "max": None},
 }
 
+# the names of an op's operands in a user's call, where they are not `input` and `other`
+OPERANDS: dict[str, tuple[str, ...]] = {
+    "pow": ("input", "exponent"), "heaviside": ("input", "values"), "prelu": ("input", "weight"),
+    "lerp": ("input", "end", "weight"), "where": ("condition", "input", "other"),
+}  # fmt: skip
+
 # PyTorch's names of backward nodes, where they are not the op's name in CamelCase
 TORCH_NAMES: dict[str, str] = {
     "logsigmoid": "LogSigmoid", "gelu_tanh": "Gelu", "clamp_min": "Clamp", "clamp_max": "Clamp",

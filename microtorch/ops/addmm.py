@@ -5,12 +5,14 @@ gradient is 0. Integers take whole factors only, and PyTorch cuts others off wit
 """
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..arrays.dtypes import TORCH_TYPES
-from ..base.errors import describe, message
+from ..base.errors import describe, message, warn
+from ..engine.handle import Handle
+from ..engine.operands import NUMBERS
 from ..engine.record import constant
 from .surface import METHODS, public
 
@@ -87,6 +89,21 @@ def _times(factor: AnyNumber, x: Tensor) -> Tensor:
     return x if factor == 1 else x * factor
 
 
+def numbers_first(name: str, *given: Any) -> tuple[list[Any], AnyNumber, AnyNumber]:
+    """The tensors, beta and alpha of PyTorch's old order: each number before what it multiplies.
+
+    ``addmm(beta, input, alpha, mat1, mat2)``, where alpha may be left out. Still accepted there.
+    """
+    tensors = [x for x in given if isinstance(x, Handle)]
+    numbers = [x for x in given if type(x) in NUMBERS]
+    if len(tensors) != 3 or len(tensors) + len(numbers) != len(given):
+        raise TypeError(message(f"{name}() received an invalid combination of arguments"))
+    warn(
+        f"This overload of {name} is deprecated: write {name}(input, ..., beta=, alpha=)",
+    )
+    return tensors, numbers[0], numbers[1] if len(numbers) > 1 else 1
+
+
 def _check_rank(name: str, tensors: tuple[Tensor, Tensor], ranks: tuple[int, int]) -> None:
     given = tuple(t.array.ndim for t in tensors)
     if given != ranks:
@@ -101,9 +118,12 @@ def _check_rank(name: str, tensors: tuple[Tensor, Tensor], ranks: tuple[int, int
 
 @public()
 def addmm(
-    input: Tensor, mat1: Tensor, mat2: Tensor, *, beta: AnyNumber = 1, alpha: AnyNumber = 1
-) -> Tensor:
+    input: Tensor, mat1: Tensor, mat2: Tensor, *old: Tensor, beta: AnyNumber = 1,
+    alpha: AnyNumber = 1,
+) -> Tensor:  # fmt: skip
     """beta * input + alpha * (mat1 @ mat2)."""
+    if old:
+        (input, mat1, mat2), beta, alpha = numbers_first("addmm", input, mat1, mat2, *old)
     _check_rank("addmm", (mat1, mat2), (2, 2))
     _same_dtype("addmm", input, mat1, mat2)
     return added("addmm", input, METHODS["mm"](mat1, mat2), beta, alpha)
@@ -111,9 +131,12 @@ def addmm(
 
 @public()
 def addmv(
-    input: Tensor, mat: Tensor, vec: Tensor, *, beta: AnyNumber = 1, alpha: AnyNumber = 1
-) -> Tensor:
+    input: Tensor, mat: Tensor, vec: Tensor, *old: Tensor, beta: AnyNumber = 1,
+    alpha: AnyNumber = 1,
+) -> Tensor:  # fmt: skip
     """beta * input + alpha * (mat @ vec)."""
+    if old:
+        (input, mat, vec), beta, alpha = numbers_first("addmv", input, mat, vec, *old)
     _check_rank("addmv", (mat, vec), (2, 1))
     _same_dtype("addmv", input, mat, vec)
     return added("addmv", input, METHODS["mv"](mat, vec), beta, alpha)
@@ -121,9 +144,12 @@ def addmv(
 
 @public()
 def baddbmm(
-    input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: AnyNumber = 1, alpha: AnyNumber = 1
-) -> Tensor:
+    input: Tensor, batch1: Tensor, batch2: Tensor, *old: Tensor, beta: AnyNumber = 1,
+    alpha: AnyNumber = 1,
+) -> Tensor:  # fmt: skip
     """beta * input + alpha * bmm(batch1, batch2)."""
+    if old:
+        (input, batch1, batch2), beta, alpha = numbers_first("baddbmm", input, batch1, batch2, *old)
     _check_rank("baddbmm", (batch1, batch2), (3, 3))
     _same_dtype("baddbmm", input, batch1, batch2)
     return added("baddbmm", input, METHODS["bmm"](batch1, batch2), beta, alpha)
@@ -131,9 +157,12 @@ def baddbmm(
 
 @public()
 def addbmm(
-    input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: AnyNumber = 1, alpha: AnyNumber = 1
-) -> Tensor:
+    input: Tensor, batch1: Tensor, batch2: Tensor, *old: Tensor, beta: AnyNumber = 1,
+    alpha: AnyNumber = 1,
+) -> Tensor:  # fmt: skip
     """beta * input + alpha * the sum of the products of the batch."""
+    if old:
+        (input, batch1, batch2), beta, alpha = numbers_first("addbmm", input, batch1, batch2, *old)
     _check_rank("addbmm", (batch1, batch2), (3, 3))
     _same_dtype("addbmm", input, batch1, batch2)
     product = METHODS["bmm"](batch1, batch2).sum(0)
@@ -142,9 +171,12 @@ def addbmm(
 
 @public()
 def addr(
-    input: Tensor, vec1: Tensor, vec2: Tensor, *, beta: AnyNumber = 1, alpha: AnyNumber = 1
-) -> Tensor:
+    input: Tensor, vec1: Tensor, vec2: Tensor, *old: Tensor, beta: AnyNumber = 1,
+    alpha: AnyNumber = 1,
+) -> Tensor:  # fmt: skip
     """beta * input + alpha * outer(vec1, vec2). Unlike the others it takes any dtypes."""
+    if old:
+        (input, vec1, vec2), beta, alpha = numbers_first("addr", input, vec1, vec2, *old)
     _check_rank("addr", (vec1, vec2), (1, 1))
     product = METHODS["outer"](vec1, vec2)
     if not any(t.array.dtype.kind in "fcV" for t in (input, vec1, vec2)):

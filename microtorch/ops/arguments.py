@@ -5,11 +5,10 @@ from collections.abc import Callable
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from ..arrays.dtypes import TORCH_TYPES
 from ..base.errors import describe, dim_error, message
 from ..engine import operands
+from ..engine.calling import is_int
 from ..engine.handle import Handle
 from ..engine.op import Op
 from ..engine.record import constant
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
 def dim_of(dim: Any, ndim: int, op: str) -> int:
     """One dimension as a number in [0, ndim). Raises IndexError as PyTorch does."""
     if type(dim) is not int:
-        if not isinstance(dim, (int, np.integer)) or isinstance(dim, bool):
+        if not is_int(dim):
             raise TypeError(
                 message(f"{op}(): argument 'dim' must be int, not {type(dim).__name__}")
             )

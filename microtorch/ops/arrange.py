@@ -275,26 +275,38 @@ def _divided(name: str, input: Tensor, sections: Any, least: int, dim: int) -> t
 
 
 @public()
-def hsplit(input: Tensor, *indices_or_sections: int | Sequence[int]) -> tuple[Tensor, ...]:
+def hsplit(
+    input: Tensor, *places: int | Sequence[int],
+    indices_or_sections: int | Sequence[int] | None = None,
+) -> tuple[Tensor, ...]:  # fmt: skip
     """Split side by side: along dimension 1, a vector along its only one."""
-    return _divided("hsplit", input, _one(indices_or_sections), 1, min(input.array.ndim - 1, 1))
+    where = _one(places, indices_or_sections)
+    return _divided("hsplit", input, where, 1, min(input.array.ndim - 1, 1))
 
 
 @public()
-def vsplit(input: Tensor, *indices_or_sections: int | Sequence[int]) -> tuple[Tensor, ...]:
+def vsplit(
+    input: Tensor, *places: int | Sequence[int],
+    indices_or_sections: int | Sequence[int] | None = None,
+) -> tuple[Tensor, ...]:  # fmt: skip
     """Split along dimension 0."""
-    return _divided("vsplit", input, _one(indices_or_sections), 2, 0)
+    return _divided("vsplit", input, _one(places, indices_or_sections), 2, 0)
 
 
 @public()
-def dsplit(input: Tensor, *indices_or_sections: int | Sequence[int]) -> tuple[Tensor, ...]:
+def dsplit(
+    input: Tensor, *places: int | Sequence[int],
+    indices_or_sections: int | Sequence[int] | None = None,
+) -> tuple[Tensor, ...]:  # fmt: skip
     """Split along dimension 2."""
-    return _divided("dsplit", input, _one(indices_or_sections), 3, 2)
+    return _divided("dsplit", input, _one(places, indices_or_sections), 3, 2)
 
 
-def _one(given: tuple[Any, ...]) -> Any:
-    """``2`` or ``(1, 3)``; several numbers are indices."""
-    return given[0] if len(given) == 1 else given
+def _one(places: tuple[Any, ...], named: Any) -> Any:
+    """``2`` or ``(1, 3)``, by position or by name; several numbers are indices."""
+    if named is not None:
+        return named
+    return places[0] if len(places) == 1 else places
 
 
 # ---- combined ------------------------------------------------------------------------------------

@@ -6,7 +6,6 @@ and logic, which have values but no derivatives. The operators are in handles/te
 """
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
@@ -15,16 +14,17 @@ import numpy as np
 from ..arrays import dtypes
 from ..arrays.dtypes import BOOL, OBJECT
 from ..backends.reference import nonzero_divisor
-from ..base.errors import describe, message
-from ..base.naming import named
+from ..base.errors import describe, message, warn
+from ..base.naming import named, with_parameters
+from ..engine.calling import operands_given, reading
 from ..engine.handle import Handle
 from ..engine.hot import made, several
 from ..engine.op import Op
-from ..engine.operands import NUMBERS, left_operand, no_subtraction
+from ..engine.operands import NUMBERS, NUMBERS_ONLY, left_operand, no_subtraction
 from ..engine.out import into
 from ..engine.registry import REGISTRY
 from ..notation import formulas
-from .surface import FUNCTIONS, METHODS, public, taking_out
+from .surface import FUNCTIONS, METHODS, public
 
 if TYPE_CHECKING:
     from ..base.types import AnyNumber, Array, Gradient, Namespace, Operand, TensorLike
@@ -177,15 +177,13 @@ NOT_METHODS = frozenset(
 )
 
 
-# ops whose operands are tensors only; whose first operand is a tensor; and those that compute with
-# numbers alone. All others take at least one tensor.
+# ops whose operands are tensors only; and whose first operand is a tensor
 TENSORS_ONLY = frozenset(
     "atan2 hypot fmax fmin maximum minimum logaddexp logaddexp2 logical_and logical_or logical_xor "
     "igamma igammac gcd lcm nextafter heaviside".split()
 )
 TENSOR_FIRST = frozenset("fmod lt le gt ge eq ne copysign".split())
 ROUNDED_QUOTIENTS = frozenset({"div_floor", "div_trunc"})
-NUMBERS_ONLY = frozenset("add sub mul div floor_divide div_floor div_trunc where".split())
 
 
 def _function(op: Op) -> Callable[..., Tensor]:
@@ -197,15 +195,18 @@ def _function(op: Op) -> Callable[..., Tensor]:
         rules = "; ".join(filter(None, op.rule))
         doc = f"{op.formula}, elementwise, with broadcasting. Derivative rules: {rules}."
         if not op.attributes and len(op.vjps) <= 2:
-            written = made(op, written, op.name not in TENSORS_ONLY)
+            function = made(op, written, op.name not in TENSORS_ONLY)
+            written = with_parameters(function, *op.parameters)
     return named(written, op.name, doc, op=op)  # scripts/stubs.py reads it
 
 
 def checked(op: Op) -> Callable[..., Tensor]:
     """``op`` as a function, which refuses Python numbers where PyTorch does."""
-    least = 0 if op.name in NUMBERS_ONLY else 1
+    least, n = 0 if op.name in NUMBERS_ONLY else 1, op.arity
 
     def function(*inputs: Any, **attrs: Any) -> Tensor:
+        if attrs or len(inputs) != n:
+            inputs, attrs = operands_given(op.name, op.parameters, n, inputs, attrs)
         for i, x in enumerate(inputs):
             if type(x) in NUMBERS or type(x) is complex:
                 tensors = sum([hasattr(v, "node") for v in inputs])
@@ -214,11 +215,10 @@ def checked(op: Op) -> Callable[..., Tensor]:
                     or op.name in TENSORS_ONLY
                     or (i == 0 and op.name in TENSOR_FIRST)
                 ):
-                    argument = ("input", "other")[i] if i < 2 else "tensor"
+                    what = f"argument '{op.parameters[i]}' (position {i + 1})"
                     raise TypeError(
                         message(
-                            f"{op.name}(): argument '{argument}' (position {i + 1}) must be "
-                            f"Tensor, not {type(x).__name__}",
+                            f"{op.name}(): {what} must be Tensor, not {type(x).__name__}",
                             fix="torch.tensor(...) makes a tensor of a number",
                         )
                     )
@@ -237,7 +237,7 @@ def _published(op: Op) -> Callable[..., Tensor]:
     if op.name in ROUNDED_QUOTIENTS:  # by div(rounding_mode=) only
         return function
     for name in (op.name, *ALIASES.get(op.name, ())):
-        FUNCTIONS[name] = taking_out(function)
+        FUNCTIONS[name] = function if hasattr(function, "written") else reading(function)
         if op.name not in NOT_METHODS:
             METHODS[name] = function
     return function
@@ -302,9 +302,8 @@ def number_first(
     if type(number) not in NUMBERS or len(old) != (2 if name.startswith("addc") else 1):
         raise TypeError(message(f"{name}() received an invalid combination of arguments"))
     new = "value=number" if name.startswith("addc") else "alpha=number"
-    warnings.warn(
+    warn(
         f"This overload of {name} is deprecated: {name}(number, ...) is now {name}(..., {new})",
-        stacklevel=4,
     )
     return old, cast("AnyNumber", number)
 
@@ -367,7 +366,7 @@ def pow(input: TensorLike, exponent: TensorLike) -> Tensor:
 
 
 @public(method=False)
-def rsub(input: Tensor, other: TensorLike, *, alpha: AnyNumber = 1) -> Tensor:
+def rsub(input: Tensor, other: TensorLike, alpha: AnyNumber = 1) -> Tensor:
     """other - alpha * input."""
     if type(input) in NUMBERS:
         raise TypeError(

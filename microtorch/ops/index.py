@@ -8,16 +8,14 @@ writing at an index are each other's derivative: the gradient of ``x[index]`` is
 from __future__ import annotations
 
 import operator
-import warnings
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
-from ..arrays import dtypes
 from ..arrays.dtypes import OBJECT
 from ..backends import host
-from ..base.errors import ShapeError, describe, message
+from ..base.errors import ShapeError, describe, message, warn
 from ..engine.checks import watch
 from ..engine.handle import Handle
 from ..engine.hot import single
@@ -46,10 +44,9 @@ def parse(index: Index, shape: Shape) -> tuple[Place, bool]:
     Raises IndexError, TypeError or ValueError as PyTorch does.
     """
     if type(index) is list and len(index) < 32 and any(map(_is_sequence, index)):
-        warnings.warn(
+        warn(
             "Using a non-tuple sequence for multidimensional indexing is deprecated and will be "
             "changed in pytorch 2.9; use x[tuple(seq)] instead of x[seq].",
-            stacklevel=4,
         )
         index = tuple(index)
     parts: Place = index if type(index) is tuple else (index,)
@@ -396,31 +393,3 @@ def nonzero_static(input: Tensor, *, size: int, fill_value: int = -1) -> Tensor:
     out = np.full((size, input.array.ndim), fill_value, np.int64)
     out[: len(found)] = host(found)
     return constant(out, input.node.dev)
-
-
-@public(method=False)
-def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
-    """int64 vectors with a 1 at each class index (torch.nn.functional.one_hot)."""
-    i = tensor.array
-    if i.dtype != dtypes.I64:
-        raise RuntimeError(
-            message(
-                "one_hot is only applicable to index tensor of type LongTensor",
-                f"got {describe(tensor)}",
-            )
-        )
-    if i.size and int(i.min()) < 0:
-        raise RuntimeError(
-            message("Class values must be non-negative.", f"smallest: {int(i.min())}")
-        )
-    n = int(i.max()) + 1 if num_classes == -1 else num_classes
-    if i.size and int(i.max()) >= n:
-        raise RuntimeError(
-            message(
-                "Class values must be smaller than num_classes.",
-                f"largest: {int(i.max())}, num_classes: {n}",
-            )
-        )
-    dev = tensor.node.dev
-    hot = i[..., None] == dev.array(np.arange(n))
-    return constant(hot.astype(np.int64), dev)

@@ -3,14 +3,13 @@ from __future__ import annotations
 
 import itertools
 import math
-import warnings
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..arrays import dtypes
-from ..base.errors import ShapeError, describe, message
+from ..base.errors import ShapeError, describe, message, warn
 from ..base.naming import named
 from ..engine.handle import Handle
 from ..engine.hot import joined, several, single
@@ -310,10 +309,9 @@ def meshgrid(*tensors: Tensor, indexing: str | None = None) -> tuple[Tensor, ...
                 )
             )
     if indexing is None:
-        warnings.warn(
+        warn(
             "torch.meshgrid: in an upcoming release, it will be required to pass the indexing "
             "argument.",
-            stacklevel=2,
         )
         indexing = "ij"
     if indexing not in ("ij", "xy"):

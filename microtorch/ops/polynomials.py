@@ -12,10 +12,10 @@ import numpy as np
 from ..base.errors import MissingKernel, message
 from ..base.naming import named
 from ..engine.apply import apply
+from ..engine.calling import reading
 from ..engine.handle import Handle
 from ..engine.op import Op
 from .special import SPECIAL, scipy_special, without_derivative
-from .surface import taking_out
 
 if TYPE_CHECKING:
     from ..base.types import Array, Namespace, TensorLike
@@ -96,4 +96,4 @@ def _function(name: str) -> Callable[..., Tensor]:
     return named(function, name, f"{name} of degree ``n`` at ``x``; either may be a number.", op=op)
 
 
-SPECIAL |= {name: taking_out(_function(name)) for name in TABLE}
+SPECIAL |= {name: reading(_function(name)) for name in TABLE}

@@ -17,7 +17,7 @@ import numpy as np
 
 from ..arrays.dtypes import OBJECT, TORCH_TYPES
 from ..base.errors import ShapeError, describe, matmul_error, message
-from ..base.naming import named
+from ..base.naming import named, with_parameters
 from ..engine.hot import made, several
 from ..engine.op import Op
 from ..engine.out import into
@@ -226,6 +226,8 @@ def _publish(name: str, ranks: tuple[int, ...], words: str) -> None:
             raise matmul_error(input, mat2)
         return matmul(input, mat2)
 
+    if name == "mv":
+        with_parameters(product, "input", "vec")
     public()(named(product, name, f"Matrix product of {words}."))
 
 

@@ -6,7 +6,6 @@ The reductions that pick elements (max, min, median) are in order.py.
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +14,7 @@ import numpy as np
 from ..arrays import dtypes
 from ..arrays.dtypes import F32, OBJECT, TORCH_TYPES
 from ..backends import LARGE, defines
-from ..base.errors import describe, message
+from ..base.errors import describe, message, warn
 from ..base.naming import named
 from ..engine.hot import single
 from ..engine.op import Op
@@ -267,10 +266,9 @@ def _publish_spread(op: Op, what: str) -> None:
             correction = 1 if unbiased is None or unbiased else 0
         dim = dims_of(dim, input.array.ndim, op.name) if dim is not None else None
         if count(input.array, dim or None) <= correction:
-            warnings.warn(
+            warn(
                 f"{op.name}(): degrees of freedom is <= 0. Correction should be strictly less than "
                 "the reduction factor (input numel divided by output numel).",
-                stacklevel=2,
             )
         return single(op, input, {"dim": dim or None, "correction": correction, "keepdim": keepdim})
 

@@ -1,13 +1,12 @@
 """Choosing and limiting: where, masked_fill, clamp, nan_to_num."""
 from __future__ import annotations
 
-import warnings
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..arrays import dtypes
-from ..base.errors import describe, message
+from ..base.errors import describe, message, warn
 from ..engine import operands
 from ..engine.apply import apply
 from ..engine.hot import several
@@ -108,10 +107,9 @@ def where(
             message(f"where(): argument 'condition' must be Tensor, not {type(condition).__name__}")
         )
     if condition.array.dtype == np.uint8:
-        warnings.warn(
+        warn(
             "where received a uint8 condition tensor. This behavior is deprecated and will be "
             "removed in a future version of PyTorch. Use a boolean condition instead.",
-            stacklevel=2,
         )
         condition = condition.bool()
     if condition.array.dtype != dtypes.BOOL:

@@ -18,6 +18,7 @@ from ..backends import host
 from ..base.errors import ShapeError, broadcast_error, describe, message
 from ..base.naming import named
 from ..engine.basic_ops import clone
+from ..engine.handle import Handle
 from ..engine.hot import single
 from ..engine.op import Op
 from ..engine.record import constant
@@ -325,7 +326,9 @@ def unsqueeze(input: Tensor, dim: int) -> Tensor:
 
 
 @public(function=False)
-def expand(input: Tensor, *sizes: Sizes, size: Sizes | None = None) -> Tensor:
+def expand(
+    input: Tensor, *sizes: Sizes, size: Sizes | None = None, implicit: bool = False
+) -> Tensor:
     """A view in which dimensions of size 1 are repeated without copying; -1 keeps a size."""
     if size is not None:
         sizes = (size, *sizes)
@@ -491,7 +494,7 @@ METHODS["tile"] = named(_tile, "tile", tile.__doc__ or "")
 
 @public()
 def repeat_interleave(
-    input: Tensor,
+    input: Tensor | None = None,
     repeats: Tensor | int | None = None,
     dim: int | None = None,
     *,
@@ -502,6 +505,10 @@ def repeat_interleave(
     ``repeats`` is a number, or a tensor with one per element. Alone, it is the one tensor given,
     and the result says which element each repetition belongs to.
     """
+    if input is None and isinstance(repeats, Handle):
+        input, repeats = repeats, None
+    if input is None:
+        raise TypeError(message("repeat_interleave() received an invalid combination of arguments"))
     if repeats is None:
         times = _repeats(input)
         index = constant(input.node.dev.array(np.repeat(np.arange(times.size), times)))

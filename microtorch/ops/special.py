@@ -15,6 +15,7 @@ import numpy as np
 from ..arrays import dtypes
 from ..base.errors import MissingKernel, message
 from ..base.naming import named
+from ..engine.calling import reading
 from ..engine.hot import several
 from ..engine.op import Formula, Op
 from ..engine.record import constant
@@ -22,7 +23,7 @@ from ..notation import expr
 from ..notation.formulas import LETTERS
 from .arguments import refuse_complex
 from .elementwise import ELEMENTWISE, checked, only
-from .surface import FUNCTIONS, METHODS, public, taking_out
+from .surface import FUNCTIONS, METHODS, public
 
 if TYPE_CHECKING:
     from ..base.types import Array, Gradient, Namespace, Operand, Vjp
@@ -166,7 +167,7 @@ OPS["polygamma"] = Op(
 
 for _name in TABLE:
     _function = named(checked(OPS[_name]), _name, f"{_name}, elementwise; scipy computes it.")
-    SPECIAL[_name] = taking_out(_function)
+    SPECIAL[_name] = reading(_function)
     if _name in IN_TORCH:
         FUNCTIONS[_name], METHODS[_name] = SPECIAL[_name], _function
 

@@ -214,7 +214,7 @@ class histogramdd(histogram):
 
 
 def _histogram(
-    input: Tensor, bins: Tensor | int, *, range: Sequence[float] | None = None,
+    input: Tensor, bins: Tensor | int = 100, *, range: Sequence[float] | None = None,
     weight: Tensor | None = None, density: bool = False,
 ) -> histogram:  # fmt: skip
     x = input.array

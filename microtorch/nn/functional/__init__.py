@@ -5,6 +5,7 @@ ops, so that a picture of the graph shows each step.
 """
 
 from ...base.errors import missing
+from ...engine.calling import reading
 from ...engine.entering import enter_all
 from ...ops.conv import conv1d, conv2d, conv_transpose1d, conv_transpose2d
 from ...ops.ctc import ctc_loss
@@ -171,6 +172,13 @@ __all__ = [
     "upsample_nearest",
 ]  # fmt: skip
 
+# functions of which the call itself is much of the time: they are called as they are
+DIRECT = frozenset(
+    "elu gelu hardtanh leaky_relu linear logsigmoid relu relu6 selu sigmoid silu softmax softplus "
+    "tanh".split()
+)
+for _name in {*__all__} - DIRECT:
+    globals()[_name] = reading(globals()[_name], out=False)
 enter_all(globals())
 for _name in (FUNCTIONS.keys() | BY_ARGUMENTS.keys()) & set(__all__):
     globals()[_name] = renaming(globals()[_name])  # PyTorch's name on the node of the result

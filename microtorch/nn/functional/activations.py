@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import functools
-import warnings
 from collections.abc import Callable
 
 from ...arrays.dtypes import bool as bool_dtype
 from ...arrays.dtypes import dtype, float64, uint8
-from ...base.errors import describe, message
+from ...base.errors import describe, message, warn
 from ...create.filled import empty, ones_like, zeros_like
 from ...handles.tensor import Tensor
 from ...ops.arguments import not_floating
@@ -216,10 +215,9 @@ def tanhshrink(input: Tensor) -> Tensor:
 
 
 def _softmax_dim(name: str, ndim: int) -> int:
-    warnings.warn(
+    warn(
         f"Implicit dimension choice for {name} has been deprecated. "
         "Change the call to include dim=X as an argument.",
-        stacklevel=3,
     )
     return 0 if ndim in (0, 1, 3) else 1
 
@@ -260,7 +258,7 @@ def gumbel_softmax(
     one-hot and the gradient that of the soft sample. `eps` has no effect, as in PyTorch.
     """
     if eps != 1e-10:
-        warnings.warn("`eps` parameter is deprecated and has no effect.", stacklevel=2)
+        warn("`eps` parameter is deprecated and has no effect.")
     waits = empty(tuple(logits.shape), dtype=logits.dtype, device=logits.device).exponential_()
     soft: Tensor = ((logits - waits.log()) / tau).softmax(dim)
     if not hard:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import warnings
-
 import numpy as np
 
 from ...arrays.dtypes import int64
-from ...base.errors import describe, message
+from ...base.errors import describe, message, warn
 from ...create.counted import arange
 from ...create.data import from_numpy
 from ...handles.tensor import Tensor
@@ -38,11 +36,10 @@ def embedding_bag(
     `scale_grad_by_freq` are those of F.embedding; `sparse` changes nothing here.
     """
     if weight.dtype is int64 and input.is_floating_point():
-        warnings.warn(
+        warn(
             "Argument order of nn.functional.embedding_bag was changed. Usage "
             "`embedding_bag(weight, input, ...)` is deprecated, and should now be "
             "`embedding_bag(input, weight, ...)`.",
-            stacklevel=2,
         )
         input, weight = weight, input
     _check(input, weight, offsets, mode, per_sample_weights, sparse, scale_grad_by_freq)

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Sequence
 
-from ...base.errors import describe, message
+from ...base.errors import describe, message, warn
 from ...handles.tensor import Tensor
 from ...utils.kernels import dropout_noise
 
@@ -103,11 +102,10 @@ def _of_channels(
     if not 0.0 <= p <= 1.0:
         raise _no_probability(p)
     if n > 1 and input.ndim not in (n + 1, n + 2) and input.ndim > 1:
-        warnings.warn(
+        warn(
             f"{name}: Received a {input.ndim}-D input to {name}, which is deprecated and will "
             "result in an error in a future release. To retain the behavior and silence this "
             "warning, please use dropout instead.",
-            stacklevel=3,
         )
     elif input.ndim not in (n + 1, n + 2):
         raise RuntimeError(

@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import itertools
 import math
-import warnings
 from collections.abc import Sequence
 
 from ...arrays.dtypes import int64
-from ...base.errors import describe, message
+from ...base.errors import describe, message, warn
 from ...create.counted import linspace
 from ...create.filled import ones
 from ...handles.tensor import Tensor
@@ -27,11 +26,10 @@ OUTSIDE = ("zeros", "border", "reflection")
 
 def _warn_default(align_corners: bool | None) -> bool:
     if align_corners is None:
-        warnings.warn(
+        warn(
             "Default grid_sample and affine_grid behavior has changed to align_corners=False since "
             "1.3.0. Please specify align_corners=True if the old behavior is desired. See the "
             "documentation of grid_sample for details.",
-            stacklevel=3,
         )
     return bool(align_corners)
 

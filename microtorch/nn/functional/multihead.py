@@ -11,10 +11,9 @@ scaled_dot_product_attention); a float mask is added.
 from __future__ import annotations
 
 import math
-import warnings
 
 from ...arrays.dtypes import bool as bool_
-from ...base.errors import describe, message
+from ...base.errors import describe, message, warn
 from ...create.filled import zeros
 from ...handles.tensor import Tensor
 from ...ops.join import cat
@@ -92,10 +91,9 @@ def multi_head_attention_forward(
         and key_padding_mask is not None
         and attn_mask.dtype != key_padding_mask.dtype
     ):
-        warnings.warn(
+        warn(
             "Support for mismatched key_padding_mask and attn_mask is deprecated. "
             "Use same type for both instead.",
-            stacklevel=3,
         )
     mask = _additive(attn_mask, q, "attn_mask")
     padding = _additive(key_padding_mask, q, "key_padding_mask")

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 from ...autograd import Function
-from ...base.errors import message
+from ...base.errors import message, warn
 from ...handles.tensor import Tensor
 from ...ops.arguments import refuse_complex
 from .activations import logsigmoid
@@ -140,12 +139,11 @@ def kl_div(
     refuse_complex("kl_div", input, target)
     reduction = legacy_reduction(size_average, reduce, reduction)
     if reduction == "mean":
-        warnings.warn(
+        warn(
             "reduction: 'mean' divides the total loss by both the batch size and the support "
             "size.'batchmean' divides only by the batch size, and aligns with the KL div math "
             "definition.'mean' will be changed to behave the same as 'batchmean' in the next "
             "major release.",
-            stacklevel=2,
         )
     if log_target:
         loss = target.exp() * (target - input)

@@ -6,9 +6,7 @@ number.
 
 from __future__ import annotations
 
-import warnings
-
-from ...base.errors import describe, message
+from ...base.errors import describe, message, warn
 from ...handles.tensor import Tensor
 
 
@@ -38,10 +36,9 @@ def legacy_reduction(size_average: bool | None, reduce: bool | None, reduction: 
     if size_average is None and reduce is None:
         return reduction
     chosen = "none" if reduce is False else "sum" if size_average is False else "mean"
-    warnings.warn(
+    warn(
         "size_average and reduce args will be deprecated, please use "
         f"reduction='{chosen}' instead.",
-        stacklevel=3,
     )
     return chosen
 

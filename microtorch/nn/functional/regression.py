@@ -5,10 +5,8 @@ mse_loss is an op of its own; the others are composed of ops.
 
 from __future__ import annotations
 
-import warnings
-
 from ...arrays import dtypes
-from ...base.errors import message
+from ...base.errors import message, warn
 from ...handles.tensor import Tensor
 from ...ops.arguments import not_floating
 from ...ops.loss import mse_loss as mse_loss_op
@@ -105,11 +103,10 @@ def _same_sizes(input: Tensor, target: Tensor) -> tuple[Tensor, ...]:
     """
     if input.shape == target.shape:
         return input, target
-    warnings.warn(
+    warn(
         f"Using a target size ({target.shape}) that is different to the input size "
         f"({input.shape}). This will likely lead to incorrect results due to broadcasting. "
         "Please ensure they have the same size.",
-        stacklevel=3,
     )
     return broadcast_tensors(input, target)
 

@@ -18,30 +18,30 @@ if TYPE_CHECKING:
 __all__ = ["embedding", "one_hot"]
 
 
-def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
+def one_hot(input: Tensor, num_classes: int = -1) -> Tensor:
     """int64 (*, num_classes) with 1 at the index that int64 (*) gives.
 
     `num_classes` -1 stands for the largest index + 1.
     """
-    if tensor.dtype is not int64:
+    if input.dtype is not int64:
         raise _error(
             "one_hot is only applicable to index tensor of type LongTensor.",
-            tensor,
-            "one_hot(tensor.long())",
+            input,
+            "one_hot(x.long())",
         )
-    if tensor.numel() == 0:
+    if input.numel() == 0:
         if num_classes <= 0:
             raise _error(
                 "Can not infer total number of classes from empty tensor.",
-                tensor,
-                "one_hot(tensor, num_classes)",
+                input,
+                "one_hot(x, num_classes)",
             )
     else:
         if num_classes == -1:
-            num_classes = max(int(tensor.array.max()) + 1, 0)
-        backend_of(tensor).check_classes(tensor.array, num_classes)
-    classes = arange(num_classes, device=tensor.device)
-    return (tensor.unsqueeze(-1) == classes).to(tensor.dtype)
+            num_classes = max(int(input.array.max()) + 1, 0)
+        backend_of(input).check_classes(input.array, num_classes)
+    classes = arange(num_classes, device=input.device)
+    return (input.unsqueeze(-1) == classes).to(input.dtype)
 
 
 @defines
@@ -57,7 +57,7 @@ def check_classes(F: Backend, classes: Array, n: int) -> None:
         raise _error(
             f"Class values must be smaller than num_classes. Got {high} of {n} classes.",
             classes,
-            f"one_hot(tensor, {high + 1})",
+            f"one_hot(x, {high + 1})",
         )
 
 

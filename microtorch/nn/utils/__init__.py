@@ -25,6 +25,7 @@ __all__ = [
     "clip_grad_value_",
     "clip_grads_with_norm_",
     "convert_conv2d_weight_memory_format",
+    "convert_conv3d_weight_memory_format",
     "fuse_conv_bn_eval",
     "fuse_conv_bn_weights",
     "fuse_linear_bn_eval",
@@ -52,7 +53,8 @@ _LATER |= {
     for name in ("remove_spectral_norm", "remove_weight_norm", "spectral_norm", "weight_norm")
 }
 _LATER |= {name: "fusion" for name in __all__ if name.startswith("fuse_")}
-_LATER |= {name: "fresh" for name in ("convert_conv2d_weight_memory_format", "skip_init")}
+_LATER |= {f"convert_conv{n}d_weight_memory_format": "fresh" for n in (2, 3)}
+_LATER["skip_init"] = "fresh"
 
 
 _missing = missing(__name__, __all__)

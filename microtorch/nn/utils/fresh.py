@@ -39,3 +39,11 @@ def convert_conv2d_weight_memory_format(module: T, memory_format: Argument) -> T
         if isinstance(below, (conv.Conv2d, conv.ConvTranspose2d)):
             below.weight.data = below.weight.detach().clone(memory_format=memory_format)
     return module
+
+
+def convert_conv3d_weight_memory_format(module: T, memory_format: Argument) -> T:
+    """Lay the weights of 3-d convolutions out in `memory_format`."""
+    for below in module.modules():
+        if isinstance(below, (conv.Conv3d, conv.ConvTranspose3d)):
+            below.weight.data = below.weight.detach().clone(memory_format=memory_format)
+    return module

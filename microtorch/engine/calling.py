@@ -1,0 +1,226 @@
+"""How a call is read: PyTorch's other names of parameters, ``out=``, and arguments of wrong types.
+
+``reading`` is put around a function where it is exported. A call by position, and one with the
+function's own names, goes straight through; all else happens when a name is not one of them, or
+when the call has failed. Then the arguments are held against the function's annotations, and what
+does not fit one is a TypeError, as in PyTorch, which looks at types before it computes.
+"""
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, TypeVar, cast
+
+import numpy as np
+
+from ..arrays.dtypes import dtype
+from ..base.errors import message
+from .handle import Handle
+from .operands import COERCE
+from .out import into
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+# PyTorch's other names of a parameter: numpy's, and those of its overloads
+OTHER_NAMES = {
+    "axis": "dim", "keepdims": "keepdim", "x2": "other", "self": "input",
+    "sections": "indices_or_sections", "indices": "indices_or_sections",
+    "tensor_indices_or_sections": "indices_or_sections", "split_size": "split_size_or_sections",
+    "split_sizes": "split_size_or_sections", "element": "elements",
+    "test_element": "test_elements", "input2": "tau", "input3": "other", "train": "training",
+    "tensor1": "tensor", "tensor2": "other", "scalar1": "tensor", "scalar2": "other",
+    "tensor": "input", "from": "from_",
+}  # fmt: skip
+MOST = 2**63
+FIRST = frozenset({"input", "self", "x", "a", "x1"})  # of the first parameter
+
+
+def placed(
+    name: str, parameters: Sequence[str], args: Sequence[Any], kwargs: Mapping[str, Any],
+    open_ended: bool = False,
+) -> tuple[tuple[Any, ...], dict[str, Any]]:  # fmt: skip
+    """A call with every keyword under the function's own name.
+
+    TypeError where there is none, unless the function takes any (``open_ended``).
+    """
+    ours: dict[str, Any] = {}
+    for given, value in kwargs.items():
+        own = given
+        if own not in parameters:
+            own = OTHER_NAMES.get(given, given)
+        if own not in parameters and given in FIRST and not args and parameters:
+            own = parameters[0]
+        if own not in parameters and not open_ended:
+            raise TypeError(message(f"{name}() got an unexpected keyword argument '{given}'"))
+        if own in ours or own in parameters[: len(args)]:
+            raise TypeError(message(f"{name}() got multiple values for argument '{own}'"))
+        ours[own] = value
+    return tuple(args), ours
+
+
+def operands_given(
+    name: str, parameters: Sequence[str], n: int, args: Sequence[Any], kwargs: Mapping[str, Any]
+) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """The ``n`` operands of an op, and its static arguments by name: a call as it was given."""
+    args, kwargs = placed(name, parameters, args, kwargs)
+    given = dict(zip(parameters, args, strict=False)) | kwargs
+    if len(args) > (most := len(parameters)):
+        what = f"{most} positional argument{'s' * (most > 1)} but more were given"
+        raise TypeError(message(f"{name}() takes {what}"))
+    if any(p not in given for p in parameters[:n]):
+        raise TypeError(
+            message(
+                f"{name}() received an invalid combination of arguments - got "
+                f"({', '.join(type(x).__name__ for x in (*args, *kwargs.values()))})",
+                f"its operands are {', '.join(parameters[:n])}",
+            )
+        )
+    return tuple([given.pop(p) for p in parameters[:n]]), given
+
+
+def reading(f: F, out: bool = True) -> F:
+    """``f``, which takes PyTorch's names of its parameters, and ``out=`` unless it has its own."""
+    if getattr(f, "reading", False):
+        return f
+    code = f.__code__
+    n = code.co_argcount + code.co_kwonlyargcount
+    names = code.co_varnames[:n]
+    out = out and "out" not in names
+    open_ended = bool(code.co_flags & inspect.CO_VARKEYWORDS)
+    known: dict[str, set[type]] = {}  # per parameter that was ever named, the types that fit it
+
+    @functools.wraps(f)
+    def function(*args: Any, **kwargs: Any) -> Any:
+        try:
+            for name, value in kwargs.items():
+                if type(value) not in known.get(name, ()) and not fitting(f, name, value, known):
+                    break
+            else:
+                return f(*args, **kwargs)
+            target = kwargs.pop("out", None) if out else None
+            args, kwargs = placed(f.__name__, names, args, kwargs, open_ended)
+            return f(*args, **kwargs) if target is None else into(target, f, args, kwargs)
+        except Exception as e:
+            other = mistaken(f, args, kwargs, e)
+            if other is e:
+                raise
+            raise other from None
+
+    vars(function)["reading"] = True  # for scripts/stubs.py
+    return cast(F, function)
+
+
+# ---- what an argument is not ---------------------------------------------------------------------
+def _is_tensor(x: object) -> bool:
+    return isinstance(x, Handle) or type(x) in COERCE
+
+
+def _one(x: Any, kinds: str) -> bool:
+    """A tensor of one element, whose dtype is of ``kinds``: PyTorch reads it as a number."""
+    return isinstance(x, Handle) and x.array.ndim == 0 and x.array.dtype.kind in kinds
+
+
+def is_int(x: object) -> bool:
+    """What PyTorch takes for an int: no bool, but an integer tensor of one element."""
+    whole = isinstance(x, (int, np.integer)) and not isinstance(x, bool)
+    return whole or _one(x, "iu") or (hasattr(x, "__index__") and not isinstance(x, (bool, Handle)))
+
+
+def _is_number(x: object) -> bool:
+    return isinstance(x, (bool, int, float, complex, np.number)) or _one(x, "biufcV")
+
+
+def _is_float(x: object) -> bool:
+    real = isinstance(x, (bool, int, float, np.floating, np.integer))
+    return real or _one(x, "biufV")
+
+
+def _is_type(x: object) -> bool:
+    return isinstance(x, dtype) or x in (bool, int, float, complex)
+
+
+def _all(test: Callable[[Any], bool]) -> Callable[[Any], bool]:
+    return lambda x: isinstance(x, (tuple, list)) and all(test(v) for v in x)
+
+
+def _one_or_all(test: Callable[[Any], bool]) -> Callable[[Any], bool]:
+    return lambda x: test(x) or _all(test)(x)
+
+
+# annotation -> (does a value fit it?, how PyTorch names the type)
+TYPES: dict[str, tuple[Callable[[Any], bool], str]] = {
+    "Tensor": (_is_tensor, "Tensor"),
+    "TensorLike": (lambda x: _is_tensor(x) or _is_number(x), "Tensor"),
+    "bool": (lambda x: isinstance(x, (bool, np.bool_)), "bool"),
+    "int": (is_int, "int"),
+    "float": (_is_float, "float"),
+    "Number": (_is_number, "Number"),
+    "AnyNumber": (_is_number, "Number"),
+    "str": (lambda x: isinstance(x, str), "str"),
+    "None": (lambda x: x is None, "None"),
+    "Dims": (lambda x: x is None or _one_or_all(is_int)(x), "tuple of ints"),
+    "Pair": (_one_or_all(is_int), "tuple of ints"),
+    "Shape": (_all(is_int), "tuple of ints"),
+    "Sequence[int]": (_all(is_int), "tuple of ints"),
+    "Sequence[float]": (_all(_is_float), "tuple of floats"),
+    "Sequence[Tensor]": (_all(_is_tensor), "tuple of Tensors"),
+    "DTypeLike": (_is_type, "torch.dtype"),
+    "dtype": (_is_type, "torch.dtype"),
+}  # fmt: skip
+
+
+INTS = frozenset({"int", "Dims", "Pair", "Sequence[int]"})
+
+
+def kinds(annotation: str) -> list[str]:
+    return [kind.strip() for kind in annotation.split("|")]
+
+
+def misfit(annotation: str, value: object) -> str:
+    """What a value should have been to fit an annotation; "" if it does, or if nobody can tell."""
+    possible = kinds(annotation)
+    if not TYPES.keys() >= set(possible) or any(TYPES[kind][0](value) for kind in possible):
+        return ""
+    return " or ".join(dict.fromkeys(TYPES[k][1] for k in possible if k != "None"))
+
+
+def fitting(
+    f: Callable[..., Any], name: str, value: object, known: dict[str, set[type]]
+) -> bool:
+    """Does ``f`` have a parameter of this name? TypeError if the value does not fit it.
+
+    The types that always do are noted in ``known``.
+    """
+    parameter = inspect.signature(f).parameters.get(name)
+    if parameter is None or parameter.kind is parameter.VAR_KEYWORD:
+        return False
+    annotation = parameter.annotation
+    if isinstance(annotation, str) and value is not parameter.default:
+        if should := misfit(annotation, value):
+            what = f"argument '{name}' must be {should}, not {type(value).__name__}"
+            raise TypeError(message(f"{f.__name__}(): {what}"))
+    if not isinstance(value, Handle) or "Tensor" in str(annotation):  # one may stand for a number
+        known.setdefault(name, set()).add(type(value))
+    return True
+
+
+def mistaken(
+    f: Callable[..., Any], args: Iterable[Any], kwargs: Mapping[str, Any], e: Exception
+) -> Exception:
+    """A call's error, or the TypeError for an argument of a wrong type, where there is one."""
+    if isinstance(e, TypeError):
+        return e
+    parameters = inspect.signature(f).parameters
+    names = [p.name for p in parameters.values() if p.kind is p.POSITIONAL_OR_KEYWORD]
+    for i, (name, value) in enumerate([*zip(names, args, strict=False), *kwargs.items()], 1):
+        annotation = parameters[name].annotation if name in parameters else None
+        if isinstance(annotation, str) and value is not parameters[name].default:
+            if type(value) is int and not -MOST <= value < MOST and INTS & set(kinds(annotation)):
+                return ValueError(message("Overflow when unpacking long long"))
+            if should := misfit(annotation, value):
+                place = f" (position {i})" if name not in kwargs else ""
+                what = f"argument '{name}'{place} must be {should}, not {type(value).__name__}"
+                fix = "torch.tensor(...) makes a tensor" if should == "Tensor" else ""
+                return TypeError(message(f"{f.__name__}(): {what}", fix=fix))
+    return e
