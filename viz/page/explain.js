@@ -2,7 +2,7 @@
 function explain() {
   const focused = in_grid(), box = $("explain");
   let least = Infinity, best = null;
-  const clipped = () => [...box.querySelectorAll(".windows, .arrays")].reduce((n, e) => n + Math.max(0, e.scrollWidth - e.clientWidth - 6), 0);
+  const clipped = () => [...box.querySelectorAll(".lens, .windows, .arrays")].reduce((n, e) => n + Math.max(0, e.scrollWidth - e.clientWidth - 6), 0);
   const fits = way => {
     box.className = way.look;
     [span, tiled, summed] = [way.span, way.tiled, way.summed];

@@ -47,7 +47,7 @@ function matrix({ title, values, n, isGrad, marked = [], chosen = -1, cover = fa
     h("p", {}, `[${n.s.length > 1 ? `${part(top, count, span)}, ` : ""}${part(left, columns, most)}]`));
   const table = h("table", { ...picks ? { role: "grid", id: "result-grid", "aria-label": title } : {}, class: wide || high ? "window" : "" }, rows);
   if (wide || high) drag(table, move);
-  const head = h("p", {}, h("b", {}, node >= 0 ? term(node, title) : title), " " + shape(n), (n.s?.length ?? 0) > 2 ? " stacked" : "");
+  const head = h("p", {}, h("b", {}, node >= 0 ? term(node, title) : title), " " + shape(n), (n.s?.length ?? 0) > 2 && !moves ? " stacked" : "");
   return h("div", { class: isGrad ? "array g" : "array" }, h("div", { class: "heading" }, head, moves), table);
 }
 function drag(table, move) {

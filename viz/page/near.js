@@ -13,12 +13,11 @@ function neighbours() {
     const tag = tag_of(id, k), [ex, ey] = way_out(id, own, p => [(p.x - x0) * view.scale, (p.y - y0) * view.scale], room);
     layer.append(tag);
     const w = tag.offsetWidth, hgt = tag.offsetHeight, clamp = (v, size, most) => Math.max(4, Math.min(most - size - 4, v));
-    const x = clamp(ex - w / 2, w, room.w), start = clamp(ey - hgt / 2, hgt, room.h), step = hgt / 2;
-    const meets = (y, b) => x < b.x + b.w + 3 && b.x < x + w + 3 && y < b.y + b.h + 3 && b.y < y + hgt + 3;
-    const rows = Array.from({ length: 2 * Math.ceil(room.h / step) }, (_, n) => start + (n % 2 ? 1 : -1) * Math.ceil(n / 2) * step).filter(y => y >= 4 && y <= room.h - hgt - 4);
-    const y = rows.find(y => !taken.some(b => meets(y, b))) ?? start;
-    tag.style.transform = `translate(${x}px, ${y}px)`;
-    taken.push({ x, y, w, h: hgt });
+    const x = clamp(ex - w / 2, w, room.w), y = clamp(ey - hgt / 2, hgt, room.h), free_at = p => !taken.some(b => p.x < b.x + b.w + 3 && b.x < p.x + w + 3 && p.y < b.y + b.h + 3 && b.y < p.y + hgt + 3);
+    const spots = [-4, -3, -2, -1, 0, 1, 2, 3, 4].flatMap(dx => Array.from({ length: 41 }, (_, n) => ({ x: clamp(x + dx * w / 3, w, room.w), y: clamp(y + (n - 20) * hgt / 3, hgt, room.h) })));
+    const spot = spots.sort((p, q) => Math.hypot(p.x - x, p.y - y) - Math.hypot(q.x - x, q.y - y)).find(free_at) ?? { x, y };
+    tag.style.transform = `translate(${spot.x}px, ${spot.y}px)`;
+    taken.push({ ...spot, w, h: hgt });
   }
 }
 // Where the edge between a box and the active ones leaves the free part of the stage, on its way there.
