@@ -47,7 +47,7 @@ TENSORS = (  # what a page of single numbers does not need
     "matrix.js", "products.js", "window.js", "recurrence.js", "attention.js", "whatif.js",
 )  # fmt: skip
 CONTEXT, GAP = 2, 5  # lines of source shown around those that ran; a longer gap is folded
-LONGEST = 200  # characters of a line of source
+LONGEST = 2000  # characters of a line of source
 SLOPES = {
     "zero": 0.0,
     "one": 1.0,
