@@ -174,9 +174,6 @@ class Function:
     vmap: Callable[..., Any] | None = None
     generate_vmap_rule = False
     node_name = ""  # of the backward node, if it is not the class's name with Backward
-    # may readers of the graph run forward again, on other values, as often as they want? Not if it
-    # has effects, nor if it is given what it returns.
-    node_pure = False
     node_parts = False  # are the outputs the parts of the one input along its first dimension?
     node_rule = ""  # what an operand receives, in words; if empty, "what backward returns"
 

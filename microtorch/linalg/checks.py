@@ -106,6 +106,33 @@ def by_numpy(name: str, function: Callable[..., Any], *operands: Tensor) -> Any:
         ) from None
 
 
+class Found:
+    """What ``by_numpy`` makes of matrices, for a Function whose caller needs some of it, too.
+
+    ``results`` are those of the ``operands``. The Function's forward takes them by calling this;
+    where it runs again, on other matrices, it gets what these give. ``hermitian``: one triangle
+    is read, and the gradient is that of moves of both.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        function: Callable[..., Any],
+        *operands: Tensor,
+        hermitian: bool = False,
+    ):
+        self.name, self.function, self.hermitian = name, function, hermitian
+        self.results = self._held = by_numpy(name, function, *operands)
+
+    def __call__(self, *operands: Tensor) -> Any:
+        held, self._held = self._held, None
+        if held is not None:
+            return held
+        if self.hermitian:
+            operands = tuple((A + A.mH) / 2 for A in operands)
+        return by_numpy(self.name, self.function, *operands)
+
+
 def as_tensor(result: Any) -> Tensor:
     """A result as a Tensor without gradient, where it lies; numpy's may be a number."""
     return constant(np.asarray(result) if isinstance(result, (int, np.generic)) else result)

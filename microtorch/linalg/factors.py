@@ -18,12 +18,11 @@ from ..engine.record import constant
 from ..ops.arguments import owned
 from ..ops.surface import FUNCTIONS
 from . import kernels, results
-from .checks import as_tensor, by_numpy, identity, matrices, raise_singular, square
+from .checks import Found, as_tensor, identity, matrices, raise_singular, square
 from .solving import inv, solve_triangular
 
 if TYPE_CHECKING:
     from ..autograd.function import FunctionCtx
-    from ..base.types import Array
     from ..handles.tensor import Tensor
 
 NOT_POSITIVE = (
@@ -42,8 +41,8 @@ class _Cholesky(Function):
     node_name = "LinalgCholeskyExBackward0"
 
     @staticmethod
-    def forward(ctx: FunctionCtx, A: Tensor, factor: Array) -> Tensor:
-        L = as_tensor(factor)
+    def forward(ctx: FunctionCtx, A: Tensor, found: Found) -> Tensor:
+        L = as_tensor(found(A)[0])
         ctx.save_for_backward(L)
         return L
 
@@ -65,10 +64,11 @@ def cholesky_ex(
     if upper:  # of the upper triangle, which alone is read
         L, info = cholesky_ex(A.mH, check_errors=check_errors, _name=_name)
         return results.cholesky_ex(owned(L.mH), info)
-    L, info = by_numpy(_name, kernels.cholesky, A)
+    found = Found(_name, kernels.cholesky, A, hermitian=True)
+    info = found.results[1]
     if check_errors:
         raise_singular(_name, A, info, NOT_POSITIVE)
-    return results.cholesky_ex(_Cholesky.apply(A, L), as_tensor(info))
+    return results.cholesky_ex(_Cholesky.apply(A, found), as_tensor(info))
 
 
 def cholesky(A: Tensor, *, upper: bool = False) -> Tensor:
@@ -84,14 +84,14 @@ class _LU(Function):
     node_name = "LinalgLuFactorExBackward0"
 
     @staticmethod
-    def forward(ctx: FunctionCtx, A: Tensor, factors: Array, pivots: Array) -> Tensor:
+    def forward(ctx: FunctionCtx, A: Tensor, found: Found) -> Tensor:
+        factors, ctx.pivots = found(A)[:2]
         LU = as_tensor(factors)
-        ctx.pivots = pivots
         ctx.save_for_backward(LU)
         return LU
 
     @staticmethod
-    def backward(ctx: FunctionCtx, g: Tensor) -> tuple[Tensor, None, None]:
+    def backward(ctx: FunctionCtx, g: Tensor) -> tuple[Tensor, None]:
         (LU,) = ctx.saved_tensors
         m, n = LU.array.shape[-2:]
         k = min(m, n)
@@ -113,7 +113,7 @@ class _LU(Function):
         if m > k:
             rest = solve_triangular(U1.mH, g_L[..., k:, :], upper=False, left=False)
             g_A = FUNCTIONS["cat"]((g_A, rest), -2)
-        return P @ g_A, None, None
+        return P @ g_A, None
 
 
 def lu_factor_ex(
@@ -128,10 +128,11 @@ def lu_factor_ex(
         raise RuntimeError(
             message(f"linalg.{_name}: LU without pivoting is not implemented on the CPU")
         )
-    LU, pivots, info = by_numpy(_name, kernels.lu_factor, A)
+    found = Found(_name, kernels.lu_factor, A)
+    _, pivots, info = found.results
     if check_errors:
         raise_singular(_name, A, info, ZERO_PIVOT, RuntimeError)
-    factors = _LU.apply(A, LU, pivots)
+    factors = _LU.apply(A, found)
     return results.lu_factor_ex(factors, as_tensor(pivots), as_tensor(info))
 
 

@@ -20,7 +20,16 @@ from ..base.errors import describe, message
 from ..ops.arguments import owned
 from ..ops.surface import FUNCTIONS
 from . import results
-from .checks import as_tensor, by_numpy, floating, identity, matrices, records, without_derivative
+from .checks import (
+    Found,
+    as_tensor,
+    by_numpy,
+    floating,
+    identity,
+    matrices,
+    records,
+    without_derivative,
+)
 from .solving import solve_triangular
 
 if TYPE_CHECKING:
@@ -34,8 +43,8 @@ class _QR(Function):
     node_name = "LinalgQrBackward0"
 
     @staticmethod
-    def forward(ctx: FunctionCtx, A: Tensor, q: Array, r: Array) -> tuple[Tensor, Tensor]:
-        Q, R = as_tensor(q), as_tensor(r)
+    def forward(ctx: FunctionCtx, A: Tensor, found: Found) -> tuple[Tensor, Tensor]:
+        Q, R = map(as_tensor, found(A))
         ctx.save_for_backward(Q, R)
         ctx.set_materialize_grads(False)
         return Q, R
@@ -43,10 +52,10 @@ class _QR(Function):
     @staticmethod
     def backward(
         ctx: FunctionCtx, g_Q: Tensor | None, g_R: Tensor | None
-    ) -> tuple[Tensor | None, None, None]:
+    ) -> tuple[Tensor | None, None]:
         Q, R = ctx.saved_tensors
         if g_Q is None and g_R is None:
-            return None, None, None
+            return None, None
         m, n = Q.array.shape[-2], R.array.shape[-1]
         X: Any = 0 if g_R is None else g_R @ R.mH
         X = X if g_Q is None else X - Q.mH @ g_Q
@@ -56,12 +65,12 @@ class _QR(Function):
             diagonal = X - strict  # of which the real part counts
             g = Q @ (X + strict.mH - 0.5 * (diagonal - diagonal.mH))
             g = g if g_Q is None else g_Q + g
-            return solve_triangular(R.mH, g, upper=False, left=False), None, None
+            return solve_triangular(R.mH, g, upper=False, left=False), None
         skew = X.mH - X
         core = skew.tril(-1) + 0.5 * skew.triu().tril()  # its diagonal is imaginary
         X = solve_triangular(R[..., :m].mH, core, upper=False, left=False)
         g = FUNCTIONS["cat"]((X, X.new_zeros((*X.shape[:-1], n - m))), -1)
-        return Q @ (g if g_R is None else g_R + g), None, None
+        return Q @ (g if g_R is None else g_R + g), None
 
 
 def qr(A: Tensor, mode: Any = "reduced") -> results.qr:
@@ -97,8 +106,8 @@ def qr(A: Tensor, mode: Any = "reduced") -> results.qr:
                 fix="mode='reduced'",
             )
         )
-    Q, R = by_numpy("qr", lambda a: tuple(np.linalg.qr(a, mode)), A)
-    return results.qr(*_QR.apply(A, Q, R))
+    found = Found("qr", lambda a: tuple(np.linalg.qr(a, mode)), A)
+    return results.qr(*_QR.apply(A, found))
 
 
 # ---- reflections ---------------------------------------------------------------------------------

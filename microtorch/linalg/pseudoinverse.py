@@ -17,7 +17,7 @@ from ..base.errors import describe, message
 from ..engine.handle import Handle
 from ..ops.arguments import owned
 from . import results
-from .checks import as_tensor, broadcast_batches, by_numpy, matrices, square
+from .checks import Found, as_tensor, broadcast_batches, by_numpy, matrices, square
 
 if TYPE_CHECKING:
     from ..autograd.function import FunctionCtx
@@ -76,8 +76,8 @@ class _Pinv(Function):
     node_name = "LinalgPinvBackward0"
 
     @staticmethod
-    def forward(ctx: FunctionCtx, A: Tensor, inverse: Array) -> Tensor:
-        P = as_tensor(inverse)
+    def forward(ctx: FunctionCtx, A: Tensor, found: Found) -> Tensor:
+        P = as_tensor(found(A))
         ctx.save_for_backward(A, P)
         return P
 
@@ -113,7 +113,7 @@ def pinv(
         out: Array = (V * scaled) @ Uh
         return np.ascontiguousarray(out.astype(a.dtype))
 
-    return _Pinv.apply(A, by_numpy("pinv", inverse, A))
+    return _Pinv.apply(A, Found("pinv", inverse, A))
 
 
 # ---- least squares -------------------------------------------------------------------------------
@@ -121,9 +121,9 @@ class _Lstsq(Function):
     node_name = "LinalgLstsqBackward0"
 
     @staticmethod
-    def forward(ctx: FunctionCtx, A: Tensor, B: Tensor, solution: Array) -> Tensor:
+    def forward(ctx: FunctionCtx, A: Tensor, B: Tensor, found: Found) -> Tensor:
         ctx.save_for_backward(A, B)
-        return as_tensor(solution)
+        return as_tensor(found(A, B)[0])
 
     @staticmethod
     def backward(ctx: FunctionCtx, g: Tensor) -> tuple[Tensor, Tensor, None]:
@@ -168,8 +168,9 @@ def lstsq(
             )
         )
     A, B = broadcast_batches("lstsq", A, B)
-    x, rank, values = by_numpy("lstsq", lambda a, b: _least_squares(a, b, rcond), A, B)
-    solution = _Lstsq.apply(A, B, x)
+    found = Found("lstsq", lambda a, b: _least_squares(a, b, rcond), A, B)
+    _, rank, values = found.results
+    solution = _Lstsq.apply(A, B, found)
     m, n = A.array.shape[-2:]
     empty = as_tensor(np.empty(0, values.dtype))
     full = m > n and bool((rank == n).all()) and driver not in (None, "gelsy")

@@ -15,6 +15,7 @@ from ..base.errors import describe, message
 from ..ops.arguments import owned
 from . import kernels, results
 from .checks import (
+    Found,
     as_tensor,
     broadcast_batches,
     by_numpy,
@@ -26,7 +27,6 @@ from .checks import (
 
 if TYPE_CHECKING:
     from ..autograd.function import FunctionCtx
-    from ..base.types import Array
     from ..handles.tensor import Tensor
 
 NOT_INVERTIBLE = (
@@ -41,8 +41,8 @@ class _Inv(Function):
     node_name = "LinalgInvExBackward0"
 
     @staticmethod
-    def forward(ctx: FunctionCtx, A: Tensor, inverse: Array) -> Tensor:
-        B = as_tensor(inverse)
+    def forward(ctx: FunctionCtx, A: Tensor, found: Found) -> Tensor:
+        B = as_tensor(found(A)[0])
         ctx.save_for_backward(B)
         return B
 
@@ -55,10 +55,11 @@ class _Inv(Function):
 def inv_ex(A: Tensor, *, check_errors: bool = False, _name: str = "inv_ex") -> results.inv_ex:
     """(inverse, info) of square matrices; a singular one has an info other than 0, and NaN."""
     square(_name, A)
-    B, info = by_numpy(_name, kernels.inv, A)
+    found = Found(_name, kernels.inv, A)
+    info = found.results[1]
     if check_errors:
         raise_singular(_name, A, info, NOT_INVERTIBLE)
-    return results.inv_ex(_Inv.apply(A, B), as_tensor(info))
+    return results.inv_ex(_Inv.apply(A, found), as_tensor(info))
 
 
 def inv(A: Tensor) -> Tensor:
@@ -90,8 +91,8 @@ class _Solve(Function):
     node_name = "LinalgSolveExBackward0"
 
     @staticmethod
-    def forward(ctx: FunctionCtx, A: Tensor, B: Tensor, solution: Array) -> Tensor:
-        x = as_tensor(solution)
+    def forward(ctx: FunctionCtx, A: Tensor, B: Tensor, found: Found) -> Tensor:
+        x = as_tensor(found(A, B)[0])
         ctx.save_for_backward(A, x)
         return x
 
@@ -122,10 +123,11 @@ def solve_ex(
         return results.solve_ex(owned(x.mT), info)
     _fits(_name, A, B)
     A, B = broadcast_batches(_name, A, B)
-    x, info = by_numpy(_name, kernels.solve, A, B)
+    found = Found(_name, kernels.solve, A, B)
+    info = found.results[1]
     if check_errors:
         raise_singular(_name, A, info, NOT_SOLVABLE)
-    return results.solve_ex(_Solve.apply(A, B, x), as_tensor(info))
+    return results.solve_ex(_Solve.apply(A, B, found), as_tensor(info))
 
 
 def _fits(name: str, A: Tensor, B: Tensor) -> None:

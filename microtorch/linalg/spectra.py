@@ -26,7 +26,7 @@ from ..arrays.dtypes import complex_type
 from ..autograd.function import Function
 from ..base.errors import message
 from . import results
-from .checks import as_tensor, by_numpy, identity, matrices, records, square
+from .checks import Found, as_tensor, by_numpy, identity, matrices, records, square
 from .solving import solve
 
 if TYPE_CHECKING:
@@ -66,8 +66,8 @@ class _Eigh(Function):
     node_name = "LinalgEighBackward0"
 
     @staticmethod
-    def forward(ctx: FunctionCtx, A: Tensor, w: Array, v: Array) -> tuple[Tensor, Tensor]:
-        L, V = as_tensor(w), as_tensor(v)
+    def forward(ctx: FunctionCtx, A: Tensor, found: Found) -> tuple[Tensor, Tensor]:
+        L, V = map(as_tensor, found(A))
         ctx.save_for_backward(L, V)
         ctx.set_materialize_grads(False)
         return L, V
@@ -75,16 +75,16 @@ class _Eigh(Function):
     @staticmethod
     def backward(
         ctx: FunctionCtx, g_L: Tensor | None, g_V: Tensor | None
-    ) -> tuple[Tensor | None, None, None]:
+    ) -> tuple[Tensor | None, None]:
         L, V = ctx.saved_tensors
         if g_V is None:
-            return (None if g_L is None else (V * g_L.unsqueeze(-2)) @ V.mH), None, None
+            return (None if g_L is None else (V * g_L.unsqueeze(-2)) @ V.mH), None
         X = V.mH @ g_V
         _check_phase("linalg_eigh", X)
         core = 0.5 * (X - X.mH) / _differences(L)
         if g_L is not None:
             core = core + identity(L.array.shape[-1], L) * g_L.unsqueeze(-2)
-        return V @ core @ V.mH, None, None
+        return V @ core @ V.mH, None
 
 
 def eigh(A: Tensor, UPLO: str = "L") -> results.eigh:
@@ -94,8 +94,8 @@ def eigh(A: Tensor, UPLO: str = "L") -> results.eigh:
     """
     square("eigh", A)
     part = _triangle(UPLO)
-    L, V = by_numpy("eigh", lambda a: tuple(np.linalg.eigh(a, part)), A)
-    return results.eigh(*_Eigh.apply(A, L, V))
+    found = Found("eigh", lambda a: tuple(np.linalg.eigh(a, part)), A, hermitian=True)
+    return results.eigh(*_Eigh.apply(A, found))
 
 
 def eigvalsh(A: Tensor, UPLO: str = "L") -> Tensor:
@@ -116,8 +116,8 @@ def _triangle(UPLO: str) -> Any:
 # ---- other matrices ------------------------------------------------------------------------------
 class _Eig(Function):
     @staticmethod
-    def forward(ctx: FunctionCtx, A: Tensor, w: Array, v: Array) -> tuple[Tensor, Tensor]:
-        L, V = as_tensor(w), as_tensor(v)
+    def forward(ctx: FunctionCtx, A: Tensor, found: Found) -> tuple[Tensor, Tensor]:
+        L, V = map(as_tensor, found(A))
         ctx.real = not A.is_complex()
         ctx.save_for_backward(L, V)
         ctx.set_materialize_grads(False)
@@ -126,10 +126,10 @@ class _Eig(Function):
     @staticmethod
     def backward(
         ctx: FunctionCtx, g_L: Tensor | None, g_V: Tensor | None
-    ) -> tuple[Tensor | None, None, None]:
+    ) -> tuple[Tensor | None, None]:
         L, V = ctx.saved_tensors
         if g_L is None and g_V is None:
-            return None, None, None
+            return None, None
         eye = identity(L.array.shape[-1], L)
         core = 0 if g_L is None else eye * g_L.unsqueeze(-2)
         if g_V is not None:
@@ -138,7 +138,7 @@ class _Eig(Function):
             along = X.diagonal(0, -2, -1).real.unsqueeze(-2)
             core = core + (1 - eye) * (X - (V.mH @ V) * along) / _differences(L).conj()
         g_A = solve(V.mH, core @ V.mH)
-        return g_A.real if ctx.real else g_A, None, None
+        return g_A.real if ctx.real else g_A, None
 
 
 def _complex(*arrays: Array) -> tuple[Array, ...]:
@@ -153,8 +153,8 @@ def eig(A: Tensor) -> results.eig:
     have no derivative.
     """
     square("eig", A)
-    L, V = by_numpy("eig", lambda a: _complex(*np.linalg.eig(a)), A)
-    return results.eig(*_Eig.apply(A, L, V))
+    found = Found("eig", lambda a: _complex(*np.linalg.eig(a)), A)
+    return results.eig(*_Eig.apply(A, found))
 
 
 def eigvals(A: Tensor) -> Tensor:
@@ -170,10 +170,8 @@ class _SVD(Function):
     node_name = "LinalgSvdBackward0"
 
     @staticmethod
-    def forward(
-        ctx: FunctionCtx, A: Tensor, u: Array, s: Array, vh: Array
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        U, S, Vh = as_tensor(u), as_tensor(s), as_tensor(vh)
+    def forward(ctx: FunctionCtx, A: Tensor, found: Found) -> tuple[Tensor, Tensor, Tensor]:
+        U, S, Vh = map(as_tensor, found(A))
         ctx.save_for_backward(U, S, Vh)
         ctx.set_materialize_grads(False)
         return U, S, Vh
@@ -181,13 +179,13 @@ class _SVD(Function):
     @staticmethod
     def backward(
         ctx: FunctionCtx, g_U: Tensor | None, g_S: Tensor | None, g_Vh: Tensor | None
-    ) -> tuple[Tensor | None, None, None, None]:
+    ) -> tuple[Tensor | None, None]:
         U, S, Vh = ctx.saved_tensors
         k, m, n = S.array.shape[-1], U.array.shape[-2], Vh.array.shape[-1]
         U, V = U[..., :k], Vh[..., :k, :].mH  # the vectors beyond are any basis of the rest
         across, down = S.unsqueeze(-2), S.unsqueeze(-1)
         if g_U is None and g_Vh is None:
-            return (None if g_S is None else (U * g_S.unsqueeze(-2)) @ V.mH), None, None, None
+            return (None if g_S is None else (U * g_S.unsqueeze(-2)) @ V.mH), None
         E = _differences(S * S)
         core = 0 if g_S is None else identity(k, S) * g_S.unsqueeze(-2)
         outside: Tensor | float = 0
@@ -209,7 +207,7 @@ class _SVD(Function):
             if n > k:
                 outside = outside + U @ ((g_V - V @ X) / across).mH
         _check_phase("svd", *products)
-        return U @ core @ V.mH + outside, None, None, None
+        return U @ core @ V.mH + outside, None
 
 
 DRIVERS = ("gesvd", "gesvdj", "gesvda")
@@ -223,8 +221,8 @@ def svd(A: Tensor, full_matrices: bool = True, *, driver: str | None = None) -> 
     """
     matrices("svd", A)
     _no_driver(driver)
-    U, S, Vh = by_numpy("svd", lambda a: tuple(np.linalg.svd(a, full_matrices)), A)
-    return results.svd(*_SVD.apply(A, U, S, Vh))
+    found = Found("svd", lambda a: tuple(np.linalg.svd(a, full_matrices)), A)
+    return results.svd(*_SVD.apply(A, found))
 
 
 def svdvals(A: Tensor, *, driver: str | None = None) -> Tensor:

@@ -125,20 +125,41 @@ def test_every_gradient_agrees_with_its_finite_difference():
         assert len(checked.rows) >= 6
 
 
-def test_a_wrong_derivative_is_found():
+def test_a_wrong_derivative_is_found(capsys):
     class Wrong(torch.autograd.Function):
         @staticmethod
-        def forward(ctx, x):
-            return x * 2
+        def forward(ctx, x, noise):
+            print("forward")
+            return x * 2 + (torch.rand(2) if noise else 0)
 
         @staticmethod
         def backward(ctx, g):
-            return g * 3
+            return g * 3, None
 
-    # a custom op is not run again, so it cannot be checked: that must be said, not passed over
-    y = Wrong.apply(torch.ones(2, requires_grad=True)).sum()
-    checked = viz.check(y)
-    assert not checked.ok and "nothing could be checked" in str(checked)
+    x = torch.ones(2, requires_grad=True)
+    checked = viz.check(Wrong.apply(x, False).square().sum())
+    assert not checked.ok and checked.worst == "x"
+    assert capsys.readouterr().out == "forward\n"  # what it prints is the user's own run alone
+    # one that draws random numbers is not run again: what comes after it is checked, what
+    # comes before is left out
+    rows = dict(viz.check((Wrong.apply(x * 2, True) ** 2).sum()).rows)
+    assert rows and all(r.ok for r in rows.values()) and "x" not in rows
+
+
+def test_gradients_of_factors_complex_numbers_and_nothing_are_checked():
+    A = torch.tensor([[4.0, 1.0], [1.0, 3.0]], requires_grad=True)
+    L = torch.linalg
+    found = [L.solve(A, A[0]), L.inv(A), L.eigh(A)[0], L.svdvals(A), L.cholesky(A), L.qr(A)[1]]
+    found += [L.lu_factor(A)[0], L.pinv(A), L.lstsq(A, A)[0], L.det(A)]
+    for y in found:
+        rows = dict(viz.check((y * y.detach().cos()).sum()).rows)
+        assert rows["A"].ok, y
+    assert viz.intervene(L.inv(A).sum(), {"A": lambda a: a * 2}).new == L.inv(A * 2).sum()
+    z = torch.tensor([1 + 2j, 0.5 - 1j], requires_grad=True)
+    rows = dict(viz.check(((z * z.conj() + z * (2 - 1j)).abs() ** 2).sum()).rows)
+    assert rows["z"].ok
+    x = torch.randn(3, 2, requires_grad=True)
+    assert "x" in dict(viz.check(x[3:].sum() + (x * x).sum()).rows)  # a row of none
 
 
 def test_at_a_kink_a_gradient_between_the_slopes_of_both_sides_is_right():
@@ -151,8 +172,6 @@ def test_at_a_kink_a_gradient_between_the_slopes_of_both_sides_is_right():
     assert checked.ok and any("kink" in c.what for _, c in checked.rows)
 
     class Wrong(torch.autograd.Function):
-        node_pure = True
-
         @staticmethod
         def forward(ctx, x):
             return x.relu()

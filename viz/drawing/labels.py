@@ -125,7 +125,7 @@ def fixed(width: int, height: int) -> str:
 
 def label(word: str, t: Theme, gradient: bool = False, note: str = "") -> str:
     text = font(word, t.gradient if gradient else t.secondary, SMALL)
-    return cell(text + (f" {font(note, t.secondary, 8)}" if note else ""))
+    return cell(text + (f" {font(note, t.secondary, 10)}" if note else ""))
 
 
 # ---- scalar nodes --------------------------------------------------------------------------------
@@ -308,7 +308,7 @@ def heat_strip(strip: Sequence[TraceNode | None], t: Theme) -> str:
         if i % every == 0:
             span = min(every, len(strip) - i)
             size = f'WIDTH="{width * span}" HEIGHT="13" FIXEDSIZE="TRUE" COLSPAN="{span}"'
-            marks.append(f"<TD {size}{left}>{font(str(i), t.secondary, 8)}</TD>")
+            marks.append(f"<TD {size}{left}>{font(str(i), t.secondary, 10)}</TD>")
     return plain(row(*colours) + row(*marks), spacing=1)
 
 

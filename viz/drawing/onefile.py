@@ -12,6 +12,7 @@ import html
 import json
 import math
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -45,27 +46,31 @@ def read(name: str) -> str:
     return (PAGE / name).read_text(encoding="utf-8")
 
 
-def script(*names: str) -> str:
-    """One script, of its parts."""
-    return bare("".join(map(read, names)))
+def script(*names: str, before: str = "") -> str:
+    """One script: elements.js, what is to stand ``before`` the parts, and the parts."""
+    return bare(read("elements.js")) + bare(before) + bare("".join(map(read, names)))
 
 
-def look(*names: str) -> str:
-    """What base.css and other style sheets say, and the colours of both themes."""
-    return "".join(sheet(read(name)) for name in ("base.css", *names)) + colours()
+def look(*names: str, pairs: Sequence[tuple[str, str]] = ()) -> str:
+    """What base.css and other style sheets say, and the colours of both themes; more of them,
+    (light, dark), are called --c0, --c1, ...
+    """
+    sheets = "".join(sheet(read(name)) for name in ("base.css", *names))
+    return sheets + _colours(pairs)
 
 
-def colours() -> str:
-    """The variables of both themes."""
+def _colours(pairs: Sequence[tuple[str, str]]) -> str:
     out = []
-    for selector, t in ((":root", style.LIGHT), (".dark", style.DARK)):
+    for k, (selector, t) in enumerate(((":root", style.LIGHT), (".dark", style.DARK))):
         named = {
             "bg": t.background, "ink": t.ink, "soft": t.secondary, "grad": t.gradient,
             "edge": t.edge, "panel": t.module[0], "rule": t.module[1], "fill": t.op[0],
             "blue": t.roles["parameter"][1], "bluebg": t.roles["parameter"][0],
             "loss": t.roles["loss"][1], "lossbg": t.roles["loss"][0],
             "low": t.negative, "high": t.positive,
+            "glow": t.heat[2], "zero": t.zero_edge,
         }  # fmt: skip
+        named |= {f"c{i}": pair[k] for i, pair in enumerate(pairs)}
         out.append(f"{selector}{{{';'.join(f'--{n}:{v}' for n, v in named.items())}}}")
     return "\n".join(out) + "\n"
 

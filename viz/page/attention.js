@@ -28,10 +28,15 @@ function attention() {
   asking_row = Math.min(asking_row, rows - 1);
   const row = values.slice((head * rows + asking_row) * columns, (head * rows + asking_row + 1) * columns);
   const order = row.map((v, c) => [v, c]).sort((a, b) => b[0] - a[0]).slice(0, 6), list = order.map(([v, c]) => { const bar = h("i", {}); bar.style.width = `${100 * v}%`; return h("tr", {}, h("th", {}, keys[c]), h("td", { class: "bar" }, bar), h("td", {}, short(v))); });
-  box.replaceChildren(h("p", { class: "head" }, h("b", {}, "ATTENTION "), "each row: where a token looks; its weights add up to 1", button), h("div", { class: "looks" },
+  const draw = listed => box.replaceChildren(h("p", { class: "head" }, h("b", {}, "ATTENTION "), "each row: where a token looks; its weights add up to 1", button), h("div", { class: "looks" },
     h("div", {}, weights_table(values, n, head, false, N[i].n), picker("head", head, heads, z => { head = z; if (cell >= 0 && S[at].n === i) choose(z * rows * columns); else attention(); })),
-    h("div", {}, h("p", {}, h("b", {}, `${queries[asking_row]}`), " looks at"), h("table", { class: "fade" }, list)),
+    listed ? h("div", {}, h("p", {}, h("b", {}, `${queries[asking_row]}`), " looks at"), h("table", { class: "fade" }, list)) : "",
     g && !covered && elements(g) ? weights_table(elements(g), n, head, true, `∂${N[D.root].n}/∂${N[i].n}`) : ""));
+  draw(true);
+  if (box.scrollHeight > box.clientHeight + 1) { // the two matrices say it, too
+    draw(false);
+    box.className = "narrow";
+  }
 }
 function look() { looking = !looking; attention(); }
 

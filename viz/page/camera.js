@@ -6,7 +6,7 @@ const SMALLEST = Math.min(...[...document.querySelectorAll("#svg text")].map(e =
 const LARGEST = 4, MOVE = 350; // times the smallest readable scale; milliseconds
 let view = null, moving = 0, gliding = false, manual = false, following = true;
 const still = () => matchMedia("(prefers-reduced-motion: reduce)").matches;
-const readable = () => (root.classList.contains("presenter") ? 20.2 : 14.2) / SMALLEST * (innerWidth < 1400 && root.classList.contains("presenter") ? 0.8 : 1);
+const readable = () => (root.classList.contains("presenter") ? 20.2 : 14.2) / SMALLEST * (innerWidth < 1400 && root.classList.contains("presenter") ? 0.76 : 1);
 
 // What is free of the stage: the lens covers its lower part.
 function free() {
@@ -15,10 +15,11 @@ function free() {
   return { w: all.w, h: Math.max(60, all.h - covered), W: all.w, H: all.h };
 }
 const extent = new Map();
+const shift = () => { const m = $("svg").firstElementChild.transform.baseVal[0]?.matrix; return [m?.e || 0, m?.f || 0]; };
 function box(id) {
   if (!extent.has(id)) {
-    const e = groups.get(id), b = e?.getBBox?.(), shift = $("svg").firstElementChild.transform.baseVal[0]?.matrix;
-    extent.set(id, b && { x: b.x + (shift?.e || 0), y: b.y + (shift?.f || 0), w: b.width, h: b.height });
+    const b = groups.get(id)?.getBBox?.(), [x, y] = shift();
+    extent.set(id, b && { x: b.x + x, y: b.y + y, w: b.width, h: b.height });
   }
   return extent.get(id);
 }
@@ -26,14 +27,14 @@ const around = boxes => {
   const x = Math.min(...boxes.map(b => b.x)), y = Math.min(...boxes.map(b => b.y));
   return { x, y, w: Math.max(...boxes.map(b => b.x + b.w)) - x, h: Math.max(...boxes.map(b => b.y + b.h)) - y };
 };
-// The boxes of a step: what is active first, then what it reads and who reads it.
+// The ids of a step's boxes: what is active first, then what it reads and who reads it.
 function stop(step) {
   const own = gives(step) ? [step.n, step.from] : [step.n], near = new Set(own);
   for (const i of own) {
     N[i].i.forEach(j => near.add(j));
     if (!gives(step)) N.forEach((m, j) => { if (m.i.includes(i)) near.add(j); });
   }
-  const of = list => [...new Set([...list].map(i => N[i].box).filter(Boolean))].map(box).filter(Boolean);
+  const of = list => [...new Set([...list].map(i => N[i].box))].filter(id => id && box(id));
   return { own: of(own), near: of(near) };
 }
 // Where the camera should stand. All of the picture, if it can be read then; else the active node with
@@ -43,11 +44,13 @@ function wanted() {
   const scaleOf = b => Math.min((room.w - 2 * pad) / b.w, (room.h - 2 * pad) / b.h);
   const whole = { x: 0, y: 0, ...PICTURE };
   if (tool === "paths" || scaleOf(whole) >= least) return aim(whole, Math.min(scaleOf(whole), most), room);
-  const { own, near } = stop(now.steps[at]), active = own[0];
+  const { own, near } = stop(now.steps[at]), active = own[0] && box(own[0]);
   if (!active) return aim(whole, least, room);
-  // what does not fit gives way: first the neighbours, then the other end of the edge, never the active node
-  const fits = [near, own, [active]].map(around).find(b => scaleOf(b) >= least) ?? active;
-  const scale = Math.max(least, Math.min(scaleOf(fits), 1.35 * least)), out = inside(aim(fits === active ? around(own) : fits, scale, room), room);
+  // what does not fit gives way, the farthest first, and stands at the rim (near.js); never the active node
+  const far = b => Math.hypot(b.x + b.w / 2 - active.x - active.w / 2, b.y + b.h / 2 - active.y - active.h / 2);
+  let fits = active;
+  for (const b of [...own.map(box), ...near.map(box).sort((a, b) => far(a) - far(b))]) if (scaleOf(around([fits, b])) >= least) fits = around([fits, b]);
+  const scale = Math.max(least, Math.min(scaleOf(fits), 1.35 * least)), out = inside(aim(fits, scale, room), room);
   return { ...hold(active, out, room), target: fits };
 }
 // Moved as little as needed for a box to be in view.
@@ -68,6 +71,7 @@ function place_view(v) {
   const room = free(), w = room.W / v.scale, hgt = room.H / v.scale;
   $("svg").setAttribute("viewBox", `${v.x - w / 2} ${v.y - hgt / 2} ${w} ${hgt}`);
   minimap();
+  neighbours();
 }
 function stop_gliding() { cancelAnimationFrame(moving); gliding = false; }
 function glide(to) {
@@ -77,8 +81,8 @@ function glide(to) {
   const frame = time => {
     const t = Math.max(0, Math.min(1, (time - begun) / MOVE)), e = t < 0.5 ? 2 * t * t : 1 - (2 - 2 * t) ** 2 / 2;
     const mix = (a, b) => a + (b - a) * e;
-    place_view({ scale: mix(from.scale, to.scale), x: mix(from.x, to.x), y: mix(from.y, to.y) });
     gliding = t < 1;
+    place_view({ scale: mix(from.scale, to.scale), x: mix(from.x, to.x), y: mix(from.y, to.y) });
     if (gliding) moving = requestAnimationFrame(frame);
   };
   gliding = true;

@@ -12,7 +12,7 @@ function check() {
       row(step.last ? `analytic gradient${note}` : "gradient when all have arrived", covered ? dots : exact(analytic));
       row("finite difference (h = 1e−5)", covered ? dots : exact(finite));
       row("agreement", covered ? dots : ok && /kink/.test(what) ? "✓ between both sides" : `${ok ? "✓" : "✗ differs by"} ${error === 0 ? "0" : scientific(error)}`, !ok && !covered ? "bad" : "");
-    } else row("finite difference", "cannot be run for this graph", "long");
+    } else row("finite difference", n.s?.includes(0) ? "no element to move" : "not run: an op cannot run again, or too much work", "long");
   } else if (step.k === "r") {
     row("processes", String(D.tops.length));
     if (n.s) row("shape", shape(n));

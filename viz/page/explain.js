@@ -1,17 +1,24 @@
 // ---- explanation --------------------------------------------------------------------------------------------------
 function explain() {
   const focused = in_grid(), box = $("explain");
-  box.classList.remove("tight");
-  for (const [size, tiles] of SPANS.flatMap(v => [[v, true], [v, false]])) {
-    if (!tiles && !box.querySelector(".tiles")) continue;
-    [span, tiled] = [size, tiles];
+  let least = Infinity, best = null;
+  const clipped = () => [...box.querySelectorAll(".lens, .windows, .arrays")].reduce((n, e) => n + Math.max(0, e.scrollWidth - e.clientWidth - 6), 0);
+  const fits = way => {
+    box.className = way.look;
+    [span, tiled, summed] = [way.span, way.tiled, way.summed];
     written();
-    const large = [...box.querySelectorAll("table")].some(t => Math.max(t.rows.length, t.rows[0]?.cells.length) > SPANS.at(-1));
-    const wide = [...box.querySelectorAll(".windows, .windows .arrays")].some(e => e.scrollWidth > e.clientWidth + 6);
-    if (!large || box.scrollHeight <= box.clientHeight + 1 && !wide) break;
+    const over = Math.max(0, box.scrollHeight - box.clientHeight - 1) + clipped();
+    if (over < least) [least, best] = [over, way];
+    return over === 0;
+  };
+  const way = { span: SPANS[0], tiled: true, summed: true, look: "" };
+  if (!fits(way)) {
+    // what is given up so that nothing scrolls, in this order: the sums as matrices, the products in their tiles, parts
+    // of the matrices, the general rule, which the sum of the cell shows anyway, and that sum's own column
+    const large = [...box.querySelectorAll("table")].some(t => Math.max(t.rows.length, t.rows[0]?.cells.length) > SPANS.at(-1)), tiles = box.querySelector(".tiles");
+    const ways = ["", "tight", "tight stacked"].flatMap(look => (large ? SPANS : SPANS.slice(0, 1)).flatMap(span => (tiles ? [true, false] : [true]).map(tiled => ({ span, tiled, summed: false, look }))));
+    if (!ways.some(fits)) fits(best);
   }
-  // the last resort: the lens gives up the general rule, which the sum of the cell shows anyway
-  box.classList.toggle("tight", box.scrollHeight > box.clientHeight + 1 && !!zoomed());
   if (focused) return focus_grid();
   const input = box.querySelector(".ask input");
   if (input && !tool) input.focus({ preventScroll: true });
@@ -63,7 +70,7 @@ function written() {
       words.push(math("sum", said = `${step.old == null ? "0" : num(step.old)} + ${signed(step.c)} = ${num(step.new)}`));
     }
     const before = known(at - 1).grads.get(step.n)?.v, after = covered ? null : known(at).grads.get(step.n)?.v;
-    const sums = before && after && typeof before === "object" ? [array(step.k === "r" ? "so far" : "gradient so far", before, n, true), h("span", { class: "sign" }, "+"), array(step.k === "r" ? "its share" : "contribution", step.A, n, true), h("span", { class: "sign" }, "="), array(step.k === "r" ? "average" : "gradient", after, n, true)] : [];
+    const sums = summed && before && after && typeof before === "object" ? [array(step.k === "r" ? "so far" : "gradient so far", before, n, true), h("span", { class: "sign" }, "+"), array(step.k === "r" ? "its share" : "contribution", step.A, n, true), h("span", { class: "sign" }, "="), array(step.k === "r" ? "average" : "gradient", after, n, true)] : [];
     if (open_lens) {
       out.push(opened(covered));
       if (sums.length) out.push(h("div", { class: "arrays sums" }, sums));

@@ -3,7 +3,6 @@ const groups = new Map([...document.querySelectorAll("#svg [id]")].map(e => [e.i
 const texts = new Map([...groups].map(([id, e]) => [id, { val: e.querySelector(".val"), was: e.querySelector(".val")?.textContent, grd: e.querySelector(".grd"), con: e.querySelector(".con") }]));
 const members = new Map();
 N.forEach((n, i) => n.box && members.set(n.box, [...members.get(n.box) || [], i]));
-const put = (e, text) => { if (e && e.textContent !== text) e.textContent = text; };
 
 function graph() {
   const k = known(at), step = now.steps[at];

@@ -2,7 +2,9 @@
 // Small ops come with the sum of each cell of their result and of each gradient (grids.py). One cell is
 // chosen; the lens marks the cells that meet in it, and writes its sum. Large matrices show a window.
 const SPANS = [8, 6, 5, 4, 3]; // rows and columns of a window; the first with which the lens need not scroll
-let span = SPANS[0], tiled = true; // tiled: are products written out in their tile?
+// tiled: are products written out in their tile? summed: do the gradient before and after stand there as matrices?
+let span = SPANS[0], tiled = true, summed = true;
+const across = () => Math.max(4, span); // columns of a window
 const windows = new Map(); // step and title -> [first row, first column]
 let shut = false;
 
@@ -23,7 +25,7 @@ function zoomed() {
   if (D.live || D.over) return null;
   const step = now.steps[at], i = step.k === "c" ? step.from : step.n, z = D.zoom[i];
   const spelled = !z ? null : step.k === "c" ? z.b[step.p] : step.k === "op" ? z.f : null, list = spelled && !many(step) ? spelled : cells_of(step) ?? spelled;
-  if (!list) return null;
+  if (!list?.length) return null;
   if (cell < 0 || cell >= list.length) cell = middle(N[step.n].s || [], list.length);
   return { step, i, list, columns: (N[step.n].s || [1]).at(-1) || 1 };
 }

@@ -11,44 +11,44 @@ for (const step of S) { unpack(step.A, N[step.n].s); if (step.same && N[step.n].
 // A matrix as a table. `marked`: cells that meet; `chosen`: the cell that is asked about; `cover`: hide it.
 function matrix({ title, values, n, isGrad, marked = [], chosen = -1, cover = false, node = -1, words }) {
   const columns = (n.s || [1]).at(-1) || 1, count = Math.ceil(values.length / columns), picks = chosen >= 0;
-  const key = `${at}:${title}:${picks ? "" : cell}`, wide = columns > span, high = count > span;
+  const key = `${at}:${title}:${picks ? "" : cell}`, most = across(), wide = columns > most, high = count > span;
   if (!windows.has(key)) {
     const centre = picks ? chosen : marked[Math.floor(marked.length / 2)] ?? 0;
     windows.set(key, [Math.floor(centre / columns), centre % columns]);
   }
-  const half = Math.floor(span / 2), clamp = (v, size) => Math.max(0, Math.min(v, size - span));
+  const half = [span, most].map(n => Math.floor(n / 2)), clamp = (v, size, n) => Math.max(0, Math.min(v, size - n));
   const middle = windows.get(key);
-  let [top, left] = [clamp(middle[0] - half, count), clamp(middle[1] - half, columns)];
+  let [top, left] = [clamp(middle[0] - half[0], count, span), clamp(middle[1] - half[1], columns, most)];
   if (picks) { // the chosen cell stays in view
     const y = Math.floor(chosen / columns), x = chosen % columns;
-    top = clamp(Math.max(y - span + 1, Math.min(top, y)), count);
-    left = clamp(Math.max(x - span + 1, Math.min(left, x)), columns);
-    middle.splice(0, 2, top + half, left + half);
+    top = clamp(Math.max(y - span + 1, Math.min(top, y)), count, span);
+    left = clamp(Math.max(x - most + 1, Math.min(left, x)), columns, most);
+    middle.splice(0, 2, top + half[0], left + half[1]);
   }
   const rows = [];
-  for (let y = top; y < Math.min(count, top + span); y++) rows.push(h("tr", {}, Array.from({ length: Math.min(columns, span) }, (_, x) => {
+  for (let y = top; y < Math.min(count, top + span); y++) rows.push(h("tr", {}, Array.from({ length: Math.min(columns, most) }, (_, x) => {
     const k = y * columns + left + x, on = marked.includes(k), mine = k === chosen;
     const look = picks ? mine ? "chosen" : "pick" : on ? "meets" : "rests";
     const say = picks ? { role: "gridcell", tabindex: mine ? 0 : -1, "aria-label": words?.(k) ?? "", onclick: () => choose(k, true) } : {};
     return h("td", { class: look, ...say }, cover && mine ? "?" : short(values[k]));
   })));
-  const within = (v, from) => Math.min(Math.max(v, from), from + span - 1);
+  const within = (v, from, n) => Math.min(Math.max(v, from), from + n - 1);
   const move = (dy, dx) => {
-    const [y, x] = [clamp(top + dy, count), clamp(left + dx, columns)];
-    windows.set(key, [y + half, x + half]);
-    if (picks) cell = Math.max(0, Math.min(values.length - 1, within(Math.floor(chosen / columns), y) * columns + within(chosen % columns, x)));
+    const [y, x] = [clamp(top + dy, count, span), clamp(left + dx, columns, most)];
+    windows.set(key, [y + half[0], x + half[1]]);
+    if (picks) cell = Math.max(0, Math.min(values.length - 1, within(Math.floor(chosen / columns), y, span) * columns + within(chosen % columns, x, most)));
     explain();
   };
   const arrow = (sign, name, dy, dx, off) => h("button", { "aria-label": `window ${name}`, ...off ? { disabled: "" } : {}, onclick: () => move(dy, dx) }, sign);
-  const part = (a, size) => size > span ? `${a}:${a + span}` : ":"; // as one writes it in Python
+  const part = (a, size, n) => size > n ? `${a}:${a + n}` : ":"; // as one writes it in Python
   const moves = !wide && !high ? "" : h("div", { class: "moves" },
     high ? [arrow("▴", "up", -Math.ceil(span / 2), 0, top === 0), arrow("▾", "down", Math.ceil(span / 2), 0, top + span >= count)] : "",
-    wide ? [arrow("◂", "left", 0, -Math.ceil(span / 2), left === 0), arrow("▸", "right", 0, Math.ceil(span / 2), left + span >= columns)] : "",
-    h("p", {}, `[${n.s.length > 1 ? `${part(top, count)}, ` : ""}${part(left, columns)}]`));
+    wide ? [arrow("◂", "left", 0, -Math.ceil(most / 2), left === 0), arrow("▸", "right", 0, Math.ceil(most / 2), left + most >= columns)] : "",
+    h("p", {}, `[${n.s.length > 1 ? `${part(top, count, span)}, ` : ""}${part(left, columns, most)}]`));
   const table = h("table", { ...picks ? { role: "grid", id: "result-grid", "aria-label": title } : {}, class: wide || high ? "window" : "" }, rows);
   if (wide || high) drag(table, move);
-  const head = h("p", {}, h("b", {}, node >= 0 ? term(node, title) : title), " " + shape(n), (n.s?.length ?? 0) > 2 ? " stacked" : "");
-  return h("div", { class: isGrad ? "array g" : "array" }, head, table, moves);
+  const head = h("p", {}, h("b", {}, node >= 0 ? term(node, title) : title), " " + shape(n), (n.s?.length ?? 0) > 2 && !moves ? " stacked" : "");
+  return h("div", { class: isGrad ? "array g" : "array" }, h("div", { class: "heading" }, head, moves), table);
 }
 function drag(table, move) {
   table.addEventListener("pointerdown", e => {
@@ -72,14 +72,21 @@ function lens(covered) {
   const name = back ? `∂${N[top_of(i)].n}/∂${ins[step.p]}` : N[i].n;
   const about = k => covered && k === cell ? `${called(name, k, N[step.n].s)}: not yet known` : now.measured ? `${called(name, k, N[step.n].s)} = ${short(result[k])}` : list.at(k)[0].join(" ");
   const made = matrix({ title: name, values: result, n: N[step.n], isGrad: back, chosen: cell, cover: covered, node: step.n, words: about });
-  return [[...parts, h("span", { class: "sign" }, "→"), made], sum_of(lines, covered)];
+  return [[...parts, h("span", { class: "made" }, h("span", { class: "sign" }, "→"), made)], sum_of(lines, covered)];
 }
 // The written sum; of a cell that is asked about, its terms after the first wrong answer.
 function sum_of(lines, covered) {
   const last = lines.findLastIndex(line => /^\+?[=≈]/.test(line)), tries = (answers.get(at) || { tries: 0 }).tries;
   const shown = covered ? lines.slice(0, tries ? last : 1).map((line, k) => k === 0 ? line.replace(/ = .*$/, " = ?") : line) : lines;
-  return h("div", { id: "written" }, shown.map((line, k) => math(k === last ? "sum" : k === 0 ? "" : "soft", line)), h("p", { class: "hint" }, "Another cell: click it, or e and the arrow keys; l plays them."));
+  return h("div", { id: "written" }, shown.map((line, k) => math(k === last ? "sum" : k === 0 ? "" : "soft", line)), added(covered), h("p", { class: "hint" }, "Another cell: click it, or e and the arrow keys; l plays them."));
 }
+// What the chosen cell's gradient was, and what it is after this step.
+function added(covered) {
+  const step = now.steps[at], [before, after] = [at - 1, at].map(k => flat(known(k).grads.get(step.n)?.v)[cell]);
+  if (step.k !== "c" || covered || typeof before !== "number" || typeof after !== "number") return "";
+  return math("soft", `was ${short(before)}, is now ${short(before)} + ${signed_short(after - before)} = ${short(after)}`);
+}
+const signed_short = v => v < 0 ? `(${short(v)})` : short(v);
 function lens_keys() {
   if (!zoomed()) return;
   if (shut) fold();

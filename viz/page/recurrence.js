@@ -71,7 +71,7 @@ function passes_shown(r, pass, narrow = false) {
 const gap_between = (a, b) => b - a > 1 ? h("span", { class: "more" }, `… ${b - a - 1} ${b - a - 1 === 1 ? "pass" : "passes"} …`) : "";
 // What goes round the loop: the size of each state's value, and of the gradient that comes back.
 function fading(r, k, pass) {
-  return r.states.map(state => {
+  const bodies = r.states.slice(0, 2).map(state => {
     const grads = state.nodes.map(i => rms_of(k.grads.get(i)?.v)), top = Math.max(1e-300, ...grads.filter(v => v != null)), list = passes_shown(r, pass);
     const rows = list.flatMap((p, e) => {
       const g = grads[p], next = grads[p + 1], i = state.nodes[p], factor = g != null && next ? `×${short(g / next)}` : "", bar = h("i", {});
@@ -79,8 +79,9 @@ function fading(r, k, pass) {
       const line = h("tr", { class: p === pass ? "here" : "" }, h("th", {}, term(i)), h("td", {}, k.seen.has(i) ? short(rms_of(now.V[i])) : "–"), h("td", { class: "bar" }, bar), h("td", { class: "g" }, g == null ? "–" : short(g)), h("td", { class: "factor" }, factor));
       return e && p - list[e - 1] > 1 ? [h("tr", {}, h("td", { colspan: 5 }, gap_between(list[e - 1], p))), line] : [line];
     });
-    return h("table", { class: "fade" }, h("tr", {}, h("td", {}, ""), h("td", {}, "value"), h("td", {}, ""), h("td", { class: "g" }, "grad"), h("td", {}, "back one pass")), rows);
+    return h("tbody", {}, rows);
   });
+  return h("table", { class: "fade" }, h("tr", {}, h("td", {}, ""), h("td", {}, "value"), h("td", {}, ""), h("td", { class: "g" }, "grad"), h("td", {}, "per pass")), bodies);
 }
 function unrolled(r, k, pass, narrow) {
   const list = passes_shown(r, pass, narrow), leaf = r.shared[chosen_shared % Math.max(1, r.shared.length)], parts = leaf == null ? [] : shared_parts(r, leaf);

@@ -23,6 +23,6 @@ function source() {
     const from = no === first ? a : text.length - text.trimStart().length, to = no === last ? b : text.length;
     li.lastChild.replaceChildren(...words(text.slice(0, from)), h("mark", {}, words(text.slice(from, to))), ...words(text.slice(to)));
   }
-  const here = lines.get(`${file}:${first}`)?.[0], box = $("source");
-  if (here) box.scrollTop = here.offsetTop - box.clientHeight / 2 + here.clientHeight;
+  const here = $("source").querySelector("mark") ?? lines.get(`${file}:${first}`)?.[0], box = $("source");
+  if (here) box.scrollTop = here.offsetTop + Math.min(here.offsetHeight, box.clientHeight) / 2 - box.clientHeight / 2;
 }

@@ -1,9 +1,7 @@
 // The stepper's page: everything shown is a function of the data, the step `at`, and a few switches.
 // User strings reach the page as text nodes only. OPS (the formulas) stands above this script.
-"use strict";
-const $ = id => document.getElementById(id);
-const D = JSON.parse($("data").textContent, (k, v) => v && typeof v === "object" && "#" in v ? Number(v["#"]) : v);
-const root = document.documentElement, N = D.nodes, S = D.steps, SVG = "http://www.w3.org/2000/svg";
+// elements.js stands above it, too.
+const N = D.nodes, S = D.steps;
 const FIRST = S.findIndex(s => s.k === "seed");
 const PRODUCTS = 64;
 
@@ -11,22 +9,10 @@ let at = 0, timer = 0, tool = "", picked = -1, lone = -1, cell = -1, quiz = !!D.
 const answers = new Map();
 const asked = new Set(D.quiz ? D.quiz.ask : S.flatMap((s, k) => s.c != null || D.zoom[s.from]?.b[s.p] ? [k] : []));
 
-// ---- numbers: what style.py writes in a picture --------------------------------------------------------------------
-const minus = s => s.replace(/-/g, "−");
-const special = v => typeof v === "string" ? v : v === true ? "True" : v === false ? "False" : v !== v ? "NaN" : v === Infinity ? "∞" : v === -Infinity ? "−∞" : v === 0 ? "0" : "";
-const scientific = v => minus(v.toExponential(1).replace("+", ""));
-const plain = v => Math.abs(v) >= 1e-3 && Math.abs(v) < 1e5;
-const num = v => v == null ? "–" : special(v) || (plain(v) ? minus(v.toFixed(4)) : scientific(v));
-const short = v => v == null ? "–" : special(v) || (plain(v) ? minus(String(+v.toPrecision(3))) : scientific(v));
+// ---- numbers, besides those of elements.js ------------------------------------------------------------------------
 const exact = v => special(v) || (plain(v) ? minus(v.toFixed(6)) : minus(v.toExponential(5).replace("+", "")));
 const signed = v => v < 0 ? `(${num(v)})` : num(v);
 const shape = n => n.s ? `(${n.s.join(", ")}${n.s.length === 1 ? "," : ""})` : "";
-const parse = text => {
-  const [a, b, ...rest] = text.trim().replace(/[−–]/g, "-").replace(/,/g, ".").split("/");
-  if (rest.length || !a.trim() || b !== undefined && !b.trim()) return NaN;
-  const v = b === undefined ? Number(a) : Number(a) / Number(b);
-  return Number.isFinite(v) ? v : NaN;
-};
 
 // ---- state: values, and what each step brings; recomputed only when a leaf is changed ------------------------------
 const start = { V: N.map(n => n.v), steps: S, check: S.map(s => s.check) };
@@ -109,19 +95,7 @@ const sum = (a, b) => Array.isArray(a) ? a.map((x, k) => sum(x, b[k])) : a + b;
 const summary = f => { const x = [f].flat(9); return { f, r: Math.sqrt(x.reduce((t, v) => t + v * v, 0) / x.length), lo: Math.min(...x), hi: Math.max(...x) }; };
 const hidden = k => quiz && asked.has(k) && !(answers.get(k) || {}).open;
 
-// ---- making elements ----------------------------------------------------------------------------------------------
-function h(tag, given, ...inner) {
-  const e = document.createElement(tag);
-  for (const [k, v] of Object.entries(given || {})) k === "class" ? e.className = v : k.startsWith("on") ? e.addEventListener(k.slice(2), v) : e.setAttribute(k, v);
-  e.append(...inner.flat(3).filter(x => x != null && x !== ""));
-  return e;
-}
-function s(tag, given, ...inner) {
-  const e = document.createElementNS(SVG, tag);
-  for (const [k, v] of Object.entries(given)) e.setAttribute(k, v);
-  e.append(...inner);
-  return e;
-}
+// ---- words and formulas -------------------------------------------------------------------------------------------
 const atom = name => /[ ·×+/]/.test(name) && !name.endsWith("⁾") ? `(${name})` : name;
 const frac = (a, b) => h("span", { class: "frac" }, h("span", {}, "∂", term(a, atom(N[a].n))), h("span", { class: "apart" }, "/"), h("span", {}, "∂", term(b, atom(N[b].n))));
 const math = (kind, ...inner) => h("p", { class: `math ${kind}` }, ...inner);
@@ -135,7 +109,7 @@ function array(title, a, n, isGrad) {
   const head = h("p", {}, h("b", {}, title), n ? " " + shape(n) : "");
   if (typeof a === "number") return h("div", { class: isGrad ? "array g" : "array" }, head, h("table", {}, h("tr", {}, h("td", {}, num(a)))));
   let rows = a.f ?? a.c, note = "";
-  if (!rows) return h("div", { class: "array" }, head, "no elements");
+  if (!rows || !flat(a).length && a.f) return h("div", { class: "array" }, head, h("p", {}, "no elements"));
   while (Array.isArray(rows[0]?.[0])) { rows = rows.flat(1); note = "leading dimensions stacked"; }
   if (!Array.isArray(rows)) rows = [[rows]];
   if (!Array.isArray(rows[0])) rows = [rows];

@@ -22,7 +22,7 @@ import numpy as np
 
 from microtorch.arrays.device import CPU, device
 from microtorch.autograd import no_grad
-from microtorch.autograd.function import CustomOp, FunctionCtx, forward_again
+from microtorch.autograd.function import CustomOp, forward_again
 from microtorch.backends import cpu, host
 from microtorch.create.random import get_rng_state, set_rng_state
 from microtorch.engine import backward
@@ -31,11 +31,11 @@ from microtorch.graph import Node, Scope, tick
 from microtorch.handles.scalar import Scalar
 from microtorch.handles.tensor import Tensor
 
+from .customs import Customs, Ran, again, custom, output
+from .customs import Data as Data
 from .summary import number
 
-Data: TypeAlias = "float | np.ndarray"  # a Scalar's value, or an array on the host
 Gradient: TypeAlias = "Data | Outputs"
-Ran: TypeAlias = "tuple[FunctionCtx, tuple[Any, ...]]"  # what a custom forward left and gave
 new = object.__new__
 
 
@@ -52,8 +52,8 @@ class Computation:
         self.left: dict[int, Data] = {}  # what earlier backwards left in the leaves' .grad
         self.scopes: dict[Scope, int] = {}  # module calls, by their number in the trace
         self._index = {node: i for i, node in enumerate(nodes)}
-        self._ran: dict[int, Ran | None] = {}  # custom nodes: their forward, run once more
         self.inputs = [[self._index[x] for x in node.inputs] for node in nodes]
+        self.customs = Customs(nodes, self.inputs)
 
     # ---- as the program ran it -------------------------------------------------------------------
     @cached_property
@@ -79,55 +79,40 @@ class Computation:
 
     def _again(self, node: Node, inputs: list[int], values: list[Data | None]) -> Data | None:
         """The value of a node from those of its inputs."""
-        if node.op.projection and isinstance(node.inputs[0].op, CustomOp):  # one of its outputs
-            ran, index = self.forwards(inputs[0], values), (node.attrs or {})["index"]
-            return None if ran is None else np.asarray(host(ran[1][index].array))
-        if isinstance(node.op, CustomOp):
-            ran = self.forwards(self._index[node], values)
-            return None if ran is None else np.asarray(host(ran[1][0].array))
+        if (made := self._made(self._index[node])) is not None:
+            ran = self.customs.once(made[0], values)
+            return None if ran is None else output(ran, made[1])
         return _recompute(node, [values[i] for i in inputs])
-
-    def forwards(self, i: int, values: Sequence[Data | None]) -> Ran | None:
-        """The forward of custom node i, run once more; None where it cannot be.
-
-        The user's forward may raise, or draw random numbers, which would be others now.
-        """
-        arrays = [values[j] for j in self.inputs[i]]
-        if i not in self._ran and not any(a is None for a in arrays):
-            before = get_rng_state()
-            try:
-                self._ran[i] = forward_again(self.nodes[i], [np.asarray(a) for a in arrays])
-            except Exception:  # the user's
-                self._ran[i] = None
-            if not get_rng_state().equal(before):
-                set_rng_state(before)
-                self._ran[i] = None
-        return self._ran.get(i)
 
     @cached_property
     def backward(self) -> Backward:
         """Gradients of one scalar root, of every node and every edge."""
         values = self.values
-        custom = [i for i, n in enumerate(self.nodes) if isinstance(n.op, CustomOp)]
-        freed = [i for i in custom if self.nodes[i].saved is None]
-        return Backward(self.nodes, values, {i: self.forwards(i, values) for i in freed})
+        freed = [i for i, n in enumerate(self.nodes) if custom(n) and n.saved is None]
+        return Backward(self.nodes, values, {i: self.customs.once(i, values) for i in freed})
 
     def release(self) -> None:
         """Forget the arrays; they are computed again when they are asked for."""
         for name in ("values", "backward"):
             self.__dict__.pop(name, None)
-        self._ran.clear()
+        self.customs.release()
 
     def index(self, tensor: object) -> int:
         """The number of a Tensor's or Scalar's node; -1 if it took no part."""
         node = tensor.node if isinstance(tensor, Tensor) else tensor
         return self._index.get(node, -1) if isinstance(node, Node) else -1
 
+    @cached_property
+    def holders(self) -> set[int]:
+        """The nodes of several outputs, each of which has a node of its own."""
+        picks = [i for i, n in enumerate(self.nodes) if n.op is not None and n.op.projection]
+        return {self.inputs[i][0] for i in picks if not parted(self.nodes[self.inputs[i][0]])}
+
     # ---- once more, with other numbers -----------------------------------------------------------
     def rerun(self, i: int, values: Mapping[int, Data] | Sequence[Data]) -> Data | None:
         """The value of node i from other values of its inputs, in their precision.
 
-        None for a custom Function, whose forward is the user's and is not run again.
+        None for a custom Function that does not repeat, and outside of an op's domain.
         """
         node = self.nodes[i]
         inputs = [values[j] for j in self.inputs[i]]
@@ -135,11 +120,9 @@ class Computation:
             return inputs[0]
         if node.op.projection and parted(node.inputs[0]):
             return np.asarray(inputs[0])[(node.attrs or {})["index"]]
-        if node.op.projection and pure(node.inputs[0]):
-            ran = self._ran_again(self.inputs[i][0], values)
-            return np.asarray(host(ran[1][(node.attrs or {})["index"]].array))
-        if pure(node):
-            return np.asarray(host(self._ran_again(i, values)[1][0].array))
+        if (made := self._made(i)) is not None:
+            ran = self._ran_on(made[0], values)
+            return None if ran is None else output(ran, made[1])
         try:
             wide = np.dtype(node.dtype).kind == "f" and not np.iscomplexobj(inputs[0])
             if node.op.name == "cast" and wide:
@@ -156,8 +139,18 @@ class Computation:
         """A gradient of node i as one array."""
         return whole(g, self.nodes[i])
 
-    def _ran_again(self, i: int, values: Mapping[int, Data] | Sequence[Data]) -> Ran:
-        return forward_again(self.nodes[i], [np.asarray(values[j]) for j in self.inputs[i]])
+    def _made(self, i: int) -> tuple[int, int] | None:
+        """The custom node that made node i, and which of its outputs it is."""
+        node = self.nodes[i]
+        if node.op.projection and custom(node.inputs[0]):
+            return self.inputs[i][0], (node.attrs or {})["index"]
+        return (i, 0) if custom(node) else None
+
+    def _ran_on(self, i: int, values: Mapping[int, Data] | Sequence[Data]) -> Ran | None:
+        """The forward of custom node i on other values, if it can be run on them."""
+        if not self.customs.repeats(i, self.values):
+            return None
+        return again(self.nodes[i], [values[j] for j in self.inputs[i]])
 
     def overwritten(self, j: int, i: int) -> bool:
         """Was leaf j overwritten after node i had used it?"""
@@ -180,7 +173,8 @@ class Computation:
 
     def gradients_at(self, values: list[Data]) -> dict[int, Gradient]:
         """The gradients where the nodes have other values."""
-        ran = {i: self._ran_again(i, values) for i, n in enumerate(self.nodes) if pure(n)}
+        customs = [i for i, node in enumerate(self.nodes) if custom(node)]
+        ran = {i: self._ran_on(i, values) or self.customs.once(i, self.values) for i in customs}
         return Backward(self.nodes, values, ran).gradients
 
     def slope(self, i: int, position: int) -> float | None:
@@ -205,11 +199,6 @@ class Computation:
             return np.asarray(vjp(cpu, np.ones_like(x), out, x, **(node.attrs or {})))
         except (TypeError, ValueError, AttributeError):
             return None
-
-
-def pure(node: Node) -> bool:
-    """Is it a Function of the library's own, whose forward has no effects?"""
-    return isinstance(node.op, CustomOp) and node.op.function.node_pure
 
 
 def parted(node: Node) -> bool:
@@ -346,7 +335,7 @@ class Backward:
 class _Repeated:
     """The context of a forward that was run once more: its node holds nothing."""
 
-    def __init__(self, ctx: FunctionCtx):
+    def __init__(self, ctx: Any):
         self.ctx, self._node = ctx, None
 
     def __getattr__(self, name: str) -> Any:

@@ -11,13 +11,13 @@ from typing import Any
 
 from ..drawing import onefile
 
-SCRIPTS = ("elements.js", "machine.js", "values.js", "sketch.js", "learning.js", "deployed.js")
+SCRIPTS = ("machine.js", "values.js", "sketch.js", "learning.js", "deployed.js")
 
 
 def page(about: dict[str, Any]) -> str:
     """index.html. ``about``: see static/page.py, description."""
     title = " and ".join(p["name"] for p in about["programs"])
-    script, look = onefile.script(*SCRIPTS), onefile.look("deployed.css")
+    script, look = onefile.script(*SCRIPTS), onefile.look("charts.css", "deployed.css")
     return onefile.page(
         "deployed.html", title, about, script, look, allowed=" 'wasm-unsafe-eval'"
     )

@@ -24,7 +24,7 @@ from microtorch.notation import expr, formulas
 from microtorch.notation.formulas import LETTERS
 
 from ..asking.grids import Grid, grids
-from ..drawing import onefile, style
+from ..drawing import onefile
 from ..reading import attention, numbers
 from ..reading.loops import loop
 from ..reading.recurrence import Recurrence
@@ -38,8 +38,8 @@ from .scene import Scene, scene
 
 JSON: TypeAlias = dict[str, Any]  # what the page's script reads
 SCRIPTS = (  # one script in parts, by purpose; a part's constants may use those of parts above it
-    "state.js", "graph.js", "camera.js", "links.js", "lens.js", "matrix.js", "products.js",
-    "window.js", "recurrence.js", "attention.js", "whatif.js", "source.js", "explain.js",
+    "state.js", "graph.js", "camera.js", "near.js", "links.js", "lens.js", "matrix.js",
+    "products.js", "window.js", "recurrence.js", "attention.js", "whatif.js", "source.js", "explain.js",
     "check.js", "tools.js", "travel.js", "forward.js", "steps.js",
 )  # fmt: skip
 FORWARD = "forward.js"  # what only a page of forward mode needs
@@ -47,7 +47,7 @@ TENSORS = (  # what a page of single numbers does not need
     "matrix.js", "products.js", "window.js", "recurrence.js", "attention.js", "whatif.js",
 )  # fmt: skip
 CONTEXT, GAP = 2, 5  # lines of source shown around those that ran; a longer gap is folded
-LONGEST = 200  # characters of a line of source
+LONGEST = 2000  # characters of a line of source
 SLOPES = {
     "zero": 0.0,
     "one": 1.0,
@@ -76,27 +76,11 @@ def page(trace: Trace, quiz: Quiz | None = None) -> str:
     ops = {n.op for n in trace.nodes if javascript.can(n.op)}
     ops.update(op for p in data["prog"].values() for op in p["n"])
     without = {*(TENSORS if data["live"] else ()), *(() if trace.mode == "forward" else (FORWARD,))}
-    parts = [onefile.read(p) for p in SCRIPTS if p not in without]
-    script = onefile.bare(javascript.table(ops)) + onefile.bare("".join(parts))
+    parts = [p for p in SCRIPTS if p not in without]
+    script = onefile.script(*parts, before=javascript.table(ops))
     sheets = ("page.css",) if data["live"] else ("page.css", "tensors.css")
-    look = "".join(onefile.sheet(onefile.read(p)) for p in sheets) + _colours(drawn)
+    look = onefile.look(*sheets, pairs=drawn.colours)
     return onefile.page("page.html", data["title"], data, script, look, svg=drawn.svg)
-
-
-def _colours(drawn: Scene) -> str:
-    """The variables of both themes: those of the picture, and inks for the page around it."""
-    out = []
-    for k, (selector, t) in enumerate(((":root", style.LIGHT), (".dark", style.DARK))):
-        own = [f"--c{i}:{pair[k]}" for i, pair in enumerate(drawn.colours)]
-        named = {
-            "bg": t.background, "ink": t.ink, "soft": t.secondary, "grad": t.gradient,
-            "edge": t.edge, "panel": t.module[0], "rule": t.module[1], "fill": t.op[0],
-            "blue": t.roles["parameter"][1], "glow": t.heat[2], "zero": t.zero_edge,
-            "loss": t.roles["loss"][1], "low": t.negative, "high": t.positive,
-            "bluebg": t.roles["parameter"][0],
-        }  # fmt: skip
-        out.append(f"{selector}{{{';'.join(own + [f'--{n}:{v}' for n, v in named.items()])}}}")
-    return "\n".join(out) + "\n"
 
 
 # ---- data ----------------------------------------------------------------------------------------

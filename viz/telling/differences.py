@@ -9,7 +9,9 @@ is right.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import product
 
 import numpy as np
 
@@ -26,21 +28,25 @@ SOME = 8  # elements of a larger tensor that are moved, where its direction lead
 CLOSE = 1e-6
 KINK = "at a kink, between the slopes of both sides"
 DERIVATIVE = "the derivative"  # what is compared, if nothing else is said
+PARTS = "the worse of the real and the imaginary part"
 
 
 class Forward:
-    """The forward pass in float64, from any node on."""
+    """The forward pass in float64, from any node on.
+
+    ``fixed``: the nodes that cannot be computed again, and keep the value that they had.
+    """
 
     def __init__(self, found: Computation):
         self.found = found
         self.values: list[Data] = []
+        self.fixed: set[int] = set()
         self.possible = all(v is not None for v in found.values)
-        for i, v in enumerate(found.values):
-            if self.possible:
-                wide = _wide(v) if found.is_leaf(i) else found.rerun(i, self.values)
-                self.possible = wide is not None
-                if wide is not None:
-                    self.values.append(wide)
+        for i, v in enumerate(found.values if self.possible else []):
+            again = None if found.is_leaf(i) else found.rerun(i, self.values)
+            if again is None and not found.is_leaf(i):
+                self.fixed.add(i)
+            self.values.append(_wide(v) if again is None else again)
 
     def downstream(self, j: int) -> list[int]:
         """The nodes that change with node j, in order."""
@@ -51,11 +57,12 @@ class Forward:
         return sorted(reached - {j})
 
     def moved(self, j: int, value: Data, later: list[int]) -> float:
-        """The root's value with node j replaced."""
+        """The root's value with node j replaced; NaN where an op cannot be computed there."""
         view = _Changed({j: value}, self.values)
         for i in later:
             again = self.found.rerun(i, view)
-            assert again is not None  # it was possible the first time
+            if again is None:
+                return math.nan
             view.changed[i] = again
         return float(np.asarray(view[len(self.values) - 1]).reshape(()))
 
@@ -76,8 +83,9 @@ class _Changed(Mapping[int, Data]):
         return len(self.values_before)
 
 
-def _wide(v: Data | None) -> Data | None:
-    if v is None or isinstance(v, float):
+def _wide(v: Data | None) -> Data:
+    assert v is not None  # the caller has looked
+    if isinstance(v, float):
         return v
     v = np.asarray(v)
     wide = {"f": np.float64, "c": np.complex128}.get(v.dtype.kind)
@@ -88,7 +96,7 @@ def differences(trace: Trace, h: float = H) -> dict[int, Comparison]:
     """Each node's gradient beside its finite difference; what cannot be checked is left out."""
     assert trace.computation is not None
     forward = Forward(trace.computation)
-    if not forward.possible:
+    if not forward.possible or np.isnan(np.asarray(forward.values[-1])).any():
         return {}
     exact = trace.computation.gradients_at(forward.values)
     rng = np.random.default_rng(0)
@@ -98,14 +106,15 @@ def differences(trace: Trace, h: float = H) -> dict[int, Comparison]:
         if (found := exact.get(j)) is None or j == trace.root:
             continue
         g, value = trace.computation.whole(j, found), forward.values[j]
-        if np.iscomplexobj(g) or np.shape(g) != np.shape(value):  # of several outputs
+        if np.shape(g) != np.shape(value) or j in trace.computation.holders:
             continue
-        later = forward.downstream(j)
-        size = int(np.asarray(value).size)
+        later, size = forward.downstream(j), int(np.asarray(value).size)
+        if not size or not forward.fixed.isdisjoint(later):
+            continue
         work += 2 * len(later) * (size if size <= ELEMENTS else 1)
-        if work > WORK or not size:
+        if work > WORK:
             break
-        line = _Line(forward, j, value, np.asarray(g, float), later, h)
+        line = _Line(forward, j, value, np.asarray(g), later, h)
         out[j] = line.compared(rng)
     return out
 
@@ -127,28 +136,33 @@ class _Line:
     def compared(self, rng: np.random.Generator) -> Comparison:
         size = int(np.asarray(self.value).size)
         if size == 1:
-            return self._worst(range(1), DERIVATIVE)
+            return self._worst(range(1), PARTS if np.iscomplexobj(self.value) else DERIVATIVE)
         if size <= ELEMENTS:
             return self._worst(range(size), "the worst element")
         direction = rng.standard_normal(np.shape(self.value))
+        if np.iscomplexobj(self.value):
+            direction = direction + 1j * rng.standard_normal(np.shape(self.value))
         along = self._slopes(direction / np.linalg.norm(direction))
         if _agree(*along) or not _kinked(*along[1:]):
             return _told(*along, "along a random direction")
         return self._worst(rng.choice(size, SOME, replace=False), f"the worst of {SOME} elements")
 
     def _slopes(self, direction: np.ndarray) -> tuple[float, float, float]:
-        """Along a direction: what the gradient says, and the slopes before and behind."""
+        """Along a direction: what the gradient says, and the slopes before and behind.
+
+        The gradient of a complex z = a + bi is ∂/∂a + i ∂/∂b, as PyTorch has it.
+        """
         way: Data = float(direction) if isinstance(self.value, float) else direction
         ends = (self.value + s * way for s in (self.h, -self.h))
         up, down = (self.forward.moved(self.j, x, self.later) for x in ends)
-        says = float((self.g * direction).sum())
+        says = float((np.conj(self.g) * direction).sum().real)
         return says, (self.here - down) / self.h, (up - self.here) / self.h
 
     def _worst(self, elements: Iterable[int], what: str) -> Comparison:
         found = []
-        for k in elements:
-            one = np.zeros(np.shape(self.value))
-            one.flat[k] = 1.0
+        for k, unit in product(elements, (1, 1j) if np.iscomplexobj(self.value) else (1,)):
+            one = np.zeros(np.shape(self.value), complex if unit == 1j else float)
+            one.flat[k] = unit
             found.append(self._slopes(one))
         smooth = [f for f in found if _agree(*f) or not _kinked(*f[1:]) or not _between(*f)]
         rest = smooth or found

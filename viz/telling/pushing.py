@@ -218,6 +218,8 @@ def _differences(trace: Trace, leaf: int, towards: Data) -> dict[int, Comparison
     wide: Data = towards if isinstance(towards, float) else np.asarray(towards, float)
     exact = push(found, at.values, {leaf: wide}).tangents
     later = [leaf, *at.downstream(leaf)]
+    if not at.fixed.isdisjoint(later):
+        return {}
     ends: list[dict[int, Data]] = []
     for h in (H, -H):
         moved = dict(enumerate(at.values))

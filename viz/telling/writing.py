@@ -14,6 +14,7 @@ from .words import SUBSCRIPTS, power
 
 TERMS = 12  # of one sum
 LINES = 8  # of shared values
+FOLDED = 6  # letters of a number that stands for the arithmetic of bare numbers: 2 for 3 − 1
 SUM, PRODUCT, POWER, ATOM = range(4)  # how strongly an expression holds together
 Part: TypeAlias = tuple[int, list[str]]  # that strength, and the terms or factors
 
@@ -56,10 +57,17 @@ class _Formula:
             for x in a.inputs[k]:
                 uses[x] = uses.get(x, 0) + 1
         self.parts: dict[int, Part] = {}
+        self.known: set[int] = set()  # bare numbers of the derivation, and what follows from them
         self.shared: list[tuple[str, str, float]] = []  # name, formula, value
         for k in cells:
             if not a.ops[k]:
                 self.parts[k] = ATOM, [self._leaf(k)]
+                if a.labels[k] in ("", numbers.literal(a.values[k])):
+                    self.known.add(k)
+                continue
+            if self.known.issuperset(a.inputs[k]) and len(numbers.literal(a.values[k])) <= FOLDED:
+                self.parts[k] = ATOM, [_signed(numbers.literal(a.values[k]))]
+                self.known.add(k)
                 continue
             part = self._operation(k)
             passed = any(part is self.parts[x] for x in a.inputs[k])  # 1·x, x + 0
@@ -78,7 +86,7 @@ class _Formula:
 
     def _is(self, k: int, value: float) -> bool:
         """Is this a bare number of the derivation, with no name?"""
-        return not self.a.ops[k] and not self.a.labels[k] and self.a.values[k] == value
+        return k in self.known and self.a.values[k] == value
 
     def _operation(self, k: int) -> Part:
         name, operands = self.a.ops[k], self.a.inputs[k]
@@ -106,6 +114,8 @@ class _Formula:
             return PRODUCT, [f"{_wrap(inputs[0], PRODUCT)} / {_wrap(inputs[1], POWER)}"]
         if name == "neg":
             return PRODUCT, [f"−{_wrap(inputs[0], POWER)}"]
+        if name == "pow" and self._is(operands[1], 1):
+            return inputs[0]
         if name == "pow":
             return POWER, [power(_wrap(inputs[0], ATOM), _join(inputs[1]))]
         if name == "square":

@@ -19,8 +19,6 @@ class BinaryCrossEntropy(Function):
     The gradient is (x - y) / max(x (1 - x), 1e-12).
     """
 
-    node_pure = True
-
     node_name = "BinaryCrossEntropyBackward0"
 
     @staticmethod

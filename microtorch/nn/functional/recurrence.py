@@ -252,8 +252,6 @@ class Sequence(Function):
     None, states (N, H), output (L, N, H).
     """
 
-    node_pure = True
-
     @staticmethod
     def forward(
         ctx: Any,

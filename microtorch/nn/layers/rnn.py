@@ -99,7 +99,7 @@ class _Steps(Function):
     L separate slices would each make a gradient of full size.
     """
 
-    node_pure = node_parts = True
+    node_parts = True
     node_rule = "the gradients of its steps, stacked"
 
     @staticmethod
