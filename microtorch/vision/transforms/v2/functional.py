@@ -41,6 +41,21 @@ def grayscale_to_rgb(inpt: Picture) -> Picture:
     return inpt if inpt.shape[-3] >= 3 else v1.rgb_to_grayscale(torch.cat([inpt] * 3, -3), 3)
 
 
+def posterize(inpt: Picture, bits: int) -> Picture:  # type: ignore[no-redef]
+    """Only the `bits` highest bits of each byte; floats 0..1 rounded down to as many levels."""
+    if not isinstance(inpt, Tensor) or not inpt.is_floating_point():
+        return v1.posterize(inpt, bits)
+    levels = 1 << bits
+    return (inpt * levels).floor().clamp(0, levels - 1) * (1.0 / levels)
+
+
+def equalize(inpt: Picture) -> Picture:  # type: ignore[no-redef]
+    """Each channel with its histogram made even; floats are taken as bytes for it."""
+    if not isinstance(inpt, Tensor) or not inpt.is_floating_point():
+        return v1.equalize(inpt)
+    return to_dtype(v1.equalize(to_dtype(inpt, torch.uint8, True)), inpt.dtype, True)
+
+
 def get_size(inpt: Picture) -> list[int]:
     """[height, width]."""
     return v1.get_dimensions(inpt)[1:]
