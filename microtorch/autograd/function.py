@@ -82,16 +82,22 @@ class FunctionCtx:
 
     def save_for_backward(self, *tensors: Tensor | None) -> None:
         """Keep tensors (or None) for backward, which notices if they were overwritten meanwhile."""
-        for t in tensors:
+        self._to_save = tensors
+
+    def saved_for_backward(self) -> tuple[Tensor | None, ...]:
+        """What save_for_backward was given. Only here, where a node keeps it, must it be Tensors:
+        a forward of plain numbers may name them.
+        """
+        for i, t in enumerate(self._to_save):
             if t is not None and not isinstance(t, Tensor):
                 raise TypeError(
                     errors.message(
-                        f"save_for_backward can only save variables, but argument is of type "
+                        f"save_for_backward can only save variables, but argument {i} is of type "
                         f"{type(t).__name__}",
                         fix="keep other objects as attributes: ctx.n = n",
                     )
                 )
-        self._to_save = tensors
+        return self._to_save
 
     def save_for_forward(self, *tensors: Tensor | None) -> None:
         """Keep tensors (or None) for ``jvp``."""
@@ -231,7 +237,7 @@ class Function:
             return results, ctx
         node = _record(cls, ctx, args, outputs)
         wrapped = tuple([_wrap(node, i, y, ctx, args) for i, y in enumerate(outputs)])
-        node.saved = tuple([_save(t, outputs, wrapped) for t in ctx._to_save])
+        node.saved = tuple([_save(t, outputs, wrapped) for t in ctx.saved_for_backward()])
         if (pair := packing.current()) is not None:
             node.saved = tuple([_packed(node, pair, s) for s in node.saved])
         ctx._to_save = ctx._non_differentiable = ctx._dirty = ()

@@ -22,6 +22,8 @@ ABSENT = {
     "distributed.tensor": SHARDED,
     "library": "an operation of one's own is a torch.autograd.Function",
     "nested": "pad the sequences: nn.utils.rnn.pad_sequence, and a mask",
+    "vision.models.detection": "boxes are found by no model here; torchvision.ops has what is done "
+    "with them: nms, box_iou, roi_align, ...",
     "sparse": "dense tensors, or numbers and indices with scatter_add and index_select",
     "sparse_coo_tensor": "dense tensors, or numbers and indices with scatter_add and index_select",
 }
@@ -36,5 +38,8 @@ def absent(name: str) -> str:
     for i in range(len(parts), 0, -1):
         instead = ABSENT.get(".".join(parts[:i]))
         if instead is not None:
-            return f"torch.{name} is part of PyTorch, but not of microtorch.\n  fix: {instead}"
+            owner, whole = "PyTorch", f"torch.{name}"
+            if parts[0] == "vision":
+                owner, whole = "torchvision", f"torch{name}"
+            return f"{whole} is part of {owner}, but not of microtorch.\n  fix: {instead}"
     return ""

@@ -46,10 +46,21 @@ def explain_matmul(op: Op, tensors: Sequence[Tensor], attrs: Attrs, e: Exception
 
 def dtype_mismatch(name: str, tensors: Sequence[Tensor]) -> Exception:
     given = [t.array.dtype.name for t in tensors[:2]]
+    dims = [t.array.ndim for t in tensors[:2]]
+    kinds = [TORCH_TYPES[t.array.dtype.name] for t in tensors[:2]]
+    if dims == [2, 1]:
+        first, second = kinds
+        what = (
+            f"addmv input tensors must have the same dtype, but got {second}, {first}, and {second}"
+        )
+    elif dims == [1, 1]:
+        what = f"dot : expected both vectors to have same dtype, but found {' and '.join(kinds)}"
+    else:
+        what = "expected m1 and m2 to have the same dtype, but got: "
+        what += " != ".join(C_TYPES.get(d, d) for d in given)
     return RuntimeError(
         message(
-            "expected m1 and m2 to have the same dtype, but got: "
-            + " != ".join(C_TYPES.get(d, d) for d in given),
+            what,
             f"{name}: " + ", ".join(describe(t) for t in tensors),
             fix="convert one: x.to(y.dtype)",
         )
