@@ -10,6 +10,7 @@ from ..base import errors
 from ..graph import Mode, Node, mode, storage_of, tick
 from .basic_ops import clone
 from .record import constant, handle
+from .rows import Rows
 
 if TYPE_CHECKING:
     from ..base.types import Gradient
@@ -52,6 +53,8 @@ class AccumulateGrad(Node):
         old = self.grad
         if hasattr(g, "node"):  # a Tensor: create_graph=True
             self.grad = _kept(g) if old is None else old + g
+        elif type(g) is Rows:
+            self.grad = Rows.tensor(g, old)
         elif old is None:
             self.grad = constant(g, self.dev)
         elif old.node.needs:

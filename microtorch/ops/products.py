@@ -18,6 +18,7 @@ import numpy as np
 from ..arrays.dtypes import OBJECT, TORCH_TYPES
 from ..base.errors import ShapeError, describe, matmul_error, message
 from ..base.naming import named
+from ..engine.handle import NotDense
 from ..engine.hot import made, several
 from ..engine.op import Op
 from ..engine.out import into
@@ -223,10 +224,14 @@ def _publish(name: str, ranks: tuple[int, ...], words: str) -> None:
     def product(input: Tensor, mat2: Tensor, *, out: Tensor | None = None) -> Tensor:
         if out is not None:
             return into(out, product, (input, mat2), {})
-        if (input.array.ndim, mat2.array.ndim) != ranks:
+        try:
+            given = input.array.ndim, mat2.array.ndim
+        except NotDense:
+            given = input.ndim, mat2.ndim
+        if given != ranks:
             raise RuntimeError(
                 message(
-                    f"{name}: expected {words}, but got {input.array.ndim}D and {mat2.array.ndim}D",
+                    f"{name}: expected {words}, but got {given[0]}D and {given[1]}D",
                     f"{describe(input)}, {describe(mat2)}",
                     fix="matmul takes any ranks",
                 )
