@@ -18,6 +18,7 @@ from microtorch import fx as fx
 from microtorch import linalg as linalg
 from microtorch import nn as nn
 from microtorch import optim as optim
+from microtorch import sparse as sparse
 from microtorch import utils as utils
 from microtorch import version as version
 from microtorch import vision as vision
@@ -367,6 +368,7 @@ from microtorch.ops.strided import as_strided as as_strided
 from microtorch.ops.vector_norm import dist as dist
 from microtorch.ops.volumes import conv3d as conv3d
 from microtorch.ops.volumes import conv_transpose3d as conv_transpose3d
+from microtorch.sparse import sparse_coo_tensor as sparse_coo_tensor
 from microtorch.static import compile as compile
 from microtorch.static import exported, script
 from microtorch.utils.progress import progress as progress

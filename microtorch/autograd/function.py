@@ -82,16 +82,22 @@ class FunctionCtx:
 
     def save_for_backward(self, *tensors: Tensor | None) -> None:
         """Keep tensors (or None) for backward, which notices if they were overwritten meanwhile."""
-        for t in tensors:
+        self._to_save = tensors
+
+    def saved_for_backward(self) -> tuple[Tensor | None, ...]:
+        """What save_for_backward was given. Only here, where a node keeps it, must it be Tensors:
+        a forward of plain numbers may name them.
+        """
+        for i, t in enumerate(self._to_save):
             if t is not None and not isinstance(t, Tensor):
                 raise TypeError(
                     errors.message(
-                        f"save_for_backward can only save variables, but argument is of type "
+                        f"save_for_backward can only save variables, but argument {i} is of type "
                         f"{type(t).__name__}",
                         fix="keep other objects as attributes: ctx.n = n",
                     )
                 )
-        self._to_save = tensors
+        return self._to_save
 
     def save_for_forward(self, *tensors: Tensor | None) -> None:
         """Keep tensors (or None) for ``jvp``."""
@@ -132,6 +138,9 @@ def saved_tensors(node: Node) -> tuple[Any, ...]:
     for entry in node.saved:
         if isinstance(entry, packing.Packed):
             out.append(entry.open())
+            continue
+        if isinstance(entry, Tensor):
+            out.append(entry)
             continue
         if entry is not None and entry.storage.written > node.seq:
             raise stale_error(node, entry.node or node, -1)
@@ -200,14 +209,14 @@ class Function:
         if kwargs or cls.setup_context is not None:
             args = _bound(cls, args, kwargs)
         for a in args:
-            if isinstance(a, Tensor) and type(a.array) is not np.ndarray and levels_in(a.array):
+            if _followed(a) and type(a.array) is not np.ndarray and levels_in(a.array):
                 return apply_inside(cls, args)
         return cls._applied(args)[0]
 
     @classmethod
     def _applied(cls, args: tuple[Any, ...]) -> tuple[Any, FunctionCtx]:
         """What ``apply`` returns, and the context of this call."""
-        ctx = FunctionCtx(tuple([isinstance(a, Tensor) and a.node.needs for a in args]))
+        ctx = FunctionCtx(tuple([_followed(a) and a.node.needs for a in args]))
         now = mode.get()
         results = _forward(cls, ctx, args)
         outputs = results if isinstance(results, tuple) else (results,)
@@ -221,11 +230,25 @@ class Function:
         last = {id(y): i for i, y in enumerate(outputs)}  # one output for what is returned twice
         made = {i: _wrap(node, i, outputs[i], ctx, args) for i in last.values()}
         wrapped = tuple([made[last[id(y)]] for y in outputs])
-        node.saved = tuple([_save(t, outputs, wrapped) for t in ctx._to_save])
+        node.saved = tuple([_save(t, outputs, wrapped) for t in ctx.saved_for_backward()])
         if (pair := packing.current()) is not None:
             node.saved = tuple([_packed(node, pair, s) for s in node.saved])
         ctx._to_save = ctx._non_differentiable = ctx._dirty = ()
         return wrapped if isinstance(results, tuple) else wrapped[0], ctx
+
+
+def _followed(a: object) -> bool:
+    """Is it a Tensor of the graph? A sparse one goes to forward as it is."""
+    if not isinstance(a, Tensor):
+        return False
+    if a.is_sparse and a.requires_grad:
+        raise NotImplementedError(
+            errors.message(
+                "no gradient flows through a custom Function to a sparse tensor",
+                fix="give it indices and values, and make the sparse tensor in forward",
+            )
+        )
+    return not a.is_sparse
 
 
 _signature = functools.cache(inspect.signature)
@@ -302,11 +325,11 @@ _op: Callable[..., CustomOp] = functools.cache(CustomOp)  # one declaration for 
 def _record(
     cls: type[Function], ctx: FunctionCtx, args: tuple[Any, ...], outputs: tuple[Any, ...]
 ) -> Node:
-    places = tuple([i for i, a in enumerate(args) if isinstance(a, Tensor)])
+    places = tuple([i for i, a in enumerate(args) if _followed(a)])
     n = _op(cls).node()
     inputs = tuple([args[i].node for i in places])
     like = [(y.array.shape, y.array.dtype) if isinstance(y, Tensor) else None for y in outputs]
-    others = tuple([None if isinstance(a, Tensor) else a for a in args])
+    others = tuple([None if _followed(a) else a for a in args])
     attrs = {"ctx": ctx, "places": places, "arguments": others, "outputs": like}
     value = outputs[0].array if len(outputs) == 1 else np.empty(0)
     dev, frame = inputs[0].dev.of(value.dtype), user_frame(sys._getframe(1))
@@ -391,19 +414,23 @@ def _output_node(node: Node, i: int, array: Array) -> Node:
     return n
 
 
-def _save(t: Tensor | None, outputs: tuple[Any, ...], wrapped: tuple[Any, ...]) -> Saved | None:
-    if t is None:
-        return None
+def _save(
+    t: Tensor | None, outputs: tuple[Any, ...], wrapped: tuple[Any, ...]
+) -> Saved | Tensor | None:
+    if t is None or t.is_sparse:
+        return t  # a sparse tensor as it is: its parts are no array of the graph
     for i, y in enumerate(outputs):
         if y is t:
             return Saved(wrapped[i].array, None, i, storage_of(wrapped[i].node))
     return Saved(t.array, t.node, -1, storage_of(t.node))
 
 
-def _packed(node: Node, pair: packing.Pair, entry: Saved | None) -> packing.Packed | None:
+def _packed(
+    node: Node, pair: packing.Pair, entry: Saved | Tensor | None
+) -> packing.Packed | Tensor | None:
     """A saved tensor in the form of the user's hooks."""
-    if entry is None:
-        return None
+    if entry is None or isinstance(entry, Tensor):
+        return entry
     return packing.packed(pair, handle(entry.array, entry.node or node))
 
 

@@ -1,7 +1,7 @@
 """PyTorch's modules that are not here, and what to do instead: one sentence for each.
 
 An import of one of them, or of what lies below it, raises ModuleNotFoundError; the attribute, as in
-``torch.sparse``, AttributeError.
+``torch.library``, AttributeError.
 """
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ SHARDED = (
     "each rank keeps the whole module here: DistributedDataParallel, with ZeroRedundancyOptimizer "
     "for the optimizer's state"
 )
+COORDINATES = "sparse tensors are kept by coordinates here: sparse_coo_tensor"
 ABSENT = {
     "ao": QUANTISED,
     "quantization": QUANTISED,
@@ -22,8 +23,11 @@ ABSENT = {
     "distributed.tensor": SHARDED,
     "library": "an operation of one's own is a torch.autograd.Function",
     "nested": "pad the sequences: nn.utils.rnn.pad_sequence, and a mask",
-    "sparse": "dense tensors, or numbers and indices with scatter_add and index_select",
-    "sparse_coo_tensor": "dense tensors, or numbers and indices with scatter_add and index_select",
+    "vision.models.detection": "boxes are found by no model here; torchvision.ops has what is done "
+    "with them: nms, box_iou, roi_align, ...",
+    "sparse_compressed_tensor": COORDINATES,
+    "sparse_csr_tensor": COORDINATES,
+    "sparse_csc_tensor": COORDINATES,
 }
 
 
@@ -36,5 +40,8 @@ def absent(name: str) -> str:
     for i in range(len(parts), 0, -1):
         instead = ABSENT.get(".".join(parts[:i]))
         if instead is not None:
-            return f"torch.{name} is part of PyTorch, but not of microtorch.\n  fix: {instead}"
+            owner, whole = "PyTorch", f"torch.{name}"
+            if parts[0] == "vision":
+                owner, whole = "torchvision", f"torch{name}"
+            return f"{whole} is part of {owner}, but not of microtorch.\n  fix: {instead}"
     return ""

@@ -2,13 +2,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
 from ..base import errors
 from . import autocast
-from .handle import Unmet
+from .handle import NotDense, Unmet
 from .operands import as_tensors
 from .promotion import promoted
 from .record import record
@@ -22,17 +22,20 @@ if TYPE_CHECKING:
 
 def apply(op: Op, inputs: Sequence[Any], attrs: Attrs | None = None) -> Tensor:
     """Run ``op`` on Tensors, or on what may stand for one; record it if a gradient flows."""
-    tensors = as_tensors(op, inputs)
-    if op.name in autocast.OPS:
-        tensors = autocast.operands(tensors, op.name)
-    if op.family is not None:  # an op of any number of inputs: its declaration for so many
-        op = op.family(len(tensors))
-    tensors, target = promoted(op, tensors)
-    dev = tensors[0].node.dev
-    for x in tensors:
-        if x.node.dev.device is not dev.device:
-            tensors, dev = brought_together(op, tensors, attrs)
-            break
+    try:
+        tensors = as_tensors(op, inputs)
+        if op.name in autocast.OPS:
+            tensors = autocast.operands(tensors, op.name)
+        if op.family is not None:  # an op of any number of inputs: its declaration for so many
+            op = op.family(len(tensors))
+        tensors, target = promoted(op, tensors)
+        dev = tensors[0].node.dev
+        for x in tensors:
+            if x.node.dev.device is not dev.device:
+                tensors, dev = brought_together(op, tensors, attrs)
+                break
+    except NotDense as met:
+        return cast("Tensor", met.tensor.in_op(op, inputs, attrs or {}))
     try:
         out = compute(op, dev, tensors, attrs, target)
     except Unmet:  # an attribute, such as an index, is of another kind of numbers

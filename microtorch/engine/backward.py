@@ -25,6 +25,7 @@ from ..graph import Node, in_order, last_write
 from .checks import check_fresh, freed_error
 from .gradient_hooks import after, before
 from .packing import opened
+from .rows import Rows
 
 if TYPE_CHECKING:
     from ..base.types import Contribution, Gradient, Namespace, Observer, Shape
@@ -114,6 +115,8 @@ def descend(order: list[Node], walk: Walk) -> None:
 def visit(node: Node, g: Gradient, walk: Walk) -> None:
     """The step of one node in general: hooks, targets, leaves, and whoever observes the walk."""
     grads, captured, targets, wanted, graph, observe, retain, laid = walk
+    if type(g) is Rows and not (node.hooks is None and wanted is None and observe is None):
+        g = g.dense()
     came = g
     if node.hooks is not None:
         g = before(node, g)

@@ -1,7 +1,7 @@
 """The three slots of a Tensor. The class with the methods is far above (handles/tensor.py)."""
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ..base.types import Array, Chain
@@ -21,6 +21,18 @@ class Handle:
     array: Array
     node: Node
     origin: tuple[Handle, Chain] | None
+
+
+class NotDense(AttributeError, NotImplementedError):
+    """A tensor without an array of all its elements, where one is needed.
+
+    An AttributeError, as of any operand that is no dense tensor. ``apply`` lets ``tensor`` say what
+    the op makes of it: its method ``in_op(op, operands, attrs)``.
+    """
+
+    def __init__(self, text: str, tensor: Any) -> None:
+        super().__init__(text)
+        self.tensor = tensor
 
 
 class Unmet(RuntimeError, TypeError):

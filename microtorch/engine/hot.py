@@ -148,9 +148,9 @@ def binary(op: Op, written: Callable[..., Tensor], numbers: bool) -> Callable[..
     def method(input: Any, other: Any, no_more: None = None, out: Any = None) -> Tensor:
         if out is not no_more:
             return by_keyword(method, (input, other), no_more, out)
-        if type(other) is not Tensor and type(other) in taken and isinstance(input, Tensor):
-            other = number(other, input, floating)
         try:
+            if type(other) is not Tensor and type(other) in taken and isinstance(input, Tensor):
+                other = number(other, input, floating)
             x, a = input.array, input.node
             y, b = other.array, other.node
         except AttributeError:  # not tensors

@@ -8,7 +8,9 @@ from weakref import ref
 
 from ..base import errors
 from ..graph import Mode, Node, mode, storage_of, tick
+from .basic_ops import clone
 from .record import constant, handle
+from .rows import Rows
 
 if TYPE_CHECKING:
     from ..base.types import Gradient
@@ -50,7 +52,9 @@ class AccumulateGrad(Node):
     def _add(self, g: Gradient) -> None:
         old = self.grad
         if hasattr(g, "node"):  # a Tensor: create_graph=True
-            self.grad = g.clone() if old is None else old + g
+            self.grad = _kept(g) if old is None else old + g
+        elif type(g) is Rows:
+            self.grad = Rows.tensor(g, old)
         elif old is None:
             self.grad = constant(g, self.dev)
         elif old.node.needs:
@@ -59,6 +63,17 @@ class AccumulateGrad(Node):
             old.array += g
             if old.node.storage is not None:
                 old.node.storage.wrote("backward")
+
+
+KEPT = type("CopyBackwards", (clone.node,), {"__slots__": ()})  # how PyTorch names that copy
+
+
+def _kept(g: Tensor) -> Tensor:
+    """A copy of a gradient that has a graph."""
+    copied = g.clone()
+    if copied.node.op is clone:
+        copied.node.__class__ = KEPT
+    return copied
 
 
 def _sum(old: Tensor, g: Gradient) -> Tensor:

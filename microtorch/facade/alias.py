@@ -51,7 +51,7 @@ class _Finder(SecondName):
         except ModuleNotFoundError as error:
             if error.name != ours:
                 raise  # the module exists, but something that it imports does not
-            if said := absent(rest):
+            if said := absent(ours.partition(".")[2]):
                 raise ModuleNotFoundError(said, name=fullname) from None
             # None would let the next finder look for torch.x in microtorch's folder, and load it a
             # second time

@@ -11,6 +11,7 @@ import numpy as np
 
 from ..arrays.layout import layout, strided
 from ..base.errors import describe, message
+from ..base.naming import named
 from ..engine.handle import Handle
 from ..engine.record import constant
 from ..graph import mode
@@ -21,6 +22,7 @@ from .methods import Methods, bind_methods
 from .views import write
 
 if TYPE_CHECKING:
+    from ..arrays.dtypes import dtype
     from ..base.types import Array, Number
     from .tensor import Tensor
 
@@ -177,11 +179,29 @@ def _mapped(
     return self
 
 
+def to_dense(
+    self: Tensor, dtype: dtype | None = None, *, masked_grad: bool | None = None
+) -> Tensor:
+    """This tensor, which is dense; of a sparse one, all its elements."""
+    return self if dtype is None else self.to(dtype)
+
+
+def _of_sparse(name: str, kind: str = "sparse coordinate tensor") -> Callable[[Tensor], Tensor]:
+    def method(self: Tensor) -> Tensor:
+        raise RuntimeError(
+            message(f"{name} expected {kind} layout but got Strided", fix="x.to_sparse()")
+        )
+
+    return named(method, name, "Of sparse tensors; see torch.sparse.")
+
+
 METHODS = (
     get_device, is_nonzero, is_pinned, is_distributed, pin_memory,
     is_signed, is_same_size, is_set_to, dim_order, as_subclass, fill_diagonal_, apply_, map_, map2_,
 )  # fmt: skip
-bind_methods({f.__name__: f for f in METHODS})
+bind_methods({f.__name__: f for f in (*METHODS, to_dense)})
+bind_methods({name: _of_sparse(name) for name in ("coalesce", "is_coalesced")})
+bind_methods({name: _of_sparse(name, "sparse tensor") for name in ("indices", "values")})
 ATTRIBUTES: dict[str, property | staticmethod[..., Any]] = {
     "_make_subclass": staticmethod(_make_subclass),
     **{name: _constant(name, False) for name in ABSENT_KINDS},

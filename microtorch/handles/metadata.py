@@ -6,6 +6,7 @@ over its place as the base of its views, and of the handle itself.
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 from weakref import ref
@@ -102,6 +103,29 @@ def resize_as_(self: Tensor, the_template: Tensor, *, memory_format: Any = None)
     return resize_(self, *the_template.array.shape)
 
 
+def resize(self: Tensor, *sizes: int) -> Tensor:
+    """Its name of old for `view`, in row-major order; as many elements as before."""
+    warnings.warn("non-inplace resize is deprecated", stacklevel=2)
+    shape = shape_of(sizes, "resize")
+    if math.prod(shape) != self.array.size:
+        raise RuntimeError(
+            errors.message(
+                f"requested resize to {'x'.join(map(str, shape))} ({math.prod(shape)} elements in "
+                f"total), but the given tensor has a size of "
+                f"{'x'.join(map(str, self.array.shape))} ({self.array.size} elements). autograd's "
+                "resize can only change the shape of a given tensor, while preserving the number "
+                "of elements. ",
+                fix="resize_ makes room; x.new_empty(size) makes another tensor",
+            )
+        )
+    return self.contiguous().view(shape)
+
+
+def resize_as(self: Tensor, tensor: Tensor) -> Tensor:
+    """resize(tensor.shape)."""
+    return resize(self, *tensor.array.shape)
+
+
 def set_(
     self: Tensor, source: Tensor | UntypedStorage | None = None, storage_offset: int = 0,
     size: Sequence[int] | None = None, stride: Sequence[int] | None = None,
@@ -163,5 +187,5 @@ def _moved(t: Tensor) -> Any:
 
 
 bind_methods({f"{name}_": _view_in_place(name) for name in VIEWS})
-bind_methods({f.__name__: f for f in (resize_, resize_as_, set_)})
+bind_methods({f.__name__: f for f in (resize, resize_as, resize_, resize_as_, set_)})
 FUNCTIONS["resize_as_"] = resize_as_

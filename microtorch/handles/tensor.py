@@ -88,6 +88,7 @@ class Tensor(Methods):
         return id(self)
 
 
+    is_sparse: bool  # see attributes.py
     origin: tuple[Tensor, Chain] | None  # handles know one another as Handle, users as Tensor
 
     def __init__(self, *data: Any, **given: Any):

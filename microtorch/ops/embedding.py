@@ -8,7 +8,8 @@ several times faster than ``np.add.at`` for rows of more than one element.
 """
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import importlib
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
@@ -18,6 +19,7 @@ from ..base.errors import describe, message
 from ..engine.apply import apply
 from ..engine.op import Op
 from ..engine.record import constant
+from ..engine.rows import Rows
 from .select import where
 
 if TYPE_CHECKING:
@@ -70,6 +72,29 @@ embedding_op = Op(
     formula="x[y]",
     rule=("Σ g per row", None),
 )
+
+
+def _rows(
+    F: Namespace, g: Gradient, out: Operand, w: Operand, index: Operand, padding: int | None
+) -> Gradient:
+    if type(g) is not np.ndarray:  # create_graph, and other devices: all rows
+        return F.embedding_sum(g, index, rows=w.shape[0], padding=padding)
+    which, values = index.reshape(-1), g.reshape(-1, g.shape[-1])
+    if padding is not None:
+        values, which = values[which != padding], which[which != padding]
+    return cast("Gradient", Rows(which, values, w.shape))
+
+
+embedding_rows_op = Op(  # of a leaf whose gradient shall be sparse
+    "embedding_rows",
+    _embedding,
+    vjps=(_rows, None),
+    saves=("y", ""),
+    complex="own",
+    formula="x[y]",
+    rule=("the rows of g", None),
+    torch_name="Embedding",
+)
 embedding_sum_op = Op(
     "embedding_sum",
     _embedding_sum,
@@ -119,8 +144,8 @@ def embedding(
 
     Row ``padding_idx`` gets no gradient. With ``max_norm``, rows that are read and whose norm (of
     order ``norm_type``) is larger are first shortened to it, in place. ``scale_grad_by_freq``
-    divides the gradient of a row by how often it is read. ``sparse`` changes nothing here. Raises
-    IndexError for a row that is not there.
+    divides the gradient of a row by how often it is read. With ``sparse`` the gradient of a leaf is
+    a sparse tensor of the rows that were read. Raises IndexError for a row that is not there.
     """
     i, w = input.array, weight.array
     if i.dtype.kind not in "iu" or i.dtype.itemsize < 4:
@@ -146,7 +171,12 @@ def embedding(
     input.node.dev.check_rows(i, len(w))
     if max_norm is not None:
         shorten(weight, input, max_norm, norm_type)
-    out = apply(embedding_op, (weight, input), {"padding": padding_idx})
+    op, table = embedding_op, weight.node
+    # a recorded step has arrays only
+    if sparse and table.op is None and table.needs and table.dev.name != "recorder":
+        importlib.import_module("microtorch.sparse")  # far above: it makes tensors of Rows
+        op = embedding_rows_op
+    out = apply(op, (weight, input), {"padding": padding_idx})
     return by_frequency(out, input) if scale_grad_by_freq else out
 
 

@@ -18,6 +18,7 @@ import numpy as np
 from ..arrays.dtypes import OBJECT, TORCH_TYPES
 from ..base.errors import ShapeError, describe, matmul_error, message
 from ..base.naming import named, with_parameters
+from ..engine.handle import NotDense
 from ..engine.hot import made, several
 from ..engine.op import Op
 from ..engine.out import into
@@ -47,10 +48,21 @@ def explain_matmul(op: Op, tensors: Sequence[Tensor], attrs: Attrs, e: Exception
 
 def dtype_mismatch(name: str, tensors: Sequence[Tensor]) -> Exception:
     given = [t.array.dtype.name for t in tensors[:2]]
+    dims = [t.array.ndim for t in tensors[:2]]
+    kinds = [TORCH_TYPES[t.array.dtype.name] for t in tensors[:2]]
+    if dims == [2, 1]:
+        first, second = kinds
+        what = (
+            f"addmv input tensors must have the same dtype, but got {second}, {first}, and {second}"
+        )
+    elif dims == [1, 1]:
+        what = f"dot : expected both vectors to have same dtype, but found {' and '.join(kinds)}"
+    else:
+        what = "expected m1 and m2 to have the same dtype, but got: "
+        what += " != ".join(C_TYPES.get(d, d) for d in given)
     return RuntimeError(
         message(
-            "expected m1 and m2 to have the same dtype, but got: "
-            + " != ".join(C_TYPES.get(d, d) for d in given),
+            what,
             f"{name}: " + ", ".join(describe(t) for t in tensors),
             fix="convert one: x.to(y.dtype)",
         )
@@ -214,10 +226,14 @@ def _publish(name: str, ranks: tuple[int, ...], words: str) -> None:
         if out is not None:
             return into(out, product, (input, mat2), {})
         tensors_only(name, input=input, mat2=mat2)
-        if (input.array.ndim, mat2.array.ndim) != ranks:
+        try:
+            given = input.array.ndim, mat2.array.ndim
+        except NotDense:
+            given = input.ndim, mat2.ndim
+        if given != ranks:
             raise RuntimeError(
                 message(
-                    f"{name}: expected {words}, but got {input.array.ndim}D and {mat2.array.ndim}D",
+                    f"{name}: expected {words}, but got {given[0]}D and {given[1]}D",
                     f"{describe(input)}, {describe(mat2)}",
                     fix="matmul takes any ranks",
                 )

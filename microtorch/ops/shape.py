@@ -382,7 +382,7 @@ def broadcast_tensors(*tensors: Tensor) -> tuple[Tensor, ...]:
         shape = np.broadcast_shapes(*(x.array.shape for x in tensors))
     except ValueError:
         raise broadcast_error("broadcast_tensors", list(tensors)) from None
-    return tuple(expand(x, *shape) for x in tensors)
+    return tuple(x if x.array.shape == shape else expand(x, *shape) for x in tensors)
 
 
 @public()

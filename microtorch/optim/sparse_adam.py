@@ -1,19 +1,28 @@
-"""SparseAdam: Adam for gradients that hold a few rows of an embedding only.
+"""SparseAdam: Adam that touches only the rows of a table that a gradient has.
 
-There are no sparse tensors here, so every gradient is dense, and PyTorch's SparseAdam refuses
-dense gradients. The class is here so that a program meets that sentence and not a missing name.
+    m = m + (1 - beta1) * (g - m)         v = v + (1 - beta2) * (g ** 2 - v)       in those rows
+    p = p - lr * sqrt(1 - beta2 ** t) / (1 - beta1 ** t) * m / (sqrt(v) + eps)     in those rows
+
+t counts the steps of the parameter, not those of a row, as in PyTorch.
 """
 
 from __future__ import annotations
 
+import math
+
+from ..autograd import enable_grad, no_grad
 from ..base.errors import message
+from ..create.filled import zeros_like
 from ..handles.tensor import Tensor
-from .optimizer import Closure, Optimizer, ParamsT
+from .optimizer import Closure, Group, Optimizer, ParamsT
 from .stepping import check_betas, check_not_negative
 
 
 class SparseAdam(Optimizer):
-    """Refuses each step, as PyTorch's does for a dense gradient. Adam is the one to take."""
+    """Adam for the sparse gradients of `Embedding(sparse=True)`: see the module for the formula.
+
+    `maximize` climbs. RuntimeError in a step for a gradient that is not sparse.
+    """
 
     def __init__(
         self,
@@ -31,14 +40,41 @@ class SparseAdam(Optimizer):
         super().__init__(params, {"lr": lr, "betas": betas, "eps": eps, "maximize": maximize})
 
     def step(self, closure: Closure | None = None) -> Tensor | float | None:
-        """RuntimeError if a parameter has a gradient: it is dense."""
-        loss = None if closure is None else closure()
-        if any(p.grad is not None for p in self._all_params()):
+        """One step of the rows that have a gradient; returns closure(), if given."""
+        loss = None
+        if closure is not None:
+            with enable_grad():
+                loss = closure()
+        with no_grad():
+            for group in self.param_groups:
+                for p in group["params"]:
+                    if p.grad is not None:
+                        self._step_of(p, group)
+        return loss
+
+    def _step_of(self, p: Tensor, group: Group) -> None:
+        if not p.grad.is_sparse:
             raise RuntimeError(
                 message(
                     "SparseAdam does not support dense gradients, please consider Adam instead",
-                    "microtorch has no sparse tensors: all gradients are dense",
-                    fix="torch.optim.Adam",
+                    fix="torch.optim.Adam, or Embedding(sparse=True)",
                 )
             )
-        return loss
+        state = self.state[p]
+        if not state:
+            state["step"], state["exp_avg"], state["exp_avg_sq"] = 0, zeros_like(p), zeros_like(p)
+        state["step"] += 1
+        grad = p.grad.coalesce()
+        if grad._nnz() == 0:
+            return
+        beta1, beta2 = group["betas"]
+        rows = grad._indices()[0]
+        g = -grad._values() if group["maximize"] else grad._values()
+        m, v = state["exp_avg"], state["exp_avg_sq"]
+        m_rows, v_rows = m[rows], v[rows]
+        m_rows += (g - m_rows) * (1 - beta1)
+        v_rows += (g * g - v_rows) * (1 - beta2)
+        m[rows], v[rows] = m_rows, v_rows
+        t = state["step"]
+        size = group["lr"] * math.sqrt(1 - beta2**t) / (1 - beta1**t)
+        p[rows] -= size * (m_rows / (v_rows.sqrt() + group["eps"]))

@@ -15,6 +15,7 @@ from ..autograd import enable_grad, no_grad
 from ..base.errors import message
 from ..create.data import tensor
 from ..create.filled import full_like
+from ..engine.handle import NotDense
 from ..handles.tensor import Tensor
 from ..ops.surface import FUNCTIONS
 from ..utils.kernels import by_backend, overwritten
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from ..base.types import Array, Backend
 
 Arrays: TypeAlias = "tuple[Array, ...]"
+TAKE_SPARSE = ("SGD", "Adagrad")
 KernelCall: TypeAlias = "Callable[[Backend, list[Tensor], Group], None]"
 
 
@@ -40,10 +42,42 @@ def step_groups(
             loss = closure()
     writer = type(optimizer).__name__
     for group in optimizer.param_groups:
-        for dev, params in by_backend(group["params"]).items():
+        sparse: dict[Tensor, Tensor] = {}
+        try:
+            found = by_backend(group["params"])
+        except NotDense:
+            sparse = dense_gradients(optimizer, group)
+            found = by_backend(group["params"])
+        for dev, params in found.items():
             call(dev, params, group)
             overwritten(params, writer)
+        for p, grad in sparse.items():
+            p.node.grad = grad
     return loss
+
+
+def dense_gradients(optimizer: Optimizer, group: Group) -> dict[Tensor, Tensor]:
+    """Put a dense gradient in the place of each sparse one, and return those.
+
+    RuntimeError where PyTorch's optimizer takes no sparse gradients.
+    """
+    name = type(optimizer).__name__
+    takes = name in TAKE_SPARSE
+    instead = ", please consider SparseAdam instead" if name == "Adam" else ""
+    if not takes or group["weight_decay"]:
+        raise RuntimeError(
+            message(
+                "weight_decay option is not compatible with sparse gradients"
+                if takes
+                else f"{name} does not support sparse gradients{instead}",
+                "a parameter has a sparse gradient, as Embedding(sparse=True) gives it",
+                fix="SparseAdam, SGD or Adagrad; or Embedding without sparse=True",
+            )
+        )
+    sparse = {p: p.grad for p in group["params"] if p.grad is not None and p.grad.is_sparse}
+    for p, grad in sparse.items():
+        p.grad = grad.to_dense()
+    return sparse
 
 
 def states(

@@ -47,11 +47,15 @@ def gradients(tensors: Iterable[Tensor]) -> tuple[Array, ...]:
 
 
 def by_backend(tensors: Iterable[Tensor]) -> dict[Backend, list[Tensor]]:
-    """The tensors that have a gradient, in groups that one call of a kernel can take."""
+    """The tensors that have a gradient, in groups that one call of a kernel can take.
+
+    NotDense if one of the gradients is a sparse tensor.
+    """
     by_dev: dict[Backend, list[Tensor]] = {}
     for tensor in tensors:
         node = tensor.node
         if node.grad is not None:
+            node.grad.array  # noqa: B018
             if node.dev in by_dev:
                 by_dev[node.dev].append(tensor)
             else:

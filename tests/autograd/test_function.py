@@ -428,3 +428,22 @@ def test_deep_chain_of_custom_functions():
         y = Power.apply(y, 1)
     y.backward()
     assert x.grad.item() == 1
+
+
+def test_only_a_node_refuses_to_keep_numbers():
+    class Double(Function):
+        @staticmethod
+        def forward(ctx, x):
+            ctx.save_for_backward(x, 2)
+            return x * 2
+
+    assert Double.apply(3) == 6 and Double.apply(torch.ones(1)).item() == 2
+    with pytest.raises(TypeError, match="argument 1 is of type int"):
+        Double.apply(torch.ones(1, requires_grad=True))
+
+
+def test_the_copy_that_create_graph_leaves_has_pytorchs_name():
+    x = torch.ones(2, requires_grad=True)
+    (x * x).sum().backward(create_graph=True)
+    assert type(x.grad.grad_fn).__name__ == "CopyBackwards"
+    assert torch.autograd.grad(x.grad.sum(), x)[0].tolist() == [2, 2]

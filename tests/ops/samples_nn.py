@@ -355,6 +355,9 @@ SAMPLES_NN = {
                lambda torch, w, i: torch.nn.functional.embedding(i, w))
         for tokens in (TOKENS, np.array(2), np.zeros((0, 2), int))
     ],
+    "embedding_rows": [
+        Sample((TABLE, TOKENS), {"padding": None}, lambda w, i, padding: w[i])
+    ],
     "embedding_sum": [
         *[Sample((numbers(2, 3, 2), TOKENS), {"rows": 5, "padding": p}, embedding_sum)
           for p in (None, 1)],

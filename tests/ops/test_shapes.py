@@ -132,6 +132,16 @@ def test_in_place_changes_of_shape():
     assert r.resize_as_(torch.ones(5)).tolist() == [0, 1, 2, 3, 0]
     with pytest.raises(RuntimeError, match="cannot resize variables"):
         (a * 1).resize_(2)
+    with pytest.warns(UserWarning, match="resize is deprecated"):
+        assert r.resize(5, 1).shape == (5, 1)
+        with pytest.raises(RuntimeError, match="requested resize to 2 "):
+            r.resize(2)
+
+
+def test_what_has_its_shape_already_is_not_expanded():
+    x = torch.ones(1, 3, requires_grad=True) * 2
+    same, larger = torch.broadcast_tensors(x, torch.ones(3))
+    assert same is x and larger.shape == (1, 3)
 
 
 def test_a_view_as_another_dtype():

@@ -30,7 +30,8 @@ def equal(a, b):
     )
 
 
-@pytest.mark.parametrize(("name", "i"), CASES)
+# F.embedding(sparse=True) is the op "embedding" while it is recorded: tests/sparse
+@pytest.mark.parametrize(("name", "i"), [c for c in CASES if c.values[0] != "embedding_rows"])
 def test_an_op(name, i):
     sample, op = SAMPLES[name][i], REGISTRY[name]
     compiled = microtorch.compile(lambda *xs: op(*xs, **sample.attrs), backend="eager")

@@ -121,6 +121,15 @@ def by_chance(torch, T):
         "RandomEqualize": T.RandomEqualize(),
         "RandomChoice": T.RandomChoice([T.RandomCrop(6), T.CenterCrop(5)]),
         "RandomOrder": T.RandomOrder([T.RandomCrop(6), T.RandomHorizontalFlip()]),
+        "AutoAugment": T.AutoAugment(),
+        "AutoAugment_cifar": T.AutoAugment(T.AutoAugmentPolicy.CIFAR10, fill=3),
+        "AutoAugment_svhn": T.AutoAugment(T.AutoAugmentPolicy("svhn"), I.BILINEAR),
+        "RandAugment": T.RandAugment(),
+        "RandAugment_many": T.RandAugment(6, 20, fill=(1, 2, 3)),
+        "TrivialAugmentWide": T.TrivialAugmentWide(),
+        "AugMix": T.AugMix(),
+        "AugMix_few": T.AugMix(5, 2, 2, 0.5, False),
+        "ElasticTransform": T.ElasticTransform(20.0, 2.0),
     }
 
 
@@ -144,6 +153,10 @@ def version_2(torch, V):
         "v2_ToDtype": V.ToDtype(torch.uint8, scale=True),
         "v2_Grayscale": V.Grayscale(),
         "v2_RandomInvert": V.RandomInvert(),
+        "v2_AutoAugment": V.AutoAugment(),
+        "v2_RandAugment": V.RandAugment(4),
+        "v2_TrivialAugmentWide": V.TrivialAugmentWide(),
+        "v2_AugMix": V.AugMix(),
     }
 
 
@@ -154,7 +167,7 @@ def results(torch, T, V):
         for name, function in functions(torch, T, T.functional).items():
             yield f"{kind} {name}", _outcome(function, picture)
         for name, step in steps.items():
-            for seed in (0, 1):
+            for seed in (0, 1, 2) if "Aug" in name else (0, 1):
                 torch.manual_seed(seed)
                 random.seed(seed)
                 outcome = _outcome(step, picture)

@@ -2,8 +2,9 @@
 
 import importlib
 
-from ...base.errors import message, missing
+from ...base.errors import missing
 from . import functional
+from .augment import AugMix, AutoAugment, RandAugment, TrivialAugmentWide
 from .basic import (
     CenterCrop,
     Compose,
@@ -22,6 +23,7 @@ from .basic import (
 )
 from .choices import RandomApply, RandomChoice, RandomOrder, RandomTransforms
 from .modes import InterpolationMode
+from .policies import AutoAugmentPolicy
 from .random_colour import (
     ColorJitter,
     GaussianBlur,
@@ -35,6 +37,7 @@ from .random_colour import (
     RandomSolarize,
 )
 from .random_geometry import (
+    ElasticTransform,
     RandomAffine,
     RandomCrop,
     RandomHorizontalFlip,
@@ -45,10 +48,14 @@ from .random_geometry import (
 )
 
 __all__ = [
+    "AugMix",
+    "AutoAugment",
+    "AutoAugmentPolicy",
     "CenterCrop",
     "ColorJitter",
     "Compose",
     "ConvertImageDtype",
+    "ElasticTransform",
     "FiveCrop",
     "GaussianBlur",
     "Grayscale",
@@ -58,6 +65,7 @@ __all__ = [
     "Normalize",
     "PILToTensor",
     "Pad",
+    "RandAugment",
     "RandomAdjustSharpness",
     "RandomAffine",
     "RandomApply",
@@ -81,23 +89,15 @@ __all__ = [
     "TenCrop",
     "ToPILImage",
     "ToTensor",
+    "TrivialAugmentWide",
     "functional",
     "v2",
 ]
 
-_LEARNED = ("AutoAugment", "AutoAugmentPolicy", "RandAugment", "TrivialAugmentWide", "AugMix",
-            "ElasticTransform")  # fmt: skip
 _missing = missing(__name__, __all__)
 
 
 def __getattr__(name: str) -> object:
     if name == "v2":  # imported when first named
         return importlib.import_module(f"{__name__}.v2")
-    if name in _LEARNED:
-        raise AttributeError(
-            message(
-                f"transforms.{name} is part of torchvision, but not of microtorch",
-                fix="RandomApply, RandomChoice and the single transforms, such as ColorJitter",
-            )
-        )
     return _missing(name)

@@ -473,6 +473,31 @@ def perspective(
     return resampling.warp(img, grid, mode.value, fill)
 
 
+def elastic_transform(
+    img: Picture,
+    displacement: Tensor,
+    interpolation: Mode = InterpolationMode.BILINEAR,
+    fill: Fill = None,
+) -> Picture:
+    """Each pixel from where `displacement` (1, H, W, 2) points, in halves of the picture."""
+    mode = as_mode(interpolation)
+    if not isinstance(displacement, Tensor):
+        raise TypeError(message("Argument displacement should be a Tensor"))
+    if not _tensor(img):
+        made = elastic_transform(pil_to_tensor(img), displacement, mode, fill)
+        return to_pil_image(made, mode=img.mode)
+    height, width = img.shape[-2:]
+    if tuple(displacement.shape) != (1, height, width, 2):
+        raise ValueError(
+            message(
+                f"Argument displacement shape should be {(1, height, width, 2)}, but given "
+                f"{tuple(displacement.shape)}"
+            )
+        )
+    grid = resampling.even_grid(width, height) + displacement[0].numpy()
+    return resampling.warp(img, grid, mode.value, fill)
+
+
 # colours
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from types import ModuleType
+from typing import ClassVar
 
 import microtorch as torch
 
@@ -220,6 +222,8 @@ class RandomErasing(Module):
 class _Maybe(Module):
     """One function of the picture, with probability `p`."""
 
+    functions: ClassVar[ModuleType] = F  # those of this version of the transforms
+
     def __init__(self, p: float = 0.5) -> None:
         super().__init__()
         self.p = p
@@ -252,7 +256,7 @@ class RandomEqualize(_Maybe):
     """The histogram made even, with probability `p`."""
 
     def changed(self, img: Picture) -> Picture:
-        return F.equalize(img)
+        return self.functions.equalize(img)
 
 
 class RandomPosterize(_Maybe):
@@ -263,7 +267,7 @@ class RandomPosterize(_Maybe):
         self.bits = bits
 
     def changed(self, img: Picture) -> Picture:
-        return F.posterize(img, self.bits)
+        return self.functions.posterize(img, self.bits)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(bits={self.bits},p={self.p})"

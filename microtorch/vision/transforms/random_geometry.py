@@ -335,3 +335,68 @@ class RandomPerspective(Module):
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(p={self.p})"
+
+
+class ElasticTransform(Module):
+    """Each pixel moved a little, neighbours alike: as seen through water.
+
+    The displacement is noise, blurred with a width of `sigma` pixels and scaled by `alpha`, each a
+    number or one for x and one for y.
+    """
+
+    def __init__(
+        self,
+        alpha: float | Sequence[float] = 50.0,
+        sigma: float | Sequence[float] = 5.0,
+        interpolation: Mode = InterpolationMode.BILINEAR,
+        fill: Fill = 0,
+    ) -> None:
+        super().__init__()
+        self.alpha = _two(alpha, "alpha")
+        self.sigma = _two(sigma, "sigma")
+        self.interpolation = as_mode(interpolation)
+        self.fill = [float(fill)] if isinstance(fill, (int, float)) else fill
+
+    @staticmethod
+    def get_params(alpha: Sequence[float], sigma: Sequence[float], size: Sequence[int]) -> Tensor:
+        """(1, height, width, 2): how far each pixel of a picture (height, width) moves."""
+        moved = []
+        for i in (0, 1):
+            noise = torch.rand([1, 1, *size]) * 2 - 1
+            if sigma[i] > 0.0:
+                wide = int(8 * sigma[i] + 1)
+                wide += 1 - wide % 2
+                noise = F.gaussian_blur(noise, [wide, wide], sigma)
+            moved.append(noise * alpha[i] / size[1 - i])
+        return torch.cat(moved, 1).permute(0, 2, 3, 1)
+
+    def forward(self, tensor: Picture) -> Picture:
+        _, height, width = F.get_dimensions(tensor)
+        moved = self.get_params(self.alpha, self.sigma, [height, width])
+        return F.elastic_transform(tensor, moved, self.interpolation, self.fill)
+
+    def __repr__(self) -> str:
+        return (
+            f"{type(self).__name__}(alpha={self.alpha}, sigma={self.sigma}, "
+            f"interpolation={self.interpolation}, fill={self.fill})"
+        )
+
+
+def _two(value: float | Sequence[float], name: str) -> list[float]:
+    if isinstance(value, float):
+        return [value, value]
+    if not isinstance(value, Sequence):
+        raise TypeError(
+            message(f"{name} should be float or a sequence of floats. Got {type(value)}")
+        )
+    both = list(value) * (2 if len(value) == 1 else 1)
+    if len(both) != 2:
+        raise ValueError(
+            message(f"If {name} is a sequence its length should be one or two. Got {len(both)}")
+        )
+    for element in both:
+        if not isinstance(element, float):
+            raise TypeError(
+                message(f"{name} should be a sequence of floats. Got {type(element)}")
+            )
+    return both

@@ -128,6 +128,12 @@ def affine_grid(matrix: Sequence[float], w: int, h: int, ow: int, oh: int) -> Ar
     return _mapped(theta.T / np.array([0.5 * w, 0.5 * h], np.float32), x, y)
 
 
+def even_grid(w: int, h: int) -> Array:
+    """(h, w, 2), as `affine_grid`: each pixel from its own place."""
+    x, y = (np.linspace((1 - n) / n, (n - 1) / n, n, dtype=np.float32) for n in (w, h))
+    return np.stack(np.meshgrid(x, y), -1)
+
+
 def _mapped(matrix: Array, x: Array, y: Array) -> Array:
     """(len(y), len(x), 2): (x, y, 1) @ `matrix`, added in PyTorch's order, on which ties depend."""
     return (x[None, :, None] * matrix[0] + y[:, None, None] * matrix[1]) + matrix[2]

@@ -6,13 +6,17 @@ plain Tensors: `ToImage` gives (C, H, W) of the picture's own dtype.
 
 from ....base.errors import missing
 from ..modes import InterpolationMode
+from ..policies import AutoAugmentPolicy
 from . import functional
 from .containers import Compose, RandomApply, RandomChoice, RandomOrder
 from .steps import (
     RGB,
+    AugMix,
+    AutoAugment,
     CenterCrop,
     ColorJitter,
     ConvertImageDtype,
+    ElasticTransform,
     FiveCrop,
     GaussianBlur,
     GaussianNoise,
@@ -23,6 +27,7 @@ from .steps import (
     Normalize,
     Pad,
     PILToTensor,
+    RandAugment,
     RandomAdjustSharpness,
     RandomAffine,
     RandomAutocontrast,
@@ -45,15 +50,20 @@ from .steps import (
     ToPILImage,
     ToPureTensor,
     ToTensor,
+    TrivialAugmentWide,
 )
 from .structured import Transform
 
 __all__ = [
     "RGB",
+    "AugMix",
+    "AutoAugment",
+    "AutoAugmentPolicy",
     "CenterCrop",
     "ColorJitter",
     "Compose",
     "ConvertImageDtype",
+    "ElasticTransform",
     "FiveCrop",
     "GaussianBlur",
     "GaussianNoise",
@@ -65,6 +75,7 @@ __all__ = [
     "Normalize",
     "PILToTensor",
     "Pad",
+    "RandAugment",
     "RandomAdjustSharpness",
     "RandomAffine",
     "RandomApply",
@@ -91,6 +102,7 @@ __all__ = [
     "ToPureTensor",
     "ToTensor",
     "Transform",
+    "TrivialAugmentWide",
     "functional",
 ]
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import microtorch as torch
 
-from ....arrays.dtypes import dtype as DTypeOf
 from ....base.errors import message
 from ....handles.tensor import Tensor
 from ...images import Picture, is_pillow
 from .. import functional as v1
-from .. import on_tensors
 from ..functional import *  # noqa: F403
+from .of_floats import equalize as equalize
+from .of_floats import posterize as posterize
+from .of_floats import to_dtype as to_dtype
 
 
 def to_image(inpt: Picture) -> Tensor:
@@ -23,15 +24,6 @@ def to_image(inpt: Picture) -> Tensor:
     if array.ndim not in (2, 3):
         raise TypeError(message(f"to_image takes (H, W) or (H, W, C), but got {inpt.shape}"))
     return array.unsqueeze(0) if array.ndim == 2 else array.permute(2, 0, 1)
-
-
-def to_dtype(inpt: Tensor, dtype: DTypeOf = torch.float32, scale: bool = False) -> Tensor:
-    """Another dtype; with `scale` white stays white: uint8 255 is float 1."""
-    if inpt.dtype == dtype or not scale:
-        return inpt.to(dtype)
-    if dtype.is_floating_point and not inpt.is_floating_point():
-        return inpt.to(dtype) * (1.0 / on_tensors.largest(inpt.dtype))
-    return on_tensors.convert_image_dtype(inpt, dtype)
 
 
 def grayscale_to_rgb(inpt: Picture) -> Picture:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import microtorch as torch
 
@@ -11,36 +12,44 @@ from ....base.errors import message
 from ....handles.tensor import Tensor
 from ...images import Picture, is_pillow
 from ...images import Transform as OneTransform
-from .. import basic, random_colour, random_geometry
+from .. import augment, basic, random_colour, random_geometry
 from ..basic import TWO_DIMENSIONS
 from . import functional
 from .structured import Sample, Transform, structured
 
+# how these draw, and what they do to floats
+_VERSION_2: dict[str, Any] = {"newer": True, "functions": functional}
+
+AugMix = structured(augment.AugMix, **_VERSION_2)
+AutoAugment = structured(augment.AutoAugment, **_VERSION_2)
 CenterCrop = structured(basic.CenterCrop)
 ColorJitter = structured(random_colour.ColorJitter)
 ConvertImageDtype = structured(basic.ConvertImageDtype)
+ElasticTransform = structured(random_geometry.ElasticTransform)
 FiveCrop = structured(basic.FiveCrop)
 GaussianBlur = structured(random_colour.GaussianBlur)
 Grayscale = structured(basic.Grayscale)
 LinearTransformation = structured(basic.LinearTransformation)
 Normalize = structured(basic.Normalize)
 Pad = structured(basic.Pad)
+RandAugment = structured(augment.RandAugment, **_VERSION_2)
 RandomAdjustSharpness = structured(random_colour.RandomAdjustSharpness)
 RandomAffine = structured(random_geometry.RandomAffine)
 RandomAutocontrast = structured(random_colour.RandomAutocontrast)
-RandomEqualize = structured(random_colour.RandomEqualize)
+RandomEqualize = structured(random_colour.RandomEqualize, functions=functional)
 RandomErasing = structured(random_colour.RandomErasing, tensors_only=True)
 RandomGrayscale = structured(random_colour.RandomGrayscale)
 RandomHorizontalFlip = structured(random_geometry.RandomHorizontalFlip)
 RandomInvert = structured(random_colour.RandomInvert)
 RandomPerspective = structured(random_geometry.RandomPerspective)
-RandomPosterize = structured(random_colour.RandomPosterize)
+RandomPosterize = structured(random_colour.RandomPosterize, functions=functional)
 RandomResizedCrop = structured(random_geometry.RandomResizedCrop)
 RandomRotation = structured(random_geometry.RandomRotation)
 RandomSolarize = structured(random_colour.RandomSolarize)
 RandomVerticalFlip = structured(random_geometry.RandomVerticalFlip)
 Resize = structured(basic.Resize)
 TenCrop = structured(basic.TenCrop)
+TrivialAugmentWide = structured(augment.TrivialAugmentWide, **_VERSION_2)
 
 
 class RandomCrop(Transform):

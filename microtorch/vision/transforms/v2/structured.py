@@ -12,6 +12,7 @@ from ....handles.tensor import Tensor
 from ....nn.module import Module
 from ...images import Picture, is_pillow
 from ..functional import pil_to_tensor, to_pil_image
+from ..modes import InterpolationMode
 
 Sample = Picture  # a picture, or tuples, lists and dicts of what a dataset gives
 Sequence_ = list[Callable[..., Sample]] | tuple[Callable[..., Sample], ...]
@@ -94,17 +95,20 @@ class Transform(Module):
             for name, value in self.__dict__.items()
             if not name.startswith("_") and name != "training" and isinstance(value, kinds)
         }
-        values = {k: v.value if isinstance(v, Enum) else v for k, v in shown.items()}
+        values = {k: v.value if isinstance(v, InterpolationMode) else v for k, v in shown.items()}
         return ", ".join(f"{name}={value}" for name, value in values.items())
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.extra_repr()})"
 
 
-def structured(single: type[Module], tensors_only: bool = False) -> type[Module]:
+def structured(
+    single: type[Module], tensors_only: bool = False, **members: object
+) -> type[Module]:
     """The v2 class of a v1 class: the same numbers, for a picture in a sample.
 
     `tensors_only`: the v1 class takes no Pillow image, so one goes through a Tensor and back.
+    `members`: what else the class has.
     """
 
     def one(self: Module, picture: Picture) -> Picture:
@@ -113,7 +117,7 @@ def structured(single: type[Module], tensors_only: bool = False) -> type[Module]
         return single.forward(self, picture)
 
     module = __name__.rpartition(".")[0]
-    members = {"one": one, "__doc__": single.__doc__, "__module__": module}
+    members |= {"one": one, "__doc__": single.__doc__, "__module__": module}
     return type(single.__name__, (Transform, single), members)
 
 

@@ -1,0 +1,134 @@
+"""Sums and products of which an operand is sparse, each made of ops on places and values."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..base.errors import message
+from ..create.data import from_numpy
+from ..create.filled import zeros
+from ..handles.tensor import Tensor
+from ..ops.surface import FUNCTIONS
+from .coo import RULES, Dims, SparseTensor
+
+if TYPE_CHECKING:
+    from ..base.types import Argument
+
+
+def _times(x: Argument, y: Argument) -> SparseTensor:
+    """Elementwise: where either is 0, the product is."""
+    if not isinstance(x, SparseTensor):
+        x, y = y, x
+    if isinstance(y, SparseTensor):
+        x, y = x.coalesce(), y.coalesce()
+        _check_alike("mul", x, y)
+        one, two = x._numbers(), y._numbers()
+        _, i, j = np.intersect1d(one, two, assume_unique=True, return_indices=True)
+        return SparseTensor(x.places[:, i], x.stored[i] * y.stored[j], x.sizes, True)
+    if isinstance(y, Tensor) and y.ndim:
+        return x.of(x.stored * y.expand(x.sizes)[tuple(x.places)])
+    return x.of(x.stored * y)
+
+
+def _divided(x: Argument, y: Argument) -> Tensor:
+    if isinstance(y, SparseTensor):
+        raise RuntimeError(message("Sparse division requires a scalar or zero-dim dense divisor"))
+    return _times(x, 1.0 / y) if isinstance(y, Tensor) and y.ndim else x.of(x.stored / y)
+
+
+def _plus(x: Argument, y: Argument) -> Tensor:
+    if not isinstance(x, SparseTensor):
+        return x + y.to_dense()
+    if not isinstance(y, SparseTensor):
+        raise RuntimeError(
+            message(
+                "add(sparse, dense) is not supported. Use add(dense, sparse) instead.",
+                fix="dense + sparse",
+            )
+        )
+    _check_alike("add", x, y)
+    where = FUNCTIONS["cat"]([x.places, y.places], 1)
+    both = SparseTensor(where, FUNCTIONS["cat"]([x.stored, y.stored]), x.sizes)
+    return both.coalesce() if x.sorted and y.sorted else both
+
+
+def _check_alike(name: str, x: SparseTensor, y: SparseTensor) -> None:
+    if x.sizes != y.sizes:
+        raise RuntimeError(
+            message(
+                f"{name}: expected 'self' and 'other' to have same sizes, but got {x.sizes} and "
+                f"{y.sizes}"
+            )
+        )
+
+
+def _product(x: Argument, y: Argument) -> Tensor:
+    """A matrix product of which one operand is sparse, or both."""
+    if x.ndim != 2 or y.ndim not in (1, 2) or x.shape[1] != y.shape[0]:
+        raise RuntimeError(
+            message(
+                "mat1 and mat2 shapes cannot be multiplied "
+                f"({'x'.join(map(str, x.shape))} and {'x'.join(map(str, y.shape))})",
+                "a product of a sparse matrix with a matrix or a vector",
+            )
+        )
+    if x.dtype != y.dtype:
+        raise RuntimeError(
+            message(
+                f"expected m1 and m2 to have the same dtype, but got: {x.dtype} != {y.dtype}",
+                fix="convert one: x.to(y.dtype)",
+            )
+        )
+    if not isinstance(x, SparseTensor):
+        return _product(y.t(), x.t()).t()
+    rows, columns = x.places
+    if isinstance(y, SparseTensor):
+        return _both_sparse(x, y.coalesce())
+    taken = y[columns]  # the row of y that each element of x meets
+    parts = x.stored * taken if y.ndim == 1 else x.stored[:, None] * taken
+    return zeros(x.sizes[0], *y.shape[1:], dtype=x.dtype).index_add(0, rows, parts)
+
+
+def _layer(x: Argument, weight: Argument, bias: Argument = None) -> Tensor:
+    made = _product(x, weight.t())
+    return made if bias is None else made + bias
+
+
+def _both_sparse(x: SparseTensor, y: SparseTensor) -> SparseTensor:
+    """Each element (i, k) of x meets all elements (k, j) of y, which lie side by side."""
+    of_y = y.places[0].numpy()
+    k = x.places[1].numpy()
+    first, last = np.searchsorted(of_y, k), np.searchsorted(of_y, k, side="right")
+    count = last - first
+    mine = np.repeat(np.arange(len(k)), count)
+    theirs = np.arange(count.sum()) - np.repeat(np.cumsum(count) - count - first, count)
+    where = np.stack([x.places[0].numpy()[mine], y.places[1].numpy()[theirs]])
+    values = x.stored[mine] * y.stored[theirs]
+    return SparseTensor(from_numpy(where), values, (x.sizes[0], y.sizes[1])).coalesce()
+
+
+def _sum(x: SparseTensor, dim: Dims) -> Tensor:
+    if dim is None:
+        return x.stored.sum()
+    gone = {d % x.ndim for d in ([dim] if isinstance(dim, int) else dim)}
+    first = x.sparse_dim()
+    values = x.stored.sum([d - first + 1 for d in gone if d >= first] or ())
+    values = values if any(d >= first for d in gone) else x.stored
+    kept = [d for d in range(first) if d not in gone]
+    if not kept:
+        return values.sum(0)
+    sizes = [n for d, n in enumerate(x.sizes) if d not in gone]
+    return SparseTensor(x.places[kept], values, sizes).coalesce()
+
+
+RULES |= {
+    "sum": _sum,
+    "mul": _times,
+    "div": _divided,
+    "add": _plus,
+    "sub": lambda x, y: _plus(x, -y),
+    "matmul": _product,
+    "linear": _layer,
+}

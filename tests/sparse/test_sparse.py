@@ -1,0 +1,201 @@
+"""Sparse tensors by coordinates: their arithmetic is that of the dense ones, gradients too."""
+
+import copy
+
+import numpy as np
+import pytest
+
+import microtorch as torch
+from microtorch import nn, sparse
+
+WHERE = torch.tensor([[0, 1, 2, 2, 0], [1, 0, 2, 0, 1]])  # (0, 1) comes twice
+
+
+def matrix(requires_grad=False, dtype=torch.float64):
+    values = torch.arange(1.0, 6.0, dtype=dtype)
+    return torch.sparse_coo_tensor(WHERE, values, (3, 4), requires_grad=requires_grad)
+
+
+def test_what_it_is():
+    s = matrix(dtype=torch.float32)
+    assert s.shape == (3, 4) and s.is_sparse and not torch.ones(1).is_sparse
+    assert s.layout is torch.sparse_coo and (s.dim(), s.numel(), s._nnz(), len(s)) == (2, 12, 5, 3)
+    assert (s.sparse_dim(), s.dense_dim(), s.is_coalesced()) == (2, 0, False)
+    once = s.coalesce()
+    assert once.is_coalesced() and once.values().tolist() == [6, 2, 4, 3]
+    assert once.indices().tolist() == [[0, 1, 2, 2], [1, 0, 0, 2]]
+    assert once.to_dense().tolist() == [[0, 6, 0, 0], [2, 0, 0, 0], [4, 0, 3, 0]]
+    assert repr(s) == (
+        "tensor(indices=tensor([[0, 1, 2, 2, 0],\n"
+        "                       [1, 0, 2, 0, 1]]),\n"
+        "       values=tensor([1., 2., 3., 4., 5.]),\n"
+        "       size=(3, 4), nnz=5, layout=torch.sparse_coo)"
+    )
+    assert isinstance(s, torch.Tensor) and s.to("cpu") is s and s.double().dtype == torch.float64
+    assert torch.equal(copy.deepcopy(s).to_dense(), s.to_dense())
+    hybrid = torch.sparse_coo_tensor([[0, 2]], [[1.0, 2.0], [3.0, 4.0]])
+    assert hybrid.shape == (3, 2) and hybrid.to_dense()[1].tolist() == [0, 0]
+    assert torch.sparse_coo_tensor((2, 3)).to_dense().abs().sum() == 0
+    assert torch.sparse.FloatTensor(WHERE, s._values(), torch.Size([3, 4])).shape == (3, 4)
+
+
+TOGETHER = {
+    "matmul": lambda s, d: s @ d.t(),
+    "mm": lambda s, d: torch.mm(s, d.t()),
+    "left": lambda s, d: d.t() @ s,
+    "mv": lambda s, d: torch.mv(s, d[0]),
+    "spmm": lambda s, d: torch.spmm(s, d.t()),
+    "addmm": lambda s, d: sparse.addmm(d[:, :3], s, d.t(), alpha=0.5) if s.is_sparse
+    else torch.addmm(d[:, :3], s, d.t(), alpha=0.5),
+    "twice": lambda s, d: torch.sparse.mm(s, s.t()) if s.is_sparse else s @ s.t(),
+    "times": lambda s, d: s * d,
+    "times itself": lambda s, d: s * s,
+    "number": lambda s, d: 2 * s / 4 + -s,
+    "added": lambda s, d: d + s,
+    "difference": lambda s, d: s - s * 3,
+    "square": lambda s, d: s.square().sqrt() + s**2,
+    "sum": lambda s, d: s.sum(),
+    "sum of rows": lambda s, d: s.sum(1),
+    "transpose": lambda s, d: s.t(),
+    "row": lambda s, d: s[2],
+    "linear": lambda s, d: nn.functional.linear(d, s, d[:, 0]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", TOGETHER)
+def test_as_if_it_were_dense(name):
+    f = TOGETHER[name]
+    results = []
+    for kind in (lambda s: s.coalesce(), lambda s: s.to_dense()):
+        values = torch.arange(1.0, 6.0, dtype=torch.float64, requires_grad=True)
+        d = torch.linspace(-1, 1, 12, dtype=torch.float64).reshape(3, 4).requires_grad_()
+        out = f(kind(torch.sparse_coo_tensor(WHERE, values, (3, 4))), d).to_dense()
+        (out**2).sum().backward()
+        results.append((out.detach(), values.grad, d.grad))
+    for got, want in zip(*results, strict=True):
+        assert (got is None) == (want is None)
+        if want is not None:
+            np.testing.assert_allclose(got.numpy(), want.numpy(), rtol=1e-12)
+
+
+def test_the_gradient_of_a_leaf_is_sparse():
+    s = matrix(requires_grad=True)
+    assert s.requires_grad and s.is_leaf
+    torch.sparse.mm(s, torch.ones(4, 2, dtype=torch.float64)).sum().backward()
+    assert s.grad.is_sparse and s.grad._values().tolist() == [2] * 5
+    s.grad = None
+    assert s.grad is None and s.detach().requires_grad is False
+
+
+def test_softmax_is_over_what_is_stored():
+    s = matrix().coalesce()
+    dense = torch.where(s.to_dense() == 0, -float("inf"), s.to_dense())
+    made = sparse.softmax(s, 1).to_dense()
+    np.testing.assert_allclose(made.numpy(), dense.softmax(1).numpy())
+    logs = sparse.log_softmax(s, 0)
+    np.testing.assert_allclose(
+        logs.values().exp().numpy(), [1, 1 / (1 + np.e**2), 1 / (1 + np.e**-2), 1]
+    )
+
+
+def test_from_dense_and_back():
+    x = torch.tensor([[0.0, 1.0], [2.0, 0.0]], requires_grad=True)
+    s = x.to_sparse()
+    assert s.is_coalesced() and s._nnz() == 2
+    (s * 3).sum().backward()
+    assert x.grad.tolist() == [[0, 3], [3, 0]]
+
+
+def test_in_a_module_and_in_a_function():
+    net = nn.Module()
+    net.register_buffer("graph", matrix(dtype=torch.float32))
+    assert net.double().graph.dtype == torch.float64 and net.state_dict()["graph"].is_sparse
+
+    class Product(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, graph, x):
+            ctx.save_for_backward(graph)
+            return graph @ x
+
+        @staticmethod
+        def backward(ctx, g):
+            return None, ctx.saved_tensors[0].t() @ g
+
+    x = torch.ones(4, 1, dtype=torch.float64, requires_grad=True)
+    Product.apply(matrix(), x).sum().backward()
+    assert x.grad.flatten().tolist() == [6, 6, 3, 0]
+
+
+@pytest.mark.parametrize(
+    "call, error, words",
+    [
+        (lambda s: s.exp(), NotImplementedError, "to_dense"),
+        (lambda s: torch.relu(s.values()), RuntimeError, "uncoalesced"),
+        (lambda s: s + torch.ones(3, 4), RuntimeError, "Use add.dense, sparse. instead"),
+        (lambda s: s @ torch.ones(3, 3, dtype=s.dtype), RuntimeError, "cannot be multiplied"),
+        (lambda s: s @ torch.ones(4), RuntimeError, "same dtype"),
+        (lambda s: torch.ones(2).coalesce(), RuntimeError, "got Strided"),
+        (
+            lambda s: torch.sparse_coo_tensor(WHERE, torch.ones(5), (2, 2)),
+            RuntimeError,
+            "size is 2",
+        ),
+        (lambda s: torch.sparse_coo_tensor(WHERE, torch.ones(4)), RuntimeError, "indices must be"),
+        (lambda s: torch.sparse_csr_tensor, AttributeError, "by coordinates"),
+    ],
+)
+def test_errors(call, error, words):
+    with pytest.raises(error, match=words):
+        call(matrix())
+
+
+# Four steps under PyTorch 2.13 with seed 0 of an embedding of 6 rows of 3: the last loss.
+LOSSES = {"SGD": 3.5126, "SGD momentum": 5.8055, "Adagrad": 16.6428, "SparseAdam": 14.8842}
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_embeddings_of_sparse_gradient(name):
+    torch.manual_seed(0)
+    table = nn.Embedding(6, 3, padding_idx=0, sparse=True)
+    momentum = {"momentum": 0.9} if "momentum" in name else {}
+    optimizer = getattr(torch.optim, name.split()[0])(table.parameters(), lr=0.1, **momentum)
+    for step in range(4):
+        optimizer.zero_grad()
+        loss = (table(torch.tensor([[0, 1, 2], [2, 4, step]])) ** 2).sum()
+        loss = loss + (table(torch.tensor([step + 1])) ** 3).sum()
+        loss.backward()
+        assert table.weight.grad.is_sparse
+        optimizer.step()
+    assert loss.item() == pytest.approx(LOSSES[name], abs=1e-4)
+
+
+def test_where_a_gradient_of_rows_is_made_dense():
+    table = nn.Embedding(4, 2, sparse=True)
+    rows = torch.tensor([1, 1])
+    (table(rows).sum() + table.weight.sum()).backward()  # what else reads it gives all rows
+    assert table.weight.grad.tolist() == [[1, 1], [3, 3], [1, 1], [1, 1]]
+    assert torch.autograd.grad(table(rows).sum(), table.weight)[0].sum() == 4
+    table.weight.grad = None
+    seen = []
+    table.weight.register_hook(seen.append)
+    table(rows).sum().backward()
+    assert seen[0].shape == (4, 2) and table.weight.grad.sum() == 4
+    table = nn.Embedding(4, 2, sparse=True)
+    for _ in range(2):
+        table(rows).sum().backward()
+    assert table.weight.grad.to_dense()[1].tolist() == [4, 4]
+    with pytest.raises(RuntimeError, match="Adam does not support sparse gradients, please"):
+        torch.optim.Adam(table.parameters()).step()
+    with pytest.raises(RuntimeError, match="does not support dense gradients"):
+        layer = nn.Linear(1, 1)
+        layer(torch.ones(1)).sum().backward()
+        torch.optim.SparseAdam(layer.parameters()).step()
+
+
+def test_a_compiled_step_has_a_dense_gradient():
+    table = nn.Embedding(4, 2, sparse=True)
+    step = torch.compile(lambda rows: table(rows).sum(), backend="eager")
+    for _ in range(3):
+        table.weight.grad = None
+        step(torch.tensor([1, 1])).backward()
+        assert table.weight.grad.to_dense().sum(1).tolist() == [0, 4, 0, 0]
