@@ -53,8 +53,16 @@ static inline void NAME(plus_vector)(NAME(vector) *hi, NAME(vector) *lo, NAME(ve
 struct NAME(sum) {
     NAME(vector) hi, lo;
     struct NAME(total) rest; /* the sum of what was too short for a vector */
-    bool vectors;            /* do hi and lo hold any? */
+    size_t vectors;          /* how many short sums of vectors hi and lo hold */
 };
+
+static inline void NAME(add_vector)(struct NAME(sum) *sum, NAME(vector) v)
+{
+    if (sum->vectors++ == 0) /* nothing to round */
+        sum->hi = v;
+    else
+        NAME(plus_vector)(&sum->hi, &sum->lo, v);
+}
 
 static inline void NAME(add_run)(struct NAME(sum) *sum, const real *x, size_t n)
 {
@@ -68,9 +76,8 @@ static inline void NAME(add_run)(struct NAME(sum) *sum, const real *x, size_t n)
         }
         for (; i < end; i += LANES)
             a += LOAD(x + i);
-        NAME(plus_vector)(&sum->hi, &sum->lo, (a + b) + (c + d));
+        NAME(add_vector)(sum, (a + b) + (c + d));
     }
-    sum->vectors |= n >= LANES;
     real rest = 0;
     for (; i < n; i++)
         rest += x[i];
@@ -101,17 +108,17 @@ static inline real NAME(across)(NAME(vector) v)
 static inline struct NAME(total) NAME(folded)(const struct NAME(sum) *sum)
 {
     struct NAME(total) total = sum->rest;
-    if (sum->vectors) {
+    if (sum->vectors)
         total = NAME(plus)(total, NAME(across)(sum->hi));
+    if (sum->vectors > 1)
         total.lo += NAME(across)(sum->lo);
-    }
     return total;
 }
 
 /* The sum of n neighbours. */
 static inline struct NAME(total) NAME(run)(const real *x, size_t n)
 {
-    struct NAME(sum) sum = {{0}, {0}, {0, 0}, false};
+    struct NAME(sum) sum = {{0}, {0}, {0, 0}, 0};
     NAME(add_run)(&sum, x, n);
     return NAME(folded)(&sum);
 }
@@ -198,13 +205,47 @@ static inline real NAME(extreme)(const real *restrict x, size_t n, bool largest)
     return any ? (real)NAN : out;
 }
 
+/* The same in 16 lanes, so that less is left to do at the end of a short row. Its last numbers may
+ * be compared twice. */
+static inline real NAME(short_extreme)(const real *restrict x, size_t n, bool largest)
+{
+    if (n < 16) {
+        real out = x[0];
+        int any = x[0] != x[0];
+        for (size_t i = 1; i < n; i++) {
+            out = NAME(beats)(x[i], out, largest) ? x[i] : out;
+            any |= x[i] != x[i];
+        }
+        return any ? (real)NAN : out;
+    }
+    real lanes[16];
+    NAME(integer) nan[16], any = 0;
+    for (size_t l = 0; l < 16; l++)
+        lanes[l] = x[l], nan[l] = x[l] != x[l];
+    for (size_t i = 16; i < n; i += 16) {
+        const real *from = x + smaller(i, n - 16);
+        for (size_t l = 0; l < 16; l++) {
+            const real v = from[l];
+            lanes[l] = NAME(beats)(v, lanes[l], largest) ? v : lanes[l];
+            nan[l] |= v != v;
+        }
+    }
+    for (size_t l = 0; l < 16; l++)
+        any |= nan[l];
+    UNROLL for (size_t half = 8; half > 0; half /= 2)
+        UNROLL for (size_t l = 0; l < half; l++)
+            lanes[l] = NAME(beats)(lanes[l + half], lanes[l], largest) ? lanes[l + half] : lanes[l];
+    return any ? (real)NAN : lanes[0];
+}
+
 /* Rows or columns, as for NAME(sums). */
 static inline void NAME(extremes)(const real *restrict x, size_t n, size_t stride, size_t width,
                                   real *restrict best, bool largest)
 {
     if (stride == 1) {
         for (size_t k = 0; k < width; k++)
-            best[k] = NAME(extreme)(x + k * n, n, largest);
+            best[k] = n < 2 * LANES_OF_EXTREMES ? NAME(short_extreme)(x + k * n, n, largest)
+                                                : NAME(extreme)(x + k * n, n, largest);
     } else {
         memcpy(best, x, width * sizeof(real));
         for (size_t i = 1; i < n; i++)

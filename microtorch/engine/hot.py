@@ -20,7 +20,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..arrays.dtypes import F32
+from ..arrays.dtypes import BOOL, F32, I64
+from ..backends import cpu
 from ..backends.table import HotTable, large_from
 from ..base.naming import named
 from ..graph import last_user_code, mode, tick, user_frame, users
@@ -66,7 +67,8 @@ def hot(
         if reflected:
             function = swapped(op)
         else:
-            function = made(op, op if len(op.vjps) == 1 else offering(op, written.__name__))
+            general = written if not op.vjps else offering(op, written.__name__)
+            function = made(op, op if len(op.vjps) == 1 else general)
         return named(function, written.__name__, written.__doc__, written=written)
 
     return replace
@@ -90,7 +92,10 @@ def made(op: Op, written: Callable[..., Tensor], numbers: bool = True) -> Callab
 
     ``numbers``: may the second operand be a Python number?
     """
-    function = unary(op, written) if len(op.vjps) == 1 else binary(op, written, numbers)
+    if not op.vjps:
+        function = without_derivative(op, written, numbers)
+    else:
+        function = unary(op, written) if len(op.vjps) == 1 else binary(op, written, numbers)
     return named(function, op.name, written=written)
 
 
@@ -182,6 +187,51 @@ def binary(op: Op, written: Callable[..., Tensor], numbers: bool) -> Callable[..
             n.code, n.lasti = code, f.f_lasti
         else:
             t.node = constant_node(value, dev)
+        return t
+
+    return method
+
+
+def without_derivative(
+    op: Op, written: Callable[..., Tensor], numbers: bool
+) -> Callable[..., Tensor]:
+    """``input.op(other)`` and ``op(input, other)`` of comparisons, of ``&`` and their like.
+
+    Nothing is recorded. Whole numbers and bools need no promotion where both are of one dtype.
+    """
+    taken = taken_by(op) if numbers else frozenset[type]()
+    kernels, cold = HotTable(op.name), op.kernels
+    number, whole = numbers_of(op), {int: I64, bool: BOOL}
+
+    def method(input: Any, other: Any, no_more: None = None, out: Any = None) -> Tensor:
+        if out is not no_more:
+            return by_keyword(method, (input, other), no_more, out)
+        try:
+            x, dev = input.array, input.node.dev
+            kernel = kernels[dev]
+            if type(other) in taken:
+                if kernel is not None:
+                    y = number(other, input).array
+                elif x.dtype is whole.get(type(other)) and -1 << 31 < other < 1 << 31:
+                    y = other
+                else:
+                    return written(input, other)
+            else:
+                y = other.array
+                if other.node.dev is not dev or (kernel is None and x.dtype is not y.dtype):
+                    return written(input, other)
+            if kernel is None:
+                if dev is not cpu or HotTable.aside:
+                    return written(input, other)
+                kernel = cold[dev]
+            value = kernel(x, y)
+        except (AttributeError, TypeError, ValueError):  # not tensors, or not of shapes that fit
+            return written(input, other)
+        if type(value) is not ndarray:
+            value = dev.array(value)
+        t = new(Tensor)
+        t.array, t.origin = value, None
+        t.node = constant_node(value, dev.of(value.dtype))
         return t
 
     return method
