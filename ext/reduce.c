@@ -24,6 +24,9 @@ typedef int32_t integer_f32;
 #else
 typedef int64_t integer_f64;
 #endif
+#if defined(__GNUC__)
+typedef NAME(integer) NAME(integers) __attribute__((vector_size(VECTOR_BYTES)));
+#endif
 #define NARROW 128 /* columns that are enough for vectors; several narrower rows are read as one */
 
 struct NAME(total) {
@@ -205,37 +208,54 @@ static inline real NAME(extreme)(const real *restrict x, size_t n, bool largest)
     return any ? (real)NAN : out;
 }
 
-/* The same in 16 lanes, so that less is left to do at the end of a short row. Its last numbers may
- * be compared twice. */
-static inline real NAME(short_extreme)(const real *restrict x, size_t n, bool largest)
+/* The same for short rows, in one vector, so that less is left to do at the end. A row's last
+ * numbers may be compared twice. */
+#if defined(__GNUC__)
+INLINE NAME(vector) NAME(better)(NAME(vector) a, NAME(vector) b, bool largest)
 {
-    if (n < 16) {
-        real out = x[0];
-        int any = x[0] != x[0];
-        for (size_t i = 1; i < n; i++) {
-            out = NAME(beats)(x[i], out, largest) ? x[i] : out;
-            any |= x[i] != x[i];
+    const NAME(integers) first = largest ? a > b : a < b;
+    return (NAME(vector))(((NAME(integers))a & first) | ((NAME(integers))b & ~first));
+}
+#endif
+
+INLINE real NAME(short_extreme)(const real *restrict x, size_t n, bool largest)
+{
+    real out = x[0];
+    int any = x[0] != x[0];
+#if defined(__GNUC__)
+    if (n >= LANES) {
+        typedef real part __attribute__((vector_size(16), may_alias));
+        typedef NAME(integer) mask __attribute__((vector_size(16), may_alias));
+        NAME(vector) best = LOAD(x);
+        NAME(integers) nan = best != best;
+        for (size_t i = LANES; i < n; i += LANES) {
+            const NAME(vector) v = LOAD(x + smaller(i, n - LANES));
+            best = NAME(better)(v, best, largest);
+            nan |= v != v;
+        }
+        /* by parts, as in across() */
+        const part *parts = (const part *)&best;
+        const mask *nans = (const mask *)&nan;
+        part left = parts[0];
+        mask found = nans[0];
+        UNROLL for (size_t k = 1; k < sizeof best / sizeof left; k++) {
+            const mask first = largest ? parts[k] > left : parts[k] < left;
+            left = (part)(((mask)parts[k] & first) | ((mask)left & ~first));
+            found |= nans[k];
+        }
+        out = left[0], any = found[0] != 0;
+        UNROLL for (size_t l = 1; l < sizeof left / sizeof out; l++) {
+            out = NAME(beats)(left[l], out, largest) ? left[l] : out;
+            any |= found[l] != 0;
         }
         return any ? (real)NAN : out;
     }
-    real lanes[16];
-    NAME(integer) nan[16], any = 0;
-    for (size_t l = 0; l < 16; l++)
-        lanes[l] = x[l], nan[l] = x[l] != x[l];
-    for (size_t i = 16; i < n; i += 16) {
-        const real *from = x + smaller(i, n - 16);
-        for (size_t l = 0; l < 16; l++) {
-            const real v = from[l];
-            lanes[l] = NAME(beats)(v, lanes[l], largest) ? v : lanes[l];
-            nan[l] |= v != v;
-        }
+#endif
+    for (size_t i = 1; i < n; i++) {
+        out = NAME(beats)(x[i], out, largest) ? x[i] : out;
+        any |= x[i] != x[i];
     }
-    for (size_t l = 0; l < 16; l++)
-        any |= nan[l];
-    UNROLL for (size_t half = 8; half > 0; half /= 2)
-        UNROLL for (size_t l = 0; l < half; l++)
-            lanes[l] = NAME(beats)(lanes[l + half], lanes[l], largest) ? lanes[l + half] : lanes[l];
-    return any ? (real)NAN : lanes[0];
+    return any ? (real)NAN : out;
 }
 
 /* Rows or columns, as for NAME(sums). */

@@ -101,7 +101,7 @@ def made(op: Op, written: Callable[..., Tensor], numbers: bool = True) -> Callab
 
 def unary(op: Op, written: Callable[..., Tensor]) -> Callable[..., Tensor]:
     """The method ``input.op()`` and function ``op(input)``."""
-    kernels, large = HotTable(op.name), HotTable(op.name, large=True)
+    kernels, large = HotTable(op.name, "small"), HotTable(op.name, "large")
     node_type, getframe, now = op.node, sys._getframe, mode.get
     saves_x, border = 0 in op.saved_inputs, large_bytes(op.name)
 
@@ -140,10 +140,17 @@ def unary(op: Op, written: Callable[..., Tensor]) -> Callable[..., Tensor]:
     return method
 
 
+def not_implemented(x: Any, y: Any) -> Any:
+    """Stands for a kernel where there is none: to ask for that first would cost all that have one.
+    """
+    return NotImplemented
+
+
 def binary(op: Op, written: Callable[..., Tensor], numbers: bool) -> Callable[..., Tensor]:
     """The method ``input.op(other)`` and function ``op(input, other)``."""
     taken = taken_by(op) if numbers else frozenset[type]()
-    kernels, large = HotTable(op.name), HotTable(op.name, large=True)
+    kernels = HotTable(op.name, "small", not_implemented)
+    large = HotTable(op.name, "large", not_implemented)
     node_type, getframe, now = op.node, sys._getframe, mode.get
     saves_x, saves_y = 0 in op.saved_inputs, 1 in op.saved_inputs
     saves_any, floating = saves_x or saves_y, op.result == "float"
@@ -161,14 +168,16 @@ def binary(op: Op, written: Callable[..., Tensor], numbers: bool) -> Callable[..
         except AttributeError:  # not tensors
             return written(input, other)
         dev = a.dev
-        kernel = (kernels if x.nbytes < border else large)[dev]
-        if dev is not b.dev or kernel is None:  # device or dtype differ, or need promotion
+        kernel = (kernels if x.nbytes < border and y.nbytes < border else large)[dev]
+        if dev is not b.dev:  # device or dtype differ
             return written(input, other)
         try:
             value = kernel(x, y)
         except ValueError as e:
             raise op.explain(op, [input, other], {}, e) from None
         if type(value) is not ndarray:
+            if value is NotImplemented:  # they need promotion
+                return written(input, other)
             value = dev.array(value)
         t = new(Tensor)
         t.array, t.origin = value, None

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..arrays.dtypes import TORCH_TYPES
+from ..arrays.dtypes import I64, TORCH_TYPES
 from ..base.errors import describe, dim_error, message
 from ..engine import operands
 from ..engine.op import Op
@@ -100,6 +100,16 @@ def element(value: Any, like: Tensor) -> Tensor:
     A fraction is cut off for integers. RuntimeError for a number that the dtype does not hold.
     """
     return constant(operands.element(value, like.array.dtype), like.node.dev)
+
+
+def within(index: Array, n: int) -> bool:
+    """Are all int64 numbers from 0 to n - 1? In one pass: as unsigned, negative ones are large.
+
+    False for what is not an array of numpy's int64 numbers.
+    """
+    if type(index) is not np.ndarray or index.dtype is not I64:
+        return False
+    return not index.size or bool(index.view(np.uint64).max() < n)
 
 
 def refuse_complex(kernel: str, *operands: object) -> None:

@@ -15,9 +15,10 @@ import numpy as np
 from ..arrays.dtypes import TORCH_TYPES
 from ..backends import defines
 from ..base.errors import describe, message
-from ..engine.apply import apply
+from ..engine.hot import kept_dtype
 from ..engine.op import Op
 from ..engine.record import constant
+from .arguments import within
 from .select import where
 
 if TYPE_CHECKING:
@@ -97,7 +98,9 @@ def check_rows(F: Backend, index: Array, rows: int) -> None:
 
     A kernel, so that a recorded program asks at each call.
     """
-    if index.size and (int(index.min()) < 0 or int(index.max()) >= rows):
+    if within(index, rows) or not index.size:
+        return
+    if int(index.min()) < 0 or int(index.max()) >= rows:
         bad = int(index.max()) if int(index.max()) >= rows else int(index.min())
         raise IndexError(
             message(
@@ -146,7 +149,7 @@ def embedding(
     input.node.dev.check_rows(i, len(w))
     if max_norm is not None:
         shorten(weight, input, max_norm, norm_type)
-    out = apply(embedding_op, (weight, input), {"padding": padding_idx})
+    out = kept_dtype(embedding_op, weight, input, {"padding": padding_idx})
     return by_frequency(out, input) if scale_grad_by_freq else out
 
 

@@ -41,7 +41,7 @@ KINDS = {"prod": 1, "amax": 2, "amin": 3}  # as ext/along.c counts them
 
 class Along(Reference):
     """Ops of ops/gather.py, scatter_reduce.py, index.py and taps.py, where the index is as C takes
-    it; and triangles.
+    it; flips and triangles.
     """
 
     def gather(self, x: Array, index: Array, dim: int) -> Array:
@@ -63,6 +63,13 @@ class Along(Reference):
     def index(self, x: Array, index: Place) -> Array:
         out = self.taken(x, index) if type(index[-1]) is np.ndarray else None
         return definition("index")(self, x, index) if out is None else out
+
+    @calls("copy")
+    def flip(self, x: Array, dims: Shape) -> Array:
+        turned, out = np.flip(x, dims), np.empty(x.shape, self.dtype)
+        if x.flags.c_contiguous and self.kernels.copy(id(turned), id(out)):
+            return out
+        return definition("flip")(self, x, dims)
 
     def taken(self, x: Array, index: Place) -> Array | None:
         """``x[:, ..., integers]``; None for another index, or where C declines."""

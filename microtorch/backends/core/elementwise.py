@@ -27,9 +27,17 @@ class Elementwise(Reference):
     def __getattr__(self, name: str) -> Any:
         found = self._kernel(name, large_from(name) - 1)
         if found is None:
-            return super().__getattr__(name)
+            found = super().__getattr__(name)
+            large = self._kernel(name, large_from(name)) if name in UFUNCS else None
+            if large is not None:
+                found = by_size(found, large, large_from(name) * F32.itemsize)
         setattr(self, name, found)
         return found
+
+    def small(self, name: str) -> Callable[..., Any]:
+        """The kernel of an op for arrays of less than ``large_from(name)`` elements."""
+        kernel = getattr(self, name)
+        return getattr(kernel, "small", kernel)
 
     # Reference has these two as methods, so __getattr__ is not asked for them
     def erf(self, x: Array) -> Array:
@@ -75,6 +83,20 @@ class Elementwise(Reference):
             "loop": loop, "numpy": ours, "F": self, "dtype": self.dtype, "empty": np.empty,
             "result_of": result_of,
         })
+
+
+def by_size(small: Callable[..., Any], large: Callable[..., Any], border: int) -> Callable[..., Any]:
+    """A kernel that takes the one for large arrays where an operand has ``border`` bytes or more.
+    """
+
+    def kernel(*operands: Any, **options: Any) -> Any:
+        for x in operands:
+            if type(x) is np.ndarray and x.nbytes >= border and not options:
+                return large(*operands)
+        return small(*operands, **options)
+
+    kernel.small = small
+    return kernel
 
 
 def result_of(dtype: Any, *arrays: Any) -> Array | None:

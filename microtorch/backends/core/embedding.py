@@ -18,7 +18,7 @@ class Embedding(Reference):
 
     def embedding(self, w: Array, index: Array, padding: int | None = None) -> Array:
         out = self.taken(w, (index,))
-        return w[index] if out is None else out
+        return w.take(index, 0) if out is None else out  # whole rows, as w[index] does not
 
     def embedding_sum(self, g: Array, index: Array, rows: int, padding: int | None) -> Array:
         count, width = math.prod(g.shape[:-1]), g.shape[-1]
