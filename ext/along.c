@@ -5,26 +5,85 @@
  * [0, n), `wrong` becomes 1 and the result is unfinished: then Python takes numpy's way, which
  * knows negative indices and raises for those out of range. */
 
+/* What a loop over blocks reads and writes; x is read at the index, or the source of what is
+ * written there. */
+struct NAME(along) {
+    const real *x;
+    const int64_t *index;
+    uint8_t *wrong;
+    real *out;
+    size_t n, k, inner;
+    int kind;
+};
+
+/* Is none of these indices beyond n? If one is, `wrong` is set, by whichever thread finds it. */
+static bool NAME(within)(const int64_t *index, size_t count, size_t n, uint8_t *wrong)
+{
+    int any = 0;
+    for (size_t i = 0; i < count; i++)
+        any |= (uint64_t)index[i] >= n;
+    if (any)
+        SET_FLAG(wrong);
+    return !any;
+}
+
+/* Run `body` for all blocks. */
+static void NAME(each_block)(struct NAME(along) t, size_t outer,
+                             void (*body)(const void *task, size_t begin, size_t end))
+{
+    t.wrong[0] = 0;
+    parallel_for(outer, grain_of(PIECE / 4, (double)t.k * (double)t.inner), body, &t);
+}
+
+static void NAME(gather_along)(const void *task, size_t begin, size_t end)
+{
+    const struct NAME(along) *t = task;
+    const size_t n = t->n, k = t->k, inner = t->inner;
+    for (size_t o = begin; o < end; o++) {
+        const real *from = t->x + o * n * inner;
+        const int64_t *at = t->index + o * k * inner;
+        real *restrict to = t->out + o * k * inner;
+        if (!NAME(within)(at, k * inner, n, t->wrong))
+            return;
+        if (inner == 1)
+            for (size_t j = 0; j < k; j++)
+                to[j] = from[at[j]];
+        else
+            for (size_t j = 0; j < k; j++, at += inner, to += inner)
+                for (size_t i = 0; i < inner; i++)
+                    to[i] = from[(size_t)at[i] * inner + i];
+    }
+}
+
 /* out[o, j, i] = x[o, index[o, j, i], i] */
 KERNEL(gather)(size_t outer, size_t n, size_t k, size_t inner,
                ARRAY(const real, x, outer * n * inner),
                ARRAY(const int64_t, index, outer * k * inner), ARRAY(uint8_t, wrong, 1),
                ARRAY(real, out, outer * k * inner))
 {
-    wrong[0] = 0;
-    for (size_t o = 0; o < outer; o++)
-        for (size_t j = 0; j < k; j++) {
-            const real *from = x + o * n * inner;
-            const int64_t *at = index + (o * k + j) * inner;
-            real *restrict to = out + (o * k + j) * inner;
-            for (size_t i = 0; i < inner; i++) {
-                if ((uint64_t)at[i] >= n) {
-                    wrong[0] = 1;
-                    return;
-                }
-                to[i] = from[(size_t)at[i] * inner + i];
-            }
-        }
+    const struct NAME(along) task = {x, index, wrong, out, n, k, inner, 0};
+    NAME(each_block)(task, outer, NAME(gather_along));
+}
+
+static void NAME(scatter_sum_along)(const void *task, size_t begin, size_t end)
+{
+    const struct NAME(along) *t = task;
+    const size_t n = t->n, k = t->k, inner = t->inner;
+    for (size_t o = begin; o < end; o++) {
+        const real *from = t->x + o * k * inner;
+        const int64_t *at = t->index + o * k * inner;
+        real *restrict to = t->out + o * n * inner;
+        if (!NAME(within)(at, k * inner, n, t->wrong))
+            return;
+        memset(to, 0, n * inner * sizeof(real));
+        if (inner == 1)
+            for (size_t j = 0; j < k; j++)
+                to[at[j]] += from[j];
+        else
+            for (size_t j = 0; j < k; j++, at += inner, from += inner)
+                for (size_t i = 0; i < inner; i++)
+                    to[(size_t)at[i] * inner + i] += from[i];
+    }
 }
 
 /* out = 0, and out[o, index[o, j, i], i] += g[o, j, i], in this order */
@@ -33,21 +92,47 @@ KERNEL(scatter_sum)(size_t outer, size_t n, size_t k, size_t inner,
                     ARRAY(const int64_t, index, outer * k * inner), ARRAY(uint8_t, wrong, 1),
                     ARRAY(real, out, outer * n * inner))
 {
+    const struct NAME(along) task = {g, index, wrong, out, n, k, inner, 0};
+    NAME(each_block)(task, outer, NAME(scatter_sum_along));
+}
+
+static void NAME(take_along)(const void *task, size_t begin, size_t end)
+{
+    const struct NAME(along) *t = task;
+    const size_t k = t->k, inner = t->inner;
+    for (size_t row = begin; row < end; row++) {
+        const size_t o = row / k;
+        const int64_t at = t->index[row % k];
+        NAME(copy_row)(t->out + row * inner, t->x + (o * t->n + (size_t)at) * inner,
+                       (int64_t)inner);
+    }
+}
+
+static void NAME(take_numbers_along)(const void *task, size_t begin, size_t end)
+{
+    const struct NAME(along) *t = task;
+    const size_t k = t->k;
+    for (size_t o = begin; o < end; o++) {
+        const real *from = t->x + o * t->n;
+        real *restrict to = t->out + o * k;
+        for (size_t j = 0; j < k; j++)
+            to[j] = from[t->index[j]];
+    }
+}
+
+/* out[o, j, i] = x[o, index[j], i] */
+KERNEL(take)(size_t outer, size_t n, size_t k, size_t inner,
+             ARRAY(const real, x, outer * n * inner), ARRAY(const int64_t, index, k),
+             ARRAY(uint8_t, wrong, 1), ARRAY(real, out, outer * k * inner))
+{
+    const struct NAME(along) task = {x, index, wrong, out, n, k, inner, 0};
     wrong[0] = 0;
-    memset(out, 0, outer * n * inner * sizeof(real));
-    for (size_t o = 0; o < outer; o++)
-        for (size_t j = 0; j < k; j++) {
-            const real *from = g + (o * k + j) * inner;
-            const int64_t *at = index + (o * k + j) * inner;
-            real *restrict to = out + o * n * inner;
-            for (size_t i = 0; i < inner; i++) {
-                if ((uint64_t)at[i] >= n) {
-                    wrong[0] = 1;
-                    return;
-                }
-                to[(size_t)at[i] * inner + i] += from[i];
-            }
-        }
+    if (!NAME(within)(index, k, n, wrong) || inner == 0)
+        return;
+    if (inner == 1)
+        parallel_for(outer, grain_of(PIECE / 2, (double)k), NAME(take_numbers_along), &task);
+    else
+        parallel_for(outer * k, grain_of(PIECE, (double)inner), NAME(take_along), &task);
 }
 
 /* out[o, index[j], i] += g[o, j, i], onto what is there; `kind` as in scatter */
@@ -92,6 +177,42 @@ KERNEL(recurrence)(size_t outer, size_t n, size_t inner, ARRAY(const real, a, ou
     }
 }
 
+#define WRITE(statement)                                                   \
+    if (inner == 1)                                                        \
+        for (size_t j = 0; j < k; j++) {                                   \
+            real *restrict to = block + at[j];                             \
+            const real b = from[j];                                        \
+            statement;                                                     \
+        }                                                                  \
+    else                                                                   \
+        for (size_t j = 0; j < k; j++, at += inner, from += inner)         \
+            for (size_t i = 0; i < inner; i++) {                           \
+                real *restrict to = block + (size_t)at[i] * inner + i;     \
+                const real b = from[i];                                    \
+                statement;                                                 \
+            }
+static void NAME(scatter_along)(const void *task, size_t begin, size_t end)
+{
+    const struct NAME(along) *t = task;
+    const size_t n = t->n, k = t->k, inner = t->inner;
+    for (size_t o = begin; o < end; o++) {
+        const real *from = t->x + o * k * inner;
+        const int64_t *at = t->index + o * k * inner;
+        real *block = t->out + o * n * inner;
+        if (!NAME(within)(at, k * inner, n, t->wrong))
+            return;
+        if (t->kind == 0)
+            WRITE(*to = b)
+        else if (t->kind == 1)
+            WRITE(*to *= b)
+        else if (t->kind == 2)
+            WRITE(*to = b > *to || b != b ? b : *to)
+        else
+            WRITE(*to = b < *to || b != b ? b : *to)
+    }
+}
+#undef WRITE
+
 /* out[o, index[o, j, i], i] = src[o, j, i], in this order; `kind` 1: times it, 2: the larger of
  * both, 3: the smaller (NaN wins). */
 KERNEL(scatter)(size_t outer, size_t n, size_t k, size_t inner, int kind,
@@ -99,28 +220,8 @@ KERNEL(scatter)(size_t outer, size_t n, size_t k, size_t inner, int kind,
                 ARRAY(const real, src, outer * k * inner), ARRAY(uint8_t, wrong, 1),
                 ARRAY(real, out, outer * n * inner))
 {
-    wrong[0] = 0;
-    for (size_t o = 0; o < outer; o++)
-        for (size_t j = 0; j < k; j++) {
-            const real *from = src + (o * k + j) * inner;
-            const int64_t *at = index + (o * k + j) * inner;
-            for (size_t i = 0; i < inner; i++) {
-                if ((uint64_t)at[i] >= n) {
-                    wrong[0] = 1;
-                    return;
-                }
-                real *restrict to = out + (o * n + (size_t)at[i]) * inner + i;
-                const real b = from[i];
-                if (kind == 0)
-                    *to = b;
-                else if (kind == 1)
-                    *to *= b;
-                else if (kind == 2)
-                    *to = b > *to || b != b ? b : *to;
-                else
-                    *to = b < *to || b != b ? b : *to;
-            }
-        }
+    const struct NAME(along) task = {src, index, wrong, out, n, k, inner, kind};
+    NAME(each_block)(task, outer, NAME(scatter_along));
 }
 
 /* Weighted sums of a few elements along one dimension:

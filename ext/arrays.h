@@ -23,6 +23,7 @@ enum { FLOAT32, FLOAT64, INT64, UINT8, BOOL, UINT32, UINT16, DTYPES };
 /* The most elements an array may have: its bytes, and what a kernel adds to an index, fit a
  * size_t. */
 #define MOST_ELEMENTS 0x1p60
+#define MOST_WALKED 32 /* dimensions of an elementwise kernel's result */
 enum { CONTIGUOUS = 0x1, ALIGNED = 0x100, WRITEABLE = 0x400 }; /* numpy's NPY_ARRAY_* */
 
 static struct {
@@ -111,11 +112,119 @@ static inline bool same_shape(const struct array *a, const struct array *b)
     return true;
 }
 
+/* Would numpy lay the result out in C's order of dimensions? It looks at each two of them: if some
+ * operand goes further with the later one, and none with the earlier one, they change places. */
+static bool in_order(int ndim, const ptrdiff_t (*strides)[MOST_WALKED], int count)
+{
+    for (int j = 1; j < ndim; j++)
+        for (int i = 0; i < j; i++) {
+            bool against = false, with = false;
+            for (int k = 0; k < count; k++) {
+                const ptrdiff_t a = strides[k][i], b = strides[k][j];
+                const bool further = (a < 0 ? -a : a) < (b < 0 ? -b : b);
+                against |= a != 0 && b != 0 && further;
+                with |= a != 0 && b != 0 && !further;
+            }
+            if (against && !with)
+                return false;
+        }
+    return true;
+}
+
+/* Fill `walk` for operands that broadcast to `result`, which must have no gaps: it is contiguous,
+ * and then numpy would lay it out so, too, or Python chose another order of its dimensions. False
+ * where C declines. */
+static bool walk_to(const struct array *result, const struct array *const *operands, int count,
+                    struct walk *walk)
+{
+    ptrdiff_t strides[MOST_OPERANDS][MOST_WALKED], next = (ptrdiff_t)walk->bytes[count];
+    int ndim = 0, axes[MOST_WALKED];
+    if (result->ndim > MOST_WALKED)
+        return false;
+    for (int d = 0; d < result->ndim; d++)
+        if (result->shape[d] != 1)
+            axes[ndim++] = d;
+    const bool contiguous = result->flags & CONTIGUOUS;
+    for (int i = 1; i < ndim && !contiguous; i++) /* those that lie further apart come first */
+        for (int j = i; j > 0 && result->strides[axes[j - 1]] < result->strides[axes[j]]; j--) {
+            const int axis = axes[j];
+            axes[j] = axes[j - 1], axes[j - 1] = axis;
+        }
+    for (int i = ndim; i-- > 0 && !contiguous; next *= result->shape[axes[i]])
+        if (result->strides[axes[i]] != next)
+            return false;
+    for (int k = 0; k < count; k++) {
+        const int before = result->ndim - operands[k]->ndim;
+        if (before < 0)
+            return false;
+        for (int d = before; d < result->ndim; d++) /* dimensions of 1 in the result, too */
+            if (operands[k]->shape[d - before] != result->shape[d] &&
+                operands[k]->shape[d - before] != 1)
+                return false;
+        for (int i = 0; i < ndim; i++) {
+            const int d = axes[i] - before;
+            strides[k][i] = d < 0 || operands[k]->shape[d] == 1 ? 0 : operands[k]->strides[d];
+        }
+    }
+    if (contiguous && !in_order(ndim, (const ptrdiff_t(*)[MOST_WALKED])strides, count))
+        return false;
+    walk->ndim = 0;
+    for (int i = 0; i < ndim || i == 0; i++) {
+        const size_t n = ndim ? (size_t)result->shape[axes[i]] : 1;
+        int last = walk->ndim - 1;
+        bool goes_on = last >= 0;
+        for (int k = 0; k < count && goes_on; k++)
+            goes_on = walk->strides[k][last] == strides[k][i] * (ptrdiff_t)n;
+        if (!goes_on) {
+            if (++last == MOST_DIMS)
+                return false;
+            walk->shape[last] = 1;
+        }
+        walk->ndim = last + 1, walk->shape[last] *= n;
+        for (int k = 0; k < count; k++)
+            walk->strides[k][last] = ndim ? strides[k][i] : 0;
+    }
+    return true;
+}
+
 /* No element of one lies in the other. */
 static inline bool apart(const void *a, size_t bytes_a, const void *b, size_t bytes_b)
 {
     return (const char *)a + bytes_a <= (const char *)b ||
            (const char *)b + bytes_b <= (const char *)a || bytes_a == 0 || bytes_b == 0;
+}
+
+/* The arrays of an elementwise kernel, the result last. `walk` is filled unless they are contiguous
+ * and of one shape. */
+enum { DECLINED, PLAIN, WALKED };
+static int operands_at(int count, const uintptr_t *objects, const int *dtypes,
+                       const struct array **arrays, struct walk *walk)
+{
+    bool plain = true;
+    for (int i = 0; i < count; i++) {
+        if (type_of(objects[i]) != layout.array_type)
+            return DECLINED;
+        const struct array *a = arrays[i] = (const struct array *)(objects[i] + layout.header);
+        const bool fits = (uintptr_t)a->dtype == layout.dtypes[dtypes[i]] ||
+                          (dtypes[i] == UINT8 && (uintptr_t)a->dtype == layout.dtypes[BOOL]);
+        const int needed = ALIGNED | (i == count - 1 ? WRITEABLE : 0);
+        if (!fits || (a->flags & needed) != needed)
+            return DECLINED;
+        plain = plain && a->flags & CONTIGUOUS && same_shape(arrays[0], a);
+    }
+    const struct array *result = arrays[count - 1];
+    const size_t bytes = layout.sizes[dtypes[count - 1]];
+    for (int i = 0; i < count - 1; i++) {
+        const struct array *a = arrays[i];
+        const size_t size = layout.sizes[dtypes[i]];
+        if (!apart(lowest(a), extent(a, size), lowest(result), extent(result, bytes)))
+            return DECLINED;
+    }
+    if (plain)
+        return PLAIN;
+    for (int i = 0; i < count; i++)
+        walk->bytes[i] = layout.sizes[dtypes[i]];
+    return walk_to(result, arrays, count - 1, walk) ? WALKED : DECLINED;
 }
 
 static inline size_t tuple_length(uintptr_t object) { return *(size_t *)(object + layout.header); }

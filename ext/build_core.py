@@ -48,6 +48,7 @@ COMPILED = [
 ]
 KERNELS = [
     "ext/pieces.c",
+    "ext/walk.c",
     "ext/matmul.c",
     "ext/matmul_steps.c",
     "ext/reduce.c",

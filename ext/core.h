@@ -25,6 +25,9 @@
  *                                an array that is read and may have any strides: a matrix, or up to
  *                                outer * inner of them. The strides are in `x_strides`; a batch
  *                                dimension that is missing, or 1, has the stride 0
+ *     WALK walk                  of elementwise kernels alone: NULL, or how the operands lie if they
+ *                                are not all contiguous and of one shape (walk.c). Such kernels
+ *                                take any operands that broadcast to the shape of the last array
  *     LIST(real, params, count)  a tuple of `count` arrays; their sizes are in `sizes_of_params`
  *     LIST_OF(const real, grads, count, sizes_of_params[i])
  *                                the same, where the size of the i-th array is given
@@ -54,6 +57,7 @@
 #define OPTIONAL(type, name, size) type *restrict name
 #define MATRIX(type, name, outer, inner, rows, columns) \
     type *restrict name, const struct strides name##_strides
+#define WALK const struct walk *
 #define LIST(type, name, count) type *const *name, const size_t *sizes_of_##name
 #define LIST_OF(type, name, count, size) type *const *name
 
@@ -70,8 +74,26 @@ struct processor {
 };
 extern struct processor processor;
 
+/* How the operands of an elementwise kernel lie: the dimensions of the result, the outermost first,
+ * and how many bytes each operand goes on with them, 0 where it repeats. Dimensions that all
+ * operands go through as if they were one, are one. */
+#define MOST_DIMS 8
+#define MOST_OPERANDS 5
+struct walk {
+    int ndim;
+    size_t shape[MOST_DIMS], bytes[MOST_OPERANDS]; /* of an element */
+    ptrdiff_t strides[MOST_OPERANDS][MOST_DIMS];
+};
+
 #define JOIN_(a, b) a##b
 #define JOIN(a, b) JOIN_(a, b)
+
+/* A byte that several threads may set at once. */
+#if defined(__GNUC__)
+#define SET_FLAG(flag) __atomic_store_n(flag, 1, __ATOMIC_RELAXED)
+#else
+#define SET_FLAG(flag) ((void)(*(flag) = 1))
+#endif
 
 static inline size_t smaller(size_t a, size_t b) { return a < b ? a : b; }
 static inline size_t larger(size_t a, size_t b) { return a > b ? a : b; }

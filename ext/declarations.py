@@ -112,7 +112,7 @@ def prototype(kernel: Kernel, suffix: str) -> str:
     for p in kernel.parameters:
         if p.kind in PASSED_BY_ID:
             parameters.append(f"uintptr_t {p.name}")
-        elif not (kernel.elementwise and p.name == "n"):
+        elif not (kernel.elementwise and (p.name == "n" or p.kind == "WALK")):
             parameters.append(f"{'double' if p.kind == 'real' else p.kind} {p.name}")
     return f"int {kernel.name}_{suffix}({', '.join(parameters)})"
 
@@ -149,15 +149,14 @@ def wrapper(kernel: Kernel, suffix: str) -> str:
     """The function: it returns 1 if the kernel ran, 0 (having done nothing) if it declines an
     array."""
     real, dtype = TYPES[suffix]
+    if kernel.elementwise:
+        return elementwise_wrapper(kernel, suffix)
     lines, arguments, plain, lists = [], [], [], []
     for p in kernel.parameters:
         code = OTHER_TYPES.get(p.type, dtype)
         if p.kind in ("ARRAY", "OPTIONAL"):
             test = f"!({p.name}_ = array_at({p.name}, {code}, {str(p.written).lower()}))"
-            if not kernel.elementwise:
-                test += f" || elements({p.name}_) != (size_t)({p.size}){too_many(kernel, p)}"
-            elif plain:
-                test += f" || !same_shape({plain[0].name}_, {p.name}_)"
+            test += f" || elements({p.name}_) != (size_t)({p.size}){too_many(kernel, p)}"
             lines.append(f"    const struct array *{p.name}_ = NULL;")
             test = f"{p.name} && ({test})" if p.kind == "OPTIONAL" else test
             lines.append(f"    if ({test})\n        return 0;")
@@ -177,8 +176,6 @@ def wrapper(kernel: Kernel, suffix: str) -> str:
             lists.append((p, code))
             arguments.append(f"({pointee(p, real)} *const *){p.name}_")
             arguments += [f"sizes_of_{p.name}"] * (p.kind == "LIST")
-        elif kernel.elementwise and p.name == "n":
-            arguments.append(f"elements({kernel.parameters[-1].name}_)")
         else:
             arguments.append(p.name)
     for a, b in overlaps(plain):
@@ -212,6 +209,31 @@ def wrapper(kernel: Kernel, suffix: str) -> str:
     lines.append(f"    for (size_t i = 0; ready && i < {count}; i++)")
     lines += [f"        ready = {also.join(checks) or '1'};", f"    if (ready)\n        {call};"]
     return "\n".join([*head, *lines, "    free(memory);", "    return ready;", "}", ""])
+
+
+def elementwise_wrapper(kernel: Kernel, suffix: str) -> str:
+    """The same for a kernel that takes operands of any layout, as long as they broadcast."""
+    real, dtype = TYPES[suffix]
+    arrays = [p for p in kernel.parameters if p.kind == "ARRAY"]
+    count, last = len(arrays), len(arrays) - 1
+    given = {"n": f"elements(arrays[{last}])", "walk": "how == WALKED ? &walk : NULL"}
+    given |= {p.name: f"({pointee(p, real)} *)arrays[{i}]->data" for i, p in enumerate(arrays)}
+    arguments = ", ".join(given.get(p.name, p.name) for p in kernel.parameters)
+    dtypes = ", ".join(OTHER_TYPES.get(p.type, dtype) for p in arrays)
+    return "\n".join([
+        f"static {prototype(kernel, suffix)}",
+        "{",
+        f"    const uintptr_t objects[] = {{{', '.join(p.name for p in arrays)}}};",
+        f"    static const int dtypes[] = {{{dtypes}}};",
+        f"    const struct array *arrays[{count}];",
+        "    struct walk walk;",
+        f"    const int how = operands_at({count}, objects, dtypes, arrays, &walk);",
+        "    if (how != DECLINED)",
+        f"        kernels->{kernel.name}_{suffix}({arguments});",
+        "    return how != DECLINED;",
+        "}",
+        "",
+    ])
 
 
 def functions(kernels: list[Kernel]) -> tuple[str, str]:

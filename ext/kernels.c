@@ -25,6 +25,7 @@
 #include "lookup.h"
 #include "lanes.h"
 #include "pieces.c"
+#include "walk.c"
 #include "reduce.c"
 #if defined(__GNUC__) && !defined(__clang__)
 #pragma GCC push_options
@@ -71,6 +72,7 @@
 #include "lookup.h"
 #include "lanes.h"
 #include "pieces.c"
+#include "walk.c"
 #include "reduce.c"
 #include "elementwise.h"
 #include "softmax.c"

@@ -29,13 +29,15 @@ class Loop(NamedTuple):
     far: tuple[str, ...]  # tests for elements beyond the bound of a function's vector code
     vector: str  # the expression of a vector of elements, if lookup.h has all its functions
     cheap: bool  # no function in it takes more than a few cycles
+    masks: frozenset[str] = frozenset()  # arrays that are bool, where all others are real
 
     def source(self) -> str:
         """The kernel. An element has its array's name in the formula, which so stays as it is."""
         scalars, arrays = [f"real {s}" for s in self.scalars], self.arrays
-        read = [f"ARRAY(const real, {a}, n)" for a in arrays]
-        parameters = ", ".join(["size_t n", *scalars, *read])
-        members = [*(f"const real *{a}" for a in arrays), *scalars]
+        read = [f"ARRAY(const {self.type_of(a)}, {a}, n)" for a in arrays]
+        parameters = ", ".join(["size_t n", "WALK walk", *scalars, *read])
+        # the pointers first: walk.c exchanges them
+        members = [*(f"const {self.type_of(a)} *{a}" for a in arrays), *scalars]
         given = ", ".join([*arrays, *self.scalars])
         task, body = f"struct NAME({self.name}_task)", f"NAME({self.name}_loop)"
         return "\n".join([
@@ -46,7 +48,10 @@ class Loop(NamedTuple):
             "(const void *task, size_t begin, size_t n, real *restrict result)",
             "{",
             f"    const {task} *t = task;",
-            *(f"    const real *restrict {a}_ = t->{a} + begin;" for a in self.arrays),
+            *(
+                f"    const {self.type_of(a)} *restrict {a}_ = t->{a} + begin;"
+                for a in self.arrays
+            ),
             *(f"    const real {s} = t->{s};" for s in self.scalars),
             *self.first_pass(),
             *self.second_pass(),
@@ -54,17 +59,22 @@ class Loop(NamedTuple):
             f"KERNEL({self.name})({parameters}, ARRAY(real, result, n))",
             "{",
             f"    const {task} task = {{{given}}};",
-            f"    NAME(in_pieces)(n, {str(self.cheap).lower()}, {body}, &task, result);",
+            f"    NAME(elementwise)(n, walk, {str(self.cheap).lower()}, {body}, &task, sizeof task,",
+            f"                      {len(arrays)}, result);",
             "}",
             "",
         ])
+
+    def type_of(self, array: str) -> str:
+        """The type of an array's elements."""
+        return "uint8_t" if array in self.masks else "real"
 
     def first_pass(self) -> list[str]:
         """The loop: over elements, for the compiler to vectorise, or over vectors (lookup.h)."""
         if not self.vector:
             return [
                 "    for (size_t i = 0; i < n; i++) {",
-                *(f"        const real {a} = {a}_[i];" for a in self.arrays),
+                *(f"        const {self.type_of(a)} {a} = {a}_[i];" for a in self.arrays),
                 f"        result[i] = {self.expression};",
                 "    }",
             ]
@@ -144,8 +154,6 @@ def loops(formulas: Any, expr: Any) -> Iterator[Loop]:
     ``formulas`` and ``expr`` are the modules of that name, loaded by path.
     """
     for op, (value, derivatives) in formulas.TABLE.items():
-        if op == "where":  # its condition is an array of bool, and these loops read one type only
-            continue
         scalars = tuple(formulas.ARGUMENTS.get(op, ()))
         rows = [(op, value), *((f"{op}_vjp{i}", text) for i, text in enumerate(derivatives))]
         for name, text in rows:
@@ -168,4 +176,6 @@ def loops(formulas: Any, expr: Any) -> Iterator[Loop]:
                 far=tuple(dict.fromkeys(tests)),
                 vector=vectors(text_in_c, set(formulas.ARRAYS), expr),
                 cheap=expr.functions(text) <= expr.CHEAP,
+                masks=frozenset("x" if op == "where" else ""),
             )
+    yield Loop("copy", "copy: x", ("x",), (), "x", (), "", True)

@@ -38,13 +38,12 @@
                 a_ += TERM(VECTOR_AT); \
                 i += LANES; \
             } \
-            NAME(plus_vector)(&(sum)->hi, &(sum)->lo, a_ + b_); \
+            NAME(add_vector)(sum, a_ + b_); \
         } \
-        (sum)->vectors |= (n) >= LANES; \
         for (; i < (n); i++) \
             (sum)->rest = NAME(plus)((sum)->rest, TERM(ELEMENT_AT)); \
     } while (0)
-#define NO_SUM {{0}, {0}, {0, 0}, false}
+#define NO_SUM {{0}, {0}, {0, 0}, 0}
 
 #define GRADIENT(AT) AT(g)
 #define WEIGHED(AT) (AT(g) * AT(w))

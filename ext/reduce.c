@@ -24,6 +24,9 @@ typedef int32_t integer_f32;
 #else
 typedef int64_t integer_f64;
 #endif
+#if defined(__GNUC__)
+typedef NAME(integer) NAME(integers) __attribute__((vector_size(VECTOR_BYTES)));
+#endif
 #define NARROW 128 /* columns that are enough for vectors; several narrower rows are read as one */
 
 struct NAME(total) {
@@ -53,8 +56,16 @@ static inline void NAME(plus_vector)(NAME(vector) *hi, NAME(vector) *lo, NAME(ve
 struct NAME(sum) {
     NAME(vector) hi, lo;
     struct NAME(total) rest; /* the sum of what was too short for a vector */
-    bool vectors;            /* do hi and lo hold any? */
+    size_t vectors;          /* how many short sums of vectors hi and lo hold */
 };
+
+static inline void NAME(add_vector)(struct NAME(sum) *sum, NAME(vector) v)
+{
+    if (sum->vectors++ == 0) /* nothing to round */
+        sum->hi = v;
+    else
+        NAME(plus_vector)(&sum->hi, &sum->lo, v);
+}
 
 static inline void NAME(add_run)(struct NAME(sum) *sum, const real *x, size_t n)
 {
@@ -68,9 +79,8 @@ static inline void NAME(add_run)(struct NAME(sum) *sum, const real *x, size_t n)
         }
         for (; i < end; i += LANES)
             a += LOAD(x + i);
-        NAME(plus_vector)(&sum->hi, &sum->lo, (a + b) + (c + d));
+        NAME(add_vector)(sum, (a + b) + (c + d));
     }
-    sum->vectors |= n >= LANES;
     real rest = 0;
     for (; i < n; i++)
         rest += x[i];
@@ -101,17 +111,17 @@ static inline real NAME(across)(NAME(vector) v)
 static inline struct NAME(total) NAME(folded)(const struct NAME(sum) *sum)
 {
     struct NAME(total) total = sum->rest;
-    if (sum->vectors) {
+    if (sum->vectors)
         total = NAME(plus)(total, NAME(across)(sum->hi));
+    if (sum->vectors > 1)
         total.lo += NAME(across)(sum->lo);
-    }
     return total;
 }
 
 /* The sum of n neighbours. */
 static inline struct NAME(total) NAME(run)(const real *x, size_t n)
 {
-    struct NAME(sum) sum = {{0}, {0}, {0, 0}, false};
+    struct NAME(sum) sum = {{0}, {0}, {0, 0}, 0};
     NAME(add_run)(&sum, x, n);
     return NAME(folded)(&sum);
 }
@@ -198,13 +208,64 @@ static inline real NAME(extreme)(const real *restrict x, size_t n, bool largest)
     return any ? (real)NAN : out;
 }
 
+/* The same for short rows, in one vector, so that less is left to do at the end. A row's last
+ * numbers may be compared twice. */
+#if defined(__GNUC__)
+INLINE NAME(vector) NAME(better)(NAME(vector) a, NAME(vector) b, bool largest)
+{
+    const NAME(integers) first = largest ? a > b : a < b;
+    return (NAME(vector))(((NAME(integers))a & first) | ((NAME(integers))b & ~first));
+}
+#endif
+
+INLINE real NAME(short_extreme)(const real *restrict x, size_t n, bool largest)
+{
+    real out = x[0];
+    int any = x[0] != x[0];
+#if defined(__GNUC__)
+    if (n >= LANES) {
+        typedef real part __attribute__((vector_size(16), may_alias));
+        typedef NAME(integer) mask __attribute__((vector_size(16), may_alias));
+        NAME(vector) best = LOAD(x);
+        NAME(integers) nan = best != best;
+        for (size_t i = LANES; i < n; i += LANES) {
+            const NAME(vector) v = LOAD(x + smaller(i, n - LANES));
+            best = NAME(better)(v, best, largest);
+            nan |= v != v;
+        }
+        /* by parts, as in across() */
+        const part *parts = (const part *)&best;
+        const mask *nans = (const mask *)&nan;
+        part left = parts[0];
+        mask found = nans[0];
+        UNROLL for (size_t k = 1; k < sizeof best / sizeof left; k++) {
+            const mask first = largest ? parts[k] > left : parts[k] < left;
+            left = (part)(((mask)parts[k] & first) | ((mask)left & ~first));
+            found |= nans[k];
+        }
+        out = left[0], any = found[0] != 0;
+        UNROLL for (size_t l = 1; l < sizeof left / sizeof out; l++) {
+            out = NAME(beats)(left[l], out, largest) ? left[l] : out;
+            any |= found[l] != 0;
+        }
+        return any ? (real)NAN : out;
+    }
+#endif
+    for (size_t i = 1; i < n; i++) {
+        out = NAME(beats)(x[i], out, largest) ? x[i] : out;
+        any |= x[i] != x[i];
+    }
+    return any ? (real)NAN : out;
+}
+
 /* Rows or columns, as for NAME(sums). */
 static inline void NAME(extremes)(const real *restrict x, size_t n, size_t stride, size_t width,
                                   real *restrict best, bool largest)
 {
     if (stride == 1) {
         for (size_t k = 0; k < width; k++)
-            best[k] = NAME(extreme)(x + k * n, n, largest);
+            best[k] = n < 2 * LANES_OF_EXTREMES ? NAME(short_extreme)(x + k * n, n, largest)
+                                                : NAME(extreme)(x + k * n, n, largest);
     } else {
         memcpy(best, x, width * sizeof(real));
         for (size_t i = 1; i < n; i++)

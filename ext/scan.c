@@ -3,36 +3,91 @@
  *
  * An array is seen as `outer` blocks of `n` rows of `inner` numbers, as in reduce.c. A running sum
  * waits for the one before it, so a row takes the time of n additions, one after the other; where
- * inner > 1, `SCAN` columns go side by side. Sums and products are kept in double, as PyTorch keeps
- * them. */
+ * inner > 1, `SCAN` columns go side by side, and else `ABREAST` rows, whose sums are in registers.
+ * Sums and products are kept in double, as PyTorch keeps them. */
 #define SCAN 64
+#define ABREAST 8
 
+struct NAME(scan) {
+    const real *g, *x;
+    real *out;
+    size_t n, inner, outer;
+};
+
+/* Columns of a block. */
 #define RUNNING(begin, step)                                               \
-    for (size_t o = 0; o < outer; o++)                                     \
-        for (size_t column = 0; column < inner; column += SCAN) {          \
-            const size_t width = smaller(SCAN, inner - column);            \
-            double total[SCAN];                                            \
-            for (size_t i = 0; i < width; i++)                             \
-                total[i] = begin;                                          \
-            for (size_t j = 0; j < n; j++) {                               \
-                const size_t at = (o * n + j) * inner + column;            \
-                for (size_t i = 0; i < width; i++) {                       \
-                    total[i] step x[at + i];                               \
-                    out[at + i] = (real)total[i];                          \
-                }                                                          \
+    for (size_t column = 0; column < inner; column += SCAN) {              \
+        const size_t width = smaller(SCAN, inner - column);                \
+        double total[SCAN];                                                \
+        for (size_t i = 0; i < width; i++)                                 \
+            total[i] = begin;                                              \
+        for (size_t j = 0; j < n; j++) {                                   \
+            const size_t at = (o * n + j) * inner + column;                \
+            for (size_t i = 0; i < width; i++) {                           \
+                total[i] step x[at + i];                                   \
+                out[at + i] = (real)total[i];                              \
             }                                                              \
-        }
+        }                                                                  \
+    }
+
+/* `count` rows, from row o on. */
+#define RUNNING_ROWS(count, begin, step)                                   \
+    {                                                                      \
+        double total[count];                                               \
+        UNROLL for (size_t i = 0; i < count; i++)                          \
+            total[i] = begin;                                              \
+        for (size_t j = 0; j < n; j++)                                     \
+            UNROLL for (size_t i = 0; i < count; i++) {                    \
+                total[i] step x[(o + i) * n + j];                          \
+                out[(o + i) * n + j] = (real)total[i];                     \
+            }                                                              \
+    }
+
+/* A unit is a block or, where inner is 1, ABREAST of them. */
+#define SCAN_OF(name, begin_, step)                                        \
+    static void NAME(name##_body)(const void *task, size_t begin, size_t end) \
+    {                                                                      \
+        const struct NAME(scan) *t = task;                                 \
+        const size_t n = t->n, inner = t->inner;                           \
+        const real *restrict x = t->x;                                     \
+        real *restrict out = t->out;                                       \
+        if (inner != 1)                                                    \
+            for (size_t o = begin; o < end; o++)                           \
+                RUNNING(begin_, step)                                      \
+        for (size_t u = begin; u < end && inner == 1; u++) {               \
+            size_t o = u * ABREAST;                                        \
+            if (o + ABREAST <= t->outer)                                   \
+                RUNNING_ROWS(ABREAST, begin_, step)                        \
+            else                                                           \
+                for (; o < t->outer; o++)                                  \
+                    RUNNING_ROWS(1, begin_, step)                          \
+        }                                                                  \
+    }
+SCAN_OF(cumsum, 0, +=)
+SCAN_OF(cumprod, 1, *=)
+#undef RUNNING
+#undef RUNNING_ROWS
+#undef SCAN_OF
+
+/* Run `body` for all units. */
+static void NAME(scanned)(struct NAME(scan) t,
+                          void (*body)(const void *task, size_t begin, size_t end))
+{
+    const size_t unit = t.inner == 1 ? ABREAST : 1;
+    parallel_for(pieces(t.outer, unit),
+                 grain_of(PIECE / 4, (double)t.n * (double)t.inner * (double)unit), body, &t);
+}
 
 KERNEL(cumsum)(size_t outer, size_t n, size_t inner, ARRAY(const real, x, outer * n * inner),
                ARRAY(real, out, outer * n * inner))
 {
-    RUNNING(0, +=)
+    NAME(scanned)((struct NAME(scan)){NULL, x, out, n, inner, outer}, NAME(cumsum_body));
 }
 
 KERNEL(cumprod)(size_t outer, size_t n, size_t inner, ARRAY(const real, x, outer * n * inner),
                 ARRAY(real, out, outer * n * inner))
 {
-    RUNNING(1, *=)
+    NAME(scanned)((struct NAME(scan)){NULL, x, out, n, inner, outer}, NAME(cumprod_body));
 }
 
 /* Where the largest (with `smallest`, the smallest) element up to each place lies: of equal ones
@@ -87,30 +142,49 @@ KERNEL(prod)(size_t outer, size_t n, size_t inner, ARRAY(const real, x, outer * 
 }
 
 /* Its derivative, g times the product of all others: those before, and then those after. */
+#define OTHERS(width, most, g_at, x_at)                                    \
+    {                                                                      \
+        double before[most], after[most];                                  \
+        UNROLL for (size_t i = 0; i < width; i++)                          \
+            before[i] = 1, after[i] = t->g[g_at];                          \
+        for (size_t j = 0; j < n; j++)                                     \
+            UNROLL for (size_t i = 0; i < width; i++) {                    \
+                out[x_at] = (real)before[i];                               \
+                before[i] *= x[x_at];                                      \
+            }                                                              \
+        for (size_t j = n; j-- > 0;)                                       \
+            UNROLL for (size_t i = 0; i < width; i++) {                    \
+                out[x_at] = (real)(out[x_at] * after[i]);                  \
+                after[i] *= x[x_at];                                       \
+            }                                                              \
+    }
+static void NAME(prod_vjp0_body)(const void *task, size_t begin, size_t end)
+{
+    const struct NAME(scan) *t = task;
+    const size_t n = t->n, inner = t->inner;
+    const real *restrict x = t->x;
+    real *restrict out = t->out;
+    if (inner != 1)
+        for (size_t o = begin; o < end; o++)
+            for (size_t column = 0; column < inner; column += SCAN) {
+                const size_t width = smaller(SCAN, inner - column);
+                OTHERS(width, SCAN, o * inner + column + i, (o * n + j) * inner + column + i)
+            }
+    for (size_t u = begin; u < end && inner == 1; u++) {
+        size_t o = u * ABREAST;
+        if (o + ABREAST <= t->outer)
+            OTHERS(ABREAST, ABREAST, o + i, (o + i) * n + j)
+        else
+            for (; o < t->outer; o++)
+                OTHERS(1, 1, o + i, (o + i) * n + j)
+    }
+}
+#undef OTHERS
+
 KERNEL(prod_vjp0)(size_t outer, size_t n, size_t inner, ARRAY(const real, g, outer * inner),
                   ARRAY(const real, x, outer * n * inner), ARRAY(real, out, outer * n * inner))
 {
-    for (size_t o = 0; o < outer; o++)
-        for (size_t column = 0; column < inner; column += SCAN) {
-            const size_t width = smaller(SCAN, inner - column);
-            double before[SCAN], after[SCAN];
-            for (size_t i = 0; i < width; i++)
-                before[i] = 1, after[i] = g[o * inner + column + i];
-            for (size_t j = 0; j < n; j++) {
-                const size_t at = (o * n + j) * inner + column;
-                for (size_t i = 0; i < width; i++) {
-                    out[at + i] = (real)before[i];
-                    before[i] *= x[at + i];
-                }
-            }
-            for (size_t j = n; j-- > 0;) {
-                const size_t at = (o * n + j) * inner + column;
-                for (size_t i = 0; i < width; i++) {
-                    out[at + i] = (real)(out[at + i] * after[i]);
-                    after[i] *= x[at + i];
-                }
-            }
-        }
+    NAME(scanned)((struct NAME(scan)){g, x, out, n, inner, outer}, NAME(prod_vjp0_body));
 }
 
 /* The places of the k largest (smallest) numbers of each row, the best first and equal ones in
@@ -142,6 +216,71 @@ KERNEL(best)(size_t rows, size_t n, size_t k, int largest, ARRAY(const real, x, 
         }
     }
 }
+
+/* The order of short rows, of at most MOST_RANKED numbers: equal ones keep theirs, NaN is the
+ * largest. The rank of a number is how many come before it, and to count them takes comparisons of
+ * each with each, but no branch: 16 at a time, which is faster than to sort up to some 50. */
+#define MOST_RANKED 64
+static void NAME(rank)(const NAME(integer) *restrict key, const size_t n,
+                       NAME(integer) *restrict rank)
+{
+    for (size_t j = 0; j < n; j++)
+        rank[j] = 0;
+    for (size_t i = 0; i < n; i++) {
+        const NAME(integer) own = key[i];
+        for (size_t j = 0; j < n; j++) {
+            const NAME(integer) later = (NAME(integer))j > (NAME(integer))i;
+            rank[j] += (own < key[j]) | ((own == key[j]) & later);
+        }
+    }
+}
+
+struct NAME(ranking) {
+    const real *x;
+    int64_t *index;
+    size_t n;
+    bool descending;
+};
+
+static void NAME(ranked_body)(const void *task, size_t begin, size_t end)
+{
+    const struct NAME(ranking) *t = task;
+    const NAME(integer) most = (NAME(integer))(sizeof(real) == 4 ? INT32_MAX : INT64_MAX);
+    const size_t n = t->n, padded = n <= 16 ? 16 : n <= 32 ? 32 : MOST_RANKED;
+    NAME(integer) key[MOST_RANKED], rank[MOST_RANKED];
+    for (size_t j = n; j < padded; j++)
+        key[j] = most;
+    for (size_t r = begin; r < end; r++) {
+        const real *row = t->x + r * n;
+        int64_t *index = t->index + r * n;
+        /* bits of positive numbers are in their order; those of negative ones are turned around */
+        for (size_t j = 0; j < n; j++) {
+            const real v = row[j] + 0; /* -0 is 0 */
+            NAME(integer) bits;
+            memcpy(&bits, &v, sizeof bits);
+            bits = bits < 0 ? bits ^ most : bits;
+            bits = v != v ? most : bits;
+            key[j] = t->descending ? ~bits : bits;
+        }
+        if (padded == 16)
+            NAME(rank)(key, 16, rank);
+        else if (padded == 32)
+            NAME(rank)(key, 32, rank);
+        else
+            NAME(rank)(key, MOST_RANKED, rank);
+        for (size_t j = 0; j < n; j++)
+            index[rank[j]] = (int64_t)j;
+    }
+}
+
+KERNEL(ranked)(size_t rows, size_t n, int descending, ARRAY(const real, x, rows * n),
+               ARRAY(int64_t, index, rows * n))
+{
+    const struct NAME(ranking) task = {x, index, n, descending};
+    if (n > 0 && n <= MOST_RANKED)
+        parallel_for(rows, grain_of(PIECE, (double)n * (double)n), NAME(ranked_body), &task);
+}
+#undef MOST_RANKED
 
 /* For each row, the places of its keys in ascending order; equal keys keep theirs. Byte by byte
  * from the lowest, by counting (radix sort: Knuth, The Art of Computer Programming 3, section
@@ -196,4 +335,4 @@ KERNEL(spaced)(size_t n, real first, real step, real last, ARRAY(real, out, n))
 }
 #undef MOST_BEST
 #undef SCAN
-#undef RUNNING
+#undef ABREAST

@@ -72,15 +72,16 @@ def forget(backend: Backend) -> None:
 
 
 class KernelTable(BackendTable["Kernel"]):
-    """Backend -> its kernel of one op. ``large``: the one for large arrays, if it has another."""
+    """Backend -> its kernel of one op. ``size``: "small" or "large", the one for such arrays only.
+    """
 
-    def __init__(self, name: str, large: bool = False):
+    def __init__(self, name: str, size: str = ""):
         super().__init__(name)
-        self.large = large
+        self.size = size
 
     def __missing__(self, backend: Backend) -> Kernel:
         name = self.name
-        kernel = backend.large(name) if self.large else getattr(backend, name)
+        kernel = getattr(backend, self.size)(name) if self.size else getattr(backend, name)
         if not hasattr(backend, "passing"):  # one that does not outlive a transform
             self[backend] = kernel
         return kernel
@@ -90,20 +91,21 @@ class HotTable(BackendTable["Kernel | None"]):
     """As ``KernelTable``, but None where the operands first need ``apply``.
 
     They need promotion on a backend of mixed dtypes, and casts where ``send_to_apply`` said so; and
-    the absolute value of complex numbers is of another dtype than they.
+    the absolute value of complex numbers is of another dtype than they. ``cold``: what stands for
+    None.
     """
 
     aside: ClassVar[bool] = False  # do all ops go the general way? (engine/packing.py)
 
-    def __init__(self, name: str, large: bool = False):
+    def __init__(self, name: str, size: str = "", cold: Kernel | None = None):
         super().__init__(name)
-        self.kernels = KernelTable(name, large)
+        self.kernels, self.cold = KernelTable(name, size), cold
 
     def __missing__(self, backend: Backend) -> Kernel | None:
         if self.aside or hasattr(backend, "passing"):
-            return None
+            return self.cold
         cold = backend is backend.rest or self.name in _to_apply or self.name in backend.changing
-        kernel = self[backend] = None if cold else self.kernels[backend]
+        kernel = self[backend] = self.cold if cold else self.kernels[backend]
         return kernel
 
 

@@ -29,7 +29,7 @@ def apply(op: Op, inputs: Sequence[Any], attrs: Attrs | None = None) -> Tensor:
         if op.family is not None:  # an op of any number of inputs: its declaration for so many
             op = op.family(len(tensors))
         tensors, target = promoted(op, tensors)
-        dev = tensors[0].node.dev
+        dev = tensors[op.unpromoted].node.dev
         for x in tensors:
             if x.node.dev.device is not dev.device:
                 tensors, dev = brought_together(op, tensors, attrs)

@@ -20,7 +20,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..arrays.dtypes import F32
+from ..arrays.dtypes import BOOL, F32, I64
+from ..backends import cpu
 from ..backends.table import HotTable, large_from
 from ..base.naming import named
 from ..graph import last_user_code, mode, tick, user_frame, users
@@ -66,7 +67,8 @@ def hot(
         if reflected:
             function = swapped(op)
         else:
-            function = made(op, op if len(op.vjps) == 1 else offering(op, written.__name__))
+            general = written if not op.vjps else offering(op, written.__name__)
+            function = made(op, op if len(op.vjps) == 1 else general)
         return named(function, written.__name__, written.__doc__, written=written)
 
     return replace
@@ -90,13 +92,16 @@ def made(op: Op, written: Callable[..., Tensor], numbers: bool = True) -> Callab
 
     ``numbers``: may the second operand be a Python number?
     """
-    function = unary(op, written) if len(op.vjps) == 1 else binary(op, written, numbers)
+    if not op.vjps:
+        function = without_derivative(op, written, numbers)
+    else:
+        function = unary(op, written) if len(op.vjps) == 1 else binary(op, written, numbers)
     return named(function, op.name, written=written)
 
 
 def unary(op: Op, written: Callable[..., Tensor]) -> Callable[..., Tensor]:
     """The method ``input.op()`` and function ``op(input)``."""
-    kernels, large = HotTable(op.name), HotTable(op.name, large=True)
+    kernels, large = HotTable(op.name, "small"), HotTable(op.name, "large")
     node_type, getframe, now = op.node, sys._getframe, mode.get
     saves_x, border = 0 in op.saved_inputs, large_bytes(op.name)
 
@@ -135,10 +140,17 @@ def unary(op: Op, written: Callable[..., Tensor]) -> Callable[..., Tensor]:
     return method
 
 
+def not_implemented(x: Any, y: Any) -> Any:
+    """Stands for a kernel where there is none: to ask for that first would cost all that have one.
+    """
+    return NotImplemented
+
+
 def binary(op: Op, written: Callable[..., Tensor], numbers: bool) -> Callable[..., Tensor]:
     """The method ``input.op(other)`` and function ``op(input, other)``."""
     taken = taken_by(op) if numbers else frozenset[type]()
-    kernels, large = HotTable(op.name), HotTable(op.name, large=True)
+    kernels = HotTable(op.name, "small", not_implemented)
+    large = HotTable(op.name, "large", not_implemented)
     node_type, getframe, now = op.node, sys._getframe, mode.get
     saves_x, saves_y = 0 in op.saved_inputs, 1 in op.saved_inputs
     saves_any, floating = saves_x or saves_y, op.result == "float"
@@ -156,14 +168,16 @@ def binary(op: Op, written: Callable[..., Tensor], numbers: bool) -> Callable[..
         except AttributeError:  # not tensors
             return written(input, other)
         dev = a.dev
-        kernel = (kernels if x.nbytes < border else large)[dev]
-        if dev is not b.dev or kernel is None:  # device or dtype differ, or need promotion
+        kernel = (kernels if x.nbytes < border and y.nbytes < border else large)[dev]
+        if dev is not b.dev:  # device or dtype differ
             return written(input, other)
         try:
             value = kernel(x, y)
         except ValueError as e:
             raise op.explain(op, [input, other], {}, e) from None
         if type(value) is not ndarray:
+            if value is NotImplemented:  # they need promotion
+                return written(input, other)
             value = dev.array(value)
         t = new(Tensor)
         t.array, t.origin = value, None
@@ -182,6 +196,51 @@ def binary(op: Op, written: Callable[..., Tensor], numbers: bool) -> Callable[..
             n.code, n.lasti = code, f.f_lasti
         else:
             t.node = constant_node(value, dev)
+        return t
+
+    return method
+
+
+def without_derivative(
+    op: Op, written: Callable[..., Tensor], numbers: bool
+) -> Callable[..., Tensor]:
+    """``input.op(other)`` and ``op(input, other)`` of comparisons, of ``&`` and their like.
+
+    Nothing is recorded. Whole numbers and bools need no promotion where both are of one dtype.
+    """
+    taken = taken_by(op) if numbers else frozenset[type]()
+    kernels, cold = HotTable(op.name), op.kernels
+    number, whole = numbers_of(op), {int: I64, bool: BOOL}
+
+    def method(input: Any, other: Any, no_more: None = None, out: Any = None) -> Tensor:
+        if out is not no_more:
+            return by_keyword(method, (input, other), no_more, out)
+        try:
+            x, dev = input.array, input.node.dev
+            kernel = kernels[dev]
+            if type(other) in taken:
+                if kernel is not None:
+                    y = number(other, input).array
+                elif x.dtype is whole.get(type(other)) and -1 << 31 < other < 1 << 31:
+                    y = other
+                else:
+                    return written(input, other)
+            else:
+                y = other.array
+                if other.node.dev is not dev or (kernel is None and x.dtype is not y.dtype):
+                    return written(input, other)
+            if kernel is None:
+                if dev is not cpu or HotTable.aside:
+                    return written(input, other)
+                kernel = cold[dev]
+            value = kernel(x, y)
+        except (AttributeError, TypeError, ValueError):  # not tensors, or not of shapes that fit
+            return written(input, other)
+        if type(value) is not ndarray:
+            value = dev.array(value)
+        t = new(Tensor)
+        t.array, t.origin = value, None
+        t.node = constant_node(value, dev.of(value.dtype))
         return t
 
     return method

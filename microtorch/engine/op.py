@@ -135,7 +135,7 @@ class Op:
         self.reads_anything = reads and not reads_nothing
         self.complex = self.complex or ("own" if self.vjps and not self.reads_anything else "none")
         self.kernels, self.hot_kernels = KernelTable(name), HotTable(name)
-        self.large_kernels, self.vjp_kernels = KernelTable(name, large=True), VjpTable(self)
+        self.large_kernels, self.vjp_kernels = KernelTable(name, "large"), VjpTable(self)
         self.node = self._node_class(
             torch_name or "".join(map(str.capitalize, name.split("_"))), forward
         )

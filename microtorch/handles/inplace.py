@@ -241,6 +241,8 @@ def _copy(self: Tensor, src: Tensor, name: str, apart: bool = False) -> Tensor:
 def fill_(self: Tensor, value: Tensor | AnyNumber) -> Tensor:
     """Set every element to ``value``."""
     if not isinstance(value, Handle):
+        if _stored(self, (), value):
+            return self
         _copy(self, _of_dtype(value, self), "fill", apart=True)
         return rename(self, "FillBackward2") if self.node.op is copy_op else self
     if value.array.ndim:

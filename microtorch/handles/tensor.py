@@ -58,10 +58,10 @@ ADD, SUB, MUL, DIV, POW = [REGISTRY[name] for name in ("add", "sub", "mul", "div
 NEG, ABS, MATMUL = [REGISTRY[name] for name in ("neg", "abs", "matmul")]
 REMAINDER, FLOOR_DIVIDE = [REGISTRY[name] for name in ("remainder", "floor_divide")]
 FLOORED = offering(FLOOR_DIVIDE, "__floordiv__")
-LT, LE, GT, GE, EQ, NE = [
-    offering(REGISTRY[name], f"__{name}__") for name in ("lt", "le", "gt", "ge", "eq", "ne")
-]
-AND, OR, XOR = [offering(REGISTRY[f"bitwise_{n}"], f"__{n}__") for n in ("and", "or", "xor")]
+COMPARED = {
+    name: offering(REGISTRY[name], f"__{name}__") for name in ("lt", "le", "gt", "ge", "eq", "ne")
+}
+LOGIC = {n: offering(REGISTRY[f"bitwise_{n}"], f"__{n}__") for n in ("and", "or", "xor")}
 NOT = REGISTRY["bitwise_not"]
 # PyTorch's words
 NO_GRADIENT_KEPT = (
@@ -186,33 +186,42 @@ class Tensor(Methods):
     def __round__(self, ndigits: int | None = 0) -> Tensor:
         return METHODS["round"](self, decimals=ndigits or 0)
 
+    @hot(REGISTRY["lt"])
     def __lt__(self, other: object) -> Tensor:
-        return LT(self, other)
+        return COMPARED["lt"](self, other)
 
+    @hot(REGISTRY["le"])
     def __le__(self, other: object) -> Tensor:
-        return LE(self, other)
+        return COMPARED["le"](self, other)
 
+    @hot(REGISTRY["gt"])
     def __gt__(self, other: object) -> Tensor:
-        return GT(self, other)
+        return COMPARED["gt"](self, other)
 
+    @hot(REGISTRY["ge"])
     def __ge__(self, other: object) -> Tensor:
-        return GE(self, other)
+        return COMPARED["ge"](self, other)
 
+    @hot(REGISTRY["eq"])
     def __eq__(self, other: object) -> Any:
         """Elementwise; what no tensor can be made of is simply not equal."""
-        return False if isinstance(other, NEVER_EQUAL) else EQ(self, other)
+        return False if isinstance(other, NEVER_EQUAL) else COMPARED["eq"](self, other)
 
+    @hot(REGISTRY["ne"])
     def __ne__(self, other: object) -> Any:
-        return True if isinstance(other, NEVER_EQUAL) else NE(self, other)
+        return True if isinstance(other, NEVER_EQUAL) else COMPARED["ne"](self, other)
 
+    @hot(REGISTRY["bitwise_and"])
     def __and__(self, other: TensorLike) -> Tensor:
-        return AND(self, other)
+        return LOGIC["and"](self, other)
 
+    @hot(REGISTRY["bitwise_or"])
     def __or__(self, other: TensorLike) -> Tensor:
-        return OR(self, other)
+        return LOGIC["or"](self, other)
 
+    @hot(REGISTRY["bitwise_xor"])
     def __xor__(self, other: TensorLike) -> Tensor:
-        return XOR(self, other)
+        return LOGIC["xor"](self, other)
 
     def __invert__(self) -> Tensor:
         if self.array.dtype.kind not in "biu":

@@ -354,6 +354,8 @@ class KindBackend:
     def large(self, name: str) -> AnyArray:
         return getattr(self, name)
 
+    small = large
+
     def mine(self, x: AnyArray) -> bool:
         """Is ``x`` an array of this level?"""
         return isinstance(x, Kind) and x.level is self.level

@@ -5,7 +5,9 @@ from collections.abc import Callable
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from ..arrays.dtypes import TORCH_TYPES
+import numpy as np
+
+from ..arrays.dtypes import I64, TORCH_TYPES
 from ..base.errors import describe, dim_error, message
 from ..engine import operands
 from ..engine.calling import is_int
@@ -108,6 +110,16 @@ def tensors_only(name: str, **operands: object) -> None:
         if not isinstance(x, Handle):
             what = f"{name}(): argument '{argument}' must be Tensor, not {type(x).__name__}"
             raise TypeError(message(what, fix="torch.tensor(...) makes a tensor of a number"))
+
+
+def within(index: Array, n: int) -> bool:
+    """Are all int64 numbers from 0 to n - 1? In one pass: as unsigned, negative ones are large.
+
+    False for what is not an array of numpy's int64 numbers.
+    """
+    if type(index) is not np.ndarray or index.dtype is not I64:
+        return False
+    return not index.size or bool(index.view(np.uint64).max() < n)
 
 
 def refuse_complex(kernel: str, *operands: object) -> None:

@@ -184,6 +184,9 @@ TENSORS_ONLY = frozenset(
 )
 TENSOR_FIRST = frozenset("fmod lt le gt ge eq ne copysign".split())
 ROUNDED_QUOTIENTS = frozenset({"div_floor", "div_trunc"})
+OF_TWO = {*formulas.COMPARISONS} | {
+    f"{kind}_{name}" for kind in ("logical", "bitwise") for name in ("and", "or", "xor")
+}
 
 
 def _function(op: Op) -> Callable[..., Tensor]:
@@ -191,6 +194,8 @@ def _function(op: Op) -> Callable[..., Tensor]:
     written = _square if op.name == "square" else checked(op)
     if op.name not in formulas.TABLE:
         doc = f"Elementwise {op.name}."
+        if op.name in OF_TWO:
+            written = made(op, written, op.name not in TENSORS_ONLY)
     else:
         rules = "; ".join(filter(None, op.rule))
         doc = f"{op.formula}, elementwise, with broadcasting. Derivative rules: {rules}."

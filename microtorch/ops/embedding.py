@@ -17,9 +17,11 @@ from ..arrays.dtypes import TORCH_TYPES
 from ..backends import defines
 from ..base.errors import describe, message
 from ..engine.apply import apply
+from ..engine.hot import kept_dtype
 from ..engine.op import Op
 from ..engine.record import constant
 from ..engine.rows import Rows
+from .arguments import within
 from .select import where
 
 if TYPE_CHECKING:
@@ -122,7 +124,9 @@ def check_rows(F: Backend, index: Array, rows: int) -> None:
 
     A kernel, so that a recorded program asks at each call.
     """
-    if index.size and (int(index.min()) < 0 or int(index.max()) >= rows):
+    if within(index, rows) or not index.size:
+        return
+    if int(index.min()) < 0 or int(index.max()) >= rows:
         bad = int(index.max()) if int(index.max()) >= rows else int(index.min())
         raise IndexError(
             message(
@@ -176,7 +180,7 @@ def embedding(
     if sparse and table.op is None and table.needs and table.dev.name != "recorder":
         importlib.import_module("microtorch.sparse")  # far above: it makes tensors of Rows
         op = embedding_rows_op
-    out = apply(op, (weight, input), {"padding": padding_idx})
+    out = kept_dtype(op, weight, input, {"padding": padding_idx})
     return by_frequency(out, input) if scale_grad_by_freq else out
 
 

@@ -18,7 +18,7 @@ from ..engine.apply import apply
 from ..engine.hot import kept_dtype
 from ..engine.op import Op
 from ..engine.record import constant_node, handle, record
-from .arguments import dim_of, element, owned, rows
+from .arguments import dim_of, element, owned, rows, within
 from .index import Place, put
 from .settled import linked
 from .shape import expand, reshape
@@ -160,10 +160,7 @@ def check_gathered(F: Backend, x: Array, i: Array, name: str, d: int, n: int) ->
     """
     if type(i) is np.ndarray and 0 in i.strides:  # expanded: one of each row says all
         i = i[tuple([slice(None) if s else slice(1) for s in i.strides])]
-    # as unsigned numbers, negative ones are larger than all sizes
-    if type(i) is np.ndarray and i.view(np.uint64).max() < n:
-        return
-    if not (int(i.min()) >= 0 and int(i.max()) < n):
+    if not within(i, n) and not (int(i.min()) >= 0 and int(i.max()) < n):
         raise RuntimeError(
             message(
                 f"index {int(i.max()) if int(i.max()) >= n else int(i.min())} is out of bounds for "

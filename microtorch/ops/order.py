@@ -306,7 +306,12 @@ _publish_running("cummin", "smallest")
 # ---- sorting -------------------------------------------------------------------------------------
 def order(x: Array, d: int, descending: bool = False) -> Array:
     """Stable order along ``d``; NaN counts as the largest, as in PyTorch."""
-    x = comparable(x)
+    if type(x) is not np.ndarray or x.dtype.kind != "f":
+        return row_order_of(comparable(x), d, descending)
+    return np.moveaxis(cpu.of(x.dtype).row_order(np.moveaxis(x, d, -1), descending), -1, d)
+
+
+def row_order_of(x: Array, d: int, descending: bool) -> Array:
     key = sort_key(x) if x.shape[d] > 16 else None
     if key is not None:
         keys = np.moveaxis(~key if descending else key, d, -1)
@@ -314,6 +319,12 @@ def order(x: Array, d: int, descending: bool = False) -> Array:
     if not descending:
         return np.argsort(x, d, kind="stable")
     return x.shape[d] - 1 - np.flip(np.argsort(np.flip(x, d), d, kind="stable"), d)
+
+
+@defines
+def row_order(F: Namespace, x: Array, descending: bool) -> Array:
+    """The stable order of floating numbers along the last dimension; NaN is the largest."""
+    return row_order_of(x, -1, descending)
 
 
 def comparable(x: Array) -> Array:

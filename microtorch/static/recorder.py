@@ -139,7 +139,7 @@ class Lanes:
             "genuine": real, "lanes": self, "draws": Draws(self.recording),
         }  # fmt: skip
         names = {n for n in (*dir(Reference), *before) if not n.startswith("_")}
-        keep = {"of", "choose", "large", "by_dtype", "rest", "memory", "array", "draws", "dtype",
+        keep = {"of", "choose", "large", "small", "by_dtype", "rest", "memory", "array", "draws", "dtype",
                 "device", "name", "kernels"}  # fmt: skip
         for name in names - keep:
             kernel = getattr(real, name, None)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ...arrays.dtypes import I64
 from ..reference import Reference
 from ..table import definition
 from .library import calls
@@ -40,7 +41,7 @@ KINDS = {"prod": 1, "amax": 2, "amin": 3}  # as ext/along.c counts them
 
 class Along(Reference):
     """Ops of ops/gather.py, scatter_reduce.py, index.py and taps.py, where the index is as C takes
-    it; and triangles.
+    it; flips and triangles.
     """
 
     def gather(self, x: Array, index: Array, dim: int) -> Array:
@@ -57,6 +58,33 @@ class Along(Reference):
         out, wrong = np.empty(given, self.dtype), np.empty(1, np.uint8)
         arrays = id(x), id(index), id(wrong), id(out)
         done = self.kernels.gather(outer, n, given[dim], inner, *arrays)
+        return out if done and not wrong[0] else None
+
+    def index(self, x: Array, index: Place) -> Array:
+        out = self.taken(x, index) if type(index[-1]) is np.ndarray else None
+        return definition("index")(self, x, index) if out is None else out
+
+    @calls("copy")
+    def flip(self, x: Array, dims: Shape) -> Array:
+        turned, out = np.flip(x, dims), np.empty(x.shape, self.dtype)
+        if x.flags.c_contiguous and self.kernels.copy(id(turned), id(out)):
+            return out
+        return definition("flip")(self, x, dims)
+
+    def taken(self, x: Array, index: Place) -> Array | None:
+        """``x[:, ..., integers]``; None for another index, or where C declines."""
+        *lead, places = index
+        d, shape = len(lead), x.shape
+        if places.dtype is not I64 or d >= len(shape) or not x.flags.c_contiguous:
+            return None
+        if any(type(p) is not slice or p != slice(None) for p in lead):
+            return None
+        outer, n, inner = blocks(shape, d)
+        places = np.ascontiguousarray(places)
+        out = np.empty((*shape[:d], *places.shape, *shape[d + 1 :]), self.dtype)
+        wrong = np.empty(1, np.uint8)
+        arrays = id(x), id(places), id(wrong), id(out)
+        done = self.kernels.take(outer, n, places.size, inner, *arrays)
         return out if done and not wrong[0] else None
 
     def scatter_sum(self, src: Array, index: Array, shape: Shape, dim: int) -> Array:

@@ -24,6 +24,7 @@ ABSENT = frozenset({"erf", "erfc"})  # numpy lacks them, so the reference kernel
 # whose C is as careful as numpy's loops, though its formula is longer than one operation
 CAREFUL = frozenset({"logaddexp", "logaddexp2", "hypot"})
 SLOW = frozenset({"fmod", "remainder", "hypot"})  # of float32: numpy's take one number at a time
+BRANCHES = frozenset({"where"})  # numpy's branch, which costs ten times as much on a random mask
 # Functions whose vector code in C is at least as fast as numpy's. It is slower for log2 and log10,
 # and for all functions of float64: there C calls its library, which takes one number at a time.
 VECTORS = {
@@ -46,7 +47,7 @@ def smallest(name: str, formula: str, dtype: Any) -> int | None:
         return 0
     if not called <= VECTORS[dtype] or any_power(formula):
         return None
-    if name not in UFUNCS or (dtype == F32 and name in SLOW):
+    if name not in UFUNCS or name in BRANCHES or (dtype == F32 and name in SLOW):
         return 0
     operation = (ast.BinOp, ast.UnaryOp, ast.Compare, ast.Call)
     operations = sum(isinstance(n, operation) for n in ast.walk(expr.parse(formula)))

@@ -27,9 +27,17 @@ class Elementwise(Reference):
     def __getattr__(self, name: str) -> Any:
         found = self._kernel(name, large_from(name) - 1)
         if found is None:
-            return super().__getattr__(name)
+            found = super().__getattr__(name)
+            large = self._kernel(name, large_from(name)) if name in UFUNCS else None
+            if large is not None:
+                found = by_size(found, large, large_from(name) * F32.itemsize)
         setattr(self, name, found)
         return found
+
+    def small(self, name: str) -> Callable[..., Any]:
+        """The kernel of an op for arrays of less than ``large_from(name)`` elements."""
+        kernel = getattr(self, name)
+        return getattr(kernel, "small", kernel)
 
     # Reference has these two as methods, so __getattr__ is not asked for them
     def erf(self, x: Array) -> Array:
@@ -73,29 +81,39 @@ class Elementwise(Reference):
         used = [s for s in scalars if s in read]
         return _caller(name, parameters, named, arrays, used, {
             "loop": loop, "numpy": ours, "F": self, "dtype": self.dtype, "empty": np.empty,
-            "spread": spread if least == 0 and len(arrays) > 1 else None,
+            "result_of": result_of,
         })
 
 
-SPREAD = 1024  # elements from which it pays to copy operands for C
-
-
-def spread(dtype: Any, *arrays: Any) -> list[Array] | None:
-    """Contiguous operands of different shapes, as copies of the shape to which they broadcast.
-
-    A formula of several operations takes several calls of numpy, each with a result: the copies are
-    cheaper. None where C would decline them still.
+def by_size(small: Callable[..., Any], large: Callable[..., Any], border: int) -> Callable[..., Any]:
+    """A kernel that takes the one for large arrays where an operand has ``border`` bytes or more.
     """
-    for a in arrays:
-        if type(a) is not np.ndarray or a.dtype != dtype or not a.flags.c_contiguous:
-            return None
-    if max(a.size for a in arrays) < SPREAD:
-        return None
+
+    def kernel(*operands: Any, **options: Any) -> Any:
+        for x in operands:
+            if type(x) is np.ndarray and x.nbytes >= border and not options:
+                return large(*operands)
+        return small(*operands, **options)
+
+    kernel.small = small
+    return kernel
+
+
+def result_of(dtype: Any, *arrays: Any) -> Array | None:
+    """An empty array for the result, of the shape to which ``arrays`` broadcast, as numpy makes it.
+
+    C declines one of another order of dimensions. None where they do not broadcast.
+    """
+    if len({(a.shape, a.strides) for a in arrays if a.ndim}) == 1:
+        return np.empty_like(max(arrays, key=np.ndim), dtype)
     try:
-        shape = np.broadcast_shapes(*(a.shape for a in arrays))
+        if all([a.flags.c_contiguous for a in arrays]):
+            return np.empty(np.broadcast(*arrays).shape, dtype)
+        flags = [*[["readonly"]] * len(arrays), ["writeonly", "allocate"]]
+        types = [*[None] * len(arrays), dtype]
+        return np.nditer((*arrays, None), ["zerosize_ok"], flags, types).operands[-1]
     except ValueError:
         return None
-    return [np.ascontiguousarray(np.broadcast_to(a, shape)) for a in arrays]
 
 
 def _caller(
@@ -104,29 +122,23 @@ def _caller(
 ) -> Callable[..., Any]:  # fmt: skip
     """A function of an op's parameters that calls C's loop, or numpy's kernel if C declines.
 
-    C takes arrays of one shape and of its dtype; ``spread`` makes them so. The function is written
-    out as text, because collecting ``*args`` would cost as much as the loop on a small array.
+    C takes arrays of its dtype that broadcast to the first one's shape, and that in numpy's order
+    of dimensions; else ``result_of`` tells what to compute. The function is written out as text,
+    because collecting ``*args`` would cost as much as the loop on a small array.
 
     Its attribute ``with_F`` is the same function with the parameters of a vjp: F first.
     """
     names = [part.partition("=")[0].strip() for part in named.split(", ")[1:]]
     keywords = "".join(f", {n}={n}" for n in names)
-    copies = [f"{a}_copy" for a in arrays]
-    copied = ", ".join([*scalars, *(f"id({c})" for c in copies), "id(result)"])
-    operands = [*scalars, *(f"id({a})" for a in arrays), "id(result)"]
+    operands = ", ".join([*scalars, *(f"id({a})" for a in arrays), "id(result)"])
     body = "\n".join([
         "    try:",
         f"        result = empty({arrays[0]}.shape, dtype)",
-        f"        if loop({', '.join(operands)}):",
+        f"        if loop({operands}):",
         "            return result",
-        *([
-            f"        arrays = spread(dtype, {', '.join(arrays)})",
-            "        if arrays is not None:",
-            f"            {', '.join(copies)} = arrays",
-            f"            result = empty({copies[0]}.shape, dtype)",
-            f"            if loop({copied}):",
-            "                return result",
-        ] if scope["spread"] else []),
+        f"        result = result_of(dtype, {', '.join(arrays)})",
+        f"        if result is not None and loop({operands}):",
+        "            return result",
         "    except (AttributeError, TypeError):  # a number for an array, None for a number",
         "        pass",
         f"    return numpy(F, {', '.join(parameters)}{keywords})",

@@ -1,4 +1,4 @@
-"""Embedding: rows read by numpy's ``take``, gradients added up in C (ext/embedding.c)."""
+"""Embedding: rows read (ext/along.c), and gradients added up (ext/embedding.c), in C."""
 from __future__ import annotations
 
 import math
@@ -17,7 +17,8 @@ class Embedding(Reference):
     """The ops of ops/embedding.py."""
 
     def embedding(self, w: Array, index: Array, padding: int | None = None) -> Array:
-        return w.take(index, 0)  # copies whole rows, as w[index] does not
+        out = self.taken(w, (index,))
+        return w.take(index, 0) if out is None else out  # whole rows, as w[index] does not
 
     def embedding_sum(self, g: Array, index: Array, rows: int, padding: int | None) -> Array:
         count, width = math.prod(g.shape[:-1]), g.shape[-1]

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from ...base.types import Array, Kernel
 
 
-MOST_BEST = 64  # as ext/scan.c has it
+MOST_BEST = MOST_RANKED = 64  # as ext/scan.c has it
 
 
 class Scans(Reference):
@@ -54,6 +54,14 @@ class Scans(Reference):
         if self.kernels.key_order(rows, n, id(keys), id(work), id(out)):
             return out
         return definition("key_order")(self, keys)
+
+    def row_order(self, x: Array, descending: bool) -> Array:
+        x, index = np.ascontiguousarray(x), np.empty(x.shape, np.int64)
+        n = x.shape[-1]
+        if n <= MOST_RANKED and x.size:
+            if self.kernels.ranked(x.size // n, n, descending, id(x), id(index)):
+                return index
+        return definition("row_order")(self, x, descending)
 
     def best(self, x: Array, k: int, largest: bool) -> Array:
         if k <= MOST_BEST:

@@ -80,6 +80,8 @@ class OpenCL:
         kernel: Callable[..., Any] = getattr(self, name)
         return kernel
 
+    small = large
+
     def _declared(self, name: str) -> Callable[..., Any]:
         """The op's declaration, run on device arrays."""
         if name not in definitions:
