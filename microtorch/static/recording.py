@@ -208,6 +208,8 @@ class Recording:
         """An operand with real arrays in it."""
         if type(x) is Recorded:
             return x.value
+        if type(x) is Rate:  # numpy would take it for a float64, unlike a plain number
+            return float(x)
         if isinstance(x, tuple) and hasattr(x, "_fields"):
             return type(x)(*[self.real(y) for y in x])
         if type(x) in (tuple, list):
