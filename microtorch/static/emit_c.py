@@ -352,7 +352,7 @@ class Emitter:
         name = s.function if s.checks else named(s.function, d.name)
         given = ", ".join(self.operand(x, C_TYPES[d.name]) for x in s.operands)
         call = f"{name}({given})"
-        self.lines += [f"if (!{call})", "    return 1;"] if s.checks else [f"{call};"]
+        self.lines += [f"if (!{call})", f"    return {s.checks};"] if s.checks else [f"{call};"]
 
     def operand(self, x: Operand, kind: str) -> str:
         if type(x) is Ref:

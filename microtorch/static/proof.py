@@ -8,6 +8,7 @@ import numpy as np
 
 from ..arrays import generator
 from .guards import SIMPLE
+from .supposed import random_state
 from .templates import Rate, Ref
 
 if TYPE_CHECKING:
@@ -118,6 +119,3 @@ def _restore(leaves: Sequence[Leaf], arrays: Sequence[Array]) -> None:
             leaf.array[...] = array
 
 
-def random_state() -> Array:
-    """The state of the default generator."""
-    return generator.Generator.get_state(generator.default_generator).copy()

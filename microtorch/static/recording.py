@@ -33,6 +33,7 @@ from ..utils import kernels
 from .program import Leaf, Program, Step
 from .recorded import BY_DATA, Recorded
 from .recorder import Lanes
+from .supposed import asked_by_library, suppose
 from .templates import Rate, Ref, Unread, Value
 
 if TYPE_CHECKING:
@@ -85,6 +86,9 @@ class Recording:
         self.impure: set[int] = set()  # constants that a step may write to
         self.lanes = Lanes(self)
         self.code = code
+        self.supposed: list[bool] = []  # the answers of conditions that the library asked
+        self.touched: set[int] = set()  # leaves that had been written to when one was asked
+        self.drew = False  # and had random numbers been drawn?
         self.late: tuple[float, Recorded] | None = None  # the number that it returns, if it does
         self.rated: dict[int, tuple[dict[str, Operand], float]] = {}  # groups of optimizers
         self.start = tick()
@@ -147,6 +151,26 @@ class Recording:
         number: float = x.value.item()
         self.late = (number, x)
         return number
+
+    # ---- a condition on data ----
+    def suppose(self, x: Recorded, answer: bool) -> bool:
+        """Write down a condition of the library's; False if a program cannot ask it again."""
+        if self.closed or self.inside or threading.get_ident() != self.thread:
+            return True
+        if self.program.split or not asked_by_library():  # in a backward of later
+            return False
+        for n, leaf in self.leaves.items():
+            storage = leaf.tensor.node.storage
+            if (storage is not None and storage.version > self.versions[n]) or (
+                leaf.array.tobytes() != self.before[n].tobytes()
+            ):  # fmt: skip
+                self.touched.add(n)
+        self.drew = any(s.kind == "draw" for s in self.program.steps)
+        self.supposed.append(answer)
+        site = here()
+        given = (Ref(x.number), answer, str(site))
+        self.program.steps.append(Step("suppose", suppose, given, {}, None, site, "suppose"))
+        return True
 
     # ---- tensors ---------------------------------------------------------------------------------
     def read(self, t: Tensor) -> Array:
