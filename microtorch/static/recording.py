@@ -23,8 +23,9 @@ from weakref import ref
 import numpy as np
 
 from ..backends.reference import Reference
-from ..engine import operands
+from ..engine import operands, whole
 from ..engine.handle import Handle
+from ..engine.record import constant
 from ..graph import Node, here, tick, user_frame
 from ..handles.memory import owner
 from ..handles.tensor import Tensor
@@ -33,7 +34,7 @@ from ..utils import kernels
 from .program import Leaf, Program, Step
 from .recorded import BY_DATA, Recorded
 from .recorder import Lanes
-from .supposed import asked_by_library, suppose
+from .supposed import asked_by_library, random_state, suppose
 from .templates import Rate, Ref, Unread, Value
 
 if TYPE_CHECKING:
@@ -89,6 +90,7 @@ class Recording:
         self.supposed: list[bool] = []  # the answers of conditions that the library asked
         self.touched: set[int] = set()  # leaves that had been written to when one was asked
         self.drew = False  # and had random numbers been drawn?
+        self.random = random_state().tobytes()
         self.late: tuple[float, Recorded] | None = None  # the number that it returns, if it does
         self.rated: dict[int, tuple[dict[str, Operand], float]] = {}  # groups of optimizers
         self.start = tick()
@@ -165,7 +167,7 @@ class Recording:
                 leaf.array.tobytes() != self.before[n].tobytes()
             ):  # fmt: skip
                 self.touched.add(n)
-        self.drew = any(s.kind == "draw" for s in self.program.steps)
+        self.drew = random_state().tobytes() != self.random
         self.supposed.append(answer)
         site = here()
         given = (Ref(x.number), answer, str(site))
@@ -177,6 +179,8 @@ class Recording:
         """A tensor's memory: lifted into the program when it is first read."""
         array: Array = SLOT.__get__(t)
         if type(array) is Recorded or threading.get_ident() != self.thread or self.closed:
+            return array
+        if self.inside:
             return array
         found = self.arrays.get(id(array))
         if found is None:
@@ -212,9 +216,9 @@ class Recording:
 
     def store(self, t: Tensor, array: Array) -> None:
         """A tensor is given memory."""
-        if threading.get_ident() == self.thread and not self.closed:
+        if threading.get_ident() == self.thread and not self.closed and not self.inside:
             self.made.append(ref(t))
-            if type(array) is np.ndarray and not self.inside:
+            if type(array) is np.ndarray:
                 found = self.arrays.get(id(array))
                 array = cast("Array", self.raw(array) if found is None else found)
         SLOT.__set__(t, array)
@@ -309,6 +313,20 @@ class Recording:
         self.program.steps.append(step)
         return wrapped
 
+    def whole(
+        self, name: str, function: Kernel, operands: tuple[Operand, ...],
+        attrs: dict[str, Operand],
+    ) -> Operand:  # fmt: skip
+        """A part of the library as one step (engine/whole.py)."""
+        if self.closed or self.inside or threading.get_ident() != self.thread:
+            return function(*operands, **attrs)
+
+        def on_arrays(*arrays: Operand, **attrs: Operand) -> Operand:
+            return exchanged(function(*exchanged(arrays, constant), **attrs), memory)
+
+        out = self.call("whole", name, on_arrays, exchanged(operands, memory), attrs)
+        return exchanged(out, constant)
+
     def unread(self, x: Ref) -> Unread:
         """An array of which a derivative reads the shape only."""
         value = self.program.values[x.number]
@@ -347,6 +365,7 @@ class Recording:
             self.lanes.open()
             # the slot lies in Handle; the property in Tensor hides it
             kernels.rates.append(self.rate)
+            whole.writers.append(self.whole)
             setattr(Tensor, "array", property(self.read, self.store))  # noqa: B010
         except BaseException:  # whatever happens, the backends are themselves again
             self.restore()
@@ -360,12 +379,16 @@ class Recording:
                 delattr(Tensor, "array")
             if self.rate in kernels.rates:
                 kernels.rates.remove(self.rate)
+            if self.whole in whole.writers:
+                whole.writers.remove(self.whole)
             self.lanes.close()
         finally:
             one_at_a_time.release()
 
-    def rate(self, group: dict[str, Operand], value: float) -> float:
+    def rate(self, group: dict[str, Operand]) -> float:
         """A kernel's learning rate: the program reads it from the group at each call."""
+        lr = group["lr"]
+        value = float(self.real(SLOT.__get__(lr)) if isinstance(lr, Tensor) else lr)
         if threading.get_ident() != self.thread:
             return value
         self.rated[id(group)] = (group, value)
@@ -439,6 +462,18 @@ class Busy(Exception):
 def recording_now() -> bool:
     """Is a function being recorded?"""
     return one_at_a_time.locked()
+
+
+def memory(t: Tensor) -> Array:
+    """A tensor's array."""
+    return t.array
+
+
+def exchanged(x: Operand, by: Kernel) -> Operand:
+    """An operand with arrays for tensors, or the other way round."""
+    if isinstance(x, (tuple, list)):
+        return type(x)([exchanged(y, by) for y in x])
+    return by(x) if isinstance(x, (Tensor, np.ndarray, Recorded)) else x
 
 
 def _by_mask(given: Operand) -> bool:

@@ -64,11 +64,10 @@ def rate(group: dict[str, Any]) -> float:
 
     A recording is told whose it is, so that a program reads it anew at each call.
     """
-    value = float(group["lr"])
-    return value if not rates else rates[-1](group, value)
+    return rates[-1](group) if rates else float(group["lr"])
 
 
-rates: list[Callable[[dict[str, Any], float], float]] = []
+rates: list[Callable[[dict[str, Any]], float]] = []
 
 
 def tensor_on(array: Array, dev: Backend) -> Tensor:
