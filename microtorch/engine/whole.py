@@ -2,12 +2,14 @@
 
 The place of a maximum in a window, a bag's rows, a sample by rejection: each is a function of a few
 arrays, and inside it loops and chooses as it likes. What stands for it in a recording (static/) is
-one step, which every run of the program calls again.
+one step, which every run of the program calls again. A method that changes nothing but Python's
+numbers, such as that of a schedule of learning rates, is another: an effect.
 """
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from functools import wraps
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 if TYPE_CHECKING:
     from ..base.types import Operand
@@ -15,6 +17,9 @@ if TYPE_CHECKING:
     Writer = Callable[[str, Callable[..., Any], tuple[Operand, ...], dict[str, Operand]], Any]
 
 writers: list[Writer] = []  # that write such calls down; the last one does it
+# the same for effects: the method, its names, the object, what else it is given
+effects: list[Callable[[Callable[..., Any], tuple[str, ...], Any, Any, Any], Any]] = []
+F = TypeVar("F", bound=Callable[..., Any])
 
 
 def whole(name: str, function: Callable[..., Any], *operands: Operand, **attrs: Operand) -> Any:
@@ -28,3 +33,22 @@ def whole(name: str, function: Callable[..., Any], *operands: Operand, **attrs: 
     if not writers:
         return function(*operands, **attrs)
     return writers[-1](name, function, operands, attrs)
+
+
+def effect(*names: str) -> Callable[[F], F]:
+    """A decorator of a method that changes Python values only, anew at each run of a program.
+
+    ``names`` are the attributes that it changes and that nothing else reads while a function is
+    recorded; all of the object's, if there are none.
+    """
+
+    def decorate(method: F) -> F:
+        @wraps(method)
+        def wrapper(self: Any, *args: Any, **kwargs: Any) -> Any:
+            if not effects:
+                return method(self, *args, **kwargs)
+            return effects[-1](method, names, self, args, kwargs)
+
+        return cast(F, wrapper)  # it has the signature of the method
+
+    return decorate

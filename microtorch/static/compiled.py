@@ -287,11 +287,14 @@ class Compiled:
         except (TooMuch, Unwatchable) as e:
             r.reason = r.reason or str(e)
             watch = Watch()
+        r.reason = r.reason or r.effects.unwatched(watch)
         if not watch.speaks_of_rates:
             for group, value in r.rated.values():
-                if float(group["lr"]) != value:
+                steady = not any(group is g for g in r.effects.groups)
+                if steady and float(value.group["lr"]) != value:
                     r.reason = r.reason or "it changes a learning rate"
-            watch.items = [x for x in watch.items if x[1] != "lr" or id(x[0]) not in r.rated]
+            rated = {(n, key) for n, key, _ in r.rated}
+            watch.items = [x for x in watch.items if (id(x[0]), x[1]) not in rated]
         has = [
             grads.get(id(leaf.tensor), leaf.tensor.node.grad is not None)
             for leaf in program.leaves if leaf.kind != "seed"

@@ -171,7 +171,8 @@ class Plan:
         for s in chain:
             if isinstance(s, View):
                 root[s.result] = root.get(s.base, s.base)
-            if isinstance(s, Call) and s.checks == 1 and any(root.get(n, n) in made for n in reads(s)):
+            early = isinstance(s, Call) and s.checks == 1
+            if early and any(root.get(n, n) in made for n in reads(s)):
                 bad.add(id(s.step))
             for n in writes(s):
                 home = root.get(n, n)

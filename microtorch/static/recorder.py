@@ -176,7 +176,7 @@ class Lanes:
 
 def _together(found: Sequence[Vjp], *arguments: Operand, **attrs: Operand) -> Operand:
     """All derivatives of an op that are computed together, by one new iteration over them."""
-    return tuple([v and v(*arguments, **attrs) for v in found])
+    return tuple([None if v is None else v(*arguments, **attrs) for v in found])
 
 
 def _wide() -> Reference:

@@ -31,11 +31,12 @@ from ..handles.memory import owner
 from ..handles.tensor import Tensor
 from ..notation import formulas
 from ..utils import kernels
+from .effects import Effects
 from .program import Leaf, Program, Step
 from .recorded import BY_DATA, Recorded
 from .recorder import Lanes
 from .supposed import asked_by_library, random_state, suppose
-from .templates import Rate, Ref, Unread, Value
+from .templates import Rate, Ref, Setting, Unread, Value
 
 if TYPE_CHECKING:
     from ..base.types import Array, Backend, DType, Frame, Kernel, Operand
@@ -88,11 +89,13 @@ class Recording:
         self.lanes = Lanes(self)
         self.code = code
         self.supposed: list[bool] = []  # the answers of conditions that the library asked
+        self.effects = Effects()
         self.touched: set[int] = set()  # leaves that had been written to when one was asked
         self.drew = False  # and had random numbers been drawn?
         self.random = random_state().tobytes()
         self.late: tuple[float, Recorded] | None = None  # the number that it returns, if it does
-        self.rated: dict[int, tuple[dict[str, Operand], float]] = {}  # groups of optimizers
+        # what kernels were given of groups of optimizers: by group and key
+        self.rated: dict[tuple[int, str, int | None], tuple[dict[str, Operand], Rate]] = {}
         self.start = tick()
         self.numbers = set(map(id, operands.kept_numbers()))
 
@@ -160,6 +163,8 @@ class Recording:
         if self.closed or self.inside or threading.get_ident() != self.thread:
             return True
         if self.program.split or not asked_by_library():  # in a backward of later
+            return False
+        if self.effects.objects:  # which could not be taken back
             return False
         for n, leaf in self.leaves.items():
             storage = leaf.tensor.node.storage
@@ -327,6 +332,25 @@ class Recording:
         out = self.call("whole", name, on_arrays, exchanged(operands, memory), attrs)
         return exchanged(out, constant)
 
+    def effect(
+        self, method: Kernel, names: tuple[str, ...], x: Operand, args: Operand, named: Operand
+    ) -> Operand:
+        """A method that changes Python's numbers as one step."""
+        if self.closed or threading.get_ident() != self.thread:
+            return method(x, *args, **named)
+        self.effects.about(x, names)
+        if self.inside:
+            return method(x, *args, **named)
+        name = f"{type(x).__name__}.{method.__name__}"
+        self.program.steps.append(
+            Step(name, method, (x, *args), dict(named), None, here(), "effect")
+        )
+        self.inside = True
+        try:
+            return method(x, *args, **named)
+        finally:
+            self.inside = False
+
     def unread(self, x: Ref) -> Unread:
         """An array of which a derivative reads the shape only."""
         value = self.program.values[x.number]
@@ -366,6 +390,7 @@ class Recording:
             # the slot lies in Handle; the property in Tensor hides it
             kernels.rates.append(self.rate)
             whole.writers.append(self.whole)
+            whole.effects.append(self.effect)
             setattr(Tensor, "array", property(self.read, self.store))  # noqa: B010
         except BaseException:  # whatever happens, the backends are themselves again
             self.restore()
@@ -381,18 +406,23 @@ class Recording:
                 kernels.rates.remove(self.rate)
             if self.whole in whole.writers:
                 whole.writers.remove(self.whole)
+            if self.effect in whole.effects:
+                whole.effects.remove(self.effect)
             self.lanes.close()
         finally:
             one_at_a_time.release()
 
-    def rate(self, group: dict[str, Operand]) -> float:
+    def rate(self, group: dict[str, Operand], key: str, i: int | None) -> float:
         """A kernel's learning rate: the program reads it from the group at each call."""
-        lr = group["lr"]
-        value = float(self.real(SLOT.__get__(lr)) if isinstance(lr, Tensor) else lr)
-        if threading.get_ident() != self.thread:
-            return value
-        self.rated[id(group)] = (group, value)
-        return Rate.of(group, value)
+        x = group[key] if i is None else group[key][i]
+        value = float(self.real(SLOT.__get__(x)) if isinstance(x, Tensor) else x)
+        if threading.get_ident() != self.thread or (key != "lr" and not value):
+            return value  # where it is 0, a program does less
+        found = self.rated.get((id(group), key, i))
+        held = group if key == "lr" else Setting(group, key, i) if found is None else found[1].group
+        made = Rate.of(held, value)
+        self.rated[id(group), key, i] = (group, made)
+        return made
 
     def array(self, x: Operand, *more: Operand) -> Operand:
         """What a backend's ``array`` does: memory of this backend with these elements."""

@@ -92,8 +92,8 @@ class Call(NamedTuple):
     """function(operands): a Ref of a value, which must lie row by row, or a number.
 
     A list is an array of such. ``makes``: new values among the operands; ``written``: older ones
-    that it changes. ``checks``: where the function returns 0, the program stops, and answers this: 1
-    where a number is out of range, 2 where a condition is not what it was.
+    that it changes. ``checks``: where the function returns 0, the program stops and answers this,
+    1 where a number is out of range, 2 where a condition is not what it was.
     """
 
     step: Step
