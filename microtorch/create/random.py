@@ -16,6 +16,7 @@ from ..arrays.memory_order import in_memory_order, outermost_first
 from ..backends import defines, home
 from ..base.errors import describe, message
 from ..engine.record import constant
+from ..engine.whole import whole
 from ..graph import mode
 from ..handles.inplace import apply_inplace, check_leaf, copy_op
 from ..handles.methods import bind_methods
@@ -87,13 +88,14 @@ def initial_seed() -> int:
 @export
 def get_rng_state() -> Tensor:
     """The default generator's state, a uint8 tensor."""
-    return _default.get_state()
+    state: Tensor = whole("get_rng_state", _default.get_state)
+    return state
 
 
 @export
 def set_rng_state(new_state: Tensor) -> None:
     """Put the default generator into a state from get_rng_state."""
-    _default.set_state(new_state)
+    whole("set_rng_state", _default.set_state, new_state)
 
 
 # ---- new tensors ---------------------------------------------------------------------------------

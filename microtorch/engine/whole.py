@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 writers: list[Writer] = []  # that write such calls down; the last one does it
 # the same for effects: the method, its names, the object, what else it is given
 effects: list[Callable[[Callable[..., Any], tuple[str, ...], Any, Any, Any], Any]] = []
+readers: list[Callable[[Any], Any]] = []  # the same for what `known` is asked for
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -33,6 +34,14 @@ def whole(name: str, function: Callable[..., Any], *operands: Operand, **attrs: 
     if not writers:
         return function(*operands, **attrs)
     return writers[-1](name, function, operands, attrs)
+
+
+def known(t: Any) -> Any:
+    """The elements of a small Tensor that shapes depend on, as a numpy array.
+
+    A recording takes them as they are: a program is for these, and no others.
+    """
+    return readers[-1](t) if readers else t.detach().cpu().array
 
 
 def effect(*names: str) -> Callable[[F], F]:

@@ -199,7 +199,7 @@ def _embedding_vjp(s: Look) -> list[Lowered] | None:
 # ---- conditions ----------------------------------------------------------------------------------
 @calls.entry("suppose suppose")
 def _suppose(s: Look) -> list[Lowered] | None:
-    if not s.rows(s.given[0], kind="bool"):
+    if not s.rows(s.given[0], kind="bool") or type(s.given[1]) is not bool:
         return None
     return [Call(s.step, "is", [s.given[0], s.given[1]], [], [], 2)]
 

@@ -22,6 +22,7 @@ from weakref import ref
 
 import numpy as np
 
+from ..arrays import generator
 from ..backends.reference import Reference
 from ..engine import operands, whole
 from ..engine.handle import Handle
@@ -44,7 +45,7 @@ if TYPE_CHECKING:
 SLOT = vars(Handle)["array"]  # where a tensor keeps its memory
 # files whose functions make arrays of sizes and numbers, without data
 WITHOUT_DATA = re.compile(
-    r"/microtorch/(create/(counted|filled|windows)|ops/shape|nn/(functional|layers)/\w+)\.py$"
+    r"/microtorch/(create/(counted|filled|windows)|ops/\w+|nn/(functional|layers)/\w+|nn/utils/rnn)\.py$"
 )
 # operators whose result is new memory, and that write to nothing
 WITHOUT_WRITES = frozenset(
@@ -88,7 +89,7 @@ class Recording:
         self.impure: set[int] = set()  # constants that a step may write to
         self.lanes = Lanes(self)
         self.code = code
-        self.supposed: list[bool] = []  # the answers of conditions that the library asked
+        self.supposed: list[bool | bytes] = []  # the answers of conditions that the library asked
         self.effects = Effects()
         self.touched: set[int] = set()  # leaves that had been written to when one was asked
         self.drew = False  # and had random numbers been drawn?
@@ -162,9 +163,21 @@ class Recording:
         """Write down a condition of the library's; False if a program cannot ask it again."""
         if self.closed or self.inside or threading.get_ident() != self.thread:
             return True
-        if self.program.split or not asked_by_library():  # in a backward of later
-            return False
-        if self.effects.objects:  # which could not be taken back
+        return asked_by_library() and self.supposes(x, answer)
+
+    def known_numbers(self, t: Tensor) -> Array:
+        """Numbers on which shapes depend: other ones are another program."""
+        x = t.detach().array
+        if type(x) is not Recorded:
+            return x
+        if x.number not in self.program.constants or x.number in self.impure:
+            if not self.supposes(x, x.value.tobytes()):
+                self.give_up("a shape depends on data")
+        return x.value
+
+    def supposes(self, x: Recorded, answer: bool | bytes) -> bool:
+        """Write down what a value is taken to be; False if a program cannot look again."""
+        if self.program.split or self.effects.objects:  # in a backward of later; not to be undone
             return False
         for n, leaf in self.leaves.items():
             storage = leaf.tensor.node.storage
@@ -326,6 +339,11 @@ class Recording:
         if self.closed or self.inside or threading.get_ident() != self.thread:
             return function(*operands, **attrs)
 
+        if isinstance(attrs.get("generator"), generator.Generator) and (
+            attrs["generator"] is not generator.default_generator
+        ):  # fmt: skip
+            self.give_up("it draws from a generator of its own")
+
         def on_arrays(*arrays: Operand, **attrs: Operand) -> Operand:
             return exchanged(function(*exchanged(arrays, constant), **attrs), memory)
 
@@ -391,6 +409,7 @@ class Recording:
             kernels.rates.append(self.rate)
             whole.writers.append(self.whole)
             whole.effects.append(self.effect)
+            whole.readers.append(self.known_numbers)
             setattr(Tensor, "array", property(self.read, self.store))  # noqa: B010
         except BaseException:  # whatever happens, the backends are themselves again
             self.restore()
@@ -404,10 +423,13 @@ class Recording:
                 delattr(Tensor, "array")
             if self.rate in kernels.rates:
                 kernels.rates.remove(self.rate)
-            if self.whole in whole.writers:
-                whole.writers.remove(self.whole)
-            if self.effect in whole.effects:
-                whole.effects.remove(self.effect)
+            every: list[tuple[list[Operand], Operand]] = [
+                (whole.writers, self.whole), (whole.effects, self.effect),
+                (whole.readers, self.known_numbers),
+            ]  # fmt: skip
+            for hooks, mine in every:
+                if mine in hooks:
+                    hooks.remove(mine)
             self.lanes.close()
         finally:
             one_at_a_time.release()

@@ -26,13 +26,14 @@ class Otherwise(RuntimeError):
     """A condition has not the answer that it had when it was recorded."""
 
 
-def suppose(condition: Array, answer: bool, site: str) -> None:
-    """A step: the condition, a single number, must be answered as it was."""
-    if bool(condition) is not answer:
+def suppose(condition: Array, answer: bool | bytes, site: str) -> None:
+    """A step: the condition, a single number, must be answered as it was; or be these numbers."""
+    now = bool(condition) if isinstance(answer, bool) else condition.tobytes()
+    if now != answer:
         raise Otherwise(
             message(
-                f"a condition on data has changed, which {'held' if answer else 'did not hold'} "
-                "when the program was recorded",
+                "a condition on data, or a number on which a shape depends, is another than when "
+                "the program was recorded",
                 f"at {site}",
                 fix="run the function itself, whose library code asks it, on these data",
             )
