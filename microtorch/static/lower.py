@@ -354,6 +354,8 @@ def _product(program: Program, step: Step, result: int, alone: bool) -> list[Low
     }:
         return None
     a, b = values[found.x].shape, values[found.y].shape
+    if not a or not b or not shape:
+        return None
     before: list[Lowered] = []
     if step.name.startswith("linear"):  # all dimensions but the last are rows
         for m in (found.x, found.y):

@@ -36,7 +36,7 @@ from .effects import Effects
 from .program import Leaf, Program, Step
 from .recorded import BY_DATA, Recorded
 from .recorder import Lanes
-from .supposed import asked_by_library, random_state, suppose
+from .supposed import asked_by_library, suppose
 from .templates import Rate, Ref, Setting, Unread, Value
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 SLOT = vars(Handle)["array"]  # where a tensor keeps its memory
 # files whose functions make arrays of sizes and numbers, without data
 WITHOUT_DATA = re.compile(
-    r"/microtorch/(create/(counted|filled|windows)|ops/\w+|nn/(functional|layers)/\w+|nn/utils/rnn)\.py$"
+    r"/microtorch/(create/(counted|filled|windows|strided)|(ops|linalg|fft)/\w+|nn/(functional|layers)/\w+|nn/utils/rnn)\.py$"
 )
 # operators whose result is new memory, and that write to nothing
 WITHOUT_WRITES = frozenset(
@@ -92,8 +92,7 @@ class Recording:
         self.supposed: list[bool | bytes] = []  # the answers of conditions that the library asked
         self.effects = Effects()
         self.touched: set[int] = set()  # leaves that had been written to when one was asked
-        self.drew = False  # and had random numbers been drawn?
-        self.random = random_state().tobytes()
+        self.drew = self.affected = False  # and may numbers have been drawn, schedules been moved?
         self.late: tuple[float, Recorded] | None = None  # the number that it returns, if it does
         # what kernels were given of groups of optimizers: by group and key
         self.rated: dict[tuple[int, str, int | None], tuple[dict[str, Operand], Rate]] = {}
@@ -177,20 +176,25 @@ class Recording:
 
     def supposes(self, x: Recorded, answer: bool | bytes) -> bool:
         """Write down what a value is taken to be; False if a program cannot look again."""
-        if self.program.split or self.effects.objects:  # in a backward of later; not to be undone
+        if self.program.split:  # in a backward of later
             return False
-        for n, leaf in self.leaves.items():
-            storage = leaf.tensor.node.storage
-            if (storage is not None and storage.version > self.versions[n]) or (
-                leaf.array.tobytes() != self.before[n].tobytes()
-            ):  # fmt: skip
-                self.touched.add(n)
-        self.drew = random_state().tobytes() != self.random
+        self.may_stop()
         self.supposed.append(answer)
         site = here()
         given = (Ref(x.number), answer, str(site))
         self.program.steps.append(Step("suppose", suppose, given, {}, None, site, "suppose"))
         return True
+
+    def may_stop(self) -> None:
+        """A program may stop here, and then has to take back what it has done until now."""
+        for n, leaf in self.leaves.items():
+            storage = leaf.tensor.node.storage
+            if (storage is not None and storage.version > self.versions[n]) or (
+                leaf.kind == "gradient" and leaf.array.tobytes() != self.before[n].tobytes()
+            ):  # fmt: skip
+                self.touched.add(n)
+        self.drew = any(s.kind in ("draw", "whole") for s in self.program.steps)
+        self.affected = bool(self.effects.objects)
 
     # ---- tensors ---------------------------------------------------------------------------------
     def read(self, t: Tensor) -> Array:
@@ -328,6 +332,8 @@ class Recording:
             self.give_up(f"the size of {name}'s result depends on data")
         step.sized = not (pure or name in SIZED_BY_SHAPE or kind == "operator")
         step.number = isinstance(out, np.generic)
+        if step.sized:
+            self.may_stop()
         self.program.steps.append(step)
         return wrapped
 
@@ -343,6 +349,9 @@ class Recording:
             attrs["generator"] is not generator.default_generator
         ):  # fmt: skip
             self.give_up("it draws from a generator of its own")
+
+        if _holds_arrays(function):
+            self.give_up(f"{name} reads a tensor among its settings")
 
         def on_arrays(*arrays: Operand, **attrs: Operand) -> Operand:
             return exchanged(function(*exchanged(arrays, constant), **attrs), memory)
@@ -526,6 +535,15 @@ def exchanged(x: Operand, by: Kernel) -> Operand:
     if isinstance(x, (tuple, list)):
         return type(x)([exchanged(y, by) for y in x])
     return by(x) if isinstance(x, (Tensor, np.ndarray, Recorded)) else x
+
+
+def _holds_arrays(function: Operand) -> bool:
+    """Does a function made on the spot hold an array, or a tensor, of what is around it?"""
+    for cell in getattr(function, "__closure__", None) or ():
+        x = cell.cell_contents
+        if isinstance(x, (Tensor, np.ndarray, Recorded)) or _holds_arrays(x):
+            return True
+    return False
 
 
 def _by_mask(given: Operand) -> bool:

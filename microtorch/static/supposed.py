@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from ..arrays import generator
 from ..base.errors import message
 from ..graph.source import user_frame
+from .effects import State
 
 if TYPE_CHECKING:
     from ..base.types import Array, Kernel, Operand
@@ -62,15 +63,17 @@ class Undo:
     def __init__(self, r: Recording, leaves: list[Leaf]):
         self.places = [i for i, x in enumerate(leaves) if x.number in r.touched]
         self.draws = r.drew
+        self.states = [s.held for s in r.effects.states] if r.affected else []
 
     def around(self, function: Kernel) -> Kernel:
         """The function, which then is as it was written, or raises Otherwise with no effect."""
-        if not self.places and not self.draws:
+        if not self.places and not self.draws and not self.states:
             return function
 
         def program(*arrays: Array) -> Operand:
             before = [arrays[i].copy() for i in self.places]
             state = random_state() if self.draws else None
+            held = [State.of(x) for x in self.states]
             try:
                 return function(*arrays)
             except Otherwise:
@@ -78,6 +81,8 @@ class Undo:
                     arrays[i][...] = old
                 if state is not None:
                     generator.Generator.set_state(generator.default_generator, state)
+                for x in held:
+                    x.restore()
                 raise
 
         vars(program)["text"] = vars(function)["text"]
