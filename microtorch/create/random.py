@@ -17,6 +17,7 @@ from ..backends import defines, home
 from ..base.errors import broadcast_error, describe, message
 from ..engine.calling import reading
 from ..engine.record import constant
+from ..engine.whole import whole
 from ..handles.inplace import check_leaf, store
 from ..handles.methods import bind_methods
 from ..handles.tensor import Tensor
@@ -86,13 +87,14 @@ def initial_seed() -> int:
 @export
 def get_rng_state() -> Tensor:
     """The default generator's state, a uint8 tensor."""
-    return _default.get_state()
+    state: Tensor = whole("get_rng_state", _default.get_state)
+    return state
 
 
 @export
 def set_rng_state(new_state: Tensor) -> None:
     """Put the default generator into a state from get_rng_state."""
-    _default.set_state(new_state)
+    whole("set_rng_state", _default.set_state, new_state)
 
 
 # ---- new tensors ---------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ from ..arrays import dtypes
 from ..autograd import no_grad
 from ..create.filled import empty, full, rand, zeros, zeros_like
 from ..create.random import normal
+from ..engine.whole import whole
 from ..ops.select import where
 from . import constraints
 from .distribution import EMPTY, Distribution, parameters
@@ -304,6 +305,21 @@ def _log_bessel(x: Tensor, order: int) -> Tensor:
     return where(x < 3.75, small, large)
 
 
+def _von_mises(r: Tensor, kappa: Tensor, shape: tuple[int, ...]) -> Tensor:
+    """Samples around 0, by rejection (Best and Fisher 1979)."""
+    done = zeros(shape, dtype=dtypes.bool, device=r.device)
+    x = zeros(shape, dtype=r.dtype, device=r.device)
+    while not done.all():
+        u1, u2, u3 = rand((3, *shape), dtype=r.dtype, device=r.device).unbind()
+        z = (math.pi * u1).cos()
+        f = (1 + r * z) / (r + z)
+        c = kappa * (r - f)
+        accept = ((c * (2 - c) - u2) > 0) | ((c / u2).log() + 1 - c >= 0)
+        x = where(accept, (u3 - 0.5).sign() * f.acos(), x)
+        done = done | accept
+    return x
+
+
 class VonMises(LocationScale):
     """Angles around `loc`, in radians; `concentration` plays the part of 1 / variance.
 
@@ -337,17 +353,8 @@ class VonMises(LocationScale):
 
     def sample(self, sample_shape: Sequence[int] = EMPTY) -> Tensor:
         shape = self._extended_shape(sample_shape)
-        r, kappa = self._proposal_r, self.concentration.double()
-        done = zeros(shape, dtype=dtypes.bool, device=r.device)
-        x = zeros(shape, dtype=r.dtype, device=r.device)
         with no_grad():
-            while not done.all():
-                u1, u2, u3 = rand((3, *shape), dtype=r.dtype, device=r.device).unbind()
-                z = (math.pi * u1).cos()
-                f = (1 + r * z) / (r + z)
-                c = kappa * (r - f)
-                accept = ((c * (2 - c) - u2) > 0) | ((c / u2).log() + 1 - c >= 0)
-                x = where(accept, (u3 - 0.5).sign() * f.acos(), x)
-                done = done | accept
+            x = whole("von_mises", _von_mises, self._proposal_r, self.concentration.double(),
+                      shape=tuple(shape))  # fmt: skip
             turned = (x + math.pi + self.loc.double()) % (2 * math.pi) - math.pi
             return turned.type_as(self.loc)

@@ -17,6 +17,7 @@ from ..arrays import rejection
 from ..autograd.function import Function, once_differentiable
 from ..base.errors import DeviceError, describe, message
 from ..engine.record import constant
+from ..engine.whole import whole
 from ..ops.settled import settled
 from . import path_gradients
 
@@ -40,36 +41,62 @@ def _array(name: str, x: Tensor) -> Array:
 
 def poisson(input: Tensor, generator: Generator | None = None) -> Tensor:
     """Counts whose means are the elements of `input`, in its shape and floating dtype."""
-    drawn = rejection.poisson(_array("poisson", input), generator)
-    return settled("poisson", drawn, input, zero=0)
+    drawn = whole("poisson", _poisson, input, generator=generator)
+    return settled("poisson", drawn.array, input, zero=0)
+
+
+def _poisson(input: Tensor, generator: Generator | None) -> Tensor:
+    return constant(rejection.poisson(_array("poisson", input), generator))
 
 
 def binomial(count: Tensor, prob: Tensor, generator: Generator | None = None) -> Tensor:
     """Successes among `count` trials, each of probability `prob`; the two broadcast."""
+    drawn = whole("binomial", _binomial, count, prob, generator=generator)
+    return settled("binomial", drawn.array, count, prob)
+
+
+def _binomial(count: Tensor, prob: Tensor, generator: Generator | None) -> Tensor:
     arrays = _array("binomial", count), _array("binomial", prob)
-    return settled("binomial", rejection.binomial(*arrays, generator), count, prob)
+    return constant(rejection.binomial(*arrays, generator))
 
 
 def _sample_dirichlet(input: Tensor, generator: Generator | None = None) -> Tensor:
     """Points of the simplex for concentrations (..., k), without a gradient."""
-    drawn = rejection.dirichlet(_array("_sample_dirichlet", input), generator)
-    return settled("_sample_dirichlet", drawn, input)
+    drawn = whole("sample_dirichlet", _drawn, input, generator=generator)
+    return settled("_sample_dirichlet", drawn.array, input)
+
+
+def _drawn(input: Tensor, generator: Generator | None) -> Tensor:
+    return constant(rejection.dirichlet(_array("_sample_dirichlet", input), generator))
 
 
 def _standard_gamma_grad(input: Tensor, output: Tensor) -> Tensor:
     """d output / d input of ``output = torch._standard_gamma(input)``."""
+    return whole("standard_gamma_grad", _gamma_grad, input, output)
+
+
+def _gamma_grad(input: Tensor, output: Tensor) -> Tensor:
     return constant(path_gradients.gamma(input.array, output.array))
 
 
 def _dirichlet_grad(x: Tensor, alpha: Tensor, total: Tensor) -> Tensor:
     """d x / d alpha of x ~ Beta(alpha, total - alpha)."""
+    return whole("dirichlet_grad", _beta_grad, x, alpha, total)
+
+
+def _beta_grad(x: Tensor, alpha: Tensor, total: Tensor) -> Tensor:
     return constant(path_gradients.beta(x.array, alpha.array, total.array))
+
+
+def _gamma(concentration: Tensor, generator: Generator | None) -> Tensor:
+    array = _array("_standard_gamma", concentration)
+    return constant(rejection.standard_gamma(array, generator))
 
 
 class StandardGamma(Function):
     @staticmethod
     def forward(ctx: FunctionCtx, concentration: Tensor, generator: Generator | None) -> Tensor:
-        x = constant(rejection.standard_gamma(_array("_standard_gamma", concentration), generator))
+        x = whole("standard_gamma", _gamma, concentration, generator=generator)
         ctx.save_for_backward(x, concentration)
         return x
 

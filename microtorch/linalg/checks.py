@@ -9,6 +9,7 @@ import numpy as np
 from ..arrays.dtypes import TORCH_TYPES
 from ..base.errors import describe, message
 from ..engine.record import constant
+from ..engine.whole import whole, writers
 from ..graph import mode
 from ..kinds.batched import each
 from ..kinds.dual import primal_of, with_tangent
@@ -96,6 +97,9 @@ def by_numpy(name: str, function: Callable[..., Any], *operands: Tensor) -> Any:
     """
     floating(name, *operands)
     try:
+        if writers:  # a recording sees one step
+            found = whole(name, lambda *xs: _tensors(function(*[x.array for x in xs])), *operands)
+            return tuple([t.array for t in found]) if isinstance(found, tuple) else found.array
         return each(function, *[primal_of(t.array) for t in operands])
     except np.linalg.LinAlgError as error:
         what = "the input matrix is singular" if "ingular" in str(error) else str(error)
@@ -131,6 +135,10 @@ class Found:
         if self.hermitian:
             operands = tuple((A + A.mH) / 2 for A in operands)
         return by_numpy(self.name, self.function, *operands)
+
+
+def _tensors(found: Any) -> Any:
+    return tuple(map(as_tensor, found)) if isinstance(found, tuple) else as_tensor(found)
 
 
 def as_tensor(result: Any) -> Tensor:

@@ -15,6 +15,7 @@ import numpy as np
 from ..autograd.function import Function
 from ..base.errors import describe, message
 from ..engine.record import constant
+from ..engine.whole import whole
 from ..ops.arguments import owned
 from ..ops.surface import FUNCTIONS
 from . import kernels, results
@@ -175,6 +176,11 @@ def lu_unpack(
 
 def _permutation(pivots: Tensor, LU: Tensor) -> Tensor:
     """P of A = P L U: row p[i] of A is row i of L U."""
+    P: Tensor = whole("permutation", _moved, pivots.detach(), LU.detach())
+    return P
+
+
+def _moved(pivots: Tensor, LU: Tensor) -> Tensor:
     m = LU.array.shape[-2]
     order = kernels.permutation(pivots.array, m)
     rows = np.arange(m)[:, None] == order[..., None, :]

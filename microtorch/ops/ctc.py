@@ -27,6 +27,7 @@ from ..engine.apply import apply
 from ..engine.handle import Handle
 from ..engine.op import Op
 from ..engine.record import constant
+from ..engine.whole import whole
 from .elementwise import no_derivative
 from .surface import public
 
@@ -218,6 +219,42 @@ def _padded(targets: Tensor, sizes: Array, blank: int) -> Array:
     return out
 
 
+def _operands(
+    log_probs: Tensor, targets: Tensor, inputs: Tensor | None, outputs: Tensor | None,
+    numbers: tuple[Sequence[int], Sequence[int]], blank: int,
+) -> tuple[Tensor, ...]:  # fmt: skip
+    """The labels (N, S), both lengths, and what the mean divides each loss by."""
+    steps, batch, classes = log_probs.array.shape
+    lengths = _lengths(numbers[0] if inputs is None else inputs, "input_lengths", batch)
+    sizes = _lengths(numbers[1] if outputs is None else outputs, "target_lengths", batch)
+    if (sizes < 0).any() or (lengths < 0).any():
+        raise RuntimeError(
+            message("Expected lengths to have values of at least 0", f"{lengths=}, {sizes=}")
+        )
+    if batch and int(lengths.max()) > steps:
+        raise RuntimeError(
+            message(
+                f"Expected input_lengths to have value at most {steps}, but got value "
+                f"{int(lengths.max())} (while checking arguments for ctc_loss_cpu)",
+                f"log_probs {describe(log_probs)} has {steps} frames",
+            )
+        )
+    labels = _padded(targets, sizes, blank)
+    outside = labels[(labels < 0) | (labels >= classes)]
+    if len(outside):
+        raise RuntimeError(
+            message(
+                f"ctc_loss: targets must be in 0..{classes - 1}, the classes of log_probs, "
+                f"but one is {int(outside[0])}",
+                f"targets {describe(targets)}, log_probs {describe(log_probs)}",
+                fix="the last dimension of log_probs needs one class for each label and the blank",
+            )
+        )
+    share = np.maximum(sizes, 1).astype(log_probs.array.dtype)
+    return (*[constant(a) for a in (labels, lengths, sizes)],
+            constant(share).to(log_probs.device))  # fmt: skip
+
+
 @public(method=False)
 def ctc_loss(
     log_probs: Tensor, targets: Tensor, input_lengths: Lengths, target_lengths: Lengths,
@@ -250,38 +287,20 @@ def ctc_loss(
     if targets.array.dtype.kind not in "iu":
         raise RuntimeError(message("targets must be integral", f"ctc_loss: {describe(targets)}"))
     lp = log_probs if batched else log_probs.unsqueeze(1)
-    steps, batch, classes = lp.array.shape
+    classes = lp.array.shape[2]
     if not 0 <= blank < classes:
         raise RuntimeError(
             message("blank must be in label range", f"ctc_loss: {blank=} of {classes} classes")
         )
-    lengths = _lengths(input_lengths, "input_lengths", batch)
-    sizes = _lengths(target_lengths, "target_lengths", batch)
-    if (sizes < 0).any() or (lengths < 0).any():
-        raise RuntimeError(
-            message("Expected lengths to have values of at least 0", f"{lengths=}, {sizes=}")
-        )
-    if batch and int(lengths.max()) > steps:
-        raise RuntimeError(
-            message(
-                f"Expected input_lengths to have value at most {steps}, but got value "
-                f"{int(lengths.max())} (while checking arguments for ctc_loss_cpu)",
-                f"log_probs {describe(log_probs)} has {steps} frames",
-            )
-        )
-    labels = _padded(targets, sizes, blank)
-    outside = labels[(labels < 0) | (labels >= classes)]
-    if len(outside):
-        raise RuntimeError(
-            message(
-                f"ctc_loss: targets must be in 0..{classes - 1}, the classes of log_probs, "
-                f"but one is {int(outside[0])}",
-                f"targets {describe(targets)}, log_probs {describe(log_probs)}",
-                fix="the last dimension of log_probs needs one class for each label and the blank",
-            )
-        )
     home = lp.device
-    operands = [constant(a) for a in (labels, lengths, sizes)]
+    operands = whole(
+        "ctc_operands", _operands, lp.detach(), targets.detach(),
+        *[x if isinstance(x, Handle) else None for x in (input_lengths, target_lengths)],
+        numbers=tuple([() if isinstance(x, Handle) else np.ravel(x).tolist()
+                       for x in (input_lengths, target_lengths)]),
+        blank=blank,
+    )  # fmt: skip
+    *operands, share = operands
     settings = {"blank": blank, "zero_infinity": zero_infinity}
     loss = apply(ctc_loss_op, (lp.cpu(), *operands), settings).to(home)
     if reduction in ("none", 0):
@@ -294,5 +313,4 @@ def ctc_loss(
                 f"{reduction} is not a valid value for reduction", fix="use 'mean', 'sum' or 'none'"
             )
         )
-    share = constant(np.maximum(sizes, 1).astype(loss.array.dtype), loss.node.dev)
     return (loss / share).mean()

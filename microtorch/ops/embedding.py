@@ -21,6 +21,7 @@ from ..engine.hot import kept_dtype
 from ..engine.op import Op
 from ..engine.record import constant
 from ..engine.rows import Rows
+from ..engine.whole import whole, writers
 from .arguments import within
 from .select import where
 
@@ -189,7 +190,14 @@ def shorten(weight: Tensor, index: Tensor, max_norm: float, norm_type: float) ->
 
     The write is not recorded; backward notices it where it needs the old values.
     """
-    rows, table = index.reshape(-1).unique(), weight.detach()  # which has the same memory
+    table = weight.detach()  # which has the same memory
+    whole("shorten", _shorten, table, index, max_norm=max_norm, norm_type=norm_type)
+    if writers:
+        table._written("embedding")
+
+
+def _shorten(table: Tensor, index: Tensor, max_norm: float, norm_type: float) -> None:
+    rows = index.reshape(-1).unique()
     old = table[rows]
     norms = old.norm(norm_type, -1, keepdim=True)
     table[rows] = old * where(norms > max_norm, max_norm / (norms + 1e-7), norms.new_ones(()))
@@ -197,8 +205,13 @@ def shorten(weight: Tensor, index: Tensor, max_norm: float, norm_type: float) ->
 
 def by_frequency(out: Tensor, index: Tensor) -> Tensor:
     """``out`` (*, D), whose gradient is divided by how often its row's number is in ``index``."""
-    i = index.detach().cpu().array
+    share = whole("share_of_row", _share, index, out.detach())
+    return apply(scale_gradient_op, (out, share))
+
+
+def _share(index: Tensor, out: Tensor) -> Tensor:
+    """1 / how often each number is in ``index``, as a tensor like ``out``."""
+    i, dev = index.detach().cpu().array, out.node.dev
     _, inverse, counts = np.unique(i, return_inverse=True, return_counts=True)
     share = (1 / counts[inverse.reshape(-1)]).astype(out.array.dtype).reshape(*i.shape, 1)
-    dev = out.node.dev
-    return apply(scale_gradient_op, (out, constant(dev.array(share), dev)))
+    return constant(dev.array(share), dev)

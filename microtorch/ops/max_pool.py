@@ -23,6 +23,7 @@ from ..base.errors import ShapeError, describe, message
 from ..engine.apply import apply
 from ..engine.op import Op
 from ..engine.record import constant
+from ..engine.whole import whole
 from .pool import bins, check, geometry_of, max_pool1d, max_pool2d, target_size
 from .windows import from_images, numbers, to_images
 
@@ -157,13 +158,21 @@ def _on_host(x: Tensor) -> Array:
     return array.astype(np.float32) if array.dtype == np.float16 else array
 
 
+def _places(x: Tensor, taps: Sequence[Array]) -> Tensor:
+    return constant(places_of_maxima(_on_host(x), taps), x.node.dev)
+
+
 def _picked(
     op: Op, input: Tensor, n: int, taps: Sequence[Array], return_indices: bool
 ) -> Pooled:
     """``op`` at the maxima of ``input``, images or volumes with or without a batch."""
     x = to_images(input, n)
-    place = constant(places_of_maxima(_on_host(x), taps), input.node.dev)
-    out = from_images(apply(op, (x, place)), input, n)
+    place = whole("places_of_maxima", _places, x, taps=list(taps))
+    return _at(op, input, n, place, return_indices)
+
+
+def _at(op: Op, input: Tensor, n: int, place: Tensor, return_indices: bool) -> Pooled:
+    out = from_images(apply(op, (to_images(input, n), place)), input, n)
     return (out, from_images(place, input, n)) if return_indices else out
 
 
@@ -300,8 +309,7 @@ def fractional(
     op = f"fractional_max_pool{n}d"
     check(op, input, n)
     kernel = numbers(kernel_size, n, "kernel_size", op, 1)
-    u = _on_host(samples)
-    x = to_images(input, n)
+    u, x = samples.array, to_images(input, n)
     if u.ndim != 3 or u.shape[0] < x.array.shape[0] or u.shape[1] != x.array.shape[1] or (
         u.shape[2] != n
     ):
@@ -312,7 +320,6 @@ def fractional(
                 f"{op}: input {describe(input)}, samples {describe(samples)}",
             )
         )
-    taps = []
     for d, (m, k, count) in enumerate(zip(x.array.shape[2:], kernel, sizes, strict=True)):
         if count + k - 1 > m or count < 1:
             name = ("time", "height", "width")[d + 3 - n]
@@ -323,9 +330,18 @@ def fractional(
                     fix="count + kernel_size - 1 may not exceed the input's size",
                 )
             )
+    place = whole("fractional_places", _fractional_places, x, samples, kernel=tuple(kernel),
+                  sizes=tuple(sizes))  # fmt: skip
+    return _at(REGISTERED[n], input, n, place, return_indices)
+
+
+def _fractional_places(x: Tensor, samples: Tensor, kernel: Shape, sizes: Shape) -> Tensor:
+    u, n = _on_host(samples), len(kernel)
+    taps = []
+    for d, (m, k, count) in enumerate(zip(x.array.shape[2:], kernel, sizes, strict=True)):
         own = u[: x.array.shape[0], :, n - 1 - d if n == 2 else d]
         taps.append(_starts(own, m, count, k)[..., None] + np.arange(k))
-    return _picked(REGISTERED[n], input, n, taps, return_indices)
+    return _places(x, taps)
 
 
 def _starts(u: Array, m: int, count: int, k: int) -> Array:
@@ -372,7 +388,7 @@ def max_unpool(n: int, input: Tensor, indices: Tensor, size: Shape) -> Tensor:
             )
         )
     total = math.prod(size)
-    if at.size and not (int(at.min()) >= 0 and int(at.max()) < total):
+    if at.size and ((at < 0) | (at >= total)).any():
         wrong = int(at.max()) if int(at.max()) >= total else int(at.min())
         raise RuntimeError(
             message(

@@ -18,13 +18,14 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..arrays import dtypes
 from ..backends import defines
 from ..base.errors import ShapeError, describe, message
+from ..engine.handle import Handle
 from ..engine.hot import several
 from ..engine.op import Op
 from ..engine.record import constant
@@ -247,11 +248,18 @@ def batch_norm(
     return out
 
 
-def move(running: Tensor, statistic: Array, momentum: float) -> None:
-    """Set running to (1 - momentum) running + momentum * statistic, in place."""
+def move(running: Tensor, statistic: Array, momentum: float | Tensor) -> None:
+    """Set running to (1 - momentum) running + momentum * statistic, in place.
+
+    The momentum is a tensor where it is computed from data in a recording.
+    """
     r = running.array
-    r *= 1 - momentum
-    r += momentum * statistic
+    share: Any = momentum.array if isinstance(momentum, Handle) else momentum
+    kept = 1 - share
+    if isinstance(momentum, Handle):
+        share, kept = share.astype(r.dtype), kept.astype(r.dtype)
+    r *= kept
+    r += share * statistic
     running._written("batch_norm")
 
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from ..base.errors import describe, message
 from ..engine.record import constant
+from ..engine.whole import whole
 from .arguments import dim_of, refuse_complex
 from .order import comparable, order, sort_key
 from .settled import settled
@@ -50,22 +51,28 @@ def searchsorted(
         if x.size and not (sorter.array.min() >= 0 and sorter.array.max() < x.shape[-1]):
             raise _wrong("sorter index out of range")
         x = np.take_along_axis(x, sorter.array, -1)
-    x, values = comparable(x), comparable(values)
-    end: Any = "right" if right or side == "right" else "left"
+    end = "right" if right or side == "right" else "left"
+    if x.ndim != 1 and (values.ndim != x.ndim or values.shape[:-1] != x.shape[:-1]):
+        raise _wrong(
+            "boundaries tensor should be 1 dimension or the first N-1 dimensions of boundaries "
+            "tensor and input value tensor must match, but we got boundaries tensor "
+            f"{list(x.shape)} and input value tensor {list(values.shape)}"
+        )
+    dev, d = sorted_sequence.node.dev, np.int32 if out_int32 else np.int64
+    found: Tensor = whole("searchsorted", _found, constant(x, dev), constant(values), end=end,
+                          dtype=np.dtype(d))  # fmt: skip
+    return found
+
+
+def _found(sequence: Tensor, given: Tensor, end: Any, dtype: np.dtype[Any]) -> Tensor:
+    x, values = comparable(sequence.array), comparable(given.array)
     if x.ndim == 1:
         found = np.searchsorted(x, values, end)
     else:
-        if values.ndim != x.ndim or values.shape[:-1] != x.shape[:-1]:
-            raise _wrong(
-                "boundaries tensor should be 1 dimension or the first N-1 dimensions of boundaries "
-                "tensor and input value tensor must match, but we got boundaries tensor "
-                f"{list(x.shape)} and input value tensor {list(values.shape)}"
-            )
         found = np.empty(values.shape, np.int64)
         for row in np.ndindex(*x.shape[:-1]):
             found[row] = np.searchsorted(x[row], values[row], end)
-    d = np.int32 if out_int32 else np.int64
-    return constant(np.asarray(found).astype(d), sorted_sequence.node.dev)
+    return constant(np.asarray(found).astype(dtype), sequence.node.dev)
 
 
 @public(method=False)

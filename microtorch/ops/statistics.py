@@ -11,6 +11,7 @@ from ..arrays.dtypes import TORCH_TYPES
 from ..arrays.rounding import spaced
 from ..base.errors import describe, message
 from ..engine.record import constant
+from ..engine.whole import whole
 from .arguments import dim_of, owned
 from .order import sort
 from .settled import settled
@@ -61,7 +62,8 @@ def _quantile(
         (places.dtype != x.dtype, "q tensor must be same dtype as the input tensor"),
         (tensor and not ((places >= 0) & (places <= 1)).all(),
          "q values must be in the range [0, 1]"),
-        (not tensor and not 0 <= q <= 1, f"q must be in the range [0, 1] but got {q}"),
+        (not tensor and not 0 <= q <= 1,
+         f"q must be in the range [0, 1] but got {'' if tensor else q}"),
         (interpolation not in INTERPOLATIONS,
          "interpolation must be one of linear, lower, higher, midpoint or nearest, but got "
          f"{interpolation}"),
@@ -220,11 +222,21 @@ def _histogram(
     x = input.array
     if weight is not None and weight.array.shape != x.shape:
         raise _wrong_weight(input, weight)
+    hist, edges = whole("histogram", _counted, input.detach(), bins, weight, range=range,
+                        density=density)  # fmt: skip
+    return histogram(settled("histogram", hist.array, input), edges)
+
+
+def _counted(
+    input: Tensor, bins: Tensor | int, weight: Tensor | None, range: Sequence[float] | None,
+    density: bool,
+) -> tuple[Tensor, Tensor]:  # fmt: skip
+    x, dev = input.array, input.node.dev
     edges = _edges("histogram", input, x.reshape(-1), bins, range, 0)
     w = None if weight is None else weight.array.reshape(-1)
     width = None if hasattr(bins, "node") else "exact"
-    hist, dev = _count(x.reshape(-1, 1), [edges], w, density, width), input.node.dev
-    return histogram(settled("histogram", hist, input), constant(edges, dev))
+    hist = _count(x.reshape(-1, 1), [edges], w, density, width)
+    return constant(hist, dev), constant(edges, dev)
 
 
 def _histogramdd(
@@ -245,7 +257,16 @@ def _histogramdd(
         raise RuntimeError(message(what))
     if weight is not None and weight.array.shape != x.shape[:-1]:
         raise _wrong_weight(input, weight)
-    points = x.reshape(-1, n)
+    hist, edges = whole("histogramdd", _counted_dd, input.detach(), list(each), weight,
+                        range=range, density=density)  # fmt: skip
+    return histogramdd(hist, edges)
+
+
+def _counted_dd(
+    input: Tensor, each: Sequence[Any], weight: Tensor | None, range: Sequence[float] | None,
+    density: bool,
+) -> tuple[Tensor, tuple[Tensor, ...]]:  # fmt: skip
+    points = input.array.reshape(-1, input.array.shape[-1])
     edges = [
         _edges("histogramdd", input, points[:, i], b, range and range[2 * i : 2 * i + 2], i)
         for i, b in enumerate(each)
@@ -253,7 +274,7 @@ def _histogramdd(
     w, dev = None if weight is None else weight.array.reshape(-1), input.node.dev
     width = None if any(hasattr(b, "node") for b in each) else "exact"
     hist = constant(_count(points, edges, w, density, width), dev)
-    return histogramdd(hist, tuple(constant(e, dev) for e in edges))
+    return hist, tuple(constant(e, dev) for e in edges)
 
 
 _histogram.__name__, _histogramdd.__name__ = "histogram", "histogramdd"
@@ -268,12 +289,17 @@ def histc(input: Tensor, bins: int = 100, min: Number = 0, max: Number = 0) -> T
     """Counts in ``bins`` equal intervals from ``min`` to ``max``, or over all values if these are
     equal.
     """
-    x = input.array.reshape(-1)
     limits = None if min == max else (min, max)
     if limits is not None and not min < max and math.isfinite(min + max):
         raise RuntimeError(message("torch.histc: max must be larger than min", f"{min}, {max}"))
-    if limits is None and min and not x.size:
+    if limits is None and min and not input.array.size:
         limits = (min - 0.5, max + 0.5)
+    counts: Tensor = whole("histc", _histc, input.detach(), bins=bins, limits=limits)
+    return counts
+
+
+def _histc(input: Tensor, bins: int, limits: Sequence[float] | None) -> Tensor:
+    x = input.array.reshape(-1)
     edges = _edges("histc", input, x, bins, limits, 0)
     return constant(_count(x[:, None], [edges], None, False, "rounded"), input.node.dev)
 

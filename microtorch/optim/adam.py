@@ -18,7 +18,7 @@ import numpy as np
 from ..backends import defines
 from ..base.errors import message
 from ..handles.tensor import Tensor
-from ..utils.kernels import arrays, gradients, rate
+from ..utils.kernels import arrays, cycled, gradients, rate
 from .optimizer import Closure, Group, Optimizer, ParamsT
 from .stepping import (
     Arrays,
@@ -160,7 +160,6 @@ class Adam(Optimizer):
     def _call(self, dev: Backend, params: list[Tensor], group: Group) -> None:
         names = ("exp_avg", "exp_avg_sq", "max_exp_avg_sq")[: 3 if group["amsgrad"] else 2]
         m, v, *largest, steps = states(self, params, *names)
-        beta1, beta2 = group["betas"]
         dev.adam_step(
             arrays(params),
             gradients(params),
@@ -169,8 +168,8 @@ class Adam(Optimizer):
             largest[0] if largest else (),
             steps,
             lr=rate(group),
-            beta1=float(beta1),
-            beta2=float(beta2),
+            beta1=cycled(group, "betas", 0),
+            beta2=cycled(group, "betas", 1),
             eps=group["eps"],
             weight_decay=group["weight_decay"],
             decoupled=group["decoupled_weight_decay"],

@@ -19,7 +19,7 @@ import numpy as np
 from ..backends import defines
 from ..base.errors import message
 from ..handles.tensor import Tensor
-from ..utils.kernels import arrays, gradients
+from ..utils.kernels import arrays, gradients, rate
 from .adam import decay_square, lerp
 from .optimizer import Closure, Group, Optimizer, ParamsT
 from .stepping import (
@@ -175,7 +175,7 @@ class Adagrad(Optimizer):
             gradients(params),
             sums,
             steps,
-            lr=float(group["lr"]),
+            lr=rate(group),
             lr_decay=group["lr_decay"],
             weight_decay=group["weight_decay"],
             eps=group["eps"],
@@ -237,7 +237,7 @@ class RMSprop(Optimizer):
             means,
             buffers,
             steps,
-            lr=float(group["lr"]),
+            lr=rate(group),
             alpha=group["alpha"],
             eps=group["eps"],
             weight_decay=group["weight_decay"],
@@ -291,7 +291,7 @@ class Adadelta(Optimizer):
             squares,
             deltas,
             steps,
-            lr=float(group["lr"]),
+            lr=rate(group),
             rho=group["rho"],
             eps=group["eps"],
             weight_decay=group["weight_decay"],

@@ -19,6 +19,7 @@ from ..arrays import dtypes
 from ..autograd.grad_mode import no_grad
 from ..base.errors import message
 from ..engine.record import constant
+from ..engine.whole import effect
 from ..handles.tensor import Tensor
 from .optimizer import Optimizer
 
@@ -169,11 +170,17 @@ class GradScaler:
         elif any(self._found_inf.values()):
             self._scale, self._in_a_row = float(np.float32(self._scale * self._backoff_factor)), 0
         else:
-            self._in_a_row += 1
-            if self._in_a_row == self._growth_interval:
-                grown = float(np.float32(self._scale) * np.float32(self._growth_factor))
-                self._scale, self._in_a_row = grown if math.isfinite(grown) else self._scale, 0
-        self._stages, self._found_inf = {}, {}
+            self._count()
+        self._stages.clear()
+        self._found_inf.clear()
+
+    @effect("_in_a_row")
+    def _count(self) -> None:
+        """One more update without inf or NaN; after enough of them the scale grows."""
+        self._in_a_row += 1
+        if self._in_a_row == self._growth_interval:
+            grown = float(np.float32(self._scale) * np.float32(self._growth_factor))
+            self._scale, self._in_a_row = grown if math.isfinite(grown) else self._scale, 0
 
     def _check_used(self, name: str) -> None:
         if not self._used:

@@ -15,7 +15,7 @@ from ..backends import defines
 from ..base.errors import message
 from ..create.filled import full_like
 from ..handles.tensor import Tensor
-from ..utils.kernels import arrays, gradients, rate
+from ..utils.kernels import arrays, cycled, gradients, rate
 from .optimizer import Closure, Group, Optimizer, ParamsT
 from .stepping import (
     Arrays,
@@ -138,7 +138,7 @@ class SGD(Optimizer):
             gradients(params),
             buffers,
             lr=rate(group),
-            momentum=group["momentum"],
+            momentum=cycled(group, "momentum"),
             dampening=group["dampening"],
             weight_decay=float(group["weight_decay"]),
             nesterov=group["nesterov"],

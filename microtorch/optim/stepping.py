@@ -16,9 +16,10 @@ from ..base.errors import message
 from ..create.data import tensor
 from ..create.filled import full_like
 from ..engine.handle import NotDense
+from ..engine.whole import whole, writers
 from ..handles.tensor import Tensor
 from ..ops.surface import FUNCTIONS
-from ..utils.kernels import by_backend, overwritten
+from ..utils.kernels import by_backend, overwritten, rate
 from .optimizer import Closure, Group, Optimizer
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 Arrays: TypeAlias = "tuple[Array, ...]"
 TAKE_SPARSE = ("SGD", "Adagrad")
+Update: TypeAlias = "Callable[[Tensor, Tensor, dict[str, Any], Group], None]"
 KernelCall: TypeAlias = "Callable[[Backend, list[Tensor], Group], None]"
 
 
@@ -179,8 +181,34 @@ class Composed(Optimizer):
                         if group.get("maximize"):
                             grad = -grad
                         update = self._update_parts if p.is_complex() else self._update
-                        update(p, grad, self.state[p], group)
+                        if writers and self.state[p]:
+                            _recorded(type(self).__name__, update, p, grad, self.state[p], group)
+                        else:
+                            update(p, grad, self.state[p], group)
         return loss
+
+
+def _recorded(
+    name: str, update: Update, p: Tensor, grad: Tensor, state: dict[str, Any], group: Group
+) -> None:
+    """An update as one step of a recording, since it computes with counts as Python's numbers."""
+    lr = group["lr"]
+    settings = {k: v for k, v in group.items() if k not in ("params", "lr")}
+    whole(
+        f"{name}_step", _updated, p, grad, tuple(state.values()),
+        lr if isinstance(lr, Tensor) else None, update=update, keys=tuple(state),
+        settings=settings, rate=None if isinstance(lr, Tensor) else rate(group),
+    )  # fmt: skip
+    overwritten([p, *state.values()], name)
+
+
+def _updated(
+    p: Tensor, grad: Tensor, values: tuple[Tensor, ...], lr: Tensor | None, *, update: Update,
+    keys: tuple[str, ...], settings: Group, rate: float | None,
+) -> None:  # fmt: skip
+    state = dict(zip(keys, values, strict=True))
+    with no_grad():
+        update(p, grad, state, {**settings, "lr": rate if lr is None else lr})
 
 
 view_as_real, view_as_complex = FUNCTIONS["view_as_real"], FUNCTIONS["view_as_complex"]

@@ -136,7 +136,7 @@ def _nll(s: Look) -> list[Lowered] | None:
         return [s.call(name, *how, s.given[0], target, s.step.result)]
     if not s.rows(x, s.step.result):
         return None
-    check = Call(s.step, "in_range", [rows, target, 0, n, ignored], [], [], True)
+    check = Call(s.step, "in_range", [rows, target, 0, n, ignored], [], [], 1)
     return [check, s.call(name, *how, x, target, s.step.result)]
 
 
@@ -172,7 +172,7 @@ def _check_rows(s: Look) -> list[Lowered] | None:
     index, rows = s.given
     if not s.rows(index, kind="int64"):
         return None
-    return [Call(s.step, "in_range", [s.size(index), index, 0, rows, 0], [], [], True)]
+    return [Call(s.step, "in_range", [s.size(index), index, 0, rows, 0], [], [], 1)]
 
 
 @calls.entry("kernel embedding")
@@ -194,6 +194,21 @@ def _embedding_vjp(s: Look) -> list[Lowered] | None:
         return None
     rows, n = s.shape(s.step.result)
     return [s.call(s.step.name, s.size(index), rows, n, g, index, s.step.result)]
+
+
+# ---- conditions ----------------------------------------------------------------------------------
+@calls.entry("suppose suppose")
+def _suppose(s: Look) -> list[Lowered] | None:
+    if not s.rows(s.given[0], kind="bool") or type(s.given[1]) is not bool:
+        return None
+    return [Call(s.step, "is", [s.given[0], s.given[1]], [], [], 2)]
+
+
+@calls.entry("numpy all", "numpy any")
+def _truth(s: Look) -> list[Lowered] | None:
+    if not s.rows(s.given[0], s.step.result, kind="bool") or s.attr("axis") is not None:
+        return None
+    return [s.call(f"{s.step.name}_of", s.size(s.given[0]), s.given[0], s.step.result)]
 
 
 # ---- images --------------------------------------------------------------------------------------

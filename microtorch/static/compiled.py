@@ -34,11 +34,12 @@ from .guards import TooMuch, Unwatchable, Watch
 from .keys import Refused, opaque, structure
 from .outputs import Output
 from .program import Program
-from .proof import disagreement, proved, random_state
+from .proof import disagreement, proved
 from .recording import Busy, Recording, recording_now
 from .returned import check_kept, late_backward, output, owned
 from .scalars.entry import ScalarEntry, ScalarProgram, ScalarRun, reached
 from .source import unique
+from .supposed import Otherwise, random_state
 
 if TYPE_CHECKING:
     from ..base.types import Kernel, Operand
@@ -72,7 +73,10 @@ class Compiled:
         last = self.lately
         if last is not None and not kwargs and last.again(args):
             if not last.entry.fails(args):
-                return last.entry.run(args, last.template)
+                try:
+                    return last.entry.run(args, last.template)
+                except Otherwise:
+                    pass
         tensors: list[Operand] = []
         try:
             key = self.key((args, kwargs), tensors)
@@ -87,7 +91,10 @@ class Compiled:
                     map(is_, tensors, args)
                 ):  # fmt: skip
                     self.lately = Last.of(args, entry, template)
-                return entry.run(tensors, template)
+                try:
+                    return entry.run(tensors, template)
+                except Otherwise as e:
+                    why = str(e)
         if key not in self.pending:
             self.pending[key] = None
             return self.function(*args, **kwargs)
@@ -145,7 +152,12 @@ class Compiled:
             run = self.recorded(args, kwargs, tensors, grads)
         except Busy:
             return self.function(*args, **kwargs)
+        except BaseException:  # the function's own error, at a call that says nothing of others
+            self.recordings[key] -= 1
+            raise
         r = run.recording
+        if before is not None and before.recording.supposed != r.supposed:
+            before = None  # it went another way
         if not r.reason and before is not None:
             changed = before.watch.changed()
             if changed:
@@ -275,11 +287,14 @@ class Compiled:
         except (TooMuch, Unwatchable) as e:
             r.reason = r.reason or str(e)
             watch = Watch()
+        r.reason = r.reason or r.effects.unwatched(watch)
         if not watch.speaks_of_rates:
             for group, value in r.rated.values():
-                if float(group["lr"]) != value:
+                steady = not any(group is g for g in r.effects.groups)
+                if steady and float(value.group["lr"]) != value:
                     r.reason = r.reason or "it changes a learning rate"
-            watch.items = [x for x in watch.items if x[1] != "lr" or id(x[0]) not in r.rated]
+            rated = {(n, key) for n, key, _ in r.rated}
+            watch.items = [x for x in watch.items if (id(x[0]), x[1]) not in rated]
         has = [
             grads.get(id(leaf.tensor), leaf.tensor.node.grad is not None)
             for leaf in program.leaves if leaf.kind != "seed"

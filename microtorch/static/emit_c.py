@@ -352,7 +352,7 @@ class Emitter:
         name = s.function if s.checks else named(s.function, d.name)
         given = ", ".join(self.operand(x, C_TYPES[d.name]) for x in s.operands)
         call = f"{name}({given})"
-        self.lines += [f"if (!{call})", "    return 1;"] if s.checks else [f"{call};"]
+        self.lines += [f"if (!{call})", f"    return {s.checks};"] if s.checks else [f"{call};"]
 
     def operand(self, x: Operand, kind: str) -> str:
         if type(x) is Ref:
@@ -457,5 +457,6 @@ def _plus(name: str, at: str) -> str:
 
 def rate_name(region: Region, x: Rate) -> str:
     """What a learning rate is called: ``lr``, or ``lr_1`` in a second group."""
-    i = next(i for i, y in enumerate(region.rates) if y.group is x.group)
-    return f"lr_{i}" if i else "lr"
+    alike = [y for y in region.rates if y.word == x.word]
+    i = next(i for i, y in enumerate(alike) if y.group is x.group)
+    return f"{x.word}_{i}" if i else x.word

@@ -14,6 +14,7 @@ from ..handles.memory import owner
 from .loops import Plan, compiled, write
 from .outputs import late, walked
 from .program import Writer
+from .supposed import Undo
 from .templates import replaced
 
 if TYPE_CHECKING:
@@ -85,6 +86,7 @@ class Entry:
         self.whole: Plan | None = None
         self.names: dict[int, str] = {}  # what the user calls the leaves
         self.lies: dict[int, tuple[int, int]] = {}  # of values: whose memory they show, and where
+        self.undo = Undo(r, self.leaves)
         self.function = self.written_out()
 
     def plan_whole(self, arrays: dict[int, Array]) -> None:
@@ -124,7 +126,8 @@ class Entry:
         write(w, plan, known, runners or {}, given)
         gives = [f"v{n}" for n in given]
         takes = [leaf.number for leaf in self.leaves]
-        return w.function("program", takes, f"({''.join(g + ', ' for g in gives)})")
+        made = w.function("program", takes, f"({''.join(g + ', ' for g in gives)})")
+        return self.undo.around(made)
 
     def arrays(self, tensors: Sequence[Tensor]) -> list[Array]:
         """The leaves' memory."""

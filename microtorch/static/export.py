@@ -19,7 +19,7 @@ from ..handles.tensor import Tensor
 from . import page
 from .alone import File, Held
 from .program import Step
-from .proof import random_state
+from .supposed import random_state
 
 if TYPE_CHECKING:
     from ..base.types import Array, Operand

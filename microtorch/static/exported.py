@@ -25,7 +25,6 @@ from .entry import Entry
 from .keys import structure
 from .nodes import Node, Walk
 from .program import Program
-from .proof import random_state
 from .script import trace
 from .signature import (
     ExportGraphSignature,
@@ -35,6 +34,7 @@ from .signature import (
     OutputSpec,
     TensorArgument,
 )
+from .supposed import random_state
 from .templates import Value
 
 if TYPE_CHECKING:

@@ -95,6 +95,7 @@ class Watch:
         self.copies: list[tuple[Operand, Operand]] = []  # arrays and sets, and what they held
         self.scalars: list[Operand] = []  # that it can reach
         self.seen: set[int] = set()
+        self.names: set[str] = set()  # of globals and attributes, in the user's functions
         self.speaks_of_rates = False  # does a function name "lr": may it read a learning rate?
         self.kept: list[Operand] = []  # so that no id is used twice
         todo = [*roots]
@@ -152,7 +153,8 @@ class Watch:
         yield f.__kwdefaults__
         if not is_users_code(f.__code__):
             return
-        if "lr" in f.__code__.co_consts or "param_groups" in names_of(f.__code__):
+        self.names |= names_of(f.__code__)
+        if "lr" in f.__code__.co_consts or "param_groups" in self.names:
             self.speaks_of_rates = True
         for name in globals_of(f.__code__):
             if name in f.__globals__:

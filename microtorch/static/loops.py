@@ -33,6 +33,7 @@ from .statements import (
     row_major,
     writes,
 )
+from .supposed import Otherwise
 
 if TYPE_CHECKING:
     from ..base.types import Array, Kernel
@@ -148,7 +149,7 @@ class Plan:
                 views.append(s)
             else:
                 made.update(makes(s))
-        checks = [s for s in chain if isinstance(s, Call) and s.checks]
+        checks = [s for s in chain if isinstance(s, Call) and s.checks == 1]
         early = {id(s) for s in [*views, *checks]}
         return [*views, *checks, *[s for s in chain if id(s) not in early]]
 
@@ -170,7 +171,8 @@ class Plan:
         for s in chain:
             if isinstance(s, View):
                 root[s.result] = root.get(s.base, s.base)
-            if isinstance(s, Call) and s.checks and any(root.get(n, n) in made for n in reads(s)):
+            early = isinstance(s, Call) and s.checks == 1
+            if early and any(root.get(n, n) in made for n in reads(s)):
                 bad.add(id(s.step))
             for n in writes(s):
                 home = root.get(n, n)
@@ -250,14 +252,14 @@ class Loops:
         rates = self.fixed or self.rates(*[float(group["lr"]) for group in self.groups])
         given = (*arrays[: self.takes], *outs)
         if not self.block:
-            return not self.c(self.addresses(*map(id, given)), rates)
+            return passed(self.c(self.addresses(*map(id, given)), rates))
         # the block of the last call, unless another call has it now
         block, self.spare = self.spare, None
         if block is None:
             block = np.empty(self.block, np.uint8)
         failed = self.c(self.addresses(*map(id, given), id(block)), rates)
         self.spare = block
-        return not failed
+        return passed(failed)
 
     def check(self, arrays: Sequence[Array]) -> Sequence[Array]:
         """The first call: do C and the steps agree to rounding? The steps' values are used."""
@@ -285,6 +287,13 @@ class Loops:
                 UserWarning, stacklevel=4,
             )  # fmt: skip
         return wanted
+
+
+def passed(status: int) -> bool:
+    """Has a function of C come to its end? Raises Otherwise if a condition is not what it was."""
+    if status == 2:
+        raise Otherwise
+    return not status
 
 
 def close(a: Array, b: Array, largest: float = 0.0) -> bool:

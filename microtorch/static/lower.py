@@ -35,6 +35,8 @@ LIBRARY = {
 # functions that the head of the C file defines (emit_c.HEAD)
 HELPERS = frozenset({"maximum", "minimum", "sign", "sigmoid", "softplus", "remainder"})
 OPERATORS = {"add": "x + y", "sub": "x - y", "mul": "x * y", "truediv": "x / y", "neg": "-x"}
+OF_BOOLS = {"bitwise_not": "x == 0", "bitwise_and": "x * y", "bitwise_or": "x + y > 0",
+            "bitwise_xor": "x != y"}  # fmt: skip
 WHERE_VJPS = (None, "where(x, g, 0)", "where(x, 0, g)")
 WHOLE = frozenset({"x", "x + y", "x - y", "x * y"})  # formulas that hold for integers, too
 IN_PLACE = {f"i{name}": formula for name, formula in OPERATORS.items() if name != "neg"}
@@ -129,8 +131,10 @@ def _each(program: Program, step: Step, result: int) -> Each | None:
         formula, letters = OPERATORS[name], ("x", "y")
     elif f"{step.kind} {name}" in ("kernel cast", "method astype"):
         return _cast(program, step, result)
-    elif step.kind == "kernel" and name == "bitwise_not" and d.name == "bool":
-        return Each(step, result, "x == 0", {"x": given[0]}) if type(given[0]) is Ref else None
+    elif step.kind == "kernel" and name in OF_BOOLS and d.name == "bool":
+        if any(type(x) is not Ref or values[x.number].dtype != d for x in given):
+            return None
+        return Each(step, result, OF_BOOLS[name], dict(zip("xy", given, strict=False)))
     else:
         return None
     if formula is None or not expr.functions(formula) <= {*LIBRARY, *HELPERS, "where"}:
@@ -350,6 +354,8 @@ def _product(program: Program, step: Step, result: int, alone: bool) -> list[Low
     }:
         return None
     a, b = values[found.x].shape, values[found.y].shape
+    if not a or not b or not shape:
+        return None
     before: list[Lowered] = []
     if step.name.startswith("linear"):  # all dimensions but the last are rows
         for m in (found.x, found.y):

@@ -15,6 +15,7 @@ import numpy as np
 
 from ..base.errors import message
 from .nodes import Walk
+from .supposed import Otherwise
 from .templates import Rate, Ref, Value, refs, replaced, shown
 
 if TYPE_CHECKING:
@@ -183,9 +184,9 @@ def targets(template: Operand, known: set[int]) -> str:
 
 
 def sized(array: Array, shape: Shape, site: str) -> None:
-    """Raise if a value came out in another size than when it was recorded."""
+    """Raise Otherwise if a value came out in another size than when it was recorded."""
     if array.shape != shape:
-        raise RuntimeError(
+        raise Otherwise(
             message(
                 f"a compiled function met a size that depends on data: {array.shape}",
                 f"it was {shape} when {site} was recorded",

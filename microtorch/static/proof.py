@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..arrays import generator
+from .effects import State
 from .guards import SIMPLE
+from .supposed import random_state
 from .templates import Rate, Ref
 
 if TYPE_CHECKING:
@@ -52,7 +54,7 @@ def disagreement(run: Run, again: Run) -> str:
                 agree(i, j, places) for i, j in zip(x, y, strict=True)
             )
         if type(x) is Rate:
-            return x.group is y.group
+            return x.same(y)
         if isinstance(x, SIMPLE):
             return repr(x) == repr(y)
         if isinstance(x, slice):
@@ -87,20 +89,26 @@ def proved(entry: Entry, run: Run, state: Array) -> str:
             return "it writes to memory that is locked"
     after = [leaf.array.copy() for leaf in leaves]
     drawn = random_state()
+    now: list[State] = []
     wanted = [_value(r, n) for n in entry.gives]
     wanted = [x.copy() for x in wanted]
     try:
         _restore(leaves, [r.before[leaf.number] for leaf in leaves])
         generator.Generator.set_state(generator.default_generator, state)
+        now = r.effects.again()
         got = entry.function(*[leaf.array for leaf in leaves])
         left = [leaf.array.copy() for leaf in leaves]
         if random_state().tobytes() != drawn.tobytes():
             return "it draws random numbers, or seeds, where a program cannot follow"
+        if any(s.differs() for s in now):
+            return "its program does not change the Python values that the call changed"
         late_ok = entry.late is None or entry.late.agrees(r, got[len(entry.gives) :])
     except Exception as e:
         return f"its program raises {type(e).__name__}, where the call did not"
     finally:
         _restore(leaves, after)
+        for s in now:
+            s.restore()
         generator.Generator.set_state(generator.default_generator, drawn)
     for x, y in zip([*got[: len(wanted)], *left], [*wanted, *after], strict=True):
         if x.shape != y.shape or x.dtype != y.dtype or x.tobytes() != y.tobytes():
@@ -118,6 +126,3 @@ def _restore(leaves: Sequence[Leaf], arrays: Sequence[Array]) -> None:
             leaf.array[...] = array
 
 
-def random_state() -> Array:
-    """The state of the default generator."""
-    return generator.Generator.get_state(generator.default_generator).copy()

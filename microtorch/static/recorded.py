@@ -56,6 +56,7 @@ def _as_array(x: Array, dtype: DType | None = None, copy: bool | None = None) ->
     return np.asarray(x, dtype)
 
 
+_truth = _answer("a condition such as `if x > 0`", bool)
 _item = _answer(".item(), or a condition such as `if x > 0`,", np.ndarray.item)
 _copy, _transpose, _getitem = _method("copy"), _method("transpose"), _calls("getitem")
 
@@ -126,13 +127,16 @@ class Recorded:
 
     tolist = _answer(".tolist()", np.ndarray.tolist)
     get = _answer("numpy(), or printing,", lambda x: x)
-    __bool__ = _answer("a condition such as `if x > 0`", bool)
     __int__ = _answer("int(x)", int)
     __index__ = _answer("an index, or int(x),", operator.index)
     __float__ = _answer("float(x)", float)
     __contains__ = _answer("`y in x`", operator.contains)
     __array__ = _answer("numpy()", _as_array)
     address = property(_answer("data_ptr()", lambda x: x.ctypes.data))
+
+    def __bool__(self) -> bool:
+        answer = bool(self.value)
+        return answer if self.recording.suppose(self, answer) else _truth(self)
 
     def __repr__(self) -> str:
         return f"Recorded(%{self.number}, {self.value.dtype.name} {list(self.value.shape)})"

@@ -6,7 +6,7 @@ recording; and gives everything back, whatever happens. Nobody pays for it other
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING, cast
 
@@ -153,14 +153,14 @@ class Lanes:
     def derivatives(self, table: VjpTable, real: Reference) -> Sequence[Vjp]:
         """The derivatives of an op, each a step; one that computes all of them is one step."""
         op = table.op
-        if isinstance(real, Half):
-            return self.each(op, [*real.vjps(table[_wide()])], real)
-        found = table[real]
+        found = table[_wide() if isinstance(real, Half) else real]
         if isinstance(found, FusedVjps):
-            return FusedVjps(self.fused(op, found.kernel, real), op.derivatives)
-        return self.each(op, found, real)
-
-    def each(self, op: Op, found: Iterable[Vjp], real: Reference) -> tuple[Vjp, ...]:
+            kernel = found.kernel
+            if isinstance(real, Half):
+                kernel = partial(_together, real.vjps(found))
+            return FusedVjps(self.fused(op, kernel, real), op.derivatives)
+        if isinstance(real, Half):
+            found = [*real.vjps(found)]
         return tuple([self.vjp(op, i, v, real) for i, v in enumerate(found)])
 
     def fused(self, op: Op, kernel: Kernel, real: Reference) -> Kernel:
@@ -172,6 +172,11 @@ class Lanes:
             return self.recording.call("vjps", f"{op.name}_vjps", function, arguments, attrs)
 
         return vjps
+
+
+def _together(found: Sequence[Vjp], *arguments: Operand, **attrs: Operand) -> Operand:
+    """All derivatives of an op that are computed together, by one new iteration over them."""
+    return tuple([None if v is None else v(*arguments, **attrs) for v in found])
 
 
 def _wide() -> Reference:

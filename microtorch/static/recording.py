@@ -22,18 +22,22 @@ from weakref import ref
 
 import numpy as np
 
+from ..arrays import generator
 from ..backends.reference import Reference
-from ..engine import operands
+from ..engine import operands, whole
 from ..engine.handle import Handle
+from ..engine.record import constant
 from ..graph import Node, here, tick, user_frame
 from ..handles.memory import owner
 from ..handles.tensor import Tensor
 from ..notation import formulas
 from ..utils import kernels
+from .effects import Effects
 from .program import Leaf, Program, Step
 from .recorded import BY_DATA, Recorded
 from .recorder import Lanes
-from .templates import Rate, Ref, Unread, Value
+from .supposed import asked_by_library, suppose
+from .templates import Rate, Ref, Setting, Unread, Value
 
 if TYPE_CHECKING:
     from ..base.types import Array, Backend, DType, Frame, Kernel, Operand
@@ -41,7 +45,7 @@ if TYPE_CHECKING:
 SLOT = vars(Handle)["array"]  # where a tensor keeps its memory
 # files whose functions make arrays of sizes and numbers, without data
 WITHOUT_DATA = re.compile(
-    r"/microtorch/(create/(counted|filled|windows)|ops/shape|nn/(functional|layers)/\w+)\.py$"
+    r"/microtorch/(create/(counted|filled|windows|strided)|(ops|linalg|fft)/\w+|nn/(functional|layers)/\w+|nn/utils/rnn)\.py$"
 )
 # operators whose result is new memory, and that write to nothing
 WITHOUT_WRITES = frozenset(
@@ -85,8 +89,13 @@ class Recording:
         self.impure: set[int] = set()  # constants that a step may write to
         self.lanes = Lanes(self)
         self.code = code
+        self.supposed: list[bool | bytes] = []  # the answers of conditions that the library asked
+        self.effects = Effects()
+        self.touched: set[int] = set()  # leaves that had been written to when one was asked
+        self.drew = self.affected = False  # and may numbers have been drawn, schedules been moved?
         self.late: tuple[float, Recorded] | None = None  # the number that it returns, if it does
-        self.rated: dict[int, tuple[dict[str, Operand], float]] = {}  # groups of optimizers
+        # what kernels were given of groups of optimizers: by group and key
+        self.rated: dict[tuple[int, str, int | None], tuple[dict[str, Operand], Rate]] = {}
         self.start = tick()
         self.numbers = set(map(id, operands.kept_numbers()))
 
@@ -148,11 +157,52 @@ class Recording:
         self.late = (number, x)
         return number
 
+    # ---- a condition on data ----
+    def suppose(self, x: Recorded, answer: bool) -> bool:
+        """Write down a condition of the library's; False if a program cannot ask it again."""
+        if self.closed or self.inside or threading.get_ident() != self.thread:
+            return True
+        return asked_by_library() and self.supposes(x, answer)
+
+    def known_numbers(self, t: Tensor) -> Array:
+        """Numbers on which shapes depend: other ones are another program."""
+        x = t.detach().array
+        if type(x) is not Recorded:
+            return x
+        if x.number not in self.program.constants or x.number in self.impure:
+            if not self.supposes(x, x.value.tobytes()):
+                self.give_up("a shape depends on data")
+        return x.value
+
+    def supposes(self, x: Recorded, answer: bool | bytes) -> bool:
+        """Write down what a value is taken to be; False if a program cannot look again."""
+        if self.program.split:  # in a backward of later
+            return False
+        self.may_stop()
+        self.supposed.append(answer)
+        site = here()
+        given = (Ref(x.number), answer, str(site))
+        self.program.steps.append(Step("suppose", suppose, given, {}, None, site, "suppose"))
+        return True
+
+    def may_stop(self) -> None:
+        """A program may stop here, and then has to take back what it has done until now."""
+        for n, leaf in self.leaves.items():
+            storage = leaf.tensor.node.storage
+            if (storage is not None and storage.version > self.versions[n]) or (
+                leaf.kind == "gradient" and leaf.array.tobytes() != self.before[n].tobytes()
+            ):  # fmt: skip
+                self.touched.add(n)
+        self.drew = any(s.kind in ("draw", "whole") for s in self.program.steps)
+        self.affected = bool(self.effects.objects)
+
     # ---- tensors ---------------------------------------------------------------------------------
     def read(self, t: Tensor) -> Array:
         """A tensor's memory: lifted into the program when it is first read."""
         array: Array = SLOT.__get__(t)
         if type(array) is Recorded or threading.get_ident() != self.thread or self.closed:
+            return array
+        if self.inside:
             return array
         found = self.arrays.get(id(array))
         if found is None:
@@ -188,9 +238,9 @@ class Recording:
 
     def store(self, t: Tensor, array: Array) -> None:
         """A tensor is given memory."""
-        if threading.get_ident() == self.thread and not self.closed:
+        if threading.get_ident() == self.thread and not self.closed and not self.inside:
             self.made.append(ref(t))
-            if type(array) is np.ndarray and not self.inside:
+            if type(array) is np.ndarray:
                 found = self.arrays.get(id(array))
                 array = cast("Array", self.raw(array) if found is None else found)
         SLOT.__set__(t, array)
@@ -208,6 +258,8 @@ class Recording:
         """An operand with real arrays in it."""
         if type(x) is Recorded:
             return x.value
+        if type(x) is Rate:  # numpy would take it for a float64, unlike a plain number
+            return float(x)
         if isinstance(x, tuple) and hasattr(x, "_fields"):
             return type(x)(*[self.real(y) for y in x])
         if type(x) in (tuple, list):
@@ -280,8 +332,51 @@ class Recording:
             self.give_up(f"the size of {name}'s result depends on data")
         step.sized = not (pure or name in SIZED_BY_SHAPE or kind == "operator")
         step.number = isinstance(out, np.generic)
+        if step.sized:
+            self.may_stop()
         self.program.steps.append(step)
         return wrapped
+
+    def whole(
+        self, name: str, function: Kernel, operands: tuple[Operand, ...],
+        attrs: dict[str, Operand],
+    ) -> Operand:  # fmt: skip
+        """A part of the library as one step (engine/whole.py)."""
+        if self.closed or self.inside or threading.get_ident() != self.thread:
+            return function(*operands, **attrs)
+
+        if isinstance(attrs.get("generator"), generator.Generator) and (
+            attrs["generator"] is not generator.default_generator
+        ):  # fmt: skip
+            self.give_up("it draws from a generator of its own")
+
+        if _holds_arrays(function):
+            self.give_up(f"{name} reads a tensor among its settings")
+
+        def on_arrays(*arrays: Operand, **attrs: Operand) -> Operand:
+            return exchanged(function(*exchanged(arrays, constant), **attrs), memory)
+
+        out = self.call("whole", name, on_arrays, exchanged(operands, memory), attrs)
+        return exchanged(out, constant)
+
+    def effect(
+        self, method: Kernel, names: tuple[str, ...], x: Operand, args: Operand, named: Operand
+    ) -> Operand:
+        """A method that changes Python's numbers as one step."""
+        if self.closed or threading.get_ident() != self.thread:
+            return method(x, *args, **named)
+        self.effects.about(x, names)
+        if self.inside:
+            return method(x, *args, **named)
+        name = f"{type(x).__name__}.{method.__name__}"
+        self.program.steps.append(
+            Step(name, method, (x, *args), dict(named), None, here(), "effect")
+        )
+        self.inside = True
+        try:
+            return method(x, *args, **named)
+        finally:
+            self.inside = False
 
     def unread(self, x: Ref) -> Unread:
         """An array of which a derivative reads the shape only."""
@@ -321,6 +416,9 @@ class Recording:
             self.lanes.open()
             # the slot lies in Handle; the property in Tensor hides it
             kernels.rates.append(self.rate)
+            whole.writers.append(self.whole)
+            whole.effects.append(self.effect)
+            whole.readers.append(self.known_numbers)
             setattr(Tensor, "array", property(self.read, self.store))  # noqa: B010
         except BaseException:  # whatever happens, the backends are themselves again
             self.restore()
@@ -334,16 +432,28 @@ class Recording:
                 delattr(Tensor, "array")
             if self.rate in kernels.rates:
                 kernels.rates.remove(self.rate)
+            every: list[tuple[list[Operand], Operand]] = [
+                (whole.writers, self.whole), (whole.effects, self.effect),
+                (whole.readers, self.known_numbers),
+            ]  # fmt: skip
+            for hooks, mine in every:
+                if mine in hooks:
+                    hooks.remove(mine)
             self.lanes.close()
         finally:
             one_at_a_time.release()
 
-    def rate(self, group: dict[str, Operand], value: float) -> float:
+    def rate(self, group: dict[str, Operand], key: str, i: int | None) -> float:
         """A kernel's learning rate: the program reads it from the group at each call."""
-        if threading.get_ident() != self.thread:
-            return value
-        self.rated[id(group)] = (group, value)
-        return Rate.of(group, value)
+        x = group[key] if i is None else group[key][i]
+        value = float(self.real(SLOT.__get__(x)) if isinstance(x, Tensor) else x)
+        if threading.get_ident() != self.thread or (key != "lr" and not value):
+            return value  # where it is 0, a program does less
+        found = self.rated.get((id(group), key, i))
+        held = group if key == "lr" else Setting(group, key, i) if found is None else found[1].group
+        made = Rate.of(held, value)
+        self.rated[id(group), key, i] = (group, made)
+        return made
 
     def array(self, x: Operand, *more: Operand) -> Operand:
         """What a backend's ``array`` does: memory of this backend with these elements."""
@@ -413,6 +523,27 @@ class Busy(Exception):
 def recording_now() -> bool:
     """Is a function being recorded?"""
     return one_at_a_time.locked()
+
+
+def memory(t: Tensor) -> Array:
+    """A tensor's array."""
+    return t.array
+
+
+def exchanged(x: Operand, by: Kernel) -> Operand:
+    """An operand with arrays for tensors, or the other way round."""
+    if isinstance(x, (tuple, list)):
+        return type(x)([exchanged(y, by) for y in x])
+    return by(x) if isinstance(x, (Tensor, np.ndarray, Recorded)) else x
+
+
+def _holds_arrays(function: Operand) -> bool:
+    """Does a function made on the spot hold an array, or a tensor, of what is around it?"""
+    for cell in getattr(function, "__closure__", None) or ():
+        x = cell.cell_contents
+        if isinstance(x, (Tensor, np.ndarray, Recorded)) or _holds_arrays(x):
+            return True
+    return False
 
 
 def _by_mask(given: Operand) -> bool:

@@ -92,7 +92,8 @@ class Call(NamedTuple):
     """function(operands): a Ref of a value, which must lie row by row, or a number.
 
     A list is an array of such. ``makes``: new values among the operands; ``written``: older ones
-    that it changes. ``checks``: where the function returns 0, the program stops.
+    that it changes. ``checks``: where the function returns 0, the program stops and answers this,
+    1 where a number is out of range, 2 where a condition is not what it was.
     """
 
     step: Step
@@ -100,7 +101,7 @@ class Call(NamedTuple):
     operands: list[Operand]
     makes: list[int]
     written: list[int]
-    checks: bool = False
+    checks: int = 0
 
 
 Lowered: TypeAlias = "Each | Sum | Product | Copy | View | Call"

@@ -14,6 +14,7 @@ from ..engine.record import constant
 from ..graph import Site
 from .program import Leaf, Program, Step, Writer
 from .recorded import METHODS, OPERATORS
+from .supposed import suppose
 from .templates import Ref, Unread, Value
 
 if TYPE_CHECKING:
@@ -99,6 +100,8 @@ def stored(entry: Entry, outputs: Operand, names: dict[int, str]) -> dict[str, O
 
 def function_of(kind: str, name: str, dev: Operand) -> Kernel:
     """What a step calls, by its kind and name. ValueError for a name that is none of these."""
+    if kind == "suppose":
+        return suppose
     allowed = {
         "kernel": name in definitions or name in UFUNCS or name in KERNELS,
         "operator": name in OPERATORS,

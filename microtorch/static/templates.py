@@ -20,16 +20,44 @@ class Ref(NamedTuple):
     number: int
 
 
-class Rate(float):
-    """A learning rate that a kernel was given, and the group in which a program finds it anew."""
+class Setting:
+    """A number of an optimizer's group, other than the rate, found in the place of a rate."""
 
-    group: dict[str, Operand]
+    def __init__(self, group: dict[str, Operand], key: str, i: int | None):
+        self.group, self.key, self.i = group, key, i
+
+    def __getitem__(self, lr: str) -> float:
+        value = self.group[self.key]
+        return float(value if self.i is None else value[self.i])
+
+
+class Rate(float):
+    """A learning rate that a kernel was given, and the group in which a program finds it anew.
+
+    Where a schedule changes a momentum, too, that is another, and ``group`` is its Setting.
+    """
+
+    group: dict[str, Operand] | Setting
 
     @classmethod
-    def of(cls, group: dict[str, Operand], value: float) -> Rate:
+    def of(cls, group: dict[str, Operand] | Setting, value: float) -> Rate:
         made = cls(value)
         made.group = group
         return made
+
+    @property
+    def word(self) -> str:
+        """What C calls it."""
+        if isinstance(self.group, Setting):
+            return "momentum" if self.group.i is None else f"beta{self.group.i + 1}"
+        return "lr"
+
+    def same(self, other: Rate) -> bool:
+        """Is it found in the same place?"""
+        a, b = self.group, other.group
+        if isinstance(a, Setting) and isinstance(b, Setting):
+            return a.group is b.group and (a.key, a.i) == (b.key, b.i)
+        return a is b
 
 
 class Unread(NamedTuple):

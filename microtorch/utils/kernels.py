@@ -68,11 +68,17 @@ def rate(group: dict[str, Any]) -> float:
 
     A recording is told whose it is, so that a program reads it anew at each call.
     """
-    value = float(group["lr"])
-    return value if not rates else rates[-1](group, value)
+    return rates[-1](group, "lr", None) if rates else float(group["lr"])
 
 
-rates: list[Callable[[dict[str, Any], float], float]] = []
+def cycled(group: dict[str, Any], key: str, i: int | None = None) -> float:
+    """A momentum, or number ``i`` of the betas: as `rate`, where a schedule changes it."""
+    if rates and "max_momentum" in group:
+        return rates[-1](group, key, i)
+    return group[key] if i is None else float(group[key][i])
+
+
+rates: list[Callable[[dict[str, Any], str, int | None], float]] = []
 
 
 def tensor_on(array: Array, dev: Backend) -> Tensor:

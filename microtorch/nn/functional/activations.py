@@ -9,6 +9,7 @@ from ...arrays.dtypes import bool as bool_dtype
 from ...arrays.dtypes import dtype, float64, uint8
 from ...base.errors import describe, message, warn
 from ...create.filled import empty, ones_like, zeros_like
+from ...engine.whole import whole
 from ...handles.tensor import Tensor
 from ...ops.arguments import not_floating
 from ...ops.learned import hardshrink as hardshrink
@@ -201,12 +202,16 @@ def rrelu(
         )
     if not training:
         return leaky_relu(input, (lower + upper) / 2, inplace)
-    slope = ones_like(input.detach())
-    low = input.detach() <= 0
+    slope = whole("rrelu_slope", _slope, input.detach(), lower=lower, upper=upper)
+    return input.mul_(slope) if inplace else input * slope
+
+
+def _slope(input: Tensor, lower: float, upper: float) -> Tensor:
+    slope, low = ones_like(input), input <= 0
     # PyTorch draws in double precision, and only for the elements that need a slope.
     draws = empty((int(low.sum().item()),), dtype=float64, device=input.device)
     slope[low] = draws.uniform_(lower, upper).to(input.dtype)
-    return input.mul_(slope) if inplace else input * slope
+    return slope
 
 
 def tanhshrink(input: Tensor) -> Tensor:

@@ -8,7 +8,9 @@ from ...arrays.dtypes import int64
 from ...base.errors import describe, message, warn
 from ...create.counted import arange
 from ...create.data import from_numpy
+from ...engine.whole import whole
 from ...handles.tensor import Tensor
+from ...ops.arguments import owned
 from ...ops.embedding import by_frequency, embedding, embedding_sum_op, shorten
 
 MODES = ("sum", "mean", "max")
@@ -51,41 +53,42 @@ def embedding_bag(
         if per_sample_weights is not None:
             per_sample_weights = per_sample_weights.reshape(-1)
     assert offsets is not None
-    bag, bags = _bags(offsets, len(input), include_last_offset)
-    if len(bag) < len(input):  # rows after the last offset belong to no bag
-        input = input[: len(bag)]
-        if per_sample_weights is not None:
-            per_sample_weights = per_sample_weights[: len(bag)]
-    if max_norm is not None and len(input):
-        shorten(weight, input, max_norm, norm_type)
-    everything = input
-    if padding_idx is not None:
-        kept = np.flatnonzero(input.cpu().numpy() != padding_idx % len(weight))
-        at = from_numpy(kept).to(input.device)
-        bag, input = bag[kept], input[at]
-        per_sample_weights = None if per_sample_weights is None else per_sample_weights[at]
-    rows = embedding(input, weight)
-    if scale_grad_by_freq:
-        rows = by_frequency(rows, everything if padding_idx is None else input)
-    if mode == "max":
-        return _largest(rows, bag, bags)
-    if per_sample_weights is not None:
-        rows = rows * per_sample_weights.unsqueeze(-1)
-    index = from_numpy(bag).to(rows.device)
-    sums: Tensor = embedding_sum_op(rows, index, rows=bags, padding=None)
-    if mode == "sum":
-        return sums
-    counts = np.maximum(np.bincount(bag, minlength=bags), 1).astype(rows.dtype.numpy)
-    return sums / from_numpy(counts).unsqueeze(-1).to(rows.device)
-
-
-def _bags(offsets: Tensor, n: int, include_last: bool) -> tuple[np.ndarray, int]:
-    """The bag of each row (of n, or up to the last offset), and how many bags there are."""
-    starts = offsets.cpu().numpy().astype(np.int64)
-    if include_last and not len(starts):
+    bags = len(offsets) - include_last_offset
+    if include_last_offset and bags < 0:
         raise RuntimeError(
             message("include_last_offset: number of offset should be at least 1", "embedding_bag()")
         )
+    if max_norm is not None and len(input):
+        shorten(weight, input, max_norm, norm_type)
+    padding = None if padding_idx is None else padding_idx % len(weight)
+    dropped = include_last_offset or padding is not None  # then a bag more takes what is left out
+    bag, counts = whole(
+        "bags", _bags, input, offsets, weight.detach(), include_last=include_last_offset,
+        padding=padding,
+    )  # fmt: skip
+    rows = embedding(input, weight)
+    if scale_grad_by_freq:
+        rows = by_frequency(rows, input)
+    if mode == "max":
+        if not len(input):
+            return rows.new_zeros((bags, rows.shape[1]))
+        best, empty = whole("largest_of_bags", _largest, rows.detach(), bag, bags=bags)
+        return rows.gather(0, best).masked_fill(empty, 0.0)
+    if per_sample_weights is not None:
+        rows = rows * per_sample_weights.unsqueeze(-1)
+    sums: Tensor = embedding_sum_op(rows, bag, rows=bags + dropped, padding=None)
+    sums = owned(sums[:bags]) if dropped else sums
+    return sums if mode == "sum" else sums / counts
+
+
+def _bags(
+    input: Tensor, offsets: Tensor, weight: Tensor, include_last: bool, padding: int | None
+) -> tuple[Tensor, Tensor]:
+    """The bag of each row, and how many rows each has, (B, 1), like weight.
+
+    Rows that are in no bag are in one more, the last.
+    """
+    n, starts = len(input), offsets.cpu().numpy().astype(np.int64)
     if len(starts) and starts[0] != 0:
         raise RuntimeError(
             message(
@@ -102,24 +105,27 @@ def _bags(offsets: Tensor, n: int, include_last: bool) -> tuple[np.ndarray, int]
                 "embedding_bag()",
             )
         )
+    bags = len(starts) - include_last
+    bag = np.searchsorted(starts[:bags], np.arange(n), side="right") - 1
     if include_last:
-        starts, n = starts[:-1], int(starts[-1])
-    return np.searchsorted(starts, np.arange(n), side="right") - 1, len(starts)
+        bag[starts[-1] :] = bags
+    if padding is not None:
+        bag[input.cpu().numpy() == padding] = bags
+    counts = np.maximum(np.bincount(bag, minlength=bags)[:bags], 1).astype(weight.dtype.numpy)
+    home = weight.device
+    return from_numpy(bag).to(home), from_numpy(counts).unsqueeze(-1).to(home)
 
 
-def _largest(rows: Tensor, bag: np.ndarray, bags: int) -> Tensor:
-    """The maximum of each bag (bags, D); the first of equal rows gets the gradient."""
-    values = rows.detach().cpu().numpy()
+def _largest(rows: Tensor, bag: Tensor, bags: int) -> tuple[Tensor, Tensor]:
+    """Which row has the maximum of each bag (bags, D), the first of equal ones; is it empty?"""
+    values, place = rows.cpu().numpy(), bag.cpu().numpy()
     best = np.zeros((bags, values.shape[1]), np.int64)
-    filled = np.zeros((bags, 1), bool)
-    for b in np.unique(bag):
-        at = np.flatnonzero(bag == b)
+    empty = np.ones((bags, 1), bool)
+    for b in np.unique(place[place < bags]):
+        at = np.flatnonzero(place == b)
         best[b] = at[values[at].argmax(0)]
-        filled[b] = True
-    if not len(rows):
-        return rows.new_zeros((bags, rows.shape[1]))
-    taken = rows.gather(0, from_numpy(best).to(rows.device))
-    return taken.masked_fill(from_numpy(~filled).to(rows.device), 0.0)
+        empty[b] = False
+    return from_numpy(best).to(rows.device), from_numpy(empty).to(rows.device)
 
 
 def _check(

@@ -286,7 +286,7 @@ def _check_labels(name: str, target: Tensor, least: int, classes: int) -> None:
                 fix="target.long()",
             )
         )
-    if target.numel() and not least <= int(target.min()) <= int(target.max()) < classes:
+    if target.numel() and not bool(((target >= least) & (target < classes)).all()):
         raise RuntimeError(
             message(
                 f"{name}: target out of range",

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from ...base.errors import message
 from ...create.data import tensor
 from ...create.filled import empty, ones, zeros
+from ...engine.whole import writers
 from ...handles.tensor import Tensor
 from .. import functional as F
 from .. import init
@@ -139,7 +140,8 @@ class _BatchNorm(_NormBase):
         if self.training and self.track_running_stats and self.num_batches_tracked is not None:
             self.num_batches_tracked.add_(1)
             if self.momentum is None:
-                momentum = 1.0 / float(self.num_batches_tracked)
+                count = self.num_batches_tracked
+                momentum = 1.0 / (count.double() if writers else float(count))
         own = self.training or self.running_mean is None
         keep = not self.training or self.track_running_stats
         return F.batch_norm(

@@ -225,7 +225,7 @@ class AdaptiveLogSoftmaxWithLoss(Module):
         batched = target_.ndim == 1
         input = input_ if batched else input_.unsqueeze(0)
         target = target_ if batched else target_.unsqueeze(0)
-        if target.numel() and not 0 <= int(target.min()) <= int(target.max()) < self.n_classes:
+        if target.numel() and not bool(((target >= 0) & (target < self.n_classes)).all()):
             raise RuntimeError(
                 message(
                     f"Target values should be in [0, {self.n_classes - 1}], but values in range "

@@ -10,6 +10,7 @@ from __future__ import annotations
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
+from ...engine.whole import known
 from ...handles.tensor import Tensor
 from ...ops.join import cat, stack
 from .. import functional as F
@@ -29,7 +30,7 @@ def forward_packed(layer: RNNBase, input: PackedSequence, hx: Any) -> tuple[Pack
     x, sizes, order, back = input
     pieces: list[Piece] = []
     row = 0
-    for size, steps in groupby(sizes.tolist()):
+    for size, steps in groupby(known(sizes).tolist()):
         count = len(list(steps))
         pieces.append((row, count, size))
         row += count * size

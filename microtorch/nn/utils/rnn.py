@@ -12,11 +12,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple, TypeVar
 
+import numpy as np
+
 from ...arrays.dtypes import int64
 from ...base.errors import describe, message, missing
 from ...create.counted import arange
-from ...create.data import as_tensor
+from ...create.data import as_tensor, from_numpy
 from ...create.filled import empty_like
+from ...engine.whole import known
 from ...handles.tensor import Tensor
 from ...ops.join import cat
 
@@ -186,7 +189,7 @@ def pack_padded_sequence(
         lengths, order = lengths.sort(descending=True, stable=True)
         order = order.to(input.device)
         steps = steps.index_select(1, order)
-    counts = lengths.tolist()
+    counts = known(lengths).tolist()
     if min(counts) <= 0:
         raise RuntimeError(
             message(
@@ -214,21 +217,10 @@ def pack_padded_sequence(
                 fix=f"batch_first={not batch_first}, if the batch is the other dimension",
             )
         )
-    runs = _running(lengths, counts[0])
-    where = _true(runs).to(input.device)
+    runs = np.arange(counts[0])[:, None] < np.array(counts)  # (steps, B): which go on at step t
+    where = from_numpy(np.flatnonzero(runs)).to(input.device)
     data = steps[: counts[0]].reshape(counts[0] * batch, *steps.shape[2:]).index_select(0, where)
-    return PackedSequence(data, runs.sum(1), order)
-
-
-def _running(lengths: Tensor, steps: int) -> Tensor:
-    """(steps, B): which sequences have step t."""
-    return arange(steps).unsqueeze(1) < lengths
-
-
-def _true(mask: Tensor) -> Tensor:
-    """Where a mask is true, as positions in its memory order."""
-    (found,) = mask.reshape(-1).nonzero(as_tuple=True)
-    return found
+    return PackedSequence(data, from_numpy(runs.sum(1)), order)
 
 
 def pad_packed_sequence(
@@ -241,7 +233,8 @@ def pad_packed_sequence(
 
     T is the longest length, or `total_length`.
     """
-    data, sizes, _, back = sequence
+    data, _, _, back = sequence
+    sizes = known(sequence.batch_sizes)
     steps, batch = len(sizes), int(sizes[0])
     total = steps if total_length is None else total_length
     if total < steps:
@@ -251,13 +244,13 @@ def pad_packed_sequence(
                 f"input, but got total_length={total_length} and max sequence length being {steps}"
             )
         )
-    runs = arange(batch) < sizes.unsqueeze(1)
-    where = _true(runs).to(data.device)
+    runs = np.arange(batch) < sizes[:, None]
+    where = from_numpy(np.flatnonzero(runs)).to(data.device)
     shape = data.shape[1:]
     padded = data.new_full((total * batch, *shape), padding_value)
     padded[where] = data
     padded = padded.reshape(total, batch, *shape)
-    lengths = runs.sum(0)
+    lengths = from_numpy(runs.sum(0))
     if batch_first:
         padded = padded.transpose(0, 1)
     if back is not None:
@@ -317,7 +310,7 @@ def unpad_sequence(
 ) -> list[Tensor]:
     """The sequences of a padded batch, each of its own length."""
     rows = padded_sequences if batch_first else padded_sequences.transpose(0, 1)
-    return [row[:length] for row, length in zip(rows, lengths.tolist(), strict=True)]
+    return [row[:length] for row, length in zip(rows, known(lengths).tolist(), strict=True)]
 
 
 def pack_sequence(sequences: list[Tensor], enforce_sorted: bool = True) -> PackedSequence:

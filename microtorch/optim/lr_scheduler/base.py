@@ -11,6 +11,7 @@ from typing import Any
 
 from ...base.errors import message
 from ...base.naming import named
+from ...engine.whole import effect
 from ...handles.tensor import Tensor
 from ..optimizer import Optimizer
 
@@ -110,6 +111,7 @@ class LRScheduler:
         """The rates now in force."""
         return self._last_lr
 
+    @effect()
     def step(self, epoch: int | None = None) -> None:
         """Go to the next epoch and write its rates into the optimizer.
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ...base.errors import message
+from ...engine.whole import effect
 from ..optimizer import Optimizer
 from .base import LRScheduler, group_values, set_rate
 from .plateau import ReduceLROnPlateau
@@ -107,6 +108,7 @@ class SequentialLR(_Combined):
         elif hasattr(sched, "last_epoch"):
             sched.last_epoch -= 1
 
+    @effect()
     def step(self) -> None:  # type: ignore[override]  # no epoch, as in PyTorch
         """Step the scheduler whose turn it is."""
         self.last_epoch += 1
@@ -128,6 +130,7 @@ class ChainedScheduler(_Combined):
         self._check(schedulers, optimizer, " to be chained")
         self._last_lr = group_values(self.optimizer)
 
+    @effect()
     def step(self) -> None:  # type: ignore[override]  # no epoch, as in PyTorch
         """Step each scheduler."""
         for scheduler in self._schedulers:

@@ -12,6 +12,30 @@ static inline int in_range(int n, const long long *index, long long least, long 
 }
 
 
+/* Has a condition the answer that it had when it was recorded? */
+static inline int is(const unsigned char *condition, int answer)
+{
+    return *condition == answer;
+}
+
+
+/* Are all, or any, of n elements true? */
+static inline void all_of(int n, const unsigned char *restrict x, unsigned char *out)
+{
+    *out = 1;
+    for (int i = 0; i < n; i++)
+        *out &= x[i];
+}
+
+
+static inline void any_of(int n, const unsigned char *restrict x, unsigned char *out)
+{
+    *out = 0;
+    for (int i = 0; i < n; i++)
+        *out |= x[i];
+}
+
+
 /* minus the sum, or the mean, of the numbers at the targets */
 static inline void nll_loss@(int rows, int n, int mean, long long ignored, const real *restrict x,
                              const long long *restrict target, real *out)

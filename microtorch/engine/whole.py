@@ -1,0 +1,63 @@
+"""Parts of the library that compute with Python's numbers, or by numpy's functions, between.
+
+The place of a maximum in a window, a bag's rows, a sample by rejection: each is a function of a few
+arrays, and inside it loops and chooses as it likes. What stands for it in a recording (static/) is
+one step, which every run of the program calls again. A method that changes nothing but Python's
+numbers, such as that of a schedule of learning rates, is another: an effect.
+"""
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+if TYPE_CHECKING:
+    from ..base.types import Operand
+
+    Writer = Callable[[str, Callable[..., Any], tuple[Operand, ...], dict[str, Operand]], Any]
+
+writers: list[Writer] = []  # that write such calls down; the last one does it
+# the same for effects: the method, its names, the object, what else it is given
+effects: list[Callable[[Callable[..., Any], tuple[str, ...], Any, Any, Any], Any]] = []
+readers: list[Callable[[Any], Any]] = []  # the same for what `known` is asked for
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def whole(name: str, function: Callable[..., Any], *operands: Operand, **attrs: Operand) -> Any:
+    """``function(*operands, **attrs)``, a part of the library that is one step when recorded.
+
+    ``operands`` are Tensors, or None, or sequences of them; ``function`` is then given others on
+    the same memory, without a graph. It returns a Tensor without a graph, a tuple of such, or None,
+    in memory of its own; what it writes to, the caller dates (``utils.kernels.overwritten``).
+    ``attrs`` are compared, and are not read from a Tensor's elements.
+    """
+    if not writers:
+        return function(*operands, **attrs)
+    return writers[-1](name, function, operands, attrs)
+
+
+def known(t: Any) -> Any:
+    """The elements of a small Tensor that shapes depend on, as a numpy array.
+
+    A recording takes them as they are: a program is for these, and no others.
+    """
+    return readers[-1](t) if readers else t.detach().cpu().array
+
+
+def effect(*names: str) -> Callable[[F], F]:
+    """A decorator of a method that changes Python values only, anew at each run of a program.
+
+    ``names`` are the attributes that it changes and that nothing else reads while a function is
+    recorded; all of the object's, if there are none.
+    """
+
+    def decorate(method: F) -> F:
+        @wraps(method)
+        def wrapper(self: Any, *args: Any, **kwargs: Any) -> Any:
+            if not effects:
+                return method(self, *args, **kwargs)
+            return effects[-1](method, names, self, args, kwargs)
+
+        return cast(F, wrapper)  # it has the signature of the method
+
+    return decorate

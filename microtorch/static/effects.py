@@ -1,0 +1,87 @@
+"""What a program changes in Python: the schedules that a step counts on are steps, too.
+
+``scheduler.step()`` is no arithmetic on arrays, but a method that changes numbers of Python's.
+While a function is recorded it is written down as a call (engine/whole.py: effect), which every run
+of the program makes again; the learning rates that it sets are read by the kernels after it.
+"""
+from __future__ import annotations
+
+import copy
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from ..base.types import Operand
+    from .guards import Watch
+
+
+class State(NamedTuple):
+    """The attributes of an object, or the entries of a dict, as they were."""
+
+    held: dict[str, Operand]
+    before: dict[str, Operand]
+
+    @classmethod
+    def of(cls, held: dict[str, Operand]) -> State:
+        return cls(held, {k: copy.copy(v) if isinstance(v, (list, dict)) else v
+                          for k, v in held.items()})  # fmt: skip
+
+    def restore(self) -> None:
+        self.held.clear()
+        self.held.update({k: copy.copy(v) if isinstance(v, (list, dict)) else v
+                          for k, v in self.before.items()})  # fmt: skip
+
+    def differs(self) -> bool:
+        """Are the numbers other ones now?"""
+        return any(
+            repr(self.held.get(k)) != repr(v) for k, v in self.before.items()
+            if isinstance(v, (bool, int, float, str, list))
+        )  # fmt: skip
+
+
+class Effects:
+    """The objects that the effects of a recording change, and as what they were found."""
+
+    def __init__(self) -> None:
+        self.names: dict[int, tuple[str, ...]] = {}  # by object: what may change; all, if none
+        self.objects: list[Operand] = []
+        self.states: list[State] = []
+        self.groups: list[dict[str, Operand]] = []
+
+    def about(self, x: Operand, names: tuple[str, ...]) -> None:
+        """An effect changes x."""
+        if id(x) in self.names:
+            return
+        self.names[id(x)] = names
+        self.objects.append(x)
+        self.states.append(State.of(x.__dict__))
+        for inner in vars(x).get("_schedulers", ()):
+            self.about(inner, names)
+        if names:
+            return
+        for group in x.optimizer.param_groups:
+            if not any(group is g for g in self.groups):
+                self.groups.append(group)
+                self.states.append(State.of(group))
+
+    def again(self) -> list[State]:
+        """Put everything back to how it was found; returns how it is now."""
+        now = [State.of(s.held) for s in self.states]
+        for s in self.states:
+            s.restore()
+        return now
+
+    def unwatched(self, watch: Watch) -> str:
+        """Take what effects change out of what is watched; says what must not be read, if it is."""
+        found = [vars(x) for x in self.objects]
+        for x in self.objects:
+            names = self.names[id(x)] or (*vars(x), "get_last_lr", "get_lr", "state_dict")
+            read = sorted(watch.names.intersection(names) - {"optimizer"})
+            if read:
+                return f"it reads {read[0]!r} of a {type(x).__name__}, which it changes"
+        watch.items = [
+            item for item in watch.items
+            if not any(item[0] is held and (not self.names[id(x)] or item[1] in self.names[id(x)])
+                       for x, held in zip(self.objects, found, strict=True))
+        ]  # fmt: skip
+        watch.sizes = [s for s in watch.sizes if not any(s[0] is held for held in found)]
+        return ""
