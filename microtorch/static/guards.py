@@ -39,9 +39,11 @@ from ..backends.table import BackendTable
 from ..engine.handle import Handle
 from ..graph import Node
 from ..graph.source import is_library, user_frame
+from .same import EQUAL
 
 if TYPE_CHECKING:
     from ..base.types import Operand
+    from .same import Rows
 
     Item = tuple[Operand, Operand, Operand]  # a container, a key, and the value there
     # a container, what reads all its values at once, their keys, and what they were
@@ -247,6 +249,20 @@ class Watch:
             if x != held if type(held) is set else not np.array_equal(x, held):
                 return f"a {type(x).__name__}"
         return ""
+
+
+    def say(self, rows: Rows) -> None:
+        """What C is to compare at each call. ValueError: it cannot compare some of it."""
+        for x in self.sized:
+            rows.size(x, len(x))
+        for container, key, _ in self.items:
+            rows.item(container, key, container[key])
+        for cell, _ in self.cells:
+            rows.slot(cell, "content", cell.cell_contents)
+        for x, held in self.copies:
+            if type(held) is not set:
+                raise ValueError("arrays are compared by Python")
+            rows.row(EQUAL, x, 0, held)
 
 
 def grouped(items: Sequence[Item]) -> tuple[list[Item], list[Group]]:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Collection, Sequence
-from struct import Struct
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -229,15 +228,16 @@ class Loops:
         self.written = [region.takes.index(n) for n in region.written]
         self.checked: bool | None = None
         self.spare: Array | None = None
-        self.count = self.takes + len(self.shapes) + (block > 0)
-        # C is given addresses and learning rates as the bytes of two arrays
-        self.addresses = Struct(f"{self.count}N").pack
-        self.rates = Struct(f"{max(len(self.groups), 1)}d").pack
-        self.fixed = None if self.groups else self.rates(0.0)
 
-    def __call__(self, *arrays: Array) -> Sequence[Array]:
+    def __call__(self, again: Sequence[Array | None] | None, *arrays: Array) -> Sequence[Array]:
+        """What the region gives. ``again``: the memory for it, if some may be used again."""
         if self.checked:
-            outs = [empty(shape, dtype) for shape, dtype in self.shapes]
+            if again is None:
+                outs = [empty(shape, dtype) for shape, dtype in self.shapes]
+            else:
+                outs = [
+                    empty(*new) if x is None else x for x, new in zip(again, self.shapes)  # noqa: B905
+                ]  # fmt: skip
             if self.run(arrays, outs):
                 return outs
         elif self.checked is None:
@@ -247,15 +247,14 @@ class Loops:
 
     def run(self, arrays: Sequence[Array], outs: list[Array]) -> bool:
         """Let C fill ``outs``; False if it met an index out of range."""
-        rates = self.fixed or self.rates(*[float(group["lr"]) for group in self.groups])
-        given = (*arrays[: self.takes], *outs)
+        rates = [float(group["lr"]) for group in self.groups]
         if not self.block:
-            return not self.c(self.addresses(*map(id, given)), rates)
+            return not self.c(*arrays[: self.takes], *outs, *rates)
         # the block of the last call, unless another call has it now
         block, self.spare = self.spare, None
         if block is None:
             block = np.empty(self.block, np.uint8)
-        failed = self.c(self.addresses(*map(id, given), id(block)), rates)
+        failed = self.c(*arrays[: self.takes], *outs, *rates, block)
         self.spare = block
         return not failed
 
@@ -310,12 +309,14 @@ def size_of(x: Array) -> float:
 
 
 def write(
-    w: Writer, plan: Plan, known: set[int], runners: dict[str, Loops], kept: Collection[int]
-) -> None:
+    w: Writer, plan: Plan, known: set[int], runners: dict[str, Loops], kept: Collection[int],
+    reused: Collection[int] = (),
+) -> None:  # fmt: skip
     """The lines of a plan's steps and regions.
 
     Memory that is read no more is given back at once, as eager does it: the next step mostly gets
     it again, while it is still in the processor's cache. ``kept``: the values that are read later.
+    ``reused``: those for which the function may be given memory.
     """
     before = {*known, *kept}
     uses: list[set[int]] = []
@@ -333,7 +334,9 @@ def write(
             gives = "".join(f"v{n}, " for n in item.gives)
             given = ", ".join(f"v{n}" for n in [*item.takes, *more(w.program, item)])
             w.names[item.name] = runners[item.name]
-            w.lines.append(f"({gives}) = {item.name}({given})")
+            again = [f"again{n}, " if n in reused else "None, " for n in item.gives]
+            memory = f"({''.join(again)})" if {*reused}.intersection(item.gives) else "None"
+            w.lines.append(f"({gives}) = {item.name}({memory}, {given})")
             known.update(item.gives)
         gone = sorted(
             n for n in uses[i] if last[n] == i and n in known and n not in before

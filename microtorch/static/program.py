@@ -162,9 +162,11 @@ class Writer:
         else:
             self.lines.append(f"{targets(step.result, known)} = {call}  # {step.site}")
 
-    def function(self, name: str, takes: Sequence[int], gives: str) -> Kernel:
-        """The function, compiled; its text is its attribute ``text``."""
-        head = f"def {name}({', '.join(f'v{n}' for n in takes)}):\n"
+    def function(self, name: str, takes: str | Sequence[int], gives: str) -> Kernel:
+        """The function, compiled; its text is its attribute ``text``. ``takes``: its parameters, as
+        numbers of values or as text."""
+        given = takes if isinstance(takes, str) else ", ".join(f"v{n}" for n in takes)
+        head = f"def {name}({given}):\n"
         text = head + "".join(f"    {line}\n" for line in self.lines) + f"    return {gives}\n"
         namespace = dict(self.names)
         exec(compile(text, f"<microtorch program {name}>", "exec"), namespace)

@@ -12,7 +12,7 @@ from .lower import HELPERS, LIBRARY
 from .statements import C_TYPES
 
 if TYPE_CHECKING:
-    from collections.abc import Container
+    from collections.abc import Container, Sequence
 
     from .emit_c import Region
     from .program import Program
@@ -42,24 +42,32 @@ def head(title: str, written: list[Emitter], texts: list[str]) -> str:
 
 
 GLUE = """\
-/* ---- what Python calls, with the addresses of numpy's array objects ---- */
-#define DATA(type, array) (*(type **)((array) + 2 * sizeof(void *)))
+/* ---- what Python calls, with the addresses of its objects ---- */
+void *PyLong_FromLong(long), *PyEval_SaveThread(void);
+void PyEval_RestoreThread(void *);
+#define DATA(type, array) (*(type **)((array) + 2 * sizeof(void *))) /* of an array of numpy */
+#define NUMBER(number) (*(double *)((number) + 2 * sizeof(void *))) /* of a float */
 """
 
 
+def glue(name: str, given: Sequence[str]) -> str:
+    """The function ``call_name`` for Python; what ``name`` is given, of the objects ``a``."""
+    call = wrapped(f"const int failed = {name}({', '.join(given)});", 4)
+    return (
+        f"void *call_{name}(void *self, const size_t *a)\n{{\n"
+        "    void *const thread = PyEval_SaveThread(); /* others run meanwhile */\n"
+        f"{call}\n    PyEval_RestoreThread(thread);\n    return PyLong_FromLong(failed);\n}}\n"
+    )
+
+
 def _called(program: Program, e: Emitter) -> str:
-    """``a``: the arrays, then the block; ``rates``: the learning rates."""
+    """``a``: the arrays, then the learning rates, then the block."""
     r = e.region
     kinds = [C_TYPES[program.values[n].dtype.name] for n in [*r.takes, *r.gives]]
-    kinds += ["char"] * (e.size() > 0)
     given = [f"DATA({kind}, a[{i}])" for i, kind in enumerate(kinds)]
-    at = len(kinds) - (e.size() > 0)
-    given[at:at] = [f"rates[{i}]" for i in range(len(r.rates))]
-    call = wrapped(f"return {r.name}({', '.join(given)});", 4)
-    return (
-        f"int call_{r.name}(const size_t *a, const double *rates)\n{{\n    (void)rates;\n"
-        f"{call}\n}}\n"
-    )
+    given += [f"NUMBER(a[{len(kinds) + i}])" for i in range(len(r.rates))]
+    given += [f"DATA(char, a[{len(given)}])"] * (e.size() > 0)
+    return glue(r.name, given)
 
 
 def wrapped(text: str, tab: int) -> str:

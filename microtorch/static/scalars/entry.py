@@ -1,7 +1,6 @@
 """A rolled step of Scalars in the place of a function: how it is recorded, proved and called."""
 from __future__ import annotations
 
-import ctypes
 import gc
 import threading
 import warnings
@@ -201,8 +200,6 @@ class ScalarEntry:
         n = len(self.leaves)
         self.buffers = [np.zeros(max(n, 1)) for _ in range(4)]
         self.buffers.append(np.zeros(max(2 * len(self.outs), 1)))
-        self.addresses = (ctypes.c_size_t * 5)(*map(id, self.buffers))
-        self.rates = (ctypes.c_double * 1)()
         self.c = c
         got, wanted = self.compute(*self.before()), self.first
         flat = [[x[i] for x, w in zip(got, wanted, strict=True) for i in w]
@@ -227,7 +224,7 @@ class ScalarEntry:
             p[: len(data)] = data
             if self.sees_grads:
                 old[: len(grads)] = grads
-            self.c(self.addresses, self.rates)
+            self.c(*self.buffers)
             return new_p.tolist(), new_grads.tolist(), out.tolist()
 
     # ---- a call ----------------------------------------------------------------------------------
