@@ -16,6 +16,7 @@ from ..handles.memory import owner
 from .build import library
 from .emit_c import Region
 from .lower import lowered
+from .memory import LINE
 from .parts import new
 from .program import Program, Step, Writer
 from .source import source, unique
@@ -253,7 +254,7 @@ class Loops:
         # the block of the last call, unless another call has it now
         block, self.spare = self.spare, None
         if block is None:
-            block = np.empty(self.block, np.uint8)
+            block = aligned(self.block)
         failed = self.c(*arrays[: self.takes], *outs, *rates, block)
         self.spare = block
         return not failed
@@ -284,6 +285,13 @@ class Loops:
                 UserWarning, stacklevel=4,
             )  # fmt: skip
         return wanted
+
+
+def aligned(size: int) -> Array:
+    """Bytes that begin where a line of the processor's cache does."""
+    found = np.empty(size + LINE, np.uint8)
+    start = -found.ctypes.data % LINE
+    return found[start : start + size]
 
 
 def close(a: Array, b: Array, largest: float = 0.0) -> bool:
