@@ -16,6 +16,7 @@ from .statements import (
     Product,
     Sum,
     View,
+    makes,
     reads,
     row_major,
     writes,
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
 
 NARROW = 8  # columns of a product below which its tiles would be nearly empty
+LONG = 1 << 17  # bytes that a region makes if it takes longer than a change of threads
 TILE = 16  # columns of a tile (c/head.txt)
 DOT = 5  # what a sum along a row costs besides, in steps of a tile
 
@@ -105,6 +107,8 @@ class Emitter:
         self.scratch: list[str] = []
         self.called: set[tuple[str, str]] = set()  # functions, and of which type
         self.memory = planned(program, region.steps, {*region.gives})
+        made = [program.values[n].nbytes for s in region.steps for n in makes(s)]
+        self.long = sum(made) > LONG
         self.said = ""  # the last comment
         self.readers: dict[int, set[int]] = {}  # the statements that read a value, by id
         for s in region.steps:

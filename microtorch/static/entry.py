@@ -129,7 +129,8 @@ class Entry:
         gives = [f"v{n}" for n in given]
         takes = [f"v{leaf.number}" for leaf in self.leaves]
         takes += [f"again{n}=None" for n in self.reused.numbers]
-        return w.function("program", ", ".join(takes), f"({''.join(g + ', ' for g in gives)})")
+        return w.function("program", ", ".join(takes), f"({''.join(g + ', ' for g in gives)})",
+                          (runners or {}).values())  # fmt: skip
 
     def to_be_reused(self, plan: Plan) -> list[int]:
         """The new gradients that C makes, and that nobody else can have: their memory is reused."""

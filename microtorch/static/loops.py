@@ -6,7 +6,7 @@ results differ by more than rounding, the steps run from then on, and a warning 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -35,10 +35,9 @@ from .statements import (
 )
 
 if TYPE_CHECKING:
-    from ..base.types import Array, Kernel
+    from ..base.types import Array, Kernel, Operand
 
 LARGE = 1 << 12  # bytes of an array that is worth a line to give it back
-empty = np.empty
 
 class Plan:
     """The steps ``begin`` to ``end`` of a program as regions and single steps.
@@ -219,44 +218,65 @@ def alive(chain: list[Lowered], later: set[int]) -> list[Lowered]:
 
 
 class Loops:
-    """A region as Python calls it: C, once it has been compared with the steps."""
+    """A region as Python calls it: ``c``, once it has been compared with the steps.
 
-    def __init__(self, program: Program, region: Region, c: Kernel, steps: Kernel, block: int):
-        self.c, self.steps, self.region, self.block = c, steps, region, block
+    ``block``: the bytes of memory that C is given. ``long``: C runs so long that other threads may
+    run meanwhile, each with a block of its own.
+    """
+
+    def __init__(
+        self, program: Program, region: Region, c: Kernel, steps: Kernel, block: int, long: bool
+    ):  # fmt: skip
+        self.c, self.steps, self.region, self.block, self.long = c, steps, region, block, long
         self.shapes = [(program.values[n].shape, program.values[n].dtype) for n in region.gives]
         self.takes = len(region.takes)
         self.groups = [x.group for x in region.rates]
         self.written = [region.takes.index(n) for n in region.written]
         self.checked: bool | None = None
-        self.spare: Array | None = None
+        self.blocks = [aligned(block)] if block else []  # that no call has now
+        self.names: dict[str, Operand] = {}  # of the function that calls it
 
-    def __call__(self, again: Sequence[Array | None] | None, *arrays: Array) -> Sequence[Array]:
-        """What the region gives. ``again``: the memory for it, if some may be used again."""
-        if self.checked:
-            if again is None:
-                outs = [empty(shape, dtype) for shape, dtype in self.shapes]
-            else:
-                outs = [
-                    empty(*new) if x is None else x for x, new in zip(again, self.shapes)  # noqa: B905
-                ]  # fmt: skip
-            if self.run(arrays, outs):
-                return outs
-        elif self.checked is None:
+    def lines(self, w: Writer, more: Sequence[int], reused: Collection[int]) -> Iterator[str]:
+        """Its call, in the function that ``w`` writes. ``reused``: see ``write``."""
+        r = self.region
+        w.names |= {r.name: self, f"c_{r.name}": _unchecked, "empty": np.empty}
+        for n, (shape, dtype) in zip(r.gives, self.shapes, strict=True):
+            new = f"v{n} = empty({shape}, {w.constant(dtype, dtype.name)})"
+            yield f"{new} if again{n} is None else again{n}" if n in reused else new
+        given = [f"v{n}" for n in [*r.takes, *r.gives]]
+        given += [f"float({w.constant(group, 'group')}['lr'])" for group in self.groups]
+        if self.block and self.long:
+            yield f"block = {r.name}.taken()"
+            given.append("block")
+        elif self.block:
+            given.append(w.constant(self.blocks[0], "block"))
+        gives = "".join(f"v{n}, " for n in r.gives)
+        steps = ", ".join(f"v{n}" for n in [*r.takes, *more])
+        yield f"if c_{r.name}({', '.join(given)}): ({gives}) = {r.name}({steps})"
+        if self.block and self.long:
+            yield f"{r.name}.blocks.append(block)"
+
+    def taken(self) -> Array:
+        """A block that no other call has."""
+        try:
+            return self.blocks.pop()
+        except IndexError:
+            return aligned(self.block)
+
+    def __call__(self, *arrays: Array) -> Sequence[Array]:
+        """What the region gives, where C has not run: it is not checked yet, or a number is out of
+        range, and the steps raise."""
+        if self.checked is None:
             return self.check(arrays)
-        found: Sequence[Array] = self.steps(*arrays)  # which raises, if a number is out of range
+        found: Sequence[Array] = self.steps(*arrays)
         return found
 
     def run(self, arrays: Sequence[Array], outs: list[Array]) -> bool:
         """Let C fill ``outs``; False if it met an index out of range."""
         rates = [float(group["lr"]) for group in self.groups]
-        if not self.block:
-            return not self.c(*arrays[: self.takes], *outs, *rates)
-        # the block of the last call, unless another call has it now
-        block, self.spare = self.spare, None
-        if block is None:
-            block = aligned(self.block)
-        failed = self.c(*arrays[: self.takes], *outs, *rates, block)
-        self.spare = block
+        block = [self.taken()] if self.block else []
+        failed = self.c(*arrays[: self.takes], *outs, *rates, *block)
+        self.blocks += block
         return not failed
 
     def check(self, arrays: Sequence[Array]) -> Sequence[Array]:
@@ -274,7 +294,9 @@ class Loops:
         self.checked = ran and all(
             close(a, b, largest) for a, b in zip(outs, wanted_all, strict=True)
         )
-        if not self.checked:
+        if self.checked:
+            self.names[f"c_{self.region.name}"] = self.c
+        else:
             step = self.region.steps[0].step
             warnings.warn(
                 message(
@@ -285,6 +307,11 @@ class Loops:
                 UserWarning, stacklevel=4,
             )  # fmt: skip
         return wanted
+
+
+def _unchecked(*given: Operand) -> bool:
+    """In the place of C that is not to be used."""
+    return True
 
 
 def aligned(size: int) -> Array:
@@ -339,12 +366,7 @@ def write(
             w.step(item, known)
             known.update(item.gives())
         else:
-            gives = "".join(f"v{n}, " for n in item.gives)
-            given = ", ".join(f"v{n}" for n in [*item.takes, *more(w.program, item)])
-            w.names[item.name] = runners[item.name]
-            again = [f"again{n}, " if n in reused else "None, " for n in item.gives]
-            memory = f"({''.join(again)})" if {*reused}.intersection(item.gives) else "None"
-            w.lines.append(f"({gives}) = {item.name}({memory}, {given})")
+            w.lines += runners[item.name].lines(w, more(w.program, item), reused)
             known.update(item.gives)
         gone = sorted(
             n for n in uses[i] if last[n] == i and n in known and n not in before
@@ -373,10 +395,10 @@ def compiled(
     used: dict[int, str] = {}
     for n in dict.fromkeys(n for r in regions for n in [*r.takes, *r.gives]):
         used[n] = unique(names.get(n, f"v{n}"), used.values()) if n in names else f"v{n}"
-    text, blocks = source(program, regions, used)
+    text, written = source(program, regions, used)
     functions = library(text, [f"call_{r.name}" for r in regions])
     runners: dict[str, Loops] = {}
-    for r, c, block in zip(regions, functions, blocks, strict=True):
+    for r, c, e in zip(regions, functions, written, strict=True):
         w = Writer(program)
         w.names |= {f"v{n}": array for n, array in program.constants.items()}
         takes = [*r.takes, *more(program, r)]
@@ -388,5 +410,5 @@ def compiled(
             w.step(step, known)
             known.update(step.gives())
         steps = w.function("steps", takes, "(" + "".join(f"v{n}, " for n in r.gives) + ")")
-        runners[r.name] = Loops(program, r, c, steps, block)
+        runners[r.name] = Loops(program, r, c, steps, e.size(), e.long)
     return text, runners

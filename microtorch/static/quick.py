@@ -17,7 +17,7 @@ from ..arrays import dtypes
 from ..autograd import anomaly
 from ..backends import cpu
 from ..engine.listening import foreseers, listeners
-from ..engine.record import constant, constant_node, handle
+from ..engine.record import constant_node, handle
 from ..graph import last_write, mode, storage_of, tick
 from ..handles.memory import owner
 from ..nn import global_hooks
@@ -74,8 +74,8 @@ class CallWriter(Writer):
         self.entry = entry
         self.results: list[str] = []
         self.names |= {
-            "constant": constant, "constant_node": constant_node, "handle": handle, "tick": tick,
-            "last_write": last_write, "storage_of": storage_of, "walked": walked, "owner": owner,
+            "constant_node": constant_node, "handle": handle, "tick": tick, "owner": owner,
+            "last_write": last_write, "storage_of": storage_of, "walked": walked,
             "mode": mode.get, "ndarray": np.ndarray, "entry": entry, "MISSED": MISSED,
         }  # fmt: skip
 
@@ -160,7 +160,7 @@ def written_run(entry: Entry, template: Operand, takes: int) -> Kernel:
         w.results.append({
             "number": f"v{v}.item()", "late": f"late.get({i})",
             "done": f"walked(v{v}, {w.constant(o.dev, 'dev')})",
-        }.get(o.kind, f"constant(v{v})"))  # fmt: skip
+        }.get(o.kind, f"handle(v{v}, constant_node(v{v}, {w.constant(o.dev, 'dev')}))"))  # fmt: skip
         v += 1
     return w.function("run", tensors, w.operand(template))
 

@@ -18,14 +18,16 @@ if TYPE_CHECKING:
     from .program import Program
 
 
-def source(program: Program, regions: list[Region], names: dict[int, str]) -> tuple[str, list[int]]:
-    """The C file of a program's regions, and the bytes of the block that each is given."""
+def source(
+    program: Program, regions: list[Region], names: dict[int, str]
+) -> tuple[str, list[Emitter]]:
+    """The C file of a program's regions, and what wrote each of them."""
     n = sum(len({id(s.step) for s in r.steps}) for r in regions)
     title = f"{program.name}: {n} of its {len(program.steps)} steps"
     written = [Emitter(program, r, names) for r in regions]
     texts = [e.text() for e in written]
     glue = [GLUE, *[_called(program, e) for e in written]]
-    return "\n".join([head(title, written, texts), *texts, *glue]), [e.size() for e in written]
+    return "\n".join([head(title, written, texts), *texts, *glue]), written
 
 
 def head(title: str, written: list[Emitter], texts: list[str]) -> str:
@@ -50,14 +52,18 @@ void PyEval_RestoreThread(void *);
 """
 
 
-def glue(name: str, given: Sequence[str]) -> str:
-    """The function ``call_name`` for Python; what ``name`` is given, of the objects ``a``."""
-    call = wrapped(f"const int failed = {name}({', '.join(given)});", 4)
-    return (
-        f"void *call_{name}(void *self, const size_t *a)\n{{\n"
-        "    void *const thread = PyEval_SaveThread(); /* others run meanwhile */\n"
-        f"{call}\n    PyEval_RestoreThread(thread);\n    return PyLong_FromLong(failed);\n}}\n"
-    )
+def glue(name: str, given: Sequence[str], long: bool = False) -> str:
+    """The function ``call_name`` for Python; what ``name`` is given, of the objects ``a``.
+
+    ``long``: other threads of Python run meanwhile.
+    """
+    if not long:
+        call = wrapped(f"return PyLong_FromLong({name}({', '.join(given)}));", 4)
+    else:
+        call = wrapped(f"const int failed = {name}({', '.join(given)});", 4)
+        call = f"    void *const thread = PyEval_SaveThread();\n{call}\n"
+        call += "    PyEval_RestoreThread(thread);\n    return PyLong_FromLong(failed);"
+    return f"void *call_{name}(void *self, const size_t *a)\n{{\n{call}\n}}\n"
 
 
 def _called(program: Program, e: Emitter) -> str:
@@ -67,7 +73,7 @@ def _called(program: Program, e: Emitter) -> str:
     given = [f"DATA({kind}, a[{i}])" for i, kind in enumerate(kinds)]
     given += [f"NUMBER(a[{len(kinds) + i}])" for i in range(len(r.rates))]
     given += [f"DATA(char, a[{len(given)}])"] * (e.size() > 0)
-    return glue(r.name, given)
+    return glue(r.name, given, e.long)
 
 
 def wrapped(text: str, tab: int) -> str:
