@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from ..engine.handle import Handle
 from ..graph import Node
+from ..graph.clock import Storage
 from .build import loaded
 from .functions import text_of
 from .native import NONE, builtin
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from ..base.types import Kernel, Operand
     from ..handles.tensor import Tensor
 
-WORD, OTHER, BYTES, ITEM, PLACE, SIZE, EQUAL, GIVEN = range(8)  # kinds of rows (c/guards.txt)
+WORD, OTHER, BYTES, ITEM, PLACE, SIZE, EQUAL, GIVEN = range(8)  # kinds of rows (c/python.txt)
 POINTER = ctypes.sizeof(ctypes.c_void_p)
 
 
@@ -39,10 +40,13 @@ def place_of(x: Operand, value: Operand) -> int:
 
 @cache
 def places() -> dict[str, int]:
-    """Where the slots of tensors and nodes lie, a cell's content, and an object's class."""
+    """Where the slots of tensors, nodes and storages lie, a cell's content, and a class."""
     found = {}
-    tensor, node, mark = Handle(), Node(), object()
-    for x, names in ((tensor, ("array", "node")), (node, ("grad", "hooks"))):
+    tensor, node, storage, mark = Handle(), Node(), Storage(), object()
+    for x, names in (
+        (tensor, ("array", "node")), (node, ("grad", "hooks", "value", "storage")),
+        (storage, ("written", "version", "writer")),
+    ):  # fmt: skip
         for name in names:
             vars(type(x))[name].__set__(x, mark)
             found[name] = place_of(x, mark)
@@ -88,13 +92,13 @@ class Rows:
 
     def made(self) -> Kernel:
         """The function."""
-        return builtin(guards(), "all_hold", NONE, (b"".join(self.rows), self.kept))
+        return builtin(python(), "all_hold", NONE, (b"".join(self.rows), self.kept))
 
 
 @cache
-def guards() -> ctypes.CDLL:
+def python() -> ctypes.CDLL:
     """The compiled text. CompilerError: there is no compiler."""
-    return loaded(text_of("guards"))
+    return loaded(text_of("python"))
 
 
 @cache
