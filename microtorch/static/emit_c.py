@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from ..base.types import DType, Operand, Shape
-    from .program import Program
+    from .program import Program, Step
     from .statements import Lowered
 
 
@@ -46,12 +46,16 @@ class Lies(NamedTuple):
 
 
 class Region(NamedTuple):
-    """Successive steps that are one C function: what it reads, and what is read of it later."""
+    """Successive steps that are one C function: what it reads, and what is read of it later.
+
+    ``calls``: the steps that were recorded, as the interpreter runs them.
+    """
 
     name: str
     steps: list[Lowered]
     takes: list[int]
     gives: list[int]
+    calls: list[Step]
 
     @property
     def written(self) -> list[int]:

@@ -15,6 +15,7 @@ from ..base.errors import message
 from ..handles.memory import owner
 from .build import library
 from .emit_c import Region
+from .joined import joined
 from .lower import lowered
 from .memory import LINE
 from .parts import new
@@ -104,7 +105,8 @@ class Plan:
         later = set(self.needed)
         for step in self.steps[end:]:
             later.update(step.reads())
-        chain = self.checks_first(alive(chain, later))
+        calls = [s.step for s in alive(chain, later)]
+        chain = self.checks_first(alive(joined(self.program, chain, later), later))
         made = {n for s in chain for n in makes(s)}
         views = {s.result: s for s in chain if isinstance(s, View)}
         wanted = {n for n in made if n in later}
@@ -133,7 +135,7 @@ class Plan:
         if bad:
             return bad
         name = f"{self.prefix}_{sum(isinstance(x, Region) for x in self.items)}"
-        self.items.append(Region(name, list(chain), takes, gives))
+        self.items.append(Region(name, list(chain), takes, gives, calls))
         self.items += [views[n].step for n in sorted(self.remade(wanted, views))]
         return set()
 
@@ -380,8 +382,8 @@ def write(
 
 def more(program: Program, r: Region) -> list[int]:
     """What the recorded calls of a region were given, and C does not read."""
-    made = {n for s in r.steps for n in s.step.gives()}
-    read = {n for s in r.steps for n in s.step.reads()}
+    made = {n for step in r.calls for n in step.gives()}
+    read = {n for step in r.calls for n in step.reads()}
     return sorted(read - made - {*r.takes, *program.constants})
 
 
@@ -403,7 +405,7 @@ def compiled(
         w.names |= {f"v{n}": array for n, array in program.constants.items()}
         takes = [*r.takes, *more(program, r)]
         known = {*takes, *program.constants}
-        mine = {id(s.step) for s in r.steps}
+        mine = set(map(id, r.calls))
         for step in program.steps:
             if id(step) not in mine:
                 continue

@@ -22,7 +22,7 @@ def source(
     program: Program, regions: list[Region], names: dict[int, str]
 ) -> tuple[str, list[Emitter]]:
     """The C file of a program's regions, and what wrote each of them."""
-    n = sum(len({id(s.step) for s in r.steps}) for r in regions)
+    n = sum(len({*map(id, r.calls)}) for r in regions)
     title = f"{program.name}: {n} of its {len(program.steps)} steps"
     written = [Emitter(program, r, names) for r in regions]
     texts = [e.text() for e in written]
