@@ -34,8 +34,8 @@ from .guards import TooMuch, Unwatchable, Watch
 from .keys import Refused, opaque, structure
 from .outputs import Output
 from .program import Program
-from .quick import F32, MISSED
 from .proof import disagreement, proved, random_state
+from .quick import F32, MISSED
 from .recording import Busy, Recording, recording_now
 from .returned import check_kept, late_backward, output, owned
 from .scalars.entry import ScalarEntry, ScalarProgram, ScalarRun, reached

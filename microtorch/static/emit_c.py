@@ -214,6 +214,11 @@ class Emitter:
                     texts[k] = f"{self.places[x.number].name}[i]"
                 else:
                     texts[k] = self.at(x.number, index, shape)
+                if "where" in expr.functions(s.formula) and "[" in texts[k]:
+                    # read on either side of the condition: so the loop becomes vector code
+                    kind = C_TYPES[values[x.number].dtype.name]
+                    self.lines.append(f"{tab}const {kind} t{s.result}{k} = {texts[k]};")
+                    texts[k] = f"t{s.result}{k}"
             spoken = dialect(floats)._replace(name=texts.__getitem__)
             text = expr.render(s.formula, spoken)
             name = f"t{s.result}"

@@ -102,8 +102,8 @@ class Entry:
             grads = [n for n in p.gradients if n is not None]
             plans.append(Plan(p, p.split, len(p.steps), grads, arrays, "backward"))
         self.c_source, runners = compiled(p, plans, self.names)
+        self.by_c = True
         if runners:
-            self.by_c = True
             self.reused = Reused(self.to_be_reused(plans[0]))
             self.function = self.written_out(plans[0], runners)
             self.call = written_run(self, self.template, self.takes)

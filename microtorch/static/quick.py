@@ -1,10 +1,10 @@
 """The call of a program, written out as a Python function for it.
 
 A small program runs in a few microseconds, so nothing around it may be looked up that is known:
-which tensors are written to, whose gradient is made, what is returned. ``written_run`` writes a function for that,
-and ``written_quick`` one that first asks whether its arguments, which are nothing but tensors, are
-such as the program was made for, and all else is as it was. It may say no where ``Entry.fails``
-finds nothing wrong: that is asked next.
+which tensors are written to, whose gradient is made, what is returned. ``written_run`` writes a
+function for that, and ``written_quick`` one that first asks whether its arguments, which are
+nothing but tensors, are such as the program was made for, and all else is as it was. It may say no
+where ``Entry.fails`` finds nothing wrong: that is asked next.
 """
 from __future__ import annotations
 
@@ -157,10 +157,11 @@ def written_run(entry: Entry, template: Operand, takes: int) -> Kernel:
         if o.kind == "leaf":
             w.results.append(w.holder(next(x for x in entry.leaves if x.number == o.number)))
             continue
+        dev = w.constant(o.dev, "dev")
+        plain = f"handle(v{v}, constant_node(v{v}, {dev}))"
         w.results.append({
-            "number": f"v{v}.item()", "late": f"late.get({i})",
-            "done": f"walked(v{v}, {w.constant(o.dev, 'dev')})",
-        }.get(o.kind, f"handle(v{v}, constant_node(v{v}, {w.constant(o.dev, 'dev')}))"))  # fmt: skip
+            "number": f"v{v}.item()", "late": f"late.get({i})", "done": f"walked(v{v}, {dev})",
+        }.get(o.kind, plain))  # fmt: skip
         v += 1
     return w.function("run", tensors, w.operand(template))
 

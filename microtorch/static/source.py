@@ -112,7 +112,7 @@ def reserved() -> frozenset[str]:
     return frozenset({*WORDS, *defined, *called, *(f"{name}f" for name in called)})
 
 
-OURS = re.compile(r"[vti]\d+|(run_|call_)?(forward|backward|train|predict)(_\d+)?")
+OURS = re.compile(r"[vti]\d+[a-z]?|(run_|call_)?(forward|backward|train|predict)(_\d+)?")
 WORDS = (
     "auto break case char const continue default do double else enum extern float for goto if "
     "inline int long register restrict return short signed sizeof static struct switch typedef "
