@@ -65,7 +65,7 @@ def set_anomaly_enabled(enabled: bool, check_nan: bool = True) -> None:
 
 def is_anomaly_check_nan_enabled() -> bool:
     """Would anomaly detection look for NaN? It does nothing else here."""
-    return not _anomaly or _anomaly[-1]
+    return not asked or asked[-1]
 
 
 def is_anomaly_enabled() -> bool:
