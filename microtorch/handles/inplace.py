@@ -471,7 +471,8 @@ def _composed(name: str) -> Callable[..., Tensor]:
         check_cast(result.array.dtype, self, name)
         shown = None if result.node.op is None else result.node.name()
         _copy(self, result, name)
-        if shown is not None and "out" in KEPT.get(name, ""):
+        op = result.node.op
+        if shown is not None and ("out" in KEPT.get(name, "") or any(-1 in w for w in op.watched)):
             watch(result.node, (self.node,), tick())
         return self if shown is None or self.node.op is not copy_op else rename(self, shown)
 
