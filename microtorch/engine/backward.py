@@ -116,7 +116,8 @@ def visit(node: Node, g: Gradient, walk: Walk) -> None:
     grads, captured, targets, wanted, graph, observe, retain, laid = walk
     came = g
     if node.hooks is not None:
-        g = before(node, g)
+        last = node in targets and wanted is not None and wanted.isdisjoint(node.inputs)
+        g = before(node, g, last)
         if g is None:
             return
     if wanted is not None:

@@ -162,7 +162,7 @@ def view_as_complex(input: Tensor) -> Tensor:
     if steps[-1] != 1 and x.size:
         what = "Tensor must have a last dimension with stride 1"
         raise RuntimeError(message(what, describe(input), fix="x.contiguous()"))
-    if any(s % 2 for s in steps[:-1]):
+    if any(s % 2 and n > 1 for s, n in zip(steps[:-1], x.shape[:-1], strict=True)):
         what = "Tensor must have a stride divisible by 2 for all but last dimension"
         raise RuntimeError(message(what, describe(input), fix="x.contiguous()"))
     return single(view_as_complex_op, input, {})

@@ -136,9 +136,8 @@ def _declare(name: str, row: Row) -> Op:
             else Formula(v, f"F, g, out, {', '.join(inputs)}", f"{name} vjp {i}")
             for i, v in enumerate(vjps)
         ],
-        saves=[
-            "x out" if name == "erfinv" else " ".join(expr.names(v) & {*inputs, "out"}) if v else "x"
-            for v in formulas
+        saves=["x out"] if name == "erfinv" else [
+            " ".join(expr.names(v) & {*inputs, "out"}) if v else "x" for v in formulas
         ],
         result="float",
         rule=formulas,
