@@ -30,7 +30,7 @@ from ..engine.registry import REGISTRY
 from ..graph import last_write, mode, storage_of, tick
 from ..notation import formulas
 from ..ops import index as indexing
-from ..ops.arguments import tensors_only
+from ..ops.arguments import as_element, tensors_only
 from ..ops.elementwise import ALIASES, TENSORS_ONLY
 from ..ops.node_names import rename
 from ..ops.settled import settled
@@ -334,7 +334,7 @@ def setitem(t: Tensor, index: Index, value: Any) -> None:
                         fix="x[index] = value.to(x.dtype)",
                     )
                 )
-            value = value.to(t.dtype)
+            value = as_element(value, t) if fills else value.to(t.dtype)
         masks = [p.dtype is dtypes.BOOL for p in parsed if hasattr(p, "dtype")]
         if value.array.size == 1 and masks == [True]:
             value = value.clone()  # one number, read before it is written

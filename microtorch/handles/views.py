@@ -264,7 +264,7 @@ def _copy_slices_vjp(
     """
     _refuse_repeated(repeats)
     if any(op.name == "expand" for op, _ in chain):
-        region = np.empty(g.shape, getattr(g, "array", g).dtype)
+        region = np.empty(g.shape, (g.array if hasattr(g, "array") else g).dtype)
         for op, attrs in chain:
             region = op.kernels[cpu.of(region.dtype)](region, **(attrs or {}))
         check_locked(region, "backward of a write")
