@@ -34,6 +34,8 @@ def before(node: Node, g: Gradient, last: bool = False) -> Gradient:
         result = hook(as_tensor(g, node))
         if result is not None:
             g = as_gradient(hook, result, g)
+    if hooks.retain:
+        node.grad = as_tensor(g, node) if node.grad is None else node.grad + as_tensor(g, node)
     for hook in () if last else list(hooks.pre.values()):
         given = grad_outputs(g, node)
         results = _replaced(hook, hook(given), len(given), node)
@@ -47,8 +49,6 @@ def before(node: Node, g: Gradient, last: bool = False) -> Gradient:
             if not changed:
                 return None
             g = Outputs(changed) if isinstance(g, Outputs) else changed[0]
-    if hooks.retain:
-        node.grad = as_tensor(g, node) if node.grad is None else node.grad + as_tensor(g, node)
     return g
 
 

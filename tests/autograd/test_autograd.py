@@ -526,10 +526,11 @@ def test_hooks_on_a_node_are_not_those_of_its_tensor():
     x = torch.ones(2, requires_grad=True)
     y = x * 2
     y.grad_fn.register_prehook(lambda go: (go[0] * 3,))
+    y.retain_grad()
     (g,) = torch.autograd.grad(y.sum(), y, retain_graph=True)
     assert g.tolist() == [1, 1]
     y.sum().backward()
-    assert x.grad.tolist() == [6, 6]
+    assert x.grad.tolist() == [6, 6] and y.grad.tolist() == [2, 2]  # of both
     z = x * 2
     z.grad_fn.register_prehook(lambda go: (None,))  # takes the gradient away
     x.grad = None
