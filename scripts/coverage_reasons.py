@@ -78,7 +78,7 @@ DIFFERENT: tuple[str, ...] = (
     "Backward nodes have PyTorch's names where one op here is one op there. A function that is "
     "made of several ops shows each of them.",
     "Backward refuses what PyTorch refuses because it was overwritten. Where a derivative reads "
-    "other values here than there (of `kron`, `polar`, `ldexp`), a write that PyTorch "
+    "other values here than there (of `kron`, `ldexp`), a write that PyTorch "
     "allows may be refused; the error says what read it.",
     "`inference_mode` is `no_grad`: what is made in it is a tensor like any other, which backward "
     "may use later; PyTorch refuses.",

@@ -3,6 +3,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from .dtypes import complex_type, real_type
 
 if TYPE_CHECKING:
@@ -17,6 +19,8 @@ def pairs(x: Array) -> Array:
 def of_pairs(x: Array) -> Array:
     """A view of real ``x``, whose last dimension has the parts, as complex numbers.
 
-    The parts lie side by side in memory.
+    The parts lie side by side in memory, or it is a copy.
     """
+    if type(x) is np.ndarray and x.strides[-1] != x.itemsize:
+        x = np.ascontiguousarray(x)
     return x.view(complex_type(x.dtype))[..., 0]

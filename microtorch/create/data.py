@@ -1,6 +1,7 @@
 """Tensors from numbers, nested lists, numpy arrays, and other tensors."""
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from ..handles.tensor import Tensor
 from .finish import export, finish
 
 if TYPE_CHECKING:
-    from ..base.types import Array, DeviceLike, DType, DTypeLike
+    from ..base.types import Array, DeviceLike, DType, DTypeLike, Tree
 
 
 @export
@@ -122,9 +123,8 @@ def _array(data: Any, dtype: DTypeLike | None) -> Array:
                     f"tensor({data!r})"[:120],
                 )
             )
-        if target is None and array.dtype.kind in "fc" and not _has_float64(data):
-            target = dtypes.default_numpy()
-            target = target if array.dtype.kind == "f" else dtypes.complex_type(target)
+        if target is None and array.dtype.kind in "fc" and array.size:
+            target = _inferred(data)
     if target is not None and array.dtype != target:
         array = dtypes.converted(array, target)
     dtypes.of(array)
@@ -199,14 +199,34 @@ def _plain(data: Any) -> Any:
     return data
 
 
-def _has_float64(data: Any) -> bool:
-    """Is there a float64 in it? A Python float, or a Scalar, is none: it takes the default dtype.
+PLAIN: dict[type, Callable[[], DType]] = {
+    bool: lambda: dtypes.BOOL, int: lambda: dtypes.I64, float: dtypes.default_numpy,
+    complex: lambda: dtypes.complex_type(dtypes.default_numpy()),
+}  # fmt: skip
+
+
+def _inferred(data: Tree) -> DType:
+    """The dtype of nested lists of numbers: Python's floats, and Scalars, are of the default one.
     """
+    found: set[DType] = set()
+    _gather(data, found)
+    return dtypes.promote([(d, 2) for d in found])
+
+
+def _gather(data: Tree, found: set[DType]) -> None:
     if isinstance(data, (list, tuple)):
-        return any(_has_float64(v) for v in data[:1])
-    if type(data) in COERCE:
-        return False
-    return getattr(getattr(data, "array", data), "dtype", None) in (np.float64, np.complex128)
+        kinds = set(map(type, data))
+        if kinds <= PLAIN.keys():
+            found.update([PLAIN[k]() for k in kinds])
+        else:
+            for v in data:
+                _gather(v, found)
+    elif type(data) in COERCE:
+        found.add(dtypes.default_numpy())
+    else:
+        d = getattr(getattr(data, "array", data), "dtype", None)
+        kind = next((k for k in PLAIN if isinstance(data, k)), float)
+        found.add(PLAIN[kind]() if d is None else d)
 
 
 def _check_lists(data: Any, dim: int) -> None:

@@ -119,7 +119,8 @@ def visit(node: Node, g: Gradient, walk: Walk) -> None:
         g = g.dense()
     came = g
     if node.hooks is not None:
-        g = before(node, g)
+        last = node in targets and wanted is not None and wanted.isdisjoint(node.inputs)
+        g = before(node, g, last)
         if g is None:
             return
     if wanted is not None:

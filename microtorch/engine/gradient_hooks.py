@@ -21,10 +21,11 @@ class Outputs(dict[int, "Gradient"]):
         return out
 
 
-def before(node: Node, g: Gradient) -> Gradient:
+def before(node: Node, g: Gradient, last: bool = False) -> Gradient:
     """Run the hooks that see, and may replace, a node's complete gradient.
 
     If ``retain_grad`` asked for it, the gradient is kept. None: a hook took all of it away.
+    ``last``: the walk ends here, before the hooks that belong to the node and not to the tensor.
     """
     hooks = node.hooks
     if hooks is None:
@@ -33,7 +34,9 @@ def before(node: Node, g: Gradient) -> Gradient:
         result = hook(as_tensor(g, node))
         if result is not None:
             g = as_gradient(hook, result, g)
-    for hook in list(hooks.pre.values()):
+    if hooks.retain:
+        node.grad = as_tensor(g, node) if node.grad is None else node.grad + as_tensor(g, node)
+    for hook in () if last else list(hooks.pre.values()):
         given = grad_outputs(g, node)
         results = _replaced(hook, hook(given), len(given), node)
         if results is not None:
@@ -46,8 +49,6 @@ def before(node: Node, g: Gradient) -> Gradient:
             if not changed:
                 return None
             g = Outputs(changed) if isinstance(g, Outputs) else changed[0]
-    if hooks.retain:
-        node.grad = as_tensor(g, node) if node.grad is None else node.grad + as_tensor(g, node)
     return g
 
 

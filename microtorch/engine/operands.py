@@ -107,6 +107,8 @@ def no_subtraction(name: str, operands: Sequence[Any]) -> Exception:
 
 def taken_by(op: Op) -> frozenset[type]:
     """The numbers that an op takes as they are."""
+    if op.result == "match":  # a product of matrices
+        return frozenset()
     return NUMBERS - {bool} if op.name == "sub" else NUMBERS
 
 

@@ -31,7 +31,7 @@ from ..engine.registry import REGISTRY
 from ..graph import last_write, mode, storage_of, tick
 from ..notation import formulas
 from ..ops import index as indexing
-from ..ops.arguments import tensors_only
+from ..ops.arguments import as_element, tensors_only
 from ..ops.elementwise import ALIASES, TENSORS_ONLY
 from ..ops.node_names import rename
 from ..ops.settled import settled
@@ -102,6 +102,21 @@ def apply_inplace(
         outcome = apply(op, (target, *others), attrs)  # apart, so that a failure changes nothing
         if not op.differentiable:
             outcome = _flat(op, outcome, target, others)
+        _check_outcome(op, outcome, target, others, attrs, name)
+    again = outcome.node.needs and mode.get().grad and _keep(outcome.node, target)
+    if before is not target.node and 0 in op.saved_inputs:
+        lead(outcome.node, 0, lambda: before)
+    store(target, outcome, name)
+    if again:
+        last_write[0] = tick()  # backward has to look, although the node is newer than the write
+    return target
+
+
+def _check_outcome(
+    op: Op, outcome: Tensor, target: Tensor, others: tuple[Any, ...], attrs: Attrs | None, name: str
+) -> None:
+    """Raise unless ``outcome`` can be written into ``target``; carry target to its kind of numbers.
+    """
     plain = type(target.array) is np.ndarray
     if op is indexing.index_put_op and plain and repeats_itself(target.array):
         outcome.array = outcome.node.value = put_one_by_one(
@@ -122,13 +137,6 @@ def apply_inplace(
             )
         )
     check_cast(out.dtype, target, name)
-    again = outcome.node.needs and mode.get().grad and _keep(outcome.node, target)
-    if before is not target.node and 0 in op.saved_inputs:
-        lead(outcome.node, 0, lambda: before)
-    store(target, outcome, name)
-    if again:
-        last_write[0] = tick()  # backward has to look, although the node is newer than the write
-    return target
 
 
 def store(target: Tensor, outcome: Tensor, name: str) -> Tensor:
@@ -329,7 +337,7 @@ def setitem(t: Tensor, index: Index, value: Any) -> None:
                         fix="x[index] = value.to(x.dtype)",
                     )
                 )
-            value = value.to(t.dtype)
+            value = as_element(value, t) if fills else value.to(t.dtype)
         masks = [p.dtype is dtypes.BOOL for p in parsed if hasattr(p, "dtype")]
         if value.array.size == 1 and masks == [True]:
             value = value.clone()  # one number, read before it is written
@@ -471,10 +479,11 @@ def _composed(name: str) -> Callable[..., Tensor]:
         with without_hooks(self):
             # on a copy, for what its derivative reads of the old value is about to be overwritten
             result = function(self.clone() if self.node.needs else self, *args, **kwargs)
-        check_cast(result.array.dtype, self, name)
+            check_cast(result.array.dtype, self, name)
         shown = None if result.node.op is None else result.node.name()
         _copy(self, result, name)
-        if shown is not None and "out" in KEPT.get(name, ""):
+        op = result.node.op
+        if shown is not None and ("out" in KEPT.get(name, "") or any(-1 in w for w in op.watched)):
             watch(result.node, (self.node,), tick())
         return self if shown is None or self.node.op is not copy_op else rename(self, shown)
 

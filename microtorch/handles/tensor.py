@@ -345,7 +345,7 @@ class Tensor(Methods):
             return
         if value:
             leaf(self)
-            rederive(self)  # views that exist already lead here from now on
+            rederive(self, False)  # views that exist already lead here from now on
         else:
             if node.op is not None:
                 raise RuntimeError(

@@ -16,11 +16,12 @@ from weakref import ref
 
 import numpy as np
 
-from ..arrays.dtypes import BOOL, converted
+from ..arrays.dtypes import converted
 from ..backends import cpu
 from ..engine.op import Op
 from ..engine.record import constant_node, fill
 from ..engine.unfollowed import mark_of, refusal, unfollowed
+from ..engine.views import UNRECORDED
 from ..graph import Node, Storage, hooks_of, mode, storage_of, tick, user_frame
 from .memory import check_locked, overwrite, repeated_error, repeats_itself
 
@@ -147,10 +148,13 @@ def views_of(base: Tensor) -> list[Tensor]:
     return [v for v in views if v is not None and v.origin is not None and v.origin[0] is base]
 
 
-def rederive(base: Tensor) -> None:
-    """Derive all live views of ``base`` anew."""
+def rederive(base: Tensor, written: bool = True) -> None:
+    """Derive all live views of ``base`` anew.
+
+    If it was not ``written``, also outputs of unbind and the like.
+    """
     for view in views_of(base):
-        _derive(view, base)
+        _derive(view, base, written)
 
 
 class without_hooks:
@@ -181,7 +185,7 @@ class without_hooks:
 
     def __exit__(self, error: object, *_: object) -> None:
         if error is not None:
-            self.view.node = self.node
+            place(self.view, self.node)
 
 
 def renew_views(target: Tensor, done: Tensor | None = None) -> None:
@@ -199,11 +203,13 @@ def renew_views(target: Tensor, done: Tensor | None = None) -> None:
             _derive(view, base)
 
 
-def _derive(view: Tensor, base: Tensor) -> None:
+def _derive(view: Tensor, base: Tensor, written: bool = True) -> None:
     """Give ``view`` a node that starts from base's present node, by the same chain of view ops."""
     if view.origin is None:
         return
     parent, mark = base.node, mark_of(view)
+    if not written and mark is not UNRECORDED:
+        mark = None
     scope, frame = mode.get().scope, user_frame(sys._getframe(1))
     if not parent.needs and view.node.op is None:
         node: Node = constant_node(view.array, parent.dev)
@@ -216,6 +222,8 @@ def _derive(view: Tensor, base: Tensor) -> None:
     else:
         node = parent
         for op, attrs in view.origin[1]:
+            if op is unfollowed:
+                continue
             array = op.kernels[node.dev](node.value, **(attrs or {}))
             storage = node.storage
             dev = node.dev if array.dtype == node.dtype else node.dev.of(array.dtype)
@@ -256,9 +264,9 @@ def _copy_slices_vjp(
     """
     _refuse_repeated(repeats)
     if any(op.name == "expand" for op, _ in chain):
-        region = np.empty(g.shape, bool)
+        region = np.empty(g.shape, (g.array if hasattr(g, "array") else g).dtype)
         for op, attrs in chain:
-            region = op.kernels[cpu.of(BOOL)](region, **(attrs or {}))
+            region = op.kernels[cpu.of(region.dtype)](region, **(attrs or {}))
         check_locked(region, "backward of a write")
     return F.copy_slices(g, F.zero(g), chain=chain, order=order, repeats=False)
 

@@ -37,6 +37,11 @@ class Parameter(Tensor):
         self.array, self.origin, self.node = plain.array, None, plain.node  # the slots of a handle
         self.requires_grad = requires_grad
 
+    def __deepcopy__(self, memo: dict[int, object]) -> Tensor:
+        made = super().__deepcopy__(memo)
+        made.grad = None  # as PyTorch's
+        return made
+
     def __repr__(self) -> str:
         return "Parameter containing:\n" + super().__repr__()
 

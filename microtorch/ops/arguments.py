@@ -104,6 +104,19 @@ def element(value: Any, like: Tensor) -> Tensor:
     return constant(operands.element(value, like.array.dtype), like.node.dev)
 
 
+def as_element(value: Tensor, like: Tensor) -> Tensor:
+    """A tensor of one element, in the dtype of ``like``: what is to be written into it.
+
+    RuntimeError for a number that the dtype does not hold; a fraction is cut off for integers.
+    """
+    if value.array.dtype == like.array.dtype:
+        return value
+    known = type(value.array) is np.ndarray
+    if known and (not value.node.needs or (value.is_complex() and not like.is_complex())):
+        return element(value.item(), like)
+    return value.to(like.dtype)
+
+
 def tensors_only(name: str, **operands: object) -> None:
     """Raise TypeError unless all are Tensors."""
     for argument, x in operands.items():

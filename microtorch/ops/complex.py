@@ -159,10 +159,10 @@ def view_as_complex(input: Tensor) -> Tensor:
         raise RuntimeError(message("Input tensor must have one or more dimensions"))
     if x.shape[-1] != 2:
         raise RuntimeError(message("Tensor must have a last dimension of size 2", describe(input)))
-    if steps[-1] != 1:
+    if steps[-1] != 1 and x.size:
         what = "Tensor must have a last dimension with stride 1"
         raise RuntimeError(message(what, describe(input), fix="x.contiguous()"))
-    if any(s % 2 for s in steps[:-1]):
+    if any(s % 2 and n > 1 for s, n in zip(steps[:-1], x.shape[:-1], strict=True)):
         what = "Tensor must have a stride divisible by 2 for all but last dimension"
         raise RuntimeError(message(what, describe(input), fix="x.contiguous()"))
     return single(view_as_complex_op, input, {})
@@ -221,6 +221,7 @@ def polar(abs: Tensor, angle: Tensor) -> Tensor:
     """The complex numbers of these absolute values and angles: ``abs (cos angle + i sin angle)``.
     """
     _both_floating(abs, angle, ("abs", "angle"))
+    abs, angle = abs.clone(), angle.clone()  # PyTorch keeps the result, and these may be written
     return complex(abs * angle.cos(), abs * angle.sin())
 
 

@@ -125,6 +125,7 @@ def _declared() -> list[Op]:
     for name in "maximum minimum clamp clamp_min clamp_max xlogy xlog1py".split():
         options.setdefault(name, {})["ties"] = False
     options["pow"] = options.get("pow", {}) | {"keeps": "y"}
+    options["sinc"] = options.get("sinc", {}) | {"renews": True}  # PyTorch keeps x alone
     options["prelu"] = options.get("prelu", {}) | {"keeps": "x y"}
     kept = ("y", "x y")  # of rounded quotients, whose derivative is 0
     floor: dict[str, Any] = {

@@ -14,7 +14,7 @@ from ..backends import defines, host
 from ..base.errors import describe, message
 from ..engine.apply import apply
 from ..engine.hot import single
-from .arguments import dim_of, element, owned, within
+from .arguments import as_element, dim_of, element, owned, within
 from .index import Place, index_op, index_put_op
 from .shape import expand, reshape
 from .surface import METHODS, public
@@ -182,8 +182,8 @@ def index_fill(input: Tensor, dim: int, index: Tensor, value: TensorLike) -> Ten
                 f"{written.array.ndim} dimension(s)."
             )
         )
-    elif written.array.dtype != input.array.dtype:
-        written = written.to(input.dtype)
+    else:
+        written = as_element(written, input)
     # each slice once: what is written twice is there once, and so is its derivative
     *lead, i = place
     n = input.array.shape[len(lead)] if input.array.ndim else 1

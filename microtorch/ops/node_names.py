@@ -66,7 +66,13 @@ def _index(node: Node) -> str:
     return "AliasBackward0"
 
 
+def _by_number(name: str) -> Callable[[Node], str]:
+    return lambda node: f"{name}Backward{int(not _is_number(node.inputs[1]))}"
+
+
 OPS: dict[str, Callable[[Node], str]] = {
+    "fmod": _by_number("Fmod"),
+    "remainder": _by_number("Remainder"),
     "sum": _dims("SumBackward0", "SumBackward1"),
     "mean": _dims("MeanBackward0", "MeanBackward1"),
     "prod": lambda node: f"ProdBackward{int(node.inputs[0].ndim > 1)}",
@@ -99,16 +105,18 @@ OPS: dict[str, Callable[[Node], str]] = {
     "prelu": lambda node: "PreluKernelBackward0",
     "entr": lambda node: "SpecialEntrBackward0",
     "xlog1py": lambda node: "SpecialXlog1PyBackward0",
+    "zeta": lambda node: "SpecialZetaBackward0",
 }
 
 # ---- of functions made of several ops ------------------------------------------------------------
 FUNCTIONS = {
     name: f"{''.join(part.capitalize() for part in name.split('_'))}Backward0"
     for name in (
-        "addbmm addcdiv addcmul addmm addmv addr aminmax baddbmm block_diag cdist dist index_add "
-        "index_copy index_fill index_reduce index_select ldexp masked_fill masked_scatter "
-        "masked_select nan_to_num nansum put renorm repeat roll rot90 scatter_add scatter_reduce "
-        "select_scatter slice_scatter diagonal_scatter std_mean take trace unbind var_mean bmm "
+        "addbmm addcdiv addcmul addmm addmv addr aminmax baddbmm block_diag cdist dist "
+        "index_add index_copy index_fill index_reduce index_select ldexp masked_fill "
+        "masked_scatter masked_select nan_to_num nansum put renorm repeat roll rot90 "
+        "scatter_add scatter_reduce select_scatter sgn slice_scatter diagonal_scatter "
+        "std_mean take trace unbind var_mean bmm "
         # of torch.nn.functional
         "binary_cross_entropy binary_cross_entropy_with_logits channel_shuffle glu hardshrink "
         "huber_loss multi_margin_loss multilabel_margin_loss pixel_shuffle pixel_unshuffle "

@@ -211,7 +211,7 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
 # ---- products of given ranks ---------------------------------------------------------------------
 matmul = public()(
     named(
-        made(matmul_op, matmul_op, False),
+        made(matmul_op, matmul_op),
         "matmul",
         """Matrix product of the last two dimensions.
 

@@ -16,7 +16,7 @@ from ..engine.op import Formula, Op
 from ..engine.operands import NUMBERS, number, weak_number
 from ..engine.record import record
 from ..engine.registry import REGISTRY
-from .arguments import element
+from .arguments import as_element, element
 from .elementwise import ELEMENTWISE
 from .surface import FUNCTIONS, METHODS, public
 
@@ -176,20 +176,10 @@ def masked_fill(input: Tensor, mask: Tensor, value: TensorLike) -> Tensor:
         raise RuntimeError(
             message("masked_fill only supports a 0-dimensional value tensor", describe(value))
         )
-    if not isinstance(value, Handle):
+    if isinstance(value, Handle):
+        value = as_element(value, input)
+    else:
         value = _choice(value, input) if input.array.dtype.kind == "f" else element(value, input)
-    elif value.array.dtype != input.array.dtype:
-        if type(value.array) is np.ndarray and not value.node.needs:
-            value = element(value.item(), input)  # of another kind, it is a number, which must fit
-        elif not dtypes.can_cast(value.array.dtype, input.array.dtype):
-            raise RuntimeError(
-                message(
-                    f"value cannot be converted to type {input.dtype} without overflow",
-                    f"masked_fill of {describe(input)} with {describe(value)}",
-                    fix="input.to(value.dtype)",
-                )
-            )
-        value = value.to(input.dtype)
     return chosen(mask, value, input)
 
 

@@ -137,14 +137,16 @@ def _declare(name: str, row: Row) -> Op:
             else Formula(v, f"F, g, out, {', '.join(inputs)}", f"{name} vjp {i}")
             for i, v in enumerate(vjps)
         ],
-        saves=[" ".join(expr.names(v) & {*inputs, "out"}) if v else "x" for v in formulas],
+        saves=["x out"] if name == "erfinv" else [
+            " ".join(expr.names(v) & {*inputs, "out"}) if v else "x" for v in formulas
+        ],
         result="float",
         rule=formulas,
         check=only("f", f"{name}_cpu") if name in FLOATING
         else _refuse_half if name in NO_HALF
         else None,
         attributes=False,
-        keeps="x" if name == "erfinv" else "",  # which PyTorch reads; here the result is
+        renews=name == "erfinv",  # PyTorch reads x; here the result is read
     )  # fmt: skip
 
 

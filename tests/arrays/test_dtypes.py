@@ -216,8 +216,20 @@ def test_masked_fill_keeps_the_dtype():
     ]
     half = torch.tensor(2.0, dtype=torch.float16)
     assert half.masked_fill(torch.tensor(True), 1.0).dtype == torch.float16
-    with pytest.raises(RuntimeError, match="without overflow"):
-        torch.tensor([1, 2]).masked_fill(mask, torch.tensor(0.5))
+    assert torch.tensor([1, 2]).masked_fill(mask, torch.tensor(2.7)).tolist() == [2, 2]
+
+
+@pytest.mark.parametrize("value", [torch.tensor(1e30), torch.tensor(2 + 1j)])
+def test_one_number_must_fit_where_it_is_written(value):
+    x, mask = torch.tensor([1, 2]), torch.tensor([True, False])
+    for write in (
+        lambda: x.masked_fill_(mask, value),
+        lambda: x.index_fill_(0, torch.tensor([0]), value),
+        lambda: x.__setitem__(mask, value),
+    ):
+        with pytest.raises(RuntimeError):
+            write()
+    assert x.tolist() == [1, 2]
 
 
 @pytest.mark.parametrize(

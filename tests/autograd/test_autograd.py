@@ -510,3 +510,59 @@ def test_who_listens_hears_of_every_backward():
     removable.remove()
     (x * 6).backward()
     assert len(heard) == 2 and heard[0][0] is y and heard[1][1] is z
+
+
+@pytest.mark.parametrize("returned", [lambda g: g[0], lambda g: [g[0]], lambda g: 3.0])
+def test_hooks_on_nodes_return_tuples(returned):
+    x = torch.ones(2, requires_grad=True)
+    for register in ("register_hook", "register_prehook"):
+        y = x * 2
+        getattr(y.grad_fn, register)(lambda *g: returned(g[-1]))
+        with pytest.raises(TypeError, match="expected tuple"):
+            y.sum().backward()
+
+
+def test_hooks_on_a_node_are_not_those_of_its_tensor():
+    x = torch.ones(2, requires_grad=True)
+    y = x * 2
+    y.grad_fn.register_prehook(lambda go: (go[0] * 3,))
+    y.retain_grad()
+    (g,) = torch.autograd.grad(y.sum(), y, retain_graph=True)
+    assert g.tolist() == [1, 1]
+    y.sum().backward()
+    assert x.grad.tolist() == [6, 6] and y.grad.tolist() == [2, 2]  # of both
+    z = x * 2
+    z.grad_fn.register_prehook(lambda go: (None,))  # takes the gradient away
+    x.grad = None
+    z.sum().backward()
+    assert x.grad is None
+
+
+def test_hooks_on_the_node_of_a_leaf():
+    x, seen = torch.ones(2, requires_grad=True), []
+    y = x * 2
+    leaf = y.grad_fn.next_functions[0][0]
+    leaf.register_prehook(lambda go: (go[0] * 5,))
+    leaf.register_hook(lambda gi, go: seen.append((gi, go[0].tolist())))
+    y.sum().backward()
+    assert x.grad.tolist() == [10, 10] and seen == [((), [10, 10])]
+
+
+def test_inputs_of_backward_retain_their_gradient():
+    x = torch.ones(2, requires_grad=True)
+    y = x * 2
+    y.sum().backward(inputs=[y], retain_graph=True)
+    assert y.retains_grad and x.grad is None
+    y.sum().backward(inputs=[y, x], retain_graph=True)
+    assert y.grad.tolist() == [2, 2] and x.grad.tolist() == [2, 2]
+    with pytest.raises(RuntimeError, match="cannot be empty"):
+        torch.autograd.grad(y.sum(), [])
+
+
+def test_inference_mode_switched_off_records():
+    x = torch.ones(2, requires_grad=True)
+    with torch.inference_mode():
+        with torch.enable_grad():
+            assert not (x * 2).requires_grad
+        with torch.inference_mode(False):
+            assert (x * 2).requires_grad

@@ -447,3 +447,43 @@ def test_the_copy_that_create_graph_leaves_has_pytorchs_name():
     (x * x).sum().backward(create_graph=True)
     assert type(x.grad.grad_fn).__name__ == "CopyBackwards"
     assert torch.autograd.grad(x.grad.sum(), x)[0].tolist() == [2, 2]
+
+
+class Parts(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x):
+        ctx.factor = 2
+        return x * 2, x * 3
+
+    @staticmethod
+    def backward(ctx, g, h):
+        return ctx.factor * g + 3 * h
+
+
+def test_hooks_on_the_node_see_all_outputs():
+    x = torch.tensor([1.0, 2.0], requires_grad=True)
+    a, b = Parts.apply(x)
+    seen = []
+    assert a.grad_fn.factor == 2 and not hasattr(a.grad_fn, "other")
+    a.grad_fn.register_prehook(lambda go: (go[0] * 10, None))
+    a.grad_fn.register_hook(lambda gi, go: seen.append((gi[0].tolist(), go[0].tolist(), go[1])))
+    (a + b).sum().backward(retain_graph=True)
+    assert seen == [([20, 20], [10, 10], None)] and x.grad.tolist() == [20, 20]
+    (a + b).sum().backward()
+    (a + b).sum().backward()  # nothing was saved, so nothing is missing
+    assert x.grad.tolist() == [60, 60]
+
+
+def test_an_output_that_is_returned_twice_is_one():
+    class Twice(Parts):
+        @staticmethod
+        def forward(ctx, x):
+            ctx.factor = 2
+            y = x * 2
+            return y, y
+
+    x = torch.ones(2, requires_grad=True)
+    a, b = Twice.apply(x)
+    assert a is b
+    (a + b).sum().backward()  # all of it is the gradient of the last
+    assert x.grad.tolist() == [6, 6]

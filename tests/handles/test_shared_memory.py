@@ -199,3 +199,57 @@ def test_ctrl_c_during_backward_leaves_gradients_on():
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, previous)
     assert interrupts == 100
+
+
+def test_views_of_a_detached_base_follow_what_is_written_to_it():
+    x = torch.ones(3, requires_grad=True)
+    y = x * 3
+    v = y[:2]
+    (y.sum() * 2).backward(retain_graph=True)
+    assert x.grad.tolist() == [6, 6, 6]
+    y.detach_()
+    x.grad = None
+    (v * 1).sum().backward(retain_graph=True)  # as yet it shows what x made
+    assert x.grad.tolist() == [3, 3, 0]
+    y.mul_(2)
+    v.sum().backward()
+    assert x.grad.tolist() == [3, 3, 0]
+    x.detach_()
+    assert x.grad.tolist() == [3, 3, 0]
+
+
+def test_views_of_several_lead_to_a_base_that_requires_gradient_later():
+    x = torch.ones(4)
+    a, b = x.split(2)
+    x.requires_grad_()
+    (a * b).sum().backward()
+    assert x.grad.tolist() == [1, 1, 1, 1]
+
+
+def test_a_failed_write_leaves_hooks_where_they_were():
+    x = torch.ones(2, requires_grad=True)
+    v = (x * 2).reshape(1, 2)
+    v.retain_grad()
+    y = v * 3
+    with pytest.raises(RuntimeError):
+        v.mul_(v * 1j)
+    y.sum().backward()
+    assert v.grad.tolist() == [[3, 3]]
+
+
+def test_set_by_strides_shares_memory():
+    x = torch.arange(6.0)
+    y = torch.empty(0).set_(x, 1, (2, 2), (2, 1))
+    assert y.tolist() == [[1, 2], [3, 4]]
+    z = torch.empty(0).set_(x[2:].untyped_storage(), 4, (2,))
+    z.add_(10)
+    assert x.tolist() == [0, 1, 2, 3, 14, 15]
+
+
+def test_complex_regions_of_expanded_views():
+    x = torch.tensor([[1.0, 2.0], [3.0, 4.0]], requires_grad=True)
+    z = torch.view_as_complex(x * 1)
+    w = z.expand_as(torch.ones(2))
+    w.pow_(2)
+    w.real.sum().backward()
+    assert x.grad.tolist() == [[2, -4], [6, -8]]

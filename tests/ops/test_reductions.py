@@ -303,3 +303,11 @@ def test_logcumsumexp_of_nothing_but_minus_infinity():
 def test_errors(wrong, error, text):
     with pytest.raises(error, match=text):
         wrong()
+
+
+def test_unique_of_slices_without_elements():
+    assert torch.zeros(0, 3).unique(dim=0).shape == (0, 3)
+    for x in (torch.zeros(3, 0), torch.zeros(0, 0)):
+        with pytest.raises(RuntimeError, match="unique cannot be applied"):
+            x.unique(dim=0)
+    assert torch.bincount(torch.zeros(0, dtype=torch.int64), torch.zeros(0)).dtype == torch.int64

@@ -315,3 +315,12 @@ def test_the_second_derivative_of_one_number_is_recorded_where_the_first_is_a_co
     x = torch.tensor(5e-324, dtype=torch.float64, requires_grad=True)
     g, = torch.autograd.grad(getattr(torch.special, name)(x), x, create_graph=True)
     assert g == 0.5 and torch.autograd.grad(g, x)[0] == 0
+
+
+def test_ldexp_has_the_dtype_of_its_floating_operand():
+    for d in (torch.float16, torch.bfloat16, torch.float64):
+        y = torch.ldexp(torch.tensor([1.0, 3.0], dtype=d), torch.tensor([2, -1]))
+        assert y.dtype == d and y.tolist() == [4, 1.5]
+    assert torch.ldexp(torch.tensor(3), torch.tensor(2)).dtype == torch.float32
+    half = torch.ones(2, dtype=torch.bfloat16)
+    assert torch.addcmul(half, torch.tensor(1j), half).dtype == torch.complex64
