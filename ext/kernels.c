@@ -62,6 +62,7 @@
 #undef FN
 #undef ALL
 #undef WHERE
+#undef EVERY
 #undef STEP
 
 #define real double
