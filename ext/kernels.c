@@ -63,6 +63,7 @@
 #undef FN
 #undef ALL
 #undef WHERE
+#undef EVERY
 #undef STEP
 
 #define real double

@@ -122,6 +122,7 @@ INLINE vector_f32 all_squared(vector_f32 x) { return x * x; }
 #define ALL(name) all_##name
 #define WHERE(mask, a, b) \
     ((vector_f32)_mm512_mask_mov_ps(b, _mm512_movepi32_mask((__m512i)(mask)), a))
+#define EVERY(mask) (_mm512_movepi32_mask((__m512i)(mask)) == 0xffff)
 #define FIRST(left) ((__mmask16)((1u << (left)) - 1))
 INLINE vector_f32 get_or_f32(const float *p, size_t left, float other)
 {
@@ -149,6 +150,7 @@ INLINE float added_f32(vector_f32 v) { return _mm512_reduce_add_ps(v); }
 typedef real NAME(numbers);
 #define ALL(name) FN(name)
 #define WHERE(condition, a, b) ((condition) ? (a) : (b))
+#define EVERY(condition) 0 /* a branch for each number would cost more than it saves */
 INLINE real NAME(get_or)(const real *p, size_t left, real other) { return left > 0 ? *p : other; }
 INLINE void NAME(put)(real *p, size_t left, real v) { (void)left, (void)(*p = v); }
 INLINE real NAME(larger)(real a, real b) { return a > b ? a : b; }

@@ -28,6 +28,7 @@ class Loop(NamedTuple):
     expression: str
     far: tuple[str, ...]  # tests for elements beyond the bound of a function's vector code
     vector: str  # the expression of a vector of elements, if lookup.h has all its functions
+    early: str  # what returns where all elements take the cheap one of two choices
     cheap: bool  # no function in it takes more than a few cycles
     masks: frozenset[str] = frozenset()  # arrays that are bool, where all others are real
 
@@ -103,7 +104,7 @@ class Loop(NamedTuple):
         scalars = [f"real {s}" for s in self.scalars]
         parameters = ", ".join([*scalars, *(f"NAME(numbers) {a}" for a in self.arrays)])
         head = f"INLINE NAME(numbers) NAME({self.name}_of)({parameters})"
-        return [f"{head} {{ return {self.vector}; }}"]
+        return [f"{head} {{ {self.early}return {self.vector}; }}"]
 
     def second_pass(self) -> list[str]:
         """Elements beyond the bound, by libm. A test in the first loop would prevent vectors."""
@@ -148,6 +149,20 @@ def vectors(formula: str, arrays: set[str], expr: Any) -> str:
     return expr.render(formula, dialect).replace("FN(", "ALL(")
 
 
+def early(formula: str, expr: Any) -> str:
+    """``if (EVERY(x > 0)) return x;`` of where(x > 0, x, alpha * expm1(x)): no function is called.
+    """
+    top = expr.parse(formula)
+    top = getattr(top, "body", top)
+    if not (isinstance(top, ast.Call) and top.func.id == "where"):
+        return ""
+    condition, cheap, other = map(ast.unparse, top.args)
+    if expr.functions(cheap) or not isinstance(top.args[0], ast.Compare):
+        return ""
+    c, value = (expr.render(text, expr.C) for text in (condition, cheap))
+    return f"if (EVERY({c})) return {value}; " if expr.functions(other) & LOOKUP else ""
+
+
 def loops(formulas: Any, expr: Any) -> Iterator[Loop]:
     """The kernels of every row: ``name`` for the value, ``name_vjp0``, ... for the derivatives.
 
@@ -174,7 +189,8 @@ def loops(formulas: Any, expr: Any) -> Iterator[Loop]:
                 scalars=tuple(s for s in scalars if s in read),
                 expression=expr.render(text_in_c, expr.C),
                 far=tuple(dict.fromkeys(tests)),
-                vector=vectors(text_in_c, set(formulas.ARRAYS), expr),
+                vector=(vector := vectors(text_in_c, set(formulas.ARRAYS), expr)),
+                early=early(text_in_c, expr) if vector else "",
                 cheap=expr.functions(text) <= expr.CHEAP,
                 masks=frozenset("x" if op == "where" else ""),
             )

@@ -333,6 +333,23 @@ KERNEL(spaced)(size_t n, real first, real step, real last, ARRAY(real, out, n))
         out[i] = (real)(sizeof(real) == 4 ? fmaf((float)(n - 1 - i), -(float)step, (float)last)
                                           : fma((double)(n - 1 - i), -step, last));
 }
+
+/* first + i * by, as PyTorch's arange takes it: 32 bytes at a time, of which the first number is
+ * rounded and the others add a multiple of `by` to it; what does not fill two such vectors, one by
+ * one. All in double, rounded once to it and once to the result. */
+KERNEL(stepped)(size_t n, double first, double by, ARRAY(real, out, n))
+{
+    enum { EACH = 32 / sizeof(real) };
+    const size_t whole = n - n % (2 * EACH);
+    for (size_t i = 0; i < whole; i += EACH) {
+        const real base = (real)fma((double)i, by, first);
+        out[i] = base;
+        for (size_t k = 1; k < EACH; k++)
+            out[i + k] = (real)fma((double)k, by, (double)base);
+    }
+    for (size_t i = whole; i < n; i++)
+        out[i] = (real)fma((double)i, by, first);
+}
 #undef MOST_BEST
 #undef SCAN
 #undef ABREAST

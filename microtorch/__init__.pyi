@@ -43,7 +43,9 @@ from microtorch.arrays.memory_format import contiguous_format as contiguous_form
 from microtorch.arrays.memory_format import memory_format as memory_format
 from microtorch.arrays.memory_format import preserve_format as preserve_format
 from microtorch.arrays.printing import set_printoptions as set_printoptions
-from microtorch.autograd import is_anomaly_enabled as is_anomaly_enabled
+from microtorch.autograd.anomaly import is_anomaly_check_nan_enabled as is_anomaly_check_nan_enabled
+from microtorch.autograd.anomaly import is_anomaly_enabled as is_anomaly_enabled
+from microtorch.autograd.anomaly import set_anomaly_enabled as set_anomaly_enabled
 from microtorch.autograd.grad_mode import enable_grad as enable_grad
 from microtorch.autograd.grad_mode import inference_mode as inference_mode
 from microtorch.autograd.grad_mode import is_grad_enabled as is_grad_enabled
@@ -120,6 +122,8 @@ from microtorch.facade.amp import is_autocast_cache_enabled as is_autocast_cache
 from microtorch.facade.amp import is_autocast_cpu_enabled as is_autocast_cpu_enabled
 from microtorch.facade.amp import is_autocast_enabled as is_autocast_enabled
 from microtorch.facade.amp import set_autocast_cache_enabled as set_autocast_cache_enabled
+from microtorch.facade.amp import set_autocast_cpu_dtype as set_autocast_cpu_dtype
+from microtorch.facade.amp import set_autocast_cpu_enabled as set_autocast_cpu_enabled
 from microtorch.facade.amp import set_autocast_dtype as set_autocast_dtype
 from microtorch.facade.amp import set_autocast_enabled as set_autocast_enabled
 from microtorch.facade.functions import _assert as _assert
@@ -140,6 +144,17 @@ from microtorch.facade.functions import native_layer_norm as native_layer_norm
 from microtorch.facade.functions import norm_except_dim as norm_except_dim
 from microtorch.facade.functions import poisson_nll_loss as poisson_nll_loss
 from microtorch.facade.functions import triplet_margin_loss as triplet_margin_loss
+from microtorch.facade.layers import alpha_dropout_ as alpha_dropout_
+from microtorch.facade.layers import convolution as convolution
+from microtorch.facade.layers import dropout_ as dropout_
+from microtorch.facade.layers import feature_alpha_dropout_ as feature_alpha_dropout_
+from microtorch.facade.layers import feature_dropout as feature_dropout
+from microtorch.facade.layers import feature_dropout_ as feature_dropout_
+from microtorch.facade.layers import gru_cell as gru_cell
+from microtorch.facade.layers import lstm_cell as lstm_cell
+from microtorch.facade.layers import native_dropout as native_dropout
+from microtorch.facade.layers import rnn_relu_cell as rnn_relu_cell
+from microtorch.facade.layers import rnn_tanh_cell as rnn_tanh_cell
 from microtorch.facade.settings import (
     are_deterministic_algorithms_enabled as are_deterministic_algorithms_enabled,
 )
@@ -190,8 +205,10 @@ from microtorch.linalg.older import cholesky as cholesky
 from microtorch.linalg.older import cholesky_inverse as cholesky_inverse
 from microtorch.linalg.older import cholesky_solve as cholesky_solve
 from microtorch.linalg.older import det as det
+from microtorch.linalg.older import frobenius_norm as frobenius_norm
 from microtorch.linalg.older import geqrf as geqrf
 from microtorch.linalg.older import inverse as inverse
+from microtorch.linalg.older import lobpcg as lobpcg
 from microtorch.linalg.older import logdet as logdet
 from microtorch.linalg.older import lu as lu
 from microtorch.linalg.older import lu_solve as lu_solve
@@ -393,14 +410,15 @@ IntTensor: LegacyType
 LongTensor: LegacyType
 ShortTensor: LegacyType
 def abs(input: TensorLike) -> Tensor: ...
-def abs_(self: Tensor, *others: Any, **attrs: Any) -> Tensor: ...
+def abs_(input: Tensor, *others: Any, **attrs: Any) -> Tensor: ...
 def absolute(input: TensorLike) -> Tensor: ...
 def acos(input: TensorLike) -> Tensor: ...
 def acos_(input: TensorLike) -> Tensor: ...
 def acosh(input: TensorLike) -> Tensor: ...
 def acosh_(input: TensorLike) -> Tensor: ...
 def addmv_(
-    input: Tensor, mat: Tensor, vec: Tensor, *, beta: AnyNumber = 1, alpha: AnyNumber = 1
+    input: Tensor, mat: Tensor, vec: Tensor, *old: Tensor, beta: AnyNumber = 1,
+    alpha: AnyNumber = 1
 ) -> Tensor: ...
 def all(
     input: Tensor, dim: Dims = None, keepdim: builtins.bool = False, *, axis: Dims = None,
@@ -490,6 +508,7 @@ def concat(
 def concatenate(
     tensors: Sequence[Tensor], dim: builtins.int = 0, *, axis: builtins.int = 0
 ) -> Tensor: ...
+def conj_physical_(input: Tensor) -> Tensor: ...
 def copysign(input: TensorLike, other: TensorLike) -> Tensor: ...
 def cos(input: TensorLike) -> Tensor: ...
 def cos_(input: TensorLike) -> Tensor: ...
@@ -568,7 +587,7 @@ def greater(input: TensorLike, other: TensorLike) -> Tensor: ...
 def greater_equal(input: TensorLike, other: TensorLike) -> Tensor: ...
 def gt(input: TensorLike, other: TensorLike) -> Tensor: ...
 half: dtype
-def heaviside(input: TensorLike, other: TensorLike) -> Tensor: ...
+def heaviside(input: TensorLike, values: TensorLike) -> Tensor: ...
 def huber(input: TensorLike, *, delta: Number = 1.0) -> Tensor: ...
 def hypot(input: TensorLike, other: TensorLike) -> Tensor: ...
 def i0(input: TensorLike) -> Tensor: ...
@@ -670,7 +689,7 @@ def mode(
 moveaxis = movedim
 def mul(input: TensorLike, other: TensorLike) -> Tensor: ...
 def multiply(input: TensorLike, other: TensorLike) -> Tensor: ...
-def mv(input: Tensor, mat2: Tensor, *, out: Tensor | None = None) -> Tensor: ...
+def mv(input: Tensor, vec: Any, *, out: Tensor | None = None) -> Tensor: ...
 nan: builtins.float
 def nan_to_num_(
     input: Tensor, nan: builtins.float | None = None, posinf: builtins.float | None = None,
@@ -758,8 +777,9 @@ def relu(input: TensorLike) -> Tensor: ...
 def remainder(input: TensorLike, other: TensorLike) -> Tensor: ...
 def renorm(input: Tensor, p: Number, dim: builtins.int, maxnorm: Number) -> Tensor: ...
 def repeat_interleave(
-    input: Tensor, repeats: Tensor | builtins.int | None = None, dim: builtins.int | None = None,
-    *, output_size: builtins.int | None = None, axis: builtins.int | None = None
+    input: Tensor | None = None, repeats: Tensor | builtins.int | None = None,
+    dim: builtins.int | None = None, *, output_size: builtins.int | None = None,
+    axis: builtins.int | None = None
 ) -> Tensor: ...
 resolve_neg = resolve_conj
 def round_(input: Tensor, *, decimals: builtins.int | None = None) -> Tensor: ...

@@ -18,6 +18,7 @@ ABSENT: tuple[tuple[str, str], ...] = (
         "uint2 uint3 uint4 uint5 uint6 uint7 float4* float8* scaled_mm scaled_grouped_mm "
         "grouped_mm",
     ),
+    ("complex numbers of 16-bit floats, which PyTorch computes with on GPUs", "complex32 chalf"),
     ("unsigned types wider than 8 bits, which PyTorch has in part only", "uint16 uint32 uint64"),
     ("copies of views under another name: write x.view(...).clone()", "*_copy slice_inverse"),
     (
@@ -49,10 +50,13 @@ ABSENT: tuple[tuple[str, str], ...] = (
     ),
     (
         "inner functions of PyTorch's, which nn and nn.functional call under other names",
-        "native_* feature_dropout feature_dropout_ lstm gru rnn_tanh rnn_relu *_cell "
-        "convolution alpha_dropout_ feature_alpha_dropout_ dropout_ embedding_renorm_ "
+        "native_norm lstm gru rnn_tanh rnn_relu embedding_bag embedding_renorm_ "
+        "autocast_*nesting choose_qparams* swap_in_optimizer* enforce_grad_layout* debug_unwrap "
+        "rearrange factory_kwargs torch.Tensor.index torch.Tensor.name torch.bit NestedIOFunction "
+        "*multithreading* is_view_replay* kineto* argument_validation non_deterministic "
+        "DLDeviceType torch.fft.Tensor "
         "boolean_dispatch assert_int_or_pair has_torch_function* handle_torch_function "
-        "is_tensor_like conv_tbc grid_sampler* affine_grid_generator nuclear_norm frobenius_norm",
+        "is_tensor_like conv_tbc grid_sampler* affine_grid_generator nuclear_norm",
     ),
     ("nested (jagged) tensors", "*nested* *padded_tensor* jagged"),
     (

@@ -23,15 +23,13 @@ from pathlib import Path
 from types import FunctionType, ModuleType
 from typing import Any
 
-import numpy as np
-
 import microtorch
 from microtorch.arrays.dtypes import dtype
 from microtorch.engine.op import Op
 from microtorch.engine.registry import REGISTRY
 from microtorch.facade import namespace
 from microtorch.handles.methods import Methods, ScalarMethods
-from microtorch.notation import expr, formulas
+from microtorch.notation import formulas
 
 ROOT = Path(__file__).parents[1]
 TYPES = "microtorch.base.types"
@@ -164,15 +162,9 @@ def filled(parts: list[str], indent: int) -> str:
 Signature = tuple[list[str], str]  # the parameters as they are written, and what is returned
 
 
-def operands(op: Op) -> int:
-    """How many inputs an op has; comparisons and logic, without derivatives, do not say."""
-    letters = expr.names(op.formula) & set("xyz") if op.formula else ()
-    return len(op.vjps) or len(letters) or getattr(getattr(np, op.name, None), "nin", 1)
-
-
 def of_op(stub: Stub, op: Op, first: str, other: str, result: str, star: str = "*") -> Signature:
     """``first`` is the first parameter, ``other`` the type of the others."""
-    names = ("other", "third")[: operands(op) - 1]
+    names = op.parameters[1 : op.arity]
     static = formulas.ARGUMENTS.get(op.name, {})
     number = stub.annotation("Number", TYPES) if static else ""
     parameters = [first, *(f"{name}: {other}" for name in names)]
@@ -234,7 +226,7 @@ def with_numpys_names(own: list[inspect.Parameter]) -> list[inspect.Parameter]:
 
     A ``dim`` that must be given may then be left out, unless other required ones follow it.
     """
-    last = max(i for i, p in enumerate(own) if p.default is p.empty)
+    last = max((i for i, p in enumerate(own) if p.default is p.empty), default=0)
     if own[last].name == "dim":
         own = [*own[:last], own[last].replace(default=...), *own[last + 1 :]]
     renamed = {"dim": "axis", "keepdim": "keepdims"}
@@ -248,9 +240,12 @@ def with_numpys_names(own: list[inspect.Parameter]) -> list[inspect.Parameter]:
 
 
 def takes_numpys_names(f: Callable[..., Any]) -> bool:
-    """Does it take ``axis`` and ``keepdims``, as ops.surface.numpy_names lets it?"""
+    """Does it take ``axis`` and ``keepdims``, as engine/calling.py lets it?"""
+    dim = inspect.signature(f).parameters.get("dim")
+    if dim is None or dim.kind is dim.KEYWORD_ONLY:
+        return False
     while f is not None:
-        if getattr(f, "numpy_names", False):
+        if getattr(f, "reading", False):
             return True
         f = getattr(f, "__wrapped__", None)
     return False

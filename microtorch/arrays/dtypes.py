@@ -313,6 +313,8 @@ def fits(value: Any, d: DType) -> builtins.bool:
     if isinstance(value, builtins.complex):
         return fits(value.real, d) and (d.kind == "c" or value.imag == 0) and fits(value.imag, d)
     low, high = _LIMITS[d]
+    if d.kind == "u" and isinstance(value, builtins.float) and value < 0:
+        return False  # negative integers wrap around, fractions do not
     inside = low <= value <= high
     return inside or (d.kind in "fcV" and (value != value or value in (math.inf, -math.inf)))
 

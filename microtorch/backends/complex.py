@@ -70,11 +70,17 @@ def _parts(x: object) -> object:
     return tuple([pairs(a) if a.dtype.kind == "c" else a for a in x])
 
 
+# ops whose checks PyTorch writes out, so that they raise a plain RuntimeError
+CHECKED = frozenset(
+    "argmax argmin deg2rad fmax fmin heaviside isneginf isposinf maximum minimum rad2deg".split()
+)
+
+
 def refusing(name: str, kind: str) -> Callable[..., NoReturn]:
     """The kernel of an op that complex numbers do not have."""
 
     def kernel(*operands: object, **attrs: object) -> NoReturn:
-        raise NotImplementedError(
+        raise (RuntimeError if name in CHECKED else NotImplementedError)(
             message(
                 f"\"{name}\" not implemented for '{kind}'",
                 "complex numbers have no order, and this op is not defined for them",

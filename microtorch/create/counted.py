@@ -2,12 +2,11 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
 from ..arrays import dtypes, rounding
-from ..arrays.rounding import stepped
 from ..backends import cpu, defines
 from ..base.errors import message
 from .finish import chosen, export, finish, number
@@ -74,11 +73,16 @@ def arange(
     if size > MOST:
         raise RuntimeError(message("invalid size, possible overflow?", call))
     n = math.ceil(size)
+    numbers: Array
     if n and d.kind in "fV":
         exact = max(abs(first), abs(stop)) <= (256 if d.itemsize == 2 else 2**24)
         if not (exact and first == int(first) and by == int(by)):
-            return finish(stepped(first, by, n, d), device, requires_grad)
-    numbers: Array = np.arange(n, dtype=np.int64 if whole else np.float64)
+            numbers = (
+                cpu.of(d).stepped(first, by, n) if d in (dtypes.F32, dtypes.F64)
+                else rounding.stepped(first, by, n, d)
+            )  # fmt: skip
+            return finish(numbers, device, requires_grad)
+    numbers = np.arange(n, dtype=np.int64 if whole else np.float64)
     if by != 1:
         numbers *= by
     if first != 0:
@@ -124,6 +128,12 @@ def _evenly(first: Setting, last: Setting, steps: int, kind: type) -> Array:
     if steps == 1:
         return np.array([kind(first)])
     return np.linspace(kind(first), kind(last), steps)
+
+
+@defines
+def stepped(F: Namespace, first: float, by: float, n: int) -> Array:
+    """first + i * by, rounded as PyTorch's arange rounds it."""
+    return rounding.stepped(first, by, n, cast("DType", F.dtype))
 
 
 @defines

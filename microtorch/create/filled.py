@@ -38,6 +38,16 @@ if TYPE_CHECKING:
 Create = Callable[..., Tensor]
 
 
+def sizes_of(size: Any, name: str) -> Shape:
+    """``shape_of`` a new tensor. RuntimeError for negative sizes."""
+    shape = shape_of(size, name)
+    if any(n < 0 for n in shape):
+        raise RuntimeError(
+            message(f"Trying to create tensor with negative dimension {min(shape)}: {list(shape)}")
+        )
+    return shape
+
+
 def laid_out_as(
     input: Tensor, memory_format: object, dev: Backend, make: Callable[..., Array], d: DType
 ) -> Array:
@@ -86,13 +96,7 @@ def _filled(
             if random and "generator" in more:
                 draw["generator"] = more.pop("generator")
             _refuse(name, more)
-        shape = shape_of(size, name)
-        if any(n < 0 for n in shape):
-            raise RuntimeError(
-                message(
-                    f"Trying to create tensor with negative dimension {min(shape)}: {list(shape)}"
-                )
-            )
+        shape = sizes_of(size, name)
         d = chosen(dtype)
         dev = home(device, d)
         return finish(make(dev, shape, d, **draw), dev.device, requires_grad)
@@ -175,7 +179,7 @@ def full(
             message("full(): argument 'size' (position 1) must be tuple of ints, not int",
                     fix=f"torch.full(({size},), ...)")
         )
-    shape = shape_of((size,), "full")
+    shape = sizes_of((size,), "full")
     dev = home(device, d)
     return finish(dev.full(shape, element(value, d).item(), d), dev.device, requires_grad)
 
@@ -207,7 +211,7 @@ def new_full(
     check_layout("new_full", layout)
     value, d = number(fill_value), chosen(dtype, self.array.dtype)
     dev = self.node.dev.of(d) if device is None else home(device, d)
-    shape = shape_of((size,), "full")
+    shape = sizes_of((size,), "full")
     return finish(dev.full(shape, element(value, d).item(), d), dev.device, requires_grad)
 
 

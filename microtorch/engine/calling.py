@@ -79,8 +79,12 @@ def operands_given(
     return tuple([given.pop(p) for p in parameters[:n]]), given
 
 
-def reading(f: F, out: bool = True) -> F:
-    """``f``, which takes PyTorch's names of its parameters, and ``out=`` unless it has its own."""
+def reading(f: F, out: bool = True, strict: bool = True) -> F:
+    """``f``, which takes PyTorch's names of its parameters, and ``out=`` unless it has its own.
+
+    ``strict``: flags must be bools, and what is named of its parameter's type. (Functions that
+    PyTorch writes in Python take anything, and fail later.)
+    """
     if getattr(f, "reading", False):
         return f
     code = f.__code__
@@ -88,13 +92,22 @@ def reading(f: F, out: bool = True) -> F:
     names = code.co_varnames[:n]
     out = out and "out" not in names
     open_ended = bool(code.co_flags & inspect.CO_VARKEYWORDS)
-    known: dict[str, set[type]] = {}  # per parameter that was ever named, the types that fit it
+    known: dict[str, set[type]] = {}  # per parameter that was ever looked at, types that fit it
+    # a wrong type of anything else is found out by itself; but everything is true or false
+    flag = next((i for i, p in enumerate(names) if f.__annotations__.get(p) == "bool"), n)
+    flag = flag if strict else n
 
     @functools.wraps(f)
     def function(*args: Any, **kwargs: Any) -> Any:
         try:
+            if len(args) > flag:
+                for name, value in zip(names[flag:], args[flag:], strict=False):
+                    if type(value) not in known.get(name, ()):
+                        fitting(f, name, value, known)
             for name, value in kwargs.items():
-                if type(value) not in known.get(name, ()) and not fitting(f, name, value, known):
+                if type(value) in known.get(name, ()) or (not strict and name in names):
+                    continue
+                if not fitting(f, name, value, known):
                     break
             else:
                 return f(*args, **kwargs)
@@ -102,6 +115,9 @@ def reading(f: F, out: bool = True) -> F:
             args, kwargs = placed(f.__name__, names, args, kwargs, open_ended)
             return f(*args, **kwargs) if target is None else into(target, f, args, kwargs)
         except Exception as e:
+            again = plain(f, args, kwargs)
+            if again is not None:
+                return function(*again[0], **again[1])
             other = mistaken(f, args, kwargs, e)
             if other is e:
                 raise
@@ -205,12 +221,43 @@ def fitting(
     return True
 
 
+def plain(
+    f: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]
+) -> tuple[list[Any], dict[str, Any]] | None:
+    """A call with Python's numbers in the place of numpy's, and of tensors that stand for an int.
+
+    None if there are none. It is made when the call as it was given has failed.
+    """
+    parameters = inspect.signature(f).parameters
+    names = [p.name for p in parameters.values() if p.kind is p.POSITIONAL_OR_KEYWORD]
+    found = False
+
+    def number(value: Any, name: str | None) -> Any:
+        nonlocal found
+        one = isinstance(value, np.generic)
+        if not one and name is not None and name in parameters and _one(value, "iu"):
+            one = not {"Tensor", "TensorLike", "Any"} & {*kinds(str(parameters[name].annotation))}
+        found = found or one
+        return value.item() if one else value
+
+    named = dict(zip(range(len(args)), names, strict=False))
+    again = [number(x, named.get(i)) for i, x in enumerate(args)]
+    more = {k: number(x, k) for k, x in kwargs.items()}
+    return (again, more) if found else None
+
+
 def mistaken(
     f: Callable[..., Any], args: Iterable[Any], kwargs: Mapping[str, Any], e: Exception
 ) -> Exception:
     """A call's error, or the TypeError for an argument of a wrong type, where there is one."""
     if isinstance(e, TypeError):
         return e
+    if isinstance(e, AttributeError):  # of an argument, or of one in a list, that is no tensor
+        for x in (*args, *kwargs.values()):
+            for one in (x, *(x if isinstance(x, (tuple, list)) else ())):
+                if one is e.obj and not isinstance(one, Handle):
+                    what = f"expected a Tensor, but got {type(one).__name__}"
+                    return TypeError(message(f"{f.__name__}(): {what}"))
     parameters = inspect.signature(f).parameters
     names = [p.name for p in parameters.values() if p.kind is p.POSITIONAL_OR_KEYWORD]
     for i, (name, value) in enumerate([*zip(names, args, strict=False), *kwargs.items()], 1):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..arrays.dtypes import I64, TORCH_TYPES
+from ..backends.complex import CHECKED
 from ..base.errors import describe, dim_error, message
 from ..engine import operands
 from ..engine.calling import is_int
@@ -141,7 +142,7 @@ def refuse_complex(kernel: str, *operands: object) -> None:
         d = getattr(getattr(x, "array", x), "dtype", None)
         if d is not None and d.kind == "c":
             kind = TORCH_TYPES[d.name]
-            raise NotImplementedError(
+            raise (RuntimeError if kernel in CHECKED else NotImplementedError)(
                 message(
                     f"\"{kernel}\" not implemented for '{kind}'",
                     "complex numbers have no order",

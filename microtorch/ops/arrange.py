@@ -65,7 +65,8 @@ def rot90(input: Tensor, k: int = 1, dims: Sequence[int] = (0, 1)) -> Tensor:
         return input.clone()
     if quarters == 2:
         return flip(input, first, second)
-    return flip(transpose(input, first, second), first if quarters == 1 else second)
+    turned = flip(input, second if quarters == 1 else first)
+    return owned(transpose(turned, first, second))
 
 
 @public()

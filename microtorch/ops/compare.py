@@ -28,7 +28,7 @@ def isclose(
         a, b = (dtypes.TORCH_TYPES[d.name] for d in (mine, theirs))
         raise RuntimeError(message(f"{a} did not match {b}", fix="other.to(input.dtype)"))
     for name, limit in (("rtol", rtol), ("atol", atol)):
-        if limit < 0:
+        if not limit >= 0:
             raise RuntimeError(
                 message(f"{name} must be greater than or equal to zero, but got {limit}")
             )

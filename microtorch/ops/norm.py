@@ -403,6 +403,24 @@ def group_norm(
                 "group_norm()",
             )
         )
+    for name, t in (("weight", weight), ("bias", bias)):
+        if t is None:
+            continue
+        if t.array.shape != x.shape[1:2]:
+            raise RuntimeError(
+                message(
+                    f"Expected {name} to be a vector of size equal to the number of channels in "
+                    f"input, but got {name} of shape {list(t.array.shape)} and input of shape "
+                    f"{list(x.shape)}"
+                )
+            )
+        if t.array.dtype != x.dtype and (x.dtype.itemsize != 2 or t.array.dtype != np.float32):
+            raise RuntimeError(
+                message(
+                    "mixed dtype (CPU): all inputs must share same datatype.",
+                    f"group_norm: input {describe(input)}, {name} {describe(t)}",
+                )
+            )
     per_group = x.shape[1] // num_groups * math.prod(x.shape[2:])
     if x.shape[0] * per_group == 1:
         raise ValueError(

@@ -429,7 +429,7 @@ Op(
 # ---- truth ---------------------------------------------------------------------------------------
 def _publish_truth(name: str, reduce: Callable[..., Any]) -> None:
     def truth(input: Tensor, dim: Dims = None, keepdim: bool = False) -> Tensor:
-        d = None if dim is None else dims_of(dim, input.array.ndim, name) or None
+        d = None if dim is None else dims_of(dim, input.array.ndim, name)
         out = reduce(input.array, axis=d, keepdims=keepdim)
         if input.array.dtype == np.uint8:  # which was PyTorch's type of truth before bool
             out = input.node.dev.array(out).astype(np.uint8)

@@ -186,9 +186,10 @@ def _publish(op: Op, what: str) -> None:
         if dtype is not None:
             out: Tensor = scan(input.to(dtype), dim)
             return out if out.array.dtype == as_numpy(dtype) else out.to(dtype)
+        d = dim_of(dim, input.array.ndim, op.name)
         if not input.array.ndim:
             return owned(scan(input.reshape(1), 0).reshape(()))
-        return single(op, input, {"dim": dim_of(dim, input.array.ndim, op.name)})
+        return single(op, input, {"dim": d})
 
     public()(named(scan, op.name, f"The running {what} along ``dim``."))
 

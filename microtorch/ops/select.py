@@ -50,6 +50,8 @@ BELOW, ABOVE = _bound("max", ">", "ClampMin"), _bound("min", "<", "ClampMax")
 @public(aliases=("clip",))
 def clamp(input: Tensor, min: TensorLike | None = None, max: TensorLike | None = None) -> Tensor:
     """Elements limited to [min, max]; either bound may be None, a number, or a tensor."""
+    if isinstance(min, complex) or isinstance(max, complex):
+        raise RuntimeError(message("value cannot be converted to type double without overflow"))
     if min is None and max is None:
         raise RuntimeError(message("torch.clamp: At least one of 'min' or 'max' must not be None"))
     if any(isinstance(bound, Handle) for bound in (min, max)):

@@ -112,7 +112,9 @@ expand_op = Op(  # the derivative is g itself: the engine sums it down to the in
 
 flip_op = Op(
     "flip",
-    lambda F, x, dims: dtypes.laid_out(np.flip(x, dims), x.dtype),
+    lambda F, x, dims: np.array(np.flip(x, dims), order="C")
+    if type(x) is np.ndarray and x.flags.c_contiguous
+    else dtypes.laid_out(np.flip(x, dims), x.dtype),
     vjps=(lambda F, g, out, x, dims: F.flip(g, dims=dims),),
     rule=("g, flipped back",),
 )

@@ -71,6 +71,12 @@ class Scans(Reference):
                 return index
         return definition("best")(self, x, k, largest)
 
+    def stepped(self, first: float, by: float, n: int) -> Array:
+        out = np.empty(n, self.dtype)
+        if self.kernels.stepped(n, float(first), float(by), id(out)):
+            return out
+        return definition("stepped")(self, first, by, n)
+
     def spaced(self, first: float, last: float, steps: int) -> Array:
         out = np.empty(steps, self.dtype)
         first, last = self.dtype.type(first), self.dtype.type(last)

@@ -178,7 +178,7 @@ DIRECT = frozenset(
     "tanh".split()
 )
 for _name in {*__all__} - DIRECT:
-    globals()[_name] = reading(globals()[_name], out=False)
+    globals()[_name] = reading(globals()[_name], out=False, strict=False)
 enter_all(globals())
 for _name in (FUNCTIONS.keys() | BY_ARGUMENTS.keys()) & set(__all__):
     globals()[_name] = renaming(globals()[_name])  # PyTorch's name on the node of the result

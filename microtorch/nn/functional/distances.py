@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from ...arrays import dtypes
+from ...base.errors import describe, message
 from ...engine.out import into
 from ...handles.tensor import Tensor
-from ...ops.arguments import refuse_complex
 from ...ops.shape import broadcast_tensors
 
 
@@ -23,7 +24,12 @@ def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -
 
     x1·x2 / (max(‖x1‖, eps) max(‖x2‖, eps)), of x1 and x2 in their common shape.
     """
-    refuse_complex("cosine_similarity", x1, x2)
+    operands = [(x.array.dtype, 2 if x.array.ndim else 1) for x in (x1, x2)]
+    d = dtypes.FROM_NUMPY[dtypes.promote(operands)]
+    if not d.is_floating_point:
+        what = f"expected common dtype to be floating point, yet common dtype is {d}"
+        raise RuntimeError(message(what, f"cosine_similarity: {describe(x1)}, {describe(x2)}"))
+    x1, x2 = x1.to(d), x2.to(d)
     if x1.shape != x2.shape:
         x1, x2 = broadcast_tensors(x1, x2)
     first = x1 / x1.norm(2, dim, keepdim=True).clamp_min(eps)
