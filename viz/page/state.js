@@ -82,7 +82,7 @@ function known(k) {
     else if (s.k === "seed") grads.set(s.n, { v: 1, done: true });
     else if (j <= last) {
       const before = grads.get(s.n);
-      grads.set(s.n, { v: s.new ?? (before ? add(before.v, s.A) : s.A), done: s.last });
+      grads.set(s.n, { v: s.new ?? s.T ?? (before ? add(before.v, s.A) : s.A), done: s.last });
       if (s.k === "r") seen.add(s.n);
       if (s.e) given.set(s.e, s.c ?? s.A);
     }

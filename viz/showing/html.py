@@ -274,6 +274,8 @@ def _step(trace: Trace, s: Step, names: list[str], drawn: Scene, live: bool) -> 
         out["A"] = _value(s.array)
         if s.only and s.array is not None and s.array.full is None:
             out["same"] = 1  # as the node's gradient, which is there
+        if trace.nodes[s.node].dtype.startswith("complex"):
+            out["T"] = _value(s.total)  # the page adds up real numbers only
     if s.check is not None:
         c = s.check
         out["check"] = [c.analytic, c.finite, c.error, int(c.ok), c.what]
