@@ -706,6 +706,11 @@ def test_in_the_frame_of_a_notebook(show):
     b.click("#b-next")
     b.keys("right", "b")
     assert at(b) == 11 and b.text("#phase") == "BACKWARD"
+    # a cell is narrow: the panels stand below each other, and the buttons stay in sight
+    foot = "document.querySelector('footer').getBoundingClientRect().bottom"
+    assert b.js(f"Math.round({foot} - innerHeight)") == 0
+    b.until("!gliding")
+    assert b.js("box(stop(S[at]).own[0]).w > 20 && in_view(box(stop(S[at]).own[0]), view)")
     b.frame()
     # where the frames are taken out, the picture is what is seen
     b.js("(document.querySelectorAll('iframe').forEach(f => f.remove()), 1)")

@@ -72,8 +72,8 @@ def show(pages, chromium):
     assert chromium.log("browser") == []
 
 
-# What is wrong with every second step: the size of texts after all transforms, in CSS pixels; the stage; what
-# is cut off; the active node, its neighbours and their tags; the lens.
+# What is wrong with every second step: the size of texts after all transforms, in CSS pixels; the
+# stage; what is cut off; the active node, its neighbours and their tags; the lens.
 WRONG = """((least, area, first) => {
   const wrong = [], frame = e => e.getBoundingClientRect(), lens = $("explain");
   const meet = (a, b) => Math.max(0, Math.min(a.right, b.right) - Math.max(a.x, b.x))

@@ -69,6 +69,19 @@ def test_the_table_is_the_same_after_backward_and_touches_no_gradient():
     assert fresh.grad is None
 
 
+def test_the_table_is_no_wider_than_the_terminal(monkeypatch):
+    w, h = torch.tensor([[0.5, 0.1], [-0.2, 0.3]], requires_grad=True), torch.zeros(1, 2)
+    for _ in range(20):
+        h = torch.tanh(h @ w + 1)
+    table = viz.trace(h.sum())
+    for columns in (80, 120):
+        monkeypatch.setenv("COLUMNS", str(columns))
+        lines = str(table).split("\n")
+        assert max(map(len, lines)) <= columns
+        assert any("… 15 more …" in line for line in lines)
+    assert any("[" in line for line in lines)  # there is room for matrices
+
+
 def test_table_as_markdown_and_latex():
     table = viz.trace(neuron())
     assert "| 9 | n = s + b | 0.8814 | ∂o/∂n = ∂o/∂o · (1 − o²) | 0.5000 |" in table.to_markdown()

@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 import subprocess
 import sys
 from importlib.util import find_spec
@@ -162,9 +163,10 @@ def test_another_process_that_never_saw_the_program(tmp_path):
     trace = viz.step(network()).trace
     path = written(trace, tmp_path, "network")
     program = ALONE.format(root=str(ROOT), path=str(path))
-    done = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, cwd=tmp_path, check=True
-    )
+    done = subprocess.run(  # readline tells children COLUMNS, of which os.environ knows nothing
+        [sys.executable, "-c", program], capture_output=True, cwd=tmp_path, check=True,
+        env=dict(os.environ),
+    )  # fmt: skip
     drawn = Drawing(trace, Options()).digraph.source
     screens = "\n".join(terminal.frames(trace))
     assert done.stdout.decode() == drawn + str(Table(trace)) + screens

@@ -135,8 +135,10 @@ def test_both_axes_and_the_numbers_of_a_step(page):
 
 
 @pytest.mark.parametrize("size", [(1920, 1080), (1024, 768)])
-def test_nothing_scrolls_sideways_or_leaves_its_card(page, size):
-    browser, path, _ = page
+def test_nothing_scrolls_sideways_or_leaves_its_card(page, size, tmp_path):
+    browser = page[0]
+    rec, _ = trained(make=lambda p: torch.optim.Adam(p, lr=0.01))  # the widest table
+    path = rec.save(tmp_path / "adam.html")
     browser.size(*size)
     browser.open(path, "#o3.s12")
     for keys in ((), ("p",), ("s",)):

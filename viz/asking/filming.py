@@ -36,7 +36,8 @@ def page(rec: Recording) -> str:
     if not rec.steps:
         what = "nothing was recorded: no backward() ran inside the block"
         raise errors.GraphError(errors.message(what))
-    script, look = onefile.script("training.js"), onefile.look("charts.css", "training.css")
+    script = onefile.script("charts.js", "training.js")
+    look = onefile.look("charts.css", "training.css")
     count = MOMENTS
     while True:
         text = onefile.page("training.html", "training", data(rec, count), script, look)

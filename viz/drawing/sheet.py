@@ -18,7 +18,7 @@ from . import lengths
 
 SCREEN = (1920.0, 1080.0)
 MOST = 4  # columns
-TEXT, SMALL, TINY = 11.0, 10.0, 9.0
+TEXT, SMALL, TINY = 11.5, 11.0, 10.8
 # heights: of a layer, a small step, the head of a block, and below a block
 ROW, STEP, HEAD, END = 20.0, 15.5, 21.0, 5.0
 INDENT, NESTED = 11.0, 4.0  # of a block in a block, left and right

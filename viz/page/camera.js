@@ -17,11 +17,10 @@ function free() {
 const extent = new Map();
 const shift = () => { const m = $("svg").firstElementChild.transform.baseVal[0]?.matrix; return [m?.e || 0, m?.f || 0]; };
 function box(id) {
-  if (!extent.has(id)) {
-    const b = groups.get(id)?.getBBox?.(), [x, y] = shift();
-    extent.set(id, b && { x: b.x + x, y: b.y + y, w: b.width, h: b.height });
-  }
-  return extent.get(id);
+  if (extent.has(id)) return extent.get(id);
+  const b = groups.get(id)?.getBBox?.(), [x, y] = shift(), found = b && { x: b.x + x, y: b.y + y, w: b.width, h: b.height };
+  if (b?.width) extent.set(id, found); // 0 before a notebook's frame has been laid out
+  return found;
 }
 const around = boxes => {
   const x = Math.min(...boxes.map(b => b.x)), y = Math.min(...boxes.map(b => b.y));

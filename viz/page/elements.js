@@ -32,6 +32,3 @@ function s(tag, given, ...inner) {
   return e;
 }
 const put = (e, text) => { if (e && e.textContent !== text) e.textContent = text; };
-const colour = name => getComputedStyle(root).getPropertyValue(`--${name}`).trim();
-const em = () => parseFloat(getComputedStyle(root).fontSize);
-function rgb(text) { const v = parseInt(text.slice(1), 16); return [v >> 16, v >> 8 & 255, v & 255]; }

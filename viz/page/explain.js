@@ -1,24 +1,7 @@
 // ---- explanation --------------------------------------------------------------------------------------------------
 function explain() {
   const focused = in_grid(), box = $("explain");
-  let least = Infinity, best = null;
-  const clipped = () => [...box.querySelectorAll(".lens, .windows, .arrays")].reduce((n, e) => n + Math.max(0, e.scrollWidth - e.clientWidth - 6), 0);
-  const fits = way => {
-    box.className = way.look;
-    [span, tiled, summed] = [way.span, way.tiled, way.summed];
-    written();
-    const over = Math.max(0, box.scrollHeight - box.clientHeight - 1) + clipped();
-    if (over < least) [least, best] = [over, way];
-    return over === 0;
-  };
-  const way = { span: SPANS[0], tiled: true, summed: true, look: "" };
-  if (!fits(way)) {
-    // what is given up so that nothing scrolls, in this order: the sums as matrices, the products in their tiles, parts
-    // of the matrices, the general rule, which the sum of the cell shows anyway, and that sum's own column
-    const large = [...box.querySelectorAll("table")].some(t => Math.max(t.rows.length, t.rows[0]?.cells.length) > SPANS.at(-1)), tiles = box.querySelector(".tiles");
-    const ways = ["", "tight", "tight stacked"].flatMap(look => (large ? SPANS : SPANS.slice(0, 1)).flatMap(span => (tiles ? [true, false] : [true]).map(tiled => ({ span, tiled, summed: false, look }))));
-    if (!ways.some(fits)) fits(best);
-  }
+  if (D.live) written(); else fit_lens(box);
   if (focused) return focus_grid();
   const input = box.querySelector(".ask input");
   if (input && !tool) input.focus({ preventScroll: true });

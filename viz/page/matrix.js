@@ -50,6 +50,27 @@ function matrix({ title, values, n, isGrad, marked = [], chosen = -1, cover = fa
   const head = h("p", {}, h("b", {}, node >= 0 ? term(node, title) : title), " " + shape(n), (n.s?.length ?? 0) > 2 && !moves ? " stacked" : "");
   return h("div", { class: isGrad ? "array g" : "array" }, h("div", { class: "heading" }, head, moves), table);
 }
+// Write the step so that nothing of it scrolls, if that can be.
+function fit_lens(box) {
+  let least = Infinity, best = null;
+  const clipped = () => [...box.querySelectorAll(".lens, .windows, .arrays")].reduce((n, e) => n + Math.max(0, e.scrollWidth - e.clientWidth - 6), 0);
+  const fits = way => {
+    box.className = way.look;
+    [span, tiled, summed] = [way.span, way.tiled, way.summed];
+    written();
+    const over = Math.max(0, box.scrollHeight - box.clientHeight - 1) + clipped();
+    if (over < least) [least, best] = [over, way];
+    return over === 0;
+  };
+  const way = { span: SPANS[0], tiled: true, summed: true, look: "" };
+  if (!fits(way)) {
+    // what is given up so that nothing scrolls, in this order: the sums as matrices, the products in their tiles, parts
+    // of the matrices, the general rule, which the sum of the cell shows anyway, and that sum's own column
+    const large = [...box.querySelectorAll("table")].some(t => Math.max(t.rows.length, t.rows[0]?.cells.length) > SPANS.at(-1)), tiles = box.querySelector(".tiles");
+    const ways = ["", "tight", "tight stacked"].flatMap(look => (large ? SPANS : SPANS.slice(0, 1)).flatMap(span => (tiles ? [true, false] : [true]).map(tiled => ({ span, tiled, summed: false, look }))));
+    if (!ways.some(fits)) fits(best);
+  }
+}
 function drag(table, move) {
   table.addEventListener("pointerdown", e => {
     const size = e.target.closest("td")?.getBoundingClientRect(), x = e.clientX, y = e.clientY;

@@ -121,7 +121,15 @@ function likelihood(i, given) {
   return { kind: "loss", f: ([a]) => { const d = at.map(k => -a[k]); return whole ? [c * plus_all(d)] : d; },
     b: ([a], _, g) => { const d = a.map(() => 0); at.forEach((k, r) => { d[k] = -c * g[whole ? 0 : r]; }); return [d]; } };
 }
+// Of probabilities: logarithms not below −100, as PyTorch has it (nn/functional/probabilities.py).
+function crossed(i) {
+  const sizes = N[i].i.map(j => sizeOf(shapeOf(j))), ln = v => Math.max(Math.log(v), -100), one = v => Math.max(Math.log1p(-v), -100);
+  if (sizes.some(n => n !== sizes[0])) return null;
+  return { kind: "loss", f: ([x, y]) => x.map((v, k) => (y[k] - 1) * one(v) - y[k] * ln(v)),
+    b: ([x, y], _, g) => [x.map((v, k) => g[k] * (v - y[k]) / Math.max(v * (1 - v), 1e-12)), x.map((v, k) => g[k] * (Math.log1p(-v) - Math.log(v)))] };
+}
 const STRUCTURES = {
+  BinaryCrossEntropy: crossed,
   conv2d: convolution, conv3d: convolution, conv_transpose2d: transposed, conv_transpose3d: transposed, avg_pool2d: average, avg_pool3d: average, max_pool2d: largest,
   matmul: product, linear: affine, sum: total(false), mean: total(true), softmax: per_row(soft, (y, g) => { const t = plus_all(y.map((v, k) => v * g[k])); return y.map((v, k) => v * (g[k] - t)); }),
   log_softmax: per_row(log_soft, (y, g) => { const t = plus_all(g); return y.map((v, k) => g[k] - Math.exp(v) * t); }), mse_loss: squares, nll_loss: likelihood,
@@ -274,4 +282,4 @@ function cells_of(step) {
   return { length: sizeOf(shapeOf(back ? step.n : i)), made: true, at: k => told_cell(i, back ? step.p : null, k) };
 }
 const small = step => [step.from, ...N[step.from].i].every(i => sizeOf(shapeOf(i)) <= 1024);
-S.forEach((step, k) => { if (step.k === "c" && step.c == null && small(step) && cells_of(step)) asked.add(k); });
+S.forEach((step, k) => { if (step.k === "c" && step.c == null && small(step) && cells_of(step)?.length) asked.add(k); });

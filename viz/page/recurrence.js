@@ -86,7 +86,7 @@ function fading(r, k, pass) {
 function unrolled(r, k, pass, narrow) {
   const list = passes_shown(r, pass, narrow), leaf = r.shared[chosen_shared % Math.max(1, r.shared.length)], parts = leaf == null ? [] : shared_parts(r, leaf);
   const column = p => h("div", { class: p === pass ? "pass here" : "pass" }, r.inputs[p].filter(i => N[i].r !== "constant").slice(0, 2).map(i => h("p", { class: "in" }, term(i))),
-    h("div", { class: "cell" }, r.states.map(state => { const i = state.nodes[p], g = k.grads.get(i)?.v; return h("div", { class: "pair" }, h("p", {}, term(i), h("span", { class: "g" }, " grad")), h("div", { class: "arrays" }, k.seen.has(i) ? mini(now.V[i], N[i]) : unknown(N[i]), h("div", { class: "array g" }, g == null ? unknown(N[i]) : mini(g, N[i], true)))); })),
+    h("div", { class: "cell" }, r.states.slice(0, 2).map(state => { const i = state.nodes[p], g = k.grads.get(i)?.v; return h("div", { class: "pair" }, h("p", {}, term(i), h("span", { class: "g" }, " grad")), h("div", { class: "arrays" }, k.seen.has(i) ? mini(now.V[i], N[i]) : unknown(N[i]), h("div", { class: "array g" }, g == null ? unknown(N[i]) : mini(g, N[i], true)))); })),
     leaf == null ? "" : h("div", { class: "share array g" }, parts[p] == null ? unknown(N[leaf], false) : mini(parts[p], N[leaf], true, 3, false)));
   const columns = list.flatMap((p, e) => [e ? h("span", { class: "to" }, p - list[e - 1] > 1 ? gap_between(list[e - 1], p) : "→") : "", column(p)]);
   const total = leaf == null ? null : k.grads.get(leaf)?.v, done = parts.filter(v => v != null).length;

@@ -7,7 +7,7 @@ const PRODUCTS = 64;
 
 let at = 0, timer = 0, tool = "", picked = -1, lone = -1, cell = -1, quiz = !!D.quiz, found = "";
 const answers = new Map();
-const asked = new Set(D.quiz ? D.quiz.ask : S.flatMap((s, k) => s.c != null || D.zoom[s.from]?.b[s.p] ? [k] : []));
+const asked = new Set(D.quiz ? D.quiz.ask : S.flatMap((s, k) => s.c != null || D.zoom[s.from]?.b[s.p]?.length ? [k] : []));
 
 // ---- numbers, besides those of elements.js ------------------------------------------------------------------------
 const exact = v => special(v) || (plain(v) ? minus(v.toFixed(6)) : minus(v.toExponential(5).replace("+", "")));
@@ -82,7 +82,7 @@ function known(k) {
     else if (s.k === "seed") grads.set(s.n, { v: 1, done: true });
     else if (j <= last) {
       const before = grads.get(s.n);
-      grads.set(s.n, { v: s.new ?? (before ? add(before.v, s.A) : s.A), done: s.last });
+      grads.set(s.n, { v: s.new ?? s.T ?? (before ? add(before.v, s.A) : s.A), done: s.last });
       if (s.k === "r") seen.add(s.n);
       if (s.e) given.set(s.e, s.c ?? s.A);
     }
@@ -92,7 +92,7 @@ function known(k) {
 }
 const add = (a, b) => a && b && a.f && b.f ? summary(sum(a.f, b.f)) : null;
 const sum = (a, b) => Array.isArray(a) ? a.map((x, k) => sum(x, b[k])) : a + b;
-const summary = f => { const x = [f].flat(9); return { f, r: Math.sqrt(x.reduce((t, v) => t + v * v, 0) / x.length), lo: Math.min(...x), hi: Math.max(...x) }; };
+const summary = f => { const x = [f].flat(9); return { f, r: Math.sqrt(x.reduce((t, v) => t + v * v, 0) / (x.length || 1)), lo: Math.min(...x), hi: Math.max(...x) }; };
 const hidden = k => quiz && asked.has(k) && !(answers.get(k) || {}).open;
 
 // ---- words and formulas -------------------------------------------------------------------------------------------

@@ -118,6 +118,9 @@ $("slider").addEventListener("input", e => go(e.target.value - 1));
 addEventListener("hashchange", hash);
 addEventListener("resize", fit);
 addEventListener("blur", () => { grip = null; });
+let was_dark = false; // paper is light
+addEventListener("beforeprint", () => { was_dark = root.classList.contains("dark"); root.classList.remove("dark"); });
+addEventListener("afterprint", () => root.classList.toggle("dark", was_dark));
 
 if (matchMedia("(prefers-color-scheme: dark)").matches) root.classList.add("dark");
 $("slider").max = S.length;

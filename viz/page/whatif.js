@@ -16,7 +16,8 @@ const hurdles = new Map();
 function hurdle(leaf) {
   if (hurdles.has(leaf)) return hurdles.get(leaf);
   const below = new Set([leaf]);
-  let why = N[leaf].d ? `${N[leaf].n} holds ${N[leaf].d}, not numbers that can be moved a little` : elements(N[leaf].v)?.length <= TABLE ? "" : `${N[leaf].n} is too large: up to 1,024 elements of a tensor can be typed over`;
+  const kind = N[leaf].d, count = elements(N[leaf].v)?.length;
+  let why = kind ? `${N[leaf].n} holds ${kind}, ${kind.includes("float") ? "and the page computes with more digits" : "not real numbers that can be moved a little"}` : count === 0 ? `${N[leaf].n} has no elements` : count <= TABLE ? "" : `${N[leaf].n} is too large: up to 1,024 elements of a tensor can be typed over`;
   N.forEach((n, i) => {
     if (!n.op) return;
     if (n.i.some(j => below.has(j))) below.add(i);
@@ -78,7 +79,9 @@ function tensors() {
   });
   // the finite difference at the element whose gradient is largest
   const measured = k => {
-    const i = S[k].n, own = G[i].map((v, e) => v - (left[i]?.[e] || 0)), e = own.reduce((best, v, q) => Math.abs(v) > Math.abs(own[best]) ? q : best, 0), step = 1e-5;
+    const i = S[k].n, own = G[i].map((v, e) => v - (left[i]?.[e] || 0));
+    if (!own.length) return null;
+    const e = own.reduce((best, v, q) => Math.abs(v) > Math.abs(own[best]) ? q : best, 0), step = 1e-5;
     const moved = by => forwardAll(new Map([...changed, [i, W[i].map((v, q) => q === e ? v + by : v)]])).W[top_of(i)][0];
     const finite = (moved(step) - moved(-step)) / 2 / step, error = Math.abs(own[e] - finite);
     const close = error <= 1e-5 * Math.max(1, Math.abs(own[e])), here = W[top_of(i)][0], sides = [(here - moved(-step)) / step, (moved(step) - here) / step].sort((a, b) => a - b), room = 1e-3 * (sides[1] - sides[0]);

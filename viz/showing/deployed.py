@@ -11,7 +11,7 @@ from typing import Any
 
 from ..drawing import onefile
 
-SCRIPTS = ("machine.js", "values.js", "sketch.js", "learning.js", "deployed.js")
+SCRIPTS = ("charts.js", "machine.js", "values.js", "sketch.js", "learning.js", "deployed.js")
 
 
 def page(about: dict[str, Any]) -> str:

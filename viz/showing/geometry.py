@@ -16,15 +16,16 @@ WINDOWS = frozenset(
 )
 KNOWN = WINDOWS | frozenset(
     "matmul linear sum mean softmax log_softmax mse_loss nll_loss "
-    "reshape squeeze unsqueeze expand t permute transpose output steps".split()
+    "reshape squeeze unsqueeze expand t permute transpose output steps BinaryCrossEntropy".split()
 )
+BARE = frozenset({"steps", "BinaryCrossEntropy"})  # Functions of the library, without arguments
 
 
 def geometry(t: TraceNode) -> dict[str, Any] | None:
     """The static arguments of an op that products.js knows; None for any other op."""
     if t.op not in KNOWN:
         return None
-    if t.op == "steps":  # the parts of a sequence: it is that sequence
+    if t.op in BARE:
         return {}
     try:
         return {k: ast.literal_eval(v) for k, v in t.attrs.items()}

@@ -39,8 +39,8 @@ from .scene import Scene, scene
 JSON: TypeAlias = dict[str, Any]  # what the page's script reads
 SCRIPTS = (  # one script in parts, by purpose; a part's constants may use those of parts above it
     "state.js", "graph.js", "camera.js", "near.js", "links.js", "lens.js", "matrix.js",
-    "products.js", "window.js", "recurrence.js", "attention.js", "whatif.js", "source.js", "explain.js",
-    "check.js", "tools.js", "travel.js", "forward.js", "steps.js",
+    "products.js", "window.js", "recurrence.js", "attention.js", "whatif.js", "source.js",
+    "explain.js", "check.js", "tools.js", "travel.js", "forward.js", "steps.js",
 )  # fmt: skip
 FORWARD = "forward.js"  # what only a page of forward mode needs
 TENSORS = (  # what a page of single numbers does not need
@@ -274,6 +274,8 @@ def _step(trace: Trace, s: Step, names: list[str], drawn: Scene, live: bool) -> 
         out["A"] = _value(s.array)
         if s.only and s.array is not None and s.array.full is None:
             out["same"] = 1  # as the node's gradient, which is there
+        if trace.nodes[s.node].dtype.startswith("complex"):
+            out["T"] = _value(s.total)  # the page adds up real numbers only
     if s.check is not None:
         c = s.check
         out["check"] = [c.analytic, c.finite, c.error, int(c.ok), c.what]

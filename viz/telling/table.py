@@ -12,6 +12,7 @@ import itertools
 import re
 import shutil
 from collections.abc import Iterator, Sequence
+from textwrap import wrap
 
 from microtorch.base import errors
 
@@ -26,7 +27,9 @@ from .records import Record, Replay, record, replay
 from .steps import add_steps
 from .words import display_names, expression, partial
 
-VALUE, GRADIENT = 2, 4  # columns
+VALUE, RULE, GRADIENT = 2, 3, 4  # columns
+READABLE = 32  # letters of a rule's line, at least
+TERMS = 6  # of a sum of contributions
 HEADS = ("", "forward: values ↓", "value", "backward: gradients ↑", "gradient")
 FORWARD = ("", "forward: values ↓", "value", "and their tangents ↓", "tangent")
 
@@ -56,7 +59,7 @@ class Table:
             forward = f"{names[t.id]} = {text}" if t.op else f"{names[t.id]}  {text}"
             average = t.role == "average"
             left = "average" if average else partial(names, trace.top(t.id), t.id)
-            rule = "1" if t.id == trace.top(t.id) else " + ".join(backward.get(t.id, []))
+            rule = "1" if t.id == trace.top(t.id) else _sum(backward.get(t.id, []))
             grad = describe_gradient(t)
             back = f"{left} = {rule}" if rule and t.needs else ""
             back = back if trace.mode == "reverse" else pushed.get(t.id, "")
@@ -113,13 +116,22 @@ class Table:
         return replay(self.trace, self.recording)
 
     def __str__(self) -> str:
-        """The table as wide as the terminal: with the numbers of small matrices, if they fit."""
-        plain = self._cells(())
-        room = max(shutil.get_terminal_size().columns, self._width(plain))
-        for shown in (VALUE, GRADIENT), (GRADIENT,):
-            if self._width(self._cells(shown)) <= room:
-                return self._written(self._cells(shown))
-        return self._written(plain)
+        """The table as wide as the terminal: with the numbers of small matrices, if they fit, and
+        long rules on several lines.
+        """
+        room = shutil.get_terminal_size((100, 24)).columns
+        for shown in (VALUE, GRADIENT), (GRADIENT,), ():
+            cells = self._cells(shown)
+            widths = self._widths(cells)
+            spare, widest = room - (self._width(cells) - widths[RULE]), widths[RULE]
+            if spare >= min(widest, READABLE) or not shown:
+                break
+        for row in cells:
+            row[RULE] = wrap(
+                row[RULE][0], max(spare, READABLE), subsequent_indent="    ",
+                break_long_words=False, break_on_hyphens=False,
+            ) or [""]  # fmt: skip
+        return self._written(cells)
 
     def _cells(self, shown: tuple[int, ...]) -> list[list[list[str]]]:
         """The lines of each cell; of the columns ``shown`` the matrices."""
@@ -182,6 +194,13 @@ class Table:
         lines += [" & ".join(heads) + r" \\", r"\midrule"]
         lines += [" & ".join(latex(c) for c in r) + r" \\" for r in self.rows]
         return "\n".join([*lines, r"\bottomrule", r"\end{tabular}"])
+
+
+def _sum(terms: list[str]) -> str:
+    """The sum of a value's contributions; of many the first, the last, and how many there are."""
+    if len(terms) > TERMS:
+        terms = [*terms[: TERMS - 2], f"… {len(terms) - TERMS + 1} more …", terms[-1]]
+    return " + ".join(terms)
 
 
 def describe(t: TraceNode) -> str:
