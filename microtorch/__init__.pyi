@@ -99,8 +99,8 @@ from microtorch.distributions.sampling import binomial as binomial
 from microtorch.distributions.sampling import poisson as poisson
 from microtorch.facade import accelerator as accelerator
 from microtorch.facade import amp as amp
+from microtorch.facade import c_names, config, other_devices
 from microtorch.facade import compiler as compiler
-from microtorch.facade import config, other_devices
 from microtorch.facade import cuda as cuda
 from microtorch.facade import functional as functional
 from microtorch.facade import hub as hub
@@ -391,6 +391,7 @@ from microtorch.static import exported, script
 from microtorch.utils.progress import progress as progress
 from microtorch.version import __version__ as __version__
 
+_C = c_names
 mps = other_devices
 xpu = other_devices
 grid_sampler_2d = grid_sampler

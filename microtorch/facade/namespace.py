@@ -58,6 +58,7 @@ OTHER_SIGNATURES = (
 LAZY = {name: (name, "") for name in ("func", "linalg", "nn", "optim", "utils", "vision", "viz")}
 LAZY |= {name: (name, "") for name in ("distributed", "distributions", "fft")}
 LAZY |= {"sparse": ("sparse", ""), "sparse_coo_tensor": ("sparse", "sparse_coo_tensor")}
+LAZY |= {"_C": ("facade.c_names", "")}
 LAZY |= {"functional": ("facade.functional", "")}
 LAZY |= {
     name: (f"facade.{name}", "")

@@ -46,6 +46,7 @@ PYTORCH = {
     "nn.modules.pixelshuffle": "nn.layers.shuffles",
     "nn.modules.pooling": "nn.layers.pooling",
     "nn.modules.rnn": "nn.layers.rnn",
+    "_C": "facade.c_names",
     "nn.modules.sparse": "nn.layers.sparse",
     "nn.modules.transformer": "nn.layers.transformer",
     "nn.modules.upsampling": "nn.layers.resampling",

@@ -36,7 +36,7 @@ class SummaryWriter:
     Methods and arguments are those of tensorboardX, and so of PyTorch: `add_scalar(tag, value,
     global_step)`, `add_scalars`, `add_histogram`, `add_image`, `add_images`, `add_figure`,
     `add_text`, `add_embedding`, `add_hparams`, `flush`, `close`. ImportError where tensorboardX is
-    not installed. `add_graph` is refused: `microtorch.viz.draw` draws a graph.
+    not installed.
     """
 
     def __init__(self, log_dir: str | None = None, **settings: Argument) -> None:
@@ -56,14 +56,20 @@ class SummaryWriter:
         """The folder."""
         return self.log_dir
 
-    def add_graph(self, model: Module, *args: Argument, **kwargs: Argument) -> None:
-        """Refused; raises NotImplementedError."""
-        raise NotImplementedError(
-            message(
-                "SummaryWriter.add_graph: microtorch writes no graphs for TensorBoard",
-                fix='microtorch.viz.draw(model(x)).save("graph.svg")',
-            )
+    def add_graph(
+        self, model: Module, input_to_model: Argument = None, verbose: bool = False,
+        use_strict_trace: bool = True,
+    ) -> None:  # fmt: skip
+        """The graph of `model(*input_to_model)`, which is run once, in eval mode.
+
+        `verbose` prints the nodes. `microtorch.viz.draw(model(x))` draws the same as a picture.
+        """
+        graph = importlib.import_module(f"{__package__}.tensorboard_graph").graph_of(
+            model, input_to_model
         )
+        if verbose:
+            print(graph)
+        self._writer._get_file_writer().add_onnx_graph(graph)
 
     def __getattr__(self, name: str) -> Argument:
         if name == "_writer":  # its making failed

@@ -9,8 +9,8 @@ from ..version import vision as __version__
 from . import datasets, transforms
 
 __all__ = ["__version__", "datasets", "get_image_backend", "io", "models", "ops",
-           "set_image_backend", "transforms", "utils"]  # fmt: skip
-_LATER = ("io", "models", "ops", "utils")  # imported when first named
+           "set_image_backend", "transforms", "tv_tensors", "utils"]  # fmt: skip
+_LATER = ("io", "models", "ops", "tv_tensors", "utils")  # imported when first named
 
 
 def get_image_backend() -> str:

@@ -80,10 +80,28 @@ def test_writer(tmp_path):
         writer.add_scalars("both", {"a": torch.tensor(1.0), "b": 2.0}, 1)
         writer.add_histogram("weights", torch.randn(100), 1)
         writer.add_image("image", torch.rand(3, 4, 4), 1)
-        with pytest.raises(NotImplementedError, match="draw"):
-            writer.add_graph(nn.Linear(1, 1))
+        net = nn.Sequential(nn.Linear(2, 3), nn.Dropout(), nn.BatchNorm1d(3))
+        state = torch.get_rng_state()
+        writer.add_graph(net, torch.ones(4, 2))
+        assert torch.equal(torch.get_rng_state(), state)
+        assert net.training and net[2].num_batches_tracked == 0
         assert writer.get_logdir() == str(tmp_path)
     assert sum(f.stat().st_size for f in tmp_path.rglob("events*")) > 200
+
+
+@pytest.mark.skipif(importlib.util.find_spec("tensorboardX") is None, reason="no tensorboardX")
+@pytest.mark.filterwarnings("ignore")
+def test_the_graph_that_a_writer_writes():
+    from microtorch.facade.tensorboard_graph import graph_of
+
+    net = nn.Sequential(nn.Linear(2, 3), nn.ReLU())
+    nodes = {n.name: n for n in graph_of(net, torch.ones(4, 2)).node}
+    layer = nodes["Sequential/Linear[0]/AddmmBackward0_3"]
+    assert list(layer.input) == [
+        "input/input.0", "Sequential/Linear[0]/weight", "Sequential/Linear[0]/bias"
+    ]  # fmt: skip
+    assert [d.size for d in layer.attr["_output_shapes"].list.shape[0].dim] == [4, 3]
+    assert nodes["output/output.0"].input[0].startswith("Sequential/ReLU[1]/Relu")
 
 
 def test_writer_absent(monkeypatch):

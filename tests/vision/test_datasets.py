@@ -172,7 +172,7 @@ def test_a_batch_at_once_is_the_batch_one_by_one():
 
 def test_what_is_not_there_is_named():
     with pytest.raises(AttributeError, match="not of microtorch"):
-        _ = datasets.CelebA
+        _ = datasets.Cityscapes
     with pytest.raises(AttributeError, match="Did you mean 'MNIST'"):
         _ = datasets.MNITS
 

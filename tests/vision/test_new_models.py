@@ -122,3 +122,40 @@ def test_positions_for_another_size():
     assert missing == ["heads.head.weight", "heads.head.bias"] and not unexpected
     ends = large.encoder.pos_embedding[0, [1, 4, 13, 16]]
     assert torch.allclose(ends, small.encoder.pos_embedding[0, 1:], atol=1e-6)  # the corners stay
+
+
+# parameters, entries, MD5 of names and shapes
+SEGMENTATION = {
+    "deeplabv3_mobilenet_v3_large": (11025040, 360, "4c40d86f9c5c64f0708f526ddf43bf8e"),
+    "lraspp_mobilenet_v3_large": (3221538, 319, "2555397cabfbf2783d966b7d28050c8e"),
+}
+
+
+@pytest.mark.parametrize("name", SEGMENTATION)
+def test_segmentation_has_torchvisions_keys(without_numbers, name):
+    options = {"num_classes": 5, "aux_loss": True} if name.startswith("deep") else {}
+    net = models.get_model(name, weights_backbone=None, **options)
+    parameters, entries, md5 = SEGMENTATION[name]
+    assert sum(p.numel() for p in net.parameters()) == parameters
+    assert digest(net) == (entries, md5)
+    with torch.no_grad():
+        for parameter in net.parameters():
+            parameter.zero_()
+        made = net.eval()(torch.ones(1, 3, 33, 40))
+    assert list(made) == (["out", "aux"] if options else ["out"])
+    assert made["out"].shape == (1, options.get("num_classes", 21), 33, 40)
+
+
+def test_a_segmentation_head_and_its_numbers():
+    from microtorch.vision.models import segmentation
+
+    torch.manual_seed(0)
+    head = segmentation.deeplabv3.DeepLabHead(8, 3, (2, 3)).eval()
+    out = head(torch.rand(1, 8, 9, 9))
+    assert [round(float(v), 5) for v in (out.mean(), out.std())] == [-0.0383, 0.02553]
+    weights = segmentation.FCN_ResNet50_Weights.DEFAULT
+    assert weights.url.endswith("fcn_resnet50_coco-1167a1af.pth")
+    picture = torch.zeros(3, 26, 52, dtype=torch.uint8)
+    assert weights.transforms()(picture).shape == (3, 520, 1040)
+    with pytest.raises(FileNotFoundError, match="does not fetch pretrained weights"):
+        segmentation.fcn_resnet50(weights="DEFAULT")

@@ -31,7 +31,10 @@ def repeated(value: Size, n: int) -> tuple[int, ...]:
 
 
 class _ConvNd(Module):
-    """What the layers share; `n` is the number of dimensions that the window slides along."""
+    """What the layers share; `n` is the number of dimensions that the window slides along.
+
+    A subclass of a user's own gives a `kernel_size` of n numbers, and defines `forward`.
+    """
 
     n: int
     transposed = False
@@ -45,14 +48,19 @@ class _ConvNd(Module):
         stride: Size,
         padding: str | Size,
         dilation: Size,
+        transposed: bool,
+        output_padding: Size,
         groups: int,
         bias: bool,
         padding_mode: str,
-        device: DeviceLike,
-        dtype: DTypeLike,
-        output_padding: Size = 0,
+        device: DeviceLike = None,
+        dtype: DTypeLike = None,
     ) -> None:
         super().__init__()
+        if not hasattr(type(self), "n"):
+            self.n = 1 if isinstance(kernel_size, int) else len(kernel_size)
+        if transposed != self.transposed:
+            self.transposed = transposed
         if groups <= 0:
             raise ValueError(
                 message(
@@ -184,6 +192,8 @@ class _Forward(_ConvNd):
             stride,
             padding,
             dilation,
+            False,
+            0,
             groups,
             bias,
             padding_mode,
@@ -233,7 +243,7 @@ class Conv1d(_Forward):
 
 
 class _ConvTransposeNd(_ConvNd):
-    """ConvTranspose1d, ConvTranspose2d and ConvTranspose3d."""
+    """What the transposed layers share."""
 
     function: Callable[..., Tensor]
     transposed = True
@@ -243,13 +253,14 @@ class _ConvTransposeNd(_ConvNd):
         in_channels: int,
         out_channels: int,
         kernel_size: Size,
-        stride: Size = 1,
-        padding: Size = 0,
-        output_padding: Size = 0,
-        groups: int = 1,
-        bias: bool = True,
-        dilation: Size = 1,
-        padding_mode: str = "zeros",
+        stride: Size,
+        padding: Size,
+        dilation: Size,
+        transposed: bool,
+        output_padding: Size,
+        groups: int,
+        bias: bool,
+        padding_mode: str,
         device: DeviceLike = None,
         dtype: DTypeLike = None,
     ) -> None:
@@ -267,12 +278,13 @@ class _ConvTransposeNd(_ConvNd):
             stride,
             padding,
             dilation,
+            transposed,
+            output_padding,
             groups,
             bias,
             padding_mode,
             device,
             dtype,
-            output_padding,
         )
 
     def forward(self, input: Tensor, output_size: Sequence[int] | None = None) -> Tensor:
@@ -312,7 +324,42 @@ class _ConvTransposeNd(_ConvNd):
         return tuple(n - low for n, low in zip(size, least, strict=True))
 
 
-class ConvTranspose2d(_ConvTransposeNd):
+class _Transposed(_ConvTransposeNd):
+    """ConvTranspose1d, ConvTranspose2d and ConvTranspose3d."""
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: Size,
+        stride: Size = 1,
+        padding: Size = 0,
+        output_padding: Size = 0,
+        groups: int = 1,
+        bias: bool = True,
+        dilation: Size = 1,
+        padding_mode: str = "zeros",
+        device: DeviceLike = None,
+        dtype: DTypeLike = None,
+    ) -> None:
+        super().__init__(
+            in_channels,
+            out_channels,
+            kernel_size,
+            stride,
+            padding,
+            dilation,
+            True,
+            output_padding,
+            groups,
+            bias,
+            padding_mode,
+            device,
+            dtype,
+        )
+
+
+class ConvTranspose2d(_Transposed):
     """The transpose of Conv2d: (N, in_channels, H, W) to (N, out_channels, H', W').
 
     Larger where stride > 1:
@@ -322,13 +369,13 @@ class ConvTranspose2d(_ConvTransposeNd):
     n, function = 2, staticmethod(F.conv_transpose2d)
 
 
-class ConvTranspose3d(_ConvTransposeNd):
+class ConvTranspose3d(_Transposed):
     """The transpose of Conv3d: (N, in_channels, D, H, W) to (N, out_channels, D', H', W')."""
 
     n, function = 3, staticmethod(F.conv_transpose3d)
 
 
-class ConvTranspose1d(_ConvTransposeNd):
+class ConvTranspose1d(_Transposed):
     """The transpose of Conv1d: (N, in_channels, L) to (N, out_channels, L')."""
 
     n, function = 1, staticmethod(F.conv_transpose1d)

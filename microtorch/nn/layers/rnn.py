@@ -21,7 +21,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from ...autograd import Function
 from ...base.errors import describe, message
@@ -137,6 +137,22 @@ def composed(
 # ---------------------------------------------------------------- layers
 
 
+class Mode(NamedTuple):
+    """What is peculiar to a mode of PyTorch's RNNBase."""
+
+    gates: int
+    states: int
+    step: Callable[..., Any]
+    kind: type[recurrence.Recurrence]
+
+
+MODES = {
+    "LSTM": Mode(4, 2, lstm_step, recurrence.LSTM),
+    "GRU": Mode(3, 1, gru_step, recurrence.GRU),
+    "RNN_TANH": Mode(1, 1, partial(rnn_step, activation=F.tanh), recurrence.Tanh),
+    "RNN_RELU": Mode(1, 1, partial(rnn_step, activation=F.relu), recurrence.Relu),
+}
+
 class RNNBase(Module):
     """What RNN, LSTM and GRU share.
 
@@ -150,6 +166,7 @@ class RNNBase(Module):
 
     def __init__(
         self,
+        mode: str,
         input_size: int,
         hidden_size: int,
         num_layers: int = 1,
@@ -162,6 +179,10 @@ class RNNBase(Module):
         dtype: DTypeLike = None,
     ) -> None:
         super().__init__()
+        if type(self).step is RNNBase.step:  # a subclass of a user's own
+            if mode not in MODES:
+                raise ValueError(message(f"Unrecognized RNN mode: {mode}"))
+            self._mode, self.gates, self.states = mode, *MODES[mode][:2]
         if proj_size and self.states != 2:
             raise ValueError(
                 message(
@@ -233,6 +254,8 @@ class RNNBase(Module):
     @property
     def mode(self) -> str:
         """PyTorch's word for the layer: "LSTM", "GRU", "RNN_TANH" or "RNN_RELU"."""
+        if "_mode" in vars(self):
+            return str(self._mode)
         nonlinearity = vars(self).get("nonlinearity")
         name = next(kind.__name__ for kind in type(self).__mro__ if kind.__module__ == __name__)
         return f"{name}_{nonlinearity.upper()}" if nonlinearity else name
@@ -273,12 +296,12 @@ class RNNBase(Module):
     @property
     def kind(self) -> type[recurrence.Recurrence]:
         """How the layer is computed as one node."""
-        raise NotImplementedError
+        return MODES[self.mode].kind
 
     @property
     def step(self) -> Callable[..., Any]:
         """The next state from W x + b, the last state, u and c."""
-        raise NotImplementedError
+        return MODES[self.mode].step
 
     def forward(self, input: Tensor | PackedSequence, hx: State | None = None) -> tuple[Any, Any]:
         """(output (L, N, directions * hidden), last state (layers * directions, N, hidden)).
@@ -404,7 +427,29 @@ class RNNBase(Module):
         return text + (f", bidirectional={self.bidirectional}" if self.bidirectional else "")
 
 
-class RNN(RNNBase):
+class _Layer(RNNBase):
+    """A layer of a known mode."""
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        num_layers: int = 1,
+        bias: bool = True,
+        batch_first: bool = False,
+        dropout: float = 0.0,
+        bidirectional: bool = False,
+        proj_size: int = 0,
+        device: DeviceLike = None,
+        dtype: DTypeLike = None,
+    ) -> None:
+        super().__init__(
+            "", input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional,
+            proj_size, device, dtype,
+        )  # fmt: skip
+
+
+class RNN(_Layer):
     """The plain recurrent layer (Elman 1990); `nonlinearity` is "tanh" or "relu"."""
 
     def __init__(
@@ -443,7 +488,7 @@ class RNN(RNNBase):
         return partial(rnn_step, activation=getattr(F, self.nonlinearity))
 
 
-class LSTM(RNNBase):
+class LSTM(_Layer):
     """Long short-term memory; the state is the pair (h, c).
 
     Gates in rows: input, forget, cell, output.
@@ -454,7 +499,7 @@ class LSTM(RNNBase):
     step = staticmethod(lstm_step)
 
 
-class GRU(RNNBase):
+class GRU(_Layer):
     """Gated recurrent unit. Gates in rows: reset, update, new."""
 
     gates = 3
@@ -483,13 +528,14 @@ class RNNCellBase(Module):
         self,
         input_size: int,
         hidden_size: int,
-        bias: bool = True,
+        bias: bool,
+        num_chunks: int,
         device: DeviceLike = None,
         dtype: DTypeLike = None,
     ) -> None:
         super().__init__()
         self.input_size, self.hidden_size, self.bias = input_size, hidden_size, bias
-        rows = self.gates * hidden_size
+        rows = num_chunks * hidden_size
         self.weight_ih = Parameter(empty((rows, input_size), device=device, dtype=dtype))
         self.weight_hh = Parameter(empty((rows, hidden_size), device=device, dtype=dtype))
         for name in ("bias_ih", "bias_hh"):
@@ -562,7 +608,7 @@ class RNNCell(RNNCellBase):
         dtype: DTypeLike = None,
     ) -> None:
         _check_nonlinearity(nonlinearity)
-        super().__init__(input_size, hidden_size, bias, device, dtype)
+        super().__init__(input_size, hidden_size, bias, 1, device, dtype)
         self.nonlinearity = nonlinearity
 
     @property
@@ -574,14 +620,28 @@ class RNNCell(RNNCellBase):
         return text + ("" if self.nonlinearity == "tanh" else f", nonlinearity={self.nonlinearity}")
 
 
-class LSTMCell(RNNCellBase):
+class _Cell(RNNCellBase):
+    """A cell of a known number of gates."""
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        bias: bool = True,
+        device: DeviceLike = None,
+        dtype: DTypeLike = None,
+    ) -> None:
+        super().__init__(input_size, hidden_size, bias, self.gates, device, dtype)
+
+
+class LSTMCell(_Cell):
     """One step of an LSTM: (x, (h, c)) to (h, c)."""
 
     gates, states = 4, 2
     step = staticmethod(lstm_step)
 
 
-class GRUCell(RNNCellBase):
+class GRUCell(_Cell):
     """One step of a GRU: (x, h) to h."""
 
     gates = 3

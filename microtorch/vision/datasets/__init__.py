@@ -4,38 +4,65 @@ from collections.abc import Callable
 from typing import NoReturn
 
 from ...base.errors import message, missing
+from .celeba import CelebA
 from .cifar import CIFAR10, CIFAR100
 from .digits import FILE, Digits
 from .fakedata import FakeData
 from .folder import DatasetFolder, ImageFolder
 from .mnist import EMNIST, KMNIST, MNIST, QMNIST, DigitsAsMNIST, FashionMNIST
+from .omniglot import Omniglot
+from .photographs import (
+    DTD,
+    GTSRB,
+    Caltech101,
+    EuroSAT,
+    Flowers102,
+    Food101,
+    OxfordIIITPet,
+    Photographs,
+)
+from .stl10 import STL10
 from .svhn import SVHN
 from .vision import VisionDataset
+from .voc import VOCDetection, VOCSegmentation
 
 __all__ = [
     "CIFAR10",
     "CIFAR100",
+    "DTD",
     "EMNIST",
     "FILE",
+    "GTSRB",
     "KMNIST",
     "MNIST",
     "QMNIST",
+    "STL10",
     "SVHN",
+    "Caltech101",
+    "CelebA",
     "DatasetFolder",
     "Digits",
     "DigitsAsMNIST",
+    "EuroSAT",
     "FakeData",
     "FashionMNIST",
+    "Flowers102",
+    "Food101",
     "ImageFolder",
+    "Omniglot",
+    "OxfordIIITPet",
+    "Photographs",
+    "VOCDetection",
+    "VOCSegmentation",
     "VisionDataset",
 ]
 
 # what torchvision has, too, and scripts ask for
 _ABSENT = frozenset(
-    "Caltech101 Caltech256 CelebA Cityscapes CocoCaptions CocoDetection DTD EuroSAT FER2013 "
-    "FGVCAircraft Flickr30k Flickr8k Flowers102 Food101 GTSRB ImageNet Imagenette INaturalist "
-    "Kitti LFWPairs LFWPeople LSUN MovingMNIST Omniglot OxfordIIITPet PCAM Places365 RenderedSST2 "
-    "SBDataset SEMEION STL10 SUN397 StanfordCars UCF101 USPS VOCDetection VOCSegmentation "
+    "Caltech256 Cityscapes CocoCaptions CocoDetection FER2013 "
+    "FGVCAircraft Flickr30k Flickr8k ImageNet Imagenette INaturalist "
+    "Kitti LFWPairs LFWPeople LSUN MovingMNIST PCAM Places365 RenderedSST2 "
+    "SBDataset SEMEION SUN397 StanfordCars UCF101 USPS "
     "WIDERFace".split()
 )
 _missing: Callable[[str], NoReturn] = missing(__name__, __all__)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeAlias
 
@@ -73,7 +73,14 @@ class VisionDataset(Dataset):
             )
         self.transform = transform
         self.target_transform = target_transform
-        self.transforms = StandardTransform(transform, target_transform) if separate else transforms
+        self.transforms: Callable[..., Sample] | None = transforms
+        if separate:
+            self.transforms = StandardTransform(transform, target_transform)
+
+    def transformed(self, image: Picture, target: Picture) -> Sample:
+        """Both, as the transforms leave them."""
+        together: Callable[[Picture, Picture], Sample] | None = self.transforms
+        return (image, target) if together is None else together(image, target)
 
     def __len__(self) -> int:
         raise NotImplementedError(f"{type(self).__name__} does not define __len__")

@@ -5,6 +5,8 @@ No weights come with the package; `weights.py` says where a file of them is look
 
 from __future__ import annotations
 
+import importlib
+
 from ...base.errors import message, unknown
 from .alexnet import AlexNet, alexnet
 from .convnext import (
@@ -221,12 +223,14 @@ __all__ = [
 
 # families that torchvision has, too
 _ABSENT = (
-    "detection", "maxvit", "optical_flow", "quantization", "segmentation", "video",
+    "detection", "maxvit", "optical_flow", "quantization", "video",
 )  # fmt: skip
 
 
-def __getattr__(name: str) -> Versions:
-    """`ResNet18_Weights` and its like: the versions of a model's weights."""
+def __getattr__(name: str) -> object:
+    """`ResNet18_Weights` and its like: the versions of a model's weights; and `segmentation`."""
+    if name == "segmentation":  # imported when first named
+        return importlib.import_module(f"{__name__}.segmentation")
     stem = name.removesuffix("_Weights").lower()
     if name.endswith("_Weights"):
         for model in FILES:

@@ -18,4 +18,6 @@ def get_model(name: str, **options: object) -> Module:
     """The model of this name: `get_model("resnet18", num_classes=10)`."""
     if name.lower() not in list_models():
         raise ValueError(message(f"Unknown model {name}", f"there are {', '.join(list_models())}"))
-    return getattr(importlib.import_module(f"{__package__}"), name.lower())(**options)
+    models = importlib.import_module(f"{__package__}")
+    where = models if hasattr(models, name.lower()) else models.segmentation
+    return getattr(where, name.lower())(**options)

@@ -79,6 +79,7 @@ class InvertedResidual(nn.Module):
         layers.append(conv(wide, cnf.out_channels, 1, activation_layer=None))
         self.block = nn.Sequential(*layers)
         self.out_channels = cnf.out_channels
+        self._is_cn = cnf.stride > 1  # does a stage begin here?
 
     def forward(self, input: Tensor) -> Tensor:
         result = self.block(input)

@@ -1,7 +1,8 @@
 """Which files of weights there are: torchvision's, and what makes a picture fit for them.
 
-A row: model, version (after IMAGENET1K_), file, the size that a picture is made, the size cut out
-of its middle, and what is unusual: resized by "bicubic", or with "halves" as mean and deviation.
+A row: model, version (after IMAGENET1K_, or COCO: those of segmentation), file, the size that a
+picture is made, the size cut out of its middle (0: all of it), and what is unusual: resized by
+"bicubic", or with "halves" as mean and deviation.
 """
 
 from __future__ import annotations
@@ -118,6 +119,12 @@ vit_l_16 V1 vit_l_16-852ce7e3 242 224
 vit_l_16 SWAG_E2E_V1 vit_l_16_swag-4f3808c9 512 512 bicubic
 vit_l_16 SWAG_LINEAR_V1 vit_l_16_lc_swag-4d563306 224 224 bicubic
 vit_l_32 V1 vit_l_32-c7638314 256 224
+deeplabv3_mobilenet_v3_large COCO deeplabv3_mobilenet_v3_large-fc3c493d 520 0
+deeplabv3_resnet101 COCO deeplabv3_resnet101_coco-586e9e4e 520 0
+deeplabv3_resnet50 COCO deeplabv3_resnet50_coco-cd0a2569 520 0
+fcn_resnet101 COCO fcn_resnet101_coco-7ecb50ca 520 0
+fcn_resnet50 COCO fcn_resnet50_coco-1167a1af 520 0
+lraspp_mobilenet_v3_large COCO lraspp_mobilenet_v3_large-d234d4ea 520 0
 wide_resnet101_2 V1 wide_resnet101_2-32ee1156 256 224
 wide_resnet101_2 V2 wide_resnet101_2-d733dc28 232 224
 wide_resnet50_2 V1 wide_resnet50_2-95faca4d 256 224
@@ -139,7 +146,8 @@ def _read() -> dict[str, dict[str, Source]]:
     for row in ROWS.split("\n")[1:-1]:
         model, version, file, resize, crop, *unusual = row.split()
         source = Source(f"{file}.pth", int(resize), int(crop), frozenset(unusual))
-        found.setdefault(model, {})[f"IMAGENET1K_{version}"] = source
+        whole = "COCO_WITH_VOC_LABELS_V1" if version == "COCO" else f"IMAGENET1K_{version}"
+        found.setdefault(model, {})[whole] = source
     return found
 
 

@@ -16,7 +16,7 @@ from ...base.errors import message
 from ...files import load
 from ...nn.module import Module
 from ..transforms.modes import InterpolationMode
-from ..transforms.presets import ImageClassification
+from ..transforms.presets import ImageClassification, SemanticSegmentation
 from .weight_files import FILES, Source, default
 
 M = TypeVar("M", bound=Module)
@@ -38,9 +38,11 @@ class Pretrained:
         """Where torchvision's file lies."""
         return f"{SERVER}{source_of(self.model, self.name).file}"
 
-    def transforms(self) -> ImageClassification:
+    def transforms(self) -> ImageClassification | SemanticSegmentation:
         """What makes a picture into an input that these weights know."""
         source = source_of(self.model, self.name)
+        if not source.crop:
+            return SemanticSegmentation(resize_size=source.resize)
         mode = "bicubic" if "bicubic" in source.unusual else "bilinear"
         made = ImageClassification(
             crop_size=source.crop, resize_size=source.resize, interpolation=InterpolationMode(mode)

@@ -20,7 +20,9 @@ from ...base.types import Array
 from ...create.data import from_numpy
 from ...handles.tensor import Tensor
 from ..images import Picture, is_pillow, pillow
+from ..tv_tensors import BoundingBoxes
 from . import on_pillow, on_tensors, resampling
+from .marks import of_marks
 from .modes import PILLOW, InterpolationMode, as_mode
 
 Fill = float | Sequence[float] | None
@@ -43,7 +45,9 @@ def _tensor(img: Picture) -> bool:
 
 
 def get_dimensions(img: Picture) -> list[int]:
-    """[channels, height, width]."""
+    """[channels, height, width]; of boxes, those of their picture."""
+    if isinstance(img, BoundingBoxes):
+        return [1, *img.canvas_size]
     return (on_tensors if _tensor(img) else on_pillow).dimensions(img)
 
 
@@ -168,6 +172,7 @@ def to_pil_image(pic: Picture, mode: str | None = None) -> Picture:
     )
 
 
+@of_marks
 def convert_image_dtype(image: Tensor, dtype: DTypeOf = torch.float32) -> Tensor:
     """Another dtype, with white still white: uint8 255 is float 1."""
     if not isinstance(image, Tensor):
@@ -175,6 +180,7 @@ def convert_image_dtype(image: Tensor, dtype: DTypeOf = torch.float32) -> Tensor
     return on_tensors.convert_image_dtype(image, dtype)
 
 
+@of_marks
 def normalize(
     tensor: Tensor,
     mean: Sequence[float] | float,
@@ -231,6 +237,7 @@ def resized(height: int, width: int, size: Size, max_size: int | None = None) ->
     return [new_long, new_short] if width <= height else [new_short, new_long]
 
 
+@of_marks
 def resize(
     img: Picture,
     size: Size,
@@ -259,6 +266,7 @@ def resize(
     return on_pillow.resize(img, wanted, PILLOW[mode])
 
 
+@of_marks
 def pad(img: Picture, padding: Size, fill: Fill = 0, padding_mode: str = "constant") -> Picture:
     """More picture around: one width, (left and right, top and bottom), or all four from the left.
 
@@ -298,6 +306,7 @@ def pad(img: Picture, padding: Size, fill: Fill = 0, padding_mode: str = "consta
     return on_tensors.pad(img, sides, fill, padding_mode)
 
 
+@of_marks
 def crop(img: Picture, top: int, left: int, height: int, width: int) -> Picture:
     """The part of `height` and `width` that begins at (`top`, `left`); outside is 0."""
     return (on_tensors if _tensor(img) else on_pillow).crop(img, top, left, height, width)
@@ -364,11 +373,13 @@ def square(size: Size, problem: str) -> tuple[int, int]:
 # turned and bent
 
 
+@of_marks
 def hflip(img: Picture) -> Picture:
     """Left and right exchanged."""
     return img.flip(-1) if _tensor(img) else on_pillow.hflip(img)
 
 
+@of_marks
 def vflip(img: Picture) -> Picture:
     """Top and bottom exchanged."""
     return img.flip(-2) if _tensor(img) else on_pillow.vflip(img)
@@ -382,6 +393,7 @@ def _from_middle(img: Picture, center: Sequence[float] | None) -> list[float]:
     return [0.0, 0.0] if center is None else [center[0] - width * 0.5, center[1] - height * 0.5]
 
 
+@of_marks
 def rotate(
     img: Picture,
     angle: float,
@@ -409,6 +421,7 @@ def rotate(
     return resampling.warp(img, resampling.affine_grid(matrix, w, h, ow, oh), mode.value, fill)
 
 
+@of_marks
 def affine(
     img: Picture,
     angle: float,
@@ -450,6 +463,7 @@ def affine(
     return resampling.warp(img, grid, mode.value, fill)
 
 
+@of_marks
 def perspective(
     img: Picture,
     startpoints: Sequence[Sequence[int]],
@@ -473,6 +487,7 @@ def perspective(
     return resampling.warp(img, grid, mode.value, fill)
 
 
+@of_marks
 def elastic_transform(
     img: Picture,
     displacement: Tensor,
@@ -506,6 +521,7 @@ def _not_negative(name: str, factor: float) -> None:
         raise ValueError(message(f"{name} ({factor}) is not non-negative."))
 
 
+@of_marks
 def adjust_brightness(img: Picture, brightness_factor: float) -> Picture:
     """0 is black, 1 the picture, 2 twice as bright."""
     if not _tensor(img):
@@ -514,6 +530,7 @@ def adjust_brightness(img: Picture, brightness_factor: float) -> Picture:
     return on_tensors.adjust_brightness(img, brightness_factor)
 
 
+@of_marks
 def adjust_contrast(img: Picture, contrast_factor: float) -> Picture:
     """0 is grey, 1 the picture, 2 twice the contrast."""
     if not _tensor(img):
@@ -522,6 +539,7 @@ def adjust_contrast(img: Picture, contrast_factor: float) -> Picture:
     return on_tensors.adjust_contrast(img, contrast_factor)
 
 
+@of_marks
 def adjust_saturation(img: Picture, saturation_factor: float) -> Picture:
     """0 is black and white, 1 the picture, 2 twice the colour."""
     if not _tensor(img):
@@ -530,6 +548,7 @@ def adjust_saturation(img: Picture, saturation_factor: float) -> Picture:
     return on_tensors.adjust_saturation(img, saturation_factor)
 
 
+@of_marks
 def adjust_sharpness(img: Picture, sharpness_factor: float) -> Picture:
     """0 is blurred, 1 the picture, 2 twice as sharp."""
     if not _tensor(img):
@@ -538,6 +557,7 @@ def adjust_sharpness(img: Picture, sharpness_factor: float) -> Picture:
     return on_tensors.adjust_sharpness(img, sharpness_factor)
 
 
+@of_marks
 def adjust_hue(img: Picture, hue_factor: float) -> Picture:
     """Colours turned by `hue_factor`, -0.5..0.5, of a full circle."""
     if not -0.5 <= hue_factor <= 0.5:
@@ -545,6 +565,7 @@ def adjust_hue(img: Picture, hue_factor: float) -> Picture:
     return (on_tensors if _tensor(img) else on_pillow).adjust_hue(img, hue_factor)
 
 
+@of_marks
 def adjust_gamma(img: Picture, gamma: float, gain: float = 1) -> Picture:
     """Each value x of 0..1 becomes gain * x ** gamma."""
     if gamma < 0:
@@ -559,6 +580,7 @@ def to_grayscale(img: Picture, num_output_channels: int = 1) -> Picture:
     return on_pillow.to_grayscale(img, num_output_channels)
 
 
+@of_marks
 def rgb_to_grayscale(img: Picture, num_output_channels: int = 1) -> Picture:
     """The picture in grey, with 1 or 3 channels."""
     if _tensor(img):
@@ -566,6 +588,7 @@ def rgb_to_grayscale(img: Picture, num_output_channels: int = 1) -> Picture:
     return on_pillow.to_grayscale(img, num_output_channels)
 
 
+@of_marks
 def gaussian_blur(
     img: Picture, kernel_size: Size, sigma: float | Sequence[float] | None = None
 ) -> Picture:
@@ -597,11 +620,13 @@ def gaussian_blur(
     return to_pil_image(blurred, mode=img.mode)
 
 
+@of_marks
 def invert(img: Picture) -> Picture:
     """The negative."""
     return on_tensors.invert(img) if _tensor(img) else on_pillow.operated(img, "invert")
 
 
+@of_marks
 def posterize(img: Picture, bits: int) -> Picture:
     """Only the `bits` highest bits, 0..8, of each byte."""
     if not 0 <= bits <= 8:
@@ -611,6 +636,7 @@ def posterize(img: Picture, bits: int) -> Picture:
     return on_pillow.operated(img, "posterize", bits)
 
 
+@of_marks
 def solarize(img: Picture, threshold: float) -> Picture:
     """The negative of what is at least as bright as `threshold`."""
     if _tensor(img):
@@ -618,16 +644,19 @@ def solarize(img: Picture, threshold: float) -> Picture:
     return on_pillow.operated(img, "solarize", threshold)
 
 
+@of_marks
 def autocontrast(img: Picture) -> Picture:
     """Each channel stretched from its darkest value to its brightest."""
     return on_tensors.autocontrast(img) if _tensor(img) else on_pillow.operated(img, "autocontrast")
 
 
+@of_marks
 def equalize(img: Picture) -> Picture:
     """Each channel with its histogram made even."""
     return on_tensors.equalize(img) if _tensor(img) else on_pillow.operated(img, "equalize")
 
 
+@of_marks
 def erase(img: Tensor, i: int, j: int, h: int, w: int, v: Tensor, inplace: bool = False) -> Tensor:
     """The rectangle of `h` and `w` from (`i`, `j`) replaced by `v`. On Tensors."""
     if not isinstance(img, Tensor):

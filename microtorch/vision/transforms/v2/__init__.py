@@ -1,13 +1,14 @@
 """`torchvision.transforms.v2`: transforms that also take a picture together with its labels.
 
-The numbers are those of the transforms of version 1 but where torchvision's differ. Pictures are
-plain Tensors: `ToImage` gives (C, H, W) of the picture's own dtype.
+The numbers are those of the transforms of version 1 but where torchvision's differ. What
+`tv_tensors` mark as picture, mask or boxes is changed together, with the same random numbers.
 """
 
 from ....base.errors import missing
 from ..modes import InterpolationMode
 from ..policies import AutoAugmentPolicy
 from . import functional
+from .boxes import ClampBoundingBoxes, ConvertBoundingBoxFormat, SanitizeBoundingBoxes
 from .containers import Compose, RandomApply, RandomChoice, RandomOrder
 from .steps import (
     RGB,
@@ -60,8 +61,10 @@ __all__ = [
     "AutoAugment",
     "AutoAugmentPolicy",
     "CenterCrop",
+    "ClampBoundingBoxes",
     "ColorJitter",
     "Compose",
+    "ConvertBoundingBoxFormat",
     "ConvertImageDtype",
     "ElasticTransform",
     "FiveCrop",
@@ -95,6 +98,7 @@ __all__ = [
     "RandomSolarize",
     "RandomVerticalFlip",
     "Resize",
+    "SanitizeBoundingBoxes",
     "TenCrop",
     "ToDtype",
     "ToImage",

@@ -9,8 +9,10 @@ from ....handles.tensor import Tensor
 from ...images import Picture
 from .. import functional as v1
 from .. import on_tensors
+from ..marks import of_marks
 
 
+@of_marks
 def to_dtype(inpt: Tensor, dtype: DTypeOf = torch.float32, scale: bool = False) -> Tensor:
     """Another dtype; with `scale` white stays white: uint8 255 is float 1."""
     if inpt.dtype == dtype or not scale:
@@ -20,6 +22,7 @@ def to_dtype(inpt: Tensor, dtype: DTypeOf = torch.float32, scale: bool = False) 
     return on_tensors.convert_image_dtype(inpt, dtype)
 
 
+@of_marks
 def posterize(img: Picture, bits: int) -> Picture:
     """Only the `bits` highest bits of each byte; floats 0..1 rounded down to as many levels."""
     if not isinstance(img, Tensor) or not img.is_floating_point():
@@ -28,6 +31,7 @@ def posterize(img: Picture, bits: int) -> Picture:
     return (img * levels).floor().clamp(0, levels - 1) * (1.0 / levels)
 
 
+@of_marks
 def equalize(img: Picture) -> Picture:
     """Each channel with its histogram made even; floats are taken as bytes for it."""
     if not isinstance(img, Tensor) or not img.is_floating_point():

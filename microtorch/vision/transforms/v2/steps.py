@@ -12,10 +12,11 @@ from ....base.errors import message
 from ....handles.tensor import Tensor
 from ...images import Picture, is_pillow
 from ...images import Transform as OneTransform
+from ...tv_tensors import TVTensor
 from .. import augment, basic, random_colour, random_geometry
 from ..basic import TWO_DIMENSIONS
 from . import functional
-from .structured import Sample, Transform, structured
+from .structured import AROUND, Sample, Transform, structured
 
 # how these draw, and what they do to floats
 _VERSION_2: dict[str, Any] = {"newer": True, "functions": functional}
@@ -101,10 +102,10 @@ class RandomCrop(Transform):
 
 
 class ToImage(Transform):
-    """A Pillow image or an array as a Tensor (C, H, W), its numbers as they are."""
+    """A Pillow image, an array or a Tensor as a `tv_tensors.Image`, its numbers as they are."""
 
     def one(self, picture: Picture) -> Tensor:
-        return functional.to_image(picture)
+        return picture if isinstance(picture, TVTensor) else functional.to_image(picture)
 
 
 class PILToTensor(Transform):
@@ -129,14 +130,16 @@ class ToPILImage(Transform):
         self.mode = mode
 
     def one(self, picture: Picture) -> Picture:
-        return picture if is_pillow(picture) else functional.to_pil_image(picture, self.mode)
+        if is_pillow(picture) or isinstance(picture, AROUND):
+            return picture
+        return functional.to_pil_image(picture, self.mode)
 
 
 class ToPureTensor(Transform):
-    """Nothing is changed: pictures here are plain Tensors."""
+    """What `tv_tensors` mark, as plain Tensors."""
 
     def one(self, picture: Picture) -> Picture:
-        return picture
+        return picture.plain() if isinstance(picture, TVTensor) else picture
 
 
 class ToDtype(Transform):
@@ -154,8 +157,11 @@ class ToDtype(Transform):
         self.scale = scale
 
     def one(self, picture: Picture) -> Picture:
-        given = self.dtype
-        wanted = given.get(Tensor, given.get("others")) if isinstance(given, Mapping) else given
+        given, kind = self.dtype, type(picture) if isinstance(picture, TVTensor) else Tensor
+        wanted = given.get(kind, given.get("others")) if isinstance(given, Mapping) else given
+        if isinstance(picture, AROUND):  # which hold no colours that could be scaled
+            change = isinstance(given, Mapping) and wanted is not None
+            return picture.to(wanted) if change else picture
         if not isinstance(picture, Tensor) or wanted is None:
             return picture
         return functional.to_dtype(picture, wanted, self.scale)
@@ -185,6 +191,8 @@ class GaussianNoise(Transform):
         self.mean, self.sigma, self.clip = mean, sigma, clip
 
     def one(self, picture: Picture) -> Picture:
+        if isinstance(picture, AROUND):
+            return picture
         if not isinstance(picture, Tensor) or not picture.is_floating_point():
             raise ValueError(message("Input tensor is expected to be in float dtype",
                                      fix="ToDtype(torch.float32, scale=True) before"))  # fmt: skip

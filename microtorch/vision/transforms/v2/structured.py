@@ -8,13 +8,16 @@ from enum import Enum
 import numpy as np
 
 from ....base.errors import message
+from ....create.random import get_rng_state, set_rng_state
 from ....handles.tensor import Tensor
 from ....nn.module import Module
 from ...images import Picture, is_pillow
+from ...tv_tensors import BoundingBoxes, Mask, TVTensor
 from ..functional import pil_to_tensor, to_pil_image
 from ..modes import InterpolationMode
 
 Sample = Picture  # a picture, or tuples, lists and dicts of what a dataset gives
+AROUND = (BoundingBoxes, Mask)  # what belongs to a picture
 Sequence_ = list[Callable[..., Sample]] | tuple[Callable[..., Sample], ...]
 
 
@@ -42,27 +45,20 @@ def replaced(sample: Sample, old: Picture, new: Picture) -> Sample:
     return sample
 
 
-def picture_of(sample: Sample) -> Picture | None:
-    """The one picture of a sample: its Pillow image, or else its first Tensor; None: there is none.
+def pictures_of(sample: Sample) -> list[Picture]:
+    """What a transform changes: Pillow images and what is marked by `tv_tensors`, each once.
 
-    torchvision marks what has become a Tensor as a picture. Here it is told by its place, so a
-    sample with two pictures, or with a Tensor before its Pillow image, is refused.
+    A sample without any picture so marked has one in its first plain Tensor, or else array.
     """
-    found = [leaf for leaf in leaves(sample) if isinstance(leaf, Tensor) or is_pillow(leaf)]
-    pillows = [leaf for leaf in found if is_pillow(leaf)]
-    if len(pillows) > 1 or (pillows and found[0] is not pillows[0]):
-        raise NotImplementedError(
-            message(
-                "transforms.v2 here take one picture in a sample, before its labels",
-                f"this one has {len(found)} pictures and Tensors, {len(pillows)} of them Pillow's",
-                fix="call the transform for each picture; torch.manual_seed before each makes them "
-                "alike",
-            )
-        )
-    if found:
-        return found[0]
-    arrays = [leaf for leaf in leaves(sample) if isinstance(leaf, np.ndarray) and leaf.ndim >= 2]
-    return arrays[0] if arrays else None
+    found = list({id(x): x for x in leaves(sample)}.values())
+    chosen = [x for x in found if is_pillow(x) or isinstance(x, TVTensor)]
+    if any(not isinstance(x, AROUND) for x in chosen):
+        return chosen
+    tensors = [x for x in found if isinstance(x, Tensor) and not isinstance(x, TVTensor)]
+    if tensors:
+        return [x for x in found if x is tensors[0] or isinstance(x, TVTensor)]
+    arrays = [x for x in found if isinstance(x, np.ndarray) and x.ndim >= 2]
+    return chosen + arrays[:1]
 
 
 class Transform(Module):
@@ -84,9 +80,19 @@ class Transform(Module):
         return self.transform(picture, self.make_params([picture]))
 
     def forward(self, *inputs: Sample) -> Sample:
-        sample = inputs if len(inputs) > 1 else inputs[0]
-        picture = picture_of(sample)
-        return sample if picture is None else replaced(sample, picture, self.one(picture))
+        sample: Sample = inputs if len(inputs) > 1 else inputs[0]
+        found = pictures_of(sample)
+        if len(found) == 1:
+            return replaced(sample, found[0], self.one(found[0]))
+        before, after = get_rng_state(), None
+        for part in found:  # each meets the same random numbers
+            set_rng_state(before)
+            sample = replaced(sample, part, self.one(part))
+            if after is None and not isinstance(part, AROUND):
+                after = get_rng_state()
+        if after is not None:
+            set_rng_state(after)
+        return sample
 
     def extra_repr(self) -> str:
         kinds = (bool, int, float, str, tuple, list, Enum)
@@ -112,6 +118,14 @@ def structured(
     """
 
     def one(self: Module, picture: Picture) -> Picture:
+        if isinstance(picture, AROUND):
+            if "newer" in members or single.__name__ in ("FiveCrop", "TenCrop"):
+                kind, name = type(picture).__name__, type(self).__name__
+                raise TypeError(message(f"Inputs of type {kind} are not supported by {name}()"))
+            if tensors_only:
+                return picture
+        if tensors_only and isinstance(picture, TVTensor):
+            return picture._again(single.forward(self, picture.plain()))
         if tensors_only and is_pillow(picture):
             return to_pil_image(single.forward(self, pil_to_tensor(picture)), picture.mode)
         return single.forward(self, picture)

@@ -1,0 +1,10 @@
+"""`torch._C`: what libraries beside PyTorch call of its compiled part, and no more.
+
+torchmetrics reports there which of its classes are made.
+"""
+
+from __future__ import annotations
+
+
+def _log_api_usage_once(event: str) -> None:
+    """Counts uses inside of PyTorch's owner; here, as in PyTorch elsewhere, nobody is told."""
