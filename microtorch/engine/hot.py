@@ -57,13 +57,13 @@ def bind(tensor: type[Tensor]) -> None:
 
 def hot(
     op: Op, reflected: bool = False
-) -> Callable[[Callable[..., Tensor]], Callable[..., Tensor]]:
+) -> Callable[[Callable[..., Tensor]], Callable[..., Any]]:
     """A decorator: the made function of ``op`` stands in for the written one, which it must equal.
 
     ``reflected``: the method's self is the right operand.
     """
 
-    def replace(written: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    def replace(written: Callable[..., Tensor]) -> Callable[..., Any]:
         if reflected:
             function = swapped(op)
         else:
@@ -168,7 +168,7 @@ def binary(op: Op, written: Callable[..., Tensor], numbers: bool) -> Callable[..
         except AttributeError:  # not tensors
             return written(input, other)
         dev = a.dev
-        kernel = (kernels if x.nbytes < border and y.nbytes < border else large)[dev]
+        kernel: Any = (kernels if x.nbytes < border and y.nbytes < border else large)[dev]
         if dev is not b.dev:  # device or dtype differ
             return written(input, other)
         try:

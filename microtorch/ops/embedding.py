@@ -15,6 +15,7 @@ import numpy as np
 from ..arrays.dtypes import TORCH_TYPES
 from ..backends import defines
 from ..base.errors import describe, message
+from ..engine.apply import apply
 from ..engine.hot import kept_dtype
 from ..engine.op import Op
 from ..engine.record import constant

@@ -179,8 +179,9 @@ def masked_fill(input: Tensor, mask: Tensor, value: TensorLike) -> Tensor:
             message("masked_fill only supports a 0-dimensional value tensor", describe(value))
         )
     if not isinstance(value, Handle):
-        value = _choice(value, input) if input.array.dtype.kind == "f" else element(value, input)
-    elif value.array.dtype != input.array.dtype:
+        of: Any = _choice if input.array.dtype.kind == "f" else element
+        return chosen(mask, of(value, input), input)
+    if value.array.dtype != input.array.dtype:
         if not dtypes.can_cast(value.array.dtype, input.array.dtype):
             raise RuntimeError(
                 message(
