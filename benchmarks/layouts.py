@@ -122,7 +122,7 @@ def main(arguments: list[str]) -> int:
         backends.use("core")
         rival = times[1] if len(times) > 1 else alone
         rows.append((times[0] / rival, text, [times[0], alone, *times[1:]]))
-    print(f"{'program':26} {'by':9}{'microtorch':>11} {'on numpy':>11} {'PyTorch':>11} {'ratio':>7}")
+    print(f"{'program':26} {'by':9}{'microtorch':>11} {'on numpy':>11} {'PyTorch':>11}   ratio")
     for ratio, text, times in sorted(rows, reverse=True):
         figures = " ".join(f"{t * 1e6:8.1f} us" for t in times)
         print(f"{text:26} {who[text]:9}{figures:35} {ratio:7.2f}")

@@ -8,7 +8,7 @@
  *
  * No operand is ever copied as a whole, as numpy would have to for a formula of several operations,
  * which takes it a call and an array each. */
-#define STRETCH (4096 / sizeof(real)) /* elements */
+#define STRETCH (8192 / sizeof(real)) /* elements */
 #define SHORT_ROW 96                  /* elements; rows below are put together */
 #define MOST_TASK 96 /* bytes of a loop's task: its pointers, and its numbers */
 
@@ -53,31 +53,35 @@ static void NAME(lay_out)(void *to, const char *from, ptrdiff_t between, size_t 
 }
 #undef LAY_OUT
 
-/* Where an operand's element of this number lies. */
-static const char *NAME(address)(const struct walk *w, int k, const char *base, size_t element)
-{
-    for (int d = w->ndim - 1; d >= 0; element /= w->shape[d--])
-        base += (ptrdiff_t)(element % w->shape[d]) * w->strides[k][d];
-    return base;
-}
-
-/* `count` elements from number `first` on: parts of rows, and blocks of whole rows. */
-static void NAME(lay_out_from)(const struct walk *w, int k, const char *base, size_t first,
-                               size_t count, char *to)
+/* Where an operand's element lies, given the number of its row and its place there. */
+static inline const char *NAME(address)(const struct walk *w, int k, const char *base, size_t row,
+                                        size_t column)
 {
     const int last = w->ndim - 1;
-    const size_t row = w->shape[last], bytes = w->bytes[k];
-    for (size_t m; count > 0; first += m, count -= m, to += m * bytes) {
-        const size_t left = row - first % row;
+    base += (ptrdiff_t)column * w->strides[k][last];
+    for (int d = last - 1; d > 0; row /= w->shape[d--])
+        base += (ptrdiff_t)(row % w->shape[d]) * w->strides[k][d];
+    return last > 0 ? base + (ptrdiff_t)row * w->strides[k][0] : base;
+}
+
+/* `count` elements from a place on: parts of rows, and blocks of whole rows. */
+static void NAME(lay_out_from)(const struct walk *w, int k, const char *base, size_t row,
+                               size_t column, size_t count, char *to)
+{
+    const int last = w->ndim - 1;
+    const size_t length = w->shape[last], bytes = w->bytes[k];
+    const ptrdiff_t between = last > 0 ? w->strides[k][last - 1] : 0;
+    for (size_t m; count > 0; count -= m, to += m * bytes) {
         size_t rows = 1;
-        m = smaller(left, count);
-        if (m == row && last > 0) {
-            const size_t below = w->shape[last - 1] - first / row % w->shape[last - 1];
-            rows = smaller(below, count / row);
-            m = rows * row;
+        m = smaller(length - column, count);
+        if (m == length && last > 0 && count >= 2 * length) {
+            const size_t below = w->shape[last - 1] - (last > 1 ? row % w->shape[last - 1] : row);
+            rows = smaller(below, count / length);
         }
-        NAME(lay_out)(to, NAME(address)(w, k, base, first), last > 0 ? w->strides[k][last - 1] : 0,
-                      rows, w->strides[k][last], m / rows, bytes);
+        NAME(lay_out)(to, NAME(address)(w, k, base, row, column), between, rows,
+                      w->strides[k][last], m, bytes);
+        row += rows, column = 0; /* unless this was the last part */
+        m *= rows;
     }
 }
 
@@ -128,18 +132,20 @@ static void NAME(walk)(const void *task, size_t begin, size_t n, real *restrict 
     }
     const char *laid[MOST_OPERANDS] = {NULL}; /* what is in the buffer, and how much of it */
     size_t length[MOST_OPERANDS] = {0};
+    const size_t most = STRETCH / unit * unit;
     for (size_t m, done = begin; done < end; done += m, result += m) {
-        const size_t place = across ? done % unit : done % row;
-        m = !across ? row - place : place ? unit - place : STRETCH / unit * unit;
+        const size_t r = last > 0 ? done / row : 0, column = done - r * row;
+        const size_t place = !across ? column : unit > 1 ? done % unit : 0;
+        m = !across ? row - place : place ? unit - place : most;
         m = smaller(end - done, buffers ? smaller(m, STRETCH) : m);
         for (int k = 0; k < count; k++) {
-            const char *at = NAME(address)(w, k, base[k], done);
+            const char *at = NAME(address)(w, k, base[k], r, column);
             from[k] = side_by_side[k] ? at : buffer[k];
             /* the same elements again? */
             const bool again = across ? period[k] <= STRETCH : w->strides[k][last] == 0;
             if (side_by_side[k] || (again && at == laid[k] && m <= length[k]))
                 continue;
-            NAME(lay_out_from)(w, k, base[k], done, m, buffer[k]);
+            NAME(lay_out_from)(w, k, base[k], r, column, m, buffer[k]);
             laid[k] = across && place ? NULL : at, length[k] = m;
         }
         memcpy(own, from, (size_t)count * sizeof *from);

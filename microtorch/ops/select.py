@@ -153,8 +153,13 @@ def chosen(condition: Tensor, input: Tensor, other: Tensor) -> Tensor:
     return apply(op, (condition, input, other))
 
 
+def _fits_any(value: Any) -> bool:
+    """Does every floating type hold this number, which then is kept for the next time?"""
+    return abs(value) < 6e4 or value != value or abs(value) == inf
+
+
 def _choice(value: Number, like: Tensor) -> Tensor:
-    if like.array.dtype.kind == "f" and (abs(value) < 6e4 or value != value or abs(value) == inf):
+    if _fits_any(value) and like.array.dtype.kind == "f":
         return number(value, like)
     t = weak_number(value, like)
     element(value, t)  # raises where it would have wrapped around
@@ -179,8 +184,9 @@ def masked_fill(input: Tensor, mask: Tensor, value: TensorLike) -> Tensor:
             message("masked_fill only supports a 0-dimensional value tensor", describe(value))
         )
     if not isinstance(value, Handle):
-        of: Any = _choice if input.array.dtype.kind == "f" else element
-        return chosen(mask, of(value, input), input)
+        if type(value) in NUMBERS and input.array.dtype.kind == "f" and _fits_any(value):
+            return chosen(mask, number(value, input), input)
+        return chosen(mask, element(value, input), input)
     if value.array.dtype != input.array.dtype:
         if not dtypes.can_cast(value.array.dtype, input.array.dtype):
             raise RuntimeError(
