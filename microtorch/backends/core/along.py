@@ -82,8 +82,8 @@ class Along(Reference):
         if any(type(p) is not slice or p != slice(None) for p in lead):
             return None
         outer, n, inner = blocks(shape, d)
-        places = np.ascontiguousarray(places)
         out = np.empty((*shape[:d], *places.shape, *shape[d + 1 :]), self.dtype)
+        places = np.ascontiguousarray(places)  # of at least one dimension
         wrong = np.empty(1, np.uint8)
         arrays = id(x), id(places), id(wrong), id(out)
         done = self.kernels.take(outer, n, places.size, inner, *arrays)
