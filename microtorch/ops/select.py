@@ -22,7 +22,7 @@ from .elementwise import ELEMENTWISE
 from .surface import FUNCTIONS, METHODS, public
 
 if TYPE_CHECKING:  # below handles/, what is a Tensor is known by its base class
-    from ..base.types import Number, TensorLike
+    from ..base.types import Argument, Number, TensorLike
     from ..handles.tensor import Tensor
     from ..handles.tensor import Tensor as Handle
 else:
@@ -153,7 +153,7 @@ def chosen(condition: Tensor, input: Tensor, other: Tensor) -> Tensor:
     return apply(op, (condition, input, other))
 
 
-def _fits_any(value: Any) -> bool:
+def _fits_any(value: Argument) -> bool:
     """Does every floating type hold this number, which then is kept for the next time?"""
     return abs(value) < 6e4 or value != value or abs(value) == inf
 

@@ -14,7 +14,7 @@ from .choice import smallest
 from .library import SUFFIXES, lib
 
 if TYPE_CHECKING:
-    from ...base.types import Array, Namespace
+    from ...base.types import Array, Namespace, Operand
 
 
 class Elementwise(Reference):
@@ -91,7 +91,7 @@ def by_size(
     """A kernel that takes ``large`` where an operand has ``border`` bytes or more, else ``small``.
     """
 
-    def kernel(*operands: Any, **options: Any) -> Any:
+    def kernel(*operands: Operand, **options: Operand) -> Operand:
         for x in operands:
             if type(x) is np.ndarray and x.nbytes >= border and not options:
                 return large(*operands)
@@ -118,7 +118,7 @@ def result_of(dtype: Any, *arrays: Any) -> Array | None:
     try:
         if all([a.flags.c_contiguous for a in arrays]):
             return np.empty(np.broadcast(*arrays).shape, dtype)
-        flags: Any = [*[["readonly"]] * len(arrays), ["writeonly", "allocate"]]
+        flags: Operand = [*[["readonly"]] * len(arrays), ["writeonly", "allocate"]]
         types = [*[None] * len(arrays), dtype]
         return np.nditer((*arrays, None), ["zerosize_ok"], flags, types).operands[-1]
     except ValueError:
