@@ -64,6 +64,11 @@ def main(arguments: list[str]) -> int:
         from . import courses
 
         return courses.main(arguments[1:])
+    if arguments[:1] == ["layouts"]:  # likewise: broadcasting, views and other types
+        restart_clean(arguments, 1)
+        from . import layouts
+
+        return layouts.main(arguments[1:])
     if arguments[:1] == ["registry"]:  # likewise: the worst ratios of all functions
         restart_clean(arguments, 1)
         from . import registry

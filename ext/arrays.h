@@ -112,13 +112,15 @@ static inline bool same_shape(const struct array *a, const struct array *b)
     return true;
 }
 
-/* Would numpy lay the result out in C's order of dimensions? It looks at each two of them: if some
- * operand goes further with the later one, and none with the earlier one, they change places. */
+/* Would numpy lay the result out in C's order of dimensions? From each dimension it looks inwards,
+ * to the first one where an operand tells which should be the inner one: if none goes further with
+ * the outer one, the two change places. */
 static bool in_order(int ndim, const ptrdiff_t (*strides)[MOST_WALKED], int count)
 {
-    for (int j = 1; j < ndim; j++)
-        for (int i = 0; i < j; i++) {
-            bool against = false, with = false;
+    for (int i = ndim - 2; i >= 0; i--) {
+        bool with = false;
+        for (int j = i + 1; j < ndim && !with; j++) {
+            bool against = false;
             for (int k = 0; k < count; k++) {
                 const ptrdiff_t a = strides[k][i], b = strides[k][j];
                 const bool further = (a < 0 ? -a : a) < (b < 0 ? -b : b);
@@ -128,6 +130,7 @@ static bool in_order(int ndim, const ptrdiff_t (*strides)[MOST_WALKED], int coun
             if (against && !with)
                 return false;
         }
+    }
     return true;
 }
 

@@ -60,8 +60,8 @@ class Loop(NamedTuple):
             f"KERNEL({self.name})({parameters}, ARRAY(real, result, n))",
             "{",
             f"    const {task} task = {{{given}}};",
-            f"    NAME(elementwise)(n, walk, {str(self.cheap).lower()}, {body}, &task, sizeof task,",
-            f"                      {len(arrays)}, result);",
+            f"    NAME(elementwise)(n, walk, {str(self.cheap).lower()}, {body}, &task,",
+            f"                      sizeof task, {len(arrays)}, result);",
             "}",
             "",
         ])

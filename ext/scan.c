@@ -45,7 +45,7 @@ struct NAME(scan) {
 
 /* A unit is a block or, where inner is 1, ABREAST of them. */
 #define SCAN_OF(name, begin_, step)                                        \
-    static void NAME(name##_body)(const void *task, size_t begin, size_t end) \
+    static void NAME(name)(const void *task, size_t begin, size_t end)     \
     {                                                                      \
         const struct NAME(scan) *t = task;                                 \
         const size_t n = t->n, inner = t->inner;                           \
@@ -63,8 +63,8 @@ struct NAME(scan) {
                     RUNNING_ROWS(1, begin_, step)                          \
         }                                                                  \
     }
-SCAN_OF(cumsum, 0, +=)
-SCAN_OF(cumprod, 1, *=)
+SCAN_OF(cumsum_body, 0, +=)
+SCAN_OF(cumprod_body, 1, *=)
 #undef RUNNING
 #undef RUNNING_ROWS
 #undef SCAN_OF

@@ -8,18 +8,21 @@
  *
  * No operand is ever copied as a whole, as numpy would have to for a formula of several operations,
  * which takes it a call and an array each. */
-#define STRETCH (4096 / sizeof(real)) /* elements */
+#define STRETCH (8192 / sizeof(real)) /* elements */
 #define SHORT_ROW 96                  /* elements; rows below are put together */
 #define MOST_TASK 96 /* bytes of a loop's task: its pointers, and its numbers */
 
 #define LAY_OUT(type) \
-    do { \
-        type *restrict t = to; \
+    for (size_t r = 0; r < rows; r++, from += between) { \
+        type *restrict t = (type *)to + r * n; \
         if (stride == 0) { /* whole vectors: there is room behind */ \
             const type value = *(const type *)from; \
             for (size_t i = 0; i < n; i += 16) \
                 for (size_t j = 0; j < 16; j++) \
                     t[i + j] = value; \
+        } else if (stride == (ptrdiff_t)sizeof(type)) { \
+            for (size_t i = 0; i < n; i++) \
+                t[i] = ((const type *)from)[i]; \
         } else if (stride == -(ptrdiff_t)sizeof(type)) { \
             const type *f = (const type *)from - (n - 1); \
             for (size_t i = 0; i < n; i++) \
@@ -30,19 +33,57 @@
         } else \
             for (size_t i = 0; i < n; i++) \
                 t[i] = *(const type *)(from + (ptrdiff_t)i * stride); \
-    } while (0)
+    }
 
-/* n > 0 elements, `stride` bytes from one to the next, side by side. */
-static void NAME(lay_out)(void *to, const char *from, ptrdiff_t stride, size_t n, size_t bytes)
+/* `rows` rows of n > 0 elements, side by side; from one element to the next are `stride` bytes,
+ * from one row to the next `between`. */
+static void NAME(lay_out)(void *to, const char *from, ptrdiff_t between, size_t rows,
+                          ptrdiff_t stride, size_t n, size_t bytes)
 {
-    if (stride == (ptrdiff_t)bytes)
-        memcpy(to, from, n * bytes);
-    else if (bytes == 1)
-        LAY_OUT(uint8_t);
+    if (bytes == 1)
+        LAY_OUT(uint8_t)
+    else if (stride == 0 && n <= 16)
+        for (size_t r = 0; r < rows; r++, from += between) {
+            const real value = *(const real *)from;
+            for (size_t j = 0; j < 16; j++)
+                ((real *)to + r * n)[j] = value;
+        }
     else
-        LAY_OUT(real);
+        LAY_OUT(real)
 }
 #undef LAY_OUT
+
+/* Where an operand's element lies, given the number of its row and its place there. */
+static inline const char *NAME(address)(const struct walk *w, int k, const char *base, size_t row,
+                                        size_t column)
+{
+    const int last = w->ndim - 1;
+    base += (ptrdiff_t)column * w->strides[k][last];
+    for (int d = last - 1; d > 0; row /= w->shape[d--])
+        base += (ptrdiff_t)(row % w->shape[d]) * w->strides[k][d];
+    return last > 0 ? base + (ptrdiff_t)row * w->strides[k][0] : base;
+}
+
+/* `count` elements from a place on: parts of rows, and blocks of whole rows. */
+static void NAME(lay_out_from)(const struct walk *w, int k, const char *base, size_t row,
+                               size_t column, size_t count, char *to)
+{
+    const int last = w->ndim - 1;
+    const size_t length = w->shape[last], bytes = w->bytes[k];
+    const ptrdiff_t between = last > 0 ? w->strides[k][last - 1] : 0;
+    for (size_t m; count > 0; count -= m, to += m * bytes) {
+        size_t rows = 1;
+        m = smaller(length - column, count);
+        if (m == length && last > 0 && count >= 2 * length) {
+            const size_t below = w->shape[last - 1] - (last > 1 ? row % w->shape[last - 1] : row);
+            rows = smaller(below, count / length);
+        }
+        NAME(lay_out)(to, NAME(address)(w, k, base, row, column), between, rows,
+                      w->strides[k][last], m, bytes);
+        row += rows, column = 0; /* unless this was the last part */
+        m *= rows;
+    }
+}
 
 struct NAME(walked) {
     NAME(loop) * loop;
@@ -52,105 +93,60 @@ struct NAME(walked) {
     const struct walk *walk;
 };
 
-/* Where the walk is: the place in each dimension, and each operand's row. */
-struct NAME(position) {
-    size_t place[MOST_DIMS];
-    const char *row[MOST_OPERANDS];
-};
-
-static void NAME(next_row)(const struct walk *w, int count, struct NAME(position) *at)
-{
-    at->place[w->ndim - 1] = 0;
-    for (int d = w->ndim - 2; d >= 0; d--) {
-        const bool over = ++at->place[d] == w->shape[d];
-        const ptrdiff_t steps = over ? 1 - (ptrdiff_t)w->shape[d] : 1;
-        for (int k = 0; k < count; k++)
-            at->row[k] += steps * w->strides[k][d];
-        if (!over)
-            return;
-        at->place[d] = 0;
-    }
-}
-
 static void NAME(walk)(const void *task, size_t begin, size_t n, real *restrict result)
 {
     const struct NAME(walked) *t = task;
     const struct walk *w = t->walk;
     const int count = t->count, last = w->ndim - 1;
-    const size_t row = w->shape[last];
-    bool together = row <= STRETCH && last > 0;
-    struct NAME(position) at;
-    const char *base[MOST_OPERANDS], *laid[MOST_OPERANDS] = {NULL};
-    size_t length[MOST_OPERANDS] = {0}; /* of what is laid out from `laid` on */
-    bool side_by_side[MOST_OPERANDS], repeats[MOST_OPERANDS], whole[MOST_OPERANDS];
-    bool buffers = false;
+    const size_t row = w->shape[last], end = begin + n;
+    const char *base[MOST_OPERANDS], *from[MOST_OPERANDS];
+    bool side_by_side[MOST_OPERANDS], across = row <= STRETCH && last > 0, buffers = false;
+    size_t period[MOST_OPERANDS], unit = 1; /* elements after which an operand begins anew */
     _Alignas(64) char buffer[MOST_OPERANDS][(STRETCH + 16) * sizeof(real)];
     _Alignas(64) char own[MOST_TASK];
     memcpy(own, t->task, t->size);
     memcpy(base, own, (size_t)count * sizeof *base);
     for (int k = 0; k < count; k++) {
-        at.row[k] = base[k];
-        side_by_side[k] = w->strides[k][last] == (ptrdiff_t)w->bytes[k];
-        repeats[k] = true, whole[k] = side_by_side[k];
-        for (int d = last - 1; d >= 0; d--) {
-            const ptrdiff_t inner = w->strides[k][d + 1] * (ptrdiff_t)w->shape[d + 1];
-            whole[k] = whole[k] && w->strides[k][d] == inner;
-            repeats[k] = repeats[k] && w->strides[k][d] == 0;
+        const ptrdiff_t *stride = w->strides[k];
+        bool whole = stride[last] == (ptrdiff_t)w->bytes[k];
+        period[k] = 1;
+        for (size_t d = (size_t)last + 1, size = 1; d-- > 0;) {
+            size *= w->shape[d];
+            if (stride[d] != 0)
+                period[k] = size;
+            if (d > 0)
+                whole = whole && stride[d - 1] == stride[d] * (ptrdiff_t)w->shape[d];
         }
-        /* rows that would have to be copied, each once */
-        if (row >= SHORT_ROW && side_by_side[k] && !whole[k] && !repeats[k])
-            together = false;
+        side_by_side[k] = whole;
+        /* rows that would be copied, each once, where they could be read as they lie */
+        if (row >= SHORT_ROW && stride[last] == (ptrdiff_t)w->bytes[k] && !whole &&
+            period[k] > STRETCH)
+            across = false;
     }
     for (int k = 0; k < count; k++) {
-        if (together)
-            side_by_side[k] = whole[k];
+        if (!across)
+            side_by_side[k] = w->strides[k][last] == (ptrdiff_t)w->bytes[k];
+        else if (!side_by_side[k] && period[k] <= STRETCH)
+            unit = larger(unit, period[k]); /* of which all smaller periods are parts */
         buffers |= !side_by_side[k];
     }
-    for (size_t left = begin, d = (size_t)last + 1; d-- > 0; left /= w->shape[d]) {
-        at.place[d] = left % w->shape[d];
-        for (int k = 0; k < count && d < (size_t)last; k++)
-            at.row[k] += (ptrdiff_t)at.place[d] * w->strides[k][d];
-    }
-    for (size_t m, done = begin, end = begin + n; done < end; done += m, result += m) {
-        const char *from[MOST_OPERANDS];
-        size_t column = at.place[last];
-        if (!together) {
-            m = smaller(end - done, row - column);
-            m = buffers ? smaller(m, STRETCH) : m;
-            for (int k = 0; k < count; k++) {
-                const ptrdiff_t stride = w->strides[k][last];
-                from[k] = at.row[k] + (ptrdiff_t)column * stride;
-                if (side_by_side[k])
-                    continue;
-                if (stride != 0 || from[k] != laid[k] || m > length[k]) {
-                    NAME(lay_out)(buffer[k], from[k], stride, m, w->bytes[k]);
-                    laid[k] = from[k], length[k] = m;
-                }
-                from[k] = buffer[k];
-            }
-            if ((at.place[last] += m) == row)
-                NAME(next_row)(w, count, &at);
-        } else {
-            m = smaller(end - done, column == 0 ? STRETCH / row * row : row - column);
-            bool kept[MOST_OPERANDS];
-            for (int k = 0; k < count; k++) {
-                /* the same rows again */
-                kept[k] = repeats[k] && column == 0 && laid[k] == base[k] && m <= length[k];
-                from[k] = side_by_side[k] ? base[k] + done * w->bytes[k] : buffer[k];
-            }
-            for (size_t i = 0, some; i < m; i += some) {
-                some = smaller(m - i, row - at.place[last]);
-                for (int k = 0; k < count; k++)
-                    if (!side_by_side[k] && !kept[k])
-                        NAME(lay_out)(buffer[k] + i * w->bytes[k],
-                                      at.row[k] + (ptrdiff_t)at.place[last] * w->strides[k][last],
-                                      w->strides[k][last], some, w->bytes[k]);
-                if ((at.place[last] += some) == row)
-                    NAME(next_row)(w, count, &at);
-            }
-            for (int k = 0; k < count; k++)
-                if (!kept[k])
-                    laid[k] = column == 0 ? base[k] : NULL, length[k] = m;
+    const char *laid[MOST_OPERANDS] = {NULL}; /* what is in the buffer, and how much of it */
+    size_t length[MOST_OPERANDS] = {0};
+    const size_t most = STRETCH / unit * unit;
+    for (size_t m, done = begin; done < end; done += m, result += m) {
+        const size_t r = last > 0 ? done / row : 0, column = done - r * row;
+        const size_t place = !across ? column : unit > 1 ? done % unit : 0;
+        m = !across ? row - place : place ? unit - place : most;
+        m = smaller(end - done, buffers ? smaller(m, STRETCH) : m);
+        for (int k = 0; k < count; k++) {
+            const char *at = NAME(address)(w, k, base[k], r, column);
+            from[k] = side_by_side[k] ? at : buffer[k];
+            /* the same elements again? */
+            const bool again = across ? period[k] <= STRETCH : w->strides[k][last] == 0;
+            if (side_by_side[k] || (again && at == laid[k] && m <= length[k]))
+                continue;
+            NAME(lay_out_from)(w, k, base[k], r, column, m, buffer[k]);
+            laid[k] = across && place ? NULL : at, length[k] = m;
         }
         memcpy(own, from, (size_t)count * sizeof *from);
         t->loop(own, 0, m, result);

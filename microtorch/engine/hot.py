@@ -57,13 +57,13 @@ def bind(tensor: type[Tensor]) -> None:
 
 def hot(
     op: Op, reflected: bool = False
-) -> Callable[[Callable[..., Tensor]], Callable[..., Tensor]]:
+) -> Callable[[Callable[..., Tensor]], Callable[..., Any]]:
     """A decorator: the made function of ``op`` stands in for the written one, which it must equal.
 
     ``reflected``: the method's self is the right operand.
     """
 
-    def replace(written: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    def replace(written: Callable[..., Tensor]) -> Callable[..., Any]:
         if reflected:
             function = swapped(op)
         else:
@@ -140,7 +140,7 @@ def unary(op: Op, written: Callable[..., Tensor]) -> Callable[..., Tensor]:
     return method
 
 
-def not_implemented(x: Any, y: Any) -> Any:
+def not_implemented(x: object, y: object) -> object:
     """Stands for a kernel where there is none: to ask for that first would cost all that have one.
     """
     return NotImplemented
@@ -168,7 +168,7 @@ def binary(op: Op, written: Callable[..., Tensor], numbers: bool) -> Callable[..
         except AttributeError:  # not tensors
             return written(input, other)
         dev = a.dev
-        kernel = (kernels if x.nbytes < border and y.nbytes < border else large)[dev]
+        kernel: Argument = (kernels if x.nbytes < border and y.nbytes < border else large)[dev]
         if dev is not b.dev:  # device or dtype differ
             return written(input, other)
         try:
@@ -212,9 +212,12 @@ def without_derivative(
     kernels, cold = HotTable(op.name), op.kernels
     number, whole = numbers_of(op), {int: I64, bool: BOOL}
 
-    def method(input: Any, other: Any, no_more: None = None, out: Any = None) -> Tensor:
+    def method(
+        input: Argument, other: Argument, no_more: None = None, out: Tensor | None = None
+    ) -> Tensor:
         if out is not no_more:
-            return by_keyword(method, (input, other), no_more, out)
+            written_into: Tensor = by_keyword(method, (input, other), no_more, out)
+            return written_into
         try:
             x, dev = input.array, input.node.dev
             kernel = kernels[dev]

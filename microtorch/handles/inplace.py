@@ -218,7 +218,9 @@ def _long(d: DType) -> str:
 # ---- copies --------------------------------------------------------------------------------------
 copy_op = Op(
     "copy",
-    lambda F, x, source: dtypes.converted(np.broadcast_to(source, x.shape), x.dtype),
+    lambda F, x, source: dtypes.converted(
+        source if source.shape == x.shape else np.broadcast_to(source, x.shape), x.dtype
+    ),
     vjps=(
         lambda F, g, out, x, source: F.zero(g),
         lambda F, g, out, x, source: F.cast(g, dtype=source.dtype),

@@ -207,28 +207,31 @@ def check(
 ) -> None:  # fmt: skip
     """Raise unless the ranks, dtypes and channels of an n-d convolution's operands fit."""
     x, w = input.array, weight.array
-    got = (
-        f"input {describe(x)}, weight {describe(w)}"
-        + (f", bias {describe(bias)}" if bias is not None else ""),
-    )
+
+    def got() -> str:
+        given = f"input {describe(x)}, weight {describe(w)}"
+        return given if bias is None else f"{given}, bias {describe(bias)}"
+
     if x.ndim not in (n + 1, n + 2):
         raise ShapeError(
             message(
                 f"Expected {n + 1}D (unbatched) or {n + 2}D (batched) input to {op}, but got input "
                 f"of size: {list(x.shape)}",
-                *got,
+                got(),
                 fix=f"the layout is (batch, channels, {layout(n)}): "
                 "see unsqueeze, reshape, permute",
             )
         )
     if w.ndim != n + 2:
         raise ShapeError(
-            message(f"{op}: expected a weight of {n + 2} dimensions, but got {w.ndim}", *got)
+            message(f"{op}: expected a weight of {n + 2} dimensions, but got {w.ndim}", got())
         )
     if x.dtype.kind not in "fiucV":
         raise NotImplementedError(
             message(
-                f"\"{op}\" not implemented for '{TORCH_TYPES[x.dtype.name]}'", *got, fix="x.float()"
+                f"\"{op}\" not implemented for '{TORCH_TYPES[x.dtype.name]}'",
+                got(),
+                fix="x.float()",
             )
         )
     for name, y in (("weight", w), ("bias", None if bias is None else bias.array)):
@@ -237,7 +240,7 @@ def check(
             raise RuntimeError(
                 message(
                     f"Input type ({theirs}) and {name} type ({ours}) should be the same",
-                    *got,
+                    got(),
                     fix="x.to(layer.weight.dtype)",
                 )
             )
@@ -253,7 +256,7 @@ def check(
                 f"Given {f'transposed={int(transposed)}' if transposed else f'groups={groups}'}, "
                 f"weight of size {list(w.shape)}, expected input{list(x.shape)} to have {expected} "
                 f"channels, but got {channels} channels instead",
-                *got,
+                got(),
                 fix=f"channels are dimension {x.ndim - n - 1} of the input"
                 + (
                     f"; permute({', '.join(map(str, _channels_last(x.ndim, n)))}) moves them there"
@@ -267,7 +270,7 @@ def check(
             message(
                 f"Given groups={groups}, expected weight to be divisible by {groups} at dimension "
                 f"0, but got weight of size {list(w.shape)} instead",
-                *got,
+                got(),
             )
         )
     outputs = w.shape[1] * groups if transposed else first
@@ -276,7 +279,7 @@ def check(
             message(
                 f"Given weight of size {list(w.shape)}, expected bias to be 1-dimensional with "
                 f"{outputs} elements, but got bias of size {list(bias.array.shape)} instead",
-                *got,
+                got(),
             )
         )
 
@@ -297,7 +300,13 @@ def geometry_of(
     groups: int,
 ) -> Attrs:  # fmt: skip
     """The attrs of a convolution. Raises unless the kernel fits in the padded input."""
-    kernel = weight.array.shape[2:]
+    kernel, size = weight.array.shape[2:], input.array.shape[-n:]
+    given = stride, padding, dilation
+    key = op, kernel, size, groups, *given, *map(type, given)  # True is no 1
+    try:
+        return dict(_known[key])
+    except (KeyError, TypeError):  # a list is no key
+        pass
     steps, dilations = numbers(stride, n, "stride", op, 1), numbers(dilation, n, "dilation", op, 1)
     if isinstance(padding, str):
         if padding not in ("same", "valid"):
@@ -320,7 +329,7 @@ def geometry_of(
         around = same(kernel, dilations) if padding == "same" else ((0, 0),) * n
     else:
         around = tuple((p, p) for p in numbers(padding, n, "padding", op))
-    padded = [s + sum(p) for s, p in zip(input.array.shape[-n:], around, strict=True)]
+    padded = [s + sum(p) for s, p in zip(size, around, strict=True)]
     reach = [d * (k - 1) + 1 for k, d in zip(kernel, dilations, strict=True)]
     if any(r > s for r, s in zip(reach, padded, strict=True)):
         raise ShapeError(
@@ -332,7 +341,15 @@ def geometry_of(
                 fix="a larger input, a smaller kernel, fewer poolings before, or padding",
             )
         )
-    return {"stride": steps, "padding": around, "dilation": dilations, "groups": groups}
+    attrs = {"stride": steps, "padding": around, "dilation": dilations, "groups": groups}
+    if list not in key:
+        if len(_known) > 1000:
+            _known.clear()
+        _known[key] = attrs
+    return dict(attrs)
+
+
+_known: dict[Any, Attrs] = {}  # the geometries of convolutions that there were
 
 
 # ---- the functions -------------------------------------------------------------------------------

@@ -17,7 +17,7 @@ from ..engine.hot import kept_dtype, single
 from ..engine.op import Op
 from ..engine.record import constant, constant_node, handle
 from ..engine.registry import REGISTRY
-from .arguments import dim_of, refuse_complex
+from .arguments import dim_of, refuse_complex, rows
 from .reduce import extreme_vjp, not_empty
 from .surface import FUNCTIONS, public
 
@@ -132,9 +132,11 @@ def no_bools(kernel: str, x: Tensor) -> Exception:
 
 
 def _extreme_of_all(name: str) -> Callable[[Tensor], Tensor]:
+    op = REGISTRY[f"a{name}"]
+
     def extreme(input: Tensor) -> Tensor:
         not_empty(input, name)
-        return single(REGISTRY[f"a{name}"], input, {"dim": None, "keepdim": False})
+        return single(op, input, {"dim": None, "keepdim": False}, None, False)
 
     return extreme
 
@@ -308,14 +310,24 @@ def order(x: Array, d: int, descending: bool = False) -> Array:
     """Stable order along ``d``; NaN counts as the largest, as in PyTorch."""
     if type(x) is not np.ndarray or x.dtype.kind != "f":
         return row_order_of(comparable(x), d, descending)
-    return np.moveaxis(cpu.of(x.dtype).row_order(np.moveaxis(x, d, -1), descending), -1, d)
+    found: Array = cpu.of(x.dtype).row_order(last(x, d), descending)
+    return from_last(found, d)
+
+
+def last(x: Array, d: int) -> Array:
+    """``x`` with dimension ``d`` as its last one; np.moveaxis takes 3 us to find out that it is."""
+    return x if d == x.ndim - 1 else np.moveaxis(x, d, -1)
+
+
+def from_last(x: Array, d: int) -> Array:
+    """The inverse of ``last``."""
+    return x if d == x.ndim - 1 else np.moveaxis(x, -1, d)
 
 
 def row_order_of(x: Array, d: int, descending: bool) -> Array:
     key = sort_key(x) if x.shape[d] > 16 else None
     if key is not None:
-        keys = np.moveaxis(~key if descending else key, d, -1)
-        return np.moveaxis(cpu.of(F64).key_order(keys), -1, d)
+        return from_last(cpu.of(F64).key_order(last(~key if descending else key, d)), d)
     if not descending:
         return np.argsort(x, d, kind="stable")
     return x.shape[d] - 1 - np.flip(np.argsort(np.flip(x, d), d, kind="stable"), d)
@@ -324,7 +336,7 @@ def row_order_of(x: Array, d: int, descending: bool) -> Array:
 @defines
 def row_order(F: Namespace, x: Array, descending: bool) -> Array:
     """The stable order of floating numbers along the last dimension; NaN is the largest."""
-    return row_order_of(x, -1, descending)
+    return row_order_of(x, x.ndim - 1, descending)
 
 
 def comparable(x: Array) -> Array:
@@ -393,10 +405,10 @@ def topk(input: Tensor, k: int, dim: int = -1, largest: bool = True, sorted: boo
         return picked("topk", input, np.zeros((k,) if not k else (), np.int64), 0, False)
     n = x.shape[d]
     if not 0 < k < n // 8:  # to choose first pays only where few are sorted afterwards
-        index = np.take(order(x, d, largest), np.arange(k), d)
-        return picked("topk", input, index, d, False)
-    index = input.node.dev.best(np.moveaxis(x, d, -1), k, largest)
-    return picked("topk", input, np.moveaxis(index, -1, d), d, False)
+        index = order(x, d, largest)[(slice(None),) * d + (slice(k),)]
+        return picked("topk", input, rows(index), d, False)
+    index = input.node.dev.best(last(x, d), k, largest)
+    return picked("topk", input, from_last(index, d), d, False)
 
 
 @defines

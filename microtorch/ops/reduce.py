@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..arrays import dtypes
-from ..arrays.dtypes import F32, OBJECT, TORCH_TYPES
+from ..arrays.dtypes import BOOL, F32, OBJECT, TORCH_TYPES
 from ..backends import LARGE, defines
 from ..base.errors import describe, message, warn
 from ..base.naming import named
@@ -72,6 +72,8 @@ add_up: Callable[..., Array] = np.add.reduce  # whose declared types take no var
 
 def _sum(F: Namespace, x: Array, dim: Dims, keepdim: bool) -> Array:
     d = x.dtype
+    if dim is None and d is BOOL and type(x) is np.ndarray:  # eight at a time
+        return np.full((1,) * (x.ndim if keepdim else 0), np.count_nonzero(x), np.int64)
     out = add_up(x, dim, None if d is F32 or d.kind not in "biu" else np.int64, None, keepdim)
     return out if dim is None else rows(out)
 

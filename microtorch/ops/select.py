@@ -21,7 +21,7 @@ from .elementwise import ELEMENTWISE
 from .surface import FUNCTIONS, METHODS, public
 
 if TYPE_CHECKING:  # below handles/, what is a Tensor is known by its base class
-    from ..base.types import Number, TensorLike
+    from ..base.types import Argument, Number, TensorLike
     from ..handles.tensor import Tensor
     from ..handles.tensor import Tensor as Handle
 else:
@@ -153,8 +153,13 @@ def chosen(condition: Tensor, input: Tensor, other: Tensor) -> Tensor:
     return apply(op, (condition, input, other))
 
 
+def _fits_any(value: Argument) -> bool:
+    """Does every floating type hold this number, which then is kept for the next time?"""
+    return abs(value) < 6e4 or value != value or abs(value) == inf
+
+
 def _choice(value: Number, like: Tensor) -> Tensor:
-    if like.array.dtype.kind == "f" and (abs(value) < 6e4 or value != value or abs(value) == inf):
+    if _fits_any(value) and like.array.dtype.kind == "f":
         return number(value, like)
     t = weak_number(value, like)
     element(value, t)  # raises where it would have wrapped around
@@ -180,8 +185,10 @@ def masked_fill(input: Tensor, mask: Tensor, value: TensorLike) -> Tensor:
         )
     if isinstance(value, Handle):
         value = as_element(value, input)
+    elif type(value) in NUMBERS and input.array.dtype.kind == "f" and _fits_any(value):
+        value = number(value, input)
     else:
-        value = _choice(value, input) if input.array.dtype.kind == "f" else element(value, input)
+        value = element(value, input)
     return chosen(mask, value, input)
 
 

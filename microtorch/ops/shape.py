@@ -88,11 +88,14 @@ permute_op = Op(
 
 
 def _expand(F: Namespace, x: Array, shape: Shape) -> Array:
-    # one element, shown everywhere by steps of 0; broadcast_to takes ten times as long
-    if x.ndim == 0 and x.dtype is not OBJECT:
+    # elements shown several times by steps of 0; broadcast_to takes ten times as long
+    if (x.ndim == 0 or (type(x) is np.ndarray and x.flags.carray)) and x.dtype is not OBJECT:
         memory = x if type(x) is np.ndarray else np.asarray(x)
-        view: Array = np.ndarray(shape, x.dtype, memory, 0, (0,) * len(shape))
-        view.flags.writeable = False
+        more = len(shape) - memory.ndim
+        steps = [0 if n == 1 else s for n, s in zip(memory.shape, memory.strides, strict=True)]
+        view: Array = np.ndarray(shape, x.dtype, memory, 0, (0,) * more + tuple(steps))
+        if view.size != memory.size:
+            view.flags.writeable = False
         return view
     out = np.broadcast_to(x, shape)  # read-only
     # nothing is repeated, so it can be written as any view
@@ -352,9 +355,12 @@ def expand(
             )
         )
     padded = (1,) * (len(want) - len(have)) + have
-    shape = tuple(h if w == -1 else w for w, h in zip(want, padded, strict=True))
-    for i, (s, h) in enumerate(zip(shape, padded, strict=True)):
-        if h not in (1, s):
+    shape = want
+    if -1 in want:
+        shape = tuple([h if w == -1 else w for w, h in zip(want, padded, strict=True)])
+    for i, h in enumerate(padded):
+        s = shape[i]
+        if h != 1 and h != s:
             raise ShapeError(
                 message(
                     f"The expanded size of the tensor ({s}) must match the existing size ({h}) at "

@@ -60,6 +60,7 @@ class Along(Reference):
         done = self.kernels.gather(outer, n, given[dim], inner, *arrays)
         return out if done and not wrong[0] else None
 
+    @calls("take")
     def index(self, x: Array, index: Place) -> Array:
         out = self.taken(x, index) if type(index[-1]) is np.ndarray else None
         return definition("index")(self, x, index) if out is None else out
@@ -71,6 +72,7 @@ class Along(Reference):
             return out
         return definition("flip")(self, x, dims)
 
+    @calls("take")
     def taken(self, x: Array, index: Place) -> Array | None:
         """``x[:, ..., integers]``; None for another index, or where C declines."""
         *lead, places = index
@@ -80,8 +82,8 @@ class Along(Reference):
         if any(type(p) is not slice or p != slice(None) for p in lead):
             return None
         outer, n, inner = blocks(shape, d)
-        places = np.ascontiguousarray(places)
         out = np.empty((*shape[:d], *places.shape, *shape[d + 1 :]), self.dtype)
+        places = np.ascontiguousarray(places)  # of at least one dimension
         wrong = np.empty(1, np.uint8)
         arrays = id(x), id(places), id(wrong), id(out)
         done = self.kernels.take(outer, n, places.size, inner, *arrays)
@@ -143,6 +145,8 @@ class Along(Reference):
     def _scattered(
         self, x: Array, index: Array, src: Array, dim: int, kind: int
     ) -> Array | None:
+        if not src.ndim and index.ndim:
+            src = np.full(index.shape, src, self.dtype)
         if not x.ndim or src.shape != index.shape or not _beside(x.shape, index.shape, dim):
             return None
         outer, n, inner = blocks(x.shape, dim)

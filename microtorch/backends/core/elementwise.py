@@ -14,7 +14,7 @@ from .choice import smallest
 from .library import SUFFIXES, lib
 
 if TYPE_CHECKING:
-    from ...base.types import Array, Namespace
+    from ...base.types import Array, Namespace, Operand
 
 
 class Elementwise(Reference):
@@ -85,17 +85,19 @@ class Elementwise(Reference):
         })
 
 
-def by_size(small: Callable[..., Any], large: Callable[..., Any], border: int) -> Callable[..., Any]:
-    """A kernel that takes the one for large arrays where an operand has ``border`` bytes or more.
+def by_size(
+    small: Callable[..., Any], large: Callable[..., Any], border: int
+) -> Callable[..., Any]:
+    """A kernel that takes ``large`` where an operand has ``border`` bytes or more, else ``small``.
     """
 
-    def kernel(*operands: Any, **options: Any) -> Any:
+    def kernel(*operands: Operand, **options: Operand) -> Operand:
         for x in operands:
             if type(x) is np.ndarray and x.nbytes >= border and not options:
                 return large(*operands)
         return small(*operands, **options)
 
-    kernel.small = small
+    vars(kernel)["small"] = small
     return kernel
 
 
@@ -104,12 +106,19 @@ def result_of(dtype: Any, *arrays: Any) -> Array | None:
 
     C declines one of another order of dimensions. None where they do not broadcast.
     """
-    if len({(a.shape, a.strides) for a in arrays if a.ndim}) == 1:
-        return np.empty_like(max(arrays, key=np.ndim), dtype)
+    like = None
+    for a in arrays:
+        if a.ndim:
+            if like is None:
+                like = a
+            elif a.strides != like.strides or a.shape != like.shape:
+                break
+    else:
+        return np.empty((), dtype) if like is None else np.empty_like(like, dtype)
     try:
         if all([a.flags.c_contiguous for a in arrays]):
             return np.empty(np.broadcast(*arrays).shape, dtype)
-        flags = [*[["readonly"]] * len(arrays), ["writeonly", "allocate"]]
+        flags: Operand = [*[["readonly"]] * len(arrays), ["writeonly", "allocate"]]
         types = [*[None] * len(arrays), dtype]
         return np.nditer((*arrays, None), ["zerosize_ok"], flags, types).operands[-1]
     except ValueError:
@@ -136,6 +145,12 @@ def _caller(
         f"        result = empty({arrays[0]}.shape, dtype)",
         f"        if loop({operands}):",
         "            return result",
+        *([
+            f"        if {arrays[0]}.ndim < {arrays[1]}.ndim:",
+            f"            result = empty({arrays[1]}.shape, dtype)",
+            f"            if loop({operands}):",
+            "                return result",
+        ] if len(arrays) == 2 else []),
         f"        result = result_of(dtype, {', '.join(arrays)})",
         f"        if result is not None and loop({operands}):",
         "            return result",

@@ -8,6 +8,7 @@ import numpy as np
 
 from ..reference import Reference
 from ..table import definition
+from .library import calls
 
 if TYPE_CHECKING:
     from ...base.types import Array
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 class Embedding(Reference):
     """The ops of ops/embedding.py."""
 
+    @calls("take")
     def embedding(self, w: Array, index: Array, padding: int | None = None) -> Array:
         out = self.taken(w, (index,))
         return w.take(index, 0) if out is None else out  # whole rows, as w[index] does not

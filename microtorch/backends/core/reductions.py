@@ -44,11 +44,19 @@ class Reductions(Reference):
         return definition("mean")(self, x, dim, keepdim) if out is None else out
 
     def amax(self, x: Array, dim: Dims = None, keepdim: bool = False) -> Array:
+        if dim is None and not keepdim and x.size:  # without the plan, as in sum
+            whole = np.empty((), self.dtype)
+            if self.kernels.amax(1, x.size, 1, id(x), id(whole)):
+                return whole
         steps, count = runs(x.shape, dim, keepdim)
         out = self._reduced(self.kernels.amax, x, steps) if count else None
         return definition("amax")(self, x, dim, keepdim) if out is None else out
 
     def amin(self, x: Array, dim: Dims = None, keepdim: bool = False) -> Array:
+        if dim is None and not keepdim and x.size:  # without the plan, as in sum
+            whole = np.empty((), self.dtype)
+            if self.kernels.amin(1, x.size, 1, id(x), id(whole)):
+                return whole
         steps, count = runs(x.shape, dim, keepdim)
         out = self._reduced(self.kernels.amin, x, steps) if count else None
         return definition("amin")(self, x, dim, keepdim) if out is None else out

@@ -8,6 +8,7 @@ import numpy as np
 from ..reference import Reference
 from ..table import definition
 from .along import blocks
+from .library import calls
 
 if TYPE_CHECKING:
     from ...base.types import Array, Kernel
@@ -55,6 +56,7 @@ class Scans(Reference):
             return out
         return definition("key_order")(self, keys)
 
+    @calls("ranked")
     def row_order(self, x: Array, descending: bool) -> Array:
         x, index = np.ascontiguousarray(x), np.empty(x.shape, np.int64)
         n = x.shape[-1]

@@ -96,7 +96,7 @@ def test_what_c_cannot_take_goes_to_numpy():
                      np.asfortranarray(x)):
         np.testing.assert_array_equal(kernels.relu6(argument), np.clip(argument, 0, 6))
         assert kernels.relu6(argument).dtype == argument.dtype.newbyteorder("=")
-    g = np.float32(2.0).reshape(1, 1)  # broadcasting is numpy's
+    g = np.float32(2.0).reshape(1, 1)
     np.testing.assert_allclose(kernels.tanh_vjp0(g, x, x), 2 * (1 - x * x), rtol=1e-6)
     misaligned = np.frombuffer(b"\0" + x.tobytes(), np.float32, offset=1)
     assert not misaligned.flags.aligned

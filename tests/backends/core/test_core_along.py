@@ -214,3 +214,33 @@ def test_the_reference_backend_agrees_on_whole_functions():
             np.testing.assert_array_equal(got, f().numpy())
     finally:
         backends.use("core")
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_whole_slices_at_an_index(dtype, isa):
+    for shape, dim in (((7,), 0), ((5, 40), 0), ((5, 40), 1), ((3, 6, 4), 1), ((3, 6, 4), 2)):
+        x = numbers(shape, dtype)
+        places = np.random.default_rng(2).integers(0, shape[dim], (2, 5))
+        index = (*(slice(None),) * dim, places)
+        got = cpu.of(x.dtype).taken(x, index)
+        np.testing.assert_array_equal(got, x[index])
+        for wrong in (-1, shape[dim]):
+            assert cpu.of(x.dtype).taken(x, (*index[:-1], np.array([0, wrong]))) is None
+        assert cpu.of(x.dtype).taken(x[..., ::-1], index) is None
+
+
+@pytest.mark.parametrize("n", [1, 3, 16, 17, 33, 64, 65])
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_the_order_of_rows(n, dtype, isa):
+    """Equal numbers keep their order, and NaN is the largest."""
+    x = np.random.default_rng(n).integers(-3, 3, (50, n)).astype(dtype)
+    x[x == 2] = np.nan
+    x[::7, :1], x[1::5, -1:], x[2::5, :1] = -0.0, np.inf, -np.inf
+    for descending in (False, True):
+        agree("row_order", x, descending, exact=True)
+
+
+def test_a_flip_is_a_copy_in_c(isa):
+    x = numbers((3, 40, 5), np.float32)
+    for dims in ((0,), (1,), (2,), (0, 2), (0, 1, 2), ()):
+        agree("flip", x, dims, exact=True)

@@ -1,0 +1,130 @@
+"""Elementwise loops in C over operands that broadcast, and over views: the bits that numpy has."""
+import itertools
+
+import numpy as np
+import pytest
+
+import microtorch as torch
+from microtorch.backends import core
+from microtorch.backends.core.elementwise import result_of
+
+pytestmark = pytest.mark.needs("core")
+DTYPES = {"f32": np.dtype(np.float32), "f64": np.dtype(np.float64)}
+
+
+def numbers(shape, dtype, seed=0):
+    return np.random.default_rng(seed).normal(size=shape).astype(dtype)
+
+
+def views(shape, dtype, seed):
+    """Arrays that broadcast to ``shape``, of every layout that a program makes."""
+    x = numbers(shape, dtype, seed)
+    last = (slice(None),) * (len(shape) - 1)
+    yield x
+    yield x.T.copy().T
+    yield np.repeat(x, 2, -1)[..., ::2]
+    yield np.repeat(x, 3, -1)[..., ::3]
+    yield np.concatenate([x, x], -1)[(*last, slice(1, shape[-1] + 1))]
+    yield np.flip(np.flip(x).copy())
+    yield x[..., :1]
+    yield x[(0,) * (len(shape) - 1)]
+    yield np.broadcast_to(x[..., :1], shape)
+    yield numbers((), dtype, seed)
+    if len(shape) == 3:
+        yield x[0, :, :1]
+        yield x[:, :1]
+        yield np.ascontiguousarray(x.transpose(0, 2, 1)).transpose(0, 2, 1)
+
+
+def by_c(name, dtype, *arrays):
+    """The result of the loop; it must take the operands."""
+    out = result_of(DTYPES[dtype], *arrays)
+    assert getattr(core.lib, f"{name}_{dtype}")(*map(id, arrays), id(out)) == 1, name
+    return out
+
+
+# rows shorter and longer than those that are put together, and than what is laid out at a time
+@pytest.mark.parametrize("shape", [(5, 3), (700, 3), (3, 130), (2, 1500), (3, 5, 7), (2, 40, 50)])
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_operands_of_two_layouts(shape, dtype):
+    isas = core.isas()
+    for i, (x, y) in enumerate(itertools.product(views(shape, DTYPES[dtype], 0),
+                                                 views(shape, DTYPES[dtype], 1))):
+        core.use_isa(isas[i % len(isas)])
+        expected = x * y
+        got = by_c("mul", dtype, x, y)
+        assert got.shape == expected.shape
+        np.testing.assert_array_equal(got, expected)
+        big = {n: s for n, s in enumerate(expected.strides) if expected.shape[n] > 1}
+        assert big == {n: got.strides[n] for n in big}, (x.strides, y.strides)
+    core.use_isa(isas[0])
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_many_dimensions(seed):
+    """Slices, transpositions and repetitions at random, with several operands and threads."""
+    rng = np.random.default_rng(seed)
+    shape = tuple(rng.integers(1, 7, int(rng.integers(1, 6))))
+    arrays = []
+    for k in range(3):
+        steps = rng.choice([-2, -1, 1, 1, 3], len(shape))
+        order = rng.permutation(len(shape)) if rng.integers(2) else np.arange(len(shape))
+        wide = numbers([shape[i] * abs(steps[i]) for i in order], np.float32, k)
+        x = wide.transpose(np.argsort(order))[tuple(slice(None, None, s) for s in steps)]
+        repeated = tuple(slice(1) if rng.integers(4) == 0 else slice(None) for _ in shape)
+        arrays.append(x[repeated])
+    x, y, z = arrays
+    before = core.get_num_threads()
+    core.set_num_threads(1 + seed % 2)
+    got = core.Core(DTYPES["f32"]).lerp(x, y, z)
+    core.set_num_threads(before)
+    with np.errstate(all="ignore"):
+        expected = np.where(np.abs(z) < 0.5, x + z * (y - x), y - (y - x) * (1 - z))
+    np.testing.assert_allclose(got, expected, rtol=1e-5, atol=1e-6)
+    mask = np.asarray(x > 0)
+    np.testing.assert_array_equal(by_c("where", "f32", mask, y, z), np.where(mask, y, z))
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_large_results_and_threads(dtype):
+    """Streamed past the caches in windows, and in pieces of several threads."""
+    d = DTYPES[dtype]
+    for x, y in ((numbers((1100, 3000), d), numbers(3000, d)), (numbers((1100, 1), d, 1),
+                 numbers((1100, 3000), d)), (numbers((2_000_003, 2), d), numbers((2,), d))):
+        for threads in (1, 2):
+            core.set_num_threads(threads)
+            np.testing.assert_array_equal(by_c("add", dtype, x, y), x + y)
+
+
+def test_what_is_refused():
+    lib, x = core.lib, numbers((6, 8), np.float32)
+    out = np.empty((6, 8), np.float32)
+    wide = np.empty((6, 16), np.float32)
+    for result in (wide[:, ::2], wide[:, :8], out[:5], out.reshape(8, 6), out[::-1], x[:, :8]):
+        assert lib.mul_f32(id(x), id(x), id(result)) == 0
+    row = numbers(7, np.float32)
+    for wrong in (row, row[:6], row.astype(np.float64), row[None, None], 2.0, [1.0]):
+        assert lib.mul_f32(id(x), id(wrong), id(out)) == 0
+    # numpy would lay out the result as the operands are
+    assert lib.mul_f32(id(x.T), id(x.T), id(np.empty((8, 6), np.float32))) == 0
+    deep = numbers((1,) * 33, np.float32)
+    assert lib.exp_f32(id(deep[..., ::2]), id(np.empty(deep.shape, np.float32))) == 1
+    number, result = x[:1, :1].reshape(()), np.empty(deep.shape, np.float32)
+    assert lib.mul_f32(id(deep), id(number), id(result)) == 0
+
+
+def test_masks():
+    x, y = torch.randn(300, 5), torch.randn(5)
+    for mask in (x > 0, y > 0, x[:, :1] > 0, (x > 0).t().contiguous().t()):
+        for a, b in ((x, y), (y, x), (x, 0.5), (0.0, x), (x[:, 1:2], x)):
+            got = torch.where(mask, a, b)
+            arrays = [v.array if isinstance(v, torch.Tensor) else np.float32(v) for v in (a, b)]
+            np.testing.assert_array_equal(got.array, np.where(mask.array, *arrays))
+            assert got.dtype is torch.float32
+    a = torch.randn(4, 3, requires_grad=True)
+    b = torch.randn(3, requires_grad=True)
+    chosen = torch.where(a > b, a, b)
+    chosen.backward(torch.ones(4, 3))
+    above = (a > b).float()
+    np.testing.assert_array_equal(a.grad.array, above.array)
+    np.testing.assert_array_equal(b.grad.array, (1 - above).sum(0).array)
