@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from ..base.types import Contribution, Gradient
     from ..graph import Node
 
-_anomaly: list[bool] = []  # what was asked for, innermost block last
+asked: list[bool] = []  # what was asked for, innermost block last
 
 
 def check_nan(node: Node, g: Gradient, contributions: list[Contribution]) -> None:
@@ -42,13 +42,13 @@ class set_detect_anomaly:
     """
 
     def __init__(self, mode: bool = True, check_nan: bool = True):
-        _anomaly.append(mode and check_nan)
+        asked.append(mode and check_nan)
 
     def __enter__(self) -> None:
         pass
 
     def __exit__(self, *exc: object) -> None:
-        _anomaly.pop()
+        asked.pop()
 
 
 @contextmanager
@@ -60,4 +60,4 @@ def detect_anomaly(check_nan: bool = True) -> Iterator[None]:
 
 def is_anomaly_enabled() -> bool:
     """Is anomaly detection on?"""
-    return bool(_anomaly) and _anomaly[-1]
+    return bool(asked) and asked[-1]

@@ -20,11 +20,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from .native import builtin
+
 if TYPE_CHECKING:
     from ..base.types import Kernel
 
 # -O2: gcc 12 -O3 has been seen to miscompile a loop of four lines. Without contraction, a * b + c
 # is rounded as numpy rounds it.
+# Python's functions are found in the process.
+LINKED = ("-undefined", "dynamic_lookup") if sys.platform == "darwin" else ()
 FLAGS = ("-std=gnu99", "-O2", "-ffp-contract=off", "-fPIC", "-shared", "-w",
          # loops as vector code, for this processor; sums that the text marks, in any order
          "-ftree-vectorize", "-fno-math-errno", "-fno-trapping-math", "-fopenmp-simd", "-DSIMD")
@@ -85,10 +89,18 @@ def flags() -> tuple[str, ...]:
 
 
 def library(text: str, names: Sequence[str], more: Sequence[str] = ()) -> list[Kernel]:
-    """Functions of a C text, each of two addresses. CompilerError says why not.
+    """Functions of a C text, as Python calls them (native.py). CompilerError says why not.
 
     ``more``: further options of the compiler.
     """
+    try:
+        return [builtin(loaded(text, more), n) for n in names]
+    except AttributeError as e:
+        raise CompilerError(f"{type(e).__name__}: {e}") from None
+
+
+def loaded(text: str, more: Sequence[str] = ()) -> ctypes.CDLL:
+    """A C text as a library. CompilerError says why not."""
     if sys.implementation.name != "cpython" or sys.platform == "win32":
         raise CompilerError("compiled programs need CPython on Linux or macOS")
     check_layout()
@@ -98,15 +110,9 @@ def library(text: str, names: Sequence[str], more: Sequence[str] = ()) -> list[K
     try:
         if not os.path.exists(path):
             build(text, path, more)
-        loaded = ctypes.CDLL(path)
-        functions: list[Kernel] = []
-        for n in names:
-            function = getattr(loaded, n)
-            function.restype = ctypes.c_int
-            functions.append(function)
-    except (OSError, AttributeError, subprocess.TimeoutExpired) as e:
+        return ctypes.CDLL(path)
+    except (OSError, subprocess.TimeoutExpired) as e:
         raise CompilerError(f"{type(e).__name__}: {e}") from None
-    return functions
 
 
 def build(text: str, path: str, more: Sequence[str] = ()) -> None:
@@ -117,7 +123,7 @@ def build(text: str, path: str, more: Sequence[str] = ()) -> None:
         c, out = os.path.join(place, "program.c"), os.path.join(place, "program.so")
         with open(c, "w", encoding="utf-8") as file:
             file.write(text)
-        command = [*compiler(), *flags(), *more, "-o", out, c, "-lm"]
+        command = [*compiler(), *flags(), *more, "-o", out, c, "-lm", *LINKED]
         done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, check=False)
         if done.returncode:
             raise CompilerError(f"{' '.join(command)} failed: {done.stderr[:2000]}")

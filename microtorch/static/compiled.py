@@ -28,13 +28,14 @@ from ..handles.memory import offset, owner
 from ..handles.scalar import Scalar
 from ..handles.tensor import Tensor
 from .build import CompilerError
-from .entry import F32, Entry, Last, Run
+from .entry import Entry, Run
 from .export import export
 from .guards import TooMuch, Unwatchable, Watch
 from .keys import Refused, opaque, structure
 from .outputs import Output
 from .program import Program
 from .proof import disagreement, proved
+from .quick import F32, MISSED
 from .recording import Busy, Recording, recording_now
 from .returned import check_kept, late_backward, output, owned
 from .scalars.entry import ScalarEntry, ScalarProgram, ScalarRun, reached
@@ -61,22 +62,23 @@ class Compiled:
         self.entries: dict[Key, list[tuple[Entry | ScalarEntry, Operand]]] = {}
         self.pending: dict[Key, Run | ScalarRun | None] = {}
         self.recordings: dict[Key, int] = {}
-        self.lately: Last | None = None  # the last call
+        self.quick: Kernel | None = None  # the last program, for as many tensors as it takes
+        self.arity = 0
         self.count = 0
         self.reason = ""  # why it runs as it is written, if it does
         self.__name__ = getattr(function, "__name__", type(function).__name__)
         self.__wrapped__ = function
 
     def __call__(self, *args: Operand, **kwargs: Operand) -> Operand:
+        if self.quick is not None and len(args) == self.arity and not kwargs:
+            try:
+                result = self.quick(*args)
+                if result is not MISSED:
+                    return result
+            except Otherwise:
+                pass
         if self.reason or recording_now() or listeners or foreseers or is_anomaly_enabled():
             return self.function(*args, **kwargs)
-        last = self.lately
-        if last is not None and not kwargs and last.again(args):
-            if not last.entry.fails(args):
-                try:
-                    return last.entry.run(args, last.template)
-                except Otherwise:
-                    pass
         tensors: list[Operand] = []
         try:
             key = self.key((args, kwargs), tensors)
@@ -90,7 +92,7 @@ class Compiled:
                 if isinstance(entry, Entry) and not kwargs and len(tensors) == len(args) and all(
                     map(is_, tensors, args)
                 ):  # fmt: skip
-                    self.lately = Last.of(args, entry, template)
+                    self.quick, self.arity = entry.quick(args), len(args)
                 try:
                     return entry.run(tensors, template)
                 except Otherwise as e:
@@ -305,7 +307,7 @@ class Compiled:
         """From now on the function runs as it is written; say so once."""
         if self.reason:
             return
-        self.reason = why
+        self.reason, self.quick = why, None
         text = message(
             f"compile: {self.__name__} runs as it is written, without a program: {why}",
             fix="see docs/static-graph.md for what can be recorded",

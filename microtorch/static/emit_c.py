@@ -16,6 +16,7 @@ from .statements import (
     Product,
     Sum,
     View,
+    makes,
     reads,
     row_major,
     writes,
@@ -26,11 +27,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from ..base.types import DType, Operand, Shape
-    from .program import Program
+    from .program import Program, Step
     from .statements import Lowered
 
 
 NARROW = 8  # columns of a product below which its tiles would be nearly empty
+LONG = 1 << 17  # bytes that a region makes if it takes longer than a change of threads
+TILE = 16  # columns of a tile (c/head.txt)
+DOT = 5  # what a sum along a row costs besides, in steps of a tile
 
 
 class Lies(NamedTuple):
@@ -42,12 +46,16 @@ class Lies(NamedTuple):
 
 
 class Region(NamedTuple):
-    """Successive steps that are one C function: what it reads, and what is read of it later."""
+    """Successive steps that are one C function: what it reads, and what is read of it later.
+
+    ``calls``: the steps that were recorded, as the interpreter runs them.
+    """
 
     name: str
     steps: list[Lowered]
     takes: list[int]
     gives: list[int]
+    calls: list[Step]
 
     @property
     def written(self) -> list[int]:
@@ -103,6 +111,8 @@ class Emitter:
         self.scratch: list[str] = []
         self.called: set[tuple[str, str]] = set()  # functions, and of which type
         self.memory = planned(program, region.steps, {*region.gives})
+        made = [program.values[n].nbytes for s in region.steps for n in makes(s)]
+        self.long = sum(made) > LONG
         self.said = ""  # the last comment
         self.readers: dict[int, set[int]] = {}  # the statements that read a value, by id
         for s in region.steps:
@@ -138,7 +148,8 @@ class Emitter:
         name = self.names.get(n, f"v{n}")
         kind, room = C_TYPES[value.dtype.name], self.memory.rooms.get(n)
         if n in self.memory.stack:
-            self.scratch.append(f"{kind} {name}[{max(math.prod(value.shape), 1)}];")
+            size = max(math.prod(value.shape), 1)
+            self.scratch.append(f"{'ALIGNED ' * (size >= TILE)}{kind} {name}[{size}];")
         elif room is not None:
             shape = f"/* {list(value.shape)}, {room.size} bytes */"
             self.scratch.append(f"{kind} *const {name} = ({kind} *)(block + {room.start}); {shape}")
@@ -203,6 +214,11 @@ class Emitter:
                     texts[k] = f"{self.places[x.number].name}[i]"
                 else:
                     texts[k] = self.at(x.number, index, shape)
+                if "where" in expr.functions(s.formula) and "[" in texts[k]:
+                    # read on either side of the condition: so the loop becomes vector code
+                    kind = C_TYPES[values[x.number].dtype.name]
+                    self.lines.append(f"{tab}const {kind} t{s.result}{k} = {texts[k]};")
+                    texts[k] = f"t{s.result}{k}"
             spoken = dialect(floats)._replace(name=texts.__getitem__)
             text = expr.render(s.formula, spoken)
             name = f"t{s.result}"
@@ -290,23 +306,25 @@ class Emitter:
             self.call(name, d)
             self.lines.append(f"{tab}{named(name, d_)}({', '.join(map(str, given))});")
 
-        def turn(*given: object, size: int) -> None:
-            self.turned = max(self.turned, size * d.itemsize)
-            say("turned", *given)
+        def turn(high: int, wide: int, row: int, column: int, room: int) -> None:
+            """y as an array that lies row by row."""
+            self.turned = max(self.turned, high * room * d.itemsize)
+            say("turned", high, wide, y, row, column, rows_, room)
 
-        if small and xi == 1 and rows >= NARROW and s.bias is None:  # the product turned
+        if small and xi == 1 and rows >= TILE and s.bias is None:  # the product turned
             self.turned = max(self.turned, rows * columns * d.itemsize)
             say("product", columns, rows, inner, y, yj, yk, x, xk, "NULL", rows_)
-            say("turned", rows, columns, rows_, 1, rows, to)
-        elif small and inner >= NARROW:
+            say("turned", rows, columns, rows_, 1, rows, to, columns)
+        elif columns * (inner // TILE + DOT) < inner:
             if yk != 1:
-                turn(columns, inner, y, yj, yk, rows_, size=inner * columns)
+                turn(columns, inner, yj, yk, inner)
                 y, yj = rows_, inner
             say("dots", sizes, x, xi, xk, y, yj, bias, to)
         else:
-            if yj != 1 and columns > 1:
-                turn(inner, columns, y, yk, yj, rows_, size=inner * columns)
-                y, yk = rows_, columns
+            room = max(columns, TILE)
+            if yj != 1 or columns < TILE:
+                turn(inner, columns, yk, yj, room)
+                y, yk = rows_, room
             say("product", sizes, x, xi, xk, y, yk, bias, to)
         for k in reversed(range(len(batch))):
             self.lines.append("    " * k + "}")

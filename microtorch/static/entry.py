@@ -4,22 +4,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-import numpy as np
-
-from ..arrays import dtypes
-from ..backends import cpu
-from ..engine.record import constant, constant_node, handle
-from ..graph import last_write, mode, storage_of, tick
 from ..handles.memory import owner
+from .build import CompilerError
 from .loops import Plan, compiled, write
-from .outputs import late, walked
+from .outputs import late
 from .program import Writer
+from .quick import Reused, rows, written_quick, written_run
 from .supposed import Undo
-from .templates import replaced
 
 if TYPE_CHECKING:
     from ..base.types import Array, Kernel, Operand
-    from ..graph import Node
     from ..handles.tensor import Tensor
     from .guards import Watch
     from .loops import Loops
@@ -27,7 +21,7 @@ if TYPE_CHECKING:
     from .program import Leaf, Program
     from .recording import Recording
 
-F32 = np.dtype(np.float32)
+MOST_REFRESHED = 16  # times that a guard's object was another one, but equal
 
 
 class Run(NamedTuple):
@@ -87,7 +81,14 @@ class Entry:
         self.names: dict[int, str] = {}  # what the user calls the leaves
         self.lies: dict[int, tuple[int, int]] = {}  # of values: whose memory they show, and where
         self.undo = Undo(r, self.leaves)
+        self.reused = Reused()
+        self.template = run.template
+        self.takes = len(run.recording.arguments)
+        self.by_c = False
+        self.refreshed = 0
+        self.same: Kernel = self.never
         self.function = self.written_out()
+        self.call = written_run(self, self.template, self.takes)
 
     def plan_whole(self, arrays: dict[int, Array]) -> None:
         """How the whole program would be one C function, if it can be (export.py)."""
@@ -103,8 +104,11 @@ class Entry:
             grads = [n for n in p.gradients if n is not None]
             plans.append(Plan(p, p.split, len(p.steps), grads, arrays, "backward"))
         self.c_source, runners = compiled(p, plans, self.names)
+        self.by_c = True
         if runners:
+            self.reused = Reused(self.to_be_reused(plans[0]))
             self.function = self.written_out(plans[0], runners)
+            self.call = written_run(self, self.template, self.takes)
             if self.late is not None:
                 self.late.function = self.late.written_out(plans[1], runners)
 
@@ -123,23 +127,20 @@ class Entry:
         if plan is None:
             plan = Plan.of_steps(p, 0, p.split)
         given = [*self.gives, *(self.late.takes if self.late is not None else ())]
-        write(w, plan, known, runners or {}, given)
+        write(w, plan, known, runners or {}, given, self.reused.numbers)
         gives = [f"v{n}" for n in given]
-        takes = [leaf.number for leaf in self.leaves]
-        made = w.function("program", takes, f"({''.join(g + ', ' for g in gives)})")
+        takes = [f"v{leaf.number}" for leaf in self.leaves]
+        takes += [f"again{n}=None" for n in self.reused.numbers]
+        made = w.function("program", ", ".join(takes), f"({''.join(g + ', ' for g in gives)})",
+                          (runners or {}).values())  # fmt: skip
         return self.undo.around(made)
 
-    def arrays(self, tensors: Sequence[Tensor]) -> list[Array]:
-        """The leaves' memory."""
-        found: list[Array] = []
-        for leaf in self.leaves:
-            if leaf.kind == "argument":
-                found.append(tensors[leaf.place].array)
-            elif leaf.kind == "tensor":
-                found.append(leaf.array)
-            else:
-                found.append(self.owner_of(leaf, tensors).node.grad.array)
-        return found
+    def to_be_reused(self, plan: Plan) -> list[int]:
+        """The new gradients that C makes, and that nobody else can have: their memory is reused."""
+        made = {n for r in plan.regions for n in r.gives}
+        grads = [n for _, n in self.new_grads if n is not None]
+        other = {o.number for o in self.outputs} | {*(self.late.takes if self.late else ())}
+        return [n for n in grads if n in made and n not in other and grads.count(n) == 1]
 
     def holder(self, leaf: Leaf, tensors: Sequence[Tensor]) -> Tensor:
         """The tensor whose memory a leaf is, in this call."""
@@ -188,68 +189,20 @@ class Entry:
 
     def run(self, tensors: Sequence[Tensor], template: Operand) -> Operand:
         """One call: the program, then what it leaves behind."""
-        given = self.function(*self.arrays(tensors))
-        if self.written:
-            now = last_write[0] = tick()
-            for leaf in self.written:
-                t = leaf.tensor if leaf.kind == "tensor" else self.holder(leaf, tensors)
-                storage = t.node.storage or storage_of(t.node)
-                storage.written, storage.writer = now, "a compiled function"
-                storage.version += 1
-        values = iter(given[: self.count])
-        grads = iter(given[self.count :])
-        for leaf, n in self.new_grads:
-            t = leaf.tensor if leaf.kind == "tensor" else self.holder(leaf, tensors)
-            node = t.node
-            if n is None:
-                node.grad = None
-            else:
-                g = next(grads)
-                node.grad = handle(g, constant_node(g, node.dev))
-        made: list[Operand] = []
-        rest = given[len(self.gives) :]
-        tracked = self.late.attach(self, tensors, given, rest) if self.late is not None else {}
-        for i, o in enumerate(self.outputs):
-            if o.kind == "leaf":
-                leaf = next(x for x in self.leaves if x.number == o.number)
-                made.append(self.holder(leaf, tensors))
-                continue
-            array = next(values)
-            if o.kind == "number":
-                made.append(array.item())
-            elif i in tracked:
-                made.append(tracked[i])
-            elif o.kind == "done":
-                made.append(walked(array, o.dev))
-            else:
-                made.append(constant(array))
-        return replaced(template, lambda ref: made[ref.number])
+        return self.call(*tensors)
 
+    @staticmethod
+    def never() -> bool:
+        """``same``, where C does not compare."""
+        return False
 
-class Last(NamedTuple):
-    """A call whose arguments were nothing but tensors, and what it was made under.
-
-    The next call mostly gets the same ones, or others that are alike: its key need not be made.
-    """
-
-    tensors: tuple[Tensor, ...]
-    arrays: tuple[Array, ...]
-    nodes: tuple[Node, ...]
-    under: tuple[Operand, ...]
-    entry: Entry
-    template: Operand
-
-    @classmethod
-    def of(cls, tensors: tuple[Tensor, ...], entry: Entry, template: Operand) -> Last:
-        return cls(tensors, tuple([t.array for t in tensors]), tuple([t.node for t in tensors]),
-                   (mode.get(), dtypes.default_numpy(), cpu.of(F32)), entry, template)  # fmt: skip
-
-    def again(self, args: tuple[Operand, ...]) -> bool:
-        """Are these the same tensors, with the same memory and the same place in a graph?"""
-        if len(args) != len(self.tensors):
-            return False
-        for t, last, array, node in zip(args, self.tensors, self.arrays, self.nodes, strict=True):
-            if t is not last or t.array is not array or t.node is not node:
-                return False
-        now, dtype, backend = self.under
-        return mode.get() is now and dtypes.default_numpy() is dtype and cpu.of(F32) is backend
+    def quick(self, tensors: Sequence[Tensor]) -> Kernel | None:
+        """The call for arguments that are tensors such as these, if guards can be asked by C."""
+        if not self.by_c or self.refreshed == MOST_REFRESHED:
+            return None
+        self.refreshed += 1
+        try:
+            self.same = rows(self)
+        except (CompilerError, ValueError):
+            return None
+        return written_quick(self, tensors, self.call)

@@ -12,7 +12,7 @@ import os
 import re
 import sys
 import sysconfig
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import groupby
 from operator import is_, itemgetter
@@ -39,9 +39,12 @@ from ..backends.table import BackendTable
 from ..engine.handle import Handle
 from ..graph import Node
 from ..graph.source import is_library, user_frame
+from ..nn.module import Module
+from .same import EQUAL
 
 if TYPE_CHECKING:
     from ..base.types import Operand
+    from .same import Rows
 
     Item = tuple[Operand, Operand, Operand]  # a container, a key, and the value there
     # a container, what reads all its values at once, their keys, and what they were
@@ -54,6 +57,11 @@ _INSTALLED = tuple({sysconfig.get_paths()[k] for k in ("stdlib", "purelib", "pla
 _FIXED = (BuiltinFunctionType, Handle, Node, np.dtype, CodeType, BackendTable)
 # what the package counts for itself, and no program reads
 UNWATCHED = frozenset({"_opt_called", "_step_count"})
+# what no call of a module reads whose `_hooked` is False: every hook that is registered sets it
+UNHOOKED = frozenset(
+    "_forward_hooks _forward_pre_hooks _forward_hooks_always_called _backward_hooks "
+    "_backward_pre_hooks _non_persistent_buffers_set _scope_label".split()
+)
 
 
 _STATELESS = (
@@ -178,10 +186,12 @@ class Watch:
         else:
             yield from x
 
-    def mapping(self, x: Mapping[str, Operand]) -> Iterator[Operand]:
+    def mapping(
+        self, x: Mapping[str, Operand], unread: Collection[str] = ()
+    ) -> Iterator[Operand]:
         if type(x) is dict:
             self.sizes.append((x, len([k for k in x if k not in UNWATCHED])))
-        for key in [*x]:
+        for key in [k for k in x if k not in unread]:
             if not (isinstance(key, str) and key.startswith("__") and key.endswith("__")):
                 yield from self.item(x, key)
 
@@ -196,6 +206,8 @@ class Watch:
             yield x.__wrapped__  # a compiled function in another
         elif isinstance(x, partial):
             yield (x.func, x.args, x.keywords)
+        elif isinstance(x, Module) and not x._hooked:
+            yield from self.mapping(vars(x), UNHOOKED)
         elif isinstance(getattr(x, "__dict__", None), dict):
             yield from self.mapping(vars(x))
         elif not isinstance(x, _STATELESS) and not self.slots(x):
@@ -249,6 +261,20 @@ class Watch:
             if x != held if type(held) is set else not np.array_equal(x, held):
                 return f"a {type(x).__name__}"
         return ""
+
+
+    def say(self, rows: Rows) -> None:
+        """What C is to compare at each call. ValueError: it cannot compare some of it."""
+        for x in self.sized:
+            rows.size(x, len(x))
+        for container, key, _ in self.items:
+            rows.item(container, key, container[key])
+        for cell, _ in self.cells:
+            rows.slot(cell, "content", cell.cell_contents)
+        for x, held in self.copies:
+            if type(held) is not set:
+                raise ValueError("arrays are compared by Python")
+            rows.row(EQUAL, x, 0, held)
 
 
 def grouped(items: Sequence[Item]) -> tuple[list[Item], list[Group]]:

@@ -6,8 +6,7 @@ results differ by more than rounding, the steps run from then on, and a warning 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Collection, Sequence
-from struct import Struct
+from collections.abc import Collection, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,7 +15,9 @@ from ..base.errors import message
 from ..handles.memory import owner
 from .build import library
 from .emit_c import Region
+from .joined import joined
 from .lower import lowered
+from .memory import LINE
 from .parts import new
 from .program import Program, Step, Writer
 from .source import source, unique
@@ -36,10 +37,9 @@ from .statements import (
 from .supposed import Otherwise
 
 if TYPE_CHECKING:
-    from ..base.types import Array, Kernel
+    from ..base.types import Array, Kernel, Operand
 
 LARGE = 1 << 12  # bytes of an array that is worth a line to give it back
-empty = np.empty
 
 class Plan:
     """The steps ``begin`` to ``end`` of a program as regions and single steps.
@@ -106,7 +106,8 @@ class Plan:
         later = set(self.needed)
         for step in self.steps[end:]:
             later.update(step.reads())
-        chain = self.checks_first(alive(chain, later))
+        calls = [s.step for s in alive(chain, later)]
+        chain = self.checks_first(alive(joined(self.program, chain, later), later))
         made = {n for s in chain for n in makes(s)}
         views = {s.result: s for s in chain if isinstance(s, View)}
         wanted = {n for n in made if n in later}
@@ -135,7 +136,7 @@ class Plan:
         if bad:
             return bad
         name = f"{self.prefix}_{sum(isinstance(x, Region) for x in self.items)}"
-        self.items.append(Region(name, list(chain), takes, gives))
+        self.items.append(Region(name, list(chain), takes, gives, calls))
         self.items += [views[n].step for n in sorted(self.remade(wanted, views))]
         return set()
 
@@ -221,45 +222,72 @@ def alive(chain: list[Lowered], later: set[int]) -> list[Lowered]:
 
 
 class Loops:
-    """A region as Python calls it: C, once it has been compared with the steps."""
+    """A region as Python calls it: ``c``, once it has been compared with the steps.
 
-    def __init__(self, program: Program, region: Region, c: Kernel, steps: Kernel, block: int):
-        self.c, self.steps, self.region, self.block = c, steps, region, block
+    ``block``: the bytes of memory that C is given. ``long``: C runs so long that other threads may
+    run meanwhile, each with a block of its own.
+    """
+
+    def __init__(
+        self, program: Program, region: Region, c: Kernel, steps: Kernel, block: int, long: bool
+    ):  # fmt: skip
+        self.c, self.steps, self.region, self.block, self.long = c, steps, region, block, long
         self.shapes = [(program.values[n].shape, program.values[n].dtype) for n in region.gives]
         self.takes = len(region.takes)
         self.groups = [x.group for x in region.rates]
         self.written = [region.takes.index(n) for n in region.written]
         self.checked: bool | None = None
-        self.spare: Array | None = None
-        self.count = self.takes + len(self.shapes) + (block > 0)
-        # C is given addresses and learning rates as the bytes of two arrays
-        self.addresses = Struct(f"{self.count}N").pack
-        self.rates = Struct(f"{max(len(self.groups), 1)}d").pack
-        self.fixed = None if self.groups else self.rates(0.0)
+        self.blocks = [aligned(block)] if block else []  # that no call has now
+        self.names: dict[str, Operand] = {}  # of the function that calls it
+
+    def lines(self, w: Writer, more: Sequence[int], reused: Collection[int]) -> Iterator[str]:
+        """Its call, in the function that ``w`` writes. ``reused``: see ``write``."""
+        r = self.region
+        w.names |= {r.name: self, f"c_{r.name}": _unchecked, "empty": np.empty}
+        for n, (shape, dtype) in zip(r.gives, self.shapes, strict=True):
+            new = f"v{n} = empty({shape}, {w.constant(dtype, dtype.name)})"
+            yield f"{new} if again{n} is None else again{n}" if n in reused else new
+        given = [f"v{n}" for n in [*r.takes, *r.gives]]
+        given += [f"float({w.constant(group, 'group')}['lr'])" for group in self.groups]
+        if self.block and self.long:
+            yield f"block = {r.name}.taken()"
+            given.append("block")
+        elif self.block:
+            given.append(w.constant(self.blocks[0], "block"))
+        gives = "".join(f"v{n}, " for n in r.gives)
+        steps = ", ".join(f"v{n}" for n in [*r.takes, *more])
+        call = f"c_{r.name}({', '.join(given)})"
+        if any(isinstance(s, Call) and s.checks == 2 for s in r.steps):
+            w.names["otherwise"] = otherwise
+            call = f"otherwise({call})"
+        yield f"if {call}: ({gives}) = {r.name}({steps})"
+        if self.block and self.long:
+            yield f"{r.name}.blocks.append(block)"
+
+    def taken(self) -> Array:
+        """A block that no other call has."""
+        try:
+            return self.blocks.pop()
+        except IndexError:
+            return aligned(self.block)
 
     def __call__(self, *arrays: Array) -> Sequence[Array]:
-        if self.checked:
-            outs = [empty(shape, dtype) for shape, dtype in self.shapes]
-            if self.run(arrays, outs):
-                return outs
-        elif self.checked is None:
+        """What the region gives, where C has not run: it is not checked yet, or a number is out of
+        range, and the steps raise."""
+        if self.checked is None:
             return self.check(arrays)
-        found: Sequence[Array] = self.steps(*arrays)  # which raises, if a number is out of range
+        found: Sequence[Array] = self.steps(*arrays)
         return found
 
     def run(self, arrays: Sequence[Array], outs: list[Array]) -> bool:
         """Let C fill ``outs``; False if it met an index out of range."""
-        rates = self.fixed or self.rates(*[float(group["lr"]) for group in self.groups])
-        given = (*arrays[: self.takes], *outs)
-        if not self.block:
-            return passed(self.c(self.addresses(*map(id, given)), rates))
-        # the block of the last call, unless another call has it now
-        block, self.spare = self.spare, None
-        if block is None:
-            block = np.empty(self.block, np.uint8)
-        failed = self.c(self.addresses(*map(id, given), id(block)), rates)
-        self.spare = block
-        return passed(failed)
+        rates = [float(group["lr"]) for group in self.groups]
+        block = [self.taken()] if self.block else []
+        failed = self.c(*arrays[: self.takes], *outs, *rates, *block)
+        self.blocks += block
+        if failed == 2:
+            raise Otherwise
+        return not failed
 
     def check(self, arrays: Sequence[Array]) -> Sequence[Array]:
         """The first call: do C and the steps agree to rounding? The steps' values are used."""
@@ -276,7 +304,9 @@ class Loops:
         self.checked = ran and all(
             close(a, b, largest) for a, b in zip(outs, wanted_all, strict=True)
         )
-        if not self.checked:
+        if self.checked:
+            self.names[f"c_{self.region.name}"] = self.c
+        else:
             step = self.region.steps[0].step
             warnings.warn(
                 message(
@@ -289,11 +319,23 @@ class Loops:
         return wanted
 
 
-def passed(status: int) -> bool:
-    """Has a function of C come to its end? Raises Otherwise if a condition is not what it was."""
+def _unchecked(*given: Operand) -> int:
+    """In the place of C that is not to be used."""
+    return 1
+
+
+def otherwise(status: int) -> int:
+    """Raises Otherwise where C found a condition that is not what it was."""
     if status == 2:
         raise Otherwise
-    return not status
+    return status
+
+
+def aligned(size: int) -> Array:
+    """Bytes that begin where a line of the processor's cache does."""
+    found = np.empty(size + LINE, np.uint8)
+    start = -found.ctypes.data % LINE
+    return found[start : start + size]
 
 
 def close(a: Array, b: Array, largest: float = 0.0) -> bool:
@@ -319,12 +361,14 @@ def size_of(x: Array) -> float:
 
 
 def write(
-    w: Writer, plan: Plan, known: set[int], runners: dict[str, Loops], kept: Collection[int]
-) -> None:
+    w: Writer, plan: Plan, known: set[int], runners: dict[str, Loops], kept: Collection[int],
+    reused: Collection[int] = (),
+) -> None:  # fmt: skip
     """The lines of a plan's steps and regions.
 
     Memory that is read no more is given back at once, as eager does it: the next step mostly gets
     it again, while it is still in the processor's cache. ``kept``: the values that are read later.
+    ``reused``: those for which the function may be given memory.
     """
     before = {*known, *kept}
     uses: list[set[int]] = []
@@ -339,10 +383,7 @@ def write(
             w.step(item, known)
             known.update(item.gives())
         else:
-            gives = "".join(f"v{n}, " for n in item.gives)
-            given = ", ".join(f"v{n}" for n in [*item.takes, *more(w.program, item)])
-            w.names[item.name] = runners[item.name]
-            w.lines.append(f"({gives}) = {item.name}({given})")
+            w.lines += runners[item.name].lines(w, more(w.program, item), reused)
             known.update(item.gives)
         gone = sorted(
             n for n in uses[i] if last[n] == i and n in known and n not in before
@@ -356,8 +397,8 @@ def write(
 
 def more(program: Program, r: Region) -> list[int]:
     """What the recorded calls of a region were given, and C does not read."""
-    made = {n for s in r.steps for n in s.step.gives()}
-    read = {n for s in r.steps for n in s.step.reads()}
+    made = {n for step in r.calls for n in step.gives()}
+    read = {n for step in r.calls for n in step.reads()}
     return sorted(read - made - {*r.takes, *program.constants})
 
 
@@ -371,20 +412,20 @@ def compiled(
     used: dict[int, str] = {}
     for n in dict.fromkeys(n for r in regions for n in [*r.takes, *r.gives]):
         used[n] = unique(names.get(n, f"v{n}"), used.values()) if n in names else f"v{n}"
-    text, blocks = source(program, regions, used)
+    text, written = source(program, regions, used)
     functions = library(text, [f"call_{r.name}" for r in regions])
     runners: dict[str, Loops] = {}
-    for r, c, block in zip(regions, functions, blocks, strict=True):
+    for r, c, e in zip(regions, functions, written, strict=True):
         w = Writer(program)
         w.names |= {f"v{n}": array for n, array in program.constants.items()}
         takes = [*r.takes, *more(program, r)]
         known = {*takes, *program.constants}
-        mine = {id(s.step) for s in r.steps}
+        mine = set(map(id, r.calls))
         for step in program.steps:
             if id(step) not in mine:
                 continue
             w.step(step, known)
             known.update(step.gives())
         steps = w.function("steps", takes, "(" + "".join(f"v{n}, " for n in r.gives) + ")")
-        runners[r.name] = Loops(program, r, c, steps, block)
+        runners[r.name] = Loops(program, r, c, steps, e.size(), e.long)
     return text, runners

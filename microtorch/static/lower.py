@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..backends import cpu
 from ..handles.memory import offset, owner
 from ..notation import expr, formulas
 from .calls import calls
@@ -24,7 +25,13 @@ if TYPE_CHECKING:
     from ..base.types import Array, DType, Operand, Shape
     from .program import Program, Step
 
+F32 = np.dtype(np.float32)
 SMALL_PRODUCT = 1 << 17  # multiplications up to which a product is written as loops
+# From so many elements on, the C core's tables of these functions, and its sums of them over rows,
+# are faster than loops, also where a loop does more besides.
+LARGE = 1 << 13
+TABLES = frozenset("erf exp expm1 log log1p sigmoid softplus tanh".split())
+ROWS_OF_EXP = frozenset({"softmax", "log_softmax"})
 # functions of formulas that C's library has, under the name that it has for double
 LIBRARY = {
     **{f: f for f in ("acos acosh asin asinh atan atan2 atanh ceil cos cosh erf erfc exp exp2 "
@@ -54,6 +61,8 @@ def lowered(
         return None
     if any(0 in values[n].shape for n in [*step.gives(), *step.reads()]):  # nothing to loop over
         return None
+    if not alone and step.name in ROWS_OF_EXP and _has_tables(program, step):
+        return None
     if step.kind == "operator" and (step.name in IN_PLACE or step.name == "setitem"):
         return _written(program, step, arrays)
     for table in (calls, updates):
@@ -65,10 +74,19 @@ def lowered(
     if step.name == "astype" and step.result in step.arguments:  # an array as what it is
         return []
     one = _one(program, step, step.result.number, arrays)
+    if isinstance(one, Each) and not alone and TABLES & expr.functions(one.formula):
+        if _has_tables(program, step):
+            return None
     if one is not None:
         return [one]
     several = parts.lowered(program, step, alone)
     return several or _product(program, step, step.result.number, alone)
+
+
+def _has_tables(program: Program, step: Step) -> bool:
+    """Has the C core a faster kernel for a step, because of its size?"""
+    out = program.values[next(step.gives())]
+    return out.dtype == F32 and math.prod(out.shape) >= LARGE and cpu.of(F32).name == "core"
 
 
 def _one(program: Program, step: Step, result: int, arrays: dict[int, Array]) -> Lowered | None:

@@ -120,7 +120,8 @@ class LateBackward:
             plan = Plan.of_steps(p, p.split, len(p.steps))
         write(w, plan, known, runners or {}, [n for n in p.gradients if n is not None])
         gives = "".join("None, " if n is None else f"v{n}, " for n in p.gradients)
-        return w.function("backward", [*self.takes, *seeds], f"({gives})")
+        return w.function("backward", [*self.takes, *seeds], f"({gives})",
+                          (runners or {}).values())  # fmt: skip
 
     def __call__(self, values: Sequence[Array], seeds: Sequence[Array]) -> list[Array | None]:
         found: list[Array | None] = [*self.function(*values, *seeds)]

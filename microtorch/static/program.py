@@ -7,7 +7,7 @@ the same calls in the same order: the interpreter is a Python function with one 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from ..base.types import Array, Kernel, Operand, Shape
     from ..graph import Site
     from ..handles.tensor import Tensor
+    from .loops import Loops
     from .nodes import Node
 
 
@@ -163,11 +164,18 @@ class Writer:
         else:
             self.lines.append(f"{targets(step.result, known)} = {call}  # {step.site}")
 
-    def function(self, name: str, takes: Sequence[int], gives: str) -> Kernel:
-        """The function, compiled; its text is its attribute ``text``."""
-        head = f"def {name}({', '.join(f'v{n}' for n in takes)}):\n"
+    def function(
+        self, name: str, takes: str | Sequence[int], gives: str, used: Iterable[Loops] = ()
+    ) -> Kernel:
+        """The function, compiled; its text is its attribute ``text``. ``takes``: its parameters, as
+        numbers of values or as text; ``used``: the regions that it may call."""
+        given = takes if isinstance(takes, str) else ", ".join(f"v{n}" for n in takes)
+        head = f"def {name}({given}):\n"
         text = head + "".join(f"    {line}\n" for line in self.lines) + f"    return {gives}\n"
         namespace = dict(self.names)
+        for loops in used:
+            if loops.region.name in namespace:
+                loops.names = namespace
         exec(compile(text, f"<microtorch program {name}>", "exec"), namespace)
         made: Kernel = namespace[name]
         vars(made)["text"] = text

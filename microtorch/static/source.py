@@ -12,20 +12,22 @@ from .lower import HELPERS, LIBRARY
 from .statements import C_TYPES
 
 if TYPE_CHECKING:
-    from collections.abc import Container
+    from collections.abc import Container, Sequence
 
     from .emit_c import Region
     from .program import Program
 
 
-def source(program: Program, regions: list[Region], names: dict[int, str]) -> tuple[str, list[int]]:
-    """The C file of a program's regions, and the bytes of the block that each is given."""
-    n = sum(len({id(s.step) for s in r.steps}) for r in regions)
+def source(
+    program: Program, regions: list[Region], names: dict[int, str]
+) -> tuple[str, list[Emitter]]:
+    """The C file of a program's regions, and what wrote each of them."""
+    n = sum(len({*map(id, r.calls)}) for r in regions)
     title = f"{program.name}: {n} of its {len(program.steps)} steps"
     written = [Emitter(program, r, names) for r in regions]
     texts = [e.text() for e in written]
     glue = [GLUE, *[_called(program, e) for e in written]]
-    return "\n".join([head(title, written, texts), *texts, *glue]), [e.size() for e in written]
+    return "\n".join([head(title, written, texts), *texts, *glue]), written
 
 
 def head(title: str, written: list[Emitter], texts: list[str]) -> str:
@@ -42,24 +44,36 @@ def head(title: str, written: list[Emitter], texts: list[str]) -> str:
 
 
 GLUE = """\
-/* ---- what Python calls, with the addresses of numpy's array objects ---- */
-#define DATA(type, array) (*(type **)((array) + 2 * sizeof(void *)))
+/* ---- what Python calls, with the addresses of its objects ---- */
+void *PyLong_FromLong(long), *PyEval_SaveThread(void);
+void PyEval_RestoreThread(void *);
+#define DATA(type, array) (*(type **)((array) + 2 * sizeof(void *))) /* of an array of numpy */
+#define NUMBER(number) (*(double *)((number) + 2 * sizeof(void *))) /* of a float */
 """
 
 
+def glue(name: str, given: Sequence[str], long: bool = False) -> str:
+    """The function ``call_name`` for Python; what ``name`` is given, of the objects ``a``.
+
+    ``long``: other threads of Python run meanwhile.
+    """
+    if not long:
+        call = wrapped(f"return PyLong_FromLong({name}({', '.join(given)}));", 4)
+    else:
+        call = wrapped(f"const int failed = {name}({', '.join(given)});", 4)
+        call = f"    void *const thread = PyEval_SaveThread();\n{call}\n"
+        call += "    PyEval_RestoreThread(thread);\n    return PyLong_FromLong(failed);"
+    return f"void *call_{name}(void *self, const size_t *a)\n{{\n{call}\n}}\n"
+
+
 def _called(program: Program, e: Emitter) -> str:
-    """``a``: the arrays, then the block; ``rates``: the learning rates."""
+    """``a``: the arrays, then the learning rates, then the block."""
     r = e.region
     kinds = [C_TYPES[program.values[n].dtype.name] for n in [*r.takes, *r.gives]]
-    kinds += ["char"] * (e.size() > 0)
     given = [f"DATA({kind}, a[{i}])" for i, kind in enumerate(kinds)]
-    at = len(kinds) - (e.size() > 0)
-    given[at:at] = [f"rates[{i}]" for i in range(len(r.rates))]
-    call = wrapped(f"return {r.name}({', '.join(given)});", 4)
-    return (
-        f"int call_{r.name}(const size_t *a, const double *rates)\n{{\n    (void)rates;\n"
-        f"{call}\n}}\n"
-    )
+    given += [f"NUMBER(a[{len(kinds) + i}])" for i in range(len(r.rates))]
+    given += [f"DATA(char, a[{len(given)}])"] * (e.size() > 0)
+    return glue(r.name, given, e.long)
 
 
 def wrapped(text: str, tab: int) -> str:
@@ -98,7 +112,7 @@ def reserved() -> frozenset[str]:
     return frozenset({*WORDS, *defined, *called, *(f"{name}f" for name in called)})
 
 
-OURS = re.compile(r"[vti]\d+|(run_|call_)?(forward|backward|train|predict)(_\d+)?")
+OURS = re.compile(r"[vti]\d+[a-z]?|(run_|call_)?(forward|backward|train|predict)(_\d+)?")
 WORDS = (
     "auto break case char const continue default do double else enum extern float for goto if "
     "inline int long register restrict return short signed sizeof static struct switch typedef "

@@ -1,68 +1,72 @@
 /* products.c - products of matrices (read by functions.py) */
 
 
-/* y, of `rows` rows, as an array that lies row by row */
+/* y, of `rows` rows, as an array that lies row by row; its rows are filled up to `width` by 0 */
 static inline void turned@(int rows, int columns, const real *restrict y, int row, int column,
-                           real *restrict out)
+                           real *restrict out, int width)
 {
-    for (int i = 0; i < rows; i++)
+    for (int i = 0; i < rows; i++, out += width) {
         for (int j = 0; j < columns; j++)
-            out[i * columns + j] = y[i * row + j * column];
+            out[j] = y[i * row + j * column];
+        for (int j = columns; j < width; j++)
+            out[j] = 0;
+    }
 }
 
 
-/* out = x y + bias, where a row of y lies together. A tile of out stays in registers. */
-static inline void product@(int rows, int columns, int inner, const real *restrict x, int xrow,
-                            int xcolumn, const real *restrict y, int yrow,
-                            const real *restrict bias, real *restrict out)
+/* A tile of a product: `rows` rows, ROWS or 1, of TILE columns, of which `width` are written. Its
+ * sums, which begin with `first`, stay in registers. */
+INLINE void tile@(int rows, int width, int inner, const real *restrict x, int xrow, int xcolumn,
+                  const real *restrict y, int yrow, const real *restrict first,
+                  real *restrict out, int outrow)
 {
+    real sums[ROWS][TILE];
+    UNROLLED for (int r = 0; r < rows; r++)
+        for (int l = 0; l < TILE; l++)
+            sums[r][l] = first[l];
+    for (int k = 0; k < inner; k++, x += xcolumn, y += yrow)
+        UNROLLED for (int r = 0; r < rows; r++)
+            for (int l = 0; l < TILE; l++)
+                sums[r][l] = ADD@(x[r * xrow], y[l], sums[r][l]);
+    UNROLLED for (int r = 0; r < rows; r++, out += outrow)
+        if (width == TILE)
+            for (int l = 0; l < TILE; l++)
+                out[l] = sums[r][l];
+        else
+            for (int l = 0; l < width; l++)
+                out[l] = sums[r][l];
+}
+
+
+/* out = x y + bias, where a row of y lies together, and has TILE numbers at least. What is left of
+ * rows or columns is computed once more with those before. */
+static void product@(int rows, int columns, int inner, const real *restrict x, int xrow,
+                     int xcolumn, const real *restrict y, int yrow, const real *restrict bias,
+                     real *restrict out)
+{
+    const int width = columns < TILE ? columns : TILE;
     for (int j = 0; j < columns; j += TILE) {
-        const int width = columns - j < TILE ? columns - j : TILE;
-        for (int i = 0; i < rows; i += 4) {
-            real sums[4][TILE];
-            const int last = rows - i < 4 ? rows - i - 1 : 3;
-            const real *x0 = x + i * xrow, *x1 = x + (i + (last < 1 ? last : 1)) * xrow;
-            const real *x2 = x + (i + (last < 2 ? last : 2)) * xrow, *x3 = x + (i + last) * xrow;
-            for (int l = 0; l < TILE; l++) {
-                const real start = bias && l < width ? bias[j + l] : 0;
-                sums[0][l] = sums[1][l] = sums[2][l] = sums[3][l] = start;
-            }
-            if (width == TILE)
-                for (int k = 0; k < inner; k++) {
-                    const real *b = y + k * yrow + j;
-                    const real a0 = x0[k * xcolumn], a1 = x1[k * xcolumn];
-                    const real a2 = x2[k * xcolumn], a3 = x3[k * xcolumn];
-                    for (int l = 0; l < TILE; l++) {
-                        sums[0][l] = ADD@(a0, b[l], sums[0][l]);
-                        sums[1][l] = ADD@(a1, b[l], sums[1][l]);
-                        sums[2][l] = ADD@(a2, b[l], sums[2][l]);
-                        sums[3][l] = ADD@(a3, b[l], sums[3][l]);
-                    }
-                }
-            else
-                for (int k = 0; k < inner; k++) {
-                    const real *b = y + k * yrow + j;
-                    const real a0 = x0[k * xcolumn], a1 = x1[k * xcolumn];
-                    const real a2 = x2[k * xcolumn], a3 = x3[k * xcolumn];
-                    for (int l = 0; l < width; l++) {
-                        sums[0][l] = ADD@(a0, b[l], sums[0][l]);
-                        sums[1][l] = ADD@(a1, b[l], sums[1][l]);
-                        sums[2][l] = ADD@(a2, b[l], sums[2][l]);
-                        sums[3][l] = ADD@(a3, b[l], sums[3][l]);
-                    }
-                }
-            for (int r = 0; r <= last; r++)
-                for (int l = 0; l < width; l++)
-                    out[(i + r) * columns + j + l] = sums[r][l];
+        const int c = j + width > columns ? columns - TILE : j;
+        real first[TILE] = {0};
+        for (int l = 0; bias && l < width; l++)
+            first[l] = bias[c + l];
+        int i = 0;
+        for (; i < rows && rows >= ROWS; i += ROWS) {
+            const int r = i + ROWS > rows ? rows - ROWS : i;
+            tile@(ROWS, width, inner, x + r * xrow, xrow, xcolumn, y + c, yrow, first,
+                  out + r * columns + c, columns);
         }
+        for (; i < rows; i++)
+            tile@(1, width, inner, x + i * xrow, xrow, xcolumn, y + c, yrow, first,
+                  out + i * columns + c, columns);
     }
 }
 
 
 /* x y + bias for few columns: sums along k, where a column of y lies together */
-static inline void dots@(int rows, int columns, int inner, const real *restrict x, int xrow,
-                         int xcolumn, const real *restrict y, int ycolumn,
-                         const real *restrict bias, real *restrict out)
+INLINE void dots@(int rows, int columns, int inner, const real *restrict x, int xrow, int xcolumn,
+                  const real *restrict y, int ycolumn, const real *restrict bias,
+                  real *restrict out)
 {
     for (int i = 0; i < rows; i++)
         for (int j = 0; j < columns; j++) {

@@ -9,7 +9,7 @@ import numpy as np
 
 from ...notation import expr
 from ..functions import text_of
-from ..source import GLUE, wrapped
+from ..source import GLUE, glue, wrapped
 from .rooms import Index
 
 if TYPE_CHECKING:
@@ -102,9 +102,7 @@ def file(trace: Trace, statements: int, tables: Iterable[str], lines: Sequence[s
     needed = [part.strip() + "\n" for part in text_of("numbers").split("\n\n\n")
               if called & {*re.findall(r"^static inline double (\w+)\(", part, re.MULTILINE)}]
     takes = wrapped(", ".join(f"{kind} *restrict {name}" for kind, name in PARAMETERS) + ")", 4)
-    call = wrapped(f"step({', '.join(f'DATA(double, a[{i}])' for i in range(5))});", 4)
     return "\n".join([
-        head, *needed, *tables, "", f"static void step(\n{takes}", "{", body, "}", "", GLUE,
-        "int call_step(const size_t *a, const double *rates)", "{", "    (void)rates;", call,
-        "    return 0;", "}", "",
+        head, *needed, *tables, "", f"static int step(\n{takes}", "{", body, "    return 0;", "}",
+        "", GLUE, glue("step", [f"DATA(double, a[{i}])" for i in range(5)]),
     ])  # fmt: skip

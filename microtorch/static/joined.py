@@ -1,0 +1,93 @@
+"""Copies that a careful person would not make: several statements of a region as one.
+
+The gradient of a slice is an array of zeros with a part in it; three slices of one tensor give
+three such arrays, which are added up. Where the parts do not meet, that is one array with three
+parts. And what is copied only to be copied again is copied once.
+"""
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from .statements import Copy, Each, Place, reads, row_major, writes
+from .templates import Ref
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ..base.types import Shape
+    from .program import Program
+    from .statements import Lowered
+
+
+def joined(program: Program, chain: Sequence[Lowered], later: set[int]) -> list[Lowered]:
+    """The statements, with fewer copies. ``later``: the values that are read after them."""
+    readers: dict[int, int] = {}
+    for s in chain:
+        for n in {*reads(s)}:
+            readers[n] = readers.get(n, 0) + 1
+    copies: dict[int, Copy] = {}  # whose result has one reader, and whose operands are as they were
+    done: list[Lowered] = []
+    for s in chain:
+        if isinstance(s, Each) and s.formula == "x + y" and s.into is None:
+            s = _sum_of_parts(program, s, copies)
+        if isinstance(s, Copy):
+            s = s._replace(parts=[_at_once(n, place, copies) for n, place in s.parts])
+            if readers.get(s.result) == 1 and s.result not in later:
+                copies[s.result] = s
+        elif writes(s):
+            copies.clear()
+        done.append(s)
+    return done
+
+
+def _sum_of_parts(program: Program, s: Each, copies: dict[int, Copy]) -> Each | Copy:
+    """x + y, where both are zeros but for parts that do not meet."""
+    found = [copies.get(x.number) for x in s.operands.values() if type(x) is Ref]
+    if len(found) != 2 or any(c is None or c.fill != 0 for c in found):
+        return s
+    shape = program.values[s.result].shape
+    parts = [part for c in found if c is not None for part in c.parts]
+    if any(program.values[c.result].shape != shape for c in found if c is not None):
+        return s
+    times = np.zeros(math.prod(shape), np.uint8)
+    for _, place in parts:
+        elements(times, place)[...] += 1
+    if times.max(initial=0) > 1:
+        return s
+    return Copy(s.step, s.result, None if times.all() else 0.0, parts)
+
+
+def _at_once(n: int, place: Place, copies: dict[int, Copy]) -> tuple[int, Place]:
+    """A part that is another copy, as a part that is what was copied there."""
+    copy = copies.get(n)
+    if copy is None or copy.fill is not None or len(copy.parts) != 1:
+        return n, place
+    source, whole = copy.parts[0]
+    if whole.start or whole.strides != row_major(whole.shape):
+        return n, place
+    seen = elements(np.zeros(_last(place) + 1, np.uint8), place)
+    strides = _split(seen, whole.shape)
+    return (n, place) if strides is None else (source, Place(place.base, place.start, strides,
+                                                             whole.shape))  # fmt: skip
+
+
+def _split(seen: np.ndarray, shape: Shape) -> Shape | None:
+    """The strides of an array in another shape, if that is possible without a copy."""
+    again = seen.view()
+    try:
+        again.shape = shape
+    except AttributeError:
+        return None
+    return again.strides
+
+
+def _last(place: Place) -> int:
+    return place.start + sum((n - 1) * k for n, k in zip(place.shape, place.strides, strict=True))
+
+
+def elements(whole: np.ndarray, place: Place) -> np.ndarray:
+    """A place in an array of bytes."""
+    return np.lib.stride_tricks.as_strided(whole[place.start :], place.shape, place.strides)

@@ -1,0 +1,46 @@
+"""Functions of compiled C as built-in functions of Python.
+
+ctypes needs half a microsecond for a call, about as long as a small program runs. A built-in
+function is called in a tenth of that, and gets the addresses of its arguments as one array in C:
+for arrays of numpy, that is all that a program has to be told (``GLUE`` in source.py).
+"""
+from __future__ import annotations
+
+import ctypes
+from functools import cache
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ..base.types import Kernel, Operand
+
+# ml_flags of CPython's PyMethodDef
+MANY, NONE = 0x80, 0x04  # METH_FASTCALL: any number of arguments; METH_NOARGS
+
+
+class Method(ctypes.Structure):
+    """CPython's PyMethodDef."""
+
+    _fields_ = (
+        ("name", ctypes.c_char_p), ("function", ctypes.c_void_p), ("flags", ctypes.c_int),
+        ("text", ctypes.c_char_p),
+    )  # fmt: skip
+
+
+_kept: list[Method] = []  # what built-in functions point to, for good
+
+
+@cache
+def method(loaded: ctypes.CDLL, name: str, flags: int) -> Method:
+    """What Python is to know of the function ``name`` of a library."""
+    function = ctypes.cast(getattr(loaded, name), ctypes.c_void_p)
+    made = Method(name.encode(), function, flags, None)
+    _kept.append(made)
+    return made
+
+
+def builtin(loaded: ctypes.CDLL, name: str, flags: int = MANY, own: Operand = None) -> Kernel:
+    """The function ``name`` of a library, which is loaded for good; ``own``: its ``self``."""
+    make = ctypes.pythonapi.PyCFunction_NewEx
+    make.restype = ctypes.py_object
+    made: Kernel = make(ctypes.byref(method(loaded, name, flags)), ctypes.py_object(own), None)
+    return made

@@ -1,0 +1,229 @@
+"""The call of a program, written out as a Python function for it.
+
+A small program runs in a few microseconds, so nothing around it may be looked up that is known:
+which tensors are written to, whose gradient is made, what is returned. ``written_run`` writes a
+function for that, and ``written_quick`` one that first asks whether its arguments, which are
+nothing but tensors, are such as the program was made for, and all else is as it was. It may say no
+where ``Entry.fails`` finds nothing wrong: that is asked next.
+"""
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..arrays import dtypes
+from ..autograd import anomaly
+from ..backends import cpu
+from ..engine.listening import foreseers, listeners
+from ..engine.record import constant_node, handle
+from ..graph import last_write, mode, storage_of, tick
+from ..handles.memory import owner
+from ..nn import global_hooks
+from .outputs import walked
+from .program import Writer
+from .same import Rows, untouched
+from .templates import Ref
+
+if TYPE_CHECKING:
+    from ..base.types import Array, Kernel, Operand
+    from ..handles.tensor import Tensor
+    from .entry import Entry
+    from .program import Leaf
+
+F32 = np.dtype(np.float32)
+MOST_REMADE = 8  # times that gradients were kept, or written to, by somebody else
+MISSED = object()  # a guard does not hold
+
+
+class Reused:
+    """The gradients that a program made last, whose memory it may fill again.
+
+    It may if nobody has a reference to them but their leaves: then they would die now, and be made
+    anew with the same numbers in them. ``taken`` gives their arrays to one call at a time.
+    """
+
+    def __init__(self, numbers: Sequence[int] = ()):
+        self.numbers = numbers  # of their values
+        self.nothing: list[Array | None] = [None] * len(numbers)
+        self.arrays: Sequence[Array | None] | None = None
+        self.tensors: list[Tensor] = []
+        self.untouched: Kernel = bool
+        self.remade = 0
+
+    def taken(self) -> Sequence[Array | None]:
+        """The arrays to be filled, or None for each that is to be made."""
+        arrays, self.arrays = self.arrays, None
+        return arrays if arrays is not None and self.untouched() else self.nothing
+
+    def made(self, *tensors: Tensor) -> None:
+        """Gradients that were made anew."""
+        if self.remade < MOST_REMADE:
+            self.remade += 1
+            self.tensors = [*tensors]
+            self.untouched = untouched(self.tensors)
+            self.arrays = [t.array for t in tensors]
+
+
+class CallWriter(Writer):
+    """The lines of a call."""
+
+    def __init__(self, entry: Entry):
+        super().__init__(entry.program)
+        self.entry = entry
+        self.results: list[str] = []
+        self.names |= {
+            "constant_node": constant_node, "handle": handle, "tick": tick, "owner": owner,
+            "last_write": last_write, "storage_of": storage_of, "walked": walked,
+            "mode": mode.get, "ndarray": np.ndarray, "entry": entry, "MISSED": MISSED,
+        }  # fmt: skip
+
+    def holder(self, leaf: Leaf) -> str:
+        """The tensor whose memory a leaf is."""
+        if leaf.kind == "argument":
+            return f"t{leaf.place}"
+        if leaf.kind == "gradient":
+            other = next(x for x in self.entry.leaves if x.number == leaf.place)
+            return f"{self.holder(other)}.node.grad"
+        return self.constant(leaf.tensor, leaf.name)
+
+    def array(self, leaf: Leaf) -> str:
+        """A leaf's memory."""
+        if leaf.kind == "tensor":
+            return self.constant(leaf.array, "memory")
+        return f"{self.holder(leaf)}.array"
+
+    def say(self, *lines: str) -> None:
+        self.lines += lines
+
+    def unless(self, condition: str) -> None:
+        self.say(f"if not ({condition}): return MISSED")
+
+    def operand(self, x: Operand) -> str:
+        """A part of what is returned."""
+        if type(x) is Ref:
+            return self.results[x.number]
+        if type(x) is dict:
+            keys = [repr(k) if type(k) in (str, int) else self.constant(k, "key") for k in x]
+            pairs = zip(keys, x.values(), strict=True)
+            return f"{{{', '.join(f'{k}: {self.operand(v)}' for k, v in pairs)}}}"
+        if isinstance(x, tuple) and hasattr(x, "_fields"):
+            kind = self.constant(type(x), type(x).__name__)
+            return f"{kind}({', '.join(map(self.operand, x))})"
+        return super().operand(x)
+
+
+def written_run(entry: Entry, template: Operand, takes: int) -> Kernel:
+    """``run(t0, t1, ...)``: the program, and what it leaves behind; ``template``: of its result."""
+    w, reused = CallWriter(entry), entry.reused.numbers
+    given = [w.array(x) for x in entry.leaves]
+    if reused:
+        w.say("again = entry.reused.taken()")
+        given.append("*again")
+    w.names["program"] = entry.function
+    w.say(f"made = program({', '.join(given)})")
+    names = [*[f"v{i}" for i in range(len(entry.gives))], *["*rest"] * (entry.late is not None)]
+    if names:
+        w.say(f"{', '.join(names)}, = made")
+    if entry.written:
+        w.say("now = last_write[0] = tick()")
+    for leaf in entry.written:
+        w.say(f"node = {w.holder(leaf)}.node", "s = node.storage or storage_of(node)",
+              "s.written = now", "s.version += 1", "s.writer = 'a compiled function'")  # fmt: skip
+    later: list[tuple[str, str]] = []  # gradients whose memory may be reused
+    v = entry.count
+    for leaf, n in entry.new_grads:
+        node = f"{w.holder(leaf)}.node"
+        if n is None:
+            w.say(f"{node}.grad = None")
+        elif n in reused:
+            later.append((node, f"v{v}"))
+        else:
+            w.say(f"{node}.grad = handle(v{v}, constant_node(v{v}, {node}.dev))")
+        v += n is not None
+    if later:
+        same = " and ".join(f"{g} is again[{i}]" for i, (_, g) in enumerate(later))
+        w.say(f"if {same}: entry.reused.arrays = again", "else:")
+        for node, g in later:
+            w.say(f"    {node}.grad = {g} = handle({g}, constant_node({g}, {node}.dev))")
+        w.say(f"    entry.reused.made({', '.join(g for _, g in later)})")
+    tensors = "".join(f"t{i}, " for i in range(takes))
+    if entry.late is not None:
+        w.names["attach"] = entry.late.attach
+        w.say(f"late = attach(entry, ({tensors}), made, rest)")
+    v = 0
+    for i, o in enumerate(entry.outputs):
+        if o.kind == "leaf":
+            w.results.append(w.holder(next(x for x in entry.leaves if x.number == o.number)))
+            continue
+        dev = w.constant(o.dev, "dev")
+        plain = f"handle(v{v}, constant_node(v{v}, {dev}))"
+        w.results.append({
+            "number": f"v{v}.item()", "late": f"late.get({i})", "done": f"walked(v{v}, {dev})",
+        }.get(o.kind, plain))  # fmt: skip
+        v += 1
+    return w.function("run", tensors, w.operand(template))
+
+
+def written_quick(entry: Entry, tensors: Sequence[Tensor], run: Kernel) -> Kernel:
+    """``quick(t0, t1, ...)``: what ``run`` gives, or MISSED where a guard does not hold; for
+    arguments such as ``tensors``."""
+    w = CallWriter(entry)
+    now = mode.get()
+    w.say("m = mode()")
+    w.unless(f"m.grad is {now.grad} and (m.scope is None) is {now.scope is None}")
+    owners = [owner(t.array) for t in tensors]
+    w.names["homes"] = entry.owners
+    for i, t in enumerate(tensors):
+        a, n = t.array, t.node
+        w.say(f"a{i}, n{i} = t{i}.array, t{i}.node")
+        w.unless(
+            f"type(t{i}) is {w.constant(type(t), 'Type')} and type(a{i}) is ndarray "
+            f"and a{i}.dtype is {w.constant(a.dtype, 'dtype')} "
+            f"and a{i}.shape == {a.shape} and a{i}.strides == {a.strides} "
+            f"and n{i}.needs is {n.needs} and n{i}.op is None and n{i}.hooks is None "
+            f"and (t{i}.origin is None) is {t.origin is None}"
+        )
+        w.say(f"o{i} = a{i} if a{i}.base is None else owner(a{i})")
+        w.unless(" and ".join([f"id(o{i}) not in homes", *[
+            f"(o{i} is o{j}) is {owners[i] is owners[j]}" for j in range(i)
+        ]]))  # fmt: skip
+    for leaf, _, had in entry.changing:
+        if leaf.kind == "argument":
+            w.unless(f"(n{leaf.place}.grad is not None) is {had}")
+            continue
+        a = leaf.array
+        w.say(f"g = {w.holder(leaf)}")
+        w.unless(
+            f"g is not None and g.array.shape == {a.shape} and g.array.strides == {a.strides} "
+            f"and g.array.dtype is {w.constant(a.dtype, 'dtype')} and not g.node.needs"
+        )
+    w.unless("entry.same()")
+    w.names["run"] = run
+    given = "".join(f"t{i}, " for i in range(len(tensors)))
+    return w.function("quick", given, f"run({given})")
+
+
+def rows(entry: Entry) -> Kernel:
+    """The function ``same``: is all that ``entry`` was recorded under what it is now?
+
+    CompilerError: there is no compiler. ValueError: something is not compared by C.
+    """
+    made = Rows()
+    for x in (listeners, foreseers, anomaly.asked, global_hooks.ANY):
+        made.size(x, len(x))
+    for i, asked in enumerate(anomaly.asked):
+        made.item(anomaly.asked, i, asked)
+    made.item(vars(dtypes), "_default", dtypes.get_default_dtype())
+    lane = cpu.of(F32)  # of another class while something is recorded, and with another backend
+    made.slot(lane, "class", type(lane))
+    for t, array, _, had in entry.fixed:
+        if t.node.hooks is not None:
+            raise ValueError("hooks are asked by Python")
+        made.slot(t, "array", array)
+        made.slot(t, "node", t.node)
+        made.slot(t.node, "hooks", None)
+        made.slot(t.node, "grad", None, other=had)
+    entry.watch.say(made)
+    return made.made()
