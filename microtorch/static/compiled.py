@@ -30,7 +30,7 @@ from ..handles.tensor import Tensor
 from .build import CompilerError
 from .entry import Entry, Run
 from .export import export
-from .guards import TooMuch, Unwatchable, Watch
+from .guards import About, TooMuch, Unwatchable, Watch
 from .keys import Refused, opaque, structure
 from .outputs import Output
 from .program import Program
@@ -150,8 +150,12 @@ class Compiled:
         if before is not None:
             for leaf in before.recording.program.leaves:
                 grads[id(leaf.tensor)] = leaf.tensor.node.grad is not None
+            grads |= {n: t.node.grad is not None for n, t in before.watch.tensors.items()}
+        others = [] if before is None else [
+            (t, About(t)[""]) for t in before.watch.tensors.values()
+        ]  # fmt: skip
         try:
-            run = self.recorded(args, kwargs, tensors, grads)
+            run = self.recorded(args, kwargs, tensors, grads, others)
         except Busy:
             return self.function(*args, **kwargs)
         except BaseException:  # the function's own error, at a call that says nothing of others
@@ -263,9 +267,10 @@ class Compiled:
         return found
 
     def recorded(
-        self, args: Operand, kwargs: Operand, tensors: list[Tensor], grads: dict[int, bool]
-    ) -> Run:
-        """One call, written down."""
+        self, args: Operand, kwargs: Operand, tensors: list[Tensor], grads: dict[int, bool],
+        others: Sequence[tuple[Operand, int]],
+    ) -> Run:  # fmt: skip
+        """One call, written down. ``others``: tensors that it may not read, and About them."""
         r = Recording(self.__name__, tensors, getattr(self.function, "__code__", None))
         outputs: list[Output] = []
         with r:
@@ -281,6 +286,9 @@ class Compiled:
                 late_backward(r, outputs)
             check_kept(r, outputs)
         program = r.program
+        for t, state in others:  # it changed the gradient of one that no step reads
+            if About(t)[""] != state and all(x.tensor is not t for x in program.leaves):
+                r.lift(t, t.array)
         program.fresh = {n for n in r.impure if n in program.constants}
         for leaf in program.leaves:
             leaf.name = leaf.name or f"{leaf.kind}_{leaf.number}"
@@ -289,6 +297,9 @@ class Compiled:
         except (TooMuch, Unwatchable) as e:
             r.reason = r.reason or str(e)
             watch = Watch()
+        read = {id(x.tensor) for x in program.leaves}
+        watch.items += [(About(t), "grad", About(t)["grad"]) for n, t in watch.tensors.items()
+                        if n not in read]  # fmt: skip
         r.reason = r.reason or r.effects.unwatched(watch)
         if not watch.speaks_of_rates:
             for group, value in r.rated.values():
