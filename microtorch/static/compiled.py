@@ -221,6 +221,7 @@ class Compiled:
             self.refuse(f"{MOST_PROGRAMS} programs have been made, for other shapes, Python "
                         "arguments or values")  # fmt: skip
             return
+        plan: Callable[[], object] = bool
         use_c: Callable[[], None]
         if isinstance(entry, Entry) and isinstance(run, Run):
             entry.names = self.names(entry, run)
@@ -229,20 +230,22 @@ class Compiled:
             arrays = {x.number: x.value for x in run.recording.arrays.values()}
             if self.own_outputs:  # traced: who shows whose memory is asked for when it is written
                 entry.lies = {n: (id(owner(a)), offset(a)) for n, a in arrays.items()}
-            entry.plan_whole(arrays)
-            use_c = partial(entry.use_c, arrays)
+            plan, use_c = partial(entry.plan_whole, arrays), partial(entry.use_c, arrays)
         elif isinstance(entry, ScalarEntry):
             use_c = entry.use_c
-        if self.use_c:
-            try:
+        text = f"compile: {self.__name__} runs by the interpreter of its program"
+        asks = 'compile(f, backend="eager") asks for no C'
+        try:
+            plan()
+            if self.use_c:
                 use_c()
-            except CompilerError as e:
-                self.use_c = False
-                text = message(
-                    f"compile: {self.__name__} runs by the interpreter of its program: {e}",
-                    fix='install a C compiler; or compile(f, backend="eager") asks for no C',
-                )
-                warnings.warn(text, UserWarning, stacklevel=4)
+        except CompilerError as e:
+            self.use_c = False
+            text = message(f"{text}: {e}", fix=f"install a C compiler; or {asks}")
+            warnings.warn(text, UserWarning, stacklevel=4)
+        except Exception as e:  # a fault of the package: the program runs without C, and says so
+            why = f"it could not be written as C, {type(e).__name__}: {e}"
+            warnings.warn(message(f"{text}: {why}", fix=asks), UserWarning, stacklevel=4)
         self.entries.setdefault(key, []).append((entry, run.template))
         self.pending[key] = None
 
