@@ -88,12 +88,9 @@ class Effects:
                 self.groups.append(group)
                 self.states.append(State.of(group))
 
-    def again(self) -> list[State]:
-        """Put everything back to how it was found; returns how it is now."""
-        now = [State.of(s.held) for s in self.states]
-        for s in self.states:
-            s.restore()
-        return now
+    def now(self) -> list[State]:
+        """How everything is now."""
+        return [State.of(s.held) for s in self.states]
 
     def unwatched(self, watch: Watch) -> str:
         """Take what effects change out of what is watched; says what must not be read, if it is."""
