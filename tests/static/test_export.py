@@ -161,6 +161,36 @@ def test_steps_walk_through_rows_of_data(tmp_path):
         f.export(tmp_path, data=(torch.ones(7, 3), y))
 
 
+def test_a_schedule_goes_on_without_python(tmp_path):
+    """Its rates and its momentum stand in a table, up to its end; a condition on data is asked."""
+    net = nn.Sequential(nn.Linear(3, 2), nn.Sigmoid())
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.1, momentum=0.9)
+    scheduler = torch.optim.lr_scheduler.OneCycleLR(optimizer, 0.5, total_steps=20)
+
+    @torch.compile
+    def step(x, y):
+        loss = nn.functional.binary_cross_entropy(net(x), y)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        scheduler.step()
+        return loss
+
+    x, y = torch.randn(4, 3), torch.rand(4, 2)
+    for _ in range(3):
+        step(x, y)
+    step.export(tmp_path, steps=10)
+    assert scheduler.last_epoch == 3
+    assert "the same numbers" in built(tmp_path, "check")
+    expected = (tmp_path / "expected.txt").read_text().split()
+    for line in expected:
+        assert abs(step(x, y).item() - float(line)) < 1e-4
+    done = subprocess.run(["./model", "input.bin", "30"], cwd=tmp_path, capture_output=True,
+                          text=True, check=False)  # fmt: skip
+    assert done.returncode == 1 and "no more steps" in done.stderr
+    assert len(done.stdout.split()) == 17
+
+
 def test_a_program_of_one_step_is_exported(tmp_path):
     f = torch.compile(lambda x: x * 2)
     for _ in range(3):
