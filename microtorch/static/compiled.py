@@ -38,6 +38,7 @@ from .proof import disagreement, proved
 from .quick import F32, MISSED
 from .recording import Busy, Recording, recording_now
 from .returned import check_kept, late_backward, output, owned
+from .scalars import alone
 from .scalars.entry import ScalarEntry, ScalarProgram, ScalarRun, reached
 from .source import unique
 from .supposed import Otherwise, random_state
@@ -371,6 +372,10 @@ class Compiled:
                     fix="torch.compile(net), and three calls of it",
                 )
             )
+        entry = self.entry
+        if isinstance(entry, ScalarEntry):
+            alone.export(entry, folder, steps, target)
+            return
         export(
             self.last()[0], folder, steps, target, data, None if other is None else other.last()[0]
         )
@@ -382,7 +387,7 @@ class Compiled:
         if not isinstance(entry, Entry):
             raise RuntimeError(
                 message(f"{self.__name__} is a step of Scalars, and only programs of tensors are "
-                        "written to files", fix="its C is the text c_source()")
+                        "written to such files", fix="export() writes it as C with a main")
             )  # fmt: skip
         return entry, outputs
 

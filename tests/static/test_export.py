@@ -213,3 +213,31 @@ def test_names_that_mean_something_in_c(tmp_path):
     g.export(tmp_path)
     assert "the same numbers" in built(tmp_path, "check")
     assert "const float *restrict p," in (tmp_path / "model.c").read_text()
+
+
+def test_a_step_of_scalars_is_exported(tmp_path):
+    """What is given as an argument comes without a gradient each time; the weights go on."""
+    weights = [[torch.Scalar(0.1 * (i - j)) for i in range(3)] for j in range(4)]
+    points = [[0.5 * i, 1.0 - i, 0.25] for i in range(8)]
+
+    @torch.compile
+    def step(k):
+        loss = 0.0
+        for x in points:
+            for w in weights:
+                loss = loss + sum(wi * xi for wi, xi in zip(w, x, strict=True)).tanh() * k
+        loss.backward()
+        for w in weights:
+            for p in w:
+                p.data -= 0.01 * p.grad
+                p.grad = None
+        return loss.data
+
+    for _ in range(3):
+        step(torch.Scalar(1.5))
+    step.export(tmp_path, steps=4)
+    assert "the same numbers" in built(tmp_path, "check")
+    for line in (tmp_path / "expected.txt").read_text().split():
+        assert step(torch.Scalar(1.5)) == pytest.approx(float(line), 1e-5)
+    with pytest.raises(RuntimeError, match="a page is made of a program of tensors"):
+        step.export(tmp_path, target="wasm")
