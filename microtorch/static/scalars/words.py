@@ -114,6 +114,6 @@ def file(trace: Trace, statements: int, tables: Iterable[str], lines: Sequence[s
                      if not re.search(rf"(?<![.\w]){name}\[", body))  # fmt: skip
     takes = wrapped(", ".join(f"{kind} *restrict {name}" for kind, name in PARAMETERS) + ")", 4)
     return "\n".join([
-        head, *needed, *tables, "", f"static int step(\n{takes}", "{", unused + body, "    return 0;", "}",
-        "", GLUE, glue("step", [f"DATA(double, a[{i}])" for i in range(5)]),
+        head, *needed, *tables, "", f"static int step(\n{takes}", "{", unused + body,
+        "    return 0;", "}", "", GLUE, glue("step", [f"DATA(double, a[{i}])" for i in range(5)]),
     ])  # fmt: skip
