@@ -9,8 +9,11 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
+import numpy as np
+
 from .emit_c import Emitter, Region
 from .functions import text_of
+from .schedules import table
 from .source import head, unique, wrapped
 from .statements import C_TYPES
 from .templates import Value
@@ -56,6 +59,8 @@ class Part(NamedTuple):
     region: Region
     held: dict[int, Held]
     rows: dict[int, Held]  # input -> the data whose rows it is
+    table: Held | None = None  # the rates of each step, and
+    moved: Held | None = None  # how many steps have been made
 
     def of(self, *roles: str) -> list[Held]:
         return [h for h in self.held.values() if h.role in roles]
@@ -114,8 +119,17 @@ class File:
                 held[n] = Held(self.names[id(array)], role, p.values[n], array)
         for x in region.rates:
             if id(x.group) not in self.rates:
-                self.rates[id(x.group)] = (self.name("rate"), float(x.group["lr"]))
-        self.parts.append(Part(entry, region, held, rows))
+                word = "rate" if x.word == "lr" else x.word
+                self.rates[id(x.group)] = (self.name(word), float(x.group["lr"]))
+        rates = table(p, region.rates)
+        if rates is None:
+            self.parts.append(Part(entry, region, held, rows))
+            return
+        both = [
+            Held(self.name(name), "state", Value(a.shape, a.dtype, a.strides), a)
+            for name, a in (("schedule", rates), ("moved", np.zeros(1, np.int64)))
+        ]
+        self.parts.append(Part(entry, region, held, rows, *both))
 
     def name(self, wanted: str) -> str:
         """A name that no array has yet."""
@@ -127,6 +141,7 @@ class File:
     def arrays(self) -> list[Held]:
         """All arrays, each once."""
         found = [h for p in self.parts for h in [*p.held.values(), *p.rows.values()]]
+        found += [h for p in self.parts for h in (p.table, p.moved) if h is not None]
         return [*{h.name: h for h in found}.values()]
 
     def of(self, *roles: str) -> list[Held]:
@@ -171,7 +186,8 @@ class File:
             f"static {C_TYPES[h.value.dtype.name]} {h.name}[{h.size}];\n" for h in self.arrays
         )
         declared += "".join(
-            f"static double {name} = {value!r}; /* lr */\n" for name, value in self.rates.values()
+            f"static double {name} = {value!r};{' /* lr */' * name.startswith('rate')}\n"
+            for name, value in self.rates.values()
         )
         if block:
             declared += f"static double block[{-(-block // 8)}]; /* {block} bytes */\n"
@@ -216,8 +232,15 @@ class File:
             rows = batch.value.shape[0]
             given = f"{batch.name}, {data.name}, sizeof {batch.name} / {rows}, {rows}, {count}"
             lines.append(wrapped(f"next_rows({given}, step);", 4))
+        if p.table is not None and p.moved is not None:
+            steps, rates = p.table.value.shape
+            lines += [f"    if ({p.moved.name}[0] >= {steps})", "        return 3;"]
+            for i, x in enumerate(p.region.rates):
+                at = f"{p.moved.name}[0] * {rates} + {i}" if rates > 1 else f"{p.moved.name}[0]"
+                lines.append(f"    {self.rates[id(x.group)][0]} = {p.table.name}[{at}];")
+            lines.append(f"    {p.moved.name}[0]++;")
         lines.append(wrapped(f"return {p.region.name}({', '.join(passed)});", 4))
-        about = f"/* {p.entry.program.name}: 0, or 1 if an index is out of range */\n"
+        about = f"/* {p.entry.program.name}: 0, or what went wrong (main) */\n"
         begin = f"EXPORTED({name}) int" if page else "static int"
         body = "\n".join(lines)
         return f"{about}{begin} {name}({'int step' if p.rows else 'void'})\n{{\n{body}\n}}\n"

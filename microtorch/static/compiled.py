@@ -30,7 +30,7 @@ from ..handles.tensor import Tensor
 from .build import CompilerError
 from .entry import Entry, Run
 from .export import export
-from .guards import TooMuch, Unwatchable, Watch
+from .guards import About, TooMuch, Unwatchable, Watch
 from .keys import Refused, opaque, structure
 from .outputs import Output
 from .program import Program
@@ -38,6 +38,7 @@ from .proof import disagreement, proved
 from .quick import F32, MISSED
 from .recording import Busy, Recording, recording_now
 from .returned import check_kept, late_backward, output, owned
+from .scalars import alone
 from .scalars.entry import ScalarEntry, ScalarProgram, ScalarRun, reached
 from .source import unique
 from .supposed import Otherwise, random_state
@@ -150,8 +151,12 @@ class Compiled:
         if before is not None:
             for leaf in before.recording.program.leaves:
                 grads[id(leaf.tensor)] = leaf.tensor.node.grad is not None
+            grads |= {n: t.node.grad is not None for n, t in before.watch.tensors.items()}
+        others = [] if before is None else [
+            (t, About(t)[""]) for t in before.watch.tensors.values()
+        ]  # fmt: skip
         try:
-            run = self.recorded(args, kwargs, tensors, grads)
+            run = self.recorded(args, kwargs, tensors, grads, others)
         except Busy:
             return self.function(*args, **kwargs)
         except BaseException:  # the function's own error, at a call that says nothing of others
@@ -217,6 +222,7 @@ class Compiled:
             self.refuse(f"{MOST_PROGRAMS} programs have been made, for other shapes, Python "
                         "arguments or values")  # fmt: skip
             return
+        plan: Callable[[], object] = bool
         use_c: Callable[[], None]
         if isinstance(entry, Entry) and isinstance(run, Run):
             entry.names = self.names(entry, run)
@@ -225,20 +231,22 @@ class Compiled:
             arrays = {x.number: x.value for x in run.recording.arrays.values()}
             if self.own_outputs:  # traced: who shows whose memory is asked for when it is written
                 entry.lies = {n: (id(owner(a)), offset(a)) for n, a in arrays.items()}
-            entry.plan_whole(arrays)
-            use_c = partial(entry.use_c, arrays)
+            plan, use_c = partial(entry.plan_whole, arrays), partial(entry.use_c, arrays)
         elif isinstance(entry, ScalarEntry):
             use_c = entry.use_c
-        if self.use_c:
-            try:
+        text = f"compile: {self.__name__} runs by the interpreter of its program"
+        asks = 'compile(f, backend="eager") asks for no C'
+        try:
+            plan()
+            if self.use_c:
                 use_c()
-            except CompilerError as e:
-                self.use_c = False
-                text = message(
-                    f"compile: {self.__name__} runs by the interpreter of its program: {e}",
-                    fix='install a C compiler; or compile(f, backend="eager") asks for no C',
-                )
-                warnings.warn(text, UserWarning, stacklevel=4)
+        except CompilerError as e:
+            self.use_c = False
+            text = message(f"{text}: {e}", fix=f"install a C compiler; or {asks}")
+            warnings.warn(text, UserWarning, stacklevel=4)
+        except Exception as e:  # a fault of the package: the program runs without C, and says so
+            why = f"it could not be written as C, {type(e).__name__}: {e}"
+            warnings.warn(message(f"{text}: {why}", fix=asks), UserWarning, stacklevel=4)
         self.entries.setdefault(key, []).append((entry, run.template))
         self.pending[key] = None
 
@@ -263,9 +271,10 @@ class Compiled:
         return found
 
     def recorded(
-        self, args: Operand, kwargs: Operand, tensors: list[Tensor], grads: dict[int, bool]
-    ) -> Run:
-        """One call, written down."""
+        self, args: Operand, kwargs: Operand, tensors: list[Tensor], grads: dict[int, bool],
+        others: Sequence[tuple[Operand, int]],
+    ) -> Run:  # fmt: skip
+        """One call, written down. ``others``: tensors that it may not read, and About them."""
         r = Recording(self.__name__, tensors, getattr(self.function, "__code__", None))
         outputs: list[Output] = []
         with r:
@@ -281,6 +290,9 @@ class Compiled:
                 late_backward(r, outputs)
             check_kept(r, outputs)
         program = r.program
+        for t, state in others:  # it changed the gradient of one that no step reads
+            if About(t)[""] != state and all(x.tensor is not t for x in program.leaves):
+                r.lift(t, t.array)
         program.fresh = {n for n in r.impure if n in program.constants}
         for leaf in program.leaves:
             leaf.name = leaf.name or f"{leaf.kind}_{leaf.number}"
@@ -289,6 +301,9 @@ class Compiled:
         except (TooMuch, Unwatchable) as e:
             r.reason = r.reason or str(e)
             watch = Watch()
+        read = {id(x.tensor) for x in program.leaves}
+        watch.items += [(About(t), "grad", About(t)["grad"]) for n, t in watch.tensors.items()
+                        if n not in read]  # fmt: skip
         r.reason = r.reason or r.effects.unwatched(watch)
         if not watch.speaks_of_rates:
             for group, value in r.rated.values():
@@ -357,6 +372,10 @@ class Compiled:
                     fix="torch.compile(net), and three calls of it",
                 )
             )
+        entry = self.entry
+        if isinstance(entry, ScalarEntry):
+            alone.export(entry, folder, steps, target)
+            return
         export(
             self.last()[0], folder, steps, target, data, None if other is None else other.last()[0]
         )
@@ -368,7 +387,7 @@ class Compiled:
         if not isinstance(entry, Entry):
             raise RuntimeError(
                 message(f"{self.__name__} is a step of Scalars, and only programs of tensors are "
-                        "written to files", fix="its C is the text c_source()")
+                        "written to such files", fix="export() writes it as C with a main")
             )  # fmt: skip
         return entry, outputs
 

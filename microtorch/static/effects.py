@@ -9,33 +9,58 @@ from __future__ import annotations
 import copy
 from typing import TYPE_CHECKING, NamedTuple
 
+from ..engine.handle import Handle
+from ..handles.tensor import Tensor
+
 if TYPE_CHECKING:
-    from ..base.types import Operand
+    from ..base.types import Array, Operand
     from .guards import Watch
 
 
 class State(NamedTuple):
-    """The attributes of an object, or the entries of a dict, as they were."""
+    """The attributes of an object, or the entries of a dict, as they were: each, and what was in
+    it, if it is a list or a dict."""
 
     held: dict[str, Operand]
-    before: dict[str, Operand]
+    before: dict[str, tuple[Operand, Operand]]
 
     @classmethod
     def of(cls, held: dict[str, Operand]) -> State:
-        return cls(held, {k: copy.copy(v) if isinstance(v, (list, dict)) else v
-                          for k, v in held.items()})  # fmt: skip
+        return cls(held, {k: (v, _inside(v)) for k, v in held.items()})
 
     def restore(self) -> None:
         self.held.clear()
-        self.held.update({k: copy.copy(v) if isinstance(v, (list, dict)) else v
-                          for k, v in self.before.items()})  # fmt: skip
+        for k, (v, inside) in self.before.items():
+            self.held[k] = v
+            if isinstance(v, list):
+                v[:] = inside
+            elif isinstance(v, dict):
+                v.clear()
+                v.update(inside)
+            elif isinstance(v, Tensor):
+                _memory(v)[...] = inside
 
     def differs(self) -> bool:
         """Are the numbers other ones now?"""
         return any(
-            repr(self.held.get(k)) != repr(v) for k, v in self.before.items()
-            if isinstance(v, (bool, int, float, str, list))
-        )  # fmt: skip
+            repr(_inside(self.held.get(k))) != repr(inside)
+            for k, (v, inside) in self.before.items()
+            if isinstance(v, (bool, int, float, str, Tensor))
+        )
+
+
+def _memory(t: Tensor) -> Array:
+    """A tensor's real memory, also while it is recorded."""
+    array = vars(Handle)["array"].__get__(t)
+    found: Array = getattr(array, "value", array)
+    return found
+
+
+def _inside(v: Operand) -> Operand:
+    """What is in a list, a dict or a tensor, as another; else the value itself."""
+    if isinstance(v, Tensor):
+        return _memory(v).copy()
+    return copy.copy(v) if isinstance(v, (list, dict)) else v
 
 
 class Effects:
@@ -63,12 +88,9 @@ class Effects:
                 self.groups.append(group)
                 self.states.append(State.of(group))
 
-    def again(self) -> list[State]:
-        """Put everything back to how it was found; returns how it is now."""
-        now = [State.of(s.held) for s in self.states]
-        for s in self.states:
-            s.restore()
-        return now
+    def now(self) -> list[State]:
+        """How everything is now."""
+        return [State.of(s.held) for s in self.states]
 
     def unwatched(self, watch: Watch) -> str:
         """Take what effects change out of what is watched; says what must not be read, if it is."""
@@ -77,7 +99,7 @@ class Effects:
             names = self.names[id(x)] or (*vars(x), "get_last_lr", "get_lr", "state_dict")
             read = sorted(watch.names.intersection(names) - {"optimizer"})
             if read:
-                return f"it reads {read[0]!r} of a {type(x).__name__}, which it changes"
+                return f"it reads {read[0]!r} of {type(x).__name__}, which changes it"
         watch.items = [
             item for item in watch.items
             if not any(item[0] is held and (not self.names[id(x)] or item[1] in self.names[id(x)])

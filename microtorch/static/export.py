@@ -19,6 +19,7 @@ from ..handles.tensor import Tensor
 from . import page
 from .alone import File, Held
 from .program import Step
+from .schedules import effects_of
 from .supposed import random_state
 
 if TYPE_CHECKING:
@@ -158,7 +159,8 @@ class Folder:
             if (data := self.first.rows.get(x.number)) is not None and data.content is not None
         ]
         at = [entry.gives.index(n) for n in dict.fromkeys(o.number for o in entry.outputs)]
-        state, lines = random_state(), []
+        state, lines = random_state(), list[str]()
+        schedules = effects_of(entry.program)
         try:
             for step in range(self.steps):
                 for batch, all_rows in batches:
@@ -168,6 +170,8 @@ class Folder:
                 lines += [f"{float(v):.6g}\n" for i in at for v in np.ravel(given[i])]
         finally:
             generator.Generator.set_state(generator.default_generator, state)
+            for s in schedules.states:
+                s.restore()
         return lines
 
     def write(self, folder: str, with_page: bool) -> None:

@@ -71,6 +71,15 @@ _STATELESS = (
 )  # fmt: skip
 
 
+# built-in functions, and an attribute, that read what no guard sees
+UNSEEN = {
+    "globals": "which gives names that are not in its text",
+    "eval": "which runs a text", "exec": "which runs a text", "open": "which reads a file",
+    "input": "which reads what is typed",
+    "_version": "a count that every write changes",
+}  # fmt: skip
+
+
 class Slots:
     """The slots of an object, by name."""
 
@@ -79,6 +88,19 @@ class Slots:
 
     def __getitem__(self, name: str) -> Operand:
         return getattr(self.x, name, None)
+
+
+class About:
+    """A tensor that no step reads: its gradient may appear, and with it an optimizer's work."""
+
+    __slots__ = ("tensor",)
+
+    def __init__(self, tensor: Handle):
+        self.tensor = tensor
+
+    def __getitem__(self, key: Operand) -> int:
+        node = self.tensor.node
+        return (node.grad is not None) + 2 * node.needs
 
 
 class TooMuch(Exception):
@@ -102,6 +124,7 @@ class Watch:
         self.lengths: list[int] = []  # theirs when they were last found to be right
         self.copies: list[tuple[Operand, Operand]] = []  # arrays and sets, and what they held
         self.scalars: list[Operand] = []  # that it can reach
+        self.tensors: dict[int, Handle] = {}  # that have, or may get, a gradient
         self.seen: set[int] = set()
         self.names: set[str] = set()  # of globals and attributes, in the user's functions
         self.speaks_of_rates = False  # does a function name "lr": may it read a learning rate?
@@ -116,11 +139,16 @@ class Watch:
             self.scalars.append(x)
             return
         if isinstance(x, (*SIMPLE, *_FIXED)) or id(x) in self.seen:
+            if isinstance(x, Handle) and x.node.dev is not None and (
+                x.node.needs or x.node.grad is not None
+            ):  # fmt: skip
+                self.tensors[id(x)] = x
             return
         self.seen.add(id(x))
         self.kept.append(x)
         if len(self.items) > MOST:
             raise TooMuch(f"it can reach more than {MOST} Python values")
+        yield inner_of(x)
         if isinstance(x, FunctionType):
             yield from self.function(x)
         elif isinstance(x, MethodType):
@@ -136,6 +164,8 @@ class Watch:
             if x.nbytes > 1 << 20:
                 raise TooMuch("it can reach a large numpy array: make it a tensor")
             self.copies.append((x, x.copy()))
+        elif isinstance(x, ref):
+            yield x()
         elif isinstance(x, type):
             if is_users(sys.modules.get(x.__module__)):
                 yield from self.mapping(vars(x))
@@ -147,9 +177,7 @@ class Watch:
 
     def function(self, f: FunctionType) -> Iterator[Operand]:
         """Its globals, the cells of its closure, its defaults; of a user's function only."""
-        inner = getattr(f, "__wrapped__", None)
-        if inner is not None:
-            yield inner
+        names = names_of(f.__code__)
         for cell in f.__closure__ or ():
             try:
                 value = cell.cell_contents
@@ -157,21 +185,33 @@ class Watch:
                 continue
             self.cells.append((cell, value))
             yield value
+            yield from self.module(value, names)
         yield f.__defaults__
         yield f.__kwdefaults__
         if not is_users_code(f.__code__):
             return
-        self.names |= names_of(f.__code__)
+        if f.__defaults__:
+            yield from self.item(Slots(f, ("__defaults__",)), "__defaults__")
+        if asked := sorted(names & UNSEEN.keys() - f.__globals__.keys()):
+            raise Unwatchable(f"it uses {asked[0]!r}, {UNSEEN[asked[0]]}")
+        self.names |= names
         if "lr" in f.__code__.co_consts or "param_groups" in self.names:
             self.speaks_of_rates = True
         for name in globals_of(f.__code__):
             if name in f.__globals__:
                 yield from self.item(f.__globals__, name)
-                value = f.__globals__[name]
-                if isinstance(value, ModuleType) and is_users(value):
-                    for other in names_of(f.__code__):
-                        if other in vars(value):
-                            yield from self.item(vars(value), other)
+                yield from self.module(f.__globals__[name], names)
+
+    def module(self, x: Operand, names: set[str]) -> Iterator[Operand]:
+        """The names of a module that a function uses; of an installed one, plain values."""
+        if not isinstance(x, ModuleType):
+            return
+        users, ours = is_users(x), x.__name__.partition(".")[0] in ("microtorch", "numpy")
+        for name in sorted(names & vars(x).keys()):
+            value = vars(x)[name]
+            plain = isinstance(value, (*SIMPLE, list, dict, set, os._Environ)) and not ours
+            if users or plain:
+                yield from self.item(vars(x), name)
 
     def item(self, container: Operand, key: Operand) -> Iterator[Operand]:
         if key not in UNWATCHED:
@@ -202,27 +242,25 @@ class Watch:
             yield x.__func__
         elif isinstance(x, property):
             yield x.fget
-        elif type(x).__module__.startswith(__package__) and hasattr(x, "__wrapped__"):
-            yield x.__wrapped__  # a compiled function in another
+        elif type(x).__module__.startswith(__package__) and inner_of(x) is not None:
+            return  # a compiled function in another
         elif isinstance(x, partial):
             yield (x.func, x.args, x.keywords)
         elif isinstance(x, Module) and not x._hooked:
             yield from self.mapping(vars(x), UNHOOKED)
         elif isinstance(getattr(x, "__dict__", None), dict):
             yield from self.mapping(vars(x))
-        elif not isinstance(x, _STATELESS) and not self.slots(x):
+        elif isinstance(x, _STATELESS) or inner_of(x) is not None:
+            return
+        elif any("__slots__" in vars(c) for c in type(x).__mro__):
+            names = [n for c in type(x).__mro__ for n in vars(c).get("__slots__", ())]
+            values = Slots(x, tuple(n for n in names if n != "__weakref__"))
+            for name in values.names:
+                yield from self.item(values, name)
+        else:
             raise Unwatchable(
                 f"it can reach an object whose state cannot be watched, a {type(x).__name__}"
             )
-
-    def slots(self, x: Operand) -> bool:
-        """Copy the slots of an object to be compared; False if it has none."""
-        names = [n for c in type(x).__mro__ for n in vars(c).get("__slots__", ())]
-        values = Slots(x, tuple(n for n in names if n != "__weakref__"))
-        if not any("__slots__" in vars(c) for c in type(x).__mro__):
-            return False
-        self.items += [(values, n, values[n]) for n in values.names]
-        return True
 
     def changed(self) -> str:
         """The name of a value that is another now, or ""."""
@@ -293,6 +331,11 @@ def grouped(items: Sequence[Item]) -> tuple[list[Item], list[Group]]:
     return single, groups
 
 
+def inner_of(x: Operand) -> Operand:
+    """What a decorator has been put around, or None."""
+    return None if isinstance(x, type) else getattr(x, "__wrapped__", None)
+
+
 def _holds(container: Operand, key: Operand) -> bool:
     try:
         container[key]
@@ -345,7 +388,9 @@ def is_users(module: ModuleType | None) -> bool:
     if module is None:
         return True
     file = getattr(module, "__file__", None)
-    if file is None:
-        return module.__name__ == "__main__"
+    if file is None:  # made by a program, typed in, or part of Python
+        return module.__name__ not in sys.builtin_module_names and (
+            getattr(module, "__spec__", None) is None
+        )
     package = module.__name__.partition(".")[0]
     return package != "microtorch" and not file.startswith(_INSTALLED)

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..arrays import generator
-from .effects import State
 from .guards import SIMPLE
 from .supposed import random_state
 from .templates import Rate, Ref
@@ -89,13 +88,14 @@ def proved(entry: Entry, run: Run, state: Array) -> str:
             return "it writes to memory that is locked"
     after = [leaf.array.copy() for leaf in leaves]
     drawn = random_state()
-    now: list[State] = []
+    now = r.effects.now()
     wanted = [_value(r, n) for n in entry.gives]
     wanted = [x.copy() for x in wanted]
     try:
         _restore(leaves, [r.before[leaf.number] for leaf in leaves])
         generator.Generator.set_state(generator.default_generator, state)
-        now = r.effects.again()
+        for s in r.effects.states:
+            s.restore()
         got = entry.function(*[leaf.array for leaf in leaves])
         left = [leaf.array.copy() for leaf in leaves]
         if random_state().tobytes() != drawn.tobytes():

@@ -161,6 +161,36 @@ def test_steps_walk_through_rows_of_data(tmp_path):
         f.export(tmp_path, data=(torch.ones(7, 3), y))
 
 
+def test_a_schedule_goes_on_without_python(tmp_path):
+    """Its rates and its momentum stand in a table, up to its end; a condition on data is asked."""
+    net = nn.Sequential(nn.Linear(3, 2), nn.Sigmoid())
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.1, momentum=0.9)
+    scheduler = torch.optim.lr_scheduler.OneCycleLR(optimizer, 0.5, total_steps=20)
+
+    @torch.compile
+    def step(x, y):
+        loss = nn.functional.binary_cross_entropy(net(x), y)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        scheduler.step()
+        return loss
+
+    x, y = torch.randn(4, 3), torch.rand(4, 2)
+    for _ in range(3):
+        step(x, y)
+    step.export(tmp_path, steps=10)
+    assert scheduler.last_epoch == 3
+    assert "the same numbers" in built(tmp_path, "check")
+    expected = (tmp_path / "expected.txt").read_text().split()
+    for line in expected:
+        assert abs(step(x, y).item() - float(line)) < 1e-4
+    done = subprocess.run(["./model", "input.bin", "30"], cwd=tmp_path, capture_output=True,
+                          text=True, check=False)  # fmt: skip
+    assert done.returncode == 1 and "no more steps" in done.stderr
+    assert len(done.stdout.split()) == 17
+
+
 def test_a_program_of_one_step_is_exported(tmp_path):
     f = torch.compile(lambda x: x * 2)
     for _ in range(3):
@@ -183,3 +213,31 @@ def test_names_that_mean_something_in_c(tmp_path):
     g.export(tmp_path)
     assert "the same numbers" in built(tmp_path, "check")
     assert "const float *restrict p," in (tmp_path / "model.c").read_text()
+
+
+def test_a_step_of_scalars_is_exported(tmp_path):
+    """What is given as an argument comes without a gradient each time; the weights go on."""
+    weights = [[torch.Scalar(0.1 * (i - j)) for i in range(3)] for j in range(4)]
+    points = [[0.5 * i, 1.0 - i, 0.25] for i in range(8)]
+
+    @torch.compile
+    def step(k):
+        loss = 0.0
+        for x in points:
+            for w in weights:
+                loss = loss + sum(wi * xi for wi, xi in zip(w, x, strict=True)).tanh() * k
+        loss.backward()
+        for w in weights:
+            for p in w:
+                p.data -= 0.01 * p.grad
+                p.grad = None
+        return loss.data
+
+    for _ in range(3):
+        step(torch.Scalar(1.5))
+    step.export(tmp_path, steps=4)
+    assert "the same numbers" in built(tmp_path, "check")
+    for line in (tmp_path / "expected.txt").read_text().split():
+        assert step(torch.Scalar(1.5)) == pytest.approx(float(line), 1e-5)
+    with pytest.raises(RuntimeError, match="a page is made of a program of tensors"):
+        step.export(tmp_path, target="wasm")

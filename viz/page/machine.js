@@ -33,4 +33,6 @@ function begin(roles = ["parameter", "state", "input", "data", "rate"]) {
 }
 
 // One run: "", or what is wrong.
-const run = (program, step = 0) => machine[program.run](step) ? "an index is out of range" : "";
+const WRONG = ["", "an index is out of range", "a condition on data is another",
+               "the table of learning rates has no more steps"];
+const run = (program, step = 0) => WRONG[machine[program.run](step)];

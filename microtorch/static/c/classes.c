@@ -20,7 +20,7 @@ static inline int is(const unsigned char *condition, int answer)
 
 
 /* Are all, or any, of n elements true? */
-static inline void all_of(int n, const unsigned char *restrict x, unsigned char *out)
+static inline void all_of@(int n, const unsigned char *restrict x, unsigned char *out)
 {
     *out = 1;
     for (int i = 0; i < n; i++)
@@ -28,7 +28,7 @@ static inline void all_of(int n, const unsigned char *restrict x, unsigned char 
 }
 
 
-static inline void any_of(int n, const unsigned char *restrict x, unsigned char *out)
+static inline void any_of@(int n, const unsigned char *restrict x, unsigned char *out)
 {
     *out = 0;
     for (int i = 0; i < n; i++)

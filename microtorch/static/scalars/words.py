@@ -66,9 +66,18 @@ def text_of_index(x: Index) -> str:
     )  # fmt: skip
 
 
+def _rows(words: Sequence[str], shape: Sequence[int]) -> str:
+    """Numbers in the braces of their rows."""
+    if len(shape) < 2:
+        return ", ".join(words)
+    n = len(words) // shape[0]
+    parts = [_rows(words[i : i + n], shape[1:]) for i in range(0, len(words), n)]
+    return ", ".join(f"{{{part}}}" for part in parts)
+
+
 def table(name: str, values: bytes, shape: Sequence[int]) -> str:
     """An array of constants."""
-    flat = wrapped(", ".join(number(float(v)) for v in np.frombuffer(values)), 4)
+    flat = wrapped(_rows([number(float(v)) for v in np.frombuffer(values)], shape), 4)
     dims = "".join(f"[{m}]" for m in shape)
     return f"static const double {name}{dims} = {{\n{flat}\n}};"
 
@@ -101,8 +110,10 @@ def file(trace: Trace, statements: int, tables: Iterable[str], lines: Sequence[s
     called = {*re.findall(r"\b(\w+)\(", body)}
     needed = [part.strip() + "\n" for part in text_of("numbers").split("\n\n\n")
               if called & {*re.findall(r"^static inline double (\w+)\(", part, re.MULTILINE)}]
+    unused = "".join(f"    (void){name};\n" for _, name in PARAMETERS
+                     if not re.search(rf"(?<![.\w]){name}\[", body))  # fmt: skip
     takes = wrapped(", ".join(f"{kind} *restrict {name}" for kind, name in PARAMETERS) + ")", 4)
     return "\n".join([
-        head, *needed, *tables, "", f"static int step(\n{takes}", "{", body, "    return 0;", "}",
-        "", GLUE, glue("step", [f"DATA(double, a[{i}])" for i in range(5)]),
+        head, *needed, *tables, "", f"static int step(\n{takes}", "{", unused + body,
+        "    return 0;", "}", "", GLUE, glue("step", [f"DATA(double, a[{i}])" for i in range(5)]),
     ])  # fmt: skip
