@@ -16,7 +16,9 @@ from microtorch import backends
 
 from .cases import Result
 
-CONTESTANTS = ("microtorch", "eager", "interpreter", "torch", "jax", "numpy", "autograd", "closures")
+CONTESTANTS = tuple(
+    "microtorch eager interpreter torch jax numpy autograd closures".split()
+)
 
 
 def machine() -> dict[str, Any]:

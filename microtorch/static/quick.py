@@ -211,7 +211,7 @@ def rows(entry: Entry) -> Kernel:
     CompilerError: there is no compiler. ValueError: something is not compared by C.
     """
     made = Rows()
-    for x in (listeners, foreseers, anomaly.asked, global_hooks.ANY):
+    for x in (listeners, foreseers, anomaly.asked, *global_hooks.on_calls):
         made.size(x, len(x))
     for i, asked in enumerate(anomaly.asked):
         made.item(anomaly.asked, i, asked)

@@ -54,12 +54,15 @@ class Slots:
             self.put_grads(scalars, grads, at)
 
 
-def rows(scalars: Sequence[Scalar], watch: Watch) -> Kernel:
-    """Have they no hooks, and is all that is watched what it is now? ValueError: C cannot say."""
+def rows(scalars: Sequence[Scalar], without: Sequence[Scalar], watch: Watch) -> Kernel:
+    """Have they no hooks, those ``without`` no gradient, and is all that is watched what it is now?
+    ValueError: C cannot say."""
     made = Rows()
     for s in scalars:
         if s.hooks is not None:
             raise ValueError("hooks are asked by Python")
         made.slot(s, "hooks", None)
+    for s in without:
+        made.slot(s, "grad", None)
     watch.say(made)
     return made.made()
