@@ -8,7 +8,7 @@ from microtorch.nn.modules import module as modules
 
 import microtorch as torch
 from microtorch import nn
-from microtorch.static import build
+from microtorch.static import build, quick
 from microtorch.static.same import Rows
 
 try:
@@ -125,6 +125,22 @@ def test_guards_of_the_quick_call():
     everywhere.remove()
     c(x)
     assert 2 in called
+
+
+def test_views_and_arguments_that_share_memory_have_quick_calls_or_none():
+    f = lambda x, y: (x * y + 1).tanh()  # noqa: E731
+    c = torch.compile(f)
+    whole = data(12)
+    for i in [0, 4, 0, 4, 8, 0, 4, 8]:
+        x, y = whole[i : i + 4], data(4, seed=i)
+        np.testing.assert_allclose(c(x, y).numpy(), f(x, y).numpy(), rtol=1e-5)
+    assert c.quick is not None and c.entry.refreshed == 1
+    assert c.quick(x[:2], y[:2]) is quick.MISSED and c.quick(x, y) is not quick.MISSED
+    assert c.quick(x, whole[:4]) is quick.MISSED and c.quick(x, x.detach()) is quick.MISSED
+    c = torch.compile(f)
+    for _ in range(6):
+        c(x, x.detach())
+    assert c.count == 1 and c.quick is None
 
 
 @pytest.mark.parametrize("change", [
