@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from .program import Program, Step
 
 F32 = np.dtype(np.float32)
-# multiplications up to which a product is written as loops: where its right side has first to be
-# laid out anew, and where not
+# multiplications up to which a product of two matrices is written as loops: where the right one has
+# first to be laid out anew, and where not
 SMALL_PRODUCT, MEDIUM_PRODUCT = 1 << 17, 1 << 19
 # From so many elements on, the C core's tables of these functions, and its sums of them over rows,
 # are faster than loops, also where a loop does more besides.
@@ -394,4 +394,4 @@ def _product(program: Program, step: Step, result: int, alone: bool) -> list[Low
     most = MEDIUM_PRODUCT if y.strides[-2 if found.y_turned else -1] == y.dtype.itemsize else (
         SMALL_PRODUCT
     )  # fmt: skip
-    return [*before, found] if alone or math.prod(shape) * inner <= most else None
+    return [*before, found] if alone or rows * columns * inner <= most else None
