@@ -104,7 +104,7 @@ class Entry:
         self.c_source, runners = compiled(p, plans, self.names)
         self.by_c = True
         if runners:
-            self.reused = Reused(self.to_be_reused(plans[0]))
+            self.reused = self.to_be_reused(plans[0])
             self.function = self.written_out(plans[0], runners)
             self.call = written_run(self, plans[0], runners)
             if self.late is not None:
@@ -135,12 +135,17 @@ class Entry:
         write(w, plan, known, runners, given, self.reused.numbers)
         return "".join(f"v{n}, " for n in given)
 
-    def to_be_reused(self, plan: Plan) -> list[int]:
+    def to_be_reused(self, plan: Plan) -> Reused:
         """The new gradients that C makes, and that nobody else can have: their memory is reused."""
         made = {n for r in plan.regions for n in r.gives}
-        grads = [n for _, n in self.new_grads if n is not None]
+        grads = [n for _, n in self.new_grads]
         other = {o.number for o in self.outputs} | {*(self.late.takes if self.late else ())}
-        return [n for n in grads if n in made and n not in other and grads.count(n) == 1]
+        found = {
+            n: leaf.tensor for leaf, n in self.new_grads
+            if n is not None and n in made - other and grads.count(n) == 1
+            and leaf.kind == "tensor"
+        }  # fmt: skip
+        return Reused([*found.values()], [*found])
 
     def holder(self, leaf: Leaf, tensors: Sequence[Tensor]) -> Tensor:
         """The tensor whose memory a leaf is, in this call."""

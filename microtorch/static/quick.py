@@ -42,28 +42,24 @@ class Reused:
     """The gradients that a program made last, whose memory it may fill again.
 
     It may if nobody has a reference to them but their leaves: then they would die now, and be made
-    anew with the same numbers in them. ``taken`` gives their arrays to one call at a time.
+    anew with the same numbers in them. One call at a time has their ``arrays``; where it must not
+    fill them, it has ``nothing``.
     """
 
-    def __init__(self, numbers: Sequence[int] = ()):
-        self.numbers = numbers  # of their values
+    def __init__(self, leaves: Sequence[Tensor] = (), numbers: Sequence[int] = ()):
+        self.leaves, self.numbers = leaves, numbers  # numbers of the gradients' values
         self.nothing: list[Array | None] = [None] * len(numbers)
         self.arrays: Sequence[Array | None] | None = None
         self.tensors: list[Tensor] = []
         self.untouched: Kernel = bool
         self.remade = 0
 
-    def taken(self) -> Sequence[Array | None]:
-        """The arrays to be filled, or None for each that is to be made."""
-        arrays, self.arrays = self.arrays, None
-        return arrays if arrays is not None and self.untouched() else self.nothing
-
     def made(self, *tensors: Tensor) -> None:
-        """Gradients that were made anew."""
+        """Gradients of ``leaves`` that were made anew."""
         if self.remade < MOST_REMADE:
             self.remade += 1
             self.tensors = [*tensors]
-            self.untouched = untouched(self.tensors)
+            self.untouched = untouched(self.leaves, self.tensors)
             self.arrays = [t.array for t in tensors]
 
 
@@ -121,7 +117,10 @@ def written_run(entry: Entry, plan: Plan, runners: dict[str, Loops]) -> Kernel:
         else:
             w.say(f"v{leaf.number} = {w.holder(leaf)}.array")
     if reused:
-        w.say(f"{''.join(f'again{n}, ' for n in reused)} = again = entry.reused.taken()")
+        w.names["reused"] = entry.reused
+        w.say("again, reused.arrays = reused.arrays, None",
+              "if again is None or not reused.untouched(): again = reused.nothing",
+              f"{''.join(f'again{n}, ' for n in reused)} = again")  # fmt: skip
     made = entry.body(w, plan, runners)
     if entry.written:
         w.say("now = last_write[0] = tick()")
@@ -144,10 +143,10 @@ def written_run(entry: Entry, plan: Plan, runners: dict[str, Loops]) -> Kernel:
             w.say(f"{node}.grad = handle(v{n}, constant_node(v{n}, {node}.dev))")
     if later:
         same = " and ".join(f"{g} is again{g[1:]}" for _, g in later)
-        w.say(f"if {same}: entry.reused.arrays = again", "else:")
+        w.say(f"if {same}: reused.arrays = again", "else:")
         for node, g in later:
             w.say(f"    {node}.grad = {g} = handle({g}, constant_node({g}, {node}.dev))")
-        w.say(f"    entry.reused.made({', '.join(g for _, g in later)})")
+        w.say(f"    reused.made({', '.join(g for _, g in later)})")
     tensors = "".join(f"t{i}, " for i in range(entry.takes))
     if entry.late is not None:
         w.names["attach"] = entry.late.attach

@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from ..handles.tensor import Tensor
 
 # kinds of rows (c/python.txt)
-(WORD, OTHER, BYTES, ITEM, PLACE, SIZE, EQUAL, GIVEN, TENSOR, NOT, ITS, ITS_NOT, PAIR,
- LISTED) = range(14)  # fmt: skip
+(WORD, OTHER, BYTES, ITEM, PLACE, SIZE, EQUAL, GIVEN, HELD, TENSOR, NOT, ITS, ITS_NOT, PAIR,
+ LISTED) = range(15)  # fmt: skip
 POINTER = ctypes.sizeof(ctypes.c_void_p)
 
 
@@ -40,8 +40,11 @@ def words(x: Operand) -> list[int]:
 
 
 def place_of(x: Operand, value: Operand) -> int:
-    """Where in an object's memory the address of ``value`` stands. ValueError: nowhere."""
-    return words(x).index(id(value)) * POINTER
+    """Where in an object's memory the address of ``value`` stands."""
+    found = words(x)
+    if id(value) not in found:
+        raise CompilerError("Python's objects have another layout here")
+    return found.index(id(value)) * POINTER
 
 
 @cache
@@ -175,11 +178,14 @@ def words_of_count() -> int:
     return next(i for i, (a, b) in enumerate(zip(n, words(x), strict=True)) if a - b == 1000)
 
 
-def untouched(tensors: list[Tensor]) -> Kernel:
-    """Does nobody but their leaves and this list know these gradients, and is nothing changed of
-    them?"""
+def untouched(leaves: Sequence[Tensor], tensors: list[Tensor]) -> Kernel:
+    """Are these the gradients of those leaves, does nobody else know them but this list, and is
+    nothing changed of them?"""
     rows = Rows()
-    for t in tensors:
+    key = places()["node"] + (places()["grad"] << 16)
+    for leaf, t in zip(leaves, tensors, strict=True):
+        rows.kept.append(leaf)
+        rows.rows.append(pack("NNNN", HELD, id(leaf), key, id(t)))
         rows.memory(t, 2)
         rows.memory(t.node, 1)
         rows.memory(t.array, 3)  # of the tensor, its node, and a list of the caller

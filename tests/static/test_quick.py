@@ -87,6 +87,28 @@ def test_gradients_that_somebody_has_touched_are_made_anew(use):
         assert np.array_equal(np.array(held), before) and p.grad.array.ctypes.data != address
 
 
+def test_gradients_that_change_places_are_made_anew():
+    torch.manual_seed(0)
+    a, b = nn.Parameter(torch.randn(3)), nn.Parameter(torch.randn(3))
+
+    def step(x):
+        a.grad = b.grad = None
+        (x * a).sum().backward()
+        (x * x * b).sum().backward()
+
+    c = torch.compile(step)
+    x = data()[0]
+    for i in range(9):
+        c(x)
+        assert torch.equal(a.grad, x) and torch.equal(b.grad, x * x)
+        if i == 6:
+            a.grad, b.grad = b.grad, a.grad
+        if i == 7:
+            a.requires_grad_(False)
+            a.requires_grad_()
+    assert c.entry.reused.numbers
+
+
 def test_steps_equal_eager_whatever_happens_in_between():
     results = []
     for compiled in (False, True):
