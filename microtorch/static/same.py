@@ -153,7 +153,8 @@ class Rows:
         """Nothing in the memory of ``x`` has changed, and nobody has a reference to it but those
         who have one now: ``references`` many. The caller sees to it that ``x`` lives."""
         held = words(x)
-        held[words_of_count()] = references
+        count = words_of_count()  # in its lower half; later Pythons have flags in the upper one
+        held[count] = (held[count] >> 32 << 32) + references
         size = len(held) * POINTER
         self.rows.append(pack("NNNN", BYTES, id(x), size, self.bytes(held)))
 
