@@ -65,20 +65,23 @@ class Undo:
         self.draws = r.drew
         self.states = [s.held for s in r.effects.states] if r.affected else []
 
-    def around(self, function: Kernel) -> Kernel:
-        """The function, which then is as it was written, or raises Otherwise with no effect."""
+    def around(self, function: Kernel, array: Kernel = lambda i, given: given[i]) -> Kernel:
+        """The function, which then is as it was written, or raises Otherwise with no effect.
+
+        ``array``: the memory of leaf ``i``, of what the function is given.
+        """
         if not self.places and not self.draws and not self.states:
             return function
 
-        def program(*arrays: Array) -> Operand:
-            before = [arrays[i].copy() for i in self.places]
+        def program(*given: Operand) -> Operand:
+            before = [array(i, given).copy() for i in self.places]
             state = random_state() if self.draws else None
             held = [State.of(x) for x in self.states]
             try:
-                return function(*arrays)
+                return function(*given)
             except Otherwise:
                 for i, old in zip(self.places, before, strict=True):
-                    arrays[i][...] = old
+                    array(i, given)[...] = old
                 if state is not None:
                     generator.Generator.set_state(generator.default_generator, state)
                 for x in held:
