@@ -194,4 +194,4 @@ def loops(formulas: Any, expr: Any) -> Iterator[Loop]:
                 cheap=expr.functions(text) <= expr.CHEAP,
                 masks=frozenset("x" if op == "where" else ""),
             )
-    yield Loop("copy", "copy: x", ("x",), (), "x", (), "", True)
+    yield Loop("copy", "copy: x", ("x",), (), "x", (), "", "", True)
