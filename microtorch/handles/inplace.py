@@ -322,7 +322,7 @@ def setitem(t: Tensor, index: Index, value: Any) -> None:
     is_tensor = isinstance(value, Handle)
     if not hasattr(value, "node"):
         value = COERCE[type(value)](value) if type(value) in COERCE else _of_dtype(value, t)
-    if advanced and indexing.integers_apart(parsed):
+    if advanced and (indexing.integers_apart(parsed) or _part_of_expanded(t, parsed)):
         basic, arrays = indexing.integers_first(parsed)
         setitem(indexing.getitem(t, basic), arrays, value)
         return
@@ -379,6 +379,18 @@ def setitem(t: Tensor, index: Index, value: Any) -> None:
     if value.array.ndim > len(shape):
         value = value.reshape(value.array.shape[value.array.ndim - len(shape) :])
     _copy(region, value, "fill" if one else "copy", apart=True)
+
+
+def _part_of_expanded(t: Tensor, parsed: tuple[Any, ...]) -> bool:
+    """Do integers and slices pick a part of a tensor that shows its elements several times?
+
+    The part may show each of them once, as a row of an expanded row does.
+    """
+    if type(t.array) is not np.ndarray or not repeats_itself(t.array):
+        return False
+    basic = indexing.integers_first(parsed)[0]
+    whole = basic if Ellipsis in basic else (*basic, Ellipsis)
+    return not indexing.is_whole(whole, t.array.shape)
 
 
 def _of_dtype(value: Any, like: Tensor) -> Tensor:

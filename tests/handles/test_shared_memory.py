@@ -253,3 +253,13 @@ def test_complex_regions_of_expanded_views():
     w.pow_(2)
     w.real.sum().backward()
     assert x.grad.tolist() == [[2, -4], [6, -8]]
+
+
+@pytest.mark.parametrize("rows", [0, slice(1), (None, 1), slice(0, 0)])
+def test_a_part_of_an_expanded_tensor_is_written_by_arrays(rows):
+    x = torch.arange(3.0, requires_grad=True)
+    y = (x * 1).expand(2, 3)
+    y[(*rows, [2, 1]) if isinstance(rows, tuple) else (rows, [2, 1])] = 5.0
+    y.sum().backward()
+    nothing = rows == slice(0, 0)
+    assert x.grad.tolist() == ([2, 2, 2] if nothing else [2, 0, 0])
