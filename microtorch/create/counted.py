@@ -21,7 +21,8 @@ if TYPE_CHECKING:
         Namespace,
         Setting,
     )
-    from ..handles.tensor import Tensor
+    from ..engine.calling import is_int
+from ..handles.tensor import Tensor
 
 MOST = 2**60 - 1  # numbers of 8 bytes that an address can reach
 
@@ -110,6 +111,9 @@ def linspace(
     """``steps`` numbers evenly spaced from ``start`` to ``end``, both included."""
     first, last = number(start), number(end)
     d = chosen(dtype, _of_ends(first, last))
+    if not is_int(steps):
+        kind = type(steps).__name__
+        raise TypeError(message(f"argument 'steps' must be int, not {kind}", fix="int(steps)"))
     if steps < 0:
         raise RuntimeError(
             message("number of steps must be non-negative", f"linspace(steps={steps})")
@@ -156,6 +160,9 @@ def logspace(
 ) -> Tensor:
     """base ** linspace(start, end, steps); for an integer dtype start and end are cut to integers.
     """
+    if not is_int(steps):
+        kind = type(steps).__name__
+        raise TypeError(message(f"argument 'steps' must be int, not {kind}", fix="int(steps)"))
     if steps < 0:
         raise RuntimeError(
             message("number of steps must be non-negative", f"logspace(steps={steps})")
