@@ -112,8 +112,8 @@ def linspace(
     first, last = number(start), number(end)
     d = chosen(dtype, _of_ends(first, last))
     if not is_int(steps):
-        kind = type(steps).__name__
-        raise TypeError(message(f"argument 'steps' must be int, not {kind}", fix="int(steps)"))
+        what = f"argument 'steps' must be int, not {type(steps).__name__}"
+        raise TypeError(message(what, fix="int(steps)"))
     if steps < 0:
         raise RuntimeError(
             message("number of steps must be non-negative", f"linspace(steps={steps})")
@@ -161,8 +161,8 @@ def logspace(
     """base ** linspace(start, end, steps); for an integer dtype start and end are cut to integers.
     """
     if not is_int(steps):
-        kind = type(steps).__name__
-        raise TypeError(message(f"argument 'steps' must be int, not {kind}", fix="int(steps)"))
+        what = f"argument 'steps' must be int, not {type(steps).__name__}"
+        raise TypeError(message(what, fix="int(steps)"))
     if steps < 0:
         raise RuntimeError(
             message("number of steps must be non-negative", f"logspace(steps={steps})")
