@@ -9,6 +9,7 @@ import numpy as np
 from ..arrays import dtypes, rounding
 from ..backends import cpu, defines
 from ..base.errors import message
+from ..engine.calling import is_int
 from .finish import chosen, export, finish, number
 
 if TYPE_CHECKING:
@@ -21,8 +22,7 @@ if TYPE_CHECKING:
         Namespace,
         Setting,
     )
-    from ..engine.calling import is_int
-from ..handles.tensor import Tensor
+    from ..handles.tensor import Tensor
 
 MOST = 2**60 - 1  # numbers of 8 bytes that an address can reach
 
