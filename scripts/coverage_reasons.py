@@ -73,6 +73,10 @@ DIFFERENT: tuple[str, ...] = (
     "likely fix. Classes are PyTorch's.",
     "A result of an op on an instance of your own subclass of Tensor is a plain Tensor; PyTorch "
     "passes the subclass on through `__torch_function__`. `as_subclass` makes an instance.",
+    "numpy's names `x`, `x1` and `x2` are taken by all functions but those of which the call is "
+    "most of the time: elementwise ones of one or two operands, `sum`, `mean` and views. `axis` "
+    "and `keepdims` are taken wherever PyTorch takes them.",
+    "numpy's arrays are taken as operands beside a tensor, where PyTorch raises TypeError.",
     "`channels_last` is accepted and changes no strides: the order in memory is numpy's affair.",
     "`resize_` and `empty` give zeros, or what memory held, where PyTorch gives what memory held.",
     "Elements of equal value come in the order of `stable=True` from `sort`, `argsort`, `topk`, "

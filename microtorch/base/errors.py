@@ -10,7 +10,8 @@
     │   └── NotImplementedError
     │       └── MissingKernel   an op that a device's backend cannot run
     ├── TypeError
-    │   └── DTypeError      a dtype or an argument type that an op does not take
+    │   ├── DTypeError      a dtype or an argument type that an op does not take
+    │   └── NoTensor        something else in the place of a tensor
     └── IndexError
         └── DimError        a dimension that is out of range
 
@@ -58,6 +59,13 @@ class MissingKernel(NotImplementedError):
 
 class DTypeError(TypeError):
     """A dtype or argument type that the op does not take."""
+
+
+class NoTensor(TypeError, AttributeError):
+    """Something else in the place of a tensor.
+
+    PyTorch raises the one where a function is written in C++, and the other where in Python.
+    """
 
 
 class DimError(IndexError):

@@ -9,6 +9,7 @@ import numpy as np
 from ..arrays import dtypes, rounding
 from ..backends import cpu, defines
 from ..base.errors import message
+from ..engine.calling import is_int
 from .finish import chosen, export, finish, number
 
 if TYPE_CHECKING:
@@ -110,6 +111,9 @@ def linspace(
     """``steps`` numbers evenly spaced from ``start`` to ``end``, both included."""
     first, last = number(start), number(end)
     d = chosen(dtype, _of_ends(first, last))
+    if not is_int(steps):
+        what = f"argument 'steps' must be int, not {type(steps).__name__}"
+        raise TypeError(message(what, fix="int(steps)"))
     if steps < 0:
         raise RuntimeError(
             message("number of steps must be non-negative", f"linspace(steps={steps})")
@@ -156,6 +160,9 @@ def logspace(
 ) -> Tensor:
     """base ** linspace(start, end, steps); for an integer dtype start and end are cut to integers.
     """
+    if not is_int(steps):
+        what = f"argument 'steps' must be int, not {type(steps).__name__}"
+        raise TypeError(message(what, fix="int(steps)"))
     if steps < 0:
         raise RuntimeError(
             message("number of steps must be non-negative", f"logspace(steps={steps})")

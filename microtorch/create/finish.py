@@ -87,5 +87,8 @@ def number(value: Tensor | AnyNumber) -> Setting:
 
 def finish(array: Array, device: DeviceLike | None, requires_grad: bool) -> Tensor:
     """The tensor on an array, which is copied if it does not lie in the device's memory."""
+    if type(requires_grad) is not bool:
+        kind = type(requires_grad).__name__
+        raise TypeError(message(f"argument 'requires_grad' must be bool, not {kind}"))
     t = constant(array, home(device, array.dtype))
     return t.requires_grad_() if requires_grad else t

@@ -10,15 +10,18 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import numpy as np
 
 from ..arrays.dtypes import dtype
-from ..base.errors import message
+from ..base.errors import NoTensor, message
 from .handle import Handle
 from .operands import COERCE
 from .out import into
+
+if TYPE_CHECKING:
+    from ..base.types import Argument
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -98,7 +101,7 @@ def reading(f: F, out: bool = True, strict: bool = True) -> F:
     flag = flag if strict else n
 
     @functools.wraps(f)
-    def function(*args: Any, **kwargs: Any) -> Any:
+    def function(*args: Argument, **kwargs: Argument) -> Argument:
         try:
             if len(args) > flag:
                 for name, value in zip(names[flag:], args[flag:], strict=False):
@@ -132,15 +135,16 @@ def _is_tensor(x: object) -> bool:
     return isinstance(x, Handle) or type(x) in COERCE
 
 
-def _one(x: Any, kinds: str) -> bool:
+def _one(x: Argument, kinds: str) -> bool:
     """A tensor of one element, whose dtype is of ``kinds``: PyTorch reads it as a number."""
     return isinstance(x, Handle) and x.array.ndim == 0 and x.array.dtype.kind in kinds
 
 
 def is_int(x: object) -> bool:
     """What PyTorch takes for an int: no bool, but an integer tensor of one element."""
-    whole = isinstance(x, (int, np.integer)) and not isinstance(x, bool)
-    return whole or _one(x, "iu") or (hasattr(x, "__index__") and not isinstance(x, (bool, Handle)))
+    if isinstance(x, (bool, Handle, np.ndarray)):
+        return _one(x, "iu")
+    return hasattr(x, "__index__")
 
 
 def _is_number(x: object) -> bool:
@@ -173,6 +177,7 @@ TYPES: dict[str, tuple[Callable[[Any], bool], str]] = {
     "float": (_is_float, "float"),
     "Number": (_is_number, "Number"),
     "AnyNumber": (_is_number, "Number"),
+    "Norm": (lambda x: isinstance(x, str), "str"),
     "str": (lambda x: isinstance(x, str), "str"),
     "None": (lambda x: x is None, "None"),
     "Dims": (lambda x: x is None or _one_or_all(is_int)(x), "tuple of ints"),
@@ -232,7 +237,7 @@ def plain(
     names = [p.name for p in parameters.values() if p.kind is p.POSITIONAL_OR_KEYWORD]
     found = False
 
-    def number(value: Any, name: str | None) -> Any:
+    def number(value: Argument, name: str | None) -> Argument:
         nonlocal found
         one = isinstance(value, np.generic)
         if not one and name is not None and name in parameters and _one(value, "iu"):
@@ -257,7 +262,7 @@ def mistaken(
             for one in (x, *(x if isinstance(x, (tuple, list)) else ())):
                 if one is e.obj and not isinstance(one, Handle):
                     what = f"expected a Tensor, but got {type(one).__name__}"
-                    return TypeError(message(f"{f.__name__}(): {what}"))
+                    return NoTensor(message(f"{f.__name__}(): {what}"))
     parameters = inspect.signature(f).parameters
     names = [p.name for p in parameters.values() if p.kind is p.POSITIONAL_OR_KEYWORD]
     for i, (name, value) in enumerate([*zip(names, args, strict=False), *kwargs.items()], 1):

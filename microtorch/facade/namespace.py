@@ -44,6 +44,7 @@ METHODS_TOO = (
     *(f"{name}_" for name in IN_PLACE), "detach", "get_device", "is_distributed", "is_inference",
     "is_same_size", "is_signed",
 )  # fmt: skip
+functions |= {name: reading(functions[name]) for name in ("bernoulli", "multinomial")}
 functions["result_type"] = reading(settings.result_type, out=False)
 functions |= {name: reading(getattr(Tensor, name), out=False) for name in METHODS_TOO}
 # losses, normalisations and others that torch.<name> has with another signature than nn.functional

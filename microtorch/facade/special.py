@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..base.errors import missing
+from ..engine.calling import reading
 from ..ops.special import SPECIAL, multigammaln
 from ..ops.surface import FUNCTIONS
 
@@ -21,7 +22,7 @@ _functions: dict[str, Callable[..., Any]] = {
     **SPECIAL,
     **{name: FUNCTIONS[name] for name in _NAMES},
     **{theirs: FUNCTIONS[ours] for theirs, ours in _OTHER_NAMES.items()},
-    "multigammaln": multigammaln,
+    "multigammaln": reading(multigammaln),
 }
 for _ours in ("lgamma", "igamma", "igammac"):
     del _functions[_ours]

@@ -9,6 +9,7 @@ All are made of the three ops of ops/fourier.py.
 from __future__ import annotations
 
 from ..base.errors import missing
+from ..engine.calling import reading
 from .grids import fftfreq, fftshift, ifftshift, rfftfreq
 from .transforms import (
     fft,
@@ -37,4 +38,5 @@ __all__ = [
     "rfft2", "rfftfreq", "rfftn",
 ]  # fmt: skip
 
+fftshift, ifftshift = reading(fftshift, out=False), reading(ifftshift, out=False)
 __getattr__ = missing(__name__, __all__)

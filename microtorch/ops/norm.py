@@ -175,6 +175,22 @@ def _fixed_norm_of(n: int) -> Op:
 fixed_norm_op = _fixed_norm_of(5)
 
 
+def _one_dtype(name: str, input: Tensor, *parameters: Tensor | None) -> None:
+    """Raise unless all are of one dtype; 16-bit numbers may have float32 parameters."""
+    d = input.array.dtype
+    for t in parameters:
+        if t is None or t.array.dtype == d:
+            continue
+        if d.itemsize != 2 or t.array.dtype != np.float32:
+            raise RuntimeError(
+                message(
+                    "mixed dtype (CPU): all inputs must share same datatype.",
+                    f"{name}: input {describe(input)}, parameter {describe(t)}",
+                    fix="convert one: x.float(), or the module: module.double()",
+                )
+            )
+
+
 def batch_norm(
     input: Tensor, running_mean: Tensor | None, running_var: Tensor | None,
     weight: Tensor | None = None, bias: Tensor | None = None, training: bool = False,
@@ -214,6 +230,7 @@ def batch_norm(
                     fix=f"make the layer with num_features={x.shape[1]}",
                 )
             )
+    _one_dtype("batch_norm", input, running_mean, running_var, weight, bias)
     affine = _affine_operands(weight, bias, input)
     if not training:
         for name, v in (("running_mean", running_mean), ("running_var", running_var)):
@@ -361,6 +378,7 @@ def layer_norm(
     ``weight`` and ``bias`` have that shape.
     """
     shape = _trailing("layer_norm", input, normalized_shape, weight, bias)
+    _one_dtype("layer_norm", input, weight, bias)
     operands = (input, *_affine_operands(weight, bias, input))
     return several(layer_norm_op, operands, {"ndim": len(shape), "eps": eps})
 
@@ -414,13 +432,7 @@ def group_norm(
                     f"{list(x.shape)}"
                 )
             )
-        if t.array.dtype != x.dtype and (x.dtype.itemsize != 2 or t.array.dtype != np.float32):
-            raise RuntimeError(
-                message(
-                    "mixed dtype (CPU): all inputs must share same datatype.",
-                    f"group_norm: input {describe(input)}, {name} {describe(t)}",
-                )
-            )
+    _one_dtype("group_norm", input, weight, bias)
     per_group = x.shape[1] // num_groups * math.prod(x.shape[2:])
     if x.shape[0] * per_group == 1:
         raise ValueError(

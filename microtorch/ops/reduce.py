@@ -111,6 +111,11 @@ def _publish_sum(op: Op, doc: str) -> None:
                 raise float_error(op.name, dtypes.as_numpy(dtype), "Optional")
             return in_dtype(reduce, input, dtype, dim, keepdim)
         if dim is not None:
+            if keepdim is not False and keepdim is not True:
+                kind = type(keepdim).__name__
+                raise TypeError(
+                    message(f"{op.name}(): argument 'keepdim' must be bool, not {kind}")
+                )
             dim = dims_of(dim, input.array.ndim, op.name) or None
         if floating and input.array.dtype.kind not in "fcV":
             raise float_error(op.name, input.array.dtype)

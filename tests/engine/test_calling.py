@@ -1,0 +1,126 @@
+"""How calls are read: names of parameters, numbers of numpy's, and arguments of wrong types.
+
+``names.txt`` has the parameters of PyTorch's functions and methods, one overload a line, as PyTorch
+2.13's own parsers list them.
+"""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import microtorch as torch
+
+F = torch.nn.functional
+X = torch.tensor([[1.0, 2.0], [3.0, 4.0]])
+
+
+@pytest.mark.parametrize(
+    ("call", "same"),
+    [
+        (lambda: torch.eq(input=X, other=2.0), lambda: X == 2),
+        (lambda: X.eq(other=2.0), lambda: X == 2),
+        (lambda: torch.pow(input=X, exponent=2), lambda: X**2),
+        (lambda: X.pow(exponent=2), lambda: X**2),
+        (lambda: X.mv(vec=X[0]), lambda: X @ X[0]),
+        (lambda: X.clone().copy_(other=X + 1), lambda: X + 1),
+        (lambda: X.clone().mul_(other=3), lambda: X * 3),
+        (lambda: torch.exp_(input=X.clone()), lambda: X.exp()),
+        (lambda: torch.amax(X, axis=1, keepdims=True), lambda: X.amax(1, True)),
+        (lambda: torch.amax(a=X, axis=0), lambda: X.amax(0)),
+        (lambda: torch.gcd(x1=X.int(), x2=X.int()), lambda: X.int()),
+        (lambda: torch.float_power(self=2, exponent=X), lambda: 2**X),
+        (lambda: torch.linalg.cholesky(input=X @ X.T), lambda: torch.linalg.cholesky(X @ X.T)),
+        (lambda: torch.hsplit(X, sections=2)[1], lambda: X[:, 1:]),
+        (lambda: torch.tensor_split(X, indices=(1,), dim=1)[1], lambda: X[:, 1:]),
+        (lambda: torch.isin(element=2.0, test_elements=X), lambda: torch.tensor(True)),
+        (lambda: torch.repeat_interleave(repeats=torch.tensor([0, 2])), lambda: [1, 1]),
+        (lambda: torch.special.expit(input=X, out=torch.empty(0)), lambda: X.sigmoid()),
+        (lambda: X.amax(np.int64(1)), lambda: X.amax(1)),
+        (lambda: X.sum(dim=torch.tensor(1)), lambda: X.sum(1)),
+        (lambda: X.chunk(np.int64(2))[0], lambda: X[:1]),
+        (lambda: X.permute(dims=(1, 0)), lambda: X.permute(1, 0)),
+        (lambda: F.one_hot(input=torch.tensor([1])), lambda: [[0, 1]]),
+    ],
+)
+def test_names_and_numbers(call, same):
+    ours, expected = call(), same()
+    assert ours.tolist() == (expected if isinstance(expected, list) else expected.tolist())
+
+
+@pytest.mark.filterwarnings("ignore:This overload")
+def test_numbers_first():
+    out = torch.addmm(X, X, X, beta=2, alpha=3)
+    assert torch.equal(torch.addmm(2, X, 3, X, X), out)
+    assert torch.equal(X.addmm(2, 3, X, X), out)
+    assert torch.equal(X.clone().addmm_(2, 3, X, X), out)
+    assert torch.equal(torch.addmm(2, X, X, X), torch.addmm(X, X, X, beta=2))
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda: torch.sum(3), lambda: torch.exp("a"), lambda: torch.ceil(np.ones(2)),
+        lambda: torch.eq(X, X, 7), lambda: torch.eq(X), lambda: torch.eq(X, foo=1),
+        lambda: X.mm("a"), lambda: torch.cat([X, None]), lambda: torch.broadcast_tensors(X, 3),
+        lambda: X.amax("a"), lambda: X.amax(1, 1), lambda: X.sum(dim=0, keepdim="yes"),
+        lambda: torch.linalg.solve(X, None), lambda: torch.fft.fft(X, norm=1),
+        lambda: F.conv2d(None, X), lambda: F.mse_loss(X, "a"), lambda: F.max_pool2d(X, "a"),
+        lambda: torch.eye(2, requires_grad=1), lambda: torch.amax(X, dim=0, input=X),
+    ],
+)  # fmt: skip
+def test_wrong_types(call):
+    with pytest.raises(TypeError):
+        call()
+
+
+def test_what_python_writes_raises_both():
+    with pytest.raises(AttributeError):  # as PyTorch's F.mse_loss does
+        F.mse_loss(None, X)
+
+
+def test_too_large_for_an_integer():
+    with pytest.raises(ValueError, match="Overflow"):
+        X.amax(dim=2**70)
+
+
+@pytest.mark.parametrize("f", [F.layer_norm, F.group_norm, F.batch_norm])
+def test_mixed_dtypes_of_normalisations(f):
+    arguments = {
+        F.layer_norm: ((2,), torch.ones(2)), F.group_norm: (2, torch.ones(2)),
+        F.batch_norm: (torch.ones(2), torch.ones(2)),
+    }[f]  # fmt: skip
+    with pytest.raises(RuntimeError, match="mixed dtype"):
+        f(X.double()[..., None] if f is F.group_norm else X.double(), *arguments)
+
+
+NAMES = (Path(__file__).parent / "names.txt").read_text(encoding="utf-8").splitlines()
+
+
+def test_every_name_of_pytorch():
+    """Each function has PyTorch's parameters, in PyTorch's order, under PyTorch's names."""
+    wrong = []
+    for line in NAMES:
+        path, *names = line.split()
+        owner, _, name = path.rpartition(".")
+        function = torch
+        for part in [*owner.split("."), name] if owner else [name]:
+            function = getattr(function, part)
+        if not takes(function, names):
+            wrong.append(line)
+    assert not wrong, wrong
+
+
+def takes(function, names):
+    """Does a function take arguments of these names? Asked with values that fit nowhere."""
+    given = dict.fromkeys(names, Nothing())
+    try:
+        function(*([X] if given.pop("self", None) and names[0] == "self" else []), **given)
+    except Exception as e:
+        text = str(e)
+        return "unexpected keyword" not in text and "multiple values" not in text
+    return True
+
+
+class Nothing:
+    """What no function can use."""
