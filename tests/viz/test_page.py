@@ -703,6 +703,7 @@ def test_in_the_frame_of_a_notebook(show):
     b.until("document.images.length === 2 && [...document.images].every(i => i.complete)")
     assert b.js(covered) and b.js("document.querySelectorAll('script').length") == 0
     b.frame("iframe")
+    b.until("document.querySelector('#count')?.checkVisibility()")
     b.click("#b-next")
     b.keys("right", "b")
     assert at(b) == 11 and b.text("#phase") == "BACKWARD"

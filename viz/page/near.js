@@ -8,14 +8,17 @@ function neighbours() {
   const on_stage = b => ({ x: (b.x - x0) * view.scale, y: (b.y - y0) * view.scale, w: b.w * view.scale, h: b.h * view.scale });
   const share = b => Math.max(0, Math.min(b.x + b.w, room.w) - Math.max(b.x, 0)) * Math.max(0, Math.min(b.y + b.h, room.h) - Math.max(b.y, 0)) / b.w / b.h;
   const placed = new Map(near.map(id => [id, on_stage(box(id))])), away = near.filter(id => share(placed.get(id)) < TAGGED);
-  const taken = near.filter(id => !away.includes(id)).map(id => placed.get(id)), k = known(at);
+  const there = id => placed.get(id), whole = id => !away.includes(id), k = known(at);
+  // a tag may have to lie on a neighbour, but not on what is active nor on another tag
+  const taken = own.filter(whole).map(there), seen = near.filter(id => whole(id) && !own.includes(id)).map(there);
   for (const id of away) {
     const tag = tag_of(id, k), [ex, ey] = way_out(id, own, p => [(p.x - x0) * view.scale, (p.y - y0) * view.scale], room);
     layer.append(tag);
     const w = tag.offsetWidth, hgt = tag.offsetHeight, clamp = (v, size, most) => Math.max(4, Math.min(most - size - 4, v));
-    const x = clamp(ex - w / 2, w, room.w), y = clamp(ey - hgt / 2, hgt, room.h), free_at = p => !taken.some(b => p.x < b.x + b.w + 3 && b.x < p.x + w + 3 && p.y < b.y + b.h + 3 && b.y < p.y + hgt + 3);
-    const spots = [-4, -3, -2, -1, 0, 1, 2, 3, 4].flatMap(dx => Array.from({ length: 41 }, (_, n) => ({ x: clamp(x + dx * w / 3, w, room.w), y: clamp(y + (n - 20) * hgt / 3, hgt, room.h) })));
-    const spot = spots.sort((p, q) => Math.hypot(p.x - x, p.y - y) - Math.hypot(q.x - x, q.y - y)).find(free_at) ?? { x, y };
+    const x = clamp(ex - w / 2, w, room.w), y = clamp(ey - hgt / 2, hgt, room.h), free_at = boxes => p => !boxes.some(b => p.x < b.x + b.w + 3 && b.x < p.x + w + 3 && p.y < b.y + b.h + 3 && b.y < p.y + hgt + 3);
+    const spots = Array.from({ length: 25 * 31 }, (_, n) => ({ x: clamp(x + (n % 25 - 12) * w / 3, w, room.w), y: clamp(y + (Math.floor(n / 25) - 15) * hgt / 3, hgt, room.h) }));
+    spots.sort((p, q) => Math.hypot(p.x - x, p.y - y) - Math.hypot(q.x - x, q.y - y));
+    const spot = spots.find(free_at([...taken, ...seen])) ?? spots.find(free_at(taken)) ?? { x, y };
     tag.style.transform = `translate(${spot.x}px, ${spot.y}px)`;
     taken.push({ ...spot, w, h: hgt });
   }

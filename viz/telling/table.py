@@ -25,10 +25,10 @@ from .matrices import block
 from .pushing import add_pushes, checked
 from .records import Record, Replay, record, replay
 from .steps import add_steps
-from .words import display_names, expression, partial
+from .words import cut, display_names, expression, partial
 
-VALUE, RULE, GRADIENT = 2, 3, 4  # columns
-READABLE = 32  # letters of a rule's line, at least
+FORMULA, VALUE, RULE, GRADIENT = 1, 2, 3, 4  # columns
+NAMED, READABLE = 18, 24  # letters of a name with its formula and of a rule's line, at least
 TERMS = 6  # of a sum of contributions
 HEADS = ("", "forward: values ↓", "value", "backward: gradients ↑", "gradient")
 FORWARD = ("", "forward: values ↓", "value", "and their tangents ↓", "tangent")
@@ -126,7 +126,9 @@ class Table:
             spare, widest = room - (self._width(cells) - widths[RULE]), widths[RULE]
             if spare >= min(widest, READABLE) or not shown:
                 break
+        named = max(NAMED, widths[FORMULA] - max(0, READABLE - spare))
         for row in cells:
+            row[FORMULA] = [cut(row[FORMULA][0], named)]
             row[RULE] = wrap(
                 row[RULE][0], max(spare, READABLE), subsequent_indent="    ",
                 break_long_words=False, break_on_hyphens=False,
