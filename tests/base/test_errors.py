@@ -233,9 +233,9 @@ def test_misspelt_names_of_a_module():
 
 def test_what_pytorch_has_and_microtorch_has_not():
     with pytest.raises(
-        AttributeError, match=r"torch.sparse is part of PyTorch, but not of microtorch"
+        AttributeError, match=r"torch.nested is part of PyTorch, but not of microtorch"
     ):
-        torch.sparse  # noqa: B018
+        torch.nested  # noqa: B018
     with pytest.raises(AttributeError):
         torch.__wrapped__  # noqa: B018
 
