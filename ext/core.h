@@ -25,9 +25,9 @@
  *                                an array that is read and may have any strides: a matrix, or up to
  *                                outer * inner of them. The strides are in `x_strides`; a batch
  *                                dimension that is missing, or 1, has the stride 0
- *     WALK walk                  of elementwise kernels alone: NULL, or how the operands lie if they
- *                                are not all contiguous and of one shape (walk.c). Such kernels
- *                                take any operands that broadcast to the shape of the last array
+ *     WALK walk                  of elementwise kernels alone: NULL, or how the operands lie, where
+ *                                they are not all contiguous and of one shape (walk.c). Such a
+ *                                kernel takes operands that broadcast to the last array's shape
  *     LIST(real, params, count)  a tuple of `count` arrays; their sizes are in `sizes_of_params`
  *     LIST_OF(const real, grads, count, sizes_of_params[i])
  *                                the same, where the size of the i-th array is given

@@ -1,10 +1,10 @@
 /* walk.c - how an elementwise loop goes over operands that broadcast, or are views with gaps.
  *
- * The loop itself only knows runs of numbers that lie side by side. So a row of the result is
- * computed in stretches: an operand that lies side by side there is read where it is, and of any other
- * a piece is laid out in a buffer within the L1 cache. That costs a store and a load of what is in
- * the cache anyway, and each formula still has one loop. A number that is repeated along the row
- * (a column, a scalar) is laid out once for all runs. Of short rows several make a run.
+ * The loop itself only knows runs of numbers that lie side by side. So the result is computed in
+ * stretches: an operand that lies side by side there is read where it is, and of any other the
+ * stretch is laid out in a buffer within the L1 cache. That costs a store and a load of what is in
+ * the cache anyway, and each formula still has one loop. What is the same in the next stretch, a
+ * number or a bias, is laid out once. Of short rows several make a stretch.
  *
  * No operand is ever copied as a whole, as numpy would have to for a formula of several operations,
  * which takes it a call and an array each. */
