@@ -85,8 +85,8 @@ def main(arguments: list[str]) -> int:
     from microtorch.backends import core
 
     from . import (  # isort: skip
-        convolution, elementwise, large, loading, optimizers, oversubscribed, processes, products,
-        recurrent, report, rows, scalars, static, tiny, training,
+        convolution, elementwise, first_calls, large, loading, optimizers, oversubscribed,
+        processes, products, recurrent, report, rows, scalars, static, tiny, training,
     )  # fmt: skip
     from .cases import Disagreement, installed, measure
 
@@ -96,7 +96,9 @@ def main(arguments: list[str]) -> int:
     )  # fmt: skip
     cases = [case for suite in suites for case in suite.CASES]
     groups = dict.fromkeys([case.group for case in cases])
-    own_processes = processes.GROUPS | {"oversubscribed": oversubscribed.measured}
+    own_processes = processes.GROUPS | {
+        "oversubscribed": oversubscribed.measured, "first": first_calls.measured,
+    }  # fmt: skip
     known = [*groups, *own_processes, *(case.name for case in cases)]
     if options.list:
         print(f"groups: {' '.join([*groups, *own_processes])}")

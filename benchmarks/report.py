@@ -16,13 +16,15 @@ from microtorch import backends
 
 from .cases import Result
 
-CONTESTANTS = ("microtorch", "eager", "interpreter", "torch", "numpy", "autograd", "closures")
+CONTESTANTS = tuple(
+    "microtorch eager interpreter torch jax numpy autograd closures".split()
+)
 
 
 def machine() -> dict[str, Any]:
     """Where, when and with which versions. Without it no figure means anything."""
     versions = {"microtorch": microtorch.version.MICROTORCH}
-    for name in ("numpy", "torch", "autograd"):
+    for name in ("numpy", "torch", "jax", "autograd"):
         try:
             versions[name] = importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:

@@ -1,7 +1,8 @@
 """Compiled training steps beside the same steps as they are written, here and in PyTorch.
 
 "microtorch" is the compiled step; "eager" is the step as it is written, "interpreter" its program
-without C (docs/static-graph.md). What recording and compiling costs is not in the figures.
+without C (docs/static-graph.md), "jax" is JAX's jit, where it is installed. What recording and
+compiling costs is not in the figures.
 """
 from __future__ import annotations
 
@@ -12,7 +13,8 @@ import numpy as np
 
 import microtorch
 
-from .cases import Case, Step, in_torch_style
+from . import in_jax
+from .cases import Case, Step, in_torch_style, installed
 from .scalars import flavours, network
 
 _random = np.random.default_rng(0)
@@ -160,7 +162,7 @@ def of_scalars() -> dict[str, Callable[[], Step]]:
 
 
 def builders(make: Callable[..., Step]) -> dict[str, Callable[[], Step]]:
-    """The contestants: compiled, as it is written, the interpreter, and PyTorch eager."""
+    """The contestants: compiled, as it is written, the interpreter, PyTorch eager, JAX."""
     found = {
         "microtorch": lambda: make(microtorch, microtorch.compile),
         "eager": lambda: make(microtorch, lambda f: f),
@@ -169,6 +171,9 @@ def builders(make: Callable[..., Step]) -> dict[str, Callable[[], Step]]:
         ),
     }
     other = in_torch_style(lambda torch: make(torch, lambda f: f))
+    if installed("jax"):
+        given = {moons: (POINTS, SIDES), chain: (POINTS,)}.get(make, (IMAGES, CLASSES))
+        found["jax"] = lambda: getattr(in_jax, make.__name__)(*given)
     return found | {k: v for k, v in other.items() if k == "torch"}
 
 

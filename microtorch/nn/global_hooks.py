@@ -32,6 +32,7 @@ registration: dict[str, Hooks] = {
     "_buffers": OrderedDict(),
     "_modules": OrderedDict(),
 }
+on_calls = (forward_pre, forward, backward_pre, backward)
 ANY: list[bool] = []  # not empty once a hook on calls was registered
 full: list[bool] = []  # of the backward hooks, once there are some: do they see all gradients?
 

@@ -27,6 +27,7 @@ from ..graph import mode
 from ..handles.memory import offset, owner
 from ..handles.scalar import Scalar
 from ..handles.tensor import Tensor
+from ..nn import global_hooks
 from .build import CompilerError
 from .entry import Entry, Run
 from .export import export
@@ -78,7 +79,9 @@ class Compiled:
                     return result
             except Otherwise:
                 pass
-        if self.reason or recording_now() or listeners or foreseers or is_anomaly_enabled():
+        if self.reason or recording_now() or listeners or foreseers or is_anomaly_enabled() or any(
+            global_hooks.on_calls
+        ):  # fmt: skip
             return self.function(*args, **kwargs)
         tensors: list[Operand] = []
         try:

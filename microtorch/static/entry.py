@@ -80,7 +80,7 @@ class Entry:
         self.whole: Plan | None = None
         self.names: dict[int, str] = {}  # what the user calls the leaves
         self.lies: dict[int, tuple[int, int]] = {}  # of values: whose memory they show, and where
-        self.undo = Undo(r, self.leaves)
+        self.undo = Undo(r)
         self.reused = Reused()
         self.template = run.template
         self.takes = len(run.recording.arguments)
@@ -88,7 +88,7 @@ class Entry:
         self.refreshed = 0
         self.same: Kernel = self.never
         self.function = self.written_out()
-        self.call = written_run(self, self.template, self.takes)
+        self.call = written_run(self, Plan.of_steps(self.program, 0, self.program.split), {})
 
     def plan_whole(self, arrays: dict[int, Array]) -> None:
         """How the whole program would be one C function, if it can be (export.py)."""
@@ -106,9 +106,9 @@ class Entry:
         self.c_source, runners = compiled(p, plans, self.names)
         self.by_c = True
         if runners:
-            self.reused = Reused(self.to_be_reused(plans[0]))
+            self.reused = self.to_be_reused(plans[0])
             self.function = self.written_out(plans[0], runners)
-            self.call = written_run(self, self.template, self.takes)
+            self.call = written_run(self, plans[0], runners)
             if self.late is not None:
                 self.late.function = self.late.written_out(plans[1], runners)
 
@@ -116,31 +116,40 @@ class Entry:
         self, plan: Plan | None = None, runners: dict[str, Loops] | None = None
     ) -> Kernel:
         """The interpreter: the steps, or their regions, as a function of the leaves' arrays."""
+        w = Writer(self.program)
+        if plan is None:
+            plan = Plan.of_steps(self.program, 0, self.program.split)
+        gives = self.body(w, plan, runners or {})
+        takes = [f"v{leaf.number}" for leaf in self.leaves]
+        takes += [f"again{n}=None" for n in self.reused.numbers]
+        return w.function("program", ", ".join(takes), f"({gives})", (runners or {}).values())
+
+    def body(self, w: Writer, plan: Plan, runners: dict[str, Loops]) -> str:
+        """The lines of the steps, or of their regions; returns what they give, as text."""
         p = self.program
-        w = Writer(p)
         known = {leaf.number for leaf in self.leaves} | set(p.constants)
         for n, array in p.constants.items():
             if n in p.fresh or n in self.gives:
                 w.lines.append(f"v{n} = {w.constant(array, 'c')}.copy('K')")
             else:
                 w.names[f"v{n}"] = array
-        if plan is None:
-            plan = Plan.of_steps(p, 0, p.split)
         given = [*self.gives, *(self.late.takes if self.late is not None else ())]
-        write(w, plan, known, runners or {}, given, self.reused.numbers)
-        gives = [f"v{n}" for n in given]
-        takes = [f"v{leaf.number}" for leaf in self.leaves]
-        takes += [f"again{n}=None" for n in self.reused.numbers]
-        made = w.function("program", ", ".join(takes), f"({''.join(g + ', ' for g in gives)})",
-                          (runners or {}).values())  # fmt: skip
-        return self.undo.around(made)
+        start = len(w.lines)
+        write(w, plan, known, runners, given, self.reused.numbers)
+        w.lines[start:] = self.undo.around(w, w.lines[start:])
+        return "".join(f"v{n}, " for n in given)
 
-    def to_be_reused(self, plan: Plan) -> list[int]:
+    def to_be_reused(self, plan: Plan) -> Reused:
         """The new gradients that C makes, and that nobody else can have: their memory is reused."""
         made = {n for r in plan.regions for n in r.gives}
-        grads = [n for _, n in self.new_grads if n is not None]
+        grads = [n for _, n in self.new_grads]
         other = {o.number for o in self.outputs} | {*(self.late.takes if self.late else ())}
-        return [n for n in grads if n in made and n not in other and grads.count(n) == 1]
+        found = {
+            n: leaf.tensor for leaf, n in self.new_grads
+            if n is not None and n in made - other and grads.count(n) == 1
+            and leaf.kind == "tensor"
+        }  # fmt: skip
+        return Reused([*found.values()], [*found])
 
     def holder(self, leaf: Leaf, tensors: Sequence[Tensor]) -> Tensor:
         """The tensor whose memory a leaf is, in this call."""
@@ -192,7 +201,7 @@ class Entry:
         return self.call(*tensors)
 
     @staticmethod
-    def never() -> bool:
+    def never(*tensors: Tensor) -> bool:
         """``same``, where C does not compare."""
         return False
 
@@ -202,7 +211,7 @@ class Entry:
             return None
         self.refreshed += 1
         try:
-            self.same = rows(self)
+            self.same = rows(self, tensors)
         except (CompilerError, ValueError):
             return None
         return written_quick(self, tensors, self.call)

@@ -76,8 +76,21 @@ def needed(calls: Iterable[tuple[str, str]]) -> str:
 
 
 def floats(names: Iterable[str]) -> str:
-    """The shared functions of float, where one of ``names`` is called; else ""."""
-    if not VECTORS & {*names}:
-        return ""
+    """The functions of float that are called ("tanh", "sigmoid"), and those that they call."""
+    wanted = {f"fast_{n}" for n in names if n in VECTORS} | {f"{n}f" for n in names}
     texts = [(SHARED / name).read_text(encoding="utf-8") for name in ("exp.cl", "float.cl")]
-    return text_of("shared").replace("SHARED\n", "".join(texts))
+    parts = "\n".join([*texts, text_of("floats")]).split("\n\n")
+    kept: list[str] = []
+    found = False
+    for part in reversed(parts):  # what a function calls stands before it
+        defined = {*re.findall(r"^(?:FUNCTION|INLINE) \w+ (\w+)\(", part, re.MULTILINE)}
+        if defined & wanted:
+            found = True
+            wanted.update(re.findall(r"\b(\w+)\(", part))
+            kept.append(part)
+        elif defined:
+            kept += [x for x in part.splitlines() if x.startswith("#undef")]
+        elif "#" in part:  # definitions for all
+            kept.append(part)
+    text = "\n\n".join(reversed(kept)).strip("\n")
+    return text_of("shared").replace("SHARED\n", f"{text}\n") if found else ""

@@ -238,7 +238,7 @@ class Loops:
         self.written = [region.takes.index(n) for n in region.written]
         self.checked: bool | None = None
         self.blocks = [aligned(block)] if block else []  # that no call has now
-        self.names: dict[str, Operand] = {}  # of the function that calls it
+        self.homes: list[dict[str, Operand]] = []  # the names of functions that call it
 
     def lines(self, w: Writer, more: Sequence[int], reused: Collection[int]) -> Iterator[str]:
         """Its call, in the function that ``w`` writes. ``reused``: see ``write``."""
@@ -305,7 +305,8 @@ class Loops:
             close(a, b, largest) for a, b in zip(outs, wanted_all, strict=True)
         )
         if self.checked:
-            self.names[f"c_{self.region.name}"] = self.c
+            for names in self.homes:
+                names[f"c_{self.region.name}"] = self.c
         else:
             step = self.region.steps[0].step
             warnings.warn(

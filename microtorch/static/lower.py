@@ -26,7 +26,9 @@ if TYPE_CHECKING:
     from .program import Program, Step
 
 F32 = np.dtype(np.float32)
-SMALL_PRODUCT = 1 << 17  # multiplications up to which a product is written as loops
+# multiplications up to which a product of two matrices is written as loops: where the right one has
+# first to be laid out anew, and where not
+SMALL_PRODUCT, MEDIUM_PRODUCT = 1 << 17, 1 << 19
 # From so many elements on, the C core's tables of these functions, and its sums of them over rows,
 # are faster than loops, also where a loop does more besides.
 LARGE = 1 << 13
@@ -396,4 +398,8 @@ def _product(program: Program, step: Step, result: int, alone: bool) -> list[Low
         both: dict[str, Operand] = {"x": Ref(found.x), "y": Ref(found.y)}
         if len(values[found.x].shape) == len(values[result].shape) == len(values[found.y].shape):
             return [*before, Each(step, result, "x * y", both)]
-    return [*before, found] if alone or math.prod(shape) * inner <= SMALL_PRODUCT else None
+    y = values[found.y]
+    most = MEDIUM_PRODUCT if y.strides[-2 if found.y_turned else -1] == y.dtype.itemsize else (
+        SMALL_PRODUCT
+    )  # fmt: skip
+    return [*before, found] if alone or rows * columns * inner <= most else None

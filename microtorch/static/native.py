@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from ..base.types import Kernel, Operand
 
-# ml_flags of CPython's PyMethodDef
-MANY, NONE = 0x80, 0x04  # METH_FASTCALL: any number of arguments; METH_NOARGS
+MANY = 0x80  # METH_FASTCALL of CPython's PyMethodDef: any number of arguments
 
 
 class Method(ctypes.Structure):
@@ -30,17 +29,17 @@ _kept: list[Method] = []  # what built-in functions point to, for good
 
 
 @cache
-def method(loaded: ctypes.CDLL, name: str, flags: int) -> Method:
+def method(loaded: ctypes.CDLL, name: str) -> Method:
     """What Python is to know of the function ``name`` of a library."""
     function = ctypes.cast(getattr(loaded, name), ctypes.c_void_p)
-    made = Method(name.encode(), function, flags, None)
+    made = Method(name.encode(), function, MANY, None)
     _kept.append(made)
     return made
 
 
-def builtin(loaded: ctypes.CDLL, name: str, flags: int = MANY, own: Operand = None) -> Kernel:
+def builtin(loaded: ctypes.CDLL, name: str, own: Operand = None) -> Kernel:
     """The function ``name`` of a library, which is loaded for good; ``own``: its ``self``."""
     make = ctypes.pythonapi.PyCFunction_NewEx
     make.restype = ctypes.py_object
-    made: Kernel = make(ctypes.byref(method(loaded, name, flags)), ctypes.py_object(own), None)
+    made: Kernel = make(ctypes.byref(method(loaded, name)), ctypes.py_object(own), None)
     return made

@@ -128,10 +128,11 @@ class LateBackward:
         return found
 
     def attach(
-        self, entry: Entry, tensors: Sequence[Tensor], given: Sequence[Array],
-        values: Sequence[Array],
-    ) -> dict[int, Tensor]:  # fmt: skip
-        """The outputs through which gradient flows, by their place."""
+        self, entry: Entry, tensors: Sequence[Tensor], given: Sequence[Array]
+    ) -> dict[int, Tensor]:
+        """The outputs through which gradient flows, by their place. ``given``: what the program
+        gives: its outputs and new gradients, and what its backward takes."""
+        values = given[len(entry.gives) :]
         numbers = [o.number for o in entry.outputs if o.kind != "leaf"]
         places = [i for i, o in enumerate(entry.outputs) if o.kind == "late"]
         arrays = [given[numbers.index(entry.outputs[i].number)] for i in places]

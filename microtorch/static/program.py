@@ -175,7 +175,7 @@ class Writer:
         namespace = dict(self.names)
         for loops in used:
             if loops.region.name in namespace:
-                loops.names = namespace
+                loops.homes.append(namespace)
         exec(compile(text, f"<microtorch program {name}>", "exec"), namespace)
         made: Kernel = namespace[name]
         vars(made)["text"] = text

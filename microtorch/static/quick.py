@@ -23,13 +23,14 @@ from ..handles.memory import owner
 from ..nn import global_hooks
 from .outputs import walked
 from .program import Writer
-from .same import Rows, untouched
+from .same import Rows, put_written, untouched
 from .templates import Ref
 
 if TYPE_CHECKING:
     from ..base.types import Array, Kernel, Operand
     from ..handles.tensor import Tensor
     from .entry import Entry
+    from .loops import Loops, Plan
     from .program import Leaf
 
 F32 = np.dtype(np.float32)
@@ -41,28 +42,24 @@ class Reused:
     """The gradients that a program made last, whose memory it may fill again.
 
     It may if nobody has a reference to them but their leaves: then they would die now, and be made
-    anew with the same numbers in them. ``taken`` gives their arrays to one call at a time.
+    anew with the same numbers in them. One call at a time has their ``arrays``; where it must not
+    fill them, it has ``nothing``.
     """
 
-    def __init__(self, numbers: Sequence[int] = ()):
-        self.numbers = numbers  # of their values
+    def __init__(self, leaves: Sequence[Tensor] = (), numbers: Sequence[int] = ()):
+        self.leaves, self.numbers = leaves, numbers  # numbers of the gradients' values
         self.nothing: list[Array | None] = [None] * len(numbers)
         self.arrays: Sequence[Array | None] | None = None
         self.tensors: list[Tensor] = []
         self.untouched: Kernel = bool
         self.remade = 0
 
-    def taken(self) -> Sequence[Array | None]:
-        """The arrays to be filled, or None for each that is to be made."""
-        arrays, self.arrays = self.arrays, None
-        return arrays if arrays is not None and self.untouched() else self.nothing
-
     def made(self, *tensors: Tensor) -> None:
-        """Gradients that were made anew."""
+        """Gradients of ``leaves`` that were made anew."""
         if self.remade < MOST_REMADE:
             self.remade += 1
             self.tensors = [*tensors]
-            self.untouched = untouched(self.tensors)
+            self.untouched = untouched(self.leaves, self.tensors)
             self.arrays = [t.array for t in tensors]
 
 
@@ -88,82 +85,88 @@ class CallWriter(Writer):
             return f"{self.holder(other)}.node.grad"
         return self.constant(leaf.tensor, leaf.name)
 
-    def array(self, leaf: Leaf) -> str:
-        """A leaf's memory."""
-        if leaf.kind == "tensor":
-            return self.constant(leaf.array, "memory")
-        return f"{self.holder(leaf)}.array"
-
     def say(self, *lines: str) -> None:
         self.lines += lines
 
     def unless(self, condition: str) -> None:
         self.say(f"if not ({condition}): return MISSED")
 
-    def operand(self, x: Operand) -> str:
+    def returned(self, x: Operand) -> str:
         """A part of what is returned."""
         if type(x) is Ref:
             return self.results[x.number]
         if type(x) is dict:
             keys = [repr(k) if type(k) in (str, int) else self.constant(k, "key") for k in x]
             pairs = zip(keys, x.values(), strict=True)
-            return f"{{{', '.join(f'{k}: {self.operand(v)}' for k, v in pairs)}}}"
+            return f"{{{', '.join(f'{k}: {self.returned(v)}' for k, v in pairs)}}}"
         if isinstance(x, tuple) and hasattr(x, "_fields"):
             kind = self.constant(type(x), type(x).__name__)
-            return f"{kind}({', '.join(map(self.operand, x))})"
-        return super().operand(x)
+            return f"{kind}({', '.join(map(self.returned, x))})"
+        if type(x) in (tuple, list):
+            parts = "".join(f"{self.returned(y)}, " for y in x)
+            return f"({parts})" if type(x) is tuple else f"[{parts}]"
+        return self.operand(x)
 
 
-def written_run(entry: Entry, template: Operand, takes: int) -> Kernel:
-    """``run(t0, t1, ...)``: the program, and what it leaves behind; ``template``: of its result."""
+def written_run(entry: Entry, plan: Plan, runners: dict[str, Loops]) -> Kernel:
+    """``run(t0, t1, ...)``: the program, and what it leaves behind."""
     w, reused = CallWriter(entry), entry.reused.numbers
-    given = [w.array(x) for x in entry.leaves]
+    for leaf in entry.leaves:
+        if leaf.kind == "tensor":
+            w.names[f"v{leaf.number}"] = leaf.array
+        else:
+            w.say(f"v{leaf.number} = {w.holder(leaf)}.array")
     if reused:
-        w.say("again = entry.reused.taken()")
-        given.append("*again")
-    w.names["program"] = entry.function
-    w.say(f"made = program({', '.join(given)})")
-    names = [*[f"v{i}" for i in range(len(entry.gives))], *["*rest"] * (entry.late is not None)]
-    if names:
-        w.say(f"{', '.join(names)}, = made")
+        w.names["reused"] = entry.reused
+        w.say("again, reused.arrays = reused.arrays, None",
+              "if again is None or not reused.untouched(): again = reused.nothing",
+              f"{''.join(f'again{n}, ' for n in reused)} = again")  # fmt: skip
+    made = entry.body(w, plan, runners)
     if entry.written:
         w.say("now = last_write[0] = tick()")
-    for leaf in entry.written:
-        w.say(f"node = {w.holder(leaf)}.node", "s = node.storage or storage_of(node)",
-              "s.written = now", "s.version += 1", "s.writer = 'a compiled function'")  # fmt: skip
+    if entry.by_c and entry.written and all(x.kind == "tensor" for x in entry.written):
+        w.names |= {"put_written": put_written(), "give_storages": give_storages,
+                    "written": [x.tensor for x in entry.written]}  # fmt: skip
+        w.say("while not put_written(written, now, 'a compiled function'): give_storages(written)")
+    else:
+        for leaf in entry.written:
+            w.say(f"node = {w.holder(leaf)}.node", "s = node.storage or storage_of(node)")
+            w.say("s.written = now", "s.version += 1", "s.writer = 'a compiled function'")
     later: list[tuple[str, str]] = []  # gradients whose memory may be reused
-    v = entry.count
     for leaf, n in entry.new_grads:
         node = f"{w.holder(leaf)}.node"
         if n is None:
             w.say(f"{node}.grad = None")
         elif n in reused:
-            later.append((node, f"v{v}"))
+            later.append((node, f"v{n}"))
         else:
-            w.say(f"{node}.grad = handle(v{v}, constant_node(v{v}, {node}.dev))")
-        v += n is not None
+            w.say(f"{node}.grad = handle(v{n}, constant_node(v{n}, {node}.dev))")
     if later:
-        same = " and ".join(f"{g} is again[{i}]" for i, (_, g) in enumerate(later))
-        w.say(f"if {same}: entry.reused.arrays = again", "else:")
+        same = " and ".join(f"{g} is again{g[1:]}" for _, g in later)
+        w.say(f"if {same}: reused.arrays = again", "else:")
         for node, g in later:
             w.say(f"    {node}.grad = {g} = handle({g}, constant_node({g}, {node}.dev))")
-        w.say(f"    entry.reused.made({', '.join(g for _, g in later)})")
-    tensors = "".join(f"t{i}, " for i in range(takes))
+        w.say(f"    reused.made({', '.join(g for _, g in later)})")
+    tensors = "".join(f"t{i}, " for i in range(entry.takes))
     if entry.late is not None:
         w.names["attach"] = entry.late.attach
-        w.say(f"late = attach(entry, ({tensors}), made, rest)")
-    v = 0
+        w.say(f"late = attach(entry, ({tensors}), ({made}))")
     for i, o in enumerate(entry.outputs):
         if o.kind == "leaf":
             w.results.append(w.holder(next(x for x in entry.leaves if x.number == o.number)))
             continue
-        dev = w.constant(o.dev, "dev")
-        plain = f"handle(v{v}, constant_node(v{v}, {dev}))"
+        v, dev = f"v{o.number}", w.constant(o.dev, "dev")
+        plain = f"handle({v}, constant_node({v}, {dev}))"
         w.results.append({
-            "number": f"v{v}.item()", "late": f"late.get({i})", "done": f"walked(v{v}, {dev})",
+            "number": f"{v}.item()", "late": f"late[{i}]", "done": f"walked({v}, {dev})",
         }.get(o.kind, plain))  # fmt: skip
-        v += 1
-    return w.function("run", tensors, w.operand(template))
+    return w.function("run", tensors, w.returned(entry.template), runners.values())
+
+
+def give_storages(tensors: Sequence[Tensor]) -> None:
+    """Tensors that are written to for the first time."""
+    for t in tensors:
+        storage_of(t.node)
 
 
 def written_quick(entry: Entry, tensors: Sequence[Tensor], run: Kernel) -> Kernel:
@@ -173,45 +176,46 @@ def written_quick(entry: Entry, tensors: Sequence[Tensor], run: Kernel) -> Kerne
     now = mode.get()
     w.say("m = mode()")
     w.unless(f"m.grad is {now.grad} and (m.scope is None) is {now.scope is None}")
-    owners = [owner(t.array) for t in tensors]
+    for leaf in entry.leaves:
+        if leaf.kind == "gradient":
+            a = leaf.array
+            w.say(f"g = {w.holder(leaf)}")
+            w.unless(
+                f"g is not None and g.array.shape == {a.shape} and g.array.strides == {a.strides} "
+                f"and g.array.dtype is {w.constant(a.dtype, 'dtype')} and not g.node.needs"
+            )
+    views = {i: t for i, t in enumerate(tensors) if t.array.base is not None}
     w.names["homes"] = entry.owners
-    for i, t in enumerate(tensors):
-        a, n = t.array, t.node
-        w.say(f"a{i}, n{i} = t{i}.array, t{i}.node")
+    for i, t in views.items():
+        n = t.node
+        w.say(f"a, n = t{i}.array, t{i}.node")
         w.unless(
-            f"type(t{i}) is {w.constant(type(t), 'Type')} and type(a{i}) is ndarray "
-            f"and a{i}.dtype is {w.constant(a.dtype, 'dtype')} "
-            f"and a{i}.shape == {a.shape} and a{i}.strides == {a.strides} "
-            f"and n{i}.needs is {n.needs} and n{i}.op is None and n{i}.hooks is None "
-            f"and (t{i}.origin is None) is {t.origin is None}"
+            f"type(t{i}) is {w.constant(type(t), 'Type')} and type(a) is ndarray "
+            f"and a.dtype is {w.constant(t.array.dtype, 'dtype')} "
+            f"and a.shape == {t.array.shape} and a.strides == {t.array.strides} "
+            f"and n.needs is {n.needs} and n.op is None and n.hooks is None "
+            f"and (n.grad is None) is {n.grad is None} and (t{i}.origin is None) is "
+            f"{t.origin is None}"
         )
-        w.say(f"o{i} = a{i} if a{i}.base is None else owner(a{i})")
+        w.say(f"o{i} = owner(a)")
         w.unless(" and ".join([f"id(o{i}) not in homes", *[
-            f"(o{i} is o{j}) is {owners[i] is owners[j]}" for j in range(i)
+            f"o{i} is not {f'o{j}' if j in views else f't{j}.array'}"
+            for j in range(len(tensors)) if j < i or j not in views
         ]]))  # fmt: skip
-    for leaf, _, had in entry.changing:
-        if leaf.kind == "argument":
-            w.unless(f"(n{leaf.place}.grad is not None) is {had}")
-            continue
-        a = leaf.array
-        w.say(f"g = {w.holder(leaf)}")
-        w.unless(
-            f"g is not None and g.array.shape == {a.shape} and g.array.strides == {a.strides} "
-            f"and g.array.dtype is {w.constant(a.dtype, 'dtype')} and not g.node.needs"
-        )
-    w.unless("entry.same()")
-    w.names["run"] = run
     given = "".join(f"t{i}, " for i in range(len(tensors)))
+    w.unless(f"entry.same({given})")
+    w.names["run"] = run
     return w.function("quick", given, f"run({given})")
 
 
-def rows(entry: Entry) -> Kernel:
-    """The function ``same``: is all that ``entry`` was recorded under what it is now?
+def rows(entry: Entry, tensors: Sequence[Tensor]) -> Kernel:
+    """The function ``same``: is all that ``entry`` was recorded under what it is now, and are its
+    arguments such as these, but for those that are views?
 
     CompilerError: there is no compiler. ValueError: something is not compared by C.
     """
     made = Rows()
-    for x in (listeners, foreseers, anomaly.asked, global_hooks.ANY):
+    for x in (listeners, foreseers, anomaly.asked, *global_hooks.on_calls):
         made.size(x, len(x))
     for i, asked in enumerate(anomaly.asked):
         made.item(anomaly.asked, i, asked)
@@ -225,5 +229,11 @@ def rows(entry: Entry) -> Kernel:
         made.slot(t, "node", t.node)
         made.slot(t.node, "hooks", None)
         made.slot(t.node, "grad", None, other=had)
+    if len({id(owner(t.array)) for t in tensors}) < len(tensors):
+        raise ValueError("arguments that share memory are looked at by Python")
+    homes = [owner(x.array) for x in entry.leaves if x.kind != "argument"]
+    for i, t in enumerate(tensors):
+        if t.array.base is None:
+            made.argument(i, t, homes)
     entry.watch.say(made)
     return made.made()

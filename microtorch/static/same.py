@@ -7,23 +7,29 @@ one is another, guards.py asks again and may find that it is equal.
 from __future__ import annotations
 
 import ctypes
+from collections.abc import Sequence
 from functools import cache
 from struct import pack
 from types import CellType
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from ..engine.handle import Handle
+from ..engine.record import Constant
 from ..graph import Node
 from ..graph.clock import Storage
-from .build import loaded
+from .build import CompilerError, loaded
 from .functions import text_of
-from .native import NONE, builtin
+from .native import builtin
 
 if TYPE_CHECKING:
-    from ..base.types import Kernel, Operand
+    from ..base.types import Array, Kernel, Operand
     from ..handles.tensor import Tensor
 
-WORD, OTHER, BYTES, ITEM, PLACE, SIZE, EQUAL, GIVEN = range(8)  # kinds of rows (c/python.txt)
+# kinds of rows (c/python.txt)
+(WORD, OTHER, BYTES, ITEM, PLACE, SIZE, EQUAL, GIVEN, HELD, TENSOR, NOT, ITS, ITS_NOT, PAIR,
+ LISTED) = range(15)  # fmt: skip
 POINTER = ctypes.sizeof(ctypes.c_void_p)
 
 
@@ -34,24 +40,49 @@ def words(x: Operand) -> list[int]:
 
 
 def place_of(x: Operand, value: Operand) -> int:
-    """Where in an object's memory the address of ``value`` stands. ValueError: nowhere."""
-    return words(x).index(id(value)) * POINTER
+    """Where in an object's memory the address of ``value`` stands."""
+    found = words(x)
+    if id(value) not in found:
+        raise CompilerError("Python's objects have another layout here")
+    return found.index(id(value)) * POINTER
 
 
 @cache
 def places() -> dict[str, int]:
-    """Where the slots of tensors, nodes and storages lie, a cell's content, and a class."""
+    """Where slots lie, a cell's content, an object's class, and what numpy keeps of an array."""
     found = {}
     tensor, node, storage, mark = Handle(), Node(), Storage(), object()
     for x, names in (
-        (tensor, ("array", "node")), (node, ("grad", "hooks", "value", "storage")),
+        (tensor, ("array", "node", "origin")),
+        (node, ("grad", "hooks", "value", "storage", "needs")),
         (storage, ("written", "version", "writer")),
     ):  # fmt: skip
         for name in names:
             vars(type(x))[name].__set__(x, mark)
             found[name] = place_of(x, mark)
             vars(type(x))[name].__delete__(x)
+    array = np.zeros((3, 5), np.int16)[1:, ::2]
+    found |= {"base": place_of(array, array.base), "dtype": place_of(array, array.dtype)}
+    numbers = {"shape": array.shape, "strides": array.strides}
+    for name, values in numbers.items():  # the words before base: numpy's C interface
+        found[name] = found["base"] - POINTER * (2 if name == "shape" else 1)
+        at = words(array)[found[name] // POINTER]
+        if tuple((ctypes.c_ssize_t * 2).from_address(at)) != values:
+            raise CompilerError("numpy's array objects have another layout here")
     return found | {"content": place_of(CellType(mark), mark), "class": place_of(node, Node)}
+
+
+@cache
+def slots() -> bytes:
+    """For C: where they lie (struct at of c/python.txt)."""
+    names = ("value", "grad", "node", "storage", "written", "version", "writer")
+    return pack("7N", *[places()[name] for name in names])
+
+
+def put_written() -> Kernel:
+    """A function of a list of tensors, a time and a name: they were written to, then, by that.
+    False, and nothing is done, where one has no storage as yet."""
+    return builtin(python(), "put_written", own=slots())
 
 
 class Rows:
@@ -80,19 +111,56 @@ class Rows:
             plain = isinstance(x, dict) and type(x).__getitem__ is dict.__getitem__
             self.row(ITEM if plain else GIVEN, x, id(key), value, key)
 
+    def argument(self, i: int, t: Tensor, others: Sequence[Array]) -> None:
+        """Argument i is a tensor such as ``t``, with memory of its own: not of arguments before it,
+        and not that of ``others``. ValueError: ``t`` is a view."""
+        at, array, node = places(), t.array, t.node
+        if array.base is not None:
+            raise ValueError("a view is looked at by Python")
+
+        def add(kind: int, where: tuple[int, ...], value: Operand) -> None:
+            self.kept.append(value)
+            self.rows.append(pack("NNNN", kind, i, key(where), id(value)))
+
+        def key(where: tuple[int, ...]) -> int:
+            return sum(part << 16 * k for k, part in enumerate(where))
+
+        add(TENSOR, (at["class"],), type(t))
+        add(TENSOR, (at["origin"],), t.origin)
+        for x, name in ((array, "array"), (node, "node")):
+            add(ITS, (at[name], at["class"]), type(x))
+        add(ITS, (at["array"], at["dtype"]), array.dtype)
+        self.rows.append(pack("NNNN", ITS, i, key((at["array"], at["base"])), 0))
+        for values, name in ((array.shape, "shape"), (array.strides, "strides")):
+            where = (at["array"], at[name], len(values) * POINTER)
+            self.rows.append(pack("NNNN", LISTED, i, key(where), self.bytes(values)))
+        if not isinstance(node, Constant):
+            add(ITS, (at["node"], at["needs"]), node.needs)
+        add(ITS, (at["node"], at["hooks"]), None)
+        add(ITS if node.grad is None else ITS_NOT, (at["node"], at["grad"]), None)
+        for x in others:
+            add(NOT, (at["array"],), x)
+        for j in range(i):
+            self.rows.append(pack("NNNN", PAIR, i, at["array"], j))
+
+    def bytes(self, values: Sequence[int]) -> int:
+        """Where C finds some numbers."""
+        made = pack(f"{len(values)}N", *[v % (1 << 8 * POINTER) for v in values])
+        self.kept.append(made)
+        return id(made) + bytes.__basicsize__ - 1  # where an object of bytes has its bytes
+
     def memory(self, x: Operand, references: int) -> None:
         """Nothing in the memory of ``x`` has changed, and nobody has a reference to it but those
         who have one now: ``references`` many. The caller sees to it that ``x`` lives."""
         held = words(x)
-        held[words_of_count()] = references
-        value = pack(f"{len(held)}N", *held)
-        self.kept.append(value)
-        at = id(value) + bytes.__basicsize__ - 1  # where the bytes of an object of bytes begin
-        self.rows.append(pack("NNNN", BYTES, id(x), len(held) * POINTER, at))
+        count = words_of_count()  # in its lower half; later Pythons have flags in the upper one
+        held[count] = (held[count] >> 32 << 32) + references
+        size = len(held) * POINTER
+        self.rows.append(pack("NNNN", BYTES, id(x), size, self.bytes(held)))
 
     def made(self) -> Kernel:
         """The function."""
-        return builtin(python(), "all_hold", NONE, (b"".join(self.rows), self.kept))
+        return builtin(python(), "all_hold", own=(b"".join(self.rows), self.kept))
 
 
 @cache
@@ -111,11 +179,14 @@ def words_of_count() -> int:
     return next(i for i, (a, b) in enumerate(zip(n, words(x), strict=True)) if a - b == 1000)
 
 
-def untouched(tensors: list[Tensor]) -> Kernel:
-    """Does nobody but their leaves and this list know these gradients, and is nothing changed of
-    them?"""
+def untouched(leaves: Sequence[Tensor], tensors: list[Tensor]) -> Kernel:
+    """Are these the gradients of those leaves, does nobody else know them but this list, and is
+    nothing changed of them?"""
     rows = Rows()
-    for t in tensors:
+    key = places()["node"] + (places()["grad"] << 16)
+    for leaf, t in zip(leaves, tensors, strict=True):
+        rows.kept.append(leaf)
+        rows.rows.append(pack("NNNN", HELD, id(leaf), key, id(t)))
         rows.memory(t, 2)
         rows.memory(t.node, 1)
         rows.memory(t.array, 3)  # of the tensor, its node, and a list of the caller

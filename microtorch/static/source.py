@@ -34,13 +34,10 @@ def head(title: str, written: list[Emitter], texts: list[str]) -> str:
     """What stands above functions: the title, and the functions that they call."""
     called = {c for e in written for c in e.called}
     own = needed(called)
-    words = {*re.findall(r"\bfast_(\w+)\(", own + "".join(texts))}
-    if re.search(r"\b(sigmoid|softplus)f\(", "".join(texts)):
-        words |= {"exp", "log1p"}
-    shared = floats(words)
+    words = {*re.findall(r"\b(?:fast_(\w+)|(sigmoid|softplus)f)\(", own + "".join(texts))}
+    shared = floats(x or y for x, y in words)
     above = text_of("head").replace("TITLE", title)
-    more = text_of("floats") if shared else ""
-    return "\n".join(x for x in [above, text_of("basics"), shared, more, own] if x)
+    return "\n".join(x for x in [above, text_of("basics"), shared, own] if x)
 
 
 GLUE = """\

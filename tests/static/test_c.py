@@ -14,7 +14,7 @@ import microtorch as torch
 from microtorch import nn
 from microtorch.engine.registry import REGISTRY
 from microtorch.nn import functional as F
-from microtorch.static import build, loops
+from microtorch.static import build, functions, loops
 
 try:
     build.compiler()
@@ -317,3 +317,14 @@ def test_a_step_follows_its_schedule_and_stops_at_a_wrong_class():
             g(*wrong)
     assert all(torch.equal(p, q) for p, q in zip(before, n.parameters(), strict=True))
     near(f(x, y), g(x, y))
+
+
+@pytest.mark.parametrize("name", [*sorted(functions.VECTORS), "sigmoid", "softplus"])
+def test_a_file_has_what_its_functions_of_float_call_and_no_more(tmp_path, name):
+    call = f"float f(float x) {{ return {functions.named(name, 'float32')}(x); }}\n"
+    parts = [functions.text_of("head"), functions.text_of("basics"), functions.floats([name])]
+    file = tmp_path / "f.c"
+    file.write_text("\n".join([*parts, call]))
+    errors = "-Werror=implicit-function-declaration"
+    subprocess.run([*build.compiler(), "-std=c99", "-fsyntax-only", errors, str(file)], check=True)
+    assert ("fast_erf(" in parts[-1]) is (name == "erf")

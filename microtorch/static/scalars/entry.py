@@ -95,6 +95,8 @@ class ScalarRun:
         with no_garbage():
             written = Written(r, returned)
         self.reason = r.reason or written.reason
+        if self.reason:
+            return
         self.trace: Trace = written.trace
         self.leaves: list[Leaf] = written.leaves
         self.plain_grads: dict[int, Operand] = written.plain_grads
@@ -206,7 +208,7 @@ class ScalarEntry:
         self.buffers = [np.zeros(max(n, 1)) for _ in range(4)]
         self.buffers.append(np.zeros(max(2 * len(self.outs), 1)))
         self.c = c
-        if not self.places and not self.sees_grads:
+        if not self.places and all(none for _, none in self.sees_grads):
             self.slots = Slots(self.own, self.data, self.grads)
         got, wanted = self.compute(*self.before()), self.first
         flat = [[x[i] for x, w in zip(got, wanted, strict=True) for i in w]
@@ -243,7 +245,8 @@ class ScalarEntry:
         if not why and self.slots is not None and self.refreshed < MOST_REFRESHED:
             self.refreshed += 1
             try:
-                self.same = rows(self.own, self.watch)
+                without = [self.own[i] for i, _ in self.sees_grads]
+                self.same = rows(self.own, without, self.watch)
             except ValueError:
                 self.refreshed = MOST_REFRESHED
         return why

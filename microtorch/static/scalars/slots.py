@@ -6,14 +6,13 @@ would spend most of its time on that. C stores into the objects' slots what Pyth
 from __future__ import annotations
 
 from collections.abc import Sequence
-from struct import pack
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ...graph import last_write, storage_of, tick
 from ..native import builtin
-from ..same import Rows, places, python
+from ..same import Rows, python, slots
 
 if TYPE_CHECKING:
     from ...base.types import Array, Kernel
@@ -26,10 +25,8 @@ class Slots:
     ``grads``. CompilerError: there is no compiler."""
 
     def __init__(self, scalars: Sequence[Scalar], data: Sequence[int], grads: Sequence[int]):
-        names = ("value", "grad", "storage", "written", "version", "writer")
-        own = pack("6N", *[places()[name] for name in names])
         self.read, self.put_values, self.put_grads = (
-            builtin(python(), name, own=own)
+            builtin(python(), name, own=slots())
             for name in ("scalar_values", "put_values", "put_grads")
         )
         self.scalars = [*scalars]
@@ -54,12 +51,15 @@ class Slots:
             self.put_grads(scalars, grads, at)
 
 
-def rows(scalars: Sequence[Scalar], watch: Watch) -> Kernel:
-    """Have they no hooks, and is all that is watched what it is now? ValueError: C cannot say."""
+def rows(scalars: Sequence[Scalar], without: Sequence[Scalar], watch: Watch) -> Kernel:
+    """Have they no hooks, those ``without`` no gradient, and is all that is watched what it is now?
+    ValueError: C cannot say."""
     made = Rows()
     for s in scalars:
         if s.hooks is not None:
             raise ValueError("hooks are asked by Python")
         made.slot(s, "hooks", None)
+    for s in without:
+        made.slot(s, "grad", None)
     watch.say(made)
     return made.made()
