@@ -12,18 +12,18 @@ from functools import wraps
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 if TYPE_CHECKING:
-    from ..base.types import Operand
+    from ..base.types import Array, Kernel, Operand
 
-    Writer = Callable[[str, Callable[..., Any], tuple[Operand, ...], dict[str, Operand]], Any]
+    Writer = Callable[[str, Kernel, tuple[Operand, ...], dict[str, Operand]], Operand]
 
 writers: list[Writer] = []  # that write such calls down; the last one does it
 # the same for effects: the method, its names, the object, what else it is given
-effects: list[Callable[[Callable[..., Any], tuple[str, ...], Any, Any, Any], Any]] = []
-readers: list[Callable[[Any], Any]] = []  # the same for what `known` is asked for
+effects: list[Callable[[Kernel, tuple[str, ...], Operand, Operand, Operand], Operand]] = []
+readers: list[Callable[[Operand], Array]] = []  # the same for what `known` is asked for
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-def whole(name: str, function: Callable[..., Any], *operands: Operand, **attrs: Operand) -> Any:
+def whole(name: str, function: Kernel, *operands: Operand, **attrs: Operand) -> Operand:
     """``function(*operands, **attrs)``, a part of the library that is one step when recorded.
 
     ``operands`` are Tensors, or None, or sequences of them; ``function`` is then given others on
@@ -36,12 +36,13 @@ def whole(name: str, function: Callable[..., Any], *operands: Operand, **attrs: 
     return writers[-1](name, function, operands, attrs)
 
 
-def known(t: Any) -> Any:
+def known(t: Operand) -> Array:
     """The elements of a small Tensor that shapes depend on, as a numpy array.
 
     A recording takes them as they are: a program is for these, and no others.
     """
-    return readers[-1](t) if readers else t.detach().cpu().array
+    numbers: Array = readers[-1](t) if readers else t.detach().cpu().array
+    return numbers
 
 
 def effect(*names: str) -> Callable[[F], F]:
@@ -53,7 +54,7 @@ def effect(*names: str) -> Callable[[F], F]:
 
     def decorate(method: F) -> F:
         @wraps(method)
-        def wrapper(self: Any, *args: Any, **kwargs: Any) -> Any:
+        def wrapper(self: Operand, *args: Operand, **kwargs: Operand) -> Operand:
             if not effects:
                 return method(self, *args, **kwargs)
             return effects[-1](method, names, self, args, kwargs)

@@ -80,7 +80,7 @@ class Entry:
         self.whole: Plan | None = None
         self.names: dict[int, str] = {}  # what the user calls the leaves
         self.lies: dict[int, tuple[int, int]] = {}  # of values: whose memory they show, and where
-        self.undo = Undo(r, self.leaves)
+        self.undo = Undo(r)
         self.reused = Reused()
         self.template = run.template
         self.takes = len(run.recording.arguments)
@@ -88,7 +88,7 @@ class Entry:
         self.refreshed = 0
         self.same: Kernel = self.never
         self.function = self.written_out()
-        self.call = self.written_call(Plan.of_steps(self.program, 0, self.program.split), {})
+        self.call = written_run(self, Plan.of_steps(self.program, 0, self.program.split), {})
 
     def plan_whole(self, arrays: dict[int, Array]) -> None:
         """How the whole program would be one C function, if it can be (export.py)."""
@@ -108,7 +108,7 @@ class Entry:
         if runners:
             self.reused = self.to_be_reused(plans[0])
             self.function = self.written_out(plans[0], runners)
-            self.call = self.written_call(plans[0], runners)
+            self.call = written_run(self, plans[0], runners)
             if self.late is not None:
                 self.late.function = self.late.written_out(plans[1], runners)
 
@@ -122,15 +122,7 @@ class Entry:
         gives = self.body(w, plan, runners or {})
         takes = [f"v{leaf.number}" for leaf in self.leaves]
         takes += [f"again{n}=None" for n in self.reused.numbers]
-        made = w.function("program", ", ".join(takes), f"({gives})", (runners or {}).values())
-        return self.undo.around(made)
-
-    def written_call(self, plan: Plan, runners: dict[str, Loops]) -> Kernel:
-        """The program and what it leaves behind, as a function of the arguments."""
-        return self.undo.around(
-            written_run(self, plan, runners),
-            lambda i, tensors: self.holder(self.leaves[i], tensors).array,
-        )
+        return w.function("program", ", ".join(takes), f"({gives})", (runners or {}).values())
 
     def body(self, w: Writer, plan: Plan, runners: dict[str, Loops]) -> str:
         """The lines of the steps, or of their regions; returns what they give, as text."""
@@ -142,7 +134,9 @@ class Entry:
             else:
                 w.names[f"v{n}"] = array
         given = [*self.gives, *(self.late.takes if self.late is not None else ())]
+        start = len(w.lines)
         write(w, plan, known, runners, given, self.reused.numbers)
+        w.lines[start:] = self.undo.around(w, w.lines[start:])
         return "".join(f"v{n}, " for n in given)
 
     def to_be_reused(self, plan: Plan) -> Reused:

@@ -45,7 +45,8 @@ if TYPE_CHECKING:
 SLOT = vars(Handle)["array"]  # where a tensor keeps its memory
 # files whose functions make arrays of sizes and numbers, without data
 WITHOUT_DATA = re.compile(
-    r"/microtorch/(create/(counted|filled|windows|strided)|(ops|linalg|fft)/\w+|nn/(functional|layers)/\w+|nn/utils/rnn)\.py$"
+    r"/microtorch/(create/(counted|filled|windows|strided)|"
+    r"(ops|linalg|fft|nn/functional|nn/layers)/\w+|nn/utils/rnn)\.py$"
 )
 # operators whose result is new memory, and that write to nothing
 WITHOUT_WRITES = frozenset(

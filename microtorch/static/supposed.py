@@ -16,8 +16,8 @@ from ..graph.source import user_frame
 from .effects import State
 
 if TYPE_CHECKING:
-    from ..base.types import Array, Kernel, Operand
-    from .program import Leaf
+    from ..base.types import Array, Operand
+    from .program import Writer
     from .recording import Recording
 
 ASKING = frozenset({"__bool__", "is_nonzero"})  # functions that ask for whoever calls them
@@ -55,38 +55,40 @@ def random_state() -> Array:
 
 
 class Undo:
-    """A program's function that leaves everything as it was if a condition is answered otherwise.
+    """Leaves everything as it was if a program stops, since a condition is answered otherwise.
 
     ``r``: the recording, which knows what had been written when the last condition was asked.
     """
 
-    def __init__(self, r: Recording, leaves: list[Leaf]):
-        self.places = [i for i, x in enumerate(leaves) if x.number in r.touched]
+    def __init__(self, r: Recording):
+        self.numbers = sorted(r.touched)
         self.draws = r.drew
         self.states = [s.held for s in r.effects.states] if r.affected else []
 
-    def around(self, function: Kernel, array: Kernel = lambda i, given: given[i]) -> Kernel:
-        """The function, which then is as it was written, or raises Otherwise with no effect.
+    def around(self, w: Writer, lines: list[str]) -> list[str]:
+        """The lines of a program, and those that take back what they have done."""
+        if not self.numbers and not self.draws and not self.states:
+            return lines
+        w.names |= {"undo": self, "Otherwise": Otherwise}
+        arrays = "".join(f"v{n}, " for n in self.numbers)
+        return [
+            f"found = undo.found({arrays})", "try:", *[f"    {x}" for x in lines],
+            "except Otherwise:", f"    undo.take_back(found, {arrays})", "    raise",
+        ]  # fmt: skip
 
-        ``array``: the memory of leaf ``i``, of what the function is given.
-        """
-        if not self.places and not self.draws and not self.states:
-            return function
+    def found(self, *arrays: Array) -> Operand:
+        """How everything is before the program runs."""
+        return (
+            [x.copy() for x in arrays], random_state() if self.draws else None,
+            [State.of(x) for x in self.states],
+        )  # fmt: skip
 
-        def program(*given: Operand) -> Operand:
-            before = [array(i, given).copy() for i in self.places]
-            state = random_state() if self.draws else None
-            held = [State.of(x) for x in self.states]
-            try:
-                return function(*given)
-            except Otherwise:
-                for i, old in zip(self.places, before, strict=True):
-                    array(i, given)[...] = old
-                if state is not None:
-                    generator.Generator.set_state(generator.default_generator, state)
-                for x in held:
-                    x.restore()
-                raise
-
-        vars(program)["text"] = vars(function)["text"]
-        return program
+    def take_back(self, found: Operand, *arrays: Array) -> None:
+        """Let everything be as it was."""
+        before, state, held = found
+        for x, old in zip(arrays, before, strict=True):
+            x[...] = old
+        if state is not None:
+            generator.Generator.set_state(generator.default_generator, state)
+        for x in held:
+            x.restore()
