@@ -127,8 +127,7 @@ def test_all_of_a_step_is_seen_and_can_be_read(show, name, size):
 
 def test_the_view_glides_unless_it_may_not_move(show):
     b = show("block", hash="#3")
-    b.js("(go(60), 1)")
-    assert b.js("gliding")
+    assert b.js("(go(60), gliding)")
     b.until("!gliding")
     b.command("Emulation.setEmulatedMedia", {"features": STILL})
     b.js("(go(3), 1)")
