@@ -143,7 +143,8 @@ class Compiled:
         before = self.pending[key]
         self.recordings[key] = self.recordings.get(key, 0) + 1
         if self.recordings[key] > MOST_RECORDINGS * (1 + len(self.entries.get(key, ()))):
-            self.refuse(f"the guards do not hold from call to call: {why or 'it changes'}")
+            why = why or (before.watch.changed() if before is not None else "") or "it changes"
+            self.refuse(f"the guards do not hold from call to call: {why}")
             return self.function(*args, **kwargs)
         if before is not None and before.watch.changed():
             why, before = before.watch.changed(), None

@@ -224,8 +224,20 @@ class Writer:
         self.names[root], self.seen[root] = new, self.written[owner]
 
     # ---- steps -----------------------------------------------------------------------------------
+    def needed(self) -> list[Step]:
+        """The steps that an output comes of, or that write; conditions are not part of a model."""
+        live = {o.number for o in self.entry.outputs}
+        found: list[Step] = []
+        for step in reversed(self.program.steps[: self.program.split]):
+            gives, reads = {*step.gives()}, {*step.reads()}
+            writes = not gives or gives & reads or "out" in step.attrs
+            if step.kind != "suppose" and (writes or gives & live):
+                found.append(step)
+                live |= reads
+        return found[::-1]
+
     def write(self) -> None:
-        for step in self.program.steps[: self.program.split]:
+        for step in self.needed():
             self.step = step
             if not step.name.startswith("check_"):
                 self.one(step)

@@ -291,3 +291,16 @@ def test_models_of_the_package_onnx():
                                            err_msg=name)  # fmt: skip
             done += 1
     assert done > 90
+
+
+def test_a_condition_that_the_library_asks_is_not_part_of_a_model(tmp_path):
+    class Loss(nn.Module):
+        def forward(self, x, y):
+            h = x.sigmoid().clone()
+            h[0] = 0.5
+            return nn.functional.binary_cross_entropy(h, y)
+
+    given = torch.randn(4, 3), torch.rand(4, 3)
+    torch.onnx.export(Loss(), given, tmp_path / "loss.onnx")
+    again = torch.onnx.load(tmp_path / "loss.onnx")
+    assert torch.allclose(again(*given), Loss()(*given))

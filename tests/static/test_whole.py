@@ -8,6 +8,7 @@ import pytest
 
 import microtorch as torch
 from microtorch import distributions, nn, optim
+from microtorch.backends import current, use
 from microtorch.nn import functional as F
 from microtorch.optim import lr_scheduler
 from microtorch.utils.checkpoint import checkpoint
@@ -338,3 +339,13 @@ def test_what_numpy_decomposes_and_counts():
         return [q.detach(), x.grad.clone(), torch.histc(flat, 4), torch.bucketize(flat, edges)]
 
     alike(lambda: (step, lambda i: (torch.randn(3, 3) + 3 * torch.eye(3),)))
+
+
+def test_numpys_kernels_get_the_rate_as_a_plain_number():
+    """As a number of a class of its own it would be a float64 to numpy, which rounds otherwise."""
+    before = current()
+    use("reference")
+    try:
+        alike(training(lambda ps: optim.SGD(ps, lr=0.1)))
+    finally:
+        use(before)
