@@ -20,6 +20,10 @@ LOOPS = 200
 ROWS = {
     "a[i] = v": ("a, v = t.zeros(10, 5), t.ones(5)", "a.__setitem__(3, v)"),
     "a[i] = number": ("a = t.zeros(10)", "a.__setitem__(3, 1.5)"),
+    "a > number": ("a = t.rand(4, 4)", "a > 0.5"),
+    "a == whole number": ("a = t.arange(10)", "a == 1"),
+    "where": ("a, b = t.rand(4, 4), t.rand(4, 4); k = a > b", "t.where(k, a, 0.0)"),
+    "zero_": ("a = t.rand(4, 4)", "a.zero_()"),
     "gather": ("a, i = t.rand(8, 5), t.zeros(8, 1).long()", "a.gather(1, i)"),
     "cat": ("a = t.rand(3, 4)", "t.cat([a, a])"),
     "stack": ("a = t.rand(4)", "t.stack([a, a])"),

@@ -276,13 +276,14 @@ def test_loops_in_c_compute_the_formula(loop):
     if not hasattr(core.lib, f"{loop}_f32"):
         pytest.skip(f"{loop} has no loop in C")
     if name == "where":
-        inputs = [np.array([1, 0, 1, 0, 1, 0]), *np.arange(12.0).reshape(2, 6)]
+        inputs = [np.array([1, 0, 1, 0, 1, 0], bool), *np.arange(12.0).reshape(2, 6)]
     else:
         inputs = [x.reshape(-1) for x in inputs_for(ELEMENTWISE[name])]
     for attrs in ELEMENTWISE[name].attrs if name != "where" else ({},):
         given = {**formulas.ARGUMENTS.get(name, {}), **attrs}
         reference = backends.Reference()
-        values = dict(zip("xyz", [x.astype(np.float32) for x in inputs], strict=False))
+        values = dict(zip("xyz", inputs, strict=False))
+        values = {k: v if v.dtype == bool else v.astype(np.float32) for k, v in values.items()}
         values["out"] = getattr(reference, name)(*values.values(), **given).astype(np.float32)
         values["g"] = np.cos(np.arange(6)).astype(np.float32)
         read = expr.names(formula)

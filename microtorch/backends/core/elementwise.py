@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ...arrays.dtypes import F32
+from ...arrays.dtypes import BOOL, F32
 from ...notation import expr, formulas
 from ..reference import UFUNCS, Reference
 from ..table import definition, large_from
@@ -170,31 +170,37 @@ def _caller(
 def run(name: str, *operands: Array | float) -> Array:
     """Run the C loop ``name`` (``"sigmoid"``, ``"tanh_vjp0"``), even where numpy is faster.
 
-    Operands are in the order of the C function: numbers first, then arrays of float32 or float64,
-    of one shape and dtype (``python ext/build_core.py --print`` shows the functions). Returns a new
-    array. Raises RuntimeError without the C core, AttributeError for a name that has no loop,
-    TypeError for a wrong number of operands or another dtype, ValueError for different shapes.
+    Operands are in the order of the C function (``python ext/build_core.py --print`` shows them):
+    numbers first, then arrays of float32 or float64, of one shape and dtype, or of bool for the
+    condition of ``where``. Returns a new array. Raises RuntimeError without the C core,
+    AttributeError for a name that has no loop, TypeError for a wrong number of operands or another
+    dtype, ValueError for different shapes.
     """
     from .library import ffi, required
 
     arrays = [as_array(name, o) for o in operands if not isinstance(o, (int, float))]
-    dtype = arrays[0].dtype if arrays else F32
+    dtype = next((a.dtype for a in arrays if a.dtype != BOOL), F32)
     loop = getattr(required(), f"{name}_{SUFFIXES[dtype]}")
     count = len(ffi.typeof(loop).args) - 1
     if count != len(operands):
         raise TypeError(f"{name}_{SUFFIXES[dtype]} takes {count} operands, but got {len(operands)}")
-    shapes, dtypes = [str(a.shape) for a in arrays], [a.dtype.name for a in arrays]
+    shapes = [str(a.shape) for a in arrays]
+    dtypes = [a.dtype.name for a in arrays if a.dtype != BOOL]
     if len(set(shapes)) > 1:
         raise ValueError(f"{name} takes arrays of one shape, but got {', '.join(shapes)}")
     if len(set(dtypes)) > 1:
         raise TypeError(f"{name} takes arrays of one dtype, but got {', '.join(dtypes)}")
     out = np.empty(arrays[0].shape, dtype)
-    loop(*(o for o in operands if isinstance(o, (int, float))), *(id(a) for a in arrays), id(out))
+    numbers = [o for o in operands if isinstance(o, (int, float))]
+    if not loop(*numbers, *(id(a) for a in arrays), id(out)):
+        raise TypeError(f"{name} declined arrays of {', '.join(a.dtype.name for a in arrays)}")
     return out
 
 
 def as_array(name: str, x: Array) -> Array:
     """``x`` as C can read it: float32 or float64, contiguous, aligned (copied if it is not)."""
+    if isinstance(x, np.ndarray) and x.dtype == BOOL:
+        return np.require(x, None, ["C", "A"])
     if not isinstance(x, np.ndarray) or x.dtype not in SUFFIXES:
         given = getattr(x, "dtype", type(x).__name__)
         raise TypeError(f"{name} takes float32 or float64 arrays, but got {given}")
