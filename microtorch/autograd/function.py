@@ -46,7 +46,7 @@ from ..kinds.level import levels_in
 from .function_kinds import apply_inside
 
 if TYPE_CHECKING:
-    from ..base.types import Array, Contribution, Gradient, Namespace
+    from ..base.types import Array, Contribution, Gradient, Namespace, Operand
     from ..graph import Storage
 
 
@@ -354,7 +354,7 @@ def _check_dirty(cls: type[Function], ctx: FunctionCtx, outputs: tuple[Any, ...]
         storage_of(x.node).wrote(cls.__name__)
 
 
-def _apart(y: Any, ctx: FunctionCtx, args: tuple[Any, ...]) -> Any:
+def _apart(y: Operand, ctx: FunctionCtx, args: tuple[Any, ...]) -> Operand:
     """An output without gradient: of an input that is returned as it came, another handle."""
     if isinstance(y, Tensor) and _is_among(y, args) and not _is_among(y, ctx._dirty):
         return y.detach()

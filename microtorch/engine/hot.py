@@ -260,7 +260,10 @@ def single(op: Op, input: Any, attrs: Attrs, *arguments: Any) -> Tensor:
     except AttributeError:  # not a tensor
         return op(input, **attrs)
     try:
-        out = op.kernels[dev](x, *arguments) if arguments else op.kernels[dev](x, **attrs)
+        if arguments and type(x) is ndarray:  # other kinds of numbers look at the names
+            out = op.kernels[dev](x, *arguments)
+        else:
+            out = op.kernels[dev](x, **attrs)
     except Unmet:
         return op(input, **attrs)
     except (ValueError, TypeError, IndexError) as e:

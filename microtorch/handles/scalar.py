@@ -23,7 +23,18 @@ from ..engine.op import Op
 from ..engine.operands import COERCE
 from ..engine.record import constant, fill
 from ..engine.registry import REGISTRY
-from ..graph import Node, last_user_code, last_write, mode, storage_of, tick, user_frame, users
+from ..graph import (
+    Node,
+    RemovableHandle,
+    hooks_of,
+    last_user_code,
+    last_write,
+    mode,
+    storage_of,
+    tick,
+    user_frame,
+    users,
+)
 from ..graph.node import ABSENT
 from ..notation import expr, formulas
 from .methods import ScalarMethods, bind_methods
@@ -39,6 +50,7 @@ if TYPE_CHECKING:
         DTypeLike,
         Frame,
         Gradient,
+        Hook,
         Namespace,
         Number,
         Scalars,
@@ -138,6 +150,11 @@ class Scalar(ScalarMethods):
     def detach(self) -> Scalar:
         """The same value as a leaf without gradient."""
         return Scalar(self.value, self.label, requires_grad=False)
+
+    def register_hook(self, hook: Hook) -> RemovableHandle:
+        """Call ``hook(grad)`` when the gradient is complete; a number that it returns replaces it.
+        """
+        return RemovableHandle(hooks_of(self).tensor, hook)
 
     def accumulate(self, g: Gradient) -> None:
         self.grad = g if self.grad is None else self.grad + g

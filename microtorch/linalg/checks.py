@@ -15,7 +15,7 @@ from ..kinds.batched import each
 from ..kinds.dual import primal_of, with_tangent
 
 if TYPE_CHECKING:
-    from ..base.types import Array
+    from ..base.types import Argument, Array
     from ..handles.tensor import Tensor
 
 
@@ -128,7 +128,7 @@ class Found:
         self.name, self.function, self.hermitian = name, function, hermitian
         self.results = self._held = by_numpy(name, function, *operands)
 
-    def __call__(self, *operands: Tensor) -> Any:
+    def __call__(self, *operands: Tensor) -> Argument:
         held, self._held = self._held, None
         if held is not None:
             return held
@@ -137,7 +137,7 @@ class Found:
         return by_numpy(self.name, self.function, *operands)
 
 
-def _tensors(found: Any) -> Any:
+def _tensors(found: Argument) -> Argument:
     return tuple(map(as_tensor, found)) if isinstance(found, tuple) else as_tensor(found)
 
 

@@ -266,10 +266,11 @@ def places(r):
     x, n = r(3, r.size(1), 9), r.size(1)
     bigger = F.interpolate(r(2, 1, 4, 3 + n), scale_factor=1.7, mode="bilinear")
     line = torch.linspace(-1.5, 2.0, n + 1, dtype=x.dtype)
+    steps = torch.arange(-1.5, n, 0.3, dtype=x.dtype)
     pairs = F.pdist(r(n + 1, 3))
     later = torch.nextafter(r(n, 3), torch.zeros(n, 3, dtype=x.dtype))
     return x.topk(1, 1).values, r(2, 300).topk(3).values, x.prod(1), x.tril(1), x.triu(-1), \
-        bigger, line, pairs, later
+        bigger, line, steps, pairs, later
 
 
 PROGRAMS = [
