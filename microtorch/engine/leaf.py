@@ -1,6 +1,7 @@
 """Where backward ends: the leaf of a tensor that requires gradient."""
 from __future__ import annotations
 
+import importlib
 from _thread import _count as other_threads
 from threading import RLock
 from typing import TYPE_CHECKING
@@ -54,6 +55,7 @@ class AccumulateGrad(Node):
         if hasattr(g, "node"):  # a Tensor: create_graph=True
             self.grad = _kept(g) if old is None else old + g
         elif type(g) is Rows:
+            importlib.import_module("microtorch.sparse")  # far above: it makes tensors of Rows
             self.grad = Rows.tensor(g, old)
         elif old is None:
             self.grad = constant(g, self.dev)

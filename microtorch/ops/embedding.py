@@ -8,7 +8,6 @@ several times faster than ``np.add.at`` for rows of more than one element.
 """
 from __future__ import annotations
 
-import importlib
 from typing import TYPE_CHECKING, cast
 
 import numpy as np
@@ -179,7 +178,6 @@ def embedding(
     op, table = embedding_op, weight.node
     # a recorded step has arrays only
     if sparse and table.op is None and table.needs and table.dev.name != "recorder":
-        importlib.import_module("microtorch.sparse")  # far above: it makes tensors of Rows
         op = embedding_rows_op
     out = kept_dtype(op, weight, input, {"padding": padding_idx})
     return by_frequency(out, input) if scale_grad_by_freq else out

@@ -145,7 +145,8 @@ def test_the_page_shows_values_with_tangents_and_computes_them_again(tmp_path):
 
 
 # ---- the second order ----------------------------------------------------------------------------
-def test_a_derivative_is_framed_and_says_what_its_choices_are():
+def test_a_derivative_is_framed_and_says_what_its_choices_are(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "120")
     x = torch.tensor([0.5, -1.0], requires_grad=True)
     loss = (x**3).sum() + (x.relu() * x).sum()
     (g,) = torch.autograd.grad(loss, x, create_graph=True)

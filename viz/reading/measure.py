@@ -27,6 +27,7 @@ from microtorch.backends import cpu, host
 from microtorch.create.random import get_rng_state, set_rng_state
 from microtorch.engine import backward
 from microtorch.engine.gradient_hooks import Outputs
+from microtorch.engine.rows import Rows
 from microtorch.graph import Node, Scope, tick
 from microtorch.handles.scalar import Scalar
 from microtorch.handles.tensor import Tensor
@@ -213,8 +214,10 @@ def add(a: Gradient, b: Gradient) -> Gradient:
 
 def whole(g: Gradient, node: Node | None = None) -> Data:
     """A gradient as one array. Those of several outputs are laid end to end, or, where the outputs
-    are parts of one array, put in their places.
+    are parts of one array, put in their places; one of a few rows is the whole table's.
     """
+    if isinstance(g, Rows):
+        return g.dense()
     if isinstance(g, Outputs) and node is not None and parted(node):
         out = np.zeros(node.inputs[0].shape)
         for k, part in g.items():

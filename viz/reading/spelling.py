@@ -26,12 +26,12 @@ from microtorch.handles.tensor import Tensor
 from . import numbers
 from .arithmetic import Arithmetic, Operand, Place, flat, place_of
 from .frames import Frame
-from .measure import Data
+from .measure import Data, whole
 from .names import Pairs, label_of
 from .replay import steady
 from .summary import FULL
 from .take import MOST as LARGEST
-from .take import fill, skeleton
+from .take import fill, own_gradient, skeleton
 from .trace import GraphTooLarge, Trace
 
 MOST = 500  # scalars of an op that is spelled out whole; of a larger one, one element is
@@ -270,13 +270,13 @@ def opened(
         what = "expand(): values were freed by backward or overwritten"
         fix = "expand before optimizer.step(), or compute the loss again"
         raise errors.GraphError(errors.message(what, fix=fix))
-    g = None if tensor.node.grad is None else tensor.node.grad.array
-    if loss is not None:
-        g = found.backward.gradients.get(i)
-        if g is None:
-            why = found.backward.reason or "no gradient reaches this tensor"
-            raise errors.GraphError(errors.message(f"expand(): {why}"))
-    return trace, i, g
+    if loss is None:
+        return trace, i, own_gradient(tensor.node)
+    g = found.backward.gradients.get(i)
+    if g is None:
+        why = found.backward.reason or "no gradient reaches this tensor"
+        raise errors.GraphError(errors.message(f"expand(): {why}"))
+    return trace, i, whole(g)
 
 
 def spell_small_ops(trace: Trace, names: list[str]) -> None:

@@ -19,7 +19,7 @@ from microtorch.handles.tensor import Tensor
 from .frames import local_variables
 from .measure import Data
 from .names import Names, Pairs, node_of
-from .take import Root, fill, skeleton, take
+from .take import Root, fill, own_gradient, skeleton, take
 from .trace import Trace
 
 
@@ -90,7 +90,7 @@ def subject(p: object, loss: Root, frame: FrameType, given: Pairs | None) -> Sub
     op = "" if node.op is None else node.op.name
     storage = node.storage
     shown = node.op is None or node.grad is not None  # another has no .grad, and reading it warns
-    grad = p.grad if shown and isinstance(p, (Tensor, Scalar)) else None
+    grad = own_gradient(node) if shown and isinstance(p, (Tensor, Scalar)) else None
     return Subject(
         _name(p, node, frame, given),
         isinstance(p, Tensor),
@@ -100,7 +100,7 @@ def subject(p: object, loss: Root, frame: FrameType, given: Pairs | None) -> Sub
         linecache.getline(site.file, site.line).strip() if op and (site := node.where()) else "",
         node.needs,
         str(node.dtype),
-        None if grad is None else np.asarray(host(getattr(grad, "array", grad))),
+        None if grad is None else np.asarray(host(grad)),
         node.grad is not None,
         _newest(frame) if loss is None else loss,
     )

@@ -326,7 +326,7 @@ def _operand(t: TraceNode) -> str:
 def _gradients(trace: Trace, found: Computation, wanted: bool) -> None:
     """The gradients that the user's values hold, and where backward ran, those that it forgot."""
     nodes = found.nodes
-    own = [_own(n) for n in nodes]
+    own = [own_gradient(n) for n in nodes]
     leaves = [i for i, n in enumerate(nodes) if n.needs and n.op is None]
     root = nodes[-1]
     ran = root.freed if root.dev is not None else root.grad is not None
@@ -371,7 +371,7 @@ def settle(trace: Trace, averages: dict[int, np.ndarray]) -> None:
     """Where several processes average their gradients, ``.grad`` holds that average, by node."""
     found = trace.computation
     assert found is not None
-    own = [_own(n) for n in found.nodes]
+    own = [own_gradient(n) for n in found.nodes]
     local = found.backward.gradients
     averages = {i: g for i, g in averages.items() if not _close(own[i], local.get(i))}
     if averages and not trace.backward:
@@ -404,10 +404,12 @@ def _left(
     return out
 
 
-def _own(n: Node) -> Data | None:
+def own_gradient(n: Node) -> Data | None:
     """The gradient that the user sees in ``.grad``."""
     g = n.grad
-    return None if g is None else g.array if isinstance(g, Tensor) else float(g)
+    if g is None or not isinstance(g, Tensor):
+        return None if g is None else float(g)
+    return g.to_dense().array if g.is_sparse else g.array
 
 
 def _close(a: Data | None, b: Gradient | None) -> bool:

@@ -23,7 +23,7 @@ from .frames import Frame
 from .names import Names, Pairs, node_of
 from .snapshots import Snapshots
 from .summary import rms
-from .take import Root, caller, take
+from .take import Root, caller, own_gradient, take
 from .trace import Trace
 
 WHOLE = 150  # nodes of a graph that is kept whole
@@ -170,5 +170,5 @@ class Training:
 
 def _held(n: Node) -> bool:
     """Is there a gradient in ``.grad`` that is not all zero?"""
-    g = n.grad.array if isinstance(n.grad, Tensor) else n.grad
+    g = own_gradient(n)
     return g is not None and bool(np.any(np.asarray(host(g))))
