@@ -113,7 +113,7 @@ def diag(input: Tensor, diagonal: int = 0) -> Tensor:
 
 def _trace(F: Namespace, x: Array) -> Array:
     if type(x) is np.ndarray:
-        return np.add.reduce(np.diagonal(x))
+        return np.add.reduce(x.diagonal())
     return F.sum(_diagonal(x, 0, 0, 1), dim=(0,), keepdim=False)
 
 
