@@ -91,8 +91,7 @@ def keep_freed_memory() -> None:
         np.empty((1 << 25) - (1 << 16), np.uint8)
 
 
-HANDLER = b"mem_handler"  # numpy's name for such capsules
-SET_HANDLER, GET_HANDLER = 304, 305  # places in numpy's table of C functions (numpy_api.py)
+SET_HANDLER, GET_HANDLER = 304, 305  # places in numpy's table of C functions
 
 
 def align_arrays() -> None:
@@ -103,16 +102,21 @@ def align_arrays() -> None:
     """
     if multiarray.get_handler_name() != "default_allocator":
         return
-    read, make = ctypes.pythonapi.PyCapsule_GetPointer, ctypes.pythonapi.PyCapsule_New
-    read.restype, read.argtypes = ctypes.c_void_p, [ctypes.py_object, ctypes.c_char_p]
-    make.restype = ctypes.py_object
-    make.argtypes = [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_void_p]
-    table = ctypes.cast(read(multiarray._ARRAY_API, None), ctypes.POINTER(ctypes.c_void_p))
+    python, address = ctypes.pythonapi, ctypes.c_void_p
+    read, make = python.PyCapsule_GetPointer, python.PyCapsule_New
+    name_of = python.PyCapsule_GetName
+    read.restype, read.argtypes = address, [ctypes.py_object, address]
+    make.restype, make.argtypes = ctypes.py_object, [address] * 3
+    name_of.restype, name_of.argtypes = address, [ctypes.py_object]
+    table = ctypes.cast(read(multiarray._ARRAY_API, None), ctypes.POINTER(address))
     get = ctypes.PYFUNCTYPE(ctypes.py_object)(table[GET_HANDLER])
     set_ = ctypes.PYFUNCTYPE(ctypes.py_object, ctypes.py_object)(table[SET_HANDLER])
-    handler = lib.line_handler(read(get(), HANDLER))
+    before = get()
+    # a capsule keeps no copy of its name, and arrays are freed after this module: numpy's own text
+    name = name_of(before)
+    handler = lib.line_handler(read(before, name))
     if handler:
-        set_(make(handler, HANDLER, None))
+        set_(make(handler, name, None))
 
 
 def is_available() -> bool:
