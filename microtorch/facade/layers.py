@@ -11,7 +11,7 @@ from ..base.errors import missing
 from ..base.naming import named
 from ..handles.tensor import Tensor
 from ..nn import functional as F
-from ..nn.layers.rnn import gru_step, lstm_step, rnn_step
+from ..nn.layers.rnn_steps import gru_step, lstm_step, rnn_step
 
 if TYPE_CHECKING:
     from ..base.types import Shape

@@ -9,16 +9,19 @@ t counts the steps of the parameter, not those of a row, as in PyTorch.
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING, Any, cast
 
-from ..autograd import enable_grad, no_grad
 from ..base.errors import message
 from ..create.filled import zeros_like
 from ..handles.tensor import Tensor
-from .optimizer import Closure, Group, Optimizer, ParamsT
-from .stepping import check_betas, check_not_negative
+from .optimizer import Group, ParamsT
+from .stepping import Composed, check_betas, check_not_negative
+
+if TYPE_CHECKING:
+    from ..sparse.coo import SparseTensor
 
 
-class SparseAdam(Optimizer):
+class SparseAdam(Composed):
     """Adam for the sparse gradients of `Embedding(sparse=True)`: see the module for the formula.
 
     `maximize` climbs. RuntimeError in a step for a gradient that is not sparse.
@@ -39,41 +42,28 @@ class SparseAdam(Optimizer):
         check_betas(betas)
         super().__init__(params, {"lr": lr, "betas": betas, "eps": eps, "maximize": maximize})
 
-    def step(self, closure: Closure | None = None) -> Tensor | float | None:
-        """One step of the rows that have a gradient; returns closure(), if given."""
-        loss = None
-        if closure is not None:
-            with enable_grad():
-                loss = closure()
-        with no_grad():
-            for group in self.param_groups:
-                for p in group["params"]:
-                    if p.grad is not None:
-                        self._step_of(p, group)
-        return loss
-
-    def _step_of(self, p: Tensor, group: Group) -> None:
-        if not p.grad.is_sparse:
+    @staticmethod
+    def _update(p: Tensor, g: Tensor, state: dict[str, Any], group: Group) -> None:
+        if not g.is_sparse:
             raise RuntimeError(
                 message(
                     "SparseAdam does not support dense gradients, please consider Adam instead",
                     fix="torch.optim.Adam, or Embedding(sparse=True)",
                 )
             )
-        state = self.state[p]
         if not state:
             state["step"], state["exp_avg"], state["exp_avg_sq"] = 0, zeros_like(p), zeros_like(p)
         state["step"] += 1
-        grad = p.grad.coalesce()
+        grad = cast("SparseTensor", g).coalesce()
         if grad._nnz() == 0:
             return
         beta1, beta2 = group["betas"]
         rows = grad._indices()[0]
-        g = -grad._values() if group["maximize"] else grad._values()
+        values = grad._values()
         m, v = state["exp_avg"], state["exp_avg_sq"]
         m_rows, v_rows = m[rows], v[rows]
-        m_rows += (g - m_rows) * (1 - beta1)
-        v_rows += (g * g - v_rows) * (1 - beta2)
+        m_rows += (values - m_rows) * (1 - beta1)
+        v_rows += (values * values - v_rows) * (1 - beta2)
         m[rows], v[rows] = m_rows, v_rows
         t = state["step"]
         size = group["lr"] * math.sqrt(1 - beta2**t) / (1 - beta1**t)

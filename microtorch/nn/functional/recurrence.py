@@ -1,6 +1,6 @@
 """A recurrent layer along a whole sequence as one node of the graph.
 
-nn/layers/rnn.py composes the same of ops; this is made for speed. The inputs' part
+nn/layers/rnn_steps.py composes the same of ops; this is made for speed. The inputs' part
 x = W input + b of all steps is one product. What is left of a step is a product with the state
 before it, a = U h + c, and the cell: a kernel of the backend that makes the next state of x + a and
 leaves the gates in the place of x. Backward goes through the steps in reverse (backpropagation

@@ -7,9 +7,9 @@
            h' = n + z (h - n)
 
 Hochreiter and Schmidhuber 1997 (with the forget gate of Gers et al. 2000); Cho et al. 2014. One
-step of each is a function below, composed of ops; a layer applies it along the sequence. W x for
-all steps is one product, done before. So a picture of the graph shows the recurrence unrolled. A
-layer that is too large for a picture (SPELT_OUT) is one node, and several times faster:
+step of each is a function of rnn_steps.py, composed of ops; a layer applies it along the sequence.
+W x for all steps is one product, done before. So a picture of the graph shows the recurrence
+unrolled. A layer that is too large for a picture (SPELT_OUT) is one node, and several times faster:
 functional/recurrence.py. Sequences are (L, N, features), (N, L, features) with `batch_first`, or
 (L, features) without a batch.
 """
@@ -23,7 +23,6 @@ from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
-from ...autograd import Function
 from ...base.errors import describe, message
 from ...create.filled import empty, zeros
 from ...engine import autocast
@@ -37,9 +36,10 @@ from ..module import Module
 from ..parameter import Parameter
 from ..utils.rnn import PackedSequence
 from .packed import forward_packed
+from .rnn_steps import composed, gru_step, lstm_step, rnn_step
 
 if TYPE_CHECKING:
-    from ...autograd.function import FunctionCtx
+    pass
 
 State: TypeAlias = Tensor | tuple[Tensor, Tensor]  # h, or an LSTM's (h, c)
 
@@ -55,83 +55,6 @@ def spelt_out() -> Iterator[None]:
         yield
     finally:
         SPELT_OUT = before
-
-
-# ---------------------------------------------------------------- one step
-
-
-def rnn_step(
-    x: Tensor, h: Tensor, u: Tensor, c: Tensor | None, activation: Callable[[Tensor], Tensor]
-) -> Tensor:
-    """One step of an RNN from x = W x + b."""
-    return activation(x + F.linear(h, u, c))
-
-
-def lstm_step(
-    x: Tensor,
-    state: tuple[Tensor, Tensor],
-    u: Tensor,
-    c: Tensor | None,
-    projection: Tensor | None = None,
-) -> tuple[Tensor, Tensor]:
-    """One step of an LSTM from x = W x + b: (h, c) to the next (h, c).
-
-    With a `projection` (P, H), the next h is projected to P features (Sak et al. 2014).
-    """
-    h, memory = state
-    i, f, g, o = (x + F.linear(h, u, c)).chunk(4, -1)
-    memory = f.sigmoid() * memory + i.sigmoid() * g.tanh()
-    h = o.sigmoid() * memory.tanh()
-    return h if projection is None else F.linear(h, projection), memory
-
-
-def gru_step(x: Tensor, h: Tensor, u: Tensor, c: Tensor | None) -> Tensor:
-    """One step of a GRU from x = W x + b."""
-    xr, xz, xn = x.chunk(3, -1)
-    hr, hz, hn = F.linear(h, u, c).chunk(3, -1)
-    n = (xn + (xr + hr).sigmoid() * hn).tanh()
-    return n + (xz + hz).sigmoid() * (h - n)
-
-
-class _Steps(Function):
-    """The slices of a sequence along dim 0, as one node.
-
-    L separate slices would each make a gradient of full size.
-    """
-
-    node_parts = True
-    node_rule = "the gradients of its steps, stacked"
-
-    @staticmethod
-    def forward(ctx: FunctionCtx, x: Tensor) -> tuple[Tensor, ...]:
-        return tuple(x[i].clone() for i in range(len(x)))
-
-    @staticmethod
-    def backward(ctx: FunctionCtx, *gradients: Tensor) -> Tensor:
-        return stack(gradients)
-
-
-def composed(
-    step: Callable[..., Any],
-    backward: bool,
-    x: Tensor,
-    w: Tensor,
-    u: Tensor,
-    b: Tensor | None,
-    c: Tensor | None,
-    *state: Tensor,
-) -> tuple[Tensor, ...]:
-    """A layer along a sequence, composed of ops.
-
-    Outputs (L, N, hidden), and the tensors of the last state.
-    """
-    steps = _Steps.apply(F.linear(x, w, b))
-    outputs = []
-    for xt in reversed(steps) if backward else steps:
-        after = step(xt, state if len(state) > 1 else state[0], u, c)
-        state = after if isinstance(after, tuple) else (after,)
-        outputs.append(state[0])
-    return stack(outputs[::-1] if backward else outputs), *state
 
 
 # ---------------------------------------------------------------- layers

@@ -9,12 +9,12 @@ import numpy as np
 
 from ...base.errors import message
 from ...base.types import Array
-from ..images import Picture, Transform
+from ..images import Transform
 from .utils import check_integrity, download_and_extract_archive, verify_str_arg
-from .vision import InMemory, labels_at
+from .vision import Planes
 
 
-class STL10(InMemory):
+class STL10(Planes):
     """Items (image, label), 96x96 in colour.
 
     `split`: train (5,000), test (8,000), unlabeled (100,000, of label -1) or train+unlabeled;
@@ -70,8 +70,8 @@ class STL10(InMemory):
                 )
             )
         parts = [self._read(part) for part in split.split("+")]
-        self.data: Array = np.concatenate([images for images, _ in parts])
-        self.labels: Array = np.concatenate([labels for _, labels in parts])
+        self.data = np.concatenate([images for images, _ in parts])
+        self.labels = np.concatenate([labels for _, labels in parts])
         names = self._folder / self.class_names_file
         if names.is_file():
             self.classes = names.read_text().splitlines()
@@ -96,21 +96,3 @@ class STL10(InMemory):
     def _check_integrity(self) -> bool:
         files = [*self.train_list, *self.test_list]
         return all(check_integrity(self._folder / name, md5) for name, md5 in files)
-
-    def _image(self, index: int) -> Array:
-        return self.data[index].transpose(1, 2, 0)
-
-    def _target(self, index: int) -> Picture:
-        return int(self.labels[index])
-
-    def _images(self, indices: Sequence[int]) -> Array:
-        return self.data[list(indices)].transpose(0, 2, 3, 1)
-
-    def _targets(self, indices: Sequence[int]) -> Array:
-        return labels_at(self.labels, indices)
-
-    def __len__(self) -> int:
-        return len(self.data)
-
-    def extra_repr(self) -> str:
-        return f"Split: {self.split}"

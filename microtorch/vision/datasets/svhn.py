@@ -8,15 +8,14 @@ from pathlib import Path
 import numpy as np
 
 from ...base.errors import message
-from ...base.types import Array
-from ..images import Picture, Transform
+from ..images import Transform
 from .utils import check_integrity, download, verify_str_arg
-from .vision import InMemory, labels_at
+from .vision import Planes
 
 SERVER = "http://ufldl.stanford.edu/housenumbers/"
 
 
-class SVHN(InMemory):
+class SVHN(Planes):
     """Digits of house numbers: items `(image, label)`, labels 0..9.
 
     `split`: train (73,257), test (26,032) or extra (531,131 easier ones). The MATLAB file lies in
@@ -60,9 +59,9 @@ class SVHN(InMemory):
                 message("SVHN's files are read by scipy", fix="pip install scipy")
             ) from None
         file = loadmat(self._path)
-        self.data: Array = np.transpose(file["X"], (3, 2, 0, 1))
+        self.data = np.transpose(file["X"], (3, 2, 0, 1))
         labels = file["y"].astype(np.int64).reshape(-1)
-        self.labels: Array = np.where(labels == 10, 0, labels)
+        self.labels = np.where(labels == 10, 0, labels)
 
     @property
     def _path(self) -> Path:
@@ -71,21 +70,3 @@ class SVHN(InMemory):
     def download(self) -> None:
         """Fetch the file of this split, unless it is there."""
         download([self.url], self._path, self.file_md5)
-
-    def _image(self, index: int) -> Array:
-        return self.data[index].transpose(1, 2, 0)
-
-    def _target(self, index: int) -> Picture:
-        return int(self.labels[index])
-
-    def _images(self, indices: Sequence[int]) -> Array:
-        return self.data[list(indices)].transpose(0, 2, 3, 1)
-
-    def _targets(self, indices: Sequence[int]) -> Array:
-        return labels_at(self.labels, indices)
-
-    def __len__(self) -> int:
-        return len(self.data)
-
-    def extra_repr(self) -> str:
-        return f"Split: {self.split}"

@@ -146,6 +146,32 @@ class InMemory(VisionDataset):
         return [together(self._images(indices)), from_numpy(self._targets(indices))]
 
 
+class Planes(InMemory):
+    """Base class of those with a `split`, `data` (N, C, H, W) and `labels` (N,), numpy arrays."""
+
+    data: Array
+    labels: Array
+    split: str
+
+    def _image(self, index: int) -> Array:
+        return self.data[index].transpose(1, 2, 0)
+
+    def _target(self, index: int) -> Picture:
+        return int(self.labels[index])
+
+    def _images(self, indices: Sequence[int]) -> Array:
+        return self.data[list(indices)].transpose(0, 2, 3, 1)
+
+    def _targets(self, indices: Sequence[int]) -> Array:
+        return labels_at(self.labels, indices)
+
+    def __len__(self) -> int:
+        return len(self.data)
+
+    def extra_repr(self) -> str:
+        return f"Split: {self.split}"
+
+
 def labels_at(targets: Tensor | Array | Sequence[int], indices: Sequence[int]) -> Array:
     """The labels of these samples, int64."""
     if isinstance(targets, Tensor):
