@@ -68,8 +68,11 @@ class Augment(Module):
 
     newer: ClassVar[bool] = False  # version 2 of the transforms, which draws signs otherwise
     functions: ClassVar[ModuleType] = F  # and is made of functions of its own
-    interpolation: InterpolationMode
-    fill: Fill
+
+    def __init__(self, interpolation: Mode, fill: Fill) -> None:
+        super().__init__()
+        self.interpolation = as_mode(interpolation)
+        self.fill = fill
 
     def negative(self) -> bool:
         """Is a magnitude that may be negative so?"""
@@ -138,11 +141,9 @@ class AutoAugment(Augment):
         interpolation: Mode = InterpolationMode.NEAREST,
         fill: Fill = None,
     ) -> None:
-        super().__init__()
+        super().__init__(interpolation, fill)
         if not isinstance(policy, AutoAugmentPolicy):
             raise ValueError(message(f"The provided policy {policy} is not recognized."))
-        self.interpolation = as_mode(interpolation)
-        self.fill = fill
         self.policy = policy
         self._policies = pairs(policy)
 
@@ -186,9 +187,7 @@ class RandAugment(Augment):
         interpolation: Mode = InterpolationMode.NEAREST,
         fill: Fill = None,
     ) -> None:
-        super().__init__()
-        self.interpolation = as_mode(interpolation)
-        self.fill = fill
+        super().__init__(interpolation, fill)
         self.num_ops = num_ops
         self.magnitude = magnitude
         self.num_magnitude_bins = num_magnitude_bins
@@ -219,9 +218,7 @@ class TrivialAugmentWide(Augment):
         interpolation: Mode = InterpolationMode.NEAREST,
         fill: Fill = None,
     ) -> None:
-        super().__init__()
-        self.interpolation = as_mode(interpolation)
-        self.fill = fill
+        super().__init__(interpolation, fill)
         self.num_magnitude_bins = num_magnitude_bins
 
     def forward(self, img: Picture) -> Picture:
@@ -261,13 +258,11 @@ class AugMix(Augment):
         interpolation: Mode = InterpolationMode.BILINEAR,
         fill: Fill = None,
     ) -> None:
-        super().__init__()
+        super().__init__(interpolation, fill)
         if not 1 <= severity <= 10:
             raise ValueError(
                 message(f"The severity must be between [1, 10]. Got {severity} instead.")
             )
-        self.interpolation = as_mode(interpolation)
-        self.fill = fill
         self.severity = severity
         self.mixture_width = mixture_width
         self.chain_depth = chain_depth
