@@ -55,7 +55,8 @@ def placed(
         if own not in parameters and given in FIRST and not args and parameters:
             own = parameters[0]
         if own not in parameters and not open_ended:
-            raise TypeError(message(f"{name}() got an unexpected keyword argument '{given}'"))
+            what = f"{name}() got an unexpected keyword argument '{given}'"
+            raise TypeError(message(what, f"its arguments are {', '.join(parameters)}"))
         if own in ours or own in parameters[: len(args)]:
             raise TypeError(message(f"{name}() got multiple values for argument '{own}'"))
         ours[own] = value

@@ -105,6 +105,10 @@ def _publish_sum(op: Op, doc: str) -> None:
             options = {"dtype": dtype, "axis": axis, "keepdims": keepdims}
             return into(out, reduce, (input, dim, keepdim), options)
         if axis is not None or keepdims:  # numpy's names
+            for name, twice in (("dim", axis is not None and dim is not None),
+                                ("keepdim", keepdims and keepdim)):  # fmt: skip
+                if twice:
+                    raise TypeError(message(f"{op.name}() got multiple values for '{name}'"))
             dim, keepdim = axis if dim is None else dim, keepdims or keepdim
         if dtype is not None:
             if floating and dtypes.as_numpy(dtype).kind not in "fcV":

@@ -276,6 +276,8 @@ def t(input: Tensor) -> Tensor:
 @public()
 def permute(input: Tensor, *order: Sizes, dims: Sequence[int] | None = None) -> Tensor:
     """A view with the dimensions in the given order."""
+    if order and dims is not None:
+        raise TypeError(message("permute() got multiple values for argument 'dims'"))
     order = shape_of(order if dims is None else (dims,), "permute")
     ndim = input.array.ndim
     if len(order) != ndim:

@@ -74,6 +74,23 @@ def test_wrong_types(call):
         call()
 
 
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda: X.sum(dim=0, axis=1), lambda: X.mean(0, axis=1), lambda: X.amax(dim=0, axis=1),
+        lambda: X.sum(0, True, keepdims=True), lambda: X.permute(0, 1, dims=(1, 0)),
+    ],
+)  # fmt: skip
+def test_an_argument_given_twice(call):
+    with pytest.raises(TypeError, match="got multiple values for"):
+        call()
+
+
+def test_a_name_that_is_none_comes_with_those_there_are():
+    with pytest.raises(TypeError, match=r"keyword argument 'dimension'\n.*are input, dim, dtype"):
+        torch.softmax(X, dimension=1)
+
+
 def test_what_python_writes_raises_both():
     with pytest.raises(AttributeError):  # as PyTorch's F.mse_loss does
         F.mse_loss(None, X)
