@@ -72,3 +72,29 @@ def test_no_exception_is_made_from_a_bare_string(path):
 def test_the_line_of_the_user(call, error):
     with pytest.raises(error, match=f"at {__file__}, line {call.__code__.co_firstlineno}, in "):
         call()
+
+
+class NoSuper(nn.Module):
+    def __init__(self):
+        self.layer = nn.Linear(2, 2)
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "says"),
+    [
+        (NoSuper, AttributeError, r"super\(\).__init__\(\) comes first in NoSuper"),
+        (lambda: optim.SGD(nn.Linear(2, 2)), TypeError, r"SGD\(model.parameters\(\)"),
+        (lambda: nn.MSELoss(torch.ones(3), torch.ones(3)), RuntimeError, "ambiguous(?s:.*)call it"),
+        (lambda: torch.stack([torch.ones(2), torch.ones(3)]), RuntimeError,
+         r"got \[2\] at entry 0 and \[3\] at entry 1"),
+        (lambda: torch.cat([torch.ones(2, 3), torch.ones(3, 2)]), RuntimeError,
+         "dimension 0. Expected size 3 but got size 2 for tensor number 1"),
+        (lambda: torch.cat([torch.ones(2, 3), torch.ones(3)]), RuntimeError, "got 2 and 1"),
+        (lambda: torch.ones(3)[1.5], IndexError, r"\(got float\)"),
+        (lambda: torch.tensor([1, None]), RuntimeError, "dtype of NoneType"),
+        (lambda: torch.ones(3, requires_grad=True).backward(), RuntimeError, "a leaf"),
+    ],
+)  # fmt: skip
+def test_what_beginners_mistype(call, error, says):
+    with pytest.raises(error, match=says):
+        call()

@@ -253,6 +253,10 @@ def _seeds(roots: list[Root], given: Any, create_graph: bool) -> list[Gradient]:
     return [_seed(root, g, create_graph) for root, g in zip(roots, gs, strict=True)]
 
 
+def _made(node: Node) -> str:
+    return f"the output of {node.name()}" if node.op is not None else "a leaf"
+
+
 def _seed(root: Root, g: Gradient, create_graph: bool) -> Gradient:
     node = _node(root)
     if not node.needs:
@@ -285,7 +289,7 @@ def _seed(root: Root, g: Gradient, create_graph: bool) -> Gradient:
             raise errors.GraphError(
                 errors.message(
                     "grad can be implicitly created only for scalar outputs",
-                    f"backward on {errors.describe(root)}, the output of {node.name()}",
+                    f"backward on {errors.describe(root)}, {_made(node)}",
                     fix="reduce it first, loss.sum() or loss.mean(), or pass "
                     "gradient=torch.ones_like(loss)",
                 )
@@ -295,7 +299,7 @@ def _seed(root: Root, g: Gradient, create_graph: bool) -> Gradient:
                 errors.message(
                     "grad can be implicitly created only for real scalar outputs but got "
                     f"{root.dtype}",
-                    f"backward on {errors.describe(root)}, the output of {node.name()}",
+                    f"backward on {errors.describe(root)}, {_made(node)}",
                     fix="loss = z.abs() or z.real; or pass gradient=torch.ones_like(z)",
                 )
             )

@@ -105,8 +105,14 @@ def describe(x: object) -> str:
 
 def nearest(name: str, known: Iterable[str]) -> str:
     """`` Did you mean 'x'?`` for the nearest known name, or an empty string."""
-    match = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
-    return f" Did you mean '{match[0]}'?" if match else ""
+    folded: dict[str, list[str]] = {}  # nn.Relu is nearest to nn.ReLU
+    for k in known:
+        folded.setdefault(k.lower(), []).append(k)
+    match = difflib.get_close_matches(name.lower(), folded, n=1, cutoff=0.6)
+    if not match:
+        return ""
+    best = max(folded[match[0]], key=lambda k: sum(map(str.__eq__, k, name)))
+    return f" Did you mean '{best}'?"
 
 
 class UnknownName(AttributeError):

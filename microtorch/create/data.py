@@ -112,7 +112,7 @@ def _array(data: Any, dtype: DTypeLike | None) -> Array:
         array = np.asarray(data)
         _refuse_negative_strides(array)
     else:
-        array = _from_lists(data)
+        array = _from_lists(data, target)
         if target is not None and array.dtype.kind == "c" and target.kind in "fiu":
             what = "must be real number, not complex"
             raise TypeError(message(what, f"tensor({data!r})"[:120], fix="dtype=torch.complex64"))
@@ -125,6 +125,8 @@ def _array(data: Any, dtype: DTypeLike | None) -> Array:
             )
         if target is None and array.dtype.kind in "fc" and array.size:
             target = _inferred(data)
+            if target.kind in "iu":  # numpy reads integers beyond 64 bits as floats
+                raise _overflow()
     if target is not None and array.dtype != target:
         array = dtypes.converted(array, target)
     dtypes.of(array)
@@ -138,30 +140,33 @@ def _all_fit(array: Array, d: DType) -> bool:
     return dtypes.fits(array.min(), d) and dtypes.fits(array.max(), d)
 
 
-def _from_lists(data: Any) -> Array:
+def _from_lists(data: Any, target: DType | None) -> Array:
     _check_lists(data, 0)
     plain = _plain(data)
-    try:
-        array = np.asarray(plain)
-    except OverflowError:
-        raise _overflow() from None
+    array = np.asarray(plain)
     if not array.size and array.dtype in (np.float64, object):
         return array.astype(dtypes.default_numpy())
-    if array.dtype.kind == "u" and array.dtype.itemsize == 8:  # above int64
-        raise _overflow()
-    if array.dtype.kind not in "biufc":
-        raise _no_number(data, plain, array)
-    return array
+    beyond = array.dtype.kind == "u" and array.dtype.itemsize == 8  # integers above int64
+    if array.dtype.kind == "f" and target is not None and target.kind in "iu":
+        beyond = bool(np.isfinite(array).all() and np.abs(array).max() >= 2**53)  # not exact
+    if array.dtype.kind in "biufc" and not beyond:
+        return array
+    flat = np.asarray(plain, object)
+    if bad := [v for v in flat.flat if not isinstance(v, (int, float, complex, np.generic))]:
+        raise _no_number(data, bad[0])
+    try:
+        return flat.astype(WIDEST[(target or _inferred(data)).kind])
+    except OverflowError:
+        raise _overflow() from None
 
 
-def _no_number(data: Any, plain: Any, array: Array) -> Exception:
-    """PyTorch's error for data that numpy made no array of numbers of."""
-    if array.dtype.kind == "O" and any(
-        isinstance(v, int) and not isinstance(v, bool) for v in array.flat
-    ):
-        return _overflow()
-    numbers = (int, float, bool, complex, np.number)
-    bad = next((v for v in np.asarray(plain, object).flat if not isinstance(v, numbers)), data)
+# kind of a dtype -> what holds Python's integers for it, of any size where it rounds
+WIDEST = {"b": np.bool_, "i": np.int64, "u": np.uint64, "f": np.float64, "V": np.float64,
+          "c": np.complex128}  # fmt: skip
+
+
+def _no_number(data: Any, bad: object) -> Exception:
+    """PyTorch's error for data with ``bad`` in it."""
     given = f"tensor({data!r})"[:120]
     if isinstance(data, str):
         return TypeError(

@@ -258,9 +258,17 @@ class Module(Stateful):
     def _child_label(self, name: str) -> str:
         return name
 
+    def _not_made(self, kind: str) -> AttributeError:
+        return AttributeError(
+            message(
+                f"cannot assign {kind} before Module.__init__() call",
+                fix=f"super().__init__() comes first in {type(self).__name__}.__init__",
+            )
+        )
+
     def _check_name(self, kind: str, name: Any, store: str) -> None:
         if store not in self.__dict__:
-            raise AttributeError(f"cannot assign {kind} before Module.__init__() call")
+            raise self._not_made(kind)
         if not isinstance(name, str):
             raise TypeError(
                 message(
@@ -322,7 +330,7 @@ class Module(Stateful):
 
     def _bind(self, store: str, what: str, name: str, value: Any) -> None:
         if store not in self.__dict__:
-            raise AttributeError(f"cannot assign {what} before Module.__init__() call")
+            raise self._not_made(what)
         if name not in self.__dict__[store]:
             if isinstance(getattr(self.__class__, name, None), property):
                 raise KeyError(f"attribute '{name}' already exists")  # it would never be read

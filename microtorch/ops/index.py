@@ -163,6 +163,14 @@ def _array(part: Any) -> Array | int:
         return array.astype(bool)
     if not array.size:
         return array.astype(np.int64)
+    if not array.ndim and not hasattr(part, "shape"):  # a float, a complex number, any object
+        raise IndexError(
+            message(
+                "only integers, slices (`:`), ellipsis (`...`), None and long or byte Variables "
+                f"are valid indices (got {type(part).__name__})",
+                fix=f"int({part!r})" if kind == "f" else "",
+            )
+        )
     raise IndexError(
         message(
             "tensors used as indices must be long, int, byte or bool tensors",

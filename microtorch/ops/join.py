@@ -77,10 +77,26 @@ def _stack(F: Namespace, *xs: Array, dim: int) -> Array:
 
 
 def _explain_join(op: Op, tensors: Sequence[Tensor], attrs: Attrs, e: Exception) -> Exception:
+    first = tensors[0].shape
+    i, other = next((i, t.shape) for i, t in enumerate(tensors) if t.shape != first)
+    if op.name == "stack":
+        what = "stack expects each tensor to be equal size, but got "
+        what += f"{list(first)} at entry 0 and {list(other)} at entry {i}"
+    elif len(first) != len(other):
+        what = "Tensors must have same number of dimensions: "
+        what += f"got {len(first)} and {len(other)}"
+    else:
+        i, d = next(
+            (i, d)
+            for i, t in enumerate(tensors)
+            for d in range(len(first))
+            if d != attrs["dim"] and t.shape[d] != first[d]
+        )
+        what = f"Sizes of tensors must match except in dimension {attrs['dim']}. Expected size "
+        what += f"{first[d]} but got size {tensors[i].shape[d]} for tensor number {i} in the list."
     return ShapeError(
         message(
-            f"{op.name}: Sizes of tensors must match"
-            + (" except in dimension " + str(attrs["dim"])) * (op.name == "cat"),
+            what,
             "got " + ", ".join(describe(t) for t in tensors[:8]) + ", ..." * (len(tensors) > 8),
         )
     )

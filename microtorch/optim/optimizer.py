@@ -64,6 +64,14 @@ class Optimizer:
                     fix=f"put it in a list: {type(self).__name__}([param])",
                 )
             )
+        if not isinstance(params, Iterable):
+            whole = hasattr(params, "parameters")
+            raise TypeError(
+                message(
+                    f"'{type(params).__name__}' object is not iterable",
+                    fix=f"{type(self).__name__}(model.parameters(), ...)" if whole else "",
+                )
+            )
         self.defaults = defaults
         self.state: defaultdict[Any, dict[str, Any]] = defaultdict(dict)
         self.param_groups: list[Group] = []

@@ -197,7 +197,8 @@ def test_classes_are_pytorchs():
     [
         (torch, "zeross", "zeros"), (torch, "flaot32", "float32"), (torch, "lianlg", "linalg"),
         (torch, "maual_seed", "manual_seed"),
-        (torch.nn, "Lineer", "Linear"), (torch.nn.functional, "rellu", "relu"),
+        (torch.nn, "Lineer", "Linear"), (torch.nn, "Relu", "ReLU"),
+        (torch.nn.functional, "rellu", "relu"),
         (torch.nn.init, "xavier_unifrom_", "xavier_uniform_"),
         (torch.optim, "SDG", "SGD"), (torch.optim.lr_scheduler, "StepLr", "StepLR"),
         (torch.autograd, "gradd", "grad"),

@@ -277,3 +277,23 @@ def test_arange_rounds_as_pytorch_does():
     assert torch.arange(0, 4, 0.01, dtype=torch.float16).double().sum() == 797.9816665649414
     assert torch.arange(0, 4, 0.01, dtype=torch.bfloat16).double().sum() == 798.178466796875
     assert torch.arange(0.5, 3).tolist() == [0.5, 1.5, 2.5] and len(torch.arange(0.0, 0, 0.5)) == 0
+
+
+@pytest.mark.parametrize(
+    "data, dtype, expected",
+    [
+        ([1, 2**63], None, ValueError), ([-1, 2**64 - 1], None, ValueError),
+        ([1, None], None, RuntimeError), ([2**70, 1.5], None, [float(2**70), 1.5]),
+        ([-1, 2**70], "float32", [-1.0, float(2**70)]), ([2**70, 0], "bool", [True, False]),
+        ([1.5, 2**63 - 1], "int64", [1, 2**63 - 1]), ([1.5, 2**63], "int64", ValueError),
+        ([2**64, 1j], None, [2.0**64, 1j]), ([1.5, math.inf], "int64", RuntimeError),
+    ],
+)  # fmt: skip
+def test_integers_beyond_what_numpy_reads_whole(data, dtype, expected):
+    """numpy makes floats, unsigned integers or objects of them."""
+    d = dtype and getattr(torch, dtype)
+    if isinstance(expected, type):
+        with pytest.raises(expected):
+            torch.tensor(data, dtype=d)
+    else:
+        assert torch.tensor(data, dtype=d).tolist() == expected

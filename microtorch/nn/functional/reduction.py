@@ -35,7 +35,18 @@ def legacy_reduction(size_average: bool | None, reduce: bool | None, reduction: 
     """
     if size_average is None and reduce is None:
         return reduction
-    chosen = "none" if reduce is False else "sum" if size_average is False else "mean"
+    for given in (size_average, reduce):
+        if isinstance(given, Tensor) and given.numel() != 1:
+            raise RuntimeError(
+                message(
+                    "Boolean value of Tensor with more than one value is ambiguous",
+                    f"{describe(given)} given where a loss is made",
+                    fix="make the loss, then call it: criterion = nn.MSELoss(); "
+                    "criterion(input, target)",
+                )
+            )
+    average, reduced = (True if flag is None else flag for flag in (size_average, reduce))
+    chosen = "none" if not reduced else "mean" if average else "sum"
     warn(
         "size_average and reduce args will be deprecated, please use "
         f"reduction='{chosen}' instead.",
