@@ -142,18 +142,18 @@ KERNEL(prod)(size_t outer, size_t n, size_t inner, ARRAY(const real, x, outer * 
 }
 
 /* Its derivative, g times the product of all others: those before, and then those after. */
-#define OTHERS(width, most, g_at, x_at)                                    \
+#define OTHERS(unroll, width, most, g_at, x_at)                            \
     {                                                                      \
         double before[most], after[most];                                  \
-        UNROLL for (size_t i = 0; i < width; i++)                          \
+        unroll for (size_t i = 0; i < width; i++)                          \
             before[i] = 1, after[i] = t->g[g_at];                          \
         for (size_t j = 0; j < n; j++)                                     \
-            UNROLL for (size_t i = 0; i < width; i++) {                    \
+            unroll for (size_t i = 0; i < width; i++) {                    \
                 out[x_at] = (real)before[i];                               \
                 before[i] *= x[x_at];                                      \
             }                                                              \
         for (size_t j = n; j-- > 0;)                                       \
-            UNROLL for (size_t i = 0; i < width; i++) {                    \
+            unroll for (size_t i = 0; i < width; i++) {                    \
                 out[x_at] = (real)(out[x_at] * after[i]);                  \
                 after[i] *= x[x_at];                                       \
             }                                                              \
@@ -168,15 +168,15 @@ static void NAME(prod_vjp0_body)(const void *task, size_t begin, size_t end)
         for (size_t o = begin; o < end; o++)
             for (size_t column = 0; column < inner; column += SCAN) {
                 const size_t width = smaller(SCAN, inner - column);
-                OTHERS(width, SCAN, o * inner + column + i, (o * n + j) * inner + column + i)
+                OTHERS(, width, SCAN, o * inner + column + i, (o * n + j) * inner + column + i)
             }
     for (size_t u = begin; u < end && inner == 1; u++) {
         size_t o = u * ABREAST;
         if (o + ABREAST <= t->outer)
-            OTHERS(ABREAST, ABREAST, o + i, (o + i) * n + j)
+            OTHERS(UNROLL, ABREAST, ABREAST, o + i, (o + i) * n + j)
         else
             for (; o < t->outer; o++)
-                OTHERS(1, 1, o + i, (o + i) * n + j)
+                OTHERS(UNROLL, 1, 1, o + i, (o + i) * n + j)
     }
 }
 #undef OTHERS
