@@ -16,7 +16,8 @@ for cc in ${CC:-gcc clang}; do
     case $($cc --version) in *clang*)
         for source in ext/baseline.c ext/dispatch.c ext/lines.c ext/parallel.c ext/scratch.c; do
             $cc -fsyntax-only -std=c11 -pedantic-errors -Wno-braced-scalar-init \
-                -Wno-literal-range -U__GNUC__ -D__STDC_NO_ATOMICS__ -Iext -Ibuild/core $source
+                -Wno-literal-range -U__GNUC__ -D__STDC_NO_ATOMICS__ -D_DEFAULT_SOURCE \
+                -Iext -Ibuild/core $source
         done ;;
     esac
     seen="$seen $cc"
