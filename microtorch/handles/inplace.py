@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
+from weakref import ref
 
 import numpy as np
 
@@ -497,6 +498,8 @@ def _composed(name: str) -> Callable[..., Tensor]:
         shown = None if result.node.op is None else result.node.name()
         _copy(self, result, name)
         op = result.node.op
+        if shown is not None and any(op.reads_out):
+            lead(result.node, -1, ref(self.node))
         if shown is not None and ("out" in KEPT.get(name, "") or any(-1 in w for w in op.watched)):
             watch(result.node, (self.node,), tick())
         return self if shown is None or self.node.op is not copy_op else rename(self, shown)

@@ -38,7 +38,8 @@ def check_overlap(
         if other is not whole:
             if _apart(owner(array), owner(source)) or not np.may_share_memory(array, source):
                 continue
-        if whole is False and are_one(source, array):
+        same = source is array or strides(source) == strides(array)
+        if whole is False and same and are_one(source, array):
             continue
         if other is not whole and not (
             is_dense(array) and is_dense(source) and array.size and source.size

@@ -47,6 +47,7 @@ from . import storage as storage
 from .inplace import setitem
 from .memory import copied
 from .methods import Methods
+from .overlaps import strides
 from .size import Size, sizes_or_data
 from .views import rederive
 
@@ -285,7 +286,7 @@ class Tensor(Methods):
     def stride(self, dim: int | None = None) -> Any:
         """Steps between neighbours along each dimension (or one), in elements."""
         if self.array.size:
-            steps = tuple(s // self.array.itemsize for s in self.array.strides)
+            steps = tuple(s // self.array.itemsize for s in strides(self.array))
         else:  # numpy gives them any; PyTorch counts a dimension of no elements as one
             shape = self.array.shape
             steps = tuple(prod(max(n, 1) for n in shape[i + 1 :]) for i in range(len(shape)))

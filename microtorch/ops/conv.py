@@ -27,7 +27,6 @@ from ..base.errors import ShapeError, describe, message
 from ..engine.hot import several
 from ..engine.op import Op
 from ..engine.record import constant
-from .arguments import owned
 from .join import cat
 from .shape import reshape
 from .surface import public
@@ -369,7 +368,7 @@ def conv2d(
     attrs = geometry_of("conv2d", input, weight, 2, stride, padding, dilation, groups)
     operands = (weight,) if bias is None else (weight, bias)
     if input.array.ndim == 3:
-        return owned(several(conv2d_op, (input.unsqueeze(0), *operands), attrs).squeeze(0))
+        return several(conv2d_op, (input.unsqueeze(0), *operands), attrs).squeeze(0)
     return several(conv2d_op, (input, *operands), attrs)
 
 
@@ -383,7 +382,8 @@ def conv1d(
     attrs = geometry_of("conv1d", input, weight, 1, stride, padding, dilation, groups)
     image = to_images(input, 1)
     operands = (weight.unsqueeze(-2),) if bias is None else (weight.unsqueeze(-2), bias)
-    return from_images(several(conv2d_op, (image, *operands), image_attrs(attrs)), input, 1)
+    out = several(conv2d_op, (image, *operands), image_attrs(attrs))
+    return from_images(out, input, 1, view=input.array.ndim == 2)
 
 
 def transposed_geometry(
@@ -455,9 +455,10 @@ def _transpose(
     if beyond is not None:
         out = several(conv_transpose2d_op, (image, weight), attrs)
         out = beyond(out.squeeze(-2) if n == 1 else out, bias)
-        return owned(out if input.array.ndim == n + 2 else out.squeeze(0))
+        return out if input.array.ndim == n + 2 else out.squeeze(0)
     operands = (image, weight) if bias is None else (image, weight, bias)
-    return from_images(several(conv_transpose2d_op, operands, attrs), input, n)
+    out = several(conv_transpose2d_op, operands, attrs)
+    return from_images(out, input, n, view=input.array.ndim == n + 1)
 
 
 @public(method=False)

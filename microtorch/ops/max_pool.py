@@ -172,8 +172,8 @@ def _picked(
 
 
 def _at(op: Op, input: Tensor, n: int, place: Tensor, return_indices: bool) -> Pooled:
-    out = from_images(apply(op, (to_images(input, n), place)), input, n)
-    return (out, from_images(place, input, n)) if return_indices else out
+    out = from_images(apply(op, (to_images(input, n), place)), input, n, n == 1)
+    return (out, from_images(place, input, n, n == 1)) if return_indices else out
 
 
 # ---- on a grid -----------------------------------------------------------------------------------
@@ -401,4 +401,4 @@ def max_unpool(n: int, input: Tensor, indices: Tensor, size: Shape) -> Tensor:
         size = (1, *size)
     x_images, places = to_images(input, n), to_images(indices, n)
     op_of = max_unpool3d_op if n == 3 else max_unpool2d_op
-    return from_images(apply(op_of, (x_images, places), {"size": tuple(size)}), input, n)
+    return from_images(apply(op_of, (x_images, places), {"size": tuple(size)}), input, n, n == 1)

@@ -126,7 +126,7 @@ FUNCTIONS = {
     "tile": "RepeatBackward0", "split": "SplitBackward0", "chunk": "SplitBackward0",
     "cross": "LinalgCrossBackward0", "group_norm": "NativeGroupNormBackward0",
     "adaptive_max_pool2d": "AdaptiveMaxPool2DBackward0", "smooth_l1_loss": "SmoothL1LossBackward0",
-    "conv1d": "ConvolutionBackward0", "scatter": "ScatterBackward0",
+    "scatter": "ScatterBackward0",
     "clamp_min": "ClampMinBackward0", "clamp_max": "ClampMaxBackward0",
 }  # fmt: skip
 

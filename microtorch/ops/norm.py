@@ -35,7 +35,7 @@ from .pool import avg_pool2d
 from .surface import public
 
 if TYPE_CHECKING:
-    from ..base.types import Array, Gradient, Namespace, Operand, Shape
+    from ..base.types import Array, DType, Gradient, Namespace, Operand, Shape
     from ..handles.tensor import Tensor
 
 
@@ -44,16 +44,40 @@ def _mean(F: Namespace, x: Operand, dims: Shape) -> Operand:
     return F.mean(x, dim=dims, keepdim=True)
 
 
-def standardized(F: Namespace, x: Operand, dims: Shape, eps: float) -> tuple[Operand, Operand]:
-    """(x̂, 1 / sqrt(var + eps)) of x over ``dims``."""
-    centred = x - _mean(F, x, dims)
-    rstd = F.rsqrt(_mean(F, centred * centred, dims) + eps)
-    return centred * rstd, rstd
+def standardized(
+    F: Namespace, x: Operand, dims: Shape, eps: float, kept: DType | None = None
+) -> tuple[Operand, Operand]:
+    """(x̂, 1 / sqrt(var + eps)) of x over ``dims``.
+
+    ``kept``: the 16-bit dtype that PyTorch keeps the statistics in, so that they are rounded to it.
+    """
+    mean = _mean(F, x, dims)
+    centred = x - mean
+    var = _mean(F, centred * centred, dims)
+    if kept is None:
+        rstd = F.rsqrt(var + eps)
+        return centred * rstd, rstd
+    if kept != np.float16:
+        n = math.prod([x.shape[i] for i in dims])
+        var = _divided(F, var * n, n, kept)
+    rstd = _rounded(F, F.rsqrt(var + eps), kept)
+    return (x - _rounded(F, mean, kept)) * rstd, rstd
 
 
-def _to_input(F: Namespace, h: Gradient, x: Operand, dims: Shape, eps: float) -> Gradient:
+def _rounded(F: Namespace, x: Operand, dtype: DType) -> Operand:
+    return F.cast(F.cast(x, dtype=dtype), dtype=x.dtype)
+
+
+def _divided(F: Namespace, total: Operand, n: int, dtype: DType) -> Operand:
+    """A sum of squares as a variance: bfloat16 throughout. In half the sum would overflow."""
+    return _rounded(F, _rounded(F, total, dtype) / float(dtype.type(n)), dtype)
+
+
+def _to_input(
+    F: Namespace, h: Gradient, x: Operand, dims: Shape, eps: float, kept: DType | None = None
+) -> Gradient:
     """x̄ of the module's docstring."""
-    normal, rstd = standardized(F, x, dims, eps)
+    normal, rstd = standardized(F, x, dims, eps, kept)
     return rstd * (h - _mean(F, h, dims) - normal * _mean(F, h * normal, dims))
 
 
@@ -77,8 +101,12 @@ def moments(F: Namespace, x: Array) -> tuple[Array, Array]:
 
 
 def _batch_norm(
-    F: Namespace, x: Array, w: Array | None = None, b: Array | None = None, *, eps: float
-) -> Array:
+    F: Namespace, x: Array, w: Array | None = None, b: Array | None = None, *, eps: float,
+    kept: DType | None = None,
+) -> Array:  # fmt: skip
+    if kept is not None:
+        w, b = (v if v is None else _per_channel(F, v, x) for v in (w, b))
+        return _affine(standardized(F, rows(x), _others(x), eps, kept)[0], w, b)
     return F.fixed_norm(x, *F.moments(x), *(v for v in (w, b) if v is not None), eps=eps)
 
 
@@ -93,9 +121,9 @@ def _affine(out: Array, w: Array | None, b: Array | None) -> Array:
 
 def _batch_norm_vjp_w(
     F: Namespace, g: Gradient, out: Operand, x: Operand, w: Operand, b: Operand = None, *,
-    eps: float,
+    eps: float, kept: DType | None = None,
 ) -> Gradient:  # fmt: skip
-    return F.sum(g * standardized(F, x, _others(x), eps)[0], dim=_others(x), keepdim=False)
+    return F.sum(g * standardized(F, x, _others(x), eps, kept)[0], dim=_others(x), keepdim=False)
 
 
 @cache
@@ -105,11 +133,11 @@ def _batch_norm_of(n: int) -> Op:
         "batch_norm",
         _batch_norm,
         vjps=(
-            lambda F, g, out, x, w=None, b=None, *, eps: _to_input(
-                F, g if w is None else g * _per_channel(F, w, x), x, _others(x), eps
+            lambda F, g, out, x, w=None, b=None, *, eps, kept=None: _to_input(
+                F, g if w is None else g * _per_channel(F, w, x), x, _others(x), eps, kept
             ),
             _batch_norm_vjp_w,
-            lambda F, g, out, x, w, b, *, eps: F.sum(g, dim=_others(g), keepdim=False),
+            lambda F, g, out, x, w, b, *, eps, kept=None: F.sum(g, dim=_others(g), keepdim=False),
         )[:n],
         saves=("x y" if n > 1 else "x", "x", "x")[:n],  # the bias: 0 twice, not absent
         keeps="x y"[: 2 * n - 1],
@@ -175,13 +203,13 @@ def _fixed_norm_of(n: int) -> Op:
 fixed_norm_op = _fixed_norm_of(5)
 
 
-def _one_dtype(name: str, input: Tensor, *parameters: Tensor | None) -> None:
-    """Raise unless all are of one dtype; 16-bit numbers may have float32 parameters."""
+def _one_dtype(name: str, input: Tensor, *parameters: Tensor | None) -> DType:
+    """The parameters' dtype. Raises unless it is the input's, or float32 beside 16-bit numbers."""
     d = input.array.dtype
-    for t in parameters:
-        if t is None or t.array.dtype == d:
-            continue
-        if d.itemsize != 2 or t.array.dtype != np.float32:
+    given = [t for t in parameters if t is not None]
+    for t in given:
+        own = t.array.dtype
+        if own != given[0].array.dtype or own != d and (d.itemsize != 2 or own != np.float32):
             raise RuntimeError(
                 message(
                     "mixed dtype (CPU): all inputs must share same datatype.",
@@ -189,6 +217,7 @@ def _one_dtype(name: str, input: Tensor, *parameters: Tensor | None) -> None:
                     fix="convert one: x.float(), or the module: module.double()",
                 )
             )
+    return given[0].array.dtype if given else d
 
 
 def batch_norm(
@@ -230,7 +259,7 @@ def batch_norm(
                     fix=f"make the layer with num_features={x.shape[1]}",
                 )
             )
-    _one_dtype("batch_norm", input, running_mean, running_var, weight, bias)
+    kept = _one_dtype("batch_norm", input, weight, bias, running_mean, running_var)
     affine = _affine_operands(weight, bias, input)
     if not training:
         for name, v in (("running_mean", running_mean), ("running_var", running_var)):
@@ -254,12 +283,17 @@ def batch_norm(
                 fix="a batch of two or more, or model.eval()",
             )
         )
-    out = several(batch_norm_op, (input, *affine), {"eps": eps})
-    if n and (running_mean is not None or running_var is not None):
-        if running_mean is not None and x.dtype.itemsize < running_mean.array.dtype.itemsize:
-            x = input.to(running_mean.dtype).array  # sums of 16-bit numbers, in float32
-        mean, var = input.node.dev.moments(x)
-        for running, statistic in ((running_mean, mean), (running_var, var * (n / (n - 1)))):
+    rounding = {"kept": kept} if kept.itemsize == 2 else {}
+    out = several(batch_norm_op, (input, *affine), {"eps": eps, **rounding})
+    if n and running_mean is not None:
+        wide = input.float() if x.dtype.itemsize == 2 else input
+        dev = wide.node.dev
+        mean, var = dev.moments(wide.array)
+        if kept.itemsize == 2 and kept != np.float16:
+            mean, unbiased = _rounded(dev, mean, kept), _divided(dev, var * n, n - 1, kept)
+        else:
+            unbiased = var * (n / (n - 1))
+        for running, statistic in ((running_mean, mean), (running_var, unbiased)):
             if running is not None:
                 move(running, statistic, momentum)
     return out
@@ -275,8 +309,11 @@ def move(running: Tensor, statistic: Array, momentum: float | Tensor) -> None:
     kept = 1 - share
     if isinstance(momentum, Handle):
         share, kept = share.astype(r.dtype), kept.astype(r.dtype)
-    r *= kept
-    r += share * statistic
+    if r.dtype == statistic.dtype:
+        r *= kept
+        r += share * statistic
+    else:  # 16 bits, rounded once
+        r[...] = kept * r.astype(statistic.dtype) + share * statistic
     running._written("batch_norm")
 
 
@@ -461,6 +498,10 @@ def instance_norm(
     statistics that are given move towards the mean of the examples' own, as in batch_norm.
     ``weight`` and ``bias`` are (C,). Source: Ulyanov et al. 2016.
     """
+    x = input.array
+    # running statistics are read in the dtype of the parameters
+    kept = (input if weight is None else weight).dtype
+    mean, var = [v if v is None else v.to(kept) for v in (running_mean, running_var)]
     if not use_input_stats:
         if running_mean is None or running_var is None:
             raise RuntimeError(
@@ -470,8 +511,7 @@ def instance_norm(
                     "instance_norm()",
                 )
             )
-        return batch_norm(input, running_mean, running_var, weight, bias, False, momentum, eps)
-    x = input.array
+        return batch_norm(input, mean, var, weight, bias, False, momentum, eps)
     n = math.prod(x.shape[2:])
     if n == 1:
         raise ValueError(
@@ -485,16 +525,12 @@ def instance_norm(
         return group_norm(input, x.shape[1], weight, bias, eps)
     # each channel of each example is one of a batch of one example, as in PyTorch
     rows, channels = x.shape[:2]
-    mean, var, w, b = [
-        v if v is None else v.repeat(rows) for v in (running_mean, running_var, weight, bias)
-    ]
+    mean, var, w, b = [v if v is None else v.repeat(rows) for v in (mean, var, weight, bias)]
     rows_of_all = input.reshape(1, rows * channels, *x.shape[2:])
     out = batch_norm(rows_of_all, mean, var, w, b, True, momentum, eps)
     for running, moved in ((running_mean, mean), (running_var, var)):
         if running is not None and moved is not None:
-            total = np.add.reduce(moved.array.reshape(rows, channels), 0)
-            running.array[...] = total / rows
-            running._written("instance_norm")
+            running.detach().copy_(moved.reshape(rows, channels).mean(0))
     return out.reshape(x.shape)
 
 

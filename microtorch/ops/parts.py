@@ -15,7 +15,7 @@ from ..engine.operands import left_operand
 from ..engine.promotion import common_dtype
 from ..engine.record import constant
 from ..engine.registry import REGISTRY
-from .arguments import tensors_only
+from .arguments import not_floating, tensors_only
 from .elementwise import ELEMENTWISE, _published, no_derivative, only
 from .surface import METHODS, public
 
@@ -130,6 +130,8 @@ def frexp(input: Tensor) -> Frexp:
 def ldexp(input: Tensor, other: Tensor) -> Tensor:
     """input * 2 ** other."""
     tensors_only("ldexp", input=input, other=other)
+    if other.array.dtype.kind == "b" and input.array.dtype.kind in "fV":
+        raise not_floating("ldexp_cpu_exp", other)
     d = common_dtype(REGISTRY["div"], (input, other))
     return ELEMENTWISE["mul"](input, ELEMENTWISE["pow"](2.0, other.to(dtypes.FROM_NUMPY[d])))
 

@@ -307,7 +307,7 @@ def _max_pool(
         attrs = image_attrs(attrs)
     out = single(max_pool2d_op, x, attrs)
     if not return_indices:
-        return from_images(out, input, n)
+        return from_images(out, input, n, n == 1 and out.node.needs)
     place = pool_place_op.kernels[x.node.dev](x.array, out.array, **attrs).astype(np.int64)
     kw, (sh, sw), (dh, dw) = attrs["kernel"][1], attrs["stride"], attrs["dilation"]
     h, w = out.array.shape[2:]
@@ -315,7 +315,7 @@ def _max_pool(
     rows = x.node.dev.array(np.arange(h)[:, None] * sh - top) + place // kw * dh
     columns = x.node.dev.array(np.arange(w) * sw - left) + place % kw * dw
     indices = constant(rows * x.array.shape[3] + columns, x.node.dev)
-    return from_images(out, input, n), from_images(indices, input, n)
+    return from_images(out, input, n, n == 1), from_images(indices, input, n, n == 1)
 
 
 @public(method=False)
@@ -404,7 +404,7 @@ def _avg_pool(
         attrs = image_attrs(attrs)
         if not isinstance(attrs["divisor"], int):
             attrs["divisor"] = (attrs["divisor"],)
-    return from_images(single(avg_pool2d_op, to_images(input, n), attrs), input, n)
+    return from_images(single(avg_pool2d_op, to_images(input, n), attrs), input, n, n == 1)
 
 
 def avg_pool2d(
@@ -452,7 +452,7 @@ def _adaptive_avg(op: str, input: Tensor, output_size: TargetSize, n: int) -> Te
     out = single(
         adaptive_avg_pool2d_op, to_images(input, n), {"size": size if n == 2 else (1, *size)}
     )
-    return from_images(out, input, n)
+    return from_images(out, input, n, n == 1)
 
 
 def adaptive_avg_pool2d(input: Tensor, output_size: TargetSize) -> Tensor:

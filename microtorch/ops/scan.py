@@ -71,9 +71,13 @@ def cumprod_vjp0(F: Namespace, g: Array, out: Array, x: Array, dim: int) -> Arra
 
 
 def _cumprod_vjp(F: Namespace, g: Gradient, out: Operand, x: Operand, dim: int) -> Gradient:
-    # the gradient of the tail's products, times the product of all elements before
-    if x.shape[dim] <= 1:
+    if math.prod(x.shape) <= 1 or x.shape[dim] == 1:
         return g
+    numbers = getattr(x, "array", x)
+    if type(numbers) is np.ndarray and numbers.all():
+        # the product of all others is out / x. PyTorch reads both, too: hooks on them see it
+        return _reversed(F, F.cumsum(_reversed(F, out * g, dim), dim=dim), dim) / x
+    # the gradient of the tail's products, times the product of all elements before
     return shifted_products(F, x, dim, False) * _from_the_end(F, x, g, dim)
 
 

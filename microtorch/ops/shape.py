@@ -528,6 +528,12 @@ def repeat_interleave(
         d = dim_of(dim, input.array.ndim, "repeat_interleave")
         n = input.array.shape[d] if input.array.ndim else 1
         times = _repeats(repeats)
+        if isinstance(repeats, int) and output_size in (None, n * repeats):
+            column = (ravel(input) if not input.array.ndim else input).unsqueeze(d + 1)
+            shape = [-1] * column.array.ndim
+            shape[d + 1] = repeats
+            copies = single(clone, column.expand(shape), {"order": "C"})
+            return copies.flatten(d, d + 1)  # a view, as in PyTorch
         if times.size not in (1, n):
             raise RuntimeError(
                 message(

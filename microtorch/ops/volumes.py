@@ -213,7 +213,7 @@ def conv3d(
     attrs = geometry_of("conv3d", input, weight, 3, stride, padding, dilation, groups)
     operands = (weight,) if bias is None else (weight, bias)
     if input.array.ndim == 4:
-        return owned(several(conv3d_op, (input.unsqueeze(0), *operands), attrs).squeeze(0))
+        return several(conv3d_op, (input.unsqueeze(0), *operands), attrs).squeeze(0)
     return several(conv3d_op, (input, *operands), attrs)
 
 
@@ -236,7 +236,7 @@ def conv_transpose3d(
         out = several(conv_transpose3d_op, operands, attrs)
     else:
         out = beyond(several(conv_transpose3d_op, (batched, weight), attrs), bias)
-    return owned(out if batched is input else out.squeeze(0))
+    return out if batched is input else out.squeeze(0)
 
 
 # ---- means ---------------------------------------------------------------------------------------

@@ -15,6 +15,7 @@ from numpy.lib.stride_tricks import as_strided
 
 from ..base.errors import message
 from .arguments import owned
+from .node_names import rename
 
 if TYPE_CHECKING:
     from ..base.types import Array, Attrs, DType, Shape
@@ -106,11 +107,17 @@ def to_images(input: Tensor, n: int) -> Tensor:
     return input.unsqueeze(-2) if n == 1 else input
 
 
-def from_images(out: Tensor, like: Tensor, n: int) -> Tensor:
-    """Images as a tensor of n spatial dimensions, with a batch if ``like`` has one."""
-    if n == 1:
-        out = out.squeeze(-2)
-    return owned(out.squeeze(0) if like.array.ndim == n + 1 else out)
+def from_images(out: Tensor, like: Tensor, n: int, view: bool) -> Tensor:
+    """Images as a tensor of n spatial dimensions, with a batch if ``like`` has one.
+
+    ``view``: it counts as a view of the images.
+    """
+    lines = out.squeeze(-2) if n == 1 else out
+    if like.array.ndim == n + 1:
+        lines = lines.squeeze(0)
+    if view or lines is out:
+        return lines
+    return owned(lines) if out.node.op is None else rename(owned(lines), out.node.name())
 
 
 # ---- reading arguments ---------------------------------------------------------------------------

@@ -1,5 +1,6 @@
 """Instance norm with running statistics, local response norms, SyncBatchNorm; empty inputs."""
 
+import math
 from functools import partial
 
 import numpy as np
@@ -88,3 +89,32 @@ def test_group_norm_of_nothing_and_of_one_value():
     assert F.group_norm(torch.zeros(0, 4, 2), 2).shape == (0, 4, 2)
     with pytest.raises(ValueError, match="more than 1 value per channel"):
         F.group_norm(torch.zeros(1, 2, 1), 2)
+
+
+@pytest.mark.filterwarnings("ignore:overflow")  # of the variance, which half does not hold
+def test_statistics_in_16_bits():
+    """PyTorch's numbers: it keeps mean and deviation in the input's dtype, or in float32 weights'."""
+    x = torch.tensor([20000.0, 30000.0, 25000.0, 300.0]).half().reshape(4, 1).requires_grad_()
+    moving = torch.zeros(1).half(), torch.ones(1).half()
+    out = F.batch_norm(x, *moving, training=True)
+    out.backward(torch.tensor([[1.0], [2], [0], [-3]]).half())
+    assert out.flatten().tolist() == [0.10516357421875, 0.9931640625, 0.54833984375, -1.64453125]
+    expected = [7.241964340209961e-05, 2.2709369659423828e-05, -8.553266525268555e-05]
+    assert x.grad.flatten().tolist() == [*expected, -9.953975677490234e-06]
+    assert moving[0].item() == 1882 and math.isinf(moving[1].item())
+    wide = F.batch_norm(x, None, None, torch.ones(1), training=True).float().flatten()
+    exact = F.batch_norm(x.float(), None, None, training=True).half().float().flatten()
+    assert torch.equal(wide, exact) and not torch.equal(wide, out.float().flatten())
+    with pytest.raises(RuntimeError, match="mixed dtype"):
+        F.batch_norm(x, moving[0].float(), moving[1].float(), moving[1])
+
+
+def test_bfloat16_statistics():
+    pytest.importorskip("ml_dtypes")
+    x = torch.tensor([[[1.0, 3.0, 2.5], [7.3, 0.1, -5.0]]]).bfloat16().requires_grad_()
+    out = F.instance_norm(x)
+    out.backward(torch.tensor([[[1.0, 2, 0], [-3, 1, 1]]]).bfloat16())
+    expected = [-1.3828125, 0.9765625, 0.38671875, 1.2890625, -0.1396484375, -1.1484375]
+    assert out.flatten().tolist() == expected
+    expected = [0.310546875, 0.9609375, -1.265625, -0.0888671875, 0.216796875, -0.1279296875]
+    assert x.grad.flatten().tolist() == expected

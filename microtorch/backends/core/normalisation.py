@@ -14,7 +14,7 @@ from ..table import definition
 from .library import calls
 
 if TYPE_CHECKING:
-    from ...base.types import Array
+    from ...base.types import Array, DType
 
 contiguous = np.ascontiguousarray
 
@@ -70,9 +70,11 @@ class Normalisation(Reference):
 
     def batch_norm_vjps(
         self, g: Array, out: Array, x: Array, w: Array | None = None, b: Array | None = None, *,
-        eps: float,
+        eps: float, kept: DType | None = None,
     ) -> tuple[Array, Array, Array] | None:  # fmt: skip
         """The contributions to x, w and b."""
+        if kept is not None:
+            return None
         g, x, weight, count = contiguous(g), contiguous(x), optional(w), x.shape[1]
         constants, dx = np.empty((4, count), self.dtype), np.empty(x.shape, self.dtype)
         dw, db = np.empty(count, self.dtype), np.empty(count, self.dtype)

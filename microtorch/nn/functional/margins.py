@@ -36,7 +36,7 @@ def margin_ranking_loss(
                 f"input1: {input1.shape}, input2: {input2.shape}, target: {target.shape} ",
             )
         )
-    return reduce_loss((margin - target * (input1 - input2)).clamp_min(0), reduction)
+    return reduce_loss((-target * (input1 - input2) + margin).clamp_min(0), reduction)
 
 
 def hinge_embedding_loss(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ...autograd import Function
-from ...base.errors import message, warn
+from ...base.errors import describe, message, warn
 from ...handles.tensor import Tensor
 from ...ops.arguments import refuse_complex
 from .activations import logsigmoid
@@ -135,6 +135,14 @@ def kl_div(
     is the mathematical definition.
     """
     refuse_complex("kl_div", input, target)
+    if any(t.array.dtype.kind in "biu" for t in (input, target)):
+        raise RuntimeError(
+            message(
+                "kl_div: Integral inputs not supported.",
+                f"input {describe(input)}, target {describe(target)}",
+                fix="probabilities are floating: target.float()",
+            )
+        )
     reduction = legacy_reduction(size_average, reduce, reduction)
     if reduction == "mean":
         warn(

@@ -26,7 +26,8 @@ def mse_loss(
     weight: Tensor | None = None,
 ) -> Tensor:
     """(input - target)². Warns when the two shapes differ."""
-    input, target = _floating("mse_cpu", *_same_sizes(input, target))
+    input, target = _same_sizes(input, target)
+    _floating("mse_cpu", input, target)
     reduction = legacy_reduction(size_average, reduce, reduction)
     if weight is None:
         return mse_loss_op(input, target, reduction)
