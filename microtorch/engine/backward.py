@@ -19,7 +19,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-import numpy as np
+from numpy import ndarray
 
 from ..graph import Node, in_order, last_write
 from .checks import check_fresh, freed_error
@@ -81,7 +81,11 @@ def descend(order: list[Node], walk: Walk) -> None:
             general or op is None or op.apart or saved is None or node.hooks is not None
             or (wanted is not None and (F is None or node in aims or node not in wanted))
         ):  # fmt: skip
-            if op is not None and op.lays and not general and wanted is None and node.hooks is None:
+            if wanted is not None or node.hooks is not None or type(g) is not ndarray:
+                visit(node, g, walk)
+            elif op is None:
+                node.accumulate(g)
+            elif op.lays and not general:
                 lay(node, g, grads, None, walk[-1])
                 if not retain:
                     release(node)
@@ -168,9 +172,9 @@ def lay(
     if not x.needs or (wanted is not None and x not in wanted):
         return
     index, held = (node.attrs or {})["index"], grads.get(x)
-    if x in laid and type(held) is np.ndarray:
+    if x in laid and type(held) is ndarray:
         part = held[index]
-        if type(part) is np.ndarray:
+        if type(part) is ndarray:
             part += g
         else:  # one number
             held[index] += g
