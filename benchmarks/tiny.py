@@ -117,6 +117,33 @@ def chain(torch: Any) -> Step:
     return step
 
 
+def linear_with_bias(torch: Any) -> Step:
+    a, b = torch.tensor(A), torch.tensor(B, requires_grad=True)
+    bias, linear = torch.tensor(C[0], requires_grad=True), torch.nn.functional.linear
+
+    def step() -> Any:
+        for _ in range(LOOPS):
+            out = linear(a, b, bias)
+        return out
+
+    return step
+
+
+def weights(torch: Any) -> Step:
+    """What every layer does in forward: ``self.weight``, and a step down, ``self.layer``."""
+    layer = torch.nn.Linear(4, 4)
+    net = torch.nn.Sequential()
+    net.layer = layer
+
+    def step() -> Any:
+        for _ in range(LOOPS):
+            layer.weight
+            net.layer
+        return torch.zeros(1)
+
+    return step
+
+
 def sgd(torch: Any) -> Step:
     """optimizer.step() alone: ten parameters of four elements, with given gradients."""
     parameters = [torch.full((4,), float(i + 1), requires_grad=True) for i in range(10)]
@@ -174,15 +201,22 @@ CASES = [
     Case("add-plain", "a + b, 4x4, no gradient",
          in_torch_style(add_plain) | {"numpy": numpy_add}, None, LOOPS),
     Case("matmul", "a @ b, 4x4, gradient recorded",
-         in_torch_style(repeated(lambda t, a, b: a @ b)), None, LOOPS),
+         in_torch_style(repeated(lambda t, a, b: a @ b)), ("torch", 0.8), LOOPS),
     Case("relu", "relu(a), 4x4, gradient recorded",
          in_torch_style(repeated(lambda t, a, b: t.relu(a))), None, LOOPS),
     Case("sum", "a.sum(), 4x4, gradient recorded",
-         in_torch_style(repeated(lambda t, a, b: a.sum())), None, LOOPS),
+         in_torch_style(repeated(lambda t, a, b: a.sum())), ("torch", 0.9), LOOPS),
+    Case("linear", "linear(a, b), 4x4, gradient recorded",
+         in_torch_style(repeated(lambda t, a, b: t.nn.functional.linear(a, b))),
+         ("torch", 0.8), LOOPS),
+    Case("linear-bias", "linear(a, b, a[0]), 4x4, gradient recorded",
+         in_torch_style(linear_with_bias), ("torch", 0.8), LOOPS),
+    Case("weights", "layer.weight and net.layer of modules",
+         in_torch_style(weights), ("torch", 0.8), 2 * LOOPS),
     Case("mul-sum-backward", "(a * b).sum().backward(), 4x4",
-         in_torch_style(mul_sum_backward) | with_autograd(autograd_mul_sum), ("torch", 0.5)),
+         in_torch_style(mul_sum_backward) | with_autograd(autograd_mul_sum), ("torch", 0.35)),
     Case("chain", "100 operations forward and backward, 4x4",
-         in_torch_style(chain) | with_autograd(autograd_chain), ("torch", 0.7)),
+         in_torch_style(chain) | with_autograd(autograd_chain), ("torch", 0.65)),
     Case("sgd", "SGD step, 10 parameters of 4",
          in_torch_style(sgd), ("torch", 0.6), steps_compared=3),
 ]  # fmt: skip

@@ -134,6 +134,26 @@ INLINE void NAME(scatter_few)(const struct NAME(pooling) *t, const struct NAME(g
 #define FEW 1
 #endif
 
+/* The same for `n` windows of a row, for the compiler to vectorise: a wide image's row has many. */
+#define WIDE 32
+INLINE void NAME(reduce_row)(const struct windows *g, const struct NAME(group) *at,
+                             const real *image, const int64_t step, const int what, int64_t n,
+                             real *restrict results)
+{
+    for (int64_t i = at->i0; i < at->i1; i++)
+        for (int64_t k = at->k0; k < at->k1; k++) {
+            const real *first = image + (at->y + i * g->dh) * g->w + at->x + k * g->dw;
+            const bool begin = i == at->i0 && k == at->k0;
+            for (int64_t j = 0; j < n && begin; j++)
+                results[j] = first[j * step];
+            for (int64_t j = 0; j < n && !begin; j++) {
+                const real seen = first[j * step], held = results[j];
+                results[j] = what == SUM ? held + seen
+                                         : (held >= seen) | (held != held) ? held : seen;
+            }
+        }
+}
+
 INLINE void NAME(visit)(const struct NAME(pooling) *t, size_t begin, size_t end, const int what)
 {
     const struct windows g = *t->g;
@@ -164,6 +184,18 @@ INLINE void NAME(visit)(const struct NAME(pooling) *t, size_t begin, size_t end,
                 at.x = c * g.sw - g.left;
                 inside(at.x, g.dw, g.w, g.kw, &at.k0, &at.k1);
                 const size_t window = plane * (size_t)(g.oh * g.ow) + (size_t)(r * g.ow + c);
+                if ((what == LARGEST || what == SUM) && c == first && last - c >= WIDE &&
+                    at.i0 < at.i1) {
+                    if (g.sw == 1)
+                        NAME(reduce_row)(&g, &at, t->x + image, 1, what, last - c, t->out + window);
+                    else if (g.sw == 2)
+                        NAME(reduce_row)(&g, &at, t->x + image, 2, what, last - c, t->out + window);
+                    else
+                        NAME(reduce_row)(&g, &at, t->x + image, g.sw, what, last - c,
+                                         t->out + window);
+                    c = last;
+                    continue;
+                }
 #ifdef SHUFFLE
                 if (pairs && n > 1) {
                     NAME(scatter_few)(t, &at, image, window);
@@ -225,6 +257,7 @@ BODY(scatter_body, SCATTER)
 BODY(gather_body, GATHER)
 #undef BODY
 #undef FEW
+#undef WIDE
 #undef EVERY_SECOND
 #undef LOAD_FEW
 #undef STORE_FEW

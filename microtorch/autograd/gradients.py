@@ -98,6 +98,18 @@ def _tensor_backward(
 
     ``gradient`` is needed where the tensor has more than one element.
     """
+    if gradient is None is inputs and not (create_graph or foreseers or listeners):
+        node = self.node  # a loss, as `backward` does it: a graph of a few nodes is mostly calls
+        one = _ones.get(node.dev)
+        if type(one) is ndarray and not self.array.ndim and node.op is not None and node.needs:
+            before = mode.get()
+            try:
+                mode.set(_QUIET)
+                observe = anomaly.check_nan if anomaly.is_anomaly_enabled() else None
+                run([node], [one], retain=bool(retain_graph), observe=observe)
+            finally:
+                mode.set(before)
+            return
     backward(self, gradient, retain_graph, create_graph, None, inputs)
 
 

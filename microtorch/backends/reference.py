@@ -119,6 +119,10 @@ class Reference:
         """The kernel of an op for small arrays, where a backend's own looks at their size."""
         return getattr(self, name)
 
+    def chosen(self, name: str) -> Kernel:
+        """The kernel of an op of two operands, where a backend's own looks at their layout."""
+        return getattr(self, name)
+
     @staticmethod
     def pow(x: Array, y: Array | Number) -> Array:
         """x ** y. For small exponents numpy's power takes 20 times as long as the products."""

@@ -9,6 +9,9 @@ if TYPE_CHECKING:
     from ..base.types import Backend, Kernel
 
 LARGE = 1 << 15  # elements from which a backend may have another kernel (several threads)
+# bytes of one operand times those of another, from which a backend may have another kernel if they
+# broadcast: a result of 8,000 numbers has as much, or one of 800 and a row
+SPREAD = 1 << 17
 # functions for which the C core's tables pay sooner (backends/core/choice.py)
 SOONER = frozenset("cos exp expm1 log log1p sin sqrt tanh".split())
 T = TypeVar("T")
@@ -72,7 +75,8 @@ def forget(backend: Backend) -> None:
 
 
 class KernelTable(BackendTable["Kernel"]):
-    """Backend -> its kernel of one op. ``size``: "small" or "large", the one for such arrays only.
+    """Backend -> its kernel of one op. ``size``: "small" or "large", the one for such arrays only;
+    "chosen", the one of two that looks at them.
     """
 
     def __init__(self, name: str, size: str = ""):

@@ -5,7 +5,7 @@ same members, and pass for it.
 """
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import EllipsisType, FrameType
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
@@ -57,7 +57,7 @@ Operand: TypeAlias = Any  # an op's input or result as a vjp gets it; its node, 
 Contribution: TypeAlias = Any  # a Gradient, or None where an input takes none
 Hook: TypeAlias = Callable[..., Any]
 Observer: TypeAlias = Callable[["Node", Gradient, list[Contribution]], None]
-Chain: TypeAlias = "tuple[tuple[Op, Attrs | None], ...]"  # view ops from a base to a view
+Chain: TypeAlias = "Iterable[tuple[Op, Attrs | None]]"  # view ops from a base to a view
 
 Frame: TypeAlias = FrameType
 Static: TypeAlias = Mapping[str, Any]  # names of static arguments and their defaults

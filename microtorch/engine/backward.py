@@ -19,7 +19,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-import numpy as np
+from numpy import ndarray
 
 from ..graph import Node, in_order, last_write
 from .checks import check_fresh, freed_error
@@ -81,7 +81,16 @@ def descend(order: list[Node], walk: Walk) -> None:
             general or op is None or op.apart or saved is None or node.hooks is not None
             or (wanted is not None and (F is None or node in aims or node not in wanted))
         ):  # fmt: skip
-            visit(node, g, walk)
+            if wanted is not None or node.hooks is not None or type(g) is not ndarray:
+                visit(node, g, walk)
+            elif op is None:
+                node.accumulate(g)
+            elif op.lays and not general:
+                lay(node, g, grads, None, walk[-1])
+                if not retain:
+                    release(node)
+            else:
+                visit(node, g, walk)
         elif F is None:  # a Scalar: each shows its gradient, and its step is generated
             held = node.grad
             node.grad = g if held is None else held + g
@@ -162,11 +171,15 @@ def lay(
     x = node.inputs[0]
     if not x.needs or (wanted is not None and x not in wanted):
         return
-    attrs, held = node.attrs or {}, grads.get(x)
-    if x in laid and type(held) is np.ndarray:
-        held[attrs["index"]] += g
+    index, held = (node.attrs or {})["index"], grads.get(x)
+    if x in laid and type(held) is ndarray:
+        part = held[index]
+        if type(part) is ndarray:
+            part += g
+        else:  # one number
+            held[index] += g
         return
-    d = node.dev.place(g, index=attrs["index"], shape=x.shape, unique=True)
+    d = node.dev.place(g, index=index, shape=x.shape, unique=True)
     grads[x] = d if held is None else held + d
     laid.add(x)
 

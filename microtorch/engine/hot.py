@@ -22,7 +22,7 @@ import numpy as np
 
 from ..arrays.dtypes import BOOL, F32, I64
 from ..backends import cpu
-from ..backends.table import HotTable, large_from
+from ..backends.table import SPREAD, HotTable, large_from
 from ..base.naming import named
 from ..graph import last_user_code, mode, tick, user_frame, users
 from . import record as recording
@@ -150,11 +150,10 @@ def binary(op: Op, written: Callable[..., Tensor], numbers: bool) -> Callable[..
     """The method ``input.op(other)`` and function ``op(input, other)``."""
     taken = taken_by(op) if numbers else frozenset[type]()
     kernels = HotTable(op.name, "small", not_implemented)
-    large = HotTable(op.name, "large", not_implemented)
+    chosen = HotTable(op.name, "chosen", not_implemented)
     node_type, getframe, now = op.node, sys._getframe, mode.get
     saves_x, saves_y = 0 in op.saved_inputs, 1 in op.saved_inputs
     saves_any, floating = saves_x or saves_y, op.result == "float"
-    border = large_bytes(op.name)
     number = exponent if op.name == "pow" else numbers_of(op)
 
     def method(input: Any, other: Any, no_more: None = None, out: Any = None) -> Tensor:
@@ -168,7 +167,7 @@ def binary(op: Op, written: Callable[..., Tensor], numbers: bool) -> Callable[..
         except AttributeError:  # not tensors
             return written(input, other)
         dev = a.dev
-        kernel: Argument = (kernels if x.nbytes < border and y.nbytes < border else large)[dev]
+        kernel: Argument = (kernels if x.nbytes * y.nbytes < SPREAD else chosen)[dev]
         if dev is not b.dev:  # device or dtype differ
             return written(input, other)
         try:
@@ -294,6 +293,99 @@ def single(op: Op, input: Any, attrs: Attrs, *arguments: Any) -> Tensor:
     if op.view:
         link_view(t, input, op, attrs)
     return t
+
+
+def whole(op: Op, written: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    """The method ``input.op()`` of a reduction over all dimensions; all else is for ``written``."""
+    kernels, node_type, getframe, now = HotTable(op.name), op.node, sys._getframe, mode.get
+    attrs, saves_x = {"dim": None, "keepdim": False}, 0 in op.saved_inputs
+
+    def method(
+        input: Any, dim: Any = None, keepdim: Any = False, no_more: None = None,
+        dtype: Any = None, axis: Any = None, keepdims: Any = False, out: Any = None,
+    ) -> Tensor:  # fmt: skip
+        if not (dim is no_more is dtype is axis is out is None and keepdim is keepdims is False):
+            if no_more is not None:
+                return written(input, dim, keepdim, no_more)  # which says so
+            return written(input, dim, keepdim, dtype=dtype, axis=axis, keepdims=keepdims, out=out)
+        try:
+            x, a = input.array, input.node
+        except AttributeError:  # not a tensor
+            return written(input)
+        dev = a.dev
+        kernel = kernels[dev]
+        if kernel is None or type(x) is not ndarray:
+            return written(input)
+        value = kernel(x, None, False)
+        if type(value) is not ndarray:
+            value = dev.array(value)
+        t = new(Tensor)
+        t.array, t.origin = value, None
+        if a.needs and (m := now()).grad:
+            t.node = n = node_type()
+            n.inputs = n.saved = (a,)
+            if saves_x:
+                n.saved = (x,)
+            n.attrs, n.value, n.dev = attrs, value, dev
+            n.seq, n.scope = tick(), m.scope
+            n.grad = n.hooks = n.storage = None
+            code = (f := getframe(1)).f_code
+            if code is not last_user_code[0]:
+                f, code = users(f, code)
+            n.code, n.lasti = code, f.f_lasti
+        else:
+            t.node = constant_node(value, dev)
+        return t
+
+    return named(method, op.name, written=written)
+
+
+def layer(op: Op, written: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    """The function ``op(input, weight, bias=None)`` of an op without other arguments."""
+    kernels, node_type, getframe, now = HotTable(op.name), op.node, sys._getframe, mode.get
+    saves_x, saves_w, saves_b = [i in op.saved_inputs for i in range(3)]
+
+    def function(input: Any, weight: Any, bias: Any = None) -> Tensor:
+        try:
+            x, a, w, b = input.array, input.node, weight.array, weight.node
+            dev = a.dev
+            kernel = kernels[dev]
+            if kernel is None or b.dev is not dev or type(x) is not ndarray:
+                return written(input, weight, bias)
+            if bias is None:
+                value, needs = kernel(x, w), a.needs | b.needs
+            else:
+                z, c = bias.array, bias.node
+                if c.dev is not dev:
+                    return written(input, weight, bias)
+                value, needs = kernel(x, w, z), a.needs | b.needs | c.needs
+        except (AttributeError, IndexError, RuntimeError, TypeError, ValueError):
+            return written(input, weight, bias)  # which says why
+        if type(value) is not ndarray or value.dtype is not dev.dtype:
+            return written(input, weight, bias)
+        t = new(Tensor)
+        t.array, t.origin = value, None
+        if needs and (m := now()).grad:
+            t.node = n = node_type()
+            first, second = x if saves_x else a, w if saves_w else b
+            if bias is None:
+                n.inputs, n.saved = (a, b), (first, second)
+            else:
+                n.inputs, n.saved = (a, b, c), (first, second, z if saves_b else c)
+            if op.attributes:
+                n.attrs = None
+            n.value, n.dev = value, dev
+            n.seq, n.scope = tick(), m.scope
+            n.grad = n.hooks = n.storage = None
+            code = (f := getframe(1)).f_code
+            if code is not last_user_code[0]:
+                f, code = users(f, code)
+            n.code, n.lasti = code, f.f_lasti
+        else:
+            t.node = constant_node(value, dev)
+        return t
+
+    return named(function, op.name, written=written)
 
 
 def several(op: Op, inputs: Sequence[Any], attrs: Attrs | None = None) -> Tensor:

@@ -7,10 +7,12 @@ from threading import RLock
 from typing import TYPE_CHECKING
 from weakref import ref
 
+from numpy import ndarray
+
 from ..base import errors
 from ..graph import Mode, Node, mode, storage_of, tick
 from .basic_ops import clone
-from .record import constant, handle
+from .record import constant, constant_node, handle
 from .rows import Rows
 
 if TYPE_CHECKING:
@@ -52,7 +54,9 @@ class AccumulateGrad(Node):
 
     def _add(self, g: Gradient) -> None:
         old = self.grad
-        if hasattr(g, "node"):  # a Tensor: create_graph=True
+        if old is None and type(g) is ndarray and g.dtype is self.dev.dtype:
+            self.grad = handle(g, constant_node(g, self.dev))
+        elif hasattr(g, "node"):  # a Tensor: create_graph=True
             self.grad = _kept(g) if old is None else old + g
         elif type(g) is Rows:
             importlib.import_module("microtorch.sparse")  # far above: it makes tensors of Rows

@@ -7,8 +7,8 @@ leaves it without a derivative: it gets a node that raises as soon as an op woul
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, NoReturn
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 from weakref import ref
 
 import numpy as np
@@ -22,7 +22,7 @@ from .record import constant_node, fill, handle
 from .views import UNRECORDED, unfollowing
 
 if TYPE_CHECKING:
-    from ..base.types import Attrs
+    from ..base.types import Attrs, Chain
     from ..graph import Node
     from ..handles.tensor import Tensor
 
@@ -61,9 +61,8 @@ setattr(unfollowed.node, "needs", property(_needs))  # noqa: B010  # ops ask for
 
 def refusal(attrs: Attrs, what: str) -> errors.InplaceError:
     """The error for a write that cannot be followed; ``what`` names what was written."""
-    return errors.InplaceError(
-        errors.message(f"{attrs['view']} and {what} modified inplace. {attrs['why']}")
-    )
+    view = attrs.get("view") or f"Output {attrs['output']} of {attrs['function']} is a view"
+    return errors.InplaceError(errors.message(f"{view} and {what} modified inplace. {attrs['why']}"))
 
 
 def mark(t: Tensor, function: str, output: int, why: str) -> None:
@@ -71,42 +70,72 @@ def mark(t: Tensor, function: str, output: int, why: str) -> None:
     if t.origin is not None:
         base, chain = t.origin
         chain = tuple([step for step in chain if step[1] is not UNRECORDED])
-        attrs = {"view": f"Output {output} of {function} is a view", "why": why}
+        attrs = {"function": function, "output": output, "why": why}
         t.origin = (base, (*chain, (unfollowed, attrs)))
 
 
+class Pieces(NamedTuple):
+    """What views of one tensor at consecutive places have in common."""
+
+    op: Op
+    lead: tuple[slice, ...]  # an index of the dimensions before
+    places: Sequence[Any]
+    function: str
+    first: int  # number of the first one among the function's outputs
+    chain: Chain  # from the base to the tensor
+
+    def attrs(self, i: int) -> Attrs:
+        return {"index": (*self.lead, self.places[i], ...)}
+
+
+class Way:
+    """The chain of one of many views: written out when somebody asks for it, which is seldom."""
+
+    __slots__ = ("i", "pieces")
+    i: int
+    pieces: Pieces
+
+    def __iter__(self) -> Iterator[tuple[Op, Attrs | None]]:
+        p, i = self.pieces, self.i
+        mark = {"function": p.function, "output": p.first + i, "why": SEVERAL}
+        return iter((*p.chain, (p.op, p.attrs(i)), (unfollowed, mark)))
+
+
 def marked_views(
-    op: Op, input: Tensor, places: Sequence[Attrs], function: str, first: int
+    op: Op, input: Tensor, dim: int, places: Sequence[Any], function: str, first: int
 ) -> list[Tensor]:
-    """The views ``op(input, **place)``, marked as outputs of ``function`` from ``first`` on.
+    """The views of ``input`` at ``places`` along ``dim``, marked as outputs of ``function`` from
+    ``first`` on.
 
     They are made as ``single`` makes each, but what they have in common is found once. Without a
     ``function``, writes through them are followed.
     """
+    base, chain = input.origin if input.origin is not None else (input, ())
+    chain = tuple([step for step in chain if step[1] is not UNRECORDED])
+    pieces = Pieces(op, (slice(None),) * dim, places, function, first, chain)
     if not function or type(input.array) is not np.ndarray or HotTable.aside:
-        views = [single(op, input, place) for place in places]
+        views = [single(op, input, pieces.attrs(i)) for i in range(len(places))]
         for i, t in enumerate(views if function else (), first):
             mark(t, function, i, SEVERAL)
         return views
     a, x, m = input.node, input.array, mode.get()
     inputs, dev, storage, flows = (a,), a.dev, storage_of(a), a.needs and m.grad
-    kernel, frame = op.kernels[dev], user_frame(sys._getframe(1))
-    base, chain = input.origin if input.origin is not None else (input, ())
-    chain = tuple([step for step in chain if step[1] is not UNRECORDED])
-    views = []
-    for i, place in enumerate(places, first):
-        out = kernel(x, **place)
+    frame, views, lead = user_frame(sys._getframe(1)), [], pieces.lead
+    for i, place in enumerate(places):
+        index = (*lead, place, ...)
+        out = x[index]
         node: Node = (
-            fill(op.node(), inputs, inputs, out, dev, place, m.scope, frame)
+            fill(op.node(), inputs, inputs, out, dev, {"index": index}, m.scope, frame)
             if flows
             else constant_node(out, dev)
         )
-        t = handle(out, node)
         node.storage = storage
-        attrs = {"view": f"Output {i} of {function} is a view", "why": SEVERAL}
-        t.origin = (base, (*chain, (op, place), (unfollowed, attrs)))
-        storage.add_view(ref(t))
+        t = handle(out, node)
+        way = Way()
+        way.pieces, way.i = pieces, i
+        t.origin = (base, way)
         views.append(t)
+    storage.add_views(map(ref, views))
     return views
 
 

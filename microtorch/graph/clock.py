@@ -1,6 +1,7 @@
 """The clock that orders nodes and writes, and the storage that a write dates."""
 from __future__ import annotations
 
+from collections.abc import Iterable
 from itertools import count
 from typing import Any
 
@@ -31,6 +32,13 @@ class Storage:
         if n >= 8 and not n & (n - 1):  # at 8, 16, 32...: forget the dead
             self.views = [v for v in self.views if v() is not None]
         self.views.append(view)
+
+    def add_views(self, views: Iterable[Any]) -> None:
+        """``add_view`` of each."""
+        before = len(self.views)
+        self.views += views
+        if before >= 8 and before.bit_length() < len(self.views).bit_length():
+            self.views = [v for v in self.views if v() is not None]
 
     def snapshot(self) -> Storage:
         """This moment, for a node whose value no longer lies here.

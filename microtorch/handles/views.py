@@ -304,7 +304,8 @@ copy_slices_op.node.__name__ = copy_slices_op.node.__qualname__ = "CopySlices"
 def _copy_slices(base: Tensor, previous: Node, value: Node, chain: Chain) -> Node:
     strides = base.array.strides
     order = tuple(sorted(range(base.array.ndim), key=lambda i: -abs(strides[i])))
-    attrs = {"chain": chain, "order": order, "repeats": 0 in strides and repeats_itself(base.array)}
+    repeats = 0 in strides and repeats_itself(base.array)
+    attrs = {"chain": tuple(chain), "order": order, "repeats": repeats}
     scope, frame = mode.get().scope, user_frame(sys._getframe(1))
     both = (previous, value)
     n = fill(copy_slices_op.node(), both, both, base.array, previous.dev, attrs, scope, frame)

@@ -346,7 +346,7 @@ class Module(Stateful):
         # `self.fc1` comes here.
         d = self.__dict__
         try:
-            if name in (entries := d["_modules"]) or name in (entries := d["_parameters"]):
+            if name in (entries := d["_parameters"]) or name in (entries := d["_modules"]):
                 return entries[name]
             if name in (entries := d["_buffers"]):
                 return entries[name]

@@ -38,10 +38,14 @@ def _cat_vjp(i: int) -> Vjp:
 def _slices(F: Namespace, g: Gradient, inputs: Sequence[Node], indices: Iterable[Any]) -> list[Any]:
     """``g`` at one index for each input that asks for it. A leaf keeps what it is given."""
     parts: list[Any] = []
+    plain, raw = type(g) is np.ndarray, not hasattr(g, "node")
     for x, index in zip(inputs, indices, strict=True):
-        part = F.getitem(g, index=index) if x.needs else None
-        own = part is not None and x.op is None and not hasattr(g, "node")
-        parts.append(F.clone(part) if own else part)
+        part = None
+        if x.needs:
+            part = g[index] if plain else F.getitem(g, index=index)
+            if raw and x.op is None:
+                part = F.clone(part)
+        parts.append(part)
     return parts
 
 
@@ -49,12 +53,13 @@ def _cat_joint(F: Namespace, g: Gradient, node: Node) -> list[Any]:
     dim = (node.attrs or {})["dim"]
     ends = list(itertools.accumulate(x.shape[dim] for x in node.inputs))
     places = map(slice, [0, *ends], ends)
-    return _slices(F, g, node.inputs, [(*(slice(None),) * dim, place) for place in places])
+    lead = (slice(None),) * dim
+    return _slices(F, g, node.inputs, [(*lead, place) for place in places] if dim else places)
 
 
 def _stack_joint(F: Namespace, g: Gradient, node: Node) -> list[Any]:
     dim = (node.attrs or {})["dim"]
-    indices = [(*(slice(None),) * dim, i) for i in range(len(node.inputs))]
+    indices = [(*(slice(None),) * dim, i, ...) for i in range(len(node.inputs))]
     return _slices(F, g, node.inputs, indices)
 
 
@@ -201,7 +206,8 @@ def split(
                     f"of {n}"
                 )
             )
-        sizes = [min(step, n - i) for i in range(0, n, step or 1)] or [0]
+        full = n // step if step else 0
+        sizes = [step] * full + [n - full * step] * (full * step < n or not full)
     else:
         sizes = list(split_size_or_sections)
         if any(s < 0 for s in sizes):
@@ -238,10 +244,9 @@ def _views(
     The gradient of a view is laid into zeros of what the view was taken from. For many views of one
     tensor these would be as many arrays of its size, so many are taken from groups.
     """
-    lead, n = (slice(None),) * dim, len(places)
+    n = len(places)
     if n <= MANY or not input.node.needs:
-        indices: list[Attrs] = [{"index": (*lead, place, Ellipsis)} for place in places]
-        return tuple(marked_views(op, input, indices, function, 0))
+        return tuple(marked_views(op, input, dim, places, function, 0))
     size, views = math.isqrt(n), list[Any]()
     for first in range(0, n, size):
         part = places[first : first + size]
@@ -252,9 +257,9 @@ def _views(
         else:
             end += 1
             part = range(len(part))
-        group = single(slice_op, input, {"index": (*lead, slice(begin, end), Ellipsis)})
-        indices = [{"index": (*lead, place, Ellipsis)} for place in part]
-        views += marked_views(op, group, indices, function, first)
+        whole = (*(slice(None),) * dim, slice(begin, end), Ellipsis)
+        group = single(slice_op, input, {"index": whole})
+        views += marked_views(op, group, dim, part, function, first)
     return tuple(views)
 
 

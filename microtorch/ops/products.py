@@ -19,7 +19,7 @@ from ..arrays.dtypes import OBJECT, TORCH_TYPES
 from ..base.errors import ShapeError, describe, matmul_error, message
 from ..base.naming import named, with_parameters
 from ..engine.handle import NotDense
-from ..engine.hot import made, several
+from ..engine.hot import layer, made, several
 from ..engine.op import Op
 from ..engine.out import into
 from .arguments import tensors_only
@@ -202,10 +202,17 @@ linear_op = Op(
 )
 
 
-@public(method=False)
-def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
-    """input @ weight.T + bias: input (..., in), weight (out, in), bias (out) or None."""
+def _general_linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     return several(linear_op, (input, weight) if bias is None else (input, weight, bias))
+
+
+linear = public(method=False)(
+    named(
+        layer(linear_op, _general_linear),
+        "linear",
+        "input @ weight.T + bias: input (..., in), weight (out, in), bias (out) or None.",
+    )
+)
 
 
 # ---- products of given ranks ---------------------------------------------------------------------

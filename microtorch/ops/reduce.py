@@ -16,7 +16,7 @@ from ..arrays.dtypes import BOOL, F32, OBJECT, TORCH_TYPES
 from ..backends import LARGE, defines
 from ..base.errors import describe, message, warn
 from ..base.naming import named
-from ..engine.hot import single
+from ..engine.hot import single, whole
 from ..engine.op import Op
 from ..engine.out import into
 from ..engine.record import constant
@@ -78,10 +78,18 @@ def _sum(F: Namespace, x: Array, dim: Dims, keepdim: bool) -> Array:
     return out if dim is None else rows(out)
 
 
+def _sum_vjp(
+    F: Namespace, g: Gradient, out: Operand, x: Operand, dim: Dims, keepdim: bool
+) -> Gradient:
+    if dim is None and type(g) is np.ndarray and math.prod(shape := x.shape) < LARGE:
+        return F.spread(g, shape, None, 1)  # as back_over does, without its call
+    return back_over(F, g, x, dim)
+
+
 sum_op = Op(
     "sum",
     _sum,
-    vjps=(lambda F, g, out, x, dim, keepdim: back_over(F, g, x, dim),),
+    vjps=(_sum_vjp,),
     rule=("g, spread over the sum",),
 )
 mean_op = Op(
@@ -125,7 +133,7 @@ def _publish_sum(op: Op, doc: str) -> None:
             raise float_error(op.name, input.array.dtype)
         return single(op, input, {"dim": dim, "keepdim": keepdim}, dim, keepdim)
 
-    public()(named(reduce, op.name, doc))
+    public()(named(whole(op, reduce), op.name, doc))
 
 
 _publish_sum(

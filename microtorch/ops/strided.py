@@ -5,6 +5,7 @@ beforehand; so the gradient is zeros with ``g`` *added* at these places, for win
 """
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -38,7 +39,8 @@ def at_strides(x: Array, shape: Shape, strides: Shape, offset: int) -> Array:
     memory = owner(x)
     if not memory.flags.c_contiguous:  # a buffer is read row by row
         memory = memory.transpose(np.argsort([-s for s in memory.strides], kind="stable"))
-    offset += x.ctypes.data - memory.ctypes.data
+    if memory is not x:
+        offset += x.ctypes.data - memory.ctypes.data
     view: Array = np.ndarray(shape, x.dtype, memory, offset, strides)
     view.flags.writeable = x.flags.writeable
     return view
@@ -46,10 +48,23 @@ def at_strides(x: Array, shape: Shape, strides: Shape, offset: int) -> Array:
 
 def positions(shape: Shape, strides: Shape, offset: int = 0) -> Array:
     """Where each element of an array of these strides lies, counted in elements."""
-    at: Array = np.full(shape, offset)
-    for d, (n, step) in enumerate(zip(shape, strides, strict=True)):
-        at += (np.arange(n) * step).reshape((n,) + (1,) * (len(shape) - 1 - d))
+    at: Array = np.array(offset)
+    for d, (n, step) in enumerate(zip(reversed(shape), reversed(strides), strict=True)):
+        at = (np.arange(n) * step).reshape((n,) + (1,) * d) + at  # it grows from the last dimension
     return at
+
+
+def reach(shape: Shape, strides: Shape, offset: int = 0) -> tuple[int, int]:
+    """The first of ``positions`` and the last; 0 and -1 if there are none."""
+    if 0 in shape:
+        return 0, -1
+    ends = [(n - 1) * step for n, step in zip(shape, strides, strict=True)]
+    return offset + sum([min(e, 0) for e in ends]), offset + sum([max(e, 0) for e in ends])
+
+
+def gapless(shape: Shape) -> Shape:
+    """The strides of an array in row-major order."""
+    return tuple([math.prod(shape[d + 1 :]) for d in range(len(shape))])
 
 
 # ---- as_strided ----------------------------------------------------------------------------------
@@ -73,14 +88,19 @@ def _as_strided_vjp(
     F: Namespace, g: Gradient, out: Operand, x: Operand,
     size: Shape, stride: Shape, offset: int, own: Shape,
 ) -> Gradient:  # fmt: skip
-    read, held = positions(size, stride, offset), positions(x.shape, own)
-    first = min([0, *(int(p.min()) for p in (read, held) if p.size)])
-    length = max([0, *(int(p.max()) for p in (read, held) if p.size)]) + 1 - first
-    memory = F.place(g, index=(read - first,), shape=(length,))
-    count = np.bincount((held - first).reshape(-1), minlength=length)
+    (low, high), (least, most) = reach(size, stride, offset), reach(x.shape, own)
+    first = min(0, low, least)
+    length, read = max(0, high, most) + 1 - first, positions(size, stride, offset - first)
+    memory = F.place(g, index=(read,), shape=(length,))
+    if own == gapless(x.shape):
+        if length > most + 1:
+            memory = F.getitem(memory, index=(slice(-first, most + 1 - first),))
+        return F.reshape(memory, shape=x.shape)
+    held = positions(x.shape, own, -first)
+    count = np.bincount(held.reshape(-1), minlength=length)
     if held.size and count.max() > 1:  # of an expanded input, whose copies share one element
         memory = F.div(memory, np.maximum(count, 1).astype(g.dtype))
-    return F.getitem(memory, index=(held - first,))
+    return F.getitem(memory, index=(held,))
 
 
 as_strided_op = Op(
@@ -100,12 +120,12 @@ def steps(x: Array) -> Shape:
 def storage_offset(input: Tensor) -> int:
     """How many elements of its storage lie before the first element of this tensor."""
     x = input.array
-    if type(x) is not np.ndarray:
+    if type(x) is not np.ndarray or x.base is None:
         return 0
     return (x.ctypes.data - owner(x).ctypes.data) // x.itemsize
 
 
-METHODS["storage_offset"] = storage_offset
+METHODS["storage_offset"] = storage_offset_of = storage_offset
 
 
 @public()
@@ -118,20 +138,20 @@ def as_strided(
     or its base's.
     """
     size, stride = shape_of((size,), "as_strided"), shape_of((stride,), "as_strided")
-    start = METHODS["storage_offset"](input) if storage_offset is None else storage_offset
+    own = storage_offset_of(input)
+    start = own if storage_offset is None else storage_offset
     base = input if input.origin is None else input.origin[0]
-    _check_strides(base, size, stride, start)
+    base_at = own if base is input else storage_offset_of(base)
+    _check_strides(base, size, stride, start, base_at)
 
-    def attrs(t: Tensor) -> dict[str, Any]:
-        offset = start - METHODS["storage_offset"](t)
-        return {"size": size, "stride": stride, "offset": offset, "own": steps(t.array)}
+    def attrs(t: Tensor, at: int) -> dict[str, Any]:
+        return {"size": size, "stride": stride, "offset": start - at, "own": steps(t.array)}
 
-    here = attrs(input)
-    if base is input or not _among(input, size, stride, here["offset"]):
-        return single(as_strided_op, base, attrs(base))
-    out = single(as_strided_op, input, here)
+    if base is input or not _among(input, size, stride, start - own):
+        return single(as_strided_op, base, attrs(base, base_at))
+    out = single(as_strided_op, input, attrs(input, own))
     # from the base on, whose elements lie without gaps: so the same values give the same view
-    out.origin = (base, ((as_strided_op, attrs(base)),))
+    out.origin = (base, ((as_strided_op, attrs(base, base_at)),))
     return out
 
 
@@ -145,7 +165,8 @@ def _among(x: Tensor, size: Shape, stride: Shape, offset: int) -> bool:
     return bool(np.isin(positions(size, stride, offset), own).all())
 
 
-def _check_strides(base: Tensor, size: Shape, stride: Shape, start: int) -> None:
+def _check_strides(base: Tensor, size: Shape, stride: Shape, start: int, own: int) -> None:
+    """Raise unless the elements at ``start`` are the base's, which begin at ``own``."""
     if len(size) != len(stride):
         raise RuntimeError(
             message("mismatch in length of strides and shape", f"size {size}, stride {stride}")
@@ -159,7 +180,7 @@ def _check_strides(base: Tensor, size: Shape, stride: Shape, start: int) -> None
         )
     if start < 0:
         raise RuntimeError(message(f"Tensor: invalid storage offset {start}"))
-    if not _among(base, size, stride, start - METHODS["storage_offset"](base)):
+    if not _among(base, size, stride, start - own):
         raise RuntimeError(
             message(
                 f"setStorage: sizes {list(size)}, strides {list(stride)}, storage offset {start} "

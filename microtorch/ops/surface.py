@@ -25,7 +25,7 @@ NO_OUT = frozenset(
 
 # functions of which the call itself is much of the time: they read PyTorch's names by themselves
 DIRECT = frozenset(
-    "add expand flatten matmul mean mul permute reshape sub sum t transpose view".split()
+    "add expand flatten linear matmul mean mul permute reshape sub sum t transpose view".split()
 )
 
 

@@ -49,10 +49,14 @@ def smallest(name: str, formula: str, dtype: Any) -> int | None:
         return None
     if name not in UFUNCS or name in BRANCHES or (dtype == F32 and name in SLOW):
         return 0
-    operation = (ast.BinOp, ast.UnaryOp, ast.Compare, ast.Call)
-    operations = sum(isinstance(n, operation) for n in ast.walk(expr.parse(formula)))
     # numpy writes the longer formulas (hypot, logaddexp) with more care
-    return large_from(name) if operations == 1 or name in CAREFUL else None
+    return large_from(name) if operations_in(formula) == 1 or name in CAREFUL else None
+
+
+def operations_in(formula: str) -> int:
+    """How many calls of numpy a formula takes."""
+    operation = (ast.BinOp, ast.UnaryOp, ast.Compare, ast.Call)
+    return sum(isinstance(n, operation) for n in ast.walk(expr.parse(formula)))
 
 
 def any_power(formula: str) -> bool:
@@ -65,6 +69,7 @@ def any_power(formula: str) -> bool:
 # ---- products of matrices ------------------------------------------------------------------------
 LEAST = 2048  # elements; smaller operands always go to numpy
 MULTIPLICATIONS = 1 << 17
+FEW = 256  # elements of a product to which a bias is added
 
 
 def worthwhile(m: int, k: int, n: int) -> bool:

@@ -9,8 +9,8 @@ import numpy as np
 from ...arrays.dtypes import BOOL, F32
 from ...notation import expr, formulas
 from ..reference import UFUNCS, Reference
-from ..table import definition, large_from
-from .choice import smallest
+from ..table import LARGE, SPREAD, definition, large_from
+from .choice import operations_in, smallest
 from .library import SUFFIXES, lib
 
 if TYPE_CHECKING:
@@ -30,7 +30,8 @@ class Elementwise(Reference):
             found = super().__getattr__(name)
             large = self._kernel(name, large_from(name)) if name in UFUNCS else None
             if large is not None:
-                found = by_size(found, large, large_from(name) * F32.itemsize)
+                choose = by_size if len(formulas.TABLE[name][1]) == 1 else by_layout
+                found = choose(found, large, large_from(name) * F32.itemsize)
         setattr(self, name, found)
         return found
 
@@ -49,6 +50,12 @@ class Elementwise(Reference):
     def large(self, name: str) -> Callable[..., Any]:
         """The kernel of an op for arrays of ``large_from(name)`` elements and more."""
         return self._kernel(name, large_from(name)) or getattr(self, name)
+
+    def chosen(self, name: str) -> Callable[..., Any]:
+        small, large = self.small(name), self.large(name)
+        if small is large:
+            return small
+        return by_layout(small, large, large_from(name) * F32.itemsize)
 
     def _kernel(self, name: str, size: int) -> Callable[..., Any] | None:
         """The function that runs C's kernel ``name``; None if there is none for ``size``."""
@@ -82,7 +89,26 @@ class Elementwise(Reference):
         return _caller(name, parameters, named, arrays, used, {
             "loop": loop, "numpy": ours, "F": self, "dtype": self.dtype, "empty": np.empty,
             "result_of": result_of,
-        })
+        }, formula if vjp and operations_in(formula) == 1 and len(arrays) == 2 else "")
+
+
+def by_layout(
+    small: Callable[..., Any], large: Callable[..., Any], border: int
+) -> Callable[..., Any]:
+    """``by_size`` of two operands; and ``large`` where two that broadcast make a result of some
+    size, which takes numpy up to five times as long.
+    """
+
+    def kernel(x: Operand, y: Operand, **options: Operand) -> Operand:
+        if type(x) is not np.ndarray or type(y) is not np.ndarray or options:
+            return small(x, y, **options)
+        n, m = x.nbytes, y.nbytes
+        if n >= border or m >= border or (n * m >= SPREAD and x.shape != y.shape):
+            return large(x, y)
+        return small(x, y)
+
+    vars(kernel)["small"] = small
+    return kernel
 
 
 def by_size(
@@ -127,7 +153,7 @@ def result_of(dtype: Any, *arrays: Any) -> Array | None:
 
 def _caller(
     name: str, parameters: tuple[str, ...], named: str, arrays: list[str], scalars: list[str],
-    scope: dict[str, Any],
+    scope: dict[str, Any], operation: str = "",
 ) -> Callable[..., Any]:  # fmt: skip
     """A function of an op's parameters that calls C's loop, or numpy's kernel if C declines.
 
@@ -135,13 +161,20 @@ def _caller(
     of dimensions; else ``result_of`` tells what to compute. The function is written out as text,
     because collecting ``*args`` would cost as much as the loop on a small array.
 
+    ``operation``: the formula, if it is one operation of numpy, and so faster on few elements.
+
     Its attribute ``with_F`` is the same function with the parameters of a vjp: F first.
     """
     names = [part.partition("=")[0].strip() for part in named.split(", ")[1:]]
     keywords = "".join(f", {n}={n}" for n in names)
     operands = ", ".join([*scalars, *(f"id({a})" for a in arrays), "id(result)"])
+    first, second = arrays[0], arrays[-1]
     body = "\n".join([
         "    try:",
+        *([  # one call of numpy is faster where the arrays are small
+            f"        if 16 < {first}.nbytes < {LARGE} and {first}.shape == {second}.shape:",
+            f"            return {operation}",
+        ] if operation else []),
         f"        result = empty({arrays[0]}.shape, dtype)",
         f"        if loop({operands}):",
         "            return result",

@@ -8,12 +8,12 @@ import numpy as np
 
 from ..reference import Reference
 from ..table import definition
-from .choice import LEAST, worthwhile
+from .choice import FEW, LEAST, worthwhile
 from .elementwise import as_array
-from .library import Kernels, calls, required
+from .library import Kernels, calls, kernel_of, required
 
 if TYPE_CHECKING:
-    from ...base.types import Array
+    from ...base.types import Array, Kernel
 
 
 class Products(Reference):
@@ -29,8 +29,8 @@ class Products(Reference):
                         return out
             elif x.ndim > 1 < y.ndim:
                 return self._batches(x, y)
-        # as the op's definition does
-        return np.dot(x, y) if x.ndim == 2 and y.ndim == 2 else np.matmul(x, y)
+        # as the op's definition does; np.dot would cost as much again to call
+        return x.dot(y) if x.ndim == 2 and y.ndim == 2 else np.matmul(x, y)
 
     def _batches(self, x: Array, y: Array) -> Array:
         (*batch_x, m, k), (*batch_y, _, n) = x.shape, y.shape
@@ -42,20 +42,29 @@ class Products(Reference):
                 return out
         return np.matmul(x, y)
 
+    @kernel_of
     @calls("matmul")
-    def linear(self, x: Array, w: Array, b: Array | None = None) -> Array:
-        if x.size >= LEAST <= w.size and w.ndim == 2 and x.ndim > 1 and (
-            b is None or b.shape == w.shape[:1]
-        ):  # fmt: skip
-            n, k = w.shape
-            m = prod(x.shape[:-1])
-            if worthwhile(m, k, n):
-                rows = x if x.ndim == 2 else x.reshape(m, x.shape[-1])
-                out, columns = np.empty((*x.shape[:-1], n), self.dtype), w.T
-                bias = 0 if b is None else id(b)
-                if self.kernels.matmul(1, 1, m, k, n, id(rows), id(columns), bias, id(out)):
-                    return out
-        return definition("linear")(self, x, w, b)
+    def linear(self) -> Kernel:
+        multiply, dtype, empty = self.kernels.matmul, self.dtype, np.empty
+
+        def linear(x: Array, w: Array, b: Array | None = None) -> Array:
+            if w.ndim == 2 and x.ndim > 1:
+                n, k = w.shape
+                rows = x if x.ndim == 2 else x.reshape(-1, k) if x.shape[-1] == k and k else None
+                if rows is not None and (b is None or b.shape == (n,)):
+                    m = rows.shape[0]
+                    # numpy's sum of a few rows and a bias takes longer than C's call
+                    few = b is not None and m * n < FEW
+                    if few or (x.size >= LEAST <= w.size and worthwhile(m, k, n)):
+                        out, columns = empty((m, n), dtype), w.T
+                        bias = 0 if b is None else id(b)
+                        if multiply(1, 1, m, k, n, id(rows), id(columns), bias, id(out)):
+                            return out if rows is x else out.reshape((*x.shape[:-1], n))
+                    elif b is None and rows is x:
+                        return x.dot(w.T)
+            return definition("linear")(self, x, w, b)
+
+        return linear
 
 
 STEPS = ("ijp", "naive", "blocked", "tiled")  # from the definition to ext/matmul.c: docs/c-core.md

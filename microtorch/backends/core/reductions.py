@@ -11,7 +11,7 @@ import numpy as np
 from ..reference import Reference
 from ..table import definition
 from .along import blocks
-from .library import calls
+from .library import calls, kernel_of
 
 if TYPE_CHECKING:
     from ...base.types import Array, Dims, Kernel, Shape
@@ -22,19 +22,24 @@ if TYPE_CHECKING:
 class Reductions(Reference):
     """The reductions of ops/reduce.py."""
 
-    def sum(self, x: Array, dim: Dims = None, keepdim: bool = False) -> Array:
-        kernel, dtype = self.kernels.sum, self.dtype
-        if dim is None and not keepdim:  # without the plan: half of the time of a small sum
-            out = np.empty((), dtype)
-            if kernel(1, x.size, 1, 1.0, id(x), id(out)):
-                return out
-        out = x
-        # as _reduced does, without its call
-        for outer, n, inner, shape in runs(x.shape, dim, keepdim)[0]:
-            part, out = out, np.empty(shape, dtype)
-            if not kernel(outer, n, inner, 1.0, id(part), id(out)):
-                return definition("sum")(self, x, dim, keepdim)
-        return out
+    @kernel_of
+    def sum(self) -> Kernel:
+        loop, dtype, empty = self.kernels.sum, self.dtype, np.empty
+
+        def sum(x: Array, dim: Dims = None, keepdim: bool = False) -> Array:
+            if dim is None and not keepdim:  # without the plan: half of the time of a small sum
+                out = empty((), dtype)
+                if loop(1, x.size, 1, 1.0, id(x), id(out)):
+                    return out
+            out = x
+            # as _reduced does, without its call
+            for outer, n, inner, shape in runs(x.shape, dim, keepdim)[0]:
+                part, out = out, empty(shape, dtype)
+                if not loop(outer, n, inner, 1.0, id(part), id(out)):
+                    return definition("sum")(self, x, dim, keepdim)
+            return out
+
+        return sum
 
     @calls("sum")
     def mean(self, x: Array, dim: Dims = None, keepdim: bool = False) -> Array:
@@ -76,20 +81,26 @@ class Reductions(Reference):
         done = self.kernels.prod_vjp0(*blocks(x.shape, dim), id(g), id(x), id(grad))
         return grad if done else None
 
+    @kernel_of
     @calls("sum_vjp0")
-    def spread(self, g: Array, shape: Shape, dim: Dims, divisor: float) -> Array:
-        if dim is None:  # without the plan, as in sum
-            out = np.empty(shape, self.dtype)
-            if self.kernels.sum_vjp0(1, out.size, 1, divisor, id(g), id(out)):
-                return out
-        steps, left, out = runs(shape, dim, False)[0], divisor, g
-        for i in reversed(range(len(steps))):  # the reduction's, backwards; the first one divides
-            outer, n, inner, _ = steps[i]
-            part, out = out, np.empty(shape if i == 0 else outer * n * inner, self.dtype)
-            if not self.kernels.sum_vjp0(outer, n, inner, left, id(part), id(out)):
-                return definition("spread")(self, g, shape, dim, divisor)
-            left = 1.0
-        return out
+    def spread(self) -> Kernel:
+        loop, dtype, empty = self.kernels.sum_vjp0, self.dtype, np.empty
+
+        def spread(g: Array, shape: Shape, dim: Dims, divisor: float) -> Array:
+            if dim is None:  # without the plan, as in sum
+                out = empty(shape, dtype)
+                if loop(1, out.size, 1, divisor, id(g), id(out)):
+                    return out
+            steps, left, out = runs(shape, dim, False)[0], divisor, g
+            for i in reversed(range(len(steps))):  # the reduction's, backwards; the first divides
+                outer, n, inner, _ = steps[i]
+                part, out = out, empty(shape if i == 0 else outer * n * inner, dtype)
+                if not loop(outer, n, inner, left, id(part), id(out)):
+                    return definition("spread")(self, g, shape, dim, divisor)
+                left = 1.0
+            return out
+
+        return spread
 
     def _reduced(
         self, kernel: Kernel, x: Array | None, steps: Iterable[Step], *divisor: float

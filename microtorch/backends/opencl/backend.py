@@ -80,7 +80,7 @@ class OpenCL:
         kernel: Callable[..., Any] = getattr(self, name)
         return kernel
 
-    small = large
+    small = chosen = large
 
     def _declared(self, name: str) -> Callable[..., Any]:
         """The op's declaration, run on device arrays."""
