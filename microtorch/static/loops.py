@@ -243,7 +243,8 @@ class Loops:
     def lines(self, w: Writer, more: Sequence[int], reused: Collection[int]) -> Iterator[str]:
         """Its call, in the function that ``w`` writes. ``reused``: see ``write``."""
         r = self.region
-        w.names |= {r.name: self, f"c_{r.name}": _unchecked, "empty": np.empty}
+        c = self.c if self.checked else _unchecked
+        w.names |= {r.name: self, f"c_{r.name}": c, "empty": np.empty}
         for n, (shape, dtype) in zip(r.gives, self.shapes, strict=True):
             new = f"v{n} = empty({shape}, {w.constant(dtype, dtype.name)})"
             yield f"{new} if again{n} is None else again{n}" if n in reused else new
