@@ -11,7 +11,7 @@ method): loops over them become vector code.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from functools import cache
 from pathlib import Path
 
@@ -75,7 +75,7 @@ def needed(calls: Iterable[tuple[str, str]]) -> str:
     return "\n".join(done.values())
 
 
-def floats(names: Iterable[str]) -> str:
+def floats(names: Collection[str]) -> str:
     """The functions of float that are called ("tanh", "sigmoid"), and those that they call."""
     wanted = {f"fast_{n}" for n in names if n in VECTORS} | {f"{n}f" for n in names}
     texts = [(SHARED / name).read_text(encoding="utf-8") for name in ("exp.cl", "float.cl")]

@@ -35,7 +35,7 @@ def head(title: str, written: list[Emitter], texts: list[str]) -> str:
     called = {c for e in written for c in e.called}
     own = needed(called)
     words = {*re.findall(r"\b(?:fast_(\w+)|(sigmoid|softplus)f)\(", own + "".join(texts))}
-    shared = floats(x or y for x, y in words)
+    shared = floats([x or y for x, y in words])
     above = text_of("head").replace("TITLE", title)
     return "\n".join(x for x in [above, text_of("basics"), shared, own] if x)
 
