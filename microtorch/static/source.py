@@ -2,11 +2,10 @@
 from __future__ import annotations
 
 import re
-import textwrap
 from functools import cache
 from typing import TYPE_CHECKING
 
-from .emit_c import Emitter
+from .emit_c import Emitter, wrapped
 from .functions import VECTORS, floats, functions, needed, text_of
 from .lower import HELPERS, LIBRARY
 from .statements import C_TYPES
@@ -71,13 +70,6 @@ def _called(program: Program, e: Emitter) -> str:
     given += [f"NUMBER(a[{len(kinds) + i}])" for i in range(len(r.rates))]
     given += [f"DATA(char, a[{len(given)}])"] * (e.size() > 0)
     return glue(r.name, given, e.long)
-
-
-def wrapped(text: str, tab: int) -> str:
-    """A statement of C in lines that are short enough."""
-    space = " " * tab
-    return textwrap.fill(text, 96, initial_indent=space, subsequent_indent=space + "    ",
-                         break_long_words=False, break_on_hyphens=False)  # fmt: skip
 
 
 # ---- names --------------------------------------------------------------------------------------
