@@ -6,7 +6,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from .emit_c import Emitter, wrapped
-from .functions import VECTORS, floats, functions, needed, text_of
+from .functions import VECTORS, floats, functions, needed, text_of, used
 from .lower import HELPERS, LIBRARY
 from .statements import C_TYPES
 
@@ -35,8 +35,10 @@ def head(title: str, written: list[Emitter], texts: list[str]) -> str:
     own = needed(called)
     words = {*re.findall(r"\b(?:fast_(\w+)|(sigmoid|softplus)f)\(", own + "".join(texts))}
     shared = floats([x or y for x, y in words])
-    above = text_of("head").replace("TITLE", title)
-    return "\n".join(x for x in [above, text_of("basics"), shared, own] if x)
+    below = "\n".join(x for x in [shared, own] if x)
+    basics = used(text_of("basics"), below + "".join(texts))
+    above = used(text_of("head"), "\n".join([basics, below, *texts])).replace("TITLE", title)
+    return "\n".join(x for x in [above, basics, below] if x)
 
 
 GLUE = """\
