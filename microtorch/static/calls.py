@@ -243,13 +243,27 @@ def _conv2d(s: Look) -> list[Lowered] | None:
     return [s.call(s.step.name, *given, s.given[0], other, s.step.result)]
 
 
+def _halves(s: Look, shape: Shape, out: Shape) -> bool:
+    """Is each image of half its size: windows of 2 x 2 that do not overlap, and nothing left over?"""
+    two = tuple(s.attr("kernel")) == tuple(s.attr("stride")) == (2, 2)
+    plain = tuple(s.attr("dilation")) == (1, 1) and not any(map(sum, s.attr("padding")))
+    used = [x for x in s.given if type(x) is Ref]
+    return two and plain and shape[2:] == (2 * out[2], 2 * out[3]) and s.rows(*used, s.step.result)
+
+
 @calls.entry("kernel max_pool2d", "vjp max_pool2d_vjp0", "kernel avg_pool2d", "vjp avg_pool2d_vjp0")
 def _pool(s: Look) -> list[Lowered] | None:
     vjp, largest = s.step.kind == "vjp", s.step.name.startswith("max")
     x = s.given[2] if vjp else s.given[0]
     out = s.given[0] if vjp else s.step.result
     shape = s.shape(s.step.result) if vjp else s.shape(x)
-    if not s.alone or len(shape) != 4:
+    if len(shape) != 4:
+        return None
+    if largest and _halves(s, shape, s.shape(out)):
+        rows, n = math.prod(s.shape(out)[:-1]), s.shape(out)[-1]
+        given = (0, *s.given[:2], x, s.step.result) if vjp else (x, s.step.result)
+        return [s.call("halved_vjp0" if vjp else "halved", rows, n, *given)]
+    if not s.alone:
         return None
     sizes, rest = geometry(s, s.attr("kernel"), s.shape(out))
     if not largest and type(s.attr("divisor")) is not int:

@@ -2,12 +2,14 @@
 from __future__ import annotations
 
 import math
+import textwrap
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..notation import expr
 from .functions import named
 from .lower import LIBRARY
 from .memory import planned
+from .rounds import Rounds, once, rolled
 from .statements import (
     C_TYPES,
     Call,
@@ -24,10 +26,11 @@ from .statements import (
 from .templates import Rate, Ref
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from ..base.types import DType, Operand, Shape
     from .program import Program, Step
+    from .rounds import Rows
     from .statements import Lowered
 
 
@@ -38,11 +41,32 @@ DOT = 5  # what a sum along a row costs besides, in steps of a tile
 
 
 class Lies(NamedTuple):
-    """Where a value's elements lie: ``name[start + i * strides[0] + ...]``."""
+    """Where a value's elements lie: ``name[start + i * strides[0] + ... + a * step]``, where ``a``
+    is how much further each round of a loop begins; ``turns``: a row of two, used in turn."""
 
     name: str
     start: int
     strides: Shape
+    moves: int = 0
+    turns: str = ""
+
+    def at(self, index: Sequence[str] = (), strides: Sequence[int] = ()) -> str:
+        """An element's index."""
+        terms = [i if s == 1 else f"{i} * {s}" for i, s in zip(index, strides, strict=True) if s]
+        far, start = abs(self.moves), self.start
+        if far and start % far == 0:  # a row: of this round, or so many before or after
+            k = start // far
+            row = "step" if k == 0 else f"step {'+-'[k < 0]} {abs(k)}"
+            row = f"{k} - step" if self.moves < 0 else row
+            row = f"({row})" if row != "step" else row
+            terms.append(f"{far} * {row}" if far > 1 else row)
+        elif start:
+            terms.append(str(start))
+        terms += [self.turns] * (self.turns != "")
+        text = " + ".join(terms)
+        if far and start % far:
+            text += f" {'-+'[self.moves > 0]} {far} * step"
+        return text or "0"
 
 
 class Region(NamedTuple):
@@ -110,14 +134,16 @@ class Emitter:
         self.lines: list[str] = []
         self.scratch: list[str] = []
         self.called: set[tuple[str, str]] = set()  # functions, and of which type
-        self.memory = planned(program, region.steps, {*region.gives})
+        self.items, self.rows = rolled(program, region.steps, {*region.gives})
+        self.memory = planned(program, self.items, self.rows, {*region.gives})
         made = [program.values[n].nbytes for s in region.steps for n in makes(s)]
         self.long = sum(made) > LONG
         self.said = ""  # the last comment
         self.readers: dict[int, set[int]] = {}  # the statements that read a value, by id
-        for s in region.steps:
+        for s in once(self.items):
             for n in reads(s):
                 self.readers.setdefault(n, set()).add(id(s))
+        self.declared: set[int] = set()
         self.turned = 0  # bytes of the largest array that a product lays out anew
         for n in region.takes:
             value = program.values[n]
@@ -133,28 +159,61 @@ class Emitter:
         place = self.places[n]
         extra = len(shape) - len(value.shape)
         used = [i for i, size in enumerate(value.shape) if size > 1]
-        at = _sum_of([index[i + extra] for i in used], [place.strides[i] for i in used],
-                     place.start)  # fmt: skip
+        at = place.at([index[i + extra] for i in used], [place.strides[i] for i in used])
         return f"{place.name}[{at}]"
 
     def pointer(self, n: int) -> str:
         """Where a value that lies row by row begins."""
         place = self.places[n]
-        return f"{place.name} + {place.start}" if place.start else place.name
+        return _plus(place.name, place.at())
 
-    def new(self, n: int) -> str:
-        """Memory for value n: an output, an array, or a place in the block."""
-        value = self.program.values[n]
-        name = self.names.get(n, f"v{n}")
-        kind, room = C_TYPES[value.dtype.name], self.memory.rooms.get(n)
-        if n in self.memory.stack:
-            size = max(math.prod(value.shape), 1)
-            self.scratch.append(f"{'ALIGNED ' * (size >= TILE)}{kind} {name}[{size}];")
+    def new(self, n: int) -> Lies:
+        """Memory for value n: an output, an array, a place in the block, or a row of these."""
+        value, rows = self.program.values[n], self.rows.get(n)
+        head, shape = (n, value.shape) if rows is None else (
+            rows.members[0], (rows.count, *value.shape)
+        )  # fmt: skip
+        if head in self.declared:
+            return self.places[n]
+        self.declared.add(head)
+        name = self.names.get(head, f"v{head}")
+        kind, room = C_TYPES[value.dtype.name], self.memory.rooms.get(head)
+        if head in self.memory.stack:
+            size = max(math.prod(shape), 1)
+            sizes = size if rows is None else f"{rows.count} * {size // rows.count}"
+            self.scratch.append(f"{'ALIGNED ' * (size >= TILE)}{kind} {name}[{sizes}];")
         elif room is not None:
-            shape = f"/* {list(value.shape)}, {room.size} bytes */"
-            self.scratch.append(f"{kind} *const {name} = ({kind} *)(block + {room.start}); {shape}")
-        self.places[n] = Lies(name, 0, row_major(value.shape))
-        return name
+            about = f"/* {list(shape)}, {room.size} bytes */"
+            self.scratch.append(f"{kind} *const {name} = ({kind} *)(block + {room.start}); {about}")
+        if rows is None:
+            self.places[n] = Lies(name, 0, row_major(value.shape))
+        else:
+            self.places |= {m: self.row(rows, i) for i, m in enumerate(rows.members)
+                            if m not in self.places}  # fmt: skip
+        return self.places[n]
+
+    def row(self, rows: Rows, first: int, step: int = 0) -> Lies:
+        """A row of an array: ``first`` + ``step`` times the round."""
+        head = rows.members[0]
+        shape = self.program.values[head].shape
+        name, size = self.names.get(head, f"v{head}"), math.prod(shape)
+        if not rows.turns or not step:
+            first = first % 2 if rows.turns else first
+            return Lies(name, first * size, row_major(shape), step * size)
+        turn = "step % 2" if first == 0 else "(step + 1) % 2"
+        return Lies(name, 0, row_major(shape), 0, turn if size == 1 else f"{size} * ({turn})")
+
+    def rounds(self, x: Rounds) -> None:
+        """A loop of rounds."""
+        before, lines = self.places, self.lines
+        moved = {n: self.row(*row) for n, row in x.moved.items()}
+        self.places, self.lines, self.said = before | moved, [], ""
+        self.walk(x.body, x)
+        head = f"for (int step = {x.first}; step < {x.count}; step++) {{"
+        self.lines = [*lines, head, *[f"    {line}" for line in self.lines], "}"]
+        self.places, self.said = before, ""
+        for rows, _, _ in x.moved.values():
+            self.places |= {m: self.row(rows, i) for i, m in enumerate(rows.members)}
 
     # ---- loops -----------------------------------------------------------------------------------
     def loops(self, shape: Shape, flat: bool) -> tuple[list[str], list[str], int]:
@@ -178,8 +237,9 @@ class Emitter:
             self.lines.append(f"/* {what} */")
         self.said = what
 
-    def each(self, group: list[Each]) -> None:
-        """One loop for a chain of elementwise steps of one shape."""
+    def each(self, group: list[Each], moves: int = 0) -> None:
+        """One loop for a chain of elementwise steps of one shape. ``moves``: how much further the
+        next round of a loop writes."""
         values, into = self.program.values, group[0].into
         shape = values[group[0].result].shape if into is None else into.shape
         made = {s.result for s in group} if into is None else set()
@@ -189,14 +249,16 @@ class Emitter:
             for n in read
         ) and all(
             math.prod(values[n].shape) == 1 or (n in self.places
-            and self.places[n].strides == row_major(shape) and not self.places[n].start)
+            and self.places[n].strides == row_major(shape))
             for n in read
         )  # fmt: skip
         opened, index, depth = self.loops(shape, flat)
         self.comment(group)
-        self.lines += opened
         kept = self.read_later(group)
         stored = {n: self.new(n) for n in made if n in kept}
+        if any(n in self.places and self.moves(n) for n in read) and any(map(self.moves, stored)):
+            opened[-1] = f"{'    ' * (len(opened) - 1)}INDEPENDENT {opened[-1].lstrip()}"
+        self.lines += opened
         tab = "    " * depth
         local: dict[int, str] = {}
         for s in group:
@@ -211,7 +273,8 @@ class Emitter:
                 elif x.number in local:
                     texts[k] = local[x.number]
                 elif flat and math.prod(values[x.number].shape) != 1:
-                    texts[k] = f"{self.places[x.number].name}[i]"
+                    place = self.places[x.number]
+                    texts[k] = f"{place.name}[{place.at(index, [1])}]"
                 else:
                     texts[k] = self.at(x.number, index, shape)
                 if "where" in expr.functions(s.formula) and "[" in texts[k]:
@@ -224,29 +287,34 @@ class Emitter:
             name = f"t{s.result}"
             if into is not None:
                 to = self.places[into.base]
-                place = _sum_of(index, into.strides, to.start + into.start)
-                self.lines.append(f"{tab}{to.name}[{place}] = {text};")
+                to = to._replace(start=to.start + into.start, moves=to.moves + moves)
+                at = to.at(index, into.strides)
+                self.lines.append(f"{tab}{to.name}[{at}] = {text};")
                 break
             self.lines.append(f"{tab}const {C_TYPES[d.name]} {name} = {text};")
             local[s.result] = name
             if s.result in stored:
-                place = "i" if flat else _sum_of(index, row_major(shape))
-                if flat and math.prod(shape) == 1:
-                    place = "0"
-                self.lines.append(f"{tab}{stored[s.result]}[{place}] = {name};")
+                to = stored[s.result]
+                one = flat and math.prod(shape) == 1
+                at = to.at() if one else to.at(index, [1] if flat else row_major(shape))
+                self.lines.append(f"{tab}{to.name}[{at}] = {name};")
         self.lines += ["    " * i + "}" for i in reversed(range(depth))]
 
     def read_later(self, group: list[Each]) -> set[int]:
         """Which results of a group are read outside it."""
         steps = {id(s) for s in group}
         read = {s.result for s in group if self.readers.get(s.result, steps) - steps}
-        return read | set(self.region.gives)
+        return read | self.rows.keys() | set(self.region.gives)
+
+    def moves(self, n: int) -> bool:
+        """Does a value lie elsewhere in each round of a loop?"""
+        return bool(self.places[n].moves or self.places[n].turns)
 
     def sum(self, s: Sum) -> None:
         """A sum: of each element that stays, or where neighbours stay, of a row of them at a time.
         """
         value, shape = self.program.values[s.result], self.program.values[s.operand].shape
-        name, kind = self.new(s.result), C_TYPES[value.dtype.name]
+        out, kind = self.new(s.result), C_TYPES[value.dtype.name]
         kept = [i for i in range(len(shape)) if i not in s.dims and shape[i] > 1]
         dims = [i for i in s.dims if shape[i] > 1]
         index = ["0" if n == 1 else f"i{k}" for k, n in enumerate(shape)]
@@ -269,13 +337,13 @@ class Emitter:
             lines.append(tab + "    " * k + mark + _for(index[i], shape[i]).removesuffix(" {"))
         inner = tab + "    " * (len(dims) + aside)
         lines.append(f"{inner}total{f'[{index[row]}]' if aside else ''} += {x};")
-        place = _sum_of([index[i] for i in kept], [strides[i] for i in kept])
+        place = f"{out.name}[{out.at([index[i] for i in kept], [strides[i] for i in kept])}]"
         over = "" if s.divisor == 1 else f" / {s.divisor}"
         if aside:
             lines.append(tab + _for(index[row], width).removesuffix(" {"))
-            lines.append(f"{tab}    {name}[{place}] = ({kind})(total[{index[row]}]{over});")
+            lines.append(f"{tab}    {place} = ({kind})(total[{index[row]}]{over});")
         else:
-            lines.append(f"{tab}{name}[{place}] = ({kind})(total{over});")
+            lines.append(f"{tab}{place} = ({kind})(total{over});")
         self.lines += [*lines, *["    " * k + "}" for k in reversed(range(depth))]]
 
     def product(self, s: Product) -> None:
@@ -297,7 +365,7 @@ class Emitter:
         x, y, bias, to = (
             self.begins(s.x, index, a[1]), self.begins(s.y, index, b[1]),
             "NULL" if s.bias is None else self.pointer(s.bias),
-            _plus(out, _sum_of(index, row_major(tuple(shape))[: len(batch)])),
+            _plus(out.name, out.at(index, row_major(tuple(shape))[: len(batch)])),
         )  # fmt: skip
         rows_, d_ = f"({kind} *)rows", d.name
         small, sizes = columns < NARROW, f"{rows}, {columns}, {inner}"
@@ -338,20 +406,21 @@ class Emitter:
 
     def begins(self, n: int, index: list[str], strides: Shape) -> str:
         place = self.places[n]
-        return _plus(place.name, _sum_of(index, strides[: len(index)], place.start))
+        return _plus(place.name, place.at(index, strides[: len(index)]))
 
     def copy(self, s: Copy) -> None:
         out = self.new(s.result)
         self.comment([s])
         if s.fill is not None:
             value = self.program.values[s.result]
-            filled = f"    {out}[i] = {number(s.fill, value.dtype)};"
+            filled = f"    {out.name}[{out.at(['i'], [1])}] = {number(s.fill, value.dtype)};"
             self.lines += [_for("i", math.prod(value.shape)).removesuffix(" {"), filled]
         for n, place in s.parts:
             opened, index, depth = self.loops(place.shape, False)
             opened[-1:] = [line.removesuffix(" {") for line in opened[-1:]]
             self.lines += opened
-            to = f"{out}[{_sum_of(index, place.strides, place.start)}]"
+            at = out._replace(start=out.start + place.start).at(index, place.strides)
+            to = f"{out.name}[{at}]"
             self.lines.append("    " * depth + f"{to} = {self.at(n, index, place.shape)};")
             self.lines += ["    " * i + "}" for i in reversed(range(max(depth - 1, 0)))]
 
@@ -384,26 +453,34 @@ class Emitter:
             return rate_name(self.region, x)
         return repr(x) if isinstance(x, float) else str(int(x))
 
-    # ---- all -------------------------------------------------------------------------------------
-    def text(self) -> str:
-        """The function."""
+    def walk(self, items: Sequence[Lowered | Rounds], rounds: Rounds | None = None) -> None:
+        """Statements, those that fit together as one loop. ``rounds``: of which they are the body.
+        """
         group: list[Each] = []
-        for s in self.region.steps:
+        for i, s in enumerate(items):
             if isinstance(s, Each) and self.joins(s, group):
                 group.append(s)
                 continue
-            if group:
+            if group and not (isinstance(s, View) and s.base in self.places):
                 self.each(group)
                 group = []
-            if isinstance(s, Each):
+            # a round begins ``moves`` further than the one before
+            moves = rounds.starts[i] if rounds is not None else 0
+            if isinstance(s, Rounds):
+                self.rounds(s)
+            elif isinstance(s, Each):
                 group = [s]
                 if s.into is not None:
-                    self.each(group)
+                    start = s.into.start - moves * (rounds.first if rounds is not None else 0)
+                    self.each([s._replace(into=s.into._replace(start=start))], moves)
                     group = []
             elif isinstance(s, View):
                 base = self.places[s.base]
+                start = base.start + s.start - moves * (rounds.first if rounds is not None else 0)
                 # the strides of what C makes itself are those of rows
-                self.places[s.result] = Lies(base.name, base.start + s.start, s.strides)
+                self.places[s.result] = base._replace(
+                    start=start, strides=s.strides, moves=base.moves + moves
+                )
             elif isinstance(s, Sum):
                 self.sum(s)
             elif isinstance(s, Product):
@@ -414,6 +491,11 @@ class Emitter:
                 self.calls(s)
         if group:
             self.each(group)
+
+    # ---- all -------------------------------------------------------------------------------------
+    def text(self) -> str:
+        """The function."""
+        self.walk(self.items)
         values, written = self.program.values, {*self.region.written}
         given = [
             f"{'' if n in written else 'const '}{C_TYPES[values[n].dtype.name]} *restrict "
@@ -431,7 +513,7 @@ class Emitter:
         about = "".join(f" *   {self.names[n]}: {values[n]}{', changed' * (n in written)}\n"
                         for n in [*self.region.takes, *self.region.gives])  # fmt: skip
         about += f" *   block: {block} bytes for what is computed on the way\n" * (block > 0)
-        body = "".join(f"    {line}\n" for line in [*self.scratch, *self.lines, "return 0;"])
+        body = "".join(f"{wrapped(x)}\n" for x in [*self.scratch, *self.lines, "return 0;"])
         made = len(self.region.gives)
         head = f"/* Makes {made} array{'s' * (made != 1)}, the last ones:\n{about} */\n"
         text = ",\n    ".join(given)
@@ -460,13 +542,16 @@ class Emitter:
         return True
 
 
+def wrapped(text: str, tab: int = 4) -> str:
+    """A line of C, ``tab`` further in, as lines that are short enough."""
+    space = " " * (tab + len(text) - len(text.lstrip()))
+    more = " * " if text.lstrip().startswith("/*") else "    "
+    return textwrap.fill(text.strip(), 96, initial_indent=space, subsequent_indent=space + more,
+                         break_long_words=False, break_on_hyphens=False)  # fmt: skip
+
+
 def _for(name: str, n: int) -> str:
     return f"for (int {name} = 0; {name} < {n}; {name}++) {{"
-
-
-def _sum_of(index: list[str], strides: Iterable[int], start: int = 0) -> str:
-    terms = [i if s == 1 else f"{i} * {s}" for i, s in zip(index, strides, strict=True) if s]
-    return " + ".join([*terms, *([str(start)] if start else [])]) or "0"
 
 
 def _plus(name: str, at: str) -> str:

@@ -88,7 +88,9 @@ class Entry:
         self.refreshed = 0
         self.same: Kernel = self.never
         self.function = self.written_out()
-        self.call = written_run(self, Plan.of_steps(self.program, 0, self.program.split), {})
+        self.plan = Plan.of_steps(self.program, 0, self.program.split)
+        self.runners: dict[str, Loops] = {}
+        self.call = written_run(self, self.plan, self.runners)
 
     def plan_whole(self, arrays: dict[int, Array]) -> None:
         """How the whole program would be one C function, if it can be (export.py)."""
@@ -108,6 +110,7 @@ class Entry:
         if runners:
             self.reused = self.to_be_reused(plans[0])
             self.function = self.written_out(plans[0], runners)
+            self.plan, self.runners = plans[0], runners
             self.call = written_run(self, plans[0], runners)
             if self.late is not None:
                 self.late.function = self.late.written_out(plans[1], runners)
@@ -214,4 +217,4 @@ class Entry:
             self.same = rows(self, tensors)
         except (CompilerError, ValueError):
             return None
-        return written_quick(self, tensors, self.call)
+        return written_quick(self, tensors, self.plan, self.runners)

@@ -11,7 +11,7 @@ method): loops over them become vector code.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from functools import cache
 from pathlib import Path
 
@@ -75,7 +75,20 @@ def needed(calls: Iterable[tuple[str, str]]) -> str:
     return "\n".join(done.values())
 
 
-def floats(names: Iterable[str]) -> str:
+def used(text: str, below: str) -> str:
+    """The parts of a text, between empty lines, that ``below`` asks for: those that define a word
+    that is used there, or in a part that is kept; and those that define nothing."""
+    kept: list[str] = []
+    words = {*re.findall(r"\w+", below)}
+    for part in reversed(text.strip("\n").split("\n\n")):
+        defined = {*re.findall(r"#define (\w+)", part), *_DEFINED.findall(part)}
+        if not defined or defined & words:
+            words.update(re.findall(r"\w+", part))
+            kept.append(part)
+    return "".join(f"{part}\n" for part in reversed(kept))
+
+
+def floats(names: Collection[str]) -> str:
     """The functions of float that are called ("tanh", "sigmoid"), and those that they call."""
     wanted = {f"fast_{n}" for n in names if n in VECTORS} | {f"{n}f" for n in names}
     texts = [(SHARED / name).read_text(encoding="utf-8") for name in ("exp.cl", "float.cl")]

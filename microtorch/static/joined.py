@@ -2,7 +2,8 @@
 
 The gradient of a slice is an array of zeros with a part in it; three slices of one tensor give
 three such arrays, which are added up. Where the parts do not meet, that is one array with three
-parts. And what is copied only to be copied again is copied once.
+parts. And what is copied only to be copied again is copied once. The gradient of relu is asked for
+each window of a pooling behind it, not for all that the windows see.
 """
 from __future__ import annotations
 
@@ -11,7 +12,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .statements import Copy, Each, Place, reads, row_major, writes
+from ..notation import formulas
+from .statements import Call, Copy, Each, Place, reads, row_major, writes
 from .templates import Ref
 
 if TYPE_CHECKING:
@@ -22,6 +24,9 @@ if TYPE_CHECKING:
     from .statements import Lowered
 
 
+RELU = formulas.TABLE["relu"][1][0]
+
+
 def joined(program: Program, chain: Sequence[Lowered], later: set[int]) -> list[Lowered]:
     """The statements, with fewer copies. ``later``: the values that are read after them."""
     readers: dict[int, int] = {}
@@ -29,18 +34,37 @@ def joined(program: Program, chain: Sequence[Lowered], later: set[int]) -> list[
         for n in {*reads(s)}:
             readers[n] = readers.get(n, 0) + 1
     copies: dict[int, Copy] = {}  # whose result has one reader, and whose operands are as they were
+    pooled: dict[int, Call] = {}  # likewise, gradients of poolings
     done: list[Lowered] = []
     for s in chain:
         if isinstance(s, Each) and s.formula == "x + y" and s.into is None:
             s = _sum_of_parts(program, s, copies)
+        if isinstance(s, Each) and s.formula == RELU:
+            s = _pooled_relu(s, pooled, done)
+        if isinstance(s, Call) and s.function == "halved_vjp0" and (
+            readers.get(s.makes[0]) == 1 and s.makes[0] not in later
+        ):
+            pooled[s.makes[0]] = s
         if isinstance(s, Copy):
             s = s._replace(parts=[_at_once(n, place, copies) for n, place in s.parts])
             if readers.get(s.result) == 1 and s.result not in later:
                 copies[s.result] = s
         elif writes(s):
             copies.clear()
+            pooled.clear()
         done.append(s)
     return done
+
+
+def _pooled_relu(s: Each, pooled: dict[int, Call], done: list[Lowered]) -> Each | Call:
+    """The gradient of relu, of the gradient of a pooling of what relu gave: at the one place of each
+    window where that is not 0, relu gave the largest number, which the pooling knows."""
+    pool = pooled.get(getattr(s.operands["g"], "number", -1))
+    if pool is None or pool.operands[-2] != s.operands["out"] or s.into is not None:
+        return s
+    del done[next(i for i, x in enumerate(done) if x is pool)]
+    both = [*pool.operands[:2], 1, *pool.operands[3:-1], Ref(s.result)]
+    return pool._replace(operands=both, makes=[s.result])
 
 
 def _sum_of_parts(program: Program, s: Each, copies: dict[int, Copy]) -> Each | Copy:

@@ -143,16 +143,15 @@ class Plan:
     @staticmethod
     def checks_first(chain: list[Lowered]) -> list[Lowered]:
         """A number that is out of range stops a region before it has written anything."""
-        made: set[int] = set()
-        views: list[Lowered] = []
-        for s in chain:
-            if isinstance(s, View) and s.base not in made:
-                views.append(s)
-            else:
-                made.update(makes(s))
-        checks = [s for s in chain if isinstance(s, Call) and s.checks == 1]
-        early = {id(s) for s in [*views, *checks]}
-        return [*views, *checks, *[s for s in chain if id(s) not in early]]
+        made = {n for s in chain if not isinstance(s, View) for n in makes(s)}
+        early = [s for s in chain if isinstance(s, Call) and s.checks == 1]
+        needed = {n for s in early for n in reads(s)}
+        for s in reversed(chain):  # and the views of what was there before that it looks at
+            if isinstance(s, View) and s.result in needed and s.base not in made:
+                needed.add(s.base)
+                early.append(s)
+        known = {*map(id, early)}
+        return [*early[::-1], *[s for s in chain if id(s) not in known]]
 
     @staticmethod
     def pays(chain: list[Lowered], alone: bool) -> bool:
@@ -243,7 +242,8 @@ class Loops:
     def lines(self, w: Writer, more: Sequence[int], reused: Collection[int]) -> Iterator[str]:
         """Its call, in the function that ``w`` writes. ``reused``: see ``write``."""
         r = self.region
-        w.names |= {r.name: self, f"c_{r.name}": _unchecked, "empty": np.empty}
+        c = self.c if self.checked else _unchecked
+        w.names |= {r.name: self, f"c_{r.name}": c, "empty": np.empty}
         for n, (shape, dtype) in zip(r.gives, self.shapes, strict=True):
             new = f"v{n} = empty({shape}, {w.constant(dtype, dtype.name)})"
             yield f"{new} if again{n} is None else again{n}" if n in reused else new

@@ -9,10 +9,14 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, NamedTuple
 
+from .rounds import Rounds
 from .statements import View, makes, reads
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from .program import Program
+    from .rounds import Rows
     from .statements import Lowered
 
 LINE = 64  # bytes of a cache line, at which each value begins
@@ -36,19 +40,33 @@ class Memory(NamedTuple):
     size: int
 
 
-def planned(program: Program, steps: list[Lowered], kept: set[int]) -> Memory:
-    """The plan. ``kept``: values that lie elsewhere, since they are read after the region."""
-    root: dict[int, int] = {}
+def planned(
+    program: Program, items: Sequence[Lowered | Rounds], rows: dict[int, Rows], kept: set[int]
+) -> Memory:
+    """The plan. ``rows``: values that are rows of arrays, of which the first stands for all.
+    ``kept``: values that lie elsewhere, since they are read after the region."""
+    root = {n: x.members[0] for n, x in rows.items()}
     first: dict[int, int] = {}
     last: dict[int, int] = {}
-    for i, s in enumerate(steps):
-        for n in reads(s):
-            last[root.get(n, n)] = i
-        if isinstance(s, View):
-            root[s.result] = root.get(s.base, s.base)
-            continue
-        for n in makes(s):
-            first[n] = last[n] = i
+    time = 0
+    for item in items:
+        begin = time
+        for s in item.body if isinstance(item, Rounds) else (item,):
+            time += 1
+            for n in reads(s):
+                last[root.get(n, n)] = time
+            if isinstance(s, View):
+                root[s.result] = root.get(s.base, s.base)
+                continue
+            for n in makes(s):
+                first.setdefault(root.get(n, n), time)
+                last[root.get(n, n)] = time
+        if isinstance(item, Rounds):  # what is older is read in the next round, too
+            for n in last:
+                if last[n] > begin and first.get(n, 0) <= begin:
+                    last[n] = time
+            for x in item.moved.values():
+                last[x.rows.members[0]] = time
     stack: set[int] = set()
     rooms: dict[int, Room] = {}
     free = ON_STACK
@@ -57,6 +75,7 @@ def planned(program: Program, steps: list[Lowered], kept: set[int]) -> Memory:
             continue
         value = program.values[n]
         size = max(math.prod(value.shape), 1) * value.dtype.itemsize
+        size *= rows[n].count if n in rows else 1
         if size <= free:
             free -= size
             stack.add(n)

@@ -8,6 +8,7 @@ where ``Entry.fails`` finds nothing wrong: that is asked next.
 """
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -17,13 +18,14 @@ from ..arrays import dtypes
 from ..autograd import anomaly
 from ..backends import cpu
 from ..engine.listening import foreseers, listeners
-from ..engine.record import constant_node, handle
-from ..graph import last_write, mode, storage_of, tick
+from ..engine.record import Constant, constant_node, handle, new
+from ..graph import Node, last_write, mode, storage_of, tick, user_frame
+from ..graph.source import is_library
 from ..handles.memory import owner
 from ..nn import global_hooks
-from .outputs import walked
+from .outputs import walked, walked_op
 from .program import Writer
-from .same import Rows, put_written, untouched
+from .same import Rows, put_slots, put_written, untouched
 from .templates import Ref
 
 if TYPE_CHECKING:
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
     from ..handles.tensor import Tensor
     from .entry import Entry
     from .loops import Loops, Plan
+    from .outputs import Output
     from .program import Leaf
 
 F32 = np.dtype(np.float32)
@@ -91,6 +94,20 @@ class CallWriter(Writer):
     def unless(self, condition: str) -> None:
         self.say(f"if not ({condition}): return MISSED")
 
+    def made(self, o: Output, v: str) -> str:
+        """A tensor that is returned, its slots filled by C: what record.py says in Python."""
+        node: dict[str, Operand] = dict.fromkeys(("grad", "hooks", "storage"))
+        given = {"array": 2, "value": 2, "seq": 3}
+        kind, more = Constant, ""
+        if o.kind == "done":
+            node |= {"inputs": (), "saved": (), "attrs": None}
+            given |= {"scope": 4, "code": 5, "lasti": 6}
+            kind, more = walked_op.node, ", m.scope, code, lasti"
+        fill = put_slots(given, {"origin": None}, node | {"dev": o.dev})
+        self.names |= {"new": new, "Tensor": type(handle(np.zeros(()), Node()))}
+        called = f"new(Tensor), {self.constant(kind, kind.__name__)}(), {v}, tick(){more}"
+        return f"{self.constant(fill, 'put_slots')}({called})"
+
     def returned(self, x: Operand) -> str:
         """A part of what is returned."""
         if type(x) is Ref:
@@ -110,7 +127,15 @@ class CallWriter(Writer):
 
 def written_run(entry: Entry, plan: Plan, runners: dict[str, Loops]) -> Kernel:
     """``run(t0, t1, ...)``: the program, and what it leaves behind."""
-    w, reused = CallWriter(entry), entry.reused.numbers
+    w = CallWriter(entry)
+    returned = run_lines(w, plan, runners)
+    given = "".join(f"t{i}, " for i in range(entry.takes))
+    return w.function("run", given, returned, runners.values())
+
+
+def run_lines(w: CallWriter, plan: Plan, runners: dict[str, Loops], quick: bool = False) -> str:
+    """The lines of a call; returns what is to be returned. ``quick``: in ``written_quick``."""
+    entry, reused = w.entry, w.entry.reused.numbers
     for leaf in entry.leaves:
         if leaf.kind == "tensor":
             w.names[f"v{leaf.number}"] = leaf.array
@@ -147,20 +172,28 @@ def written_run(entry: Entry, plan: Plan, runners: dict[str, Loops]) -> Kernel:
         for node, g in later:
             w.say(f"    {node}.grad = {g} = handle({g}, constant_node({g}, {node}.dev))")
         w.say(f"    reused.made({', '.join(g for _, g in later)})")
-    tensors = "".join(f"t{i}, " for i in range(entry.takes))
     if entry.late is not None:
+        tensors = "".join(f"t{i}, " for i in range(entry.takes))
         w.names["attach"] = entry.late.attach
         w.say(f"late = attach(entry, ({tensors}), ({made}))")
+    if quick and any(o.kind == "done" for o in entry.outputs):
+        w.names |= {"caller": sys._getframe, "is_library": is_library, "user_frame": user_frame}
+        w.say("frame = caller(2)",
+              "if is_library.get(frame.f_code.co_filename) is not False: frame = user_frame(frame)",
+              "code, lasti = frame.f_code, frame.f_lasti")  # fmt: skip
     for i, o in enumerate(entry.outputs):
         if o.kind == "leaf":
             w.results.append(w.holder(next(x for x in entry.leaves if x.number == o.number)))
             continue
         v, dev = f"v{o.number}", w.constant(o.dev, "dev")
+        if quick and o.kind not in ("number", "late"):
+            w.results.append(w.made(o, v))
+            continue
         plain = f"handle({v}, constant_node({v}, {dev}))"
         w.results.append({
             "number": f"{v}.item()", "late": f"late[{i}]", "done": f"walked({v}, {dev})",
         }.get(o.kind, plain))  # fmt: skip
-    return w.function("run", tensors, w.returned(entry.template), runners.values())
+    return w.returned(entry.template)
 
 
 def give_storages(tensors: Sequence[Tensor]) -> None:
@@ -169,9 +202,11 @@ def give_storages(tensors: Sequence[Tensor]) -> None:
         storage_of(t.node)
 
 
-def written_quick(entry: Entry, tensors: Sequence[Tensor], run: Kernel) -> Kernel:
+def written_quick(
+    entry: Entry, tensors: Sequence[Tensor], plan: Plan, runners: dict[str, Loops]
+) -> Kernel:
     """``quick(t0, t1, ...)``: what ``run`` gives, or MISSED where a guard does not hold; for
-    arguments such as ``tensors``."""
+    arguments such as ``tensors``, and as Compiled.__call__ calls it."""
     w = CallWriter(entry)
     now = mode.get()
     w.say("m = mode()")
@@ -203,9 +238,10 @@ def written_quick(entry: Entry, tensors: Sequence[Tensor], run: Kernel) -> Kerne
             for j in range(len(tensors)) if j < i or j not in views
         ]]))  # fmt: skip
     given = "".join(f"t{i}, " for i in range(len(tensors)))
-    w.unless(f"entry.same({given})")
-    w.names["run"] = run
-    return w.function("quick", given, f"run({given})")
+    w.names["same"] = entry.same
+    w.unless(f"same({given})")
+    returned = run_lines(w, plan, runners, quick=True)
+    return w.function("quick", given, returned, runners.values())
 
 
 def rows(entry: Entry, tensors: Sequence[Tensor]) -> Kernel:

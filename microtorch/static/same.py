@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 # kinds of rows (c/python.txt)
 (WORD, OTHER, BYTES, ITEM, PLACE, SIZE, EQUAL, GIVEN, HELD, TENSOR, NOT, ITS, ITS_NOT, PAIR,
- LISTED) = range(15)  # fmt: skip
+ LISTED, VERSION) = range(16)  # fmt: skip
 POINTER = ctypes.sizeof(ctypes.c_void_p)
 
 
@@ -54,7 +54,8 @@ def places() -> dict[str, int]:
     tensor, node, storage, mark = Handle(), Node(), Storage(), object()
     for x, names in (
         (tensor, ("array", "node", "origin")),
-        (node, ("grad", "hooks", "value", "storage", "needs")),
+        (node, ("attrs", "code", "dev", "grad", "hooks", "inputs", "lasti", "needs", "saved",
+                "scope", "seq", "storage", "value")),
         (storage, ("written", "version", "writer")),
     ):  # fmt: skip
         for name in names:
@@ -73,6 +74,20 @@ def places() -> dict[str, int]:
 
 
 @cache
+def version_of_dicts() -> int:
+    """Where in a dict's memory its version stands, which each change makes another; 0: Python from
+    3.13 on has none."""
+    d, other = {"k": 0}, object()
+    before = words(d)
+    d["k"] = other
+    found = [i for i, (a, b) in enumerate(zip(before, words(d), strict=True)) if a != b]
+    before = words(d)
+    d["k"] = 0
+    again = [i for i, (a, b) in enumerate(zip(before, words(d), strict=True)) if a != b]
+    return found[0] * POINTER if found == again and len(found) == 1 else 0
+
+
+@cache
 def slots() -> bytes:
     """For C: where they lie (struct at of c/python.txt)."""
     names = ("value", "grad", "node", "storage", "written", "version", "writer")
@@ -85,16 +100,29 @@ def put_written() -> Kernel:
     return builtin(python(), "put_written", own=slots())
 
 
+def put_slots(given: dict[str, int], tensor: dict[str, Operand], node: dict[str, Operand]) -> Kernel:
+    """A function of a new tensor, its new node, and more: it fills their slots, and returns the
+    tensor. ``given``: slot -> which argument; the others hold constants."""
+    found: dict[tuple[int, str], tuple[int, Operand]] = {(0, "node"): (1, None)}
+    found |= {(i, k): (0, x) for i, own in enumerate((tensor, node)) for k, x in own.items()}
+    found |= {(k != "array", k): (n, None) for k, n in given.items()}
+    rows = [pack("NNNN", i, places()[k], n, id(x)) for (i, k), (n, x) in found.items()]
+    return builtin(python(), "put_slots", own=(b"".join(rows), [x for _, x in found.values()]))
+
+
 class Rows:
     """What is to be compared: ``made`` is a function that says whether all is as it was."""
 
     def __init__(self) -> None:
         self.rows: list[bytes] = []
+        self.dicts: dict[int, tuple[Operand, list[bytes]]] = {}  # and the rows about each of them
         self.kept: list[Operand] = []
 
     def row(self, kind: int, x: Operand, key: int, value: Operand, *kept: Operand) -> None:
         self.kept += (x, value, *kept)
-        self.rows.append(pack("NNNN", kind, id(x), key, id(value)))
+        plain = type(x) is dict and kind in (ITEM, SIZE)
+        rows = self.dicts.setdefault(id(x), (x, []))[1] if plain else self.rows
+        rows.append(pack("NNNN", kind, id(x), key, id(value)))
 
     def slot(self, x: Operand, name: str, value: Operand, other: bool = False) -> None:
         """A slot of an object holds ``value``; ``other``: something else."""
@@ -160,7 +188,13 @@ class Rows:
 
     def made(self) -> Kernel:
         """The function."""
-        return builtin(python(), "all_hold", own=(b"".join(self.rows), self.kept))
+        version, dicts, rest = version_of_dicts(), self.dicts, self.rows
+        rows = b"".join(rest)
+        for x, own in dicts.values():
+            if version:  # filled in by C when these rows have held for the first time
+                rows += pack("NNNN", VERSION, id(x), len(own), 0)
+            rows += b"".join(own)
+        return builtin(python(), "all_hold", own=(rows, self.kept, version))
 
 
 @cache

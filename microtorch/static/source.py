@@ -2,12 +2,11 @@
 from __future__ import annotations
 
 import re
-import textwrap
 from functools import cache
 from typing import TYPE_CHECKING
 
-from .emit_c import Emitter
-from .functions import VECTORS, floats, functions, needed, text_of
+from .emit_c import Emitter, wrapped
+from .functions import VECTORS, floats, functions, needed, text_of, used
 from .lower import HELPERS, LIBRARY
 from .statements import C_TYPES
 
@@ -35,9 +34,11 @@ def head(title: str, written: list[Emitter], texts: list[str]) -> str:
     called = {c for e in written for c in e.called}
     own = needed(called)
     words = {*re.findall(r"\b(?:fast_(\w+)|(sigmoid|softplus)f)\(", own + "".join(texts))}
-    shared = floats(x or y for x, y in words)
-    above = text_of("head").replace("TITLE", title)
-    return "\n".join(x for x in [above, text_of("basics"), shared, own] if x)
+    shared = floats([x or y for x, y in words])
+    below = "\n".join(x for x in [shared, own] if x)
+    basics = used(text_of("basics"), below + "".join(texts))
+    above = used(text_of("head"), "\n".join([basics, below, *texts])).replace("TITLE", title)
+    return "\n".join(x for x in [above, basics, below] if x)
 
 
 GLUE = """\
@@ -71,13 +72,6 @@ def _called(program: Program, e: Emitter) -> str:
     given += [f"NUMBER(a[{len(kinds) + i}])" for i in range(len(r.rates))]
     given += [f"DATA(char, a[{len(given)}])"] * (e.size() > 0)
     return glue(r.name, given, e.long)
-
-
-def wrapped(text: str, tab: int) -> str:
-    """A statement of C in lines that are short enough."""
-    space = " " * tab
-    return textwrap.fill(text, 96, initial_indent=space, subsequent_indent=space + "    ",
-                         break_long_words=False, break_on_hyphens=False)  # fmt: skip
 
 
 # ---- names --------------------------------------------------------------------------------------

@@ -14,27 +14,48 @@ static inline void turned@(int rows, int columns, const real *restrict y, int ro
 }
 
 
-/* A tile of a product: `rows` rows, ROWS or 1, of TILE columns, of which `width` are written. Its
+/* A tile of a product: ROWS rows of TILE columns, of which `width` are written. Its
  * sums, which begin with `first`, stay in registers. */
-INLINE void tile@(int rows, int width, int inner, const real *restrict x, int xrow, int xcolumn,
+INLINE void tile@(int width, int inner, const real *restrict x, int xrow, int xcolumn,
                   const real *restrict y, int yrow, const real *restrict first,
                   real *restrict out, int outrow)
 {
     real sums[ROWS][TILE];
-    UNROLLED for (int r = 0; r < rows; r++)
+    UNROLLED for (int r = 0; r < ROWS; r++)
         for (int l = 0; l < TILE; l++)
             sums[r][l] = first[l];
     for (int k = 0; k < inner; k++, x += xcolumn, y += yrow)
-        UNROLLED for (int r = 0; r < rows; r++)
+        UNROLLED for (int r = 0; r < ROWS; r++)
             for (int l = 0; l < TILE; l++)
                 sums[r][l] = ADD@(x[r * xrow], y[l], sums[r][l]);
-    UNROLLED for (int r = 0; r < rows; r++, out += outrow)
+    UNROLLED for (int r = 0; r < ROWS; r++, out += outrow)
         if (width == TILE)
             for (int l = 0; l < TILE; l++)
                 out[l] = sums[r][l];
         else
             for (int l = 0; l < width; l++)
                 out[l] = sums[r][l];
+}
+
+
+/* One row of a tile. Its sums are made in ROWS parts, so that none waits for the addition before. */
+INLINE void row@(int width, int inner, const real *restrict x, int xcolumn,
+                 const real *restrict y, int yrow, const real *restrict first, real *restrict out)
+{
+    real sums[ROWS][TILE] = {{0}};
+    int k = 0;
+    for (; k + ROWS <= inner; k += ROWS, x += ROWS * xcolumn, y += ROWS * yrow)
+        UNROLLED for (int r = 0; r < ROWS; r++)
+            for (int l = 0; l < TILE; l++)
+                sums[r][l] = ADD@(x[r * xcolumn], y[r * yrow + l], sums[r][l]);
+    for (; k < inner; k++, x += xcolumn, y += yrow)
+        for (int l = 0; l < TILE; l++)
+            sums[0][l] = ADD@(x[0], y[l], sums[0][l]);
+    UNROLLED for (int r = 1; r < ROWS; r++)
+        for (int l = 0; l < TILE; l++)
+            sums[0][l] += sums[r][l];
+    for (int l = 0; l < width; l++)
+        out[l] = sums[0][l] + first[l];
 }
 
 
@@ -53,13 +74,23 @@ static void product@(int rows, int columns, int inner, const real *restrict x, i
         int i = 0;
         for (; i < rows && rows >= ROWS; i += ROWS) {
             const int r = i + ROWS > rows ? rows - ROWS : i;
-            tile@(ROWS, width, inner, x + r * xrow, xrow, xcolumn, y + c, yrow, first,
+            tile@(width, inner, x + r * xrow, xrow, xcolumn, y + c, yrow, first,
                   out + r * columns + c, columns);
         }
         for (; i < rows; i++)
-            tile@(1, width, inner, x + i * xrow, xrow, xcolumn, y + c, yrow, first,
-                  out + i * columns + c, columns);
+            row@(width, inner, x + i * xrow, xcolumn, y + c, yrow, first, out + i * columns + c);
     }
+}
+
+
+/* The sum of a row of a tile. */
+INLINE real total@(real *restrict x)
+{
+    for (int l = 0; l < 8; l++)
+        x[l] += x[l + 8];
+    for (int l = 0; l < 4; l++)
+        x[l] += x[l + 4];
+    return (x[0] + x[1]) + (x[2] + x[3]);
 }
 
 
@@ -70,13 +101,14 @@ INLINE void dots@(int rows, int columns, int inner, const real *restrict x, int 
 {
     for (int i = 0; i < rows; i++)
         for (int j = 0; j < columns; j++) {
-            real total = 0;
-            if (xcolumn == 1)
-                ADDED_UP for (int k = 0; k < inner; k++)
-                    total += x[i * xrow + k] * y[j * ycolumn + k];
-            else
-                for (int k = 0; k < inner; k++)
-                    total += x[i * xrow + k * xcolumn] * y[j * ycolumn + k];
-            out[i * columns + j] = bias ? total + bias[j] : total;
+            const real *a = x + i * xrow, *b = y + j * ycolumn;
+            real sums[TILE] = {0};
+            int k = 0;
+            for (; k + TILE <= inner; k += TILE)
+                for (int l = 0; l < TILE; l++)
+                    sums[l] = ADD@(a[(k + l) * xcolumn], b[k + l], sums[l]);
+            for (; k < inner; k++)
+                sums[k % TILE] = ADD@(a[k * xcolumn], b[k], sums[k % TILE]);
+            out[i * columns + j] = bias ? total@(sums) + bias[j] : total@(sums);
         }
 }
