@@ -20,6 +20,7 @@ writers: list[Writer] = []  # that write such calls down; the last one does it
 # the same for effects: the method, its names, the object, what else it is given
 effects: list[Callable[[Kernel, tuple[str, ...], Operand, Operand, Operand], Operand]] = []
 readers: list[Callable[[Operand], Array]] = []  # the same for what `known` is asked for
+refusals: list[Callable[[str], None]] = []  # and for what cannot be repeated
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -43,6 +44,12 @@ def known(t: Operand) -> Array:
     """
     numbers: Array = readers[-1](t) if readers else t.detach().cpu().array
     return numbers
+
+
+def unrepeatable(why: str) -> None:
+    """Say that what the library does now cannot be a step of a program."""
+    if refusals:
+        refusals[-1](why)
 
 
 def effect(*names: str) -> Callable[[F], F]:

@@ -167,7 +167,7 @@ class Compiled:
             self.recordings[key] -= 1
             raise
         r = run.recording
-        if before is not None and before.recording.supposed != r.supposed:
+        if before is not None and before.recording.asked.answers != r.asked.answers:
             before = None  # it went another way
         if not r.reason and before is not None:
             changed = before.watch.changed()

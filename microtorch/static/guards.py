@@ -138,6 +138,8 @@ class Watch:
         if isinstance(x, Node) and not isinstance(x, Handle) and x.dev is None:
             self.scalars.append(x)
             return
+        if isinstance(x, Handle) and x.is_sparse:
+            raise Unwatchable("it can reach a sparse tensor")
         if isinstance(x, (*SIMPLE, *_FIXED)) or id(x) in self.seen:
             if isinstance(x, Handle) and x.node.dev is not None and (
                 x.node.needs or x.node.grad is not None

@@ -22,8 +22,9 @@ from ...graph.source import is_library
 from ...handles.scalar import Scalar, constant_scalar
 from ...handles.tensor import Tensor
 from ..guards import SIMPLE
-from ..recording import SLOT, Busy, one_at_a_time
+from ..recording import Busy, one_at_a_time
 from ..templates import Ref
+from ..values import SLOT
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
