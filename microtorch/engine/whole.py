@@ -11,6 +11,8 @@ from collections.abc import Callable
 from functools import wraps
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
+from .record import constant
+
 if TYPE_CHECKING:
     from ..base.types import Array, Kernel, Operand
 
@@ -35,6 +37,19 @@ def whole(name: str, function: Kernel, *operands: Operand, **attrs: Operand) -> 
     if not writers:
         return function(*operands, **attrs)
     return writers[-1](name, function, operands, attrs)
+
+
+def on_arrays(name: str, function: Kernel, *arrays: Array, **attrs: Operand) -> Operand:
+    """``function(*arrays, **attrs)``, which gives an array or a tuple of them, as such a part."""
+    if not writers:
+        return function(*arrays, **attrs)
+
+    def on_tensors(*tensors: Operand, **attrs: Operand) -> Operand:
+        found = function(*[t.array for t in tensors], **attrs)
+        return tuple(map(constant, found)) if isinstance(found, tuple) else constant(found)
+
+    found = whole(name, on_tensors, *map(constant, arrays), **attrs)
+    return tuple([t.array for t in found]) if isinstance(found, tuple) else found.array
 
 
 def known(t: Operand) -> Array:

@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 
 # files whose functions make arrays of sizes and numbers, without data
 WITHOUT_DATA = re.compile(
-    r"/microtorch/(create/(counted|filled|windows|strided)|"
+    r"/microtorch/(create/(counted|filled|windows|strided)|autograd/function|"
     r"(ops|linalg|fft|nn/functional|nn/layers)/\w+|nn/utils/rnn)\.py$"
 )
 # operators whose result is new memory, and that write to nothing

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..autograd import no_grad
 from ..base.errors import GraphError
 from ..engine import backward, operands
 from ..engine.record import constant
@@ -63,6 +64,7 @@ def output(r: Recording, x: Operand, outputs: list[Output]) -> Operand:
     return x
 
 
+@no_grad()
 def late_backward(r: Recording, outputs: list[Output]) -> None:
     """The program's own backward: from the outputs' gradients to the leaves'."""
     steps = r.program.steps
