@@ -16,7 +16,7 @@ import re
 import sys
 import threading
 from collections.abc import Mapping, Sequence
-from types import CodeType, TracebackType
+from types import CodeType
 from typing import TYPE_CHECKING, cast
 from weakref import ref
 
@@ -37,6 +37,7 @@ from .program import Leaf, Step
 from .recorded import BY_DATA, Recorded
 from .recorder import Lanes
 from .templates import Rate, Ref, Setting
+from .turns import Turn
 from .values import SLOT, Values
 
 if TYPE_CHECKING:
@@ -57,16 +58,13 @@ SIZED_BY_SHAPE = frozenset(
     "layer_norm max_pool2d avg_pool2d embedding cast clone expand reshape transpose permute".split()
 )
 
-one_at_a_time = threading.Lock()  # recordings, in the process: they change the backends
-
-
 def elementwise(name: str) -> bool:
     """Is a kernel's name that of an elementwise op with a formula, or of a comparison?"""
     return name in formulas.TABLE or name in formulas.COMPARISONS
 
 
-class Recording(Values):
-    """Code that runs in a ``with`` block of it is written to ``program``.
+class Recording(Values, Turn):
+    """What runs while it ``lasts`` is written to ``program``.
 
     ``reason``: why it cannot be repeated, or "". ``arguments``: the tensors that the function gets.
     """
@@ -94,6 +92,10 @@ class Recording(Values):
         # what kernels were given of groups of optimizers: by group and key
         self.rated: dict[tuple[int, str, int | None], tuple[dict[str, Operand], Rate]] = {}
         self.numbers = set(map(id, operands.kept_numbers()))
+        self.hooks: list[tuple[list[Operand], Operand]] = [
+            (kernels.rates, self.rate), (whole.writers, self.whole), (whole.effects, self.effect),
+            (whole.readers, self.asked.known_numbers), (whole.refusals, self.refuse),
+        ]  # fmt: skip
 
     def give_up(self, why: str) -> None:
         """What happens now cannot be repeated: remember the first reason, with the user's line."""
@@ -305,40 +307,27 @@ class Recording(Values):
             self.inside = False
 
     # ---- open and close --------------------------------------------------------------------------
-    def __enter__(self) -> Recording:
-        if not one_at_a_time.acquire(blocking=False):
-            raise Busy
-        try:
-            self.lanes.open()
-            # the slot lies in Handle; the property in Tensor hides it
-            kernels.rates.append(self.rate)
-            whole.writers.append(self.whole)
-            whole.effects.append(self.effect)
-            whole.readers.append(self.asked.known_numbers)
-            whole.refusals.append(self.refuse)
-            setattr(Tensor, "array", property(self.read, self.store))  # noqa: B010
-        except BaseException:  # whatever happens, the backends are themselves again
-            self.restore()
-            raise
-        return self
+    def change(self) -> None:
+        """Let the backends and Tensors tell this recording what happens."""
+        self.lanes.open()
+        # the slot lies in Handle; the property in Tensor hides it
+        for hooks, mine in self.hooks:
+            hooks.append(mine)
+        setattr(Tensor, "array", property(self.read, self.store))  # noqa: B010
 
     def restore(self) -> None:
         """Give the backends back their classes and kernels, and Tensor its slot."""
-        try:
-            if "array" in vars(Tensor):
-                delattr(Tensor, "array")
-            if self.rate in kernels.rates:
-                kernels.rates.remove(self.rate)
-            every: list[tuple[list[Operand], Operand]] = [
-                (whole.writers, self.whole), (whole.effects, self.effect),
-                (whole.readers, self.asked.known_numbers), (whole.refusals, self.refuse),
-            ]  # fmt: skip
-            for hooks, mine in every:
-                if mine in hooks:
-                    hooks.remove(mine)
-            self.lanes.close()
-        finally:
-            one_at_a_time.release()
+        if "array" in vars(Tensor):
+            delattr(Tensor, "array")
+        for hooks, mine in self.hooks:
+            if mine in hooks:
+                hooks.remove(mine)
+        self.lanes.close()
+
+    def after(self) -> None:
+        """Give real memory to what lives on."""
+        self.lanes.clean()
+        self.unwrap([t for t in (r() for r in self.made) if t is not None])
 
     def rate(self, group: dict[str, Operand], key: str, i: int | None) -> float:
         """A kernel's learning rate: the program reads it from the group at each call."""
@@ -361,23 +350,6 @@ class Recording(Values):
             return x
         found = self.arrays.get(id(x))
         return self.raw(x) if found is None else found
-
-    def __exit__(
-        self, kind: type[BaseException] | None, e: BaseException | None, at: TracebackType | None
-    ) -> None:
-        self.closed = True
-        self.restore()
-        self.lanes.clean()
-        alive = [t for t in (r() for r in self.made) if t is not None]
-        self.unwrap(alive)
-
-class Busy(Exception):
-    """Another recording is open, in this thread or another."""
-
-
-def recording_now() -> bool:
-    """Is a function being recorded?"""
-    return one_at_a_time.locked()
 
 
 def memory(t: Tensor) -> Array:

@@ -7,6 +7,7 @@ ways here: ``real`` puts the arrays where ``Recorded`` stood, ``template`` their
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, cast
 
 import numpy as np
@@ -29,10 +30,11 @@ SLOT = vars(Handle)["array"]  # where a tensor keeps its memory
 class Values:
     """The values of ``program``. ``closed``: is it no longer recorded?"""
 
+    closed: bool
+
     def __init__(self, name: str):
         self.program = Program(name)
         self.arrays: dict[int, Recorded] = {}  # id of a real array -> what stands for it
-        self.closed = False
         self.start = tick()
 
     def give_up(self, why: str) -> None:
@@ -118,8 +120,9 @@ class Values:
                 unwrap(cast("SparseTensor", t).places)
                 unwrap(cast("SparseTensor", t).stored)
                 return
-            SLOT.__set__(t, _value(SLOT.__get__(t)))
-            todo.append(t.node)
+            with suppress(AttributeError):  # Ctrl-C came while it was made
+                SLOT.__set__(t, _value(SLOT.__get__(t)))
+                todo.append(t.node)
 
         for t in tensors:
             unwrap(t)
@@ -128,15 +131,17 @@ class Values:
             if n in seen:
                 continue
             seen.add(n)
-            n.value = _value(n.value)
-            if n.seq > self.start and n.op is not None:
+            with suppress(AttributeError):
+                n.value = _value(n.value)
+                if n.grad is not None and isinstance(n.grad, Tensor):
+                    unwrap(n.grad)
+                if n.seq <= self.start or n.op is None:
+                    continue
                 if n.saved is not None and n.saved is not n.inputs:
                     n.saved = through(n.saved, _value)
                 if n.attrs and n.op.attributes:
                     n.attrs = through(n.attrs, _value)
                 todo.extend(n.inputs)
-            if n.grad is not None and isinstance(n.grad, Tensor):
-                unwrap(n.grad)
 
 
 def _real(x: Operand) -> Operand:
