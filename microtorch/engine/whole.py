@@ -11,6 +11,8 @@ from collections.abc import Callable
 from functools import wraps
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
+from .record import constant
+
 if TYPE_CHECKING:
     from ..base.types import Array, Kernel, Operand
 
@@ -20,6 +22,7 @@ writers: list[Writer] = []  # that write such calls down; the last one does it
 # the same for effects: the method, its names, the object, what else it is given
 effects: list[Callable[[Kernel, tuple[str, ...], Operand, Operand, Operand], Operand]] = []
 readers: list[Callable[[Operand], Array]] = []  # the same for what `known` is asked for
+refusals: list[Callable[[str], None]] = []  # and for what cannot be repeated
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -36,6 +39,19 @@ def whole(name: str, function: Kernel, *operands: Operand, **attrs: Operand) -> 
     return writers[-1](name, function, operands, attrs)
 
 
+def on_arrays(name: str, function: Kernel, *arrays: Array, **attrs: Operand) -> Operand:
+    """``function(*arrays, **attrs)``, which gives an array or a tuple of them, as such a part."""
+    if not writers:
+        return function(*arrays, **attrs)
+
+    def on_tensors(*tensors: Operand, **attrs: Operand) -> Operand:
+        found = function(*[t.array for t in tensors], **attrs)
+        return tuple(map(constant, found)) if isinstance(found, tuple) else constant(found)
+
+    found = whole(name, on_tensors, *map(constant, arrays), **attrs)
+    return tuple([t.array for t in found]) if isinstance(found, tuple) else found.array
+
+
 def known(t: Operand) -> Array:
     """The elements of a small Tensor that shapes depend on, as a numpy array.
 
@@ -43,6 +59,12 @@ def known(t: Operand) -> Array:
     """
     numbers: Array = readers[-1](t) if readers else t.detach().cpu().array
     return numbers
+
+
+def unrepeatable(why: str) -> None:
+    """Say that what the library does now cannot be a step of a program."""
+    if refusals:
+        refusals[-1](why)
 
 
 def effect(*names: str) -> Callable[[F], F]:

@@ -82,7 +82,7 @@ def resize_(self: Tensor, *sizes: int, memory_format: Any = None) -> Tensor:
             )
         )
     if shape != self.array.shape:
-        array = _resized(self.array, shape)
+        array = _resized(self.detach().numpy(), shape)
         if not np.may_share_memory(array, self.array) and self.array.size:
             others = [v for v in views_of(self) if v is not self]
             if self.origin is not None or others:

@@ -16,9 +16,9 @@ import numpy as np
 from ..autograd.function import Function
 from ..graph import mode
 from ..ops.surface import FUNCTIONS
-from . import results
+from . import kernels, results
 from .checks import as_tensor, by_numpy, square
-from .solving import inv
+from .solving import inv, unchecked_inverse
 
 if TYPE_CHECKING:
     from ..autograd.function import FunctionCtx
@@ -38,9 +38,16 @@ class _Det(Function):
     @staticmethod
     def backward(ctx: FunctionCtx, g: Tensor) -> Tensor:
         A, d = ctx.saved_tensors
-        if not mode.get().grad and not d.array.all():
-            return g[..., None, None] * as_tensor(by_numpy("det", _cofactors, A))
+        if not mode.get().grad:
+            return g[..., None, None] * as_tensor(by_numpy("det", _derivative, A, d))
         return (g * d.conj())[..., None, None] * inv(A).mH
+
+
+def _derivative(a: Array, d: Array) -> Array:
+    if not np.all(d):
+        return _cofactors(a)
+    inverse = np.swapaxes(kernels.inv(a)[0], -1, -2)
+    return np.conj(np.asarray(d)[..., None, None] * inverse)
 
 
 def _cofactors(a: Array) -> Array:
@@ -75,7 +82,7 @@ class _Slogdet(Function):
         A, sign = ctx.saved_tensors
         if A.is_complex():  # a real sign is constant where it is differentiable
             g = FUNCTIONS["complex"](g, (sign.conj() * g_sign).imag)
-        return g[..., None, None] * inv(A).mH
+        return g[..., None, None] * unchecked_inverse(A).mH
 
 
 def slogdet(A: Tensor) -> results.slogdet:

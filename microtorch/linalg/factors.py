@@ -20,7 +20,7 @@ from ..ops.arguments import owned
 from ..ops.surface import FUNCTIONS
 from . import kernels, results
 from .checks import Found, as_tensor, identity, matrices, raise_singular, square
-from .solving import inv, solve_triangular
+from .solving import solve_triangular, unchecked_inverse
 
 if TYPE_CHECKING:
     from ..autograd.function import FunctionCtx
@@ -50,7 +50,7 @@ class _Cholesky(Function):
     @staticmethod
     def backward(ctx: FunctionCtx, g: Tensor) -> tuple[Tensor, None]:
         (L,) = ctx.saved_tensors
-        B = inv(L)
+        B = unchecked_inverse(L)
         inner = (L.mH @ g).tril()
         inner = inner - 0.5 * inner.tril().triu()
         S = B.mH @ inner @ B

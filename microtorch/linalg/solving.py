@@ -67,6 +67,11 @@ def inv(A: Tensor) -> Tensor:
     return inv_ex(A, check_errors=True, _name="inv").inverse
 
 
+def unchecked_inverse(A: Tensor) -> Tensor:
+    """The inverse, NaN where there is none."""
+    return inv_ex(A).inverse
+
+
 def tensorinv(A: Tensor, ind: int = 2) -> Tensor:
     """The inverse of ``A`` as a map from its last dimensions to its first ``ind``."""
     if ind <= 0:
@@ -99,7 +104,7 @@ class _Solve(Function):
     @staticmethod
     def backward(ctx: FunctionCtx, g: Tensor) -> tuple[Tensor, Tensor, None]:
         A, x = ctx.saved_tensors
-        v = solve(A.mH, g)
+        v = solve_ex(A.mH, g).result  # whether A is singular has been asked, if it had to be
         return -(v @ x.mH), v, None
 
 

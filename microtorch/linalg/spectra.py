@@ -27,7 +27,7 @@ from ..autograd.function import Function
 from ..base.errors import message
 from . import results
 from .checks import Found, as_tensor, by_numpy, identity, matrices, records, square
-from .solving import solve
+from .solving import solve_ex
 
 if TYPE_CHECKING:
     from ..autograd.function import FunctionCtx
@@ -137,7 +137,7 @@ class _Eig(Function):
             _check_phase("linalg_eig", X)
             along = X.diagonal(0, -2, -1).real.unsqueeze(-2)
             core = core + (1 - eye) * (X - (V.mH @ V) * along) / _differences(L).conj()
-        g_A = solve(V.mH, core @ V.mH)
+        g_A = solve_ex(V.mH, core @ V.mH).result
         return g_A.real if ctx.real else g_A, None
 
 

@@ -13,6 +13,7 @@ import numpy as np
 from ..arrays import dtypes
 from ..base.errors import ShapeError, describe, message
 from ..engine.record import constant
+from ..engine.whole import known
 from .arguments import dim_of, owned, shape_of
 from .complex import conj
 from .diagonal import diag
@@ -251,7 +252,7 @@ def _sections(given: Any) -> Any:
                 f"one-dimensional tensor, but got a tensor with {x.ndim} dims"
             )
         )
-    return x.tolist()
+    return known(given).tolist()
 
 
 def _divided(name: str, input: Tensor, sections: Any, least: int, dim: int) -> tuple[Tensor, ...]:

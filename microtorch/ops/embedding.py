@@ -20,7 +20,7 @@ from ..engine.hot import kept_dtype
 from ..engine.op import Op
 from ..engine.record import constant
 from ..engine.rows import Rows
-from ..engine.whole import whole, writers
+from ..engine.whole import unrepeatable, whole, writers
 from .arguments import within
 from .select import where
 
@@ -176,9 +176,9 @@ def embedding(
     if max_norm is not None:
         shorten(weight, input, max_norm, norm_type)
     op, table = embedding_op, weight.node
-    # a recorded step has arrays only
-    if sparse and table.op is None and table.needs and table.dev.name != "recorder":
+    if sparse and table.op is None and table.needs:
         op = embedding_rows_op
+        unrepeatable("the gradient of an embedding is to be sparse")
     out = kept_dtype(op, weight, input, {"padding": padding_idx})
     return by_frequency(out, input) if scale_grad_by_freq else out
 

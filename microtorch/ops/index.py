@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 
 from ..arrays.dtypes import OBJECT
-from ..backends import host
 from ..base.errors import ShapeError, describe, message, warn
 from ..engine.checks import watch
 from ..engine.handle import Handle
 from ..engine.hot import single
 from ..engine.op import Op
 from ..engine.record import constant
+from ..engine.whole import on_arrays
 from .arguments import rows
 from .surface import public
 
@@ -397,7 +397,13 @@ def nonzero_static(input: Tensor, *, size: int, fill_value: int = -1) -> Tensor:
     """The first ``size`` rows of ``nonzero``; ``fill_value`` where there are fewer."""
     if size < 0:
         raise RuntimeError(message("nonzero_static: 'size' must be an non-negative integer"))
-    found = argwhere(input).array[:size]
-    out = np.full((size, input.array.ndim), fill_value, np.int64)
-    out[: len(found)] = host(found)
+    x = input.detach().cpu().array
+    out = on_arrays("nonzero_static", _first_places, x, size=size, fill_value=fill_value)
     return constant(out, input.node.dev)
+
+
+def _first_places(x: Array, size: int, fill_value: int) -> Array:
+    found = np.argwhere(x)[:size]
+    out = np.full((size, x.ndim), fill_value, np.int64)
+    out[: len(found)] = found
+    return out

@@ -14,8 +14,11 @@ from ..backends import defines, host
 from ..base.errors import describe, message
 from ..engine.apply import apply
 from ..engine.hot import single
+from ..engine.record import constant
+from ..engine.whole import on_arrays, writers
 from .arguments import as_element, dim_of, element, owned, within
 from .index import Place, index_op, index_put_op
+from .select import where
 from .shape import expand, reshape
 from .surface import METHODS, public
 
@@ -187,8 +190,20 @@ def index_fill(input: Tensor, dim: int, index: Tensor, value: TensorLike) -> Ten
     # each slice once: what is written twice is there once, and so is its derivative
     *lead, i = place
     n = input.array.shape[len(lead)] if input.array.ndim else 1
+    if writers:  # a program's sizes do not depend on data: a choice at each element
+        among = constant(on_arrays("index_fill", _among, index.array, n=n))
+        ends = (1,) * (input.array.ndim - len(lead) - 1)
+        among = among.reshape(n, *ends) if input.array.ndim else among.reshape(())
+        return where(among, written, input)
     once = index.node.dev.array(np.unique(host(i) % n) if i.size else host(i))
     return _written(input, (*lead, once), written)
+
+
+def _among(index: Array, n: int) -> Array:
+    """Is each of n places among the index?"""
+    found = np.zeros(n, bool)
+    found[index % n] = True
+    return found
 
 
 @public()

@@ -17,6 +17,7 @@ from ..engine.hot import kept_dtype, single
 from ..engine.op import Op
 from ..engine.record import constant, constant_node, handle
 from ..engine.registry import REGISTRY
+from ..engine.whole import on_arrays
 from .arguments import dim_of, refuse_complex, rows
 from .reduce import extreme_vjp, not_empty
 from .surface import FUNCTIONS, public
@@ -212,7 +213,12 @@ def _nanmedian_index(x: Array, d: int) -> Array:
     return np.take_along_axis(order(x, d), np.maximum(known - 1, 0) // 2, d)
 
 
-MEDIANS = {"median": _median_index, "nanmedian": _nanmedian_index}
+def _nanmedian(x: Array, d: int) -> Array:
+    index: Array = on_arrays("nanmedian", _nanmedian_index, x, d=d)
+    return index
+
+
+MEDIANS = {"median": _median_index, "nanmedian": _nanmedian}
 
 
 def _median_of_all(F: Namespace, x: Array, name: str) -> Array:
@@ -255,7 +261,7 @@ def _mode_index(x: Array, d: int) -> Array:
 @public()
 def mode(input: Tensor, dim: int = -1, keepdim: bool = False) -> Picked:
     """(values, indices) of the element that occurs most often along ``dim``; ties: the smallest."""
-    return along("mode", input, dim, keepdim, _mode_index)
+    return along("mode", input, dim, keepdim, lambda x, d: on_arrays("mode", _mode_index, x, d=d))
 
 
 def _publish_argument(name: str, which: str, choose: Callable[..., Any]) -> None:

@@ -13,9 +13,11 @@ from ..arrays.dtypes import TORCH_TYPES
 from ..backends import defines
 from ..base.errors import broadcast_error, describe, message
 from ..engine.apply import apply
+from ..engine.whole import writers
 from .arguments import dim_of, owned
 from .diagonal import diagonal
 from .index import getitem, index_put_op, parse
+from .select import where
 from .shape import expand, reshape, select
 from .strided import as_strided
 from .surface import public
@@ -134,6 +136,13 @@ def masked_scatter(input: Tensor, mask: Tensor, source: Tensor) -> Tensor:
                 f"{_kind(input)} and {_kind(source)}"
             )
         )
+    if writers:  # a program's sizes do not depend on data: a choice at each element
+        number = m.expand(x.array.shape).reshape(-1).cumsum(0)
+        fits = (number[-1:] <= source.array.size).all()
+        if not number.array.size or fits:
+            flat = reshape(source, -1)
+            taken = flat[(number - 1).clamp(0, max(source.array.size - 1, 0))]
+            return where(m, taken.reshape(x.array.shape), x)
     count = int(m.array.sum())
     if source.array.size < count:
         raise RuntimeError(

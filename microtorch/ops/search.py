@@ -8,7 +8,7 @@ import numpy as np
 
 from ..base.errors import describe, message
 from ..engine.record import constant
-from ..engine.whole import whole
+from ..engine.whole import on_arrays, whole
 from .arguments import dim_of, refuse_complex
 from .order import comparable, order, sort_key
 from .settled import settled
@@ -102,13 +102,13 @@ def isin(
 ) -> Tensor:  # fmt: skip
     """Is each element among ``test_elements`` (``invert``: not among them)?"""
     for x in (elements, test_elements):
-        if np.asarray(_values(x)).dtype.kind in "bc":
+        if _values(x).dtype.kind in "bc":
             raise RuntimeError(
                 message(f"Unsupported input type encountered for isin(): {describe(x)}")
             )
     dev = (elements if hasattr(elements, "node") else test_elements).node.dev
-    found = np.isin(_values(elements), _values(test_elements), invert=invert)
-    return constant(np.asarray(found), dev)
+    found = on_arrays("isin", np.isin, _values(elements), _values(test_elements), invert=invert)
+    return constant(dev.array(found), dev)
 
 
 # ---- among equals --------------------------------------------------------------------------------
@@ -232,7 +232,8 @@ def unravel_index(indices: Tensor, shape: int | Sequence[int]) -> tuple[Tensor, 
     if any(n < 0 for n in sizes):
         raise ValueError(message(f"'shape' cannot have negative values, but got {sizes}"))
     left, parts = indices.array, []
+    dev = indices.node.dev
     for n in reversed(sizes):
         parts.append(left % n)
         left = left // n
-    return tuple(constant(np.asarray(p), indices.node.dev) for p in reversed(parts))
+    return tuple(constant(dev.array(p), dev) for p in reversed(parts))

@@ -14,7 +14,6 @@ import numpy as np
 
 from ..arrays import dtypes
 from ..arrays.dtypes import OBJECT, TORCH_TYPES
-from ..backends import host
 from ..base.errors import ShapeError, broadcast_error, describe, message
 from ..base.naming import named
 from ..engine.basic_ops import clone
@@ -22,6 +21,7 @@ from ..engine.handle import Handle
 from ..engine.hot import single
 from ..engine.op import Op
 from ..engine.record import constant
+from ..engine.whole import known
 from ..graph import storage_of
 from .arguments import dim_of, dims_of, owned, rows, shape_of
 from .surface import METHODS, public
@@ -554,7 +554,7 @@ def repeat_interleave(
 
 def _repeats(given: Any) -> Array:
     """How often each element is repeated, as an array of one dimension."""
-    times: Array = host(given.array) if hasattr(given, "node") else np.asarray(given)
+    times: Array = known(given) if hasattr(given, "node") else np.asarray(given)
     if not isinstance(given, int) and not hasattr(given, "node"):
         raise TypeError(
             message(

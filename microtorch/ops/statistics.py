@@ -131,12 +131,12 @@ def cov(
     if given:
         w = given[0] if len(given) == 1 else given[0] * given[1]
         total = w.sum()
-        if float(total.array) == 0:
+        if total == 0:
             raise RuntimeError(message("cov(): weights sum to zero, can't be normalized"))
     norm: Any = total - correction
     if aweights is not None and correction:
         norm = total - correction * (w * aweights).sum() / total
-    if float(norm.array if hasattr(norm, "node") else norm) <= 0:
+    if norm <= 0:
         norm = norm * 0  # fewer observations than the correction: the result is inf or nan
     centred = x - ((x * w if given else x).sum(1) / total).unsqueeze(1)
     product = centred @ (centred * w if given else centred).mH

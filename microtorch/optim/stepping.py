@@ -181,7 +181,7 @@ class Composed(Optimizer):
                         if group.get("maximize"):
                             grad = -grad
                         update = self._update_parts if p.is_complex() else self._update
-                        if writers and self.state[p]:
+                        if writers and self.state[p] and not grad.is_sparse:
                             _recorded(type(self).__name__, update, p, grad, self.state[p], group)
                         else:
                             update(p, grad, self.state[p], group)

@@ -1,7 +1,8 @@
 """From C text to functions: the compiler, and a cache of what it made, keyed by content.
 
 A library is written beside its place and renamed, so that two processes, Ctrl-C or a full disk
-leave either a whole file or none. Where there is no compiler, CompilerError says so.
+leave either a whole file or none. Its sum lies beside it: to load a file that was cut short or
+overwritten would end the process. Where there is no compiler, CompilerError says so.
 """
 from __future__ import annotations
 
@@ -108,11 +109,20 @@ def loaded(text: str, more: Sequence[str] = ()) -> ctypes.CDLL:
     name = hashlib.sha256(key.encode()).hexdigest()[:32] + ".so"
     path = os.path.join(directory(), name)
     try:
-        if not os.path.exists(path):
+        if not is_whole(path):
             build(text, path, more)
         return ctypes.CDLL(path)
     except (OSError, subprocess.TimeoutExpired) as e:
         raise CompilerError(f"{type(e).__name__}: {e}") from None
+
+
+def is_whole(path: str) -> bool:
+    """Is there a library, as it was written?"""
+    try:
+        with open(path, "rb") as file, open(f"{path}.sum", encoding="ascii") as beside:
+            return hashlib.sha256(file.read()).hexdigest() == beside.read()
+    except (OSError, ValueError):
+        return False
 
 
 def build(text: str, path: str, more: Sequence[str] = ()) -> None:
@@ -127,4 +137,7 @@ def build(text: str, path: str, more: Sequence[str] = ()) -> None:
         done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, check=False)
         if done.returncode:
             raise CompilerError(f"{' '.join(command)} failed: {done.stderr[:2000]}")
+        with open(out, "rb") as library, open(f"{out}.sum", "w", encoding="ascii") as file:
+            file.write(hashlib.sha256(library.read()).hexdigest())
         os.replace(out, path)
+        os.replace(f"{out}.sum", f"{path}.sum")

@@ -37,12 +37,13 @@ from .outputs import Output
 from .program import Program
 from .proof import disagreement, proved
 from .quick import F32, MISSED
-from .recording import Busy, Recording, recording_now
+from .recording import Recording
 from .returned import check_kept, late_backward, output, owned
 from .scalars import alone
 from .scalars.entry import ScalarEntry, ScalarProgram, ScalarRun, reached
 from .source import unique
 from .supposed import Otherwise, random_state
+from .turns import Busy, recording_now
 
 if TYPE_CHECKING:
     from ..base.types import Kernel, Operand
@@ -167,7 +168,7 @@ class Compiled:
             self.recordings[key] -= 1
             raise
         r = run.recording
-        if before is not None and before.recording.supposed != r.supposed:
+        if before is not None and before.recording.asked.answers != r.asked.answers:
             before = None  # it went another way
         if not r.reason and before is not None:
             changed = before.watch.changed()
@@ -281,7 +282,8 @@ class Compiled:
         """One call, written down. ``others``: tensors that it may not read, and About them."""
         r = Recording(self.__name__, tensors, getattr(self.function, "__code__", None))
         outputs: list[Output] = []
-        with r:
+
+        def run() -> Operand:
             result = self.function(*args, **kwargs)
             if self.own_outputs:
                 result = owned(result, r)
@@ -293,6 +295,9 @@ class Compiled:
             if not r.reason and any(o.kind == "late" for o in outputs):
                 late_backward(r, outputs)
             check_kept(r, outputs)
+            return result
+
+        result = r.lasts(run)
         program = r.program
         for t, state in others:  # it changed the gradient of one that no step reads
             if About(t)[""] != state and all(x.tensor is not t for x in program.leaves):

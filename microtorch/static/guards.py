@@ -39,6 +39,7 @@ from ..backends.table import BackendTable
 from ..engine.handle import Handle
 from ..graph import Node
 from ..graph.source import is_library, user_frame
+from ..handles.tensor import Tensor
 from ..nn.module import Module
 from .same import EQUAL
 
@@ -138,6 +139,8 @@ class Watch:
         if isinstance(x, Node) and not isinstance(x, Handle) and x.dev is None:
             self.scalars.append(x)
             return
+        if isinstance(x, Tensor) and x.is_sparse:
+            raise Unwatchable("it can reach a sparse tensor")
         if isinstance(x, (*SIMPLE, *_FIXED)) or id(x) in self.seen:
             if isinstance(x, Handle) and x.node.dev is not None and (
                 x.node.needs or x.node.grad is not None

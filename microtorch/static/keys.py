@@ -22,6 +22,8 @@ class Refused(Exception):
 def structure(x: Operand, tensors: list[Operand]) -> Operand:
     """Arguments as a key: the places of tensors and Scalars, and what is neither."""
     if isinstance(x, (Tensor, Scalar)):
+        if isinstance(x, Tensor) and x.is_sparse:
+            raise Refused("an argument is a sparse tensor")
         for i, t in enumerate(tensors):
             if t is x:
                 return Ref(i)

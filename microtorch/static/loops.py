@@ -378,6 +378,7 @@ def write(
             uses.append({*item.reads(), *item.gives()})
         else:
             uses.append({*item.takes, *more(w.program, item), *item.gives})
+            w.arrays.update(item.takes)
     last = {n: i for i, used in enumerate(uses) for n in used}
     for i, item in enumerate(plan.items):
         if isinstance(item, Step):
@@ -419,6 +420,7 @@ def compiled(
     for r, c, e in zip(regions, functions, written, strict=True):
         w = Writer(program)
         w.names |= {f"v{n}": array for n, array in program.constants.items()}
+        w.arrays.update(r.gives)
         takes = [*r.takes, *more(program, r)]
         known = {*takes, *program.constants}
         mine = set(map(id, r.calls))

@@ -113,6 +113,7 @@ class Writer:
         self.program = program
         self.names: dict[str, Operand] = {"asarray": np.asarray, "sized": sized}
         self.called: dict[int, str] = {}
+        self.arrays: set[int] = set()  # values that C will read: numbers of numpy are none
         self.lines: list[str] = []
 
     def constant(self, x: Operand, hint: str) -> str:
@@ -154,7 +155,8 @@ class Writer:
             if n in known:  # it wrote into its operand
                 self.lines.append(f"{call}  # {step.site}")
                 return
-            call = f"asarray({call})" if step.number else call
+            if step.number or (n in self.arrays and not self.program.values[n].shape):
+                call = f"asarray({call})"
             self.lines.append(f"v{n} = {call}  # {step.site}")
             if step.sized:
                 value = self.program.values[n]
@@ -163,6 +165,9 @@ class Writer:
             self.lines.append(f"{call}  # {step.site}")
         else:
             self.lines.append(f"{targets(step.result, known)} = {call}  # {step.site}")
+            for n in step.gives():
+                if n in self.arrays and not self.program.values[n].shape and n not in known:
+                    self.lines.append(f"v{n} = asarray(v{n})")
 
     def function(
         self, name: str, takes: str | Sequence[int], gives: str, used: Iterable[Loops] = ()

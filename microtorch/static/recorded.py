@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..base.errors import message
+
 if TYPE_CHECKING:
     from ..base.types import Array, Backend, DType, Kernel, Operand, Shape
     from .recording import Recording
@@ -35,8 +37,17 @@ def _calls(name: str, reflected: bool = False) -> Callable[..., Operand]:
     return method
 
 
+def of_array(name: str) -> Kernel:
+    """The method of an array, or of a number of numpy, as a function."""
+
+    def function(x: Array, *arguments: Operand, **named: Operand) -> Operand:
+        return getattr(x, name)(*arguments, **named)
+
+    return function
+
+
 def _method(name: str) -> Callable[..., Operand]:
-    function: Kernel = getattr(np.ndarray, name)
+    function = of_array(name)
 
     def method(self: Recorded, *arguments: Operand, **named: Operand) -> Operand:
         return self.recording.call("method", name, function, (self, *arguments), named)
@@ -62,13 +73,18 @@ _copy, _transpose, _getitem = _method("copy"), _method("transpose"), _calls("get
 
 
 class Recorded:
-    """A real array, ``value``, and its ``number`` in the program of ``recording``."""
+    """A real array, ``value``, and its ``number`` in the program of ``recording``.
 
-    __slots__ = ("__weakref__", "number", "recording", "value")
+    ``raw``: what kernels are given for it. It is a number of numpy where the library has not made
+    it an array: the kernels of the two may differ in the last bit.
+    """
+
+    __slots__ = ("__weakref__", "number", "raw", "recording", "value")
     __array_priority__ = 1000
 
     def __init__(self, value: Array, number: int, recording: Recording):
         self.value, self.number, self.recording = value, number, recording
+        self.raw: Operand = value
 
     # ---- what it is: static, and kept by the guards ----------------------------------------------
     @property
@@ -134,9 +150,16 @@ class Recorded:
     __array__ = _answer("numpy()", _as_array)
     address = property(_answer("data_ptr()", lambda x: x.ctypes.data))
 
+    def __getattr__(self, name: str) -> Operand:
+        """What else an array of numpy has: answered, and not recorded."""
+        if not hasattr(np.ndarray, name) or name == "__array_struct__":  # there is the interface
+            raise AttributeError(message(f"a recorded array has no attribute {name!r}"))
+        what = "numpy(), or where memory lies," if name == "__array_interface__" else f"x.{name}"
+        return _answer(what, lambda x: getattr(x, name))(self)
+
     def __bool__(self) -> bool:
         answer = bool(self.value)
-        return answer if self.recording.suppose(self, answer) else _truth(self)
+        return answer if self.recording.asked.suppose(self, answer) else _truth(self)
 
     def __repr__(self) -> str:
         return f"Recorded(%{self.number}, {self.value.dtype.name} {list(self.value.shape)})"

@@ -137,10 +137,11 @@ class Lanes:
         self.taken.append((lane, kind, before))
         wrappers: dict[str, Operand] = {
             "genuine": real, "lanes": self, "draws": Draws(self.recording),
+            "changing": real.changing, "conjugates": real.conjugates,
         }  # fmt: skip
         names = {n for n in (*dir(Reference), *before) if not n.startswith("_")}
         keep = {"of", "choose", "large", "small", "by_dtype", "rest", "memory", "array", "draws",
-                "dtype", "device", "name", "kernels"}  # fmt: skip
+                "dtype", "device", "name", "kernels", "changing", "conjugates"}  # fmt: skip
         for name in names - keep:
             kernel = getattr(real, name, None)
             if callable(kernel):

@@ -15,8 +15,8 @@ import dis
 import re
 import sys
 import threading
-from collections.abc import Iterator, Mapping, Sequence
-from types import CodeType, TracebackType
+from collections.abc import Mapping, Sequence
+from types import CodeType
 from typing import TYPE_CHECKING, cast
 from weakref import ref
 
@@ -25,27 +25,27 @@ import numpy as np
 from ..arrays import generator
 from ..backends.reference import Reference
 from ..engine import operands, whole
-from ..engine.handle import Handle
 from ..engine.record import constant
-from ..graph import Node, here, tick, user_frame
+from ..graph import Node, here, user_frame
 from ..handles.memory import owner
 from ..handles.tensor import Tensor
 from ..notation import formulas
 from ..utils import kernels
+from .asked import Asked
 from .effects import Effects
-from .program import Leaf, Program, Step
+from .program import Leaf, Step
 from .recorded import BY_DATA, Recorded
 from .recorder import Lanes
-from .supposed import asked_by_library, suppose
-from .templates import Rate, Ref, Setting, Unread, Value
+from .templates import Rate, Ref, Setting
+from .turns import Turn
+from .values import SLOT, Values
 
 if TYPE_CHECKING:
     from ..base.types import Array, Backend, DType, Frame, Kernel, Operand
 
-SLOT = vars(Handle)["array"]  # where a tensor keeps its memory
 # files whose functions make arrays of sizes and numbers, without data
 WITHOUT_DATA = re.compile(
-    r"/microtorch/(create/(counted|filled|windows|strided)|"
+    r"/microtorch/(create/(counted|filled|windows|strided)|autograd/function|"
     r"(ops|linalg|fft|nn/functional|nn/layers)/\w+|nn/utils/rnn)\.py$"
 )
 # operators whose result is new memory, and that write to nothing
@@ -58,16 +58,13 @@ SIZED_BY_SHAPE = frozenset(
     "layer_norm max_pool2d avg_pool2d embedding cast clone expand reshape transpose permute".split()
 )
 
-one_at_a_time = threading.Lock()  # recordings, in the process: they change the backends
-
-
 def elementwise(name: str) -> bool:
     """Is a kernel's name that of an elementwise op with a formula, or of a comparison?"""
     return name in formulas.TABLE or name in formulas.COMPARISONS
 
 
-class Recording:
-    """Code that runs in a ``with`` block of it is written to ``program``.
+class Recording(Values, Turn):
+    """What runs while it ``lasts`` is written to ``program``.
 
     ``reason``: why it cannot be repeated, or "". ``arguments``: the tensors that the function gets.
     """
@@ -75,13 +72,12 @@ class Recording:
     def __init__(
         self, name: str, arguments: Sequence[Tensor] = (), code: CodeType | None = None
     ):  # fmt: skip
-        self.program = Program(name)
+        super().__init__(name)
         self.reason = ""
         self.place: dict[int, int] = {id(t): i for i, t in enumerate(arguments)}
         self.arguments = arguments
         self.thread = threading.get_ident()
-        self.inside = self.closed = self.backward = False
-        self.arrays: dict[int, Recorded] = {}  # id of a real array -> what stands for it
+        self.inside = self.backward = False
         self.leaves: dict[int, Leaf] = {}  # number -> leaf
         self.nodes: dict[int, Node] = {}  # number of a leaf -> its tensor's node, before the run
         self.versions: dict[int, int] = {}
@@ -90,40 +86,28 @@ class Recording:
         self.impure: set[int] = set()  # constants that a step may write to
         self.lanes = Lanes(self)
         self.code = code
-        self.supposed: list[bool | bytes] = []  # the answers of conditions that the library asked
+        self.asked = Asked(self)
         self.effects = Effects()
-        self.touched: set[int] = set()  # leaves that had been written to when one was asked
-        self.drew = self.affected = False  # and may numbers have been drawn, schedules been moved?
         self.late: tuple[float, Recorded] | None = None  # the number that it returns, if it does
         # what kernels were given of groups of optimizers: by group and key
         self.rated: dict[tuple[int, str, int | None], tuple[dict[str, Operand], Rate]] = {}
-        self.start = tick()
         self.numbers = set(map(id, operands.kept_numbers()))
+        self.hooks: list[tuple[list[Operand], Operand]] = [
+            (kernels.rates, self.rate), (whole.writers, self.whole), (whole.effects, self.effect),
+            (whole.readers, self.asked.known_numbers), (whole.refusals, self.refuse),
+        ]  # fmt: skip
 
     def give_up(self, why: str) -> None:
         """What happens now cannot be repeated: remember the first reason, with the user's line."""
         if not self.reason and not self.closed:
             self.reason = f"{why}, at {here()}"
 
+    def refuse(self, why: str) -> None:
+        """The same, said by the library in this thread or another."""
+        if threading.get_ident() == self.thread:
+            self.give_up(why)
+
     # ---- values ----------------------------------------------------------------------------------
-    def new(self, array: Array) -> Recorded:
-        """A new value."""
-        number = len(self.program.values)
-        self.program.values.append(Value(array.shape, array.dtype, array.strides))
-        found = self.arrays[id(array)] = Recorded(array, number, self)
-        return found
-
-    def known(self, array: Operand) -> Operand:
-        """What stands for a real array, or the array itself."""
-        found = self.arrays.get(id(array))
-        return array if found is None or self.closed else found
-
-    def constant(self, array: Array) -> Recorded:
-        """A number or an array that every run finds as it is now."""
-        found = self.new(array)
-        self.program.constants[found.number] = array.copy()
-        return found
-
     def raw(self, array: Array) -> Recorded:
         """Memory that comes from outside the program, as a constant."""
         if array.size > 1 and any(array.strides) and not self.without_data():
@@ -141,6 +125,21 @@ class Recording:
             frame = frame.f_back
         return False
 
+    def landed(self, x: Recorded) -> Recorded:
+        """A number of numpy as an array: the step that gave it gives an array from now on, or
+        another step makes one, if it has been read."""
+        if x.raw is x.value or self.inside or threading.get_ident() != self.thread:
+            return x
+        for step in reversed(self.program.steps):
+            if x.number in step.reads():
+                break
+            if type(step.result) is Ref and step.result.number == x.number:
+                step.number = True
+                x.raw = x.value
+                return x
+        found: Recorded = self.call("numpy", "asarray", np.asarray, (x,), {})
+        return found
+
     # ---- a number that is returned ----
     def returns_now(self) -> bool:
         """Does the recorded function itself ask, in the last call before its return?"""
@@ -157,45 +156,6 @@ class Recording:
         number: float = x.value.item()
         self.late = (number, x)
         return number
-
-    # ---- a condition on data ----
-    def suppose(self, x: Recorded, answer: bool) -> bool:
-        """Write down a condition of the library's; False if a program cannot ask it again."""
-        if self.closed or self.inside or threading.get_ident() != self.thread:
-            return True
-        return asked_by_library() and self.supposes(x, answer)
-
-    def known_numbers(self, t: Tensor) -> Array:
-        """Numbers on which shapes depend: other ones are another program."""
-        x = t.detach().array
-        if type(x) is not Recorded:
-            return x
-        if x.number not in self.program.constants or x.number in self.impure:
-            if not self.supposes(x, x.value.tobytes()):
-                self.give_up("a shape depends on data")
-        return x.value
-
-    def supposes(self, x: Recorded, answer: bool | bytes) -> bool:
-        """Write down what a value is taken to be; False if a program cannot look again."""
-        if self.program.split:  # in a backward of later
-            return False
-        self.may_stop()
-        self.supposed.append(answer)
-        site = here()
-        given = (Ref(x.number), answer, str(site))
-        self.program.steps.append(Step("suppose", suppose, given, {}, None, site, "suppose"))
-        return True
-
-    def may_stop(self) -> None:
-        """A program may stop here, and then has to take back what it has done until now."""
-        for n, leaf in self.leaves.items():
-            storage = leaf.tensor.node.storage
-            if (storage is not None and storage.version > self.versions[n]) or (
-                leaf.kind == "gradient" and leaf.array.tobytes() != self.before[n].tobytes()
-            ):  # fmt: skip
-                self.touched.add(n)
-        self.drew = any(s.kind in ("draw", "whole") for s in self.program.steps)
-        self.affected = bool(self.effects.objects)
 
     # ---- tensors ---------------------------------------------------------------------------------
     def read(self, t: Tensor) -> Array:
@@ -244,6 +204,8 @@ class Recording:
             if type(array) is np.ndarray:
                 found = self.arrays.get(id(array))
                 array = cast("Array", self.raw(array) if found is None else found)
+            elif type(array) is Recorded:
+                array = cast("Array", self.landed(array))
         SLOT.__set__(t, array)
 
     # ---- steps -----------------------------------------------------------------------------------
@@ -254,41 +216,6 @@ class Recording:
     def static(self, function: Kernel, args: Operand, named: Mapping[str, Operand]) -> Operand:
         """A question about layout."""
         return function(*self.real(args), **self.real(dict(named)))
-
-    def real(self, x: Operand) -> Operand:
-        """An operand with real arrays in it."""
-        if type(x) is Recorded:
-            return x.value
-        if type(x) is Rate:  # numpy would take it for a float64, unlike a plain number
-            return float(x)
-        if isinstance(x, tuple) and hasattr(x, "_fields"):
-            return type(x)(*[self.real(y) for y in x])
-        if type(x) in (tuple, list):
-            return type(x)([self.real(y) for y in x])
-        if type(x) is dict:
-            return {k: self.real(y) for k, y in x.items()}
-        if isinstance(x, Node):
-            return Unread(tuple(x.shape), x.dtype)
-        return x
-
-    def template(self, x: Operand) -> Operand:
-        """An operand with the numbers of values in place of its arrays."""
-        if type(x) is Recorded:
-            if x.recording is not self:
-                self.give_up("an array of another recording is read")
-            return Ref(x.number)
-        if isinstance(x, tuple) and hasattr(x, "_fields"):
-            return type(x)(*[self.template(y) for y in x])
-        if type(x) in (tuple, list):
-            return type(x)([self.template(y) for y in x])
-        if type(x) is dict:
-            return {k: self.template(y) for k, y in x.items()}
-        if isinstance(x, Node):
-            return Unread(tuple(x.shape), x.dtype)
-        if isinstance(x, np.ndarray):
-            found = self.arrays.get(id(x))
-            return Ref((self.constant(x) if found is None else found).number)
-        return x
 
     def call(
         self, kind: str, name: str, function: Kernel, arguments: tuple[Operand, ...],
@@ -332,9 +259,8 @@ class Recording:
         if name.removeprefix("np.") in BY_DATA or (name == "getitem" and _by_mask((real, named))):
             self.give_up(f"the size of {name}'s result depends on data")
         step.sized = not (pure or name in SIZED_BY_SHAPE or kind == "operator")
-        step.number = isinstance(out, np.generic)
         if step.sized:
-            self.may_stop()
+            self.asked.may_stop()
         self.program.steps.append(step)
         return wrapped
 
@@ -345,12 +271,13 @@ class Recording:
         """A part of the library as one step (engine/whole.py)."""
         if self.closed or self.inside or threading.get_ident() != self.thread:
             return function(*operands, **attrs)
-
+        if any(isinstance(x, Tensor) and x.is_sparse for x in operands):
+            self.give_up(f"{name} is given a sparse tensor")
+            return function(*operands, **attrs)
         if isinstance(attrs.get("generator"), generator.Generator) and (
             attrs["generator"] is not generator.default_generator
         ):  # fmt: skip
             self.give_up("it draws from a generator of its own")
-
         if _holds_arrays(function):
             self.give_up(f"{name} reads a tensor among its settings")
 
@@ -379,70 +306,28 @@ class Recording:
         finally:
             self.inside = False
 
-    def unread(self, x: Ref) -> Unread:
-        """An array of which a derivative reads the shape only."""
-        value = self.program.values[x.number]
-        return Unread(value.shape, value.dtype)
-
-    def within(self, x: Operand) -> Iterator[Recorded]:
-        """The recorded arrays in an operand."""
-        if type(x) is Recorded:
-            yield x
-        elif isinstance(x, (tuple, list)):
-            for y in x:
-                yield from self.within(y)
-        elif type(x) is dict:
-            yield from self.within(tuple(x.values()))
-
-    def wrapped(self, out: Operand, name: str) -> Operand:
-        """A result with ``Recorded`` arrays in it."""
-        if type(out) is np.ndarray:
-            found = self.arrays.get(id(out))
-            return self.new(out) if found is None else found
-        if isinstance(out, np.generic):
-            return self.new(np.asarray(out))
-        if isinstance(out, tuple) and hasattr(out, "_fields"):
-            return type(out)(*[self.wrapped(x, name) for x in out])
-        if type(out) in (tuple, list):
-            return type(out)([self.wrapped(x, name) for x in out])
-        if out is not None:
-            self.give_up(f"{name} answers with a {type(out).__name__}, which may depend on data")
-        return out
-
     # ---- open and close --------------------------------------------------------------------------
-    def __enter__(self) -> Recording:
-        if not one_at_a_time.acquire(blocking=False):
-            raise Busy
-        try:
-            self.lanes.open()
-            # the slot lies in Handle; the property in Tensor hides it
-            kernels.rates.append(self.rate)
-            whole.writers.append(self.whole)
-            whole.effects.append(self.effect)
-            whole.readers.append(self.known_numbers)
-            setattr(Tensor, "array", property(self.read, self.store))  # noqa: B010
-        except BaseException:  # whatever happens, the backends are themselves again
-            self.restore()
-            raise
-        return self
+    def change(self) -> None:
+        """Let the backends and Tensors tell this recording what happens."""
+        self.lanes.open()
+        # the slot lies in Handle; the property in Tensor hides it
+        for hooks, mine in self.hooks:
+            hooks.append(mine)
+        setattr(Tensor, "array", property(self.read, self.store))  # noqa: B010
 
     def restore(self) -> None:
         """Give the backends back their classes and kernels, and Tensor its slot."""
-        try:
-            if "array" in vars(Tensor):
-                delattr(Tensor, "array")
-            if self.rate in kernels.rates:
-                kernels.rates.remove(self.rate)
-            every: list[tuple[list[Operand], Operand]] = [
-                (whole.writers, self.whole), (whole.effects, self.effect),
-                (whole.readers, self.known_numbers),
-            ]  # fmt: skip
-            for hooks, mine in every:
-                if mine in hooks:
-                    hooks.remove(mine)
-            self.lanes.close()
-        finally:
-            one_at_a_time.release()
+        if "array" in vars(Tensor):
+            delattr(Tensor, "array")
+        for hooks, mine in self.hooks:
+            if mine in hooks:
+                hooks.remove(mine)
+        self.lanes.close()
+
+    def after(self) -> None:
+        """Give real memory to what lives on."""
+        self.lanes.clean()
+        self.unwrap([t for t in (r() for r in self.made) if t is not None])
 
     def rate(self, group: dict[str, Operand], key: str, i: int | None) -> float:
         """A kernel's learning rate: the program reads it from the group at each call."""
@@ -459,71 +344,12 @@ class Recording:
     def array(self, x: Operand, *more: Operand) -> Operand:
         """What a backend's ``array`` does: memory of this backend with these elements."""
         if type(x) is Recorded:
-            return x.value if self.closed else x
+            return x.value if self.closed else self.landed(x)
         x = np.asarray(x, *more)
         if self.closed or self.inside or threading.get_ident() != self.thread:
             return x
         found = self.arrays.get(id(x))
         return self.raw(x) if found is None else found
-
-    def __exit__(
-        self, kind: type[BaseException] | None, e: BaseException | None, at: TracebackType | None
-    ) -> None:
-        self.closed = True
-        self.restore()
-        self.lanes.clean()
-        alive = [t for t in (r() for r in self.made) if t is not None]
-        self.unwrap(alive)
-
-    # ---- afterwards ------------------------------------------------------------------------------
-    def unwrap(self, tensors: Sequence[Tensor]) -> None:
-        """Give real memory to the tensors that live on, and to the nodes below them."""
-        seen: set[Node] = set()
-        todo: list[Node] = [leaf.tensor.node for leaf in self.program.leaves]
-        for t in tensors:
-            array = SLOT.__get__(t)
-            if type(array) is Recorded:
-                SLOT.__set__(t, array.value)
-            todo.append(t.node)
-        while todo:
-            n = todo.pop()
-            if n in seen:
-                continue
-            seen.add(n)
-            if type(n.value) is Recorded:
-                n.value = n.value.value
-            if n.seq > self.start and n.op is not None:
-                if n.saved is not None and n.saved is not n.inputs:
-                    n.saved = self.real_parts(n.saved)
-                if n.attrs and n.op.attributes:
-                    n.attrs = self.real_parts(n.attrs)
-                todo.extend(n.inputs)
-            if n.grad is not None and isinstance(n.grad, Tensor):
-                array = SLOT.__get__(n.grad)
-                if type(array) is Recorded:
-                    SLOT.__set__(n.grad, array.value)
-                todo.append(n.grad.node)
-
-    def real_parts(self, x: Operand) -> Operand:
-        """As ``real``, but nodes stay."""
-        if type(x) is Recorded:
-            return x.value
-        if isinstance(x, tuple) and hasattr(x, "_fields"):
-            return type(x)(*[self.real_parts(y) for y in x])
-        if type(x) in (tuple, list):
-            return type(x)([self.real_parts(y) for y in x])
-        if type(x) is dict:
-            return {k: self.real_parts(y) for k, y in x.items()}
-        return x
-
-
-class Busy(Exception):
-    """Another recording is open, in this thread or another."""
-
-
-def recording_now() -> bool:
-    """Is a function being recorded?"""
-    return one_at_a_time.locked()
 
 
 def memory(t: Tensor) -> Array:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..autograd import no_grad
 from ..base.errors import GraphError
 from ..engine import backward, operands
 from ..engine.record import constant
@@ -16,8 +17,8 @@ from .guards import SIMPLE
 from .outputs import Output, walked
 from .program import Leaf
 from .recorded import Recorded
-from .recording import SLOT
 from .templates import Ref
+from .values import SLOT
 
 if TYPE_CHECKING:
     from ..base.types import Operand
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
 
 def output(r: Recording, x: Operand, outputs: list[Output]) -> Operand:
     """The template of what the function returns; Ref: number of an output."""
+    if isinstance(x, Tensor) and x.is_sparse:
+        r.give_up("it returns a sparse tensor")
+        return x
     if isinstance(x, Tensor):
         found: Operand = x.array
         kind = "value"
@@ -60,6 +64,7 @@ def output(r: Recording, x: Operand, outputs: list[Output]) -> Operand:
     return x
 
 
+@no_grad()
 def late_backward(r: Recording, outputs: list[Output]) -> None:
     """The program's own backward: from the outputs' gradients to the leaves'."""
     steps = r.program.steps
@@ -106,7 +111,7 @@ def check_kept(r: Recording, outputs: list[Output]) -> None:
             if t.node is not r.nodes[leaf.number]:
                 r.give_up("a tensor is given another graph by an in-place operation")
         g = t.node.grad
-        if g is not None and g.node.needs:
+        if g is not None and not g.is_sparse and g.node.needs:
             r.give_up("a gradient has a graph of its own (create_graph=True)")
     for collected in (False, True):
         kept = [x for x in (x() for x in r.made) if x is not None and id(x) not in allowed]

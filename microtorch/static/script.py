@@ -20,9 +20,9 @@ from ..nn.module import Module
 from ..nn.parameter import Parameter
 from .compiled import Compiled
 from .module import CompiledModule
-from .recording import recording_now
 from .stored import restored, stored
 from .templates import replaced
+from .turns import recording_now
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -13,7 +13,7 @@ from ..base.errors import message
 from ..engine.record import constant
 from ..graph import Site
 from .program import Leaf, Program, Step, Writer
-from .recorded import METHODS, OPERATORS
+from .recorded import METHODS, OPERATORS, of_array
 from .supposed import suppose
 from .templates import Ref, Unread, Value
 
@@ -111,8 +111,10 @@ def function_of(kind: str, name: str, dev: Operand) -> Kernel:
     }
     if not allowed.get(kind):
         raise ValueError(message(f"a stored program calls {kind} {name}, which is not known"))
+    if kind == "method":
+        return of_array(name)
     found: Operand = {
-        "kernel": dev, "operator": operator, "method": np.ndarray, "draw": draws, "numpy": np,
+        "kernel": dev, "operator": operator, "draw": draws, "numpy": np,
     }[kind]  # fmt: skip
     for part in name.split("."):
         found = getattr(found, part)
@@ -130,7 +132,7 @@ NUMPY = frozenset(
     "add.reduce maximum.reduce minimum.reduce multiply.reduce add.accumulate multiply.accumulate "
     "where concatenate stack broadcast_to take_along_axis expand_dims moveaxis swapaxes squeeze "
     "zeros_like ones_like full_like clip cumsum cumprod sum mean flip roll repeat tile pad argmax "
-    "argmin argsort sort take dot matmul einsum".split()
+    "argmin argsort sort take dot matmul einsum asarray".split()
 )
 
 

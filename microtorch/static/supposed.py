@@ -61,9 +61,9 @@ class Undo:
     """
 
     def __init__(self, r: Recording):
-        self.numbers = sorted(r.touched)
-        self.draws = r.drew
-        self.states = [s.held for s in r.effects.states] if r.affected else []
+        self.numbers = sorted(r.asked.touched)
+        self.draws = r.asked.drew
+        self.states = [s.held for s in r.effects.states] if r.asked.affected else []
 
     def around(self, w: Writer, lines: list[str]) -> list[str]:
         """The lines of a program, and those that take back what they have done."""

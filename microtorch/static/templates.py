@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 if TYPE_CHECKING:
-    from ..base.types import DType, Operand, Shape
+    from ..base.types import DType, Kernel, Operand, Shape
 
 
 class Ref(NamedTuple):
@@ -115,17 +115,20 @@ def refs(template: Operand) -> Iterator[int]:
             yield from refs(x)
 
 
+def through(x: Operand, change: Kernel) -> Operand:
+    """An operand with ``change`` made to all in it that is no tuple, list or dict."""
+    if type(x) in (tuple, list):
+        return type(x)([through(y, change) for y in x])
+    if isinstance(x, dict):
+        return {k: through(y, change) for k, y in x.items()}
+    if isinstance(x, tuple) and hasattr(x, "_fields") and type(x) not in (Ref, Unread):
+        return type(x)(*[through(y, change) for y in x])
+    return change(x)
+
+
 def replaced(template: Operand, change: Callable[[Ref], Operand]) -> Operand:
     """A template with ``change`` made to each Ref."""
-    if type(template) is Ref:
-        return change(template)
-    if isinstance(template, dict):
-        return {k: replaced(x, change) for k, x in template.items()}
-    if isinstance(template, tuple) and hasattr(template, "_fields"):
-        return type(template)(*[replaced(x, change) for x in template])
-    if type(template) in (tuple, list):
-        return type(template)(replaced(x, change) for x in template)
-    return template
+    return through(template, lambda x: change(x) if type(x) is Ref else x)
 
 
 def shown(x: Operand) -> str:

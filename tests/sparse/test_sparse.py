@@ -192,10 +192,26 @@ def test_where_a_gradient_of_rows_is_made_dense():
         torch.optim.SparseAdam(layer.parameters()).step()
 
 
-def test_a_compiled_step_has_a_dense_gradient():
+def test_a_step_with_sparse_tensors_is_not_compiled():
     table = nn.Embedding(4, 2, sparse=True)
-    step = torch.compile(lambda rows: table(rows).sum(), backend="eager")
-    for _ in range(3):
-        table.weight.grad = None
-        step(torch.tensor([1, 1])).backward()
-        assert table.weight.grad.to_dense().sum(1).tolist() == [0, 4, 0, 0]
+    optimizer = torch.optim.SparseAdam(table.parameters(), lr=1.0)
+
+    def step(rows):
+        loss = table(rows).sum()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+
+    eye = torch.eye(2).to_sparse()
+    for function, given, why in [
+        (step, torch.tensor([1, 1]), "embedding is to be sparse"),
+        (lambda x: x.to_dense(), eye, "an argument is a sparse tensor"),
+        (lambda x: torch.sparse.mm(eye, x), torch.ones(2, 2), "it can reach a sparse tensor"),
+        (lambda x: (x * 1).to_sparse(), torch.ones(2, 2), "numpy"),
+    ]:
+        compiled = torch.compile(function, backend="eager")
+        with pytest.warns(UserWarning, match=why):
+            for _ in range(3):
+                compiled(given)
+        assert not compiled.count
+    assert table.weight.grad.is_sparse

@@ -1,6 +1,7 @@
 """Programs as C: equal to the function but for rounding, and never used where they are not."""
 
 import os
+import resource
 import subprocess
 import sys
 import warnings
@@ -168,14 +169,16 @@ def test_c_that_is_wrong_is_not_used(monkeypatch):
 
 
 @pytest.mark.parametrize("trouble", ["none", "broken", "disk", "text"])
-def test_without_a_compiler_the_interpreter_runs(monkeypatch, tmp_path, trouble):
+def test_without_a_compiler_the_interpreter_runs(monkeypatch, tmp_path, request, trouble):
     if trouble == "none":
         monkeypatch.setattr(build, "compiler", lambda: (_ for _ in ()).throw(
             build.CompilerError("no C compiler was found")))  # fmt: skip
     elif trouble == "broken":
         monkeypatch.setattr(build, "compiler", lambda: ("/bin/false",))
     elif trouble == "disk":
-        monkeypatch.setattr(os, "replace", lambda *a: (_ for _ in ()).throw(OSError(28, "full")))
+        before = resource.getrlimit(resource.RLIMIT_FSIZE)
+        request.addfinalizer(lambda: resource.setrlimit(resource.RLIMIT_FSIZE, before))
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1000, before[1]))  # no room for the program
     else:
         file = tmp_path / "file"
         file.write_text("")
@@ -227,8 +230,14 @@ def test_two_processes_one_cache(tmp_path):
         for _ in range(2)
     ]
     assert {r.communicate()[0].strip() for r in runs} == {"12.616"}
-    names = [n for n in os.listdir(tmp_path) if n.endswith(".so")]
+    names = sorted(n for n in os.listdir(tmp_path) if n.endswith(".so"))
     assert len(names) == 2  # the program, and what compares its guards
+    whole = [(tmp_path / n).read_bytes() for n in names]
+    for name, library in zip(names, whole, strict=True):  # cut short, loading it would be a crash
+        (tmp_path / name).write_bytes(library[:5000])
+    run = subprocess.run([sys.executable, str(file)], env=env, capture_output=True, text=True)
+    assert run.stdout.strip() == "12.616", run.stderr
+    assert [(tmp_path / n).read_bytes() for n in names] == whole
 
 
 def test_cross_entropy_and_dropout_beside_c():

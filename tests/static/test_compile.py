@@ -2,6 +2,8 @@
 
 import copy
 import itertools
+import os
+import signal
 import threading
 import warnings
 
@@ -12,6 +14,7 @@ import microtorch as torch
 from microtorch import nn
 from microtorch.backends.reference import Reference
 from microtorch.nn import functional as F
+from microtorch.static import turns
 
 
 def same(a, b):
@@ -556,6 +559,66 @@ def test_an_exception_in_the_middle():
         else:
             assert torch.equal(c(*XS[0], fail), XS[0][0] * 2)
     assert "array" not in vars(torch.Tensor)
+
+
+def test_a_fork_while_a_function_is_recorded():
+    def child():
+        c = exact(lambda x: (x * 3).sum())
+        for x in XS[:4]:
+            assert torch.equal(c(*x), (x[0] * 3).sum())
+        assert c.count == 1 and "array" not in vars(torch.Tensor)
+
+    def f(x):
+        y = x * 2
+        pid = os.fork()
+        if not pid:
+            try:
+                child()
+                os._exit(0)
+            finally:
+                os._exit(1)
+        assert os.waitpid(pid, 0)[1] == 0
+        return y
+
+    c = exact(f)
+    for x in XS[:4]:
+        assert torch.equal(c(*x), x[0] * 2)
+
+
+def test_ctrl_c_at_any_moment():
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    net = nn.Sequential(nn.Linear(3, 4), nn.Tanh(), nn.Linear(4, 1))
+    optimizer = torch.optim.Adam(net.parameters())
+
+    def f(x):
+        loss = net(x).mean()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        return loss
+
+    before = signal.signal(signal.SIGALRM, interrupt)
+    stopped = 0
+    try:
+        for i in range(150):
+            c = exact(f)
+            try:
+                signal.setitimer(signal.ITIMER_REAL, 1e-4 + i * 2e-5)
+                for _ in range(3):
+                    c(t(2, 3))
+                signal.setitimer(signal.ITIMER_REAL, 0)
+            except KeyboardInterrupt:
+                stopped += 1
+            assert "array" not in vars(torch.Tensor) and not turns.recording_now()
+            assert not any(type(lane).__name__ == "Recorder" for lane in Reference.by_dtype.values())
+            assert all(type(p.detach().array) is np.ndarray for p in net.parameters())
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+    assert stopped > 10
+    f(t(2, 3))
 
 
 def test_threads_that_work_while_another_records():

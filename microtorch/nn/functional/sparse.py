@@ -8,6 +8,7 @@ from ...arrays.dtypes import int64
 from ...backends import defines
 from ...base.errors import describe, message
 from ...create.counted import arange
+from ...engine.whole import known
 from ...handles.tensor import Tensor
 from ...ops.embedding import embedding
 from ...utils.kernels import backend_of
@@ -38,7 +39,7 @@ def one_hot(input: Tensor, num_classes: int = -1) -> Tensor:
             )
     else:
         if num_classes == -1:
-            num_classes = max(int(input.array.max()) + 1, 0)
+            num_classes = max(int(known(input.max())) + 1, 0)
         backend_of(input).check_classes(input.array, num_classes)
     classes = arange(num_classes, device=input.device)
     return (input.unsqueeze(-1) == classes).to(input.dtype)

@@ -75,8 +75,7 @@ class ScalarRun:
     ):  # fmt: skip
         scalars = [x for x in given if type(x) is Scalar]
         r = ScalarRecording(name, scalars)
-        with r:
-            result = function(*args, **kwargs)
+        result = r.lasts(lambda: function(*args, **kwargs))
         returned: list[Scalar] = []
         self.result, self.template = r.returned(result, returned)
         del result

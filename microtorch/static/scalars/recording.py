@@ -13,7 +13,6 @@ import sys
 import threading
 from collections import Counter
 from collections.abc import Callable
-from types import TracebackType
 from typing import TYPE_CHECKING, NamedTuple
 
 from ...autograd import gradients
@@ -22,8 +21,9 @@ from ...graph.source import is_library
 from ...handles.scalar import Scalar, constant_scalar
 from ...handles.tensor import Tensor
 from ..guards import SIMPLE
-from ..recording import SLOT, Busy, one_at_a_time
 from ..templates import Ref
+from ..turns import Turn
+from ..values import SLOT
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -55,8 +55,8 @@ class Event(NamedTuple):
     value: Operand
 
 
-class ScalarRecording:
-    """Code that runs in a ``with`` block of it can become a ``Trace``; see written.py."""
+class ScalarRecording(Turn):
+    """What runs while it ``lasts`` can become a ``Trace``; see written.py."""
 
     def __init__(self, name: str, arguments: Sequence[Scalar]):
         self.name, self.arguments = name, arguments
@@ -67,6 +67,8 @@ class ScalarRecording:
         self.data_before: dict[Node, float] = {}  # of Scalars whose data was set
         self.grad_before: dict[Node, Operand] = {}  # of those whose gradient was read or set
         self.inside = False
+        self.originals: dict[str, Operand] = {}
+        self.patched: dict[str, Operand] = {}
         self.thread = threading.get_ident()
         self.start = tick()
 
@@ -183,12 +185,11 @@ class ScalarRecording:
         return SLOT.__get__(t)
 
     # ---- open and close --------------------------------------------------------------------------
-    def __enter__(self) -> ScalarRecording:
-        if not one_at_a_time.acquire(blocking=False):
-            raise Busy
-        self.originals: dict[str, Operand] = dict(vars(Scalar))
+    def change(self) -> None:
+        """Let Scalars tell this recording what happens."""
+        self.originals |= vars(Scalar)
         self.originals["_run"] = vars(gradients)["_run"]
-        self.patched: dict[str, Operand] = {
+        self.patched |= {
             "data": property(self.data, self.set_data), "item": lambda s: self.data(s),
             "grad": property(self.grad, self.set_grad), "detach": lambda s: self.detach(s),
             "stack": staticmethod(self.stack), "value": property(self.value, self.set_value),
@@ -198,15 +199,10 @@ class ScalarRecording:
         for n in ONLY_FLOATS:
             if hasattr(float, f"__{n}__"):
                 self.patched[f"__{n}__"] = self.question(f"__{n}__", f"{n} of a number")
-        try:
-            for name, made in self.patched.items():
-                setattr(Scalar, name, made)
-            vars(gradients)["_run"] = self.run_backward
-            setattr(Tensor, "array", property(self.tensor, SLOT.__set__))  # noqa: B010
-        except BaseException:
-            self.restore()
-            raise
-        return self
+        for name, made in self.patched.items():
+            setattr(Scalar, name, made)
+        vars(gradients)["_run"] = self.run_backward
+        setattr(Tensor, "array", property(self.tensor, SLOT.__set__))  # noqa: B010
 
     def stack(self, *args: Operand, **named: Operand) -> Operand:
         if not self.elsewhere:
@@ -215,22 +211,16 @@ class ScalarRecording:
 
     def restore(self) -> None:
         """Give Scalar and Tensor their own attributes back."""
-        try:
-            vars(gradients)["_run"] = self.originals["_run"]
-            if "array" in vars(Tensor):
-                delattr(Tensor, "array")
-            for name in self.patched:
-                if name in self.originals:
-                    setattr(Scalar, name, self.originals[name])
-                elif name in vars(Scalar):
-                    delattr(Scalar, name)
-        finally:
-            one_at_a_time.release()
-
-    def __exit__(
-        self, kind: type[BaseException] | None, e: BaseException | None, at: TracebackType | None
-    ) -> None:
-        self.restore()
+        if "_run" not in self.originals:
+            return
+        vars(gradients)["_run"] = self.originals["_run"]
+        if "array" in vars(Tensor):
+            delattr(Tensor, "array")
+        for name in self.patched:
+            if name in self.originals:
+                setattr(Scalar, name, self.originals[name])
+            elif name in vars(Scalar):
+                delattr(Scalar, name)
 
     # ---- what was returned -----------------------------------------------------------------------
     def a_float(self, n: Node) -> bool:
