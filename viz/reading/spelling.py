@@ -26,6 +26,7 @@ from microtorch.handles.tensor import Tensor
 from . import numbers
 from .arithmetic import Arithmetic, Operand, Place, flat, place_of
 from .frames import Frame
+from .kinds import of_a_kind
 from .measure import Data, whole
 from .names import Pairs, label_of
 from .replay import steady
@@ -261,6 +262,9 @@ def opened(
         what = "expand(): loss does not depend on this tensor"
         raise ValueError(errors.message(what, fix="pass the loss computed from it"))
     fill(trace, frame, given, gradients=loss is not None)
+    if of_a_kind(found.nodes[i].dev):
+        what = "expand(): inside of vmap and of forward mode an op is not spelled out"
+        raise errors.GraphError(errors.message(what, fix="expand it outside, on one sample"))
     read = [np.asarray(found.values[j]) for j in (i, *trace.nodes[i].inputs)]
     if any(np.iscomplexobj(v) for v in read):
         what = "expand() spells an op out in Scalars, which are real, but this op is of complex "
@@ -294,7 +298,8 @@ def spell_small_ops(trace: Trace, names: list[str]) -> None:
         if not t.op or not (t.shape or any(trace.nodes[j].shape for j in t.inputs)):
             continue
         read = [found.values[j] for j in (t.id, *t.inputs)]
-        if any(v is None or np.iscomplexobj(v) for v in read):  # Scalars are real
+        # Scalars are real, and an op on a batch counts the dimensions of one sample
+        if any(v is None or np.iscomplexobj(v) for v in read) or of_a_kind(found.nodes[t.id].dev):
             continue
         work = _work(found.nodes[t.id], t.shape, [trace.nodes[j].shape for j in t.inputs])
         if work > min(PAGE, left):
