@@ -240,7 +240,8 @@ def retold(trace: Trace, made: Recording) -> Trace:
         for e in trace.edges
     ]
     return replace(
-        trace, nodes=nodes, edges=edges, steps=[], arithmetic=None, backward=bool(made.gradients)
+        trace, nodes=nodes, edges=edges, steps=[], arithmetic=None, programs={},
+        backward=bool(made.gradients),
     )
 
 

@@ -30,6 +30,7 @@ from .kinds import of_a_kind
 from .measure import Data, whole
 from .names import Pairs, label_of
 from .replay import steady
+from .running import find_programs
 from .summary import FULL
 from .take import MOST as LARGEST
 from .take import fill, own_gradient, skeleton
@@ -71,8 +72,8 @@ class _Spelling:
         assert found is not None
         node = found.nodes[i]
         self.op, self.attrs, self.loss = node.op, node.attrs or {}, loss
-        self.arrays = [np.asarray(found.values[j]) for j in trace.nodes[i].inputs]
-        self.out = np.asarray(found.values[i])
+        self.arrays = [plain(found.values[j]) for j in trace.nodes[i].inputs]
+        self.out = plain(found.values[i])
         self.operands = []
         operands = zip(trace.nodes[i].inputs, names_of(trace, i, names), self.arrays, strict=True)
         for j, name, array in operands:
@@ -200,6 +201,12 @@ class _Spelling:
         return Spelled(arithmetic, nodes)
 
 
+def plain(v: Data | None) -> np.ndarray:
+    """A value as numbers that numpy itself knows: bfloat16 is not among them."""
+    a = np.asarray(v)
+    return a.astype(np.float64) if a.dtype.kind == "V" else a
+
+
 def _operand(name: str, array: np.ndarray, role: str, needs: bool, uses: int = 1) -> Operand:
     values = [float(v) for v in array.ravel().tolist()]
     return Operand(name, array.shape, values, role, needs, uses)
@@ -314,8 +321,9 @@ def spell_small_ops(trace: Trace, names: list[str]) -> None:
             continue
         if made.arithmetic.whole:
             trace.arithmetic[t.id] = a = made.arithmetic
-            arrays = [np.asarray(found.values[j]) for j in trace.nodes[t.id].inputs]
+            arrays = [plain(found.values[j]) for j in trace.nodes[t.id].inputs]
             a.steady = steady(a, arrays, found.nodes[t.id].attrs or {})
+    trace.programs = find_programs(trace)
     found.release()
 
 
