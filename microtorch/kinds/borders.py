@@ -107,8 +107,12 @@ def part_array(x: AnyArray, level: Level, which: int) -> AnyArray:
 
 
 # ---- as ops on Tensors ---------------------------------------------------------------------------
+CROSSINGS: dict[Op, AnyArray] = {}  # of each op: (*arrays, **attrs) -> what it computes
+
+
 def _crossing(op: Op, function: AnyArray) -> AnyArray:
     """``function(x, level, ...)`` on an array or, as ``op``, on a Tensor."""
+    CROSSINGS[op] = lambda x, level, arguments: function(x, level, *arguments)
 
     def crossing(x: AnyArray, level: Level, *arguments: int) -> AnyArray:
         if not hasattr(x, "node"):
@@ -193,6 +197,7 @@ dual_op = Op(
     torch_name="MakeDual",
     register=False,
 )
+CROSSINGS[dual_op] = lambda x, t=None, *, level, entry: dual_array(x, t, level)
 
 Batch.lift = shared
 Dual.lift = constant_dual

@@ -27,7 +27,7 @@ def merge(pages: Sequence[str], seconds: Sequence[float], moving: str, onward: b
     roots = [ET.fromstring(re.sub(r"<!DOCTYPE[^>]*>", "", page)) for page in pages]
     for root in roots:
         _clean(root, moving)
-    film = _Film(len(pages))
+    film = _Film(roots)
     (top,) = film.join(dict(enumerate(roots)))
     style = ET.Element(f"{{{SVG}}}style")
     style.text = film.css(seconds, -14 if onward else 14)
@@ -66,15 +66,22 @@ def _clean(root: ET.Element, moving: str) -> None:
 
 
 class _Film:
-    def __init__(self, n: int):
-        self.n = n
+    def __init__(self, roots: Sequence[ET.Element]):
+        self.n = len(roots)
         self.classes: dict[frozenset[int], str] = {}
+        known: dict[Hashable, int] = {}  # what an element is -> its number
+        self.numbers: dict[ET.Element, int] = {}
+        for root in roots:
+            for e in reversed(list(root.iter())):  # children before what holds them
+                inside = tuple(self.numbers[child] for child in e)
+                what = (e.tag, tuple(e.attrib.items()), e.text, inside)
+                self.numbers[e] = known.setdefault(what, len(known))
 
     def join(self, versions: dict[int, ET.Element]) -> list[ET.Element]:
         """What stands for one element: itself, if all pages (keys) agree on it, or its variants."""
-        texts: dict[bytes, list[int]] = {}
+        texts: dict[int, list[int]] = {}
         for page, e in versions.items():
-            texts.setdefault(ET.tostring(e), []).append(page)
+            texts.setdefault(self.numbers[e], []).append(page)
         first = next(iter(versions.values()))
         if len(texts) == 1:
             return [first]

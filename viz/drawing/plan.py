@@ -260,21 +260,42 @@ class Plan:
         """One unit per loop of the source whose passes do not leave it in between."""
         nodes = self.trace.nodes
         groups: dict[Loop, list[int]] = {}
+        passes, times = self._passes()
         for i, u in self.unit.items():
             t = nodes[i]
-            if u.kind == "value" and t.op and t.site and t.loop and t.role != "loss":
-                groups.setdefault((t.site.file, t.loop), []).append(i)
+            key = passes.get(u.newest)
+            if key is None and u.kind == "value" and t.op and t.site and t.loop:
+                key = t.site.file, t.loop
+            if key is not None and t.role != "loss":
+                groups.setdefault(key, []).append(i)
         for key in [k for k, members in groups.items() if len(members) < 4]:
             del groups[key]
         of = {i: key for key, members in groups.items() for i in members}
         for key in self._cyclic(of):
             del groups[key]
-        for (_, line), members in groups.items():
+        for (file, line), members in groups.items():
             most = Counter(nodes[i].place for i in members).most_common(1)[0][1]
+            most = times.get((file, line), most)
             loop = Unit(f"l{members[0]}", "loop", list(members), line=line, count=most)
             for i in members:
                 self.unit[i] = loop
         self._absorb()
+
+    def _passes(self) -> tuple[dict[int, Loop], dict[Loop, int]]:
+        """The loops that the ops of recurrences are in, also those inside of modules; how often
+        each ran. A module's box is in a loop with all of its ops, or not at all.
+        """
+        of: dict[int, Loop] = {}
+        times: dict[Loop, int] = {}
+        for r in self.trace.recurrences:
+            if r.line is not None:
+                of |= dict.fromkeys((i for p in r.passes for i in p), (r.file, r.line))
+                times[r.file, r.line] = len(r.passes)
+        for u in self.unit.values():
+            loops = {of.get(i) for i in u.members if self.trace.nodes[i].op}
+            if len(loops) > 1:
+                of = {i: loop for i, loop in of.items() if loop not in loops}
+        return of, times
 
     def _cyclic(self, of: dict[int, Loop]) -> list[Loop]:
         """The groups that lie on a cycle of groups and other nodes: they cannot be drawn as one."""

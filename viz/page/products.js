@@ -94,8 +94,9 @@ const turned = (x, y, order) => { const map = new Int32Array(sizeOf(y)); each(y,
 const swapped = (rank, a, b) => { const order = [...Array(rank).keys()], d = axes([a, b], rank); [order[d[0]], order[d[1]]] = [order[d[1]], order[d[0]]]; return order; };
 
 // The rows of a tensor along one dimension, for ops that normalise each of them.
-function rows_along(i, { dim }) {
-  const x = shapeOf(N[i].i[0]), d = axes(dim, x.length)[0], inner = sizeOf(x.slice(d + 1)), n = x[d] ?? 1;
+const rows_along = (i, { dim }) => rows_of(shapeOf(N[i].i[0]), dim);
+function rows_of(x, dim) {
+  const d = axes(dim, x.length)[0] ?? 0, inner = sizeOf(x.slice(d + 1)), n = x[d] ?? 1;
   return Array.from({ length: sizeOf(x) / n }, (_, r) => Array.from({ length: n }, (_, k) => (Math.floor(r / inner) * n + k) * inner + r % inner));
 }
 const per_row = (value, slope) => (i, given) => {
@@ -133,9 +134,13 @@ const STRUCTURES = {
   conv2d: convolution, conv3d: convolution, conv_transpose2d: transposed, conv_transpose3d: transposed, avg_pool2d: average, avg_pool3d: average, max_pool2d: largest,
   matmul: product, linear: affine, sum: total(false), mean: total(true), softmax: per_row(soft, (y, g) => { const t = plus_all(y.map((v, k) => v * g[k])); return y.map((v, k) => v * (g[k] - t)); }),
   log_softmax: per_row(log_soft, (y, g) => { const t = plus_all(g); return y.map((v, k) => g[k] - Math.exp(v) * t); }), mse_loss: squares, nll_loss: likelihood,
-  steps: moved(same), output: moved((x, y, { index }) => Int32Array.from({ length: sizeOf(y) }, (_, k) => index * sizeOf(y) + k)),
+  steps: moved(same), output: (i, { index }) => { // of several results: one after the other, or the parts of one
+    const sizes = structure(N[i].i[0])?.sizes, n = sizeOf(shapeOf(i)), first = sizes ? plus_all(sizes.slice(0, index)) : index * n;
+    if (!sizes) return moved(() => Int32Array.from({ length: n }, (_, k) => first + k))(i);
+    return { kind: "move", f: ([x]) => x.slice(first, first + n), b: ([x], _, g) => { const d = x.map(() => 0); g.forEach((v, k) => { d[first + k] = v; }); return [d]; } };
+  },
   reshape: moved(same), squeeze: moved(same), unsqueeze: moved(same), expand: moved((x, y) => spread(x, y)), t: moved((x, y) => turned(x, y, x.length > 1 ? [1, 0] : [0])),
-  permute: moved((x, y, { dims }) => turned(x, y, axes(dims, x.length))), transpose: moved((x, y, { dim0, dim1 }) => turned(x, y, swapped(x.length, dim0, dim1))),
+  ...PICKS, ...typeof ALGEBRA === "object" ? ALGEBRA : {}, permute: moved((x, y, { dims }) => turned(x, y, axes(dims, x.length))), transpose: moved((x, y, { dim0, dim1 }) => turned(x, y, swapped(x.length, dim0, dim1))),
 };
 // One formula for every element: the op of the table, over arrays that broadcast.
 function by_element(i) {
@@ -171,19 +176,21 @@ function back_terms(l, W, g) {
 }
 
 // The structure of an op; null where the page knows none, or where it would not give Python's value.
-const structures = new Map();
+const structures = new Map(), ALGEBRA_OPS = typeof ALGEBRA === "object" ? Object.keys(ALGEBRA) : [];
 function structure(i) {
+  if (N[i].op === "output") structure(N[i].i[0]);
   if (!structures.has(i)) structures.set(i, found_structure(i));
   return structures.get(i);
 }
 function found_structure(i) {
-  const n = N[i], W = n.i.map(j => elements(N[j].v)), out = elements(n.v);
+  const n = N[i], several = ALGEBRA_OPS.includes(n.op) && !sizeOf(shapeOf(i)), held = j => structures.get(j)?.held ?? elements(N[j].v), W = n.i.map(held), out = elements(n.v);
+  if (several && n.q && W.every(Boolean)) { const l = algebra(i); if (l) l.held = l.f(W); return l; } // its results are compared
   if (!n.op || !out || W.some(x => !x) || [i, ...n.i].some(j => N[j].d === "bool" || N[j].d?.startsWith("complex"))) return null;
   const l = n.q && STRUCTURES[n.op] ? STRUCTURES[n.op](i, n.q) : OPS[n.op] && !n.j ? by_element(i) : null;
   if (!l) return null;
   if (l.K) { l.f = V => run_terms(l, V, out.length); l.b = (V, _, g) => back_terms(l, V, g); }
-  const size = Math.max(1, ...out.map(Math.abs).filter(Number.isFinite));
-  return l.f(W).every((v, k) => Object.is(v, out[k]) || Math.abs(v - out[k]) <= 1e-4 * size) ? l : null;
+  const size = Math.max(1, ...out.map(Math.abs).filter(Number.isFinite)), room = GRAINS[n.d] ? 2 ** (1 - GRAINS[n.d][0]) : 1e-4;
+  return rounded(i, l.f(W)).every((v, k) => Object.is(v, out[k]) || Math.abs(v - out[k]) <= room * size) ? l : null;
 }
 
 // ---- the cells of a step, read off the terms ----------------------------------------------------------------------

@@ -60,7 +60,7 @@ function leaves() {
 }
 // What was changed, in words.
 function changes() {
-  return [...changed].filter(([i]) => copies(i)[0] === i).flatMap(([i, v]) => typeof v === "number" ? [[one_name(i), v]] : v.flatMap((x, k) => x === elements(N[i].v)[k] ? [] : [[called(one_name(i), k, N[i].s), x]]))
+  return [...changed].filter(([i]) => copies(i)[0] === i).flatMap(([i, v]) => typeof v === "number" ? [[one_name(i), v]] : v.flatMap((x, k) => x === reals(i)[k] ? [] : [[element_name(i, one_name(i), k), x]]))
     .map(([name, v]) => `${name} = ${minus(String(+v.toPrecision(6)))}`).join(", ");
 }
 function reset() { changed.clear(); recompute(); panel(); render(); }

@@ -1,7 +1,4 @@
 // ---- what if, on tensors: each op is a program of scalar ops (replay.py), run forward and in reverse --------------
-// Values are flat arrays in row-major order. `changed` holds, for a tensor, the whole array of a leaf.
-const asValue = (i, a) => N[i].s ? summary(nest(a, N[i].s)) : a[0];
-
 // What stands in the way of recomputing an op; empty if nothing does.
 function obstacle(i) {
   const n = N[i];
@@ -16,8 +13,8 @@ const hurdles = new Map();
 function hurdle(leaf) {
   if (hurdles.has(leaf)) return hurdles.get(leaf);
   const below = new Set([leaf]);
-  const kind = N[leaf].d, count = elements(N[leaf].v)?.length;
-  let why = kind ? `${N[leaf].n} holds ${kind}, ${kind.includes("float") ? "and the page computes with more digits" : "not real numbers that can be moved a little"}` : count === 0 ? `${N[leaf].n} has no elements` : count <= TABLE ? "" : `${N[leaf].n} is too large: up to 1,024 elements of a tensor can be typed over`;
+  const kind = N[leaf].d, count = reals(leaf)?.length;
+  let why = kind && !GRAINS[kind] && !is_complex(leaf) ? `${N[leaf].n} holds ${kind}, not numbers that can be moved a little` : count === 0 ? `${N[leaf].n} has no elements` : count <= TABLE ? "" : `${N[leaf].n} is too large: up to 1,024 elements of a tensor can be typed over`;
   N.forEach((n, i) => {
     if (!n.op) return;
     if (n.i.some(j => below.has(j))) below.add(i);
@@ -40,11 +37,12 @@ function slots(i, W) {
 function forwardAll(given) {
   const W = [], T = [];
   N.forEach((n, i) => {
-    if (given.has(i)) W[i] = given.get(i);
-    else if (!n.op || obstacle(i)) W[i] = elements(n.v);
+    if (given.has(i)) W[i] = rounded(i, given.get(i));
+    else if (!n.op || obstacle(i)) W[i] = structures.get(i)?.held ?? reals(i);
     else if (D.prog[i]) { T[i] = slots(i, W); W[i] = D.prog[i].r.map(k => T[i][k]); }
     else if (structure(i)) W[i] = structure(i).f(n.i.map(j => W[j]));
     else W[i] = [OPS[n.op].f(...n.i.map(j => W[j][0]), n.a || {})];
+    if (W[i]) W[i] = rounded(i, W[i]);
   });
   return { W, T };
 }
@@ -71,9 +69,9 @@ function tensors() {
     if (!gives(s)) return s;
     if (s.k === "r") sent.set(s.from, { [s.p]: G[s.from].map(v => v / D.tops.length) });
     if (!sent.has(s.from)) sent.set(s.from, backwardOne(s.from, W, T, G[s.from]));
-    const part = sent.get(s.from)[s.p], old = G[s.n] ?? null;
-    G[s.n] = plus(old, part);
-    if (s.c == null) return { ...s, A: asValue(s.n, part) };
+    const part = rounded(s.n, sent.get(s.from)[s.p]), old = G[s.n] ?? null;
+    G[s.n] = rounded(s.n, plus(old, part));
+    if (s.c == null) return { ...s, A: asValue(s.n, part), T: asValue(s.n, G[s.n]) };
     const l = s.l == null ? null : backwardOne(s.from, W, T, W[s.from].map(() => 1))[s.p][0];
     return { ...s, c: part[0], old: old && old[0], new: G[s.n][0], l };
   });
@@ -81,12 +79,15 @@ function tensors() {
   const measured = k => {
     const i = S[k].n, own = G[i].map((v, e) => v - (left[i]?.[e] || 0));
     if (!own.length) return null;
-    const e = own.reduce((best, v, q) => Math.abs(v) > Math.abs(own[best]) ? q : best, 0), step = 1e-5;
+    const e = own.reduce((best, v, q) => Math.abs(v) > Math.abs(own[best]) ? q : best, 0), grain = GRAINS[N[i].d] || N.some(n => GRAINS[n.d]), step = 1e-5;
+    exactly = true;
     const moved = by => forwardAll(new Map([...changed, [i, W[i].map((v, q) => q === e ? v + by : v)]])).W[top_of(i)][0];
     const finite = (moved(step) - moved(-step)) / 2 / step, error = Math.abs(own[e] - finite);
-    const close = error <= 1e-5 * Math.max(1, Math.abs(own[e])), here = W[top_of(i)][0], sides = [(here - moved(-step)) / step, (moved(step) - here) / step].sort((a, b) => a - b), room = 1e-3 * (sides[1] - sides[0]);
+    const here = moved(0);
+    const close = error <= (grain ? 2e-2 : 1e-5) * Math.max(1, Math.abs(own[e])), sides = [(here - moved(-step)) / step, (moved(step) - here) / step].sort((a, b) => a - b), room = 1e-3 * (sides[1] - sides[0]);
     const kink = !close && room > 1e-6 * Math.abs(own[e]) && sides[0] - room <= own[e] && own[e] <= sides[1] + room;
-    return [own[e], finite, error, +(close || kink), kink ? "at a kink" : N[i].s ? `at ${called(N[i].n, e, N[i].s)}` : "the derivative"];
+    exactly = false;
+    return [own[e], finite, error, +(close || kink), kink ? "at a kink" : N[i].s ? `at ${element_name(i, N[i].n, e)}` : "the derivative"];
   };
   now = { V: W.map((a, i) => a && (N[i].op || changed.has(i)) ? asValue(i, a) : N[i].v), G: G.map((a, i) => a && asValue(i, a)), steps, check: [], measured };
 }
@@ -99,25 +100,28 @@ function whatif_tensors() {
   if (leaf < 0) leaf = all.find(i => !barred(i)) ?? all[0] ?? -1;
   if (leaf < 0) return [h("p", {}, "There is no leaf to change.")];
   const tabs = h("p", { class: "leaves" }, all.map(i => h("button", { "aria-pressed": i === leaf, onclick: () => { leaf = i; element = 0; panel(); } }, one_name(i))));
-  const why = barred(leaf), name = one_name(leaf), intro = h("p", {}, INTRO.replace("a leaf", "an element of a leaf")), result = h("p", { class: "math total", id: "result" }, results());
+  const why = barred(leaf), name = one_name(leaf), intro = h("p", {}, INTRO.replace("a leaf", "an element of a leaf")), result = h("p", { class: "math total", id: "result" }, results()), choice = h("p", { class: "why", id: "choice" });
   if (why) return [intro, tabs, h("p", { class: "why" }, `${name} cannot be changed here: ${why}. Change the script and step again.`)];
-  const values = flat(now.V[leaf]), n = N[leaf], original = elements(n.v);
-  const grid = h("table", {}), columns = (n.s || [1]).at(-1) || 1;
-  for (let k = 0; k < values.length; k += columns) grid.append(h("tr", {}, values.slice(k, k + columns).map((v, x) => h("td", { class: k + x === element ? "chosen" : v !== original[k + x] ? "meets" : "pick", onclick: () => { element = k + x; panel(); $("side").querySelector("input").select(); } }, short(v)))));
+  const n = N[leaf], original = reals(leaf), two = is_complex(leaf), values = changed.get(leaf) ?? original, write = (v, k) => two && k % 2 ? `${short(v)}i` : short(v);
+  const grid = h("table", {}), columns = ((n.s || [1]).at(-1) || 1) * (two ? 2 : 1);
+  for (let k = 0; k < values.length; k += columns) grid.append(h("tr", {}, values.slice(k, k + columns).map((v, x) => h("td", { class: k + x === element ? "chosen" : v !== original[k + x] ? "meets" : "pick", onclick: () => { element = k + x; panel(); $("side").querySelector("input").select(); } }, write(v, k + x)))));
   const reach = Math.max(5, 2 * Math.ceil(Math.abs(original[element])));
-  const number = field(called(name, element, n.s), v => { set(v); slide.value = v; });
+  const number = field(element_name(leaf, name, element), v => { set(v); slide.value = v; });
   number.value = minus(String(+values[element].toPrecision(6)));
-  const slide = h("input", { type: "range", min: -reach, max: reach, step: "any", "aria-label": `${called(name, element, n.s)}, slider`, tabindex: -1 });
+  const slide = h("input", { type: "range", min: -reach, max: reach, step: "any", "aria-label": `${element_name(leaf, name, element)}, slider`, tabindex: -1 });
   slide.value = values[element];
   const set = v => {
     const a = (changed.get(leaf) ?? original).slice();
     a[element] = v;
     for (const i of copies(leaf)) if (a.every((x, k) => x === original[k])) changed.delete(i); else changed.set(i, a);
-    grid.rows[Math.floor(element / columns)].cells[element % columns].textContent = short(v);
+    grid.rows[Math.floor(element / columns)].cells[element % columns].textContent = write(v, element);
     recompute();
     render();
+    said();
   };
+  const said = () => { const other = repicked(); put(choice, other.length ? `${other.join(", ")} now ${other.length > 1 ? "pick" : "picks"} other places. Where the program used the places' numbers, as an index or in a comparison, the page keeps the old ones.` : ""); };
   slide.addEventListener("input", () => { const v = Math.round(slide.value * 100) / 100; set(v); number.value = minus(String(v)); });
+  said();
   return [intro, tabs, h("div", { class: "array scroll" }, grid),
-    h("div", { class: "leaf changed" }, h("b", {}, called(name, element, n.s)), number, slide), result, h("button", { onclick: reset }, "Back to the program's values")];
+    h("div", { class: "leaf changed" }, h("b", {}, element_name(leaf, name, element)), number, slide), result, choice, h("button", { onclick: reset }, "Back to the program's values")];
 }

@@ -7,9 +7,13 @@ sum written out) is read off these lists, whatever the op.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from functools import cache
+from typing import Any, NamedTuple, TypeAlias
+
+from microtorch.notation import expr, formulas
+from microtorch.notation.formulas import LETTERS
 
 Place: TypeAlias = tuple[int, ...]
 
@@ -133,3 +137,58 @@ def special(x: Any) -> Any:
 
 def _operand(data: dict[str, Any]) -> Operand:
     return Operand(**data | {"shape": tuple(data["shape"]), "values": special(data["values"])})
+
+
+# ---- as a program --------------------------------------------------------------------------------
+class Program(NamedTuple):
+    """Slots are numbered: first the inputs, then the constants, then one per op.
+
+    ``inputs``: operand and element of each; ``ops``: name and the slots it reads; ``results``: the
+    slot of each element of the result.
+    """
+
+    inputs: list[tuple[int, int]]
+    constants: list[float]
+    ops: list[tuple[str, list[int]]]
+    results: list[int]
+
+    def run(self, operands: Sequence[Sequence[float]], static: dict[str, float]) -> list[float]:
+        """The elements of the result."""
+        slots = [operands[p][k] for p, k in self.inputs] + self.constants
+        for name, reads in self.ops:
+            slots.append(function(name)(*[slots[j] for j in reads], **_static(name, static)))
+        return [slots[k] for k in self.results]
+
+    def pulled(
+        self, operands: Sequence[Sequence[float]], g: Sequence[float]
+    ) -> list[list[float]]:
+        """What a gradient of the result sends to each operand, of sums and products alone."""
+        slots = [operands[p][k] for p, k in self.inputs] + self.constants
+        for name, reads in self.ops:
+            slots.append(function(name)(*[slots[j] for j in reads]))
+        back = [0.0] * len(slots)
+        for k, v in zip(self.results, g, strict=True):
+            back[k] += v
+        first = len(self.inputs) + len(self.constants)
+        for at in reversed(range(first, len(slots))):
+            name, reads = self.ops[at - first]
+            for q, j in enumerate(reads):
+                back[j] += back[at] * (slots[reads[1 - q]] if name == "mul" else 1.0)
+        out = [[0.0] * len(x) for x in operands]
+        for (p, k), v in zip(self.inputs, back, strict=False):
+            out[p][k] += v
+        return out
+
+
+def _static(op: str, given: dict[str, float]) -> dict[str, float]:
+    wanted = formulas.ARGUMENTS.get(op, {})
+    found = {k: given.get(k, v) for k, v in wanted.items()}
+    return {k: v for k, v in found.items() if v is not None}
+
+
+@cache
+def function(op: str) -> Callable[..., float]:
+    """An op of the formula table as a function of floats."""
+    value, derivatives = formulas.TABLE[op]
+    static = [f"{k}={v}" for k, v in formulas.ARGUMENTS.get(op, {}).items()]
+    return expr.compile_scalar(value, ", ".join([*LETTERS[: len(derivatives)], *static]), op)

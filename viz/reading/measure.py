@@ -32,8 +32,10 @@ from microtorch.graph import Node, Scope, tick
 from microtorch.handles.scalar import Scalar
 from microtorch.handles.tensor import Tensor
 
+from . import kinds
 from .customs import Customs, Ran, again, custom, output
 from .customs import Data as Data
+from .kinds import inside, of_a_kind, outside
 from .summary import number
 
 Gradient: TypeAlias = "Data | Outputs"
@@ -68,14 +70,14 @@ class Computation:
             if parted(node):
                 value = out[inputs[0]]
             elif type(node.value) is not tuple and not _written(node):
-                value = host(node.value)
+                value = outside(node.value)
             elif node.op is not None and not any(
                 out[i] is None or _overwritten(self.nodes[i], node) for i in inputs
             ):  # freed, or overwritten
                 value = self._again(node, inputs, out)
             out.append(value)
         if out and out[-1] is None and self.root_value is not None:
-            out[-1] = host(self.root_value)
+            out[-1] = outside(self.root_value)
         return out
 
     def _again(self, node: Node, inputs: list[int], values: list[Data | None]) -> Data | None:
@@ -125,14 +127,14 @@ class Computation:
             ran = self._ran_on(made[0], values)
             return None if ran is None else output(ran, made[1])
         try:
-            wide = np.dtype(node.dtype).kind == "f" and not np.iscomplexobj(inputs[0])
+            wide = np.dtype(node.dtype).kind in "fV" and not np.iscomplexobj(inputs[0])
             if node.op.name == "cast" and wide:
                 return inputs[0]  # whoever asks in float64 stays there
             if node.op.name == "element" and node.attrs is not None:
                 return float(np.asarray(inputs[0])[node.attrs["index"]])
             if node.dev is None:
                 return float(node.op.scalar(*inputs, **(node.attrs or {})))
-            return np.asarray(node.op.kernels[_home(node)](*inputs, **attributes(node)))
+            return computed(node, inputs)
         except (TypeError, KeyError, AttributeError):
             return None
 
@@ -229,7 +231,8 @@ def whole(g: Gradient, node: Node | None = None) -> Data:
 # ---- forward again -------------------------------------------------------------------------------
 def _home(node: Node) -> Any:
     """The backend on which a node is computed again: the CPU's, also for what lay on a device."""
-    return node.dev if node.dev is None or node.dev.device is CPU else cpu.of(node.dtype)
+    here = node.dev is None or of_a_kind(node.dev) or node.dev.device is CPU
+    return node.dev if here else cpu.of(node.dtype)
 
 
 def attributes(node: Node) -> dict[str, Any]:
@@ -245,7 +248,7 @@ def attributes(node: Node) -> dict[str, Any]:
         )
 
     given = node.attrs or {}
-    at_cpu = node.dev is None or node.dev.device is CPU
+    at_cpu = node.dev is None or of_a_kind(node.dev) or node.dev.device is CPU
     return given if at_cpu else {k: at_home(v) for k, v in given.items()}
 
 
@@ -258,12 +261,19 @@ def _written(node: Node) -> bool:
     return node.op is not None and node.storage is not None and node.storage.written > node.seq
 
 
+def computed(node: Node, arrays: Sequence[Data | None]) -> Any:
+    """What the op of a node computes from these values of its inputs."""
+    kernel = kinds.UNLISTED.get(node.op) or node.op.kernels[_home(node)]
+    given = [inside(x.dev, a) for x, a in zip(node.inputs, arrays, strict=True)]
+    out = outside(kernel(*given, **attributes(node)))
+    return out if node.dev is None else np.asarray(out)
+
+
 def _recompute(node: Node, arrays: list[Data | None]) -> Data | None:
     try:
-        out = node.op.kernels[_home(node)](*arrays, **attributes(node))
+        out = computed(node, arrays)
     except (TypeError, KeyError, AttributeError):
         return None
-    out = np.asarray(out) if node.dev is not None else out
     return out.astype(node.dtype) if out.dtype != node.dtype else out
 
 
@@ -326,13 +336,20 @@ class Backward:
             self.order.append(i)
             for position, d in enumerate(contributions):
                 if d is not None and copy.inputs[position].needs:
-                    self.contributions[i, position] = d
+                    self.contributions[i, position] = _shown(copy.inputs[position], d)
 
         root = copies[-1]
         seed = 1.0 if root.dev is None else np.ones(root.shape, root.dtype)
         targets = frozenset(c for c in copies if c.needs)
         captured = backward.run([root], [seed], retain=True, targets=targets, observe=observe)
-        self.gradients = {back[copy]: g for copy, g in captured.items()}
+        self.gradients = {back[copy]: _shown(copy, g) for copy, g in captured.items()}
+
+
+def _shown(node: Node, g: Gradient) -> Gradient:
+    """A gradient of a node that computes with numbers of another kind as one array."""
+    if not of_a_kind(node.dev) or isinstance(g, (dict, Rows)):
+        return g
+    return kinds.gradient(node.dev, g, np.asarray(outside(node.value)))
 
 
 class _Repeated:
@@ -368,7 +385,7 @@ def _replaced(node: Node, value: Data | None) -> Node:
     copy: Node = new(Scalar) if isinstance(node, Scalar) else Leaf()
     _put(copy, inputs=(), attrs=None, needs=node.needs, op=None, dev=_home(node), saved=())
     _put(copy, seq=tick(), lasti=0, hooks=None, storage=None, scope=None, grad=None, code=None)
-    copy.value = (node.shape, node.dtype) if value is None else value
+    copy.value = (node.shape, node.dtype) if value is None else inside(node.dev, value)
     return copy
 
 
@@ -386,7 +403,7 @@ def _copy(
     attrs = None if node.attrs is None else attributes(node)
     _put(copy, inputs=inputs, attrs=attrs, needs=node.needs, op=op, dev=_home(node), saved=())
     _put(copy, seq=tick(), lasti=0, hooks=None, storage=None, scope=None, grad=None, code=None)
-    copy.value = (node.shape, node.dtype) if value is None else value
+    copy.value = (node.shape, node.dtype) if value is None else inside(node.dev, value)
     if op is None or node.dev is None:
         return copy
     if isinstance(op, CustomOp):  # what it saved is its own affair

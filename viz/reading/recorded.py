@@ -25,7 +25,7 @@ from microtorch.graph import Node
 from microtorch.handles.scalar import Scalar
 from microtorch.handles.tensor import Tensor
 
-from .measure import Computation, Data, Gradient, _home, attributes
+from .measure import Computation, Data, Gradient, computed
 from .summary import summary
 from .trace import Trace
 
@@ -122,7 +122,7 @@ class Recording:
             elif isinstance(node.op, CustomOp):
                 out = forward_again(node, [np.asarray(a) for a in arrays])[1][0].array
             else:
-                out = node.op.kernels[_home(node)](*arrays, **attributes(node))
+                out = computed(node, arrays)
             return np.asarray(host(out)).astype(node.dtype)
         except Exception as error:  # a user's forward may raise anything, and so may a kernel
             line = str(error).partition("\n")[0] or repr(error)
@@ -142,7 +142,7 @@ class Recording:
             got = self.run(i, known)
             self.seconds[i] = seconds = time.perf_counter() - start
             apart = _apart(wanted, got)
-            floats = [j for j in inputs if np.asarray(known[j]).dtype.kind == "f"]
+            floats = [j for j in inputs if np.asarray(known[j]).dtype.kind in "fcV"]
             done = Again(i, "", apart == 0, apart, None, seconds)
             if floats:
                 other = known | {j: _noise(known[j], noise) for j in floats}
@@ -211,7 +211,7 @@ class Recording:
             what = what.data
         try:
             array = np.asarray(what)
-            if array.dtype.kind not in "fiub":
+            if array.dtype.kind not in ("fiubc" if np.dtype(node.dtype).kind == "c" else "fiub"):
                 raise TypeError(array.dtype)
         except (TypeError, ValueError):
             kind = type(what).__name__
@@ -220,7 +220,7 @@ class Recording:
             raise TypeError(errors.message(text, fix=fix)) from None
         if node.dev is None:
             return float(array.reshape(()))
-        shape = tuple(node.shape)
+        shape = tuple(node.shape) if self.values[i] is None else np.asarray(self.values[i]).shape
         if array.shape not in ((), shape):
             text = f"the value has shape {shape}, its replacement {array.shape}"
             fix = "give an array of the same shape, or one number for all its elements"
@@ -240,7 +240,8 @@ def retold(trace: Trace, made: Recording) -> Trace:
         for e in trace.edges
     ]
     return replace(
-        trace, nodes=nodes, edges=edges, steps=[], arithmetic=None, backward=bool(made.gradients)
+        trace, nodes=nodes, edges=edges, steps=[], arithmetic=None, programs={},
+        backward=bool(made.gradients),
     )
 
 
@@ -270,6 +271,7 @@ def _apart(a: Data, b: Data) -> float:
     if np.array_equal(x, y, equal_nan=x.dtype.kind == "f"):
         return 0.0
     with np.errstate(all="ignore"):
-        apart = np.abs(x.astype(float) - y.astype(float))
+        wide = complex if "c" in x.dtype.kind + y.dtype.kind else float
+        apart = np.abs(x.astype(wide) - y.astype(wide))
     return float(np.nanmax(apart)) if np.isfinite(apart).any() else float("inf")
 

@@ -9,40 +9,17 @@ what was decided. So each program is tried on other inputs, beside the op's own 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
-from functools import cache
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from microtorch.backends.reference import Reference
-from microtorch.notation import expr, formulas
-from microtorch.notation.formulas import LETTERS
+from microtorch.notation import formulas
 from microtorch.ops.order import PICKS
 
-from .arithmetic import Arithmetic
+from .arithmetic import Arithmetic, Program
 
 CLOSE = 1e-9  # relative to the largest result
-
-
-class Program(NamedTuple):
-    """Slots are numbered: first the inputs, then the constants, then one per op.
-
-    ``inputs``: operand and element of each; ``ops``: name and the slots it reads; ``results``: the
-    slot of each element of the result.
-    """
-
-    inputs: list[tuple[int, int]]
-    constants: list[float]
-    ops: list[tuple[str, list[int]]]
-    results: list[int]
-
-    def run(self, operands: Sequence[Sequence[float]], static: dict[str, float]) -> list[float]:
-        """The elements of the result."""
-        slots = [operands[p][k] for p, k in self.inputs] + self.constants
-        for name, reads in self.ops:
-            slots.append(function(name)(*[slots[j] for j in reads], **_static(name, static)))
-        return [slots[k] for k in self.results]
 
 
 def program(a: Arithmetic) -> Program | None:
@@ -72,7 +49,7 @@ def steady(a: Arithmetic, arrays: Sequence[np.ndarray], attrs: Mapping[str, obje
     """Does the program of this op compute what the op does, whatever the values?"""
     found = program(a)
     kernel = getattr(Reference(), a.op, None)
-    if found is None or kernel is None or not a.whole or _chosen(a.op):
+    if found is None or kernel is None or not a.whole or chosen(a.op):
         return False
     draw = np.random.default_rng(len(found.ops))
     static = numbers_of(attrs)
@@ -92,7 +69,7 @@ def steady(a: Arithmetic, arrays: Sequence[np.ndarray], attrs: Mapping[str, obje
     return True
 
 
-def _chosen(op: str) -> bool:
+def chosen(op: str) -> bool:
     """Does the op read places that its values have chosen before it was recorded?
 
     Its program is the same whatever the values, but those places would be others.
@@ -115,17 +92,3 @@ def numbers_of(attrs: Mapping[str, object]) -> dict[str, float]:
         if isinstance(v, (int, float)) and math.isfinite(v):
             out[k] = float(v)
     return out
-
-
-def _static(op: str, given: dict[str, float]) -> dict[str, float]:
-    wanted = formulas.ARGUMENTS.get(op, {})
-    found = {k: given.get(k, v) for k, v in wanted.items()}
-    return {k: v for k, v in found.items() if v is not None}
-
-
-@cache
-def function(op: str) -> Callable[..., float]:
-    """An op of the formula table as a function of floats."""
-    value, derivatives = formulas.TABLE[op]
-    static = [f"{k}={v}" for k, v in formulas.ARGUMENTS.get(op, {}).items()]
-    return expr.compile_scalar(value, ", ".join([*LETTERS[: len(derivatives)], *static]), op)

@@ -26,9 +26,11 @@ from microtorch.handles.tensor import Tensor
 from . import numbers
 from .arithmetic import Arithmetic, Operand, Place, flat, place_of
 from .frames import Frame
+from .kinds import of_a_kind
 from .measure import Data, whole
 from .names import Pairs, label_of
 from .replay import steady
+from .running import find_programs
 from .summary import FULL
 from .take import MOST as LARGEST
 from .take import fill, own_gradient, skeleton
@@ -70,8 +72,8 @@ class _Spelling:
         assert found is not None
         node = found.nodes[i]
         self.op, self.attrs, self.loss = node.op, node.attrs or {}, loss
-        self.arrays = [np.asarray(found.values[j]) for j in trace.nodes[i].inputs]
-        self.out = np.asarray(found.values[i])
+        self.arrays = [plain(found.values[j]) for j in trace.nodes[i].inputs]
+        self.out = plain(found.values[i])
         self.operands = []
         operands = zip(trace.nodes[i].inputs, names_of(trace, i, names), self.arrays, strict=True)
         for j, name, array in operands:
@@ -199,6 +201,12 @@ class _Spelling:
         return Spelled(arithmetic, nodes)
 
 
+def plain(v: Data | None) -> np.ndarray:
+    """A value as numbers that numpy itself knows: bfloat16 is not among them."""
+    a = np.asarray(v)
+    return a.astype(np.float64) if a.dtype.kind == "V" else a
+
+
 def _operand(name: str, array: np.ndarray, role: str, needs: bool, uses: int = 1) -> Operand:
     values = [float(v) for v in array.ravel().tolist()]
     return Operand(name, array.shape, values, role, needs, uses)
@@ -261,6 +269,9 @@ def opened(
         what = "expand(): loss does not depend on this tensor"
         raise ValueError(errors.message(what, fix="pass the loss computed from it"))
     fill(trace, frame, given, gradients=loss is not None)
+    if of_a_kind(found.nodes[i].dev):
+        what = "expand(): inside of vmap and of forward mode an op is not spelled out"
+        raise errors.GraphError(errors.message(what, fix="expand it outside, on one sample"))
     read = [np.asarray(found.values[j]) for j in (i, *trace.nodes[i].inputs)]
     if any(np.iscomplexobj(v) for v in read):
         what = "expand() spells an op out in Scalars, which are real, but this op is of complex "
@@ -294,7 +305,8 @@ def spell_small_ops(trace: Trace, names: list[str]) -> None:
         if not t.op or not (t.shape or any(trace.nodes[j].shape for j in t.inputs)):
             continue
         read = [found.values[j] for j in (t.id, *t.inputs)]
-        if any(v is None or np.iscomplexobj(v) for v in read):  # Scalars are real
+        # Scalars are real, and an op on a batch counts the dimensions of one sample
+        if any(v is None or np.iscomplexobj(v) for v in read) or of_a_kind(found.nodes[t.id].dev):
             continue
         work = _work(found.nodes[t.id], t.shape, [trace.nodes[j].shape for j in t.inputs])
         if work > min(PAGE, left):
@@ -309,8 +321,9 @@ def spell_small_ops(trace: Trace, names: list[str]) -> None:
             continue
         if made.arithmetic.whole:
             trace.arithmetic[t.id] = a = made.arithmetic
-            arrays = [np.asarray(found.values[j]) for j in trace.nodes[t.id].inputs]
+            arrays = [plain(found.values[j]) for j in trace.nodes[t.id].inputs]
             a.steady = steady(a, arrays, found.nodes[t.id].attrs or {})
+    trace.programs = find_programs(trace)
     found.release()
 
 

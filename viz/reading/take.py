@@ -24,8 +24,9 @@ from microtorch.graph import Site as CodeSite
 from microtorch.handles.tensor import Tensor
 from microtorch.nn.parallel import DataParallel, DistributedDataParallel
 
-from . import derived, numbers, origins, passes, source
+from . import derived, kinds, numbers, origins, passes, source
 from .frames import Frame
+from .kinds import of_a_kind
 from .measure import Computation, Data, Gradient, parted, whole
 from .names import Names, Pairs, node_of
 from .summary import summary
@@ -232,6 +233,8 @@ def fill(
         t.name = names.name(i)
         _describe(t, n)
         t.value = summary(found.values[i])
+        if of_a_kind(n.dev):
+            t.shape = list(np.asarray(found.values[i]).shape)
         if not t.op and not t.name and t.dtype == "bool" and t.shape:
             t.expression = "mask"  # what a choice was made by: no op is recorded for a comparison
         if t.role == "constant" and (t.name or (t.scalar and n.code is not None)):
@@ -269,7 +272,7 @@ def _describe(t: TraceNode, n: Node) -> None:
         t.rules *= len(t.inputs)
     if n.dev is not None and n.dev.conjugates and n.op.complex == "holomorphic":
         t.rules = [conjugated(r) for r in t.rules]
-    if hasattr(n.dev, "kernel_text"):
+    if not of_a_kind(n.dev) and hasattr(n.dev, "kernel_text"):
         vjps = (f"{n.op.name}_vjp{k}" for k in range(len(t.rules)))
         t.kernels = [n.dev.kernel_text(name) for name in (n.op.name, *vjps)]
     for k, v in (n.attrs or {}).items():
@@ -391,13 +394,13 @@ def _left(
     for i, g in enumerate(own):
         if g is None or (ran and isinstance(gradients.get(i), (Outputs, type(None)))):
             continue
-        now = np.asarray(host(g), float)
-        this = np.asarray(host(gradients[i]), float) if ran else np.zeros_like(now)
+        now = _exact(g)
+        this = _exact(gradients[i]) if ran else np.zeros_like(now)
         if not (np.isfinite(now).all() and np.isfinite(this).all()):
             continue
-        size = np.sum(this * this)
-        clipped = bool(size) and np.allclose(now, this * np.sum(now * this) / size, 1e-4)
-        if _close(now, this) or (clipped and np.sum(now * this) < size):
+        size, both = np.sum(abs(this) ** 2), np.sum(now * this.conj()).real
+        clipped = bool(size) and np.allclose(now, this * both / size, 1e-4)
+        if _close(now, this) or (clipped and both < size):
             continue
         rest = now - this
         out[i] = float(rest) if isinstance(g, float) else rest
@@ -409,12 +412,19 @@ def own_gradient(n: Node) -> Data | None:
     g = n.grad
     if g is None or not isinstance(g, Tensor):
         return None if g is None else float(g)
-    return g.to_dense().array if g.is_sparse else g.array
+    array = g.to_dense().array if g.is_sparse else g.array
+    return kinds.gradient(n.dev, array, kinds.outside(n.value)) if of_a_kind(n.dev) else array
+
+
+def _exact(x: Data | Gradient) -> np.ndarray:
+    """A gradient on the host, in double precision."""
+    a = np.asarray(host(x))
+    return a.astype(complex if a.dtype.kind == "c" else float)
 
 
 def _close(a: Data | None, b: Gradient | None) -> bool:
     if a is None or b is None or isinstance(b, dict):
         return False
-    a, b = np.asarray(host(a), float), np.asarray(host(b), float)
+    a, b = _exact(a), _exact(b)
     size = 1 + np.abs(b).max(initial=0)
     return a.shape == b.shape and bool(np.allclose(a, b, rtol=1e-4, atol=1e-6 * size))

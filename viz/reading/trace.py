@@ -9,6 +9,7 @@
     tokens      what the rows and the columns of attention stand for, if the user said so
     origins     where detached values came from (origins.py)
     arithmetic  small tensor ops spelled out in scalars (arithmetic.py), where a page asked for them
+    programs    other ops as programs that a page can run (running.py)
 
 A trace holds numbers and strings only. ``to_json`` writes it, ``Trace.from_json`` reads it, and all
 that comes after it (telling, drawing, asking, showing) makes the same output from either: it needs
@@ -26,7 +27,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from microtorch.base import errors
 from microtorch.version import __version__
 
-from .arithmetic import Arithmetic, special
+from .arithmetic import Arithmetic, Program, special
 from .numbers import count
 from .recurrence import Origin, Recurrence, State
 
@@ -261,6 +262,7 @@ class Trace:
     tokens: list[list[str]] = field(default_factory=list)
     origins: list[Origin] = field(default_factory=list)
     arithmetic: dict[int, Arithmetic] | None = None  # node -> its op; None: nobody has asked
+    programs: dict[int, Program] = field(default_factory=dict)  # node -> its op
     root: int = 0
     backward: bool = False
     note: str = ""
@@ -310,6 +312,7 @@ class Trace:
             "origins": [asdict(o) for o in self.origins],
             "recurrences": [asdict(r) for r in self.recurrences],
             "arithmetic": arithmetic,
+            "programs": {str(i): p._asdict() for i, p in self.programs.items()},
         }
         return json.dumps(_plain(data), ensure_ascii=False, allow_nan=False, indent=indent)
 
@@ -337,6 +340,7 @@ class Trace:
             data.get("tokens", []),
             [Origin(**o) for o in data.get("origins", ())],
             arithmetic and {int(i): Arithmetic.from_data(d) for i, d in arithmetic.items()},
+            {int(i): Program(**p) for i, p in data.get("programs", {}).items()},
             data["root"],
             data["backward"],
             data["note"],

@@ -14,11 +14,16 @@ from ..reading.trace import TraceNode
 WINDOWS = frozenset(
     "conv2d conv3d conv_transpose2d conv_transpose3d avg_pool2d avg_pool3d max_pool2d".split()
 )
-KNOWN = WINDOWS | frozenset(
+ALGEBRA = frozenset(
+    "inv solve det slogdet cholesky choleskysolve solvetriangular pinv lstsq matrixexp qr eigh "
+    "svd".split()
+)
+KNOWN = WINDOWS | ALGEBRA | frozenset(
+    "max min median nanmedian kthvalue sort topk median_of_all amax amin cummax cummin "
     "matmul linear sum mean softmax log_softmax mse_loss nll_loss "
     "reshape squeeze unsqueeze expand t permute transpose output steps BinaryCrossEntropy".split()
 )
-BARE = frozenset({"steps", "BinaryCrossEntropy"})  # Functions of the library, without arguments
+BARE = ALGEBRA | {"steps", "BinaryCrossEntropy"}  # Functions of the library, without arguments
 
 
 def geometry(t: TraceNode) -> dict[str, Any] | None:

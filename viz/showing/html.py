@@ -26,25 +26,28 @@ from microtorch.notation.formulas import LETTERS
 from ..asking.grids import Grid, grids
 from ..drawing import onefile
 from ..reading import attention, numbers
+from ..reading.arithmetic import function
 from ..reading.loops import loop
 from ..reading.recurrence import Recurrence
-from ..reading.replay import function, program
+from ..reading.replay import program
 from ..reading.trace import Contribution, Push, Step, Trace, TraceNode, Value
 from ..telling.steps import attributes, remark, rule_of, written
 from ..telling.words import display_names, expression
 from . import javascript
-from .geometry import WINDOWS, geometry
+from .geometry import ALGEBRA, WINDOWS, geometry
 from .scene import Scene, scene
 
 JSON: TypeAlias = dict[str, Any]  # what the page's script reads
 SCRIPTS = (  # one script in parts, by purpose; a part's constants may use those of parts above it
-    "state.js", "graph.js", "camera.js", "near.js", "links.js", "lens.js", "matrix.js",
-    "products.js", "window.js", "recurrence.js", "attention.js", "whatif.js", "source.js",
-    "explain.js", "check.js", "tools.js", "travel.js", "forward.js", "steps.js",
+    "state.js", "graph.js", "camera.js", "near.js", "links.js", "lens.js", "matrix.js", "reals.js",
+    "linalg.js", "picks.js", "products.js", "window.js", "recurrence.js", "attention.js",
+    "whatif.js", "source.js", "explain.js", "check.js", "tools.js", "travel.js", "forward.js",
+    "steps.js",
 )  # fmt: skip
 FORWARD = "forward.js"  # what only a page of forward mode needs
 TENSORS = (  # what a page of single numbers does not need
-    "matrix.js", "products.js", "window.js", "recurrence.js", "attention.js", "whatif.js",
+    "matrix.js", "reals.js", "linalg.js", "picks.js", "products.js", "window.js",
+    "recurrence.js", "attention.js", "whatif.js",
 )  # fmt: skip
 CONTEXT, GAP = 2, 5  # lines of source shown around those that ran; a longer gap is folded
 LONGEST = 2000  # characters of a line of source
@@ -76,6 +79,7 @@ def page(trace: Trace, quiz: Quiz | None = None) -> str:
     ops = {n.op for n in trace.nodes if javascript.can(n.op)}
     ops.update(op for p in data["prog"].values() for op in p["n"])
     without = {*(TENSORS if data["live"] else ()), *(() if trace.mode == "forward" else (FORWARD,))}
+    without |= set() if any(n.op in ALGEBRA for n in trace.nodes) else {"linalg.js"}
     parts = [p for p in SCRIPTS if p not in without]
     script = onefile.script(*parts, before=javascript.table(ops))
     sheets = ("page.css",) if data["live"] else ("page.css", "tensors.css")
@@ -137,10 +141,10 @@ def _is_window(t: TraceNode) -> bool:
 
 def _programs(trace: Trace) -> JSON:
     """The ops that the page can run on other values, by node: inputs, constants, ops, results."""
+    steady = {i: program(a) for i, a in (trace.arithmetic or {}).items() if a.steady}
     out: JSON = {}
-    for i, a in (trace.arithmetic or {}).items():
-        made = program(a) if a.steady and not _is_window(trace.nodes[i]) else None
-        if made is not None:
+    for i, made in (trace.programs | steady).items():
+        if made is not None and not _is_window(trace.nodes[i]):
             used = sorted({op for op, _ in made.ops})
             ops = [[used.index(op), *reads] for op, reads in made.ops]
             data = {"i": made.inputs, "c": made.constants, "n": used, "o": ops}

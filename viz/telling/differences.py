@@ -88,7 +88,7 @@ def _wide(v: Data | None) -> Data:
     if isinstance(v, float):
         return v
     v = np.asarray(v)
-    wide = {"f": np.float64, "c": np.complex128}.get(v.dtype.kind)
+    wide = {"f": np.float64, "V": np.float64, "c": np.complex128}.get(v.dtype.kind)  # V: bfloat16
     return v if wide is None else v.astype(wide)
 
 

@@ -33,6 +33,7 @@ def side_by_side(traces: Sequence[Trace], shares: Sequence[dict[int, np.ndarray]
         out.edges += [replace(e, source=e.source + first, target=e.target + first) for e in t.edges]
         out.modules += [_call(m, call) for m in t.modules]
         out.arithmetic.update({i + first: a for i, a in (t.arithmetic or {}).items()})
+        out.programs.update({i + first: p for i, p in t.programs.items()})
         out.files.update(t.files)
         out.roots[rank] = t.root + first
         out.note = out.note or t.note
