@@ -1,10 +1,10 @@
 """Every collective, with values that name the rank they come from. Prints "ok" on each rank."""
 
+import microtorch.distributed.nn as grad
 import refused
 
 import microtorch as torch
 import microtorch.distributed as dist
-import microtorch.distributed.nn as grad
 
 dist.init_process_group("mpi")
 r, n = dist.get_rank(), dist.get_world_size()
