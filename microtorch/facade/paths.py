@@ -61,6 +61,8 @@ PYTORCH = {
     "distributed.elastic": "distributed",
     "distributed.elastic.multiprocessing": "distributed",
     "distributed.elastic.multiprocessing.errors": "distributed.run",
+    "distributed.nn": "distributed.functional",
+    "distributed.nn.functional": "distributed.functional",
     "distributed.optim": "optim.zero",
     "distributed.optim.zero_redundancy_optimizer": "optim.zero",
     "fx._symbolic_trace": "fx.tracing",

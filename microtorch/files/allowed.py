@@ -13,6 +13,7 @@ from __future__ import annotations
 import _compat_pickle
 import argparse
 import datetime
+import functools
 import pathlib
 import types
 from collections import Counter, OrderedDict, defaultdict, deque
@@ -26,7 +27,7 @@ from ..base.errors import message
 from ..handles.size import Size
 from ..handles.tensor import Tensor
 from ..nn.parameter import Parameter
-from . import modules, rebuild
+from . import modules, program, rebuild
 from .errors import FileError, refused
 from .layout import DTYPES, FOREIGN, dtype_named
 from .memory import STORAGE_CLASSES
@@ -46,6 +47,7 @@ class Name(NamedTuple):
 
     value: object
     call: Call | None = None
+    own: bool = False  # is it a class of the program's, which sets its state itself?
 
 
 # ---- the tables ----------------------------------------------------------------------------------
@@ -91,6 +93,11 @@ def _safe() -> dict[str, Name]:
     return found
 
 
+def _get(guard: object, x: object = None, name: object = "") -> object:
+    """`getattr`, as a file may call it: for functions of PyTorch's, and methods."""
+    return program.method_of(x, name) or modules.function_of(x, name)
+
+
 def _data() -> dict[str, Name]:
     found = {
         "builtins.frozenset": Name(
@@ -104,9 +111,8 @@ def _data() -> dict[str, Name]:
         ),
         "collections.defaultdict": Name(defaultdict, rebuild.make_defaultdict),
         "collections.deque": Name(deque, rebuild.make_deque),
-        "builtins.getattr": Name(
-            getattr, lambda guard, x=None, name="": modules.function_of(x, name)
-        ),
+        "builtins.getattr": Name(getattr, _get),
+        "functools.partial": Name(functools.partial, program.make_partial),
         modules.VARIABLE_FUNCTIONS: Name(modules.VARIABLE_FUNCTIONS),
         "numpy.ndarray": Name(np.ndarray),
         "numpy.dtype": Name(np.dtype, rebuild.make_np_dtype),
@@ -152,6 +158,10 @@ def find(module: str, name: str, weights_only: bool) -> tuple[Name, bool]:
         return DATA[path], False
     if not weights_only and (found := modules.read(module, name)) is not None:
         return Name(found), False
+    if not weights_only and (own := program.read(module, name)) is not None:
+        if isinstance(own, type):
+            return Name(own, program.maker(own), True), False
+        return Name(own), False
     if module == "torch" and name in FOREIGN:
         dtype_named(name)
     raise _unknown(module, name, weights_only)
@@ -174,10 +184,10 @@ def _unknown(module: str, name: str, weights_only: bool) -> FileError:
     more = ""
     if weights_only and f"{module}.{name}" in DATA:
         more = " Or torch.load(f, weights_only=False), which knows this class as plain data."
-    elif weights_only and modules.read(module, name) is not None:
+    elif weights_only and (modules.read(module, name) or program.read(module, name)):
         more = (
-            " Or torch.load(f, weights_only=False), which reads whole modules whose classes the "
-            "program has."
+            " Or torch.load(f, weights_only=False), which reads whole modules and other objects "
+            "whose classes the program has."
         )
     return refused(
         f"Weights only load failed. Unsupported global: GLOBAL {path} was not an allowed global by "
@@ -185,8 +195,8 @@ def _unknown(module: str, name: str, weights_only: bool) -> FileError:
         f"`torch.serialization.safe_globals([{path}])` context manager to allowlist this global if "
         f"you trust this class/function.{more}\n"
         "  microtorch reads data and never runs code that a file names, with weights_only=False "
-        "neither; of whole modules it reads those whose classes the program has defined or "
-        "imported, with weights_only=False",
+        "neither; of whole modules, and of other objects, it reads those whose classes the program "
+        "has defined or imported, with weights_only=False",
         fix="where the file was written, save the numbers: torch.save(model.state_dict(), f); "
         "here, model.load_state_dict(torch.load(f))",
     )

@@ -8,6 +8,7 @@ time in proportion to the file.
 from __future__ import annotations
 
 import argparse
+import functools
 import pickle
 import struct
 import types
@@ -47,6 +48,7 @@ class Machine:
         self.calls: dict[int, Callable[..., object]] = {}
         self.users: dict[int, object] = {}
         self.modules: list[Module] = []
+        self.own: set[int] = set()  # classes of the program's, which set their state themselves
 
     def run(self) -> object:
         """The object that the pickle describes."""
@@ -273,6 +275,8 @@ class Machine:
             self.users[id(found.value)] = found.value
         elif found.call is not None:
             self.calls[id(found.value)] = found.call
+        if found.own:
+            self.own.add(id(found.value))
         self.push(found.value)
 
     @does(pickle.REDUCE)
@@ -327,7 +331,9 @@ class Machine:
             if not isinstance(state, dict) or not all(type(k) is str for k in state):
                 raise damaged("the attributes of an object are no dict of names")
             vars(x).update(state)
-        elif id(type(x)) in self.users or (isinstance(x, Module) and not modules.is_ours(x)):
+        elif type(x) is functools.partial:
+            _set_state(x, state)
+        elif self._sets_itself(x):
             with self._outside():
                 _set_state(x, state)
         elif isinstance(x, Module):
@@ -337,6 +343,12 @@ class Machine:
                 "Can only build Tensor, Parameter, OrderedDict or types allowlisted via "
                 f"`add_safe_globals`, but got {type(x)}"
             )
+
+    def _sets_itself(self, x: object) -> bool:
+        """Is it an object whose class, the caller's, takes a state as it likes?"""
+        if isinstance(x, Module):
+            return not modules.is_ours(x)
+        return id(type(x)) in self.own or id(type(x)) in self.users
 
     def _replace(self, half: object, made: object) -> None:
         """Put the finished object where the half-made one stands: on the stack and in the memo."""

@@ -37,7 +37,7 @@ _BY_FILE = {
     "activations": "activation", "attention": "activation", "containers": "container",
     "distances": "distance", "local_response": "normalization", "losses": "loss",
     "margin_losses": "loss", "output_losses": "loss", "resampling": "upsampling",
-    "shuffles": "pixelshuffle",
+    "rnn_cells": "rnn", "shuffles": "pixelshuffle",
 }  # fmt: skip
 # ours, whose classes a file of PyTorch or torchvision may name although nothing asked for them yet
 _LIBRARY = (f"{_OURS}.nn", f"{_OURS}.optim", f"{_OURS}.vision")
@@ -102,13 +102,19 @@ def read(module: str, name: str) -> object:
         first, *rest = f"{module}.{name}".split(".")
         path = [{"torch": _OURS, "torchvision": f"{_OURS}.vision"}.get(first, first), *rest]
         _import(".".join(path[:-1]))
-        n = len(path) - 1
-        while n > 1 and ".".join(path[:n]) not in sys.modules:  # the name of a class in a class
-            n -= 1
-        kind = sys.modules.get(".".join(path[:n]))
-        for part in path[n:]:
-            kind = vars(kind).get(part) if isinstance(kind, (type, types.ModuleType)) else None
+        kind = located(path)
     return kind if isinstance(kind, type) and issubclass(kind, Module) else None
+
+
+def located(path: list[str]) -> object:
+    """What is found under this name in the modules that are imported; None where nothing is."""
+    n = len(path) - 1
+    while n > 1 and ".".join(path[:n]) not in sys.modules:  # the name of a class in a class
+        n -= 1
+    found: object = sys.modules.get(".".join(path[:n]))
+    for part in path[n:]:
+        found = vars(found).get(part) if isinstance(found, (type, types.ModuleType)) else None
+    return found
 
 
 def _import(path: str) -> None:

@@ -15,6 +15,7 @@ import struct
 import types
 from collections import Counter, OrderedDict, defaultdict, deque
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import NamedTuple, TypeVar
 
 import numpy as np
@@ -26,7 +27,7 @@ from ..handles.size import Size
 from ..handles.tensor import Tensor
 from ..nn.module import Module
 from ..nn.parameter import Parameter
-from . import allowed, modules
+from . import allowed, modules, program
 from .blocks import ATOMS, Collected
 from .layout import STORAGE_NAMES
 
@@ -52,7 +53,7 @@ class StorageId(NamedTuple):
 
 
 _REDUCED: tuple[type, ...] = (  # written as Python says how they are made
-    argparse.Namespace, types.SimpleNamespace, defaultdict, deque, range, slice, frozenset,
+    argparse.Namespace, types.SimpleNamespace, defaultdict, deque, range, slice, frozenset, partial,
     datetime.date, datetime.time, datetime.datetime, datetime.timedelta, pathlib.PosixPath,
     pathlib.WindowsPath, pathlib.PurePosixPath, pathlib.PureWindowsPath,
 )  # fmt: skip
@@ -171,13 +172,16 @@ class Pickler:
 
     def reduced(self, x: object) -> None:
         """Write an object in the way in which it says itself that it is made."""
-        path = _PATHS.get(id(x)) or allowed.user_name(x) or modules.written(x)
+        path = _PATHS.get(id(x)) or allowed.user_name(x) or modules.written(x) or program.written(x)
         if path:  # a function or class
             self.name(path)
             self.put(x)
             return
         if isinstance(x, Parameter):  # of a class of the user's: read as a Parameter, as in PyTorch
             _WRITERS[Parameter](self, x)
+            return
+        if isinstance(x, types.MethodType) and program.is_named(x):
+            self.call("builtins.getattr", x.__self__, x.__name__, of=x)
             return
         kind = type(x)
         whole = allowed.user_name(kind) or modules.written(kind)
@@ -192,7 +196,7 @@ class Pickler:
             d = x if isinstance(x, np.dtype) else x.dtype
             if d.kind not in "biufc" or (isinstance(x, np.ndarray) and kind is not np.ndarray):
                 raise NotData(x)
-        elif kind not in _REDUCED and not allowed.user_name(kind):
+        elif kind not in _REDUCED and not allowed.user_name(kind) and not program.is_plain(x):
             raise NotData(x)
         found = x.__reduce_ex__(2)
         if isinstance(found, str):

@@ -34,8 +34,10 @@ Place: TypeAlias = tuple[Any, ...]  # an index as numpy takes it
 # ---- the index as the user wrote it -> the index numpy takes -------------------------------------
 def _is_sequence(part: object) -> bool:
     """Does it make a list that it stands in an index of several dimensions?"""
-    several = isinstance(part, (list, tuple, slice)) or part is None or part is Ellipsis
-    return several or hasattr(part, "node") or hasattr(part, "dtype")
+    several = isinstance(part, (list, tuple, slice, range)) or part is None or part is Ellipsis
+    if several or isinstance(part, np.generic):  # a number of numpy's is one number, as an int is
+        return several
+    return hasattr(part, "node") or hasattr(part, "dtype")
 
 
 def parse(index: Index, shape: Shape) -> tuple[Place, bool]:

@@ -13,7 +13,7 @@ import microtorch as torch
 from ..base.errors import message
 from ..handles.tensor import Tensor
 from .images import Picture, pillow
-from .transforms.functional import pil_to_tensor, to_pil_image
+from .transforms.converting import pil_to_tensor, to_pil_image
 
 Path = str | os.PathLike[str]
 

@@ -14,7 +14,7 @@ import microtorch as torch
 from ..base.errors import message
 from ..handles.tensor import Tensor
 from .images import from_array
-from .transforms.functional import to_pil_image
+from .transforms.converting import to_pil_image
 
 Colour = str | tuple[int, int, int]
 

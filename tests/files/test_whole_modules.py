@@ -6,6 +6,10 @@ import io
 import pickle
 import pickletools
 import zipfile
+from dataclasses import dataclass
+from enum import Enum
+from functools import partial
+from typing import NamedTuple
 
 import pytest
 
@@ -250,6 +254,51 @@ class Trap:
     def __init__(self, *args):
         raise AssertionError("a file has called a class of the program")
 
+    def make(self):
+        raise AssertionError("a file has called a method of the program")
+
+
+class Kind(Enum):
+    TALL, WIDE = 1, 2
+
+
+class Sizes(NamedTuple):
+    inside: int
+    outside: torch.Tensor
+
+
+@dataclass
+class Config:
+    kind: Kind
+    sizes: Sizes
+    bend: object = None
+
+
+class Vocabulary:
+    def __init__(self, words):
+        self.of = {word: i for i, word in enumerate(words)}
+
+
+def twice(x):
+    return x * 2
+
+
+def test_what_the_program_defines_comes_back():
+    model = Body()
+    model.config = Config(Kind.WIDE, Sizes(3, model.scale), partial(F.softmax, dim=-1))
+    model.words, model.rule, model.own = Vocabulary(["a", "b"]), twice, model.first.extra_repr
+    back = torch.load(written({"model": model, "same": model.config}), weights_only=False)
+    net, config = back["model"], back["same"]
+    assert config is net.config and config.kind is Kind.WIDE and config.sizes.inside == 3
+    assert config.sizes.outside is net.scale and config.bend.keywords == {"dim": -1}
+    assert config.bend(torch.ones(1, 2)).tolist() == [[0.5, 0.5]]
+    assert net.words.of == {"a": 0, "b": 1} and net.rule is twice
+    assert net.own.__self__ is net.first and net.own() == net.first.extra_repr()
+    with pytest.raises(FileError, match="whose classes the program has"):
+        torch.load(written(model.words))
+    with pytest.raises(TypeError, match="type Path"):  # an installed class is not the program's
+        written(Vocabulary([type("Path", (), {"__module__": "pathlib"})()]))
+
 
 def trap(*args):
     raise AssertionError("a file has called a function of the program")
@@ -261,7 +310,13 @@ HERE = __name__.encode()
 @pytest.mark.parametrize(
     "text",
     [
-        b"c" + HERE + b"\nTrap\n)\x81.",  # no module
+        b"c" + HERE + b"\nTrap\nK\x01\x85R.",  # a class that is called
+        b"c" + HERE + b"\nEnum\n)\x81.",  # no class of the program's
+        b"c" + HERE + b"\nKind\nK\x07\x85R.",  # no member
+        b"c" + HERE + b"\nSizes\nK\x07\x85\x81.",  # too few fields
+        b"cbuiltins\ngetattr\nc" + HERE + b"\nTrap\n)\x81X\x08\0\0\0__init__\x86R.",
+        b"cbuiltins\ngetattr\nc" + HERE + b"\nTrap\nX\x04\0\0\0make\x86R.",
+        b"cfunctools\npartial\nK\x01\x85R.",
         b"c" + HERE + b"\ntrap\n)R.",  # no class
         b"ctorch.nn\nLinear\n)R.",  # a class that is called
         b"ctorch.nn\nLinear\nK\x01\x85\x81.",  # ... or made from arguments

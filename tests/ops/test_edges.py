@@ -21,6 +21,16 @@ def test_a_list_of_indices_stands_for_a_tuple(index):
     assert x[[1, 0]].tolist() == [[3, 4, 5], [0, 1, 2]]  # one index, as ever
 
 
+def test_a_list_of_numpys_numbers_is_one_index():
+    x = torch.arange(6).reshape(2, 3)
+    order = sorted(np.random.RandomState(0).permutation(2))
+    assert x[order].tolist() == x[[0, 1]].tolist()
+    assert x[[np.int64(1)] * 3].shape == (3, 3)
+    assert x[[np.bool_(True), np.bool_(False)]].tolist() == [[0, 1, 2]]
+    with pytest.warns(UserWarning, match="non-tuple sequence"):
+        assert x[[range(2), range(2)]].tolist() == [0, 4]
+
+
 def test_strides():
     a = np.arange(3)[::-1]
     for make in (torch.from_numpy, torch.as_tensor, torch.tensor):

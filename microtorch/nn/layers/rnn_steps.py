@@ -8,12 +8,19 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from ...autograd import Function
+from ...base.errors import message
 from ...handles.tensor import Tensor
 from ...ops.join import stack
 from .. import functional as F
 
 if TYPE_CHECKING:
     from ...autograd.function import FunctionCtx
+
+
+def check_nonlinearity(name: str) -> None:
+    """ValueError for what an RNN does not know."""
+    if name not in ("tanh", "relu"):
+        raise ValueError(message(f"Unknown nonlinearity '{name}'. Select from 'tanh' or 'relu'."))
 
 
 def rnn_step(

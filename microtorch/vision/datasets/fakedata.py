@@ -6,7 +6,7 @@ import microtorch as torch
 
 from ...base.errors import message
 from ..images import Transform
-from ..transforms.functional import to_pil_image
+from ..transforms.converting import to_pil_image
 from .vision import Sample, VisionDataset
 
 

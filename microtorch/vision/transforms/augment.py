@@ -19,8 +19,7 @@ from ...nn.module import Module
 from ..images import Picture
 from . import functional as F
 from .basic import integer
-from .functional import Fill, Mode
-from .modes import InterpolationMode, as_mode
+from .modes import Fill, InterpolationMode, Mode, as_mode
 from .policies import AutoAugmentPolicy, pairs
 
 Space = dict[str, tuple["Tensor | None", bool]]  # magnitudes (None: it has none); may be negative

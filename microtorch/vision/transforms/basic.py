@@ -20,8 +20,8 @@ from ...handles.tensor import Tensor
 from ...nn.module import Module
 from ..images import Picture, Transform
 from . import functional as F
-from .functional import Fill, Mode, Size
-from .modes import InterpolationMode, as_mode
+from .modes import Fill, InterpolationMode, Mode, Size, as_mode
+from .sizing import square
 
 TWO_DIMENSIONS = "Please provide only two dimensions (h, w) for size."
 
@@ -166,7 +166,7 @@ class CenterCrop(Module):
 
     def __init__(self, size: Size) -> None:
         super().__init__()
-        self.size = F.square(size, TWO_DIMENSIONS)
+        self.size = square(size, TWO_DIMENSIONS)
 
     def forward(self, img: Picture) -> Picture:
         return F.center_crop(img, self.size)
@@ -224,7 +224,7 @@ class FiveCrop(Module):
 
     def __init__(self, size: Size) -> None:
         super().__init__()
-        self.size = F.square(size, TWO_DIMENSIONS)
+        self.size = square(size, TWO_DIMENSIONS)
 
     def forward(self, img: Picture) -> tuple[Picture, ...]:
         return F.five_crop(img, self.size)
@@ -238,7 +238,7 @@ class TenCrop(Module):
 
     def __init__(self, size: Size, vertical_flip: bool = False) -> None:
         super().__init__()
-        self.size = F.square(size, TWO_DIMENSIONS)
+        self.size = square(size, TWO_DIMENSIONS)
         self.vertical_flip = vertical_flip
 
     def forward(self, img: Picture) -> tuple[Picture, ...]:

@@ -145,7 +145,7 @@ def resize(
     antialias: Argument = True,
 ) -> BoundingBoxes:  # fmt: skip
     height, width = img.canvas_size
-    tall, wide = torch.vision.transforms.functional.resized(height, width, size, max_size)
+    tall, wide = torch.vision.transforms.sizing.resized(height, width, size, max_size)
     return _on(img, _scaled(img, (wide / width, tall / height), (0, 0)), (tall, wide), False)
 
 

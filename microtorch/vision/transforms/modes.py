@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import Enum
 
 from ...base.errors import message
@@ -29,6 +30,12 @@ PILLOW = {
 }
 BY_NUMBER = {number: mode for mode, number in PILLOW.items()}
 PILLOW[InterpolationMode.NEAREST_EXACT] = 0
+
+
+# what functions of pictures take
+Fill = float | Sequence[float] | None
+Mode = InterpolationMode | int
+Size = int | Sequence[int]
 
 
 def as_mode(interpolation: InterpolationMode | int) -> InterpolationMode:

@@ -15,8 +15,9 @@ from ...nn.module import Module
 from ..images import Picture
 from . import functional as F
 from .basic import at_random, check_range, uniform
-from .functional import Size
+from .modes import Size
 from .random_geometry import _aspect
+from .sizing import square
 
 Range = float | Sequence[float]
 Bounds = tuple[float, float] | None  # None: nothing is changed
@@ -110,7 +111,7 @@ class GaussianBlur(Module):
 
     def __init__(self, kernel_size: Size, sigma: Range = (0.1, 2.0)) -> None:
         super().__init__()
-        self.kernel_size = F.square(
+        self.kernel_size = square(
             kernel_size, "Kernel size should be a tuple/list of two integers"
         )
         if any(size <= 0 or size % 2 == 0 for size in self.kernel_size):

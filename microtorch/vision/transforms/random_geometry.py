@@ -16,8 +16,8 @@ from ...nn.module import Module
 from ..images import Picture
 from . import functional as F
 from .basic import TWO_DIMENSIONS, at_random, check_range, integer, uniform
-from .functional import Fill, Mode, Size
-from .modes import InterpolationMode, as_mode
+from .modes import Fill, InterpolationMode, Mode, Size, as_mode
+from .sizing import square
 
 
 class RandomCrop(Module):
@@ -32,7 +32,7 @@ class RandomCrop(Module):
         padding_mode: str = "constant",
     ) -> None:
         super().__init__()
-        self.size = F.square(size, TWO_DIMENSIONS)
+        self.size = square(size, TWO_DIMENSIONS)
         self.padding = padding
         self.pad_if_needed = pad_if_needed
         self.fill = fill
@@ -86,7 +86,7 @@ class RandomResizedCrop(Module):
         antialias: bool | None = True,
     ) -> None:
         super().__init__()
-        self.size = F.square(size, TWO_DIMENSIONS)
+        self.size = square(size, TWO_DIMENSIONS)
         check_range(scale, ratio)
         self.scale, self.ratio = scale, ratio
         self.interpolation = as_mode(interpolation)

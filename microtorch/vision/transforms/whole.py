@@ -9,7 +9,7 @@ from ...create.data import from_numpy
 from ...handles.tensor import Tensor
 from ..images import Transform
 from .basic import Compose, Normalize, ToTensor
-from .functional import scaled
+from .converting import scaled
 
 
 def _steps(transform: Transform | None) -> list[Transform]:

@@ -1,5 +1,6 @@
 """Every collective, with values that name the rank they come from. Prints "ok" on each rank."""
 
+import microtorch.distributed.nn as grad
 import refused
 
 import microtorch as torch
@@ -103,6 +104,51 @@ assert words == [0, "0"]
 mine = [None]
 dist.scatter_object_list(mine, [f"for {i}" for i in range(n)] if r == 0 else None, src=0)
 assert mine == [f"for {r}"]
+
+# with gradients: rank r's weight is r + 1
+w = float(r + 1)
+x = full(r).requires_grad_()
+(grad.all_reduce(x).sum() * w).backward()
+assert x.grad[0] == total
+(grad.all_reduce(y := full(r).requires_grad_(), dist.ReduceOp.AVG).sum() * w).backward()
+assert y.grad[0] == total / n
+parts = grad.all_gather(x)
+assert of(parts) == list(range(n))
+(g,) = torch.autograd.grad(sum((i + 1) * p.sum() for i, p in enumerate(parts)) * w, x)
+assert g[0] == (r + 1) * total
+out = grad.broadcast(x, n - 1)
+(g,) = torch.autograd.grad(out.sum() * w, x)
+assert out[0] == n - 1 and g[0] == (total if r == n - 1 else 0)
+out = grad.reduce(x, 0)
+(g,) = torch.autograd.grad(out.sum() * w, x)
+assert out[0] == (n * (n - 1) / 2 if r == 0 else r) and g[0] == 1
+parts = grad.gather(x, 0)
+(g,) = torch.autograd.grad(sum((i + 1) * p.sum() for i, p in enumerate(parts)) * w, x)
+assert r != 0 or of(parts) == list(range(n))
+assert g[0] == r + 1
+xs = [full(10 * r + j).requires_grad_() for j in range(n)]
+out = grad.scatter(xs, 0)
+gs = torch.autograd.grad(out.sum() * w, xs)
+assert out[0] == r and of(gs) == ([i + 1 for i in range(n)] if r == 0 else [0] * n)
+out = grad.reduce_scatter(full(0), xs)
+gs = torch.autograd.grad((out**2).sum(), xs, create_graph=True)
+assert out[0] == sum(10 * i + r for i in range(n))
+sums = [sum(10 * i + j for i in range(n)) for j in range(n)]
+assert of(gs) == [2 * s for s in sums]
+(gs,) = torch.autograd.grad(gs[0].sum(), [xs[0]])
+assert gs[0] == 2 * n
+parts = grad.all_to_all([full(0) for _ in range(n)], xs)
+gs = torch.autograd.grad(sum(p.sum() for p in parts) * w, xs)
+assert of(parts) == [10 * j + r for j in range(n)] and of(gs) == [j + 1 for j in range(n)]
+x = (torch.arange(n).float() + 10 * r).requires_grad_()
+out = grad.all_to_all_single(torch.zeros(n), x)
+(g,) = torch.autograd.grad(out.sum() * w, x)
+assert out.tolist() == [10 * j + r for j in range(n)] and g.tolist() == [j + 1 for j in range(n)]
+try:
+    grad.all_reduce(x, dist.ReduceOp.MAX).sum().backward()
+    raise AssertionError("the gradients' maximum is no gradient")
+except NotImplementedError as error:
+    assert "all_gather" in str(error)
 
 refused.check(n)
 

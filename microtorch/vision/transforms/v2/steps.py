@@ -15,6 +15,7 @@ from ...images import Transform as OneTransform
 from ...tv_tensors import TVTensor
 from .. import augment, basic, random_colour, random_geometry
 from ..basic import TWO_DIMENSIONS
+from ..sizing import square
 from . import functional
 from .structured import AROUND, Sample, Transform, structured
 
@@ -68,7 +69,7 @@ class RandomCrop(Transform):
         padding_mode: str = "constant",
     ) -> None:
         super().__init__()
-        self.size = functional.square(size, TWO_DIMENSIONS)
+        self.size = square(size, TWO_DIMENSIONS)
         self.padding = padding
         self.pad_if_needed = pad_if_needed
         self.fill = fill

@@ -13,7 +13,7 @@ from ....handles.tensor import Tensor
 from ....nn.module import Module
 from ...images import Picture, is_pillow
 from ...tv_tensors import BoundingBoxes, Mask, TVTensor
-from ..functional import pil_to_tensor, to_pil_image
+from ..converting import pil_to_tensor, to_pil_image
 from ..modes import InterpolationMode
 
 Sample = Picture  # a picture, or tuples, lists and dicts of what a dataset gives
