@@ -73,13 +73,7 @@ struct NAME(panels) {
     real *packed, *sums; /* of the weight's gradient: windows and results, in panels */
 };
 
-/* GCC would by itself keep what is too much for the general registers in vector registers. From
- * there it comes back only after all multiply-adds that wait. Tuned for this processor, it uses
- * memory. */
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)
-#pragma GCC push_options
-#pragma GCC target("tune=haswell")
-#endif
+MANY_REGISTERS
 /* out[rows][vectors * LANES] = start + sum over the nest of a[row[i]] * b[...]; or out += that. */
 INLINE void NAME(list_kernel)(const int rows, const int vectors, const struct nest *nest,
                               const real *a, const ptrdiff_t *row, const real *b,
@@ -135,9 +129,7 @@ INLINE void NAME(list_kernel)(const int rows, const int vectors, const struct ne
 #endif
 TILE(list_tile_2, 2)
 TILE(list_tile_1, 1)
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)
-#pragma GCC pop_options
-#endif
+END_MANY_REGISTERS
 #undef TILE
 #undef CASE
 #undef MORE_CASES
