@@ -23,10 +23,8 @@
 
 #if VECTOR_BYTES == 64 /* 32 registers: 28 sums, 2 vectors of the panel, a number */
 #define HEIGHT 14
-#define HEIGHT_OF(columns) ((columns) > (int64_t)LANES ? HEIGHT : 10) /* else addresses are many */
 #else
 #define HEIGHT MR
-#define HEIGHT_OF(columns) HEIGHT
 #endif
 #ifdef REAL_IS_FLOAT /* once */
 /* Bytes of a panel of weights, which is read from the second-level cache for each tile, and of the
@@ -34,97 +32,111 @@
 enum { PANEL_BYTES = 192 << 10, SEEN_BYTES = 448 << 10 };
 enum { POSITIONS_ENOUGH = 1024 }; /* of a block */
 enum { TILES = 16 };              /* of a piece of work */
+
+/* Three loops, one in the other: how often, and how far a and b go on each time. */
+struct nest {
+    int64_t count[3];
+    ptrdiff_t a[3], b[3];
+};
 #endif
 
-/* Positions whose sums have the same taps. */
-struct NAME(taps) {
-    int64_t each, in_row, top, taps; /* taps of a channel, positions of a row, the first row */
-    const ptrdiff_t *source, *result;      /* of each position: its window's beginning, its sum */
-    const ptrdiff_t *offset;               /* of each tap, from `source`: channel by channel */
-    const int64_t *element;                /* of each tap of a channel: its place in the kernel */
-    const real *weights;                   /* [group][panel][channel][tap][NR] */
+/* Positions of the block at work whose windows see the same taps: rows times columns of each
+ * image. */
+struct NAME(part) {
+    struct span y, x;
+    struct nest nest;         /* channels, rows of the window, columns */
+    ptrdiff_t source, result; /* where the first window begins, and its sum */
+    ptrdiff_t down, across, result_down, result_across; /* to the next row's, the next column's */
+    const real *weights;      /* [group][panel][channel][tap][NR] of the phase */
+    int64_t each;             /* taps of a channel in the phase */
+    int64_t tap;              /* the part's first */
+    int64_t tiles, in_row;    /* in_row: tiles of a row, 0 if they go on from row to row */
+    int64_t first_piece;
 };
 
 struct NAME(panels) {
     CONVOLUTION;
     int64_t images, rows, bands; /* of a block: several images, or some rows of one */
     int64_t pitch, plane, image; /* of the source as it is read: a row, a channel, an image */
-    bool padded;
-    int64_t deep;                  /* channels that are added up at a time */
-    int64_t wide;                  /* panels of a group */
-    const struct NAME(taps) * phase;
+    bool cut_y, cut_x;           /* into spans that see the same taps */
+    bool padded;                 /* else the source is read where it is */
+    int64_t deep;                /* channels that are added up at a time */
+    int64_t wide, panels;        /* panels of a group, of all */
+    int64_t phases, taps;        /* taps of all phases */
+    struct span *y_spans, *x_spans; /* room for those of a phase */
+    struct NAME(part) * part;
     real *seen;                  /* padded images */
+    real *weights, *bias_panels; /* in panels: those of a phase, then those of the next */
     /* the block at work */
     int64_t first, count, row, high; /* images, rows of the result */
-    int64_t channel, channels_now;
-    const struct NAME(taps) * now;
+    int64_t channel, channels_now, parts, pieces;
     real *packed, *sums; /* of the weight's gradient: windows and results, in panels */
 };
 
-/* out[rows][vectors * LANES] = (or +=) sum over k of a[row[i] + step[k]] * b[k][...] */
-INLINE void NAME(list_kernel)(const int rows, const int vectors, int64_t steps, const real *a,
-                              const ptrdiff_t *row, const ptrdiff_t *step, const real *b, real *out,
-                              bool add)
+MANY_REGISTERS
+/* out[rows][vectors * LANES] = start + sum over the nest of a[row[i]] * b[...]; or out += that. */
+INLINE void NAME(list_kernel)(const int rows, const int vectors, const struct nest *nest,
+                              const real *a, const ptrdiff_t *row, const real *b,
+                              const real *start, real *out, ptrdiff_t out_row, bool add)
 {
     NAME(vector) sum[HEIGHT][2];
     ptrdiff_t at[HEIGHT];
     UNROLL for (int i = 0; i < rows; i++) {
         at[i] = row[i];
         UNROLL for (int v = 0; v < vectors; v++)
-            sum[i][v] = (NAME(vector)){0};
+            sum[i][v] = start ? LOAD(start + v * LANES) : (NAME(vector)){0};
     }
-    for (int64_t k = 0; k < steps; k++, b += NR) {
-        const real *from = a + step[k];
-        NAME(vector) line[2];
-        UNROLL for (int v = 0; v < vectors; v++)
-            line[v] = LOAD(b + v * LANES);
-        UNROLL for (int i = 0; i < rows; i++)
-            UNROLL for (int v = 0; v < vectors; v++)
-                sum[i][v] += from[at[i]] * line[v];
+    const int64_t steps = nest->count[2];
+    const ptrdiff_t a_step = nest->a[2];
+    for (int64_t p = 0; p < nest->count[0]; p++) {
+        const real *a_line = a + p * nest->a[0], *b_line = b + p * nest->b[0];
+        for (int64_t q = nest->count[1]; q > 0; q--, a_line += nest->a[1], b_line += nest->b[1]) {
+            const real *from = a_line, *to = b_line;
+            for (int64_t k = steps; k > 0; k--, from += a_step, to += NR) {
+                NAME(vector) line[2];
+                UNROLL for (int v = 0; v < vectors; v++)
+                    line[v] = LOAD(to + v * LANES);
+                UNROLL for (int i = 0; i < rows; i++)
+                    UNROLL for (int v = 0; v < vectors; v++)
+                        sum[i][v] += from[at[i]] * line[v];
+            }
+        }
     }
-    UNROLL for (int i = 0; i < rows; i++, out += NR)
+    UNROLL for (int i = 0; i < rows; i++, out += out_row)
         UNROLL for (int v = 0; v < vectors; v++)
             STORE(out + v * LANES, add ? LOAD(out + v * LANES) + sum[i][v] : sum[i][v]);
 }
 
-#define CASE(rows) \
-    case rows: \
-        NAME(list_kernel)(rows, vectors, steps, a, row, step, b, out, add); \
-        return;
-#define CASES(vectors_) \
+#define TILE(name, vectors) \
+    static void NAME(name)(int64_t rows, const struct nest *nest, const real *a, \
+                           const ptrdiff_t *row, const real *b, const real *start, real *out, \
+                           ptrdiff_t out_row, bool add) \
     { \
-        enum { vectors = vectors_ }; \
+        enum { VECTORS = vectors }; \
         switch (rows) { \
             CASE(1) CASE(2) CASE(3) CASE(4) CASE(5) CASE(6) MORE_CASES \
         } \
     }
+#define CASE(rows) \
+    case rows: \
+        NAME(list_kernel)(rows, VECTORS, nest, a, row, b, start, out, out_row, add); \
+        return;
 #if VECTOR_BYTES == 64
 #define MORE_CASES \
     CASE(7) CASE(8) CASE(9) CASE(10) CASE(11) CASE(12) CASE(13) CASE(14)
 #else
 #define MORE_CASES
 #endif
-static void NAME(list_tile_2)(int64_t rows, int64_t steps, const real *a, const ptrdiff_t *row,
-                              const ptrdiff_t *step, const real *b, real *out, bool add)
-    CASES(2)
-static void NAME(list_tile_1)(int64_t rows, int64_t steps, const real *a, const ptrdiff_t *row,
-                              const ptrdiff_t *step, const real *b, real *out, bool add)
-    CASES(1)
+TILE(list_tile_2, 2)
+TILE(list_tile_1, 1)
+END_MANY_REGISTERS
+#undef TILE
 #undef CASE
-#undef CASES
 #undef MORE_CASES
 
 /* ---- the plan -------------------------------------------------------------------------------- */
 static inline int64_t NAME(c_each)(const struct NAME(panels) *t) { return t->channels / t->groups; }
 static inline int64_t NAME(o_each)(const struct NAME(panels) *t) { return t->outputs / t->groups; }
-
-/* Positions of the block at work: its images and rows come first in the lists. */
-static inline int64_t NAME(positions_now)(const struct NAME(panels) *t,
-                                          const struct NAME(taps) *f)
-{
-    const int64_t rows = t->high > f->top ? (t->high - f->top - 1) / phases_of(&t->y) + 1 : 0;
-    return t->count * rows * f->in_row;
-}
 
 /* How far apart in the source the windows of two rows are that are `rows` apart in the result. */
 static inline int64_t NAME(rows_seen)(const struct NAME(panels) *t, int64_t rows)
@@ -140,13 +152,14 @@ static void NAME(choose_blocks)(struct NAME(panels) *t, bool weight)
     const size_t tap = NR * size * (size_t)(t->y.kernel * t->x.kernel);
     const int64_t step = phases_of(&t->y), rows = t->y.result;
     t->wide = (int64_t)pieces((size_t)NAME(o_each)(t), NR);
+    t->panels = t->groups * t->wide;
+    t->phases = phases_of(&t->y) * phases_of(&t->x);
+    t->taps = (int64_t)c_each * t->y.kernel * t->x.kernel;
     t->deep = (int64_t)equal_piece(c_each, larger(1, PANEL_BYTES / tap));
     t->images = t->bands = 1;
     t->rows = rows;
     place_source(&t->x, t->x.result);
     place_source(&t->y, rows);
-    t->padded = t->x.first < 0 || t->y.first < 0 || t->x.extent + t->x.first > t->x.source ||
-                t->y.extent + t->y.first > t->y.source;
     const size_t line = (size_t)t->x.extent * size * (size_t)(weight ? t->channels : t->deep);
     const int64_t most = (int64_t)(SEEN_BYTES / larger(1, line)); /* rows of the source */
     if (t->y.extent <= most) {
@@ -159,110 +172,206 @@ static void NAME(choose_blocks)(struct NAME(panels) *t, bool weight)
         const size_t band = equal_piece((size_t)rows, larger(4, high > 0 ? (size_t)high : 0));
         t->rows = (int64_t)smaller(pieces(band, (size_t)step) * (size_t)step, (size_t)rows);
         t->bands = (int64_t)pieces((size_t)rows, (size_t)t->rows);
-        place_source(&t->y, t->rows);
     }
+}
+
+
+/* ---- parts ----
+ * Where a window hangs over the edge of the image, some of its taps meet padding. Positions that
+ * have the same taps in the image are a part: of a 3 x 3 kernel with padding 1 there are nine, the
+ * inner ones, four edges and four corners. Each part is computed with its own taps. So nothing is
+ * multiplied by the padding's zeros, which at 14 x 14 are a tenth of all products, and the padding
+ * needs no copy of the images. Where parts would be too small for good tiles, the images are copied
+ * with their padding after all, and rows or columns are one part. */
+static void NAME(plan_tiles)(const struct NAME(panels) *t, struct NAME(part) *part)
+{
+    const int64_t columns = part->x.count, lines = t->count * part->y.count;
+    const int64_t in_row = (int64_t)pieces((size_t)columns, HEIGHT);
+    part->in_row = 5 * columns >= 4 * in_row * HEIGHT ? in_row : 0;
+    part->tiles = part->in_row ? lines * in_row
+                               : (int64_t)pieces((size_t)(lines * columns), HEIGHT);
+}
+
+static struct NAME(part) NAME(part_of)(const struct NAME(panels) *t, const struct phase *fy,
+                                       const struct phase *fx, struct span y, struct span x)
+{
+    const struct axis *ay = &t->y, *ax = &t->x;
+    const ptrdiff_t down = ay->transposed ? 1 : ay->stride, across = ax->transposed ? 1 : ax->stride;
+    const int64_t top = place_of_tap(ay, fy->first + y.tap * fy->step) +
+                        place_of_result(ay, y.result) +
+                        (t->padded ? 0 : NAME(rows_seen)(t, t->row) + ay->first);
+    const int64_t left = place_of_tap(ax, fx->first + x.tap * fx->step) +
+                         place_of_result(ax, x.result) + (t->padded ? 0 : ax->first);
+    const int64_t y_tap = place_of_tap(ay, fy->first + fy->step) - place_of_tap(ay, fy->first);
+    const int64_t x_tap = place_of_tap(ax, fx->first + fx->step) - place_of_tap(ax, fx->first);
+    struct NAME(part) part = {
+        .y = y, .x = x, .each = fy->taps * fx->taps, .tap = y.tap * fx->taps + x.tap,
+        .source = top * t->pitch + left, .down = down * t->pitch, .across = across,
+        .result = y.result * ax->result + x.result, .result_down = phases_of(ay) * ax->result,
+        .result_across = phases_of(ax),
+        .nest = {.count = {0, y.taps, x.taps}, .a = {t->plane, y_tap * t->pitch, x_tap},
+                 .b = {fy->taps * fx->taps * (int64_t)NR, fx->taps * (int64_t)NR, NR}}};
+    NAME(plan_tiles)(t, &part);
+    return part;
+}
+
+/* The parts of the block at work, and how many pieces of work of a panel they are. */
+static void NAME(find_parts)(struct NAME(panels) *t)
+{
+    const real *weights = t->weights;
+    t->parts = t->pieces = 0;
+    for (int64_t a = 0; a < phases_of(&t->y); a++) {
+        const struct phase fy = phase_of(&t->y, a);
+        const int64_t start = NAME(rows_seen)(t, t->row) + t->y.first;
+        const int64_t ny = spans_of(&t->y, &fy, start, t->high, t->cut_y, t->y_spans);
+        for (int64_t e = 0; e < phases_of(&t->x); e++) {
+            const struct phase fx = phase_of(&t->x, e);
+            const int64_t nx = spans_of(&t->x, &fx, t->x.first, t->x.result, t->cut_x, t->x_spans);
+            for (int64_t i = 0; i < ny * nx; i++) {
+                struct NAME(part) *part = &t->part[t->parts++];
+                *part = NAME(part_of)(t, &fy, &fx, t->y_spans[i / nx], t->x_spans[i % nx]);
+                part->weights = weights;
+                part->first_piece = t->pieces;
+                t->pieces += (int64_t)pieces((size_t)part->tiles, TILES);
+            }
+            weights += t->panels * NAME(c_each)(t) * fy.taps * fx.taps * (int64_t)NR;
+        }
+    }
+}
+
+/* What a block takes, in multiply-adds of vectors: to add up, to store tiles, to copy images. */
+static double NAME(block_takes)(struct NAME(panels) *t)
+{
+    const double vectors = NAME(o_each)(t) > (int64_t)LANES ? 2 : 1;
+    double work = 0;
+    NAME(find_parts)(t);
+    for (const struct NAME(part) *part = t->part; part < t->part + t->parts; part++) {
+        const double positions = (double)(t->count * part->y.count * part->x.count);
+        const double tiles = (double)part->tiles, taps = (double)(part->y.taps * part->x.taps);
+        const double sums = vectors * positions, least = 4 * tiles; /* each waits for the last */
+        work += taps * (double)NAME(c_each)(t) * (sums < least ? least : sums) +
+                tiles * vectors * 150;
+    }
+    return work * (double)t->panels +
+           (t->padded ? (double)(t->count * t->channels * t->y.extent * t->x.extent) / 4 : 0);
+}
+
+/* Whether any of the places that an axis sees is padding. */
+static inline bool NAME(overhangs)(const struct axis *d)
+{
+    return d->first < 0 || d->first + d->extent > d->source;
+}
+
+static void NAME(lay_out)(struct NAME(panels) *t, bool cut_y, bool cut_x)
+{
+    const bool y = NAME(overhangs)(&t->y), x = NAME(overhangs)(&t->x);
+    t->cut_y = cut_y && y, t->cut_x = cut_x && x;
+    t->padded = y > t->cut_y || x > t->cut_x;
     t->pitch = t->padded ? t->x.extent : t->x.source;
     t->plane = t->padded ? t->y.extent * t->pitch : t->y.source * t->x.source;
     t->image = t->plane * t->channels;
 }
 
-/* The weights of one panel and phase: to[tap][NR]. */
-static void NAME(pack_weights)(const struct NAME(panels) *t, const struct NAME(taps) *f,
-                               int64_t group, int64_t panel, real *to)
+static void NAME(next_block)(struct NAME(panels) *t, int64_t block)
 {
-    const int64_t c_each = NAME(c_each)(t), o_each = NAME(o_each)(t);
-    const int64_t kernel = t->y.kernel * t->x.kernel, o = panel * (int64_t)NR;
+    t->first = block / t->bands * t->images;
+    t->count = t->n - t->first < t->images ? t->n - t->first : t->images;
+    t->row = block % t->bands * t->rows;
+    t->high = t->y.result - t->row < t->rows ? t->y.result - t->row : t->rows;
+}
+
+/* Choose the axes that are cut, and take memory. */
+static bool NAME(plan_panels)(struct NAME(panels) *t)
+{
+    NAME(choose_blocks)(t, false);
+    place_source(&t->y, t->y.result);
+    const bool overhang = NAME(overhangs)(&t->y) || NAME(overhangs)(&t->x);
+    place_source(&t->y, t->rows);
+    const size_t rows = (size_t)t->rows, columns = (size_t)t->x.result;
+    const size_t parts = smaller(rows, 4 * (size_t)(t->y.kernel + phases_of(&t->y))) *
+                         smaller(columns, 4 * (size_t)(t->x.kernel + phases_of(&t->x)));
+    const size_t lists = parts * sizeof(struct NAME(part)) + (rows + columns) * sizeof(struct span);
+    const size_t head = (lists + 63) / 64 * 64, weights = (size_t)(t->panels * (t->taps + 1)) * NR;
+    const size_t planes = (size_t)(t->images * t->channels);
+    const size_t seen = overhang ? planes * (size_t)(t->y.extent * t->x.extent) : 0;
+    char *memory = take_scratch(head + (weights + seen) * sizeof(real));
+    if (memory == NULL)
+        return false;
+    t->part = (struct NAME(part) *)memory;
+    t->y_spans = (struct span *)(t->part + parts);
+    t->x_spans = t->y_spans + rows;
+    t->bias_panels = (real *)(memory + head);
+    t->weights = t->bias_panels + t->panels * (int64_t)NR;
+    t->seen = t->weights + t->panels * t->taps * (int64_t)NR;
+    double least = DBL_MAX;
+    int best = 0;
+    NAME(next_block)(t, 0);
+    for (int way = overhang ? 3 : 0; way >= 0; way--) {
+        NAME(lay_out)(t, way / 2, way % 2);
+        const double work = overhang ? NAME(block_takes)(t) : 0;
+        if (work < least)
+            least = work, best = way;
+    }
+    NAME(lay_out)(t, best / 2, best % 2);
+    return true;
+}
+
+/* The weights of one panel and phase: to[tap][NR]. */
+static void NAME(pack_weights)(const struct NAME(panels) *t, const struct phase *fy,
+                               const struct phase *fx, int64_t panel, real *to)
+{
+    const int64_t c_each = NAME(c_each)(t), o_each = NAME(o_each)(t), group = panel / t->wide;
+    const int64_t kernel = t->y.kernel * t->x.kernel, o = panel % t->wide * (int64_t)NR;
     const int64_t high = o_each - o < (int64_t)NR ? o_each - o : (int64_t)NR;
+    const int64_t each = fy->taps * fx->taps;
     if (!t->y.transposed) {
         const real *from = t->w + (group * o_each + o) * c_each * kernel;
-        NAME(transpose)(from, c_each * kernel, (size_t)high, (size_t)f->taps, to, NR);
+        NAME(transpose)(from, c_each * kernel, (size_t)high, (size_t)(c_each * each), to, NR);
         return;
     }
     const real *end = t->w + t->channels * o_each * kernel;
-    for (int64_t c = 0; c < c_each; c++, to += f->each * (int64_t)NR)
+    for (int64_t c = 0; c < c_each; c++, to += each * (int64_t)NR)
         for (int64_t r = 0; r < high; r += (int64_t)LANES) {
             const real *from = t->w + ((group * c_each + c) * o_each + o + r) * kernel;
-            if (kernel <= (int64_t)LANES && r + (int64_t)LANES <= high &&
-                end - from >= ((int64_t)LANES - 1) * kernel + (int64_t)LANES) {
-                NAME(vector) square[LANES];
+            const bool square = kernel <= (int64_t)LANES && r + (int64_t)LANES <= high &&
+                                end - from >= ((int64_t)LANES - 1) * kernel + (int64_t)LANES;
+            NAME(vector) lines[LANES];
+            if (square) {
                 UNROLL for (size_t i = 0; i < LANES; i++)
-                    square[i] = LOAD(from + (int64_t)i * kernel);
-                NAME(transpose_square)(square);
-                for (int64_t k = 0; k < f->each; k++)
-                    STORE(to + k * (int64_t)NR + r, square[f->element[k]]);
-            } else
-                for (int64_t k = 0; k < f->each; k++)
-                    for (int64_t i = 0; i < (int64_t)LANES; i++)
-                        to[k * (int64_t)NR + r + i] =
-                            r + i < high ? from[i * kernel + f->element[k]] : 0;
+                    lines[i] = LOAD(from + (int64_t)i * kernel);
+                NAME(transpose_square)(lines);
+            }
+            for (int64_t k = 0; k < each; k++) {
+                const int64_t i = fy->first + k / fx->taps * fy->step;
+                const int64_t element = i * t->x.kernel + fx->first + k % fx->taps * fx->step;
+                real *line = to + k * (int64_t)NR + r;
+                if (square)
+                    STORE(line, lines[element]);
+                else
+                    for (int64_t m = 0; m < (int64_t)LANES; m++)
+                        line[m] = r + m < high ? from[m * kernel + element] : 0;
+            }
         }
 }
 
 static void NAME(pack_weights_body)(const void *task, size_t begin, size_t end)
 {
     const struct NAME(panels) *t = task;
-    const int64_t phases = phases_of(&t->y) * phases_of(&t->x);
-    for (int64_t q = (int64_t)begin; q < (int64_t)end; q++)
-        for (const struct NAME(taps) *f = t->phase; f < t->phase + phases; f++)
-            NAME(pack_weights)(t, f, q / t->wide, q % t->wide,
-                               (real *)f->weights + q * f->taps * (int64_t)NR);
-}
-
-static bool NAME(plan_panels)(struct NAME(panels) *t, bool weight)
-{
-    NAME(choose_blocks)(t, weight);
-    const int64_t c_each = NAME(c_each)(t), positions = t->images * t->rows * t->x.result;
-    const int64_t kernel = t->y.kernel * t->x.kernel, taps = c_each * kernel;
-    const int64_t phases = phases_of(&t->y) * phases_of(&t->x);
-    const size_t panels = (size_t)(t->groups * t->wide * (int64_t)NR);
-    const size_t lists = (size_t)phases * sizeof(struct NAME(taps)) +
-                         (size_t)(2 * positions + taps + kernel) * sizeof(int64_t);
-    const size_t head = (lists + 63) / 64 * 64;
-    const size_t seen = t->padded ? (size_t)(t->images * t->image) : 0;
-    const size_t aligned = pieces(seen, 16) * 16, packed = weight ? (size_t)positions : 0;
-    const size_t numbers = aligned + panels * ((size_t)taps + packed);
-    char *memory = take_scratch(head + numbers * sizeof(real));
-    if (memory == NULL)
-        return false;
-    struct NAME(taps) *f = (struct NAME(taps) *)memory;
-    ptrdiff_t *source = (ptrdiff_t *)(f + phases), *result = source + positions;
-    ptrdiff_t *offset = result + positions;
-    int64_t *element = (int64_t *)(offset + taps);
-    real *weights = (real *)(memory + head);
-    t->phase = f;
-    t->seen = weights;
-    weights += aligned;
-    t->sums = weights;
-    t->packed = weights + panels * (size_t)taps;
-    for (int64_t a = 0; a < phases_of(&t->y); a++)
-        for (int64_t e = 0; e < phases_of(&t->x); e++, f++) {
-            int64_t p = 0, k = 0, each = 0;
-            for (int64_t i = 0; i < t->y.kernel; i++)
-                for (int64_t j = 0; j < t->x.kernel; j++)
-                    if (phase_of_tap(&t->y, i) == a && phase_of_tap(&t->x, j) == e)
-                        element[each++] = i * t->x.kernel + j;
-            for (int64_t c = 0; c < c_each; c++)
-                for (int64_t j = 0; j < each; j++)
-                    offset[k++] = c * t->plane +
-                                  place_of_tap(&t->y, element[j] / t->x.kernel) * t->pitch +
-                                  place_of_tap(&t->x, element[j] % t->x.kernel);
-            int64_t in_row = 0;
-            for (int64_t x = first_of_phase(&t->x, e); x < t->x.result; x += phases_of(&t->x))
-                in_row++;
-            for (int64_t i = 0; i < t->images; i++)
-                for (int64_t y = first_of_phase(&t->y, a); y < t->rows; y += phases_of(&t->y))
-                    for (int64_t x = first_of_phase(&t->x, e); x < t->x.result;
-                         x += phases_of(&t->x), p++) {
-                        source[p] = i * t->image + place_of_result(&t->y, y) * t->pitch +
-                                    place_of_result(&t->x, x);
-                        result[p] = (i * t->outputs * t->y.result + y) * t->x.result + x;
-                    }
-            *f = (struct NAME(taps)){each, in_row, first_of_phase(&t->y, a), k, source, result,
-                                     offset, element, weights};
-            source += p, result += p, offset += k, element += each;
-            weights += panels * (size_t)k;
-        }
-    return true;
+    const int64_t o_each = NAME(o_each)(t), c_each = NAME(c_each)(t);
+    for (int64_t q = (int64_t)begin; q < (int64_t)end; q++) {
+        const int64_t in_group = q % t->wide * (int64_t)NR, o = q / t->wide * o_each + in_group;
+        for (int64_t m = 0; m < (int64_t)NR; m++)
+            t->bias_panels[q * (int64_t)NR + m] =
+                t->bias && in_group + m < o_each ? t->bias[o + m] : 0;
+        real *to = t->weights;
+        for (int64_t a = 0; a < phases_of(&t->y); a++)
+            for (int64_t e = 0; e < phases_of(&t->x); e++) {
+                const struct phase fy = phase_of(&t->y, a), fx = phase_of(&t->x, e);
+                const int64_t size = c_each * fy.taps * fx.taps * (int64_t)NR;
+                NAME(pack_weights)(t, &fy, &fx, q, to + q * size);
+                to += t->panels * size;
+            }
+    }
 }
 
 /* ---- a block --------------------------------------------------------------------------------- */
@@ -291,115 +400,140 @@ static void NAME(pad_body)(const void *task, size_t begin, size_t end)
     }
 }
 
-/* Where the block at work begins in the images as they are read. */
-static const real *NAME(seen_now)(const struct NAME(panels) *t)
-{
-    if (t->padded)
-        return t->seen;
-    const int64_t row = NAME(rows_seen)(t, t->row) + t->y.first;
-    return t->source + t->first * t->image + row * t->pitch + t->x.first;
-}
-
-/* Write a tile, out[o][result[i]] = (or +=) tile[i][o] + bias[o]. `left`: positions up to the end
- * of the piece. Before that, whole vectors may be written: what is too much of them is 0, and is
- * added to what the next tile adds to, or overwritten by it. */
+/* Write a tile, out[o][result[i]] = (or +=) tile[i][o], in runs of neighbours; where there are none,
+ * number by number. */
 static void NAME(store_tile)(const real *tile, int64_t rows, int64_t columns,
-                             const ptrdiff_t *result, int64_t left, const real *bias, bool add,
-                             real *out, int64_t plane)
+                             const ptrdiff_t *result, bool add, real *out, int64_t plane)
 {
-    real turned[NR * SLIVER], none[NR] = {0};
-    const real *from = turned;
-    NAME(transpose)(tile, NR, (size_t)rows, (size_t)columns, turned, SLIVER);
-    out += result[0];
-    bias = bias ? bias : none;
-    int64_t m = 0;
-    if (left >= SLIVER && result[SLIVER - 1] - result[0] == SLIVER - 1) {
-        for (; m < columns; m++, from += SLIVER, out += plane)
-            for (int64_t i = 0; i < rows; i += (int64_t)LANES)
-                STORE(out + i, LOAD(from + i) + bias[m] +
-                                   (add ? LOAD(out + i) : (NAME(vector)){0}));
+    const int64_t one = (int64_t)LANES;
+    real turned[NR * SLIVER + LANES];
+    const ptrdiff_t reach = result[rows - 1] - result[0];
+    const bool direct = !add && columns % one == 0 && reach == rows - 1;
+    for (int64_t r = 0; r < rows; r += one)
+        for (int64_t c = 0; c < columns; c += one) {
+            const int64_t n = rows - r < one ? rows - r : one;
+            NAME(vector) square[LANES];
+            UNROLL for (int64_t i = 0; i < one; i++)
+                square[i] = LOAD(tile + (r + i) * (int64_t)NR + c);
+            NAME(transpose_square)(square);
+            if (direct)
+                UNROLL for (int64_t i = 0; i < one; i++)
+                    NAME(store_first)(out + result[r] + (c + i) * plane, square[i], n);
+            else
+                UNROLL for (int64_t i = 0; i < one; i++)
+                    STORE(turned + (c + i) * SLIVER + r, square[i]);
+        }
+    if (direct)
+        return;
+    if (rows > 1 && result[1] != result[0] + 1 && result[rows - 1] != result[rows - 2] + 1) {
+        for (int64_t m = 0; m < columns; m++, out += plane) {
+#ifdef STORE_ALTERNATE
+            if (!add && result[1] == result[0] + 2 && reach == 2 * (rows - 1)) {
+                NAME(store_alternate)(out + result[0], LOAD(turned + m * SLIVER), rows);
+                continue;
+            }
+#endif
+            for (int64_t i = 0; i < rows; i++)
+                out[result[i]] = (add ? out[result[i]] : 0) + turned[m * SLIVER + i];
+        }
         return;
     }
-    for (; m + 4 <= columns; m += 4, from += 4 * SLIVER, out += 4 * plane)
-        for (int64_t i = 0; i < rows; i++) {
-            real *to = out + (result[i] - result[0]);
-            UNROLL for (int64_t j = 0; j < 4; j++, to += plane)
-                *to = (add ? *to : 0) + from[j * SLIVER + i] + bias[m + j];
+    for (int64_t i = 0, end; i < rows; i = end) {
+        for (end = i + 1; end < rows && end < i + one; end++)
+            if (result[end] != result[end - 1] + 1)
+                break;
+        const real *from = turned + i;
+        real *to = out + result[i];
+        for (int64_t m = 0; m < columns; m++, from += SLIVER, to += plane) {
+            const NAME(vector) old = add ? NAME(load_first)(to, end - i) : (NAME(vector)){0};
+            NAME(store_first)(to, LOAD(from) + old, end - i);
         }
-    for (; m < columns; m++, from += SLIVER, out += plane)
-        for (int64_t i = 0; i < rows; i++) {
-            real *to = out + (result[i] - result[0]);
-            *to = (add ? *to : 0) + from[i] + bias[m];
-        }
+    }
 }
 
-/* A piece is a panel of outputs times some tiles of positions. */
+/* The positions of a tile: where in the source their windows begin, and in the result their
+ * sums. */
+static int64_t NAME(positions_of)(const struct NAME(panels) *t, const struct NAME(part) *part,
+                                  int64_t tile, ptrdiff_t *source, ptrdiff_t *result)
+{
+    const int64_t columns = part->x.count, in_row = part->in_row;
+    const int64_t all = t->count * part->y.count * columns;
+    int64_t p = tile * all / part->tiles, end = (tile + 1) * all / part->tiles;
+    if (in_row) {
+        const int64_t line = tile / in_row * columns, i = tile % in_row;
+        p = line + i * columns / in_row, end = line + (i + 1) * columns / in_row;
+    }
+    const int64_t rows = end - p;
+    int64_t x = p % columns, y = p / columns % part->y.count, image = p / columns / part->y.count;
+    for (int64_t i = 0; i < rows; y = 0, image++)
+        for (; i < rows && y < part->y.count; x = 0, y++) {
+            ptrdiff_t from = part->source + image * t->image + y * part->down + x * part->across;
+            ptrdiff_t to = part->result + image * t->outputs * t->y.result * t->x.result +
+                           y * part->result_down + x * part->result_across;
+            for (; i < rows && x < columns; i++, x++) {
+                source[i] = from, from += part->across;
+                result[i] = to, to += part->result_across;
+            }
+        }
+    return rows;
+}
+
+/* A piece is a panel of outputs times some tiles of a part. */
 static void NAME(panel_body)(const void *task, size_t begin, size_t end)
 {
     const struct NAME(panels) *t = task;
-    const struct NAME(taps) *f = t->now;
-    const int64_t positions = NAME(positions_now)(t, f), o_each = NAME(o_each)(t);
-    const int64_t chunks = (int64_t)pieces(pieces((size_t)positions, HEIGHT), TILES);
+    const int64_t o_each = NAME(o_each)(t), c_each = NAME(c_each)(t);
     const int64_t plane = t->y.result * t->x.result;
-    const real *seen = NAME(seen_now)(t);
-    real tile[HEIGHT * NR];
+    real tile[SLIVER * NR] = {0};
+    ptrdiff_t source[HEIGHT], result[HEIGHT];
     for (int64_t q = (int64_t)begin; q < (int64_t)end; q++) {
-        const int64_t chunk = q % chunks, panel = q / chunks, group = panel / t->wide;
+        const int64_t panel = q / t->pieces, piece = q % t->pieces, group = panel / t->wide;
+        const struct NAME(part) *part = t->part;
+        while (part + 1 < t->part + t->parts && part[1].first_piece <= piece)
+            part++;
         const int64_t in_group = panel % t->wide * (int64_t)NR, o = group * o_each + in_group;
         const int64_t columns = o_each - in_group < (int64_t)NR ? o_each - in_group : (int64_t)NR;
-        const real *b = f->weights + (panel * f->taps + t->channel * f->each) * (int64_t)NR;
-        const real *a = seen + group * NAME(c_each)(t) * t->plane;
-        const real *bias = t->bias && t->channel == 0 ? t->bias + o : NULL;
+        const real *b = part->weights + (panel * c_each * part->each + t->channel * part->each +
+                                         part->tap) * (int64_t)NR;
+        const real *a = (t->padded ? t->seen : t->source + t->first * t->image) +
+                        (group * c_each + t->channel) * t->plane;
+        const real *start = t->channel == 0 ? t->bias_panels + panel * (int64_t)NR : NULL;
         real *out = t->out + (t->first * t->outputs + o) * plane + t->row * t->x.result;
-        const int64_t tiles = (int64_t)pieces((size_t)positions, HEIGHT_OF(columns));
-        const int64_t stop = (chunk + 1) * tiles / chunks;
-        const int64_t end_of_piece = stop * positions / tiles;
-        for (int64_t s = chunk * tiles / chunks; s < stop; s++) {
-            const int64_t p = s * positions / tiles, rows = (s + 1) * positions / tiles - p;
+        struct nest nest = part->nest;
+        nest.count[0] = t->channels_now;
+        const int64_t chunks = (int64_t)pieces((size_t)part->tiles, TILES);
+        const int64_t chunk = piece - part->first_piece, stop = (chunk + 1) * part->tiles / chunks;
+        for (int64_t s = chunk * part->tiles / chunks; s < stop; s++) {
+            const int64_t rows = NAME(positions_of)(t, part, s, source, result);
             (columns > (int64_t)LANES ? NAME(list_tile_2) : NAME(list_tile_1))(
-                rows, t->channels_now * f->each, a, f->source + p,
-                f->offset + t->channel * f->each, b, tile, false);
-            NAME(store_tile)(tile, rows, columns, f->result + p, end_of_piece - p, bias,
-                             t->channel > 0, out, plane);
+                rows, &nest, a, source, b, start, tile, NR, false);
+            NAME(store_tile)(tile, rows, columns, result, t->channel > 0, out, plane);
         }
     }
-}
-
-static void NAME(next_block)(struct NAME(panels) *t, int64_t block)
-{
-    t->first = block / t->bands * t->images;
-    t->count = t->n - t->first < t->images ? t->n - t->first : t->images;
-    t->row = block % t->bands * t->rows;
-    t->high = t->y.result - t->row < t->rows ? t->y.result - t->row : t->rows;
 }
 
 static bool NAME(convolve_panels)(const struct NAME(convolution) *c)
 {
     struct NAME(panels) plan = {SAME_AS(c)}, *const t = &plan;
-    if (!NAME(plan_panels)(t, false))
+    if (!NAME(plan_panels)(t))
         return false;
-    const int64_t c_each = NAME(c_each)(t), phases = phases_of(&t->y) * phases_of(&t->x);
+    const int64_t c_each = NAME(c_each)(t);
     const int64_t blocks = (int64_t)pieces((size_t)t->n, (size_t)t->images) * t->bands;
-    parallel_for((size_t)(t->groups * t->wide),
-                 grain_of(32768, (double)(t->phase->taps * (int64_t)NR)), NAME(pack_weights_body),
-                 t);
+    parallel_for((size_t)t->panels, grain_of(32768, (double)(t->taps * (int64_t)NR)),
+                 NAME(pack_weights_body), t);
     for (int64_t block = 0; block < blocks; block++) {
         NAME(next_block)(t, block);
+        NAME(find_parts)(t);
         if (t->padded)
             parallel_for((size_t)(t->count * t->channels), grain_of(32768, (double)t->plane),
                          NAME(pad_body), t);
         for (t->channel = 0; t->channel == 0 || t->channel < c_each; t->channel += t->deep) {
             t->channels_now = smaller((size_t)t->deep, (size_t)(c_each - t->channel));
-            for (t->now = t->phase; t->now < t->phase + phases; t->now++) {
-                const size_t positions = (size_t)NAME(positions_now)(t, t->now);
-                const size_t chunks = pieces(pieces(positions, HEIGHT), TILES);
-                const double taps = (double)(t->channels_now * t->now->each);
-                const double work = taps * (double)(HEIGHT * TILES * NR);
-                parallel_for(chunks * (size_t)(t->groups * t->wide), grain_of(WORK, work),
-                             NAME(panel_body), t);
-            }
+            const double taps = (double)(t->channels_now * t->y.kernel * t->x.kernel);
+            const double work = taps / (double)t->phases * (double)(HEIGHT * TILES * NR);
+            parallel_for((size_t)(t->panels * t->pieces), grain_of(WORK, work), NAME(panel_body), t);
         }
     }
-    give_scratch((void *)t->phase);
+    give_scratch((void *)t->part);
     return true;
 }

@@ -34,6 +34,14 @@ static inline int64_t NAME(flat_size)(const struct NAME(planes) *t)
     return t->channels / t->groups * t->channel + 16 * (int64_t)LANES;
 }
 
+/* Is there a loop for kernels of this shape, below? */
+static inline bool NAME(is_square)(const struct NAME(planes) *t)
+{
+    const int64_t size = t->y.kernel;
+    return t->y.stride == 1 && t->x.stride == 1 && t->y.dilation == 1 && t->x.dilation == 1 &&
+           size == t->x.kernel && (size == 3 || size == 5 || size == 7);
+}
+
 static bool NAME(plan_planes)(struct NAME(planes) *t, int64_t units)
 {
     const int64_t c_each = t->channels / t->groups, kernel = t->y.kernel * t->x.kernel;
@@ -65,17 +73,18 @@ static bool NAME(plan_planes)(struct NAME(planes) *t, int64_t units)
             const int64_t top = place_of_result(&t->y, first_of_phase(&t->y, a));
             const int64_t left = place_of_result(&t->x, first_of_phase(&t->x, e));
             for (int64_t c = 0; c < c_each; c++)
-                for (int64_t i = 0; i < t->y.kernel; i++)
-                    for (int64_t j = 0; j < t->x.kernel; j++) {
-                        if (phase_of_tap(&t->y, i) != a || phase_of_tap(&t->x, j) != e)
-                            continue;
-                        const int64_t row = top + place_of_tap(&t->y, i);
-                        const int64_t column = left + place_of_tap(&t->x, j);
-                        t->offset[k] = c * t->channel +
-                                       (row % t->down * t->across + column % t->across) * plane +
-                                       row / t->down * t->pitch + column / t->across;
-                        t->element[k++] = c * step + i * t->x.kernel + j;
-                    }
+                for (int64_t q = 0; q < kernel; q++) { /* in the order of their places */
+                    const int64_t n = t->y.transposed ? kernel - 1 - q : q;
+                    const int64_t i = n / t->x.kernel, j = n % t->x.kernel;
+                    if (phase_of_tap(&t->y, i) != a || phase_of_tap(&t->x, j) != e)
+                        continue;
+                    const int64_t row = top + place_of_tap(&t->y, i);
+                    const int64_t column = left + place_of_tap(&t->x, j);
+                    t->offset[k] = c * t->channel +
+                                   (row % t->down * t->across + column % t->across) * plane +
+                                   row / t->down * t->pitch + column / t->across;
+                    t->element[k++] = c * step + i * t->x.kernel + j;
+                }
             t->count[phase++] = k - before;
         }
     return true;
@@ -158,12 +167,90 @@ static void NAME(flat_sums)(int64_t count, int64_t taps, const real *source,
         NAME(flat_tile)(1, taps, source + p, offset, weights, bias, to + p);
 }
 
+/* ---- square kernels at stride 1 ----
+ * There a row of the plane is seen by as many rows of the result as the kernel is high. So a tile
+ * is some rows of the result, a vector wide: each vector of the plane is loaded once for all of
+ * them, and sums go straight to where they belong. */
+#if VECTOR_BYTES == 64
+#define TALL 8
+#else
+#define TALL 4
+#endif
+
+MANY_REGISTERS
+/* `size`: of the kernel. `n`: sums of a row. */
+INLINE void NAME(square_tile)(const int size, const int rows, int64_t channels, int64_t channel,
+                              const real *source, int64_t pitch, const real *weights, real bias,
+                              real *out, int64_t width, int64_t n)
+{
+    NAME(vector) sums[TALL];
+    UNROLL for (int r = 0; r < rows; r++)
+        sums[r] = (NAME(vector)){0} + bias;
+    for (int64_t c = 0; c < channels; c++, source += channel, weights += size * size) {
+        NAME(vector) weight[7 * 7];
+        UNROLL for (int k = 0; k < size * size; k++)
+            weight[k] = weights[k] - (NAME(vector)){0};
+        const real *line = source;
+        UNROLL for (int y = 0; y < rows + size - 1; y++, line += pitch)
+            UNROLL for (int j = 0; j < size; j++) {
+                NAME(vector) seen = LOAD(line + j);
+                IN_REGISTER(seen);
+                UNROLL for (int r = 0; r < rows; r++)
+                    if (y >= r && y < r + size)
+                        sums[r] += weight[(y - r) * size + j] * seen;
+            }
+    }
+    UNROLL for (int r = 0; r < rows; r++, out += width)
+        NAME(store_first)(out, sums[r], n);
+}
+
+#define CASE(rows) \
+    case rows: \
+        NAME(square_tile)(size, rows, channels, channel, source, pitch, weights, bias, out, width, \
+                          n); \
+        break;
+#if VECTOR_BYTES == 64
+#define MORE_CASES CASE(5) CASE(6) CASE(7) CASE(8)
+#else
+#define MORE_CASES
+#endif
+/* A plane of the result. The last vector of a row overlaps with the one before. */
+#define SQUARE(name, size_) \
+    static void NAME(name)(int64_t channels, int64_t channel, const real *plane, int64_t pitch, \
+                           const real *weights, real bias, real *result, int64_t height, \
+                           int64_t width) \
+    { \
+        enum { size = size_ }; \
+        const int64_t tiles = (int64_t)pieces((size_t)height, TALL), one = (int64_t)LANES; \
+        const int64_t n = width < one ? width : one; \
+        for (int64_t i = 0; i < tiles; i++) { \
+            const int64_t y = i * height / tiles, rows = (i + 1) * height / tiles - y; \
+            for (int64_t left = 0; left < width; left += one) { \
+                const int64_t x = left + n <= width ? left : width - n; \
+                const real *source = plane + y * pitch + x; \
+                real *out = result + y * width + x; \
+                switch (rows) { \
+                    CASE(1) CASE(2) CASE(3) CASE(4) MORE_CASES \
+                } \
+            } \
+        } \
+    }
+SQUARE(square_3, 3)
+SQUARE(square_5, 5)
+SQUARE(square_7, 7)
+END_MANY_REGISTERS
+#undef CASE
+#undef MORE_CASES
+#undef SQUARE
+#undef TALL
+
 static void NAME(planes_body)(const void *task, size_t begin, size_t end)
 {
     const struct NAME(planes) *t = task;
     const int64_t c_each = t->channels / t->groups, o_each = t->outputs / t->groups;
     const int64_t kernel = t->y.kernel * t->x.kernel, result = t->y.result * t->x.result;
     const int64_t flat = (t->y.result + 1) * t->pitch + 16 * (int64_t)LANES;
+    const bool square = NAME(is_square)(t);
     const bool pairs = phases_of(&t->x) == 2 && t->x.result > 1; /* of phases, woven together */
     real *source = take_scratch((size_t)(NAME(flat_size)(t) + 2 * flat + t->taps) * sizeof(real));
     if (source)
@@ -182,6 +269,13 @@ static void NAME(planes_body)(const void *task, size_t begin, size_t end)
                                        kernel;
             for (int64_t k = 0; k < t->taps; k++)
                 weights[k] = w[t->element[k]];
+            if (square) {
+                const int64_t size = t->y.kernel;
+                (size == 3 ? NAME(square_3) : size == 5 ? NAME(square_5) : NAME(square_7))(
+                    c_each, t->channel, source, t->pitch, weights, t->bias ? t->bias[o] : 0, out,
+                    t->y.result, t->x.result);
+                continue;
+            }
             const int64_t *count = t->count;
             const ptrdiff_t *offset = t->offset;
             const real *weight = weights;

@@ -151,12 +151,15 @@ static bool NAME(weigh_lanes)(const struct NAME(convolution) *c)
     return !failed;
 }
 
-/* ---- panels ---------------------------------------------------------------------------------- */
+/* ---- panels ----
+ * HEIGHT taps at a time are added up over all positions. Taps of one place in the kernel, of several
+ * channels, see padding at the same positions, which are then left out (`cut`). Of few channels, the
+ * taps are taken in their order, and all positions of a padded copy. */
 static void NAME(pack_windows_body)(const void *task, size_t begin, size_t end)
 {
     const struct NAME(panels) *t = task;
     const int64_t plane = t->y.result * t->x.result, o_each = NAME(o_each)(t);
-    const int64_t positions = NAME(positions_now)(t, t->phase), each = positions / t->count;
+    const int64_t each = t->high * t->x.result, positions = t->count * each;
     for (int64_t q = (int64_t)begin; q < (int64_t)end; q++) {
         const int64_t panel = q / t->count, image = q % t->count;
         const int64_t in_group = panel % t->wide * (int64_t)NR;
@@ -169,48 +172,103 @@ static void NAME(pack_windows_body)(const void *task, size_t begin, size_t end)
     }
 }
 
+/* Tiles of a panel: of each place in the kernel, or of all taps. */
+static inline int64_t NAME(tiles_of_taps)(const struct NAME(panels) *t, int64_t columns)
+{
+    const int64_t kernel = t->y.kernel * t->x.kernel;
+    return t->cut_y ? kernel * (int64_t)pieces((size_t)NAME(c_each)(t), HEIGHT)
+                    : (int64_t)pieces((size_t)t->taps, HEIGHT);
+}
+
+/* Of a tile, the windows' sums are added to the weight's. */
+static void NAME(weigh_tile)(const struct NAME(panels) *t, int64_t tile, int64_t tiles,
+                             int64_t columns, const real *seen, const real *packed, real *sums)
+{
+    const int64_t kernel = t->y.kernel * t->x.kernel, c_each = NAME(c_each)(t);
+    const int64_t taps = t->cut_y ? c_each : t->taps, per = t->cut_y ? tiles / kernel : tiles;
+    const int64_t k = tile % per * taps / per, rows = (tile % per + 1) * taps / per - k;
+    const int64_t start = NAME(rows_seen)(t, t->row) + t->y.first;
+    const int64_t top = t->padded ? 0 : start, left = t->padded ? 0 : t->x.first;
+    ptrdiff_t row[HEIGHT];
+    struct nest nest = {
+        .count = {t->count, t->high, t->x.result}, .a = {t->image, t->y.stride * t->pitch,
+        t->x.stride}, .b = {t->high * t->x.result * (int64_t)NR, t->x.result * (int64_t)NR, NR}};
+    if (t->cut_y) {
+        const int64_t place = tile / per, i = place / t->x.kernel, j = place % t->x.kernel;
+        const int64_t y = i * t->y.dilation, x = j * t->x.dilation;
+        int64_t y_from, y_to, x_from, x_to;
+        inside(start + y, t->y.stride, t->y.source, t->high, &y_from, &y_to);
+        inside(t->x.first + x, t->x.stride, t->x.source, t->x.result, &x_from, &x_to);
+        nest.count[1] = y_to - y_from, nest.count[2] = x_to - x_from;
+        seen += k * t->plane + (top + y + y_from * t->y.stride) * t->pitch + left + x +
+                x_from * t->x.stride;
+        packed += (y_from * t->x.result + x_from) * (int64_t)NR;
+        sums += (k * kernel + place) * (int64_t)NR;
+        for (int64_t c = 0; c < rows; c++)
+            row[c] = c * t->plane;
+    } else {
+        seen += top * t->pitch + left;
+        sums += k * (int64_t)NR;
+        for (int64_t r = 0; r < rows; r++) {
+            const int64_t c = (k + r) / kernel, place = (k + r) % kernel;
+            row[r] = c * t->plane + place / t->x.kernel * t->y.dilation * t->pitch +
+                     place % t->x.kernel * t->x.dilation;
+        }
+    }
+    (columns > (int64_t)LANES ? NAME(list_tile_2) : NAME(list_tile_1))(
+        rows, &nest, seen, row, packed, NULL, sums, (t->cut_y ? kernel : 1) * (ptrdiff_t)NR,
+        t->first > 0 || t->row > 0);
+}
+
 static void NAME(panel_weight_body)(const void *task, size_t begin, size_t end)
 {
     const struct NAME(panels) *t = task;
-    const struct NAME(taps) *f = t->phase;
-    const int64_t positions = NAME(positions_now)(t, f), o_each = NAME(o_each)(t);
-    const int64_t chunks = (int64_t)pieces(pieces((size_t)f->taps, HEIGHT), TILES);
-    const real *seen = NAME(seen_now)(t);
+    const int64_t positions = t->count * t->high * t->x.result, o_each = NAME(o_each)(t);
     for (int64_t q = (int64_t)begin; q < (int64_t)end; q++) {
-        const int64_t chunk = q % chunks, panel = q / chunks;
+        const int64_t chunk = q % t->pieces, panel = q / t->pieces;
         const int64_t columns = o_each - panel % t->wide * (int64_t)NR;
-        const real *a = seen + panel / t->wide * NAME(c_each)(t) * t->plane;
-        const int64_t tiles = (int64_t)pieces((size_t)f->taps, HEIGHT_OF(columns));
-        const int64_t stop = (chunk + 1) * tiles / chunks;
-        for (int64_t s = chunk * tiles / chunks; s < stop; s++) {
-            const int64_t k = s * f->taps / tiles, rows = (s + 1) * f->taps / tiles - k;
-            (columns > (int64_t)LANES ? NAME(list_tile_2) : NAME(list_tile_1))(
-                rows, positions, a, f->offset + k, f->source,
-                t->packed + panel * positions * (int64_t)NR,
-                t->sums + (panel * f->taps + k) * (int64_t)NR, t->first > 0 || t->row > 0);
-        }
+        const int64_t tiles = NAME(tiles_of_taps)(t, columns);
+        const int64_t stop = (chunk + 1) * tiles / t->pieces;
+        const real *seen = (t->padded ? t->seen : t->source + t->first * t->image) +
+                           panel / t->wide * NAME(c_each)(t) * t->plane;
+        for (int64_t tile = chunk * tiles / t->pieces; tile < stop; tile++)
+            NAME(weigh_tile)(t, tile, tiles, columns, seen,
+                             t->packed + panel * positions * (int64_t)NR,
+                             t->sums + panel * t->taps * (int64_t)NR);
     }
 }
 
 static bool NAME(weigh_panels)(const struct NAME(convolution) *c)
 {
     struct NAME(panels) plan = {SAME_AS(c)}, *const t = &plan;
-    if (!NAME(plan_panels)(t, true))
-        return false;
+    NAME(choose_blocks)(t, true);
+    /* Planes that are read together must not lie in the same few sets of the first-level cache. If
+     * they do, there is the padded copy, whose rows are longer. */
+    const bool several = NAME(c_each)(t) >= HEIGHT - 4;
+    const bool apart = (size_t)(t->y.source * t->x.source) * sizeof(real) % 2048 != 0;
+    NAME(lay_out)(t, several && apart, several && apart);
+    t->cut_y = t->cut_x = several && (apart || t->padded);
     const int64_t blocks = (int64_t)pieces((size_t)t->n, (size_t)t->images) * t->bands;
-    const int64_t panels = t->groups * t->wide, taps = t->phase->taps, o_each = NAME(o_each)(t);
+    const int64_t panels = t->panels, taps = t->taps, o_each = NAME(o_each)(t);
+    const size_t positions = (size_t)(t->images * t->rows * t->x.result);
+    const size_t seen = t->padded ? (size_t)(t->images * t->image) : 0;
+    t->sums = take_scratch(((size_t)panels * NR * ((size_t)taps + positions) + seen) *
+                           sizeof(real));
+    if (t->sums == NULL)
+        return false;
+    t->packed = t->sums + panels * taps * (int64_t)NR;
+    t->seen = t->packed + panels * (int64_t)(positions * NR);
+    t->pieces = (int64_t)pieces((size_t)NAME(tiles_of_taps)(t, o_each), TILES);
     for (int64_t block = 0; block < blocks; block++) {
         NAME(next_block)(t, block);
-        const int64_t positions = NAME(positions_now)(t, t->phase);
+        const double each = (double)(t->high * t->x.result);
         if (t->padded)
             parallel_for((size_t)(t->count * t->channels), grain_of(32768, (double)t->plane),
                          NAME(pad_body), t);
-        const double moved = (double)(positions / t->count * (int64_t)NR);
-        parallel_for((size_t)(panels * t->count), grain_of(32768, moved), NAME(pack_windows_body),
-                     t);
-        const size_t chunks = pieces(pieces((size_t)taps, HEIGHT), TILES);
-        const double work = (double)positions * (double)(HEIGHT * TILES * NR);
-        parallel_for(chunks * (size_t)panels, grain_of(WORK, work), NAME(panel_weight_body), t);
+        parallel_for((size_t)(panels * t->count), grain_of(32768, each * NR),
+                     NAME(pack_windows_body), t);
+        const double work = each * (double)t->count * (double)(HEIGHT * TILES * NR);
+        parallel_for((size_t)(t->pieces * panels), grain_of(WORK, work), NAME(panel_weight_body), t);
     }
     for (int64_t panel = 0; panel < panels; panel++) {
         const int64_t in_group = panel % t->wide * (int64_t)NR;
@@ -223,7 +281,7 @@ static bool NAME(weigh_panels)(const struct NAME(convolution) *c)
             for (int64_t m = 0; m < high; m++)
                 t->out[(o + m) * taps + (int64_t)k] = from[k * NR + (size_t)m];
     }
-    give_scratch((void *)t->phase);
+    give_scratch(t->sums);
     return true;
 }
 

@@ -70,4 +70,54 @@ static inline void place_source(struct axis *d, int64_t n)
                               : (n - 1) * d->stride + reach + 1;
 }
 
+/* Taps of an axis that are at work together: all, or those of a phase. */
+struct phase {
+    int64_t first, step, taps; /* the first tap, and how far apart they are */
+    int64_t result;            /* the first result; the next ones come phases_of() later */
+};
+static inline struct phase phase_of(const struct axis *d, int64_t number)
+{
+    struct phase f = {0, 1, 0, first_of_phase(d, number)};
+    for (int64_t i = 0; i < d->kernel; i++)
+        if (phase_of_tap(d, i) == number) {
+            if (f.taps == 0)
+                f.first = i;
+            if (f.taps++ == 1)
+                f.step = i - f.first;
+        }
+    return f;
+}
+
+/* Results of a phase, one after the other, whose windows see the same taps. */
+struct span {
+    int64_t result, count, tap, taps; /* the first result; the first of these taps in the phase */
+};
+
+/* Cut the first `n` results of a band into spans, and return how many there are. `start`: where the
+ * band begins in the source. Unless `cut`, padding is seen like all else, by all taps. */
+static inline int64_t spans_of(const struct axis *d, const struct phase *f, int64_t start,
+                               int64_t n, bool cut, struct span *to)
+{
+    int64_t count = 0;
+    for (int64_t y = f->result; y < n; y += phases_of(d)) {
+        int64_t from = 0, end = f->taps;
+        for (int64_t place; cut && from < end; from++) {
+            place = start + place_of_result(d, y) + place_of_tap(d, f->first + from * f->step);
+            if (place >= 0 && place < d->source)
+                break;
+        }
+        for (int64_t place; cut && from < end; end--) {
+            place = start + place_of_result(d, y) +
+                    place_of_tap(d, f->first + (end - 1) * f->step);
+            if (place >= 0 && place < d->source)
+                break;
+        }
+        if (count > 0 && to[count - 1].tap == from && to[count - 1].taps == end - from)
+            to[count - 1].count++;
+        else
+            to[count++] = (struct span){y, 1, from, end - from};
+    }
+    return count;
+}
+
 #endif
