@@ -667,9 +667,8 @@ def max(
 ) -> Any: ...
 def maximum(input: TensorLike, other: TensorLike) -> Tensor: ...
 def mean(
-    input: Tensor, dim: Dims = None, keepdim: builtins.bool = False, *,
-    dtype: DTypeLike | None = None, axis: Dims = None, keepdims: builtins.bool = False,
-    out: Tensor | None = None
+    input: Any, dim: Any = None, keepdim: Any = False, no_more: None = None, dtype: Any = None,
+    axis: Any = None, keepdims: Any = False, out: Any = None
 ) -> Tensor: ...
 def median(
     input: Tensor, dim: builtins.int | Tensor | None = None, keepdim: builtins.bool = False, *,
@@ -852,9 +851,8 @@ def std_mean(
 ) -> tuple[Tensor, Tensor]: ...
 subtract = sub
 def sum(
-    input: Tensor, dim: Dims = None, keepdim: builtins.bool = False, *,
-    dtype: DTypeLike | None = None, axis: Dims = None, keepdims: builtins.bool = False,
-    out: Tensor | None = None
+    input: Any, dim: Any = None, keepdim: Any = False, no_more: None = None, dtype: Any = None,
+    axis: Any = None, keepdims: Any = False, out: Any = None
 ) -> Tensor: ...
 swapdims = transpose
 def take_along_dim(
