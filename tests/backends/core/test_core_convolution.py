@@ -109,6 +109,12 @@ NAMED = {
                                       plain(stride=(2, 2), padding=((1, 1), (0, 0)))),
     "many channels, in parts": (2, 400, 20, (8, 7), (2, 2), plain(padding=((1, 1), (1, 0)))),
     "many channels, in parts, low": (9, 400, 20, (3, 3), (2, 2), plain(padding=((1, 0), (0, 0)))),
+    "depthwise, 5 x 5": (2, 3, 3, (19, 17), (5, 5), plain(3, ((2, 2), (2, 2)))),
+    "depthwise, 7 x 7, several each": (2, 4, 6, (9, 40), (7, 7), plain(2, ((3, 3), (3, 2)))),
+    "many channels, planes of 4 KiB": (2, 14, 20, (32, 32), (3, 3), plain(1, ((1, 1), (1, 1)))),
+    "many channels, large kernel": (2, 16, 33, (5, 6), (7, 7), plain(1, ((3, 3), (3, 3)))),
+    "many channels, dilated beyond the edge": (1, 16, 33, (4, 5), (3, 3),
+                                               plain(1, ((6, 6), (7, 6)), dilation=(5, 6))),
     "many small images": (70, 32, 35, (4, 4), (3, 3), plain(padding=((1, 1), (1, 1)))),
     "LeNet": (33, 1, 6, (28, 28), (5, 5), plain(padding=((2, 2), (2, 2)))),
 }
