@@ -168,7 +168,8 @@ def measure(
         for who in order:
             time.sleep(turn.pause)
             once(steps[who], math.ceil(turn.warm_up / rough[who]) + 1)
-            best[who] = min(best[who], once(steps[who], max(1, int(turn.timed / rough[who])), clock))
+            times = max(1, int(turn.timed / rough[who]))
+            best[who] = min(best[who], once(steps[who], times, clock))
         order.append(order.pop(0))
         rounds += 1
     gc.unfreeze()

@@ -33,10 +33,9 @@ struct NAME(part) {
     struct span y, x;
     struct nest nest;         /* channels, rows of the window, columns */
     ptrdiff_t source, result; /* where the first window begins, and its sum */
-    ptrdiff_t down, across, result_down, result_across; /* to the next row's, the next column's */
+    ptrdiff_t down, across, result_down, result_across; /* to those of the next row, column */
     const real *weights;      /* [group][panel][channel][tap][NR] of the phase */
-    int64_t each;             /* taps of a channel in the phase */
-    int64_t tap;              /* the part's first */
+    int64_t each, tap;        /* taps of a channel in the phase; the part's first */
     int64_t tiles, in_row;    /* in_row: tiles of a row, 0 if they go on from row to row */
     int64_t first_piece;
 };
@@ -45,19 +44,20 @@ struct NAME(panels) {
     CONVOLUTION;
     int64_t images, rows, bands; /* of a block: several images, or some rows of one */
     int64_t pitch, plane, image; /* of the source as it is read: a row, a channel, an image */
+    bool over_y, over_x;         /* does any window see padding? */
     bool cut_y, cut_x;           /* into spans that see the same taps */
     bool padded;                 /* else the source is read where it is */
     int64_t deep;                /* channels that are added up at a time */
     int64_t wide, panels;        /* panels of a group, of all */
     int64_t phases, taps;        /* taps of all phases */
-    struct span *y_spans, *x_spans; /* room for those of a phase */
-    struct NAME(part) * part;
     real *seen;                  /* padded images */
-    real *weights, *bias_panels; /* in panels: those of a phase, then those of the next */
+    real *weights, *bias_panels; /* in panels, phase by phase */
+    real *packed, *sums;         /* of the weight's gradient: windows and results, in panels */
     /* the block at work */
     int64_t first, count, row, high; /* images, rows of the result */
     int64_t channel, channels_now, parts, pieces;
-    real *packed, *sums; /* of the weight's gradient: windows and results, in panels */
+    struct NAME(part) *part;
+    struct span *y_spans, *x_spans; /* room for those of a phase */
 };
 
 /* ---- the plan -------------------------------------------------------------------------------- */
@@ -68,6 +68,12 @@ static inline int64_t NAME(o_each)(const struct NAME(panels) *t) { return t->out
 static inline int64_t NAME(rows_seen)(const struct NAME(panels) *t, int64_t rows)
 {
     return t->y.transposed ? rows / t->y.stride : rows * t->y.stride;
+}
+
+/* Whether any of the places that an axis sees is padding. */
+static inline bool NAME(overhangs)(const struct axis *d)
+{
+    return d->first < 0 || d->first + d->extent > d->source;
 }
 
 /* Channels are added up, and rows or images taken, as many at a time as the caches hold. `weight`:
@@ -86,6 +92,8 @@ static void NAME(choose_blocks)(struct NAME(panels) *t, bool weight)
     t->rows = rows;
     place_source(&t->x, t->x.result);
     place_source(&t->y, rows);
+    t->over_x = NAME(overhangs)(&t->x);
+    t->over_y = NAME(overhangs)(&t->y);
     const size_t line = (size_t)t->x.extent * size * (size_t)(weight ? t->channels : t->deep);
     const int64_t most = (int64_t)(SEEN_BYTES / larger(1, line)); /* rows of the source */
     if (t->y.extent <= most) {
@@ -98,9 +106,9 @@ static void NAME(choose_blocks)(struct NAME(panels) *t, bool weight)
         const size_t band = equal_piece((size_t)rows, larger(4, high > 0 ? (size_t)high : 0));
         t->rows = (int64_t)smaller(pieces(band, (size_t)step) * (size_t)step, (size_t)rows);
         t->bands = (int64_t)pieces((size_t)rows, (size_t)t->rows);
+        place_source(&t->y, t->rows);
     }
 }
-
 
 /* ---- parts ----
  * Where a window hangs over the edge of the image, some of its taps meet padding. Positions that
@@ -122,7 +130,8 @@ static struct NAME(part) NAME(part_of)(const struct NAME(panels) *t, const struc
                                        const struct phase *fx, struct span y, struct span x)
 {
     const struct axis *ay = &t->y, *ax = &t->x;
-    const ptrdiff_t down = ay->transposed ? 1 : ay->stride, across = ax->transposed ? 1 : ax->stride;
+    const ptrdiff_t down = ay->transposed ? 1 : ay->stride;
+    const ptrdiff_t across = ax->transposed ? 1 : ax->stride;
     const int64_t top = place_of_tap(ay, fy->first + y.tap * fy->step) +
                         place_of_result(ay, y.result) +
                         (t->padded ? 0 : NAME(rows_seen)(t, t->row) + ay->first);
@@ -182,17 +191,10 @@ static double NAME(block_takes)(struct NAME(panels) *t)
            (t->padded ? (double)(t->count * t->channels * t->y.extent * t->x.extent) / 4 : 0);
 }
 
-/* Whether any of the places that an axis sees is padding. */
-static inline bool NAME(overhangs)(const struct axis *d)
-{
-    return d->first < 0 || d->first + d->extent > d->source;
-}
-
 static void NAME(lay_planes)(struct NAME(panels) *t, bool cut_y, bool cut_x)
 {
-    const bool y = NAME(overhangs)(&t->y), x = NAME(overhangs)(&t->x);
-    t->cut_y = cut_y && y, t->cut_x = cut_x && x;
-    t->padded = y > t->cut_y || x > t->cut_x;
+    t->cut_y = cut_y && t->over_y, t->cut_x = cut_x && t->over_x;
+    t->padded = t->over_y > t->cut_y || t->over_x > t->cut_x;
     t->pitch = t->padded ? t->x.extent : t->x.source;
     t->plane = t->padded ? t->y.extent * t->pitch : t->y.source * t->x.source;
     t->image = t->plane * t->channels;
@@ -210,9 +212,7 @@ static void NAME(next_block)(struct NAME(panels) *t, int64_t block)
 static bool NAME(plan_panels)(struct NAME(panels) *t)
 {
     NAME(choose_blocks)(t, false);
-    place_source(&t->y, t->y.result);
-    const bool overhang = NAME(overhangs)(&t->y) || NAME(overhangs)(&t->x);
-    place_source(&t->y, t->rows);
+    const bool overhang = t->over_y || t->over_x;
     const size_t rows = (size_t)t->rows, columns = (size_t)t->x.result;
     const size_t parts = smaller(rows, 4 * (size_t)(t->y.kernel + phases_of(&t->y))) *
                          smaller(columns, 4 * (size_t)(t->x.kernel + phases_of(&t->x)));
@@ -410,7 +410,8 @@ static bool NAME(convolve_panels)(const struct NAME(convolution) *c)
             t->channels_now = smaller((size_t)t->deep, (size_t)(c_each - t->channel));
             const double taps = (double)(t->channels_now * t->y.kernel * t->x.kernel);
             const double work = taps / (double)t->phases * (double)(HEIGHT * TILES * NR);
-            parallel_for((size_t)(t->panels * t->pieces), grain_of(WORK, work), NAME(panel_body), t);
+            parallel_for((size_t)(t->panels * t->pieces), grain_of(WORK, work), NAME(panel_body),
+                         t);
         }
     }
     give_scratch((void *)t->part);

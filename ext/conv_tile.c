@@ -82,8 +82,8 @@ END_MANY_REGISTERS
 #undef CASE
 #undef MORE_CASES
 
-/* Write a tile, out[o][result[i]] = (or +=) tile[i][o], in runs of neighbours; where there are none,
- * number by number. */
+/* Write a tile, out[o][result[i]] = (or +=) tile[i][o], in runs of neighbours; where there are
+ * none, number by number. */
 static void NAME(store_tile)(const real *tile, int64_t rows, int64_t columns,
                              const ptrdiff_t *result, bool add, real *out, int64_t plane)
 {

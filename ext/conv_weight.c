@@ -152,9 +152,9 @@ static bool NAME(weigh_lanes)(const struct NAME(convolution) *c)
 }
 
 /* ---- panels ----
- * HEIGHT taps at a time are added up over all positions. Taps of one place in the kernel, of several
- * channels, see padding at the same positions, which are then left out (`cut`). Of few channels, the
- * taps are taken in their order, and all positions of a padded copy. */
+ * HEIGHT taps at a time are added up over all positions. Taps of one place in the kernel, of
+ * several channels, see padding at the same positions, which are then left out (`cut_y`). Of few
+ * channels, the taps are taken in their order, and all positions of a padded copy. */
 static void NAME(pack_windows_body)(const void *task, size_t begin, size_t end)
 {
     const struct NAME(panels) *t = task;
@@ -191,8 +191,9 @@ static void NAME(weigh_tile)(const struct NAME(panels) *t, int64_t tile, int64_t
     const int64_t top = t->padded ? 0 : start, left = t->padded ? 0 : t->x.first;
     ptrdiff_t row[HEIGHT];
     struct nest nest = {
-        .count = {t->count, t->high, t->x.result}, .a = {t->image, t->y.stride * t->pitch,
-        t->x.stride}, .b = {t->high * t->x.result * (int64_t)NR, t->x.result * (int64_t)NR, NR}};
+        .count = {t->count, t->high, t->x.result},
+        .a = {t->image, t->y.stride * t->pitch, t->x.stride},
+        .b = {t->high * t->x.result * (int64_t)NR, t->x.result * (int64_t)NR, NR}};
     if (t->cut_y) {
         const int64_t place = tile / per, i = place / t->x.kernel, j = place % t->x.kernel;
         const int64_t y = i * t->y.dilation, x = j * t->x.dilation;
@@ -268,7 +269,8 @@ static bool NAME(weigh_panels)(const struct NAME(convolution) *c)
         parallel_for((size_t)(panels * t->count), grain_of(32768, each * NR),
                      NAME(pack_windows_body), t);
         const double work = each * (double)t->count * (double)(HEIGHT * TILES * NR);
-        parallel_for((size_t)(t->pieces * panels), grain_of(WORK, work), NAME(panel_weight_body), t);
+        parallel_for((size_t)(t->pieces * panels), grain_of(WORK, work), NAME(panel_weight_body),
+                     t);
     }
     for (int64_t panel = 0; panel < panels; panel++) {
         const int64_t in_group = panel % t->wide * (int64_t)NR;

@@ -105,6 +105,8 @@ NAMED = {
     "many channels in groups": (2, 48, 51, (6, 5), (3, 3),
                                 plain(groups=3, padding=((1, 1), (1, 1)))),
     "many channels, bands": (2, 512, 36, (51, 6), (2, 1), plain(padding=((1, 0), (0, 0)))),
+    "many channels, bands, padding below": (1, 512, 33, (51, 6), (2, 1),
+                                            plain(padding=((0, 1), (0, 0)))),
     "many channels, bands, strided": (1, 512, 33, (54, 10), (2, 2),
                                       plain(stride=(2, 2), padding=((1, 1), (0, 0)))),
     "many channels, in parts": (2, 400, 20, (8, 7), (2, 2), plain(padding=((1, 1), (1, 0)))),
