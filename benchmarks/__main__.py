@@ -69,6 +69,11 @@ def main(arguments: list[str]) -> int:
         from . import layouts
 
         return layouts.main(arguments[1:])
+    if arguments[:1] == ["channels"]:  # likewise: each way of a convolution apart
+        restart_clean(arguments, 2 if "--threads" in arguments else 1)
+        from . import channels
+
+        return channels.main(arguments[1:])
     if arguments[:1] == ["registry"]:  # likewise: the worst ratios of all functions
         restart_clean(arguments, 1)
         from . import registry

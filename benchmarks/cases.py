@@ -142,15 +142,18 @@ ONE_THREAD = Turn(0, 0, 0.001)
 THREADS = Turn(0.03, 0.008, 0.008)
 
 
-def once(step: Step, times: int) -> float:
+def once(step: Step, times: int, clock: Callable[[], float] = time.perf_counter) -> float:
     """Seconds per call over ``times`` calls."""
-    start = time.perf_counter()
+    start = clock()
     for _ in repeat(None, times):
         step()
-    return (time.perf_counter() - start) / times
+    return (clock() - start) / times
 
 
-def measure(case: Case, seconds: float = 1.5, threads: int = 1) -> Result:
+def measure(
+    case: Case, seconds: float = 1.5, threads: int = 1,
+    clock: Callable[[], float] = time.perf_counter,
+) -> Result:  # fmt: skip
     """Compare results, then time: at least three rounds, and ``seconds`` for the whole case."""
     compare(case)
     steps = {who: build() for who, build in case.builders.items()}
@@ -165,7 +168,8 @@ def measure(case: Case, seconds: float = 1.5, threads: int = 1) -> Result:
         for who in order:
             time.sleep(turn.pause)
             once(steps[who], math.ceil(turn.warm_up / rough[who]) + 1)
-            best[who] = min(best[who], once(steps[who], max(1, int(turn.timed / rough[who]))))
+            times = max(1, int(turn.timed / rough[who]))
+            best[who] = min(best[who], once(steps[who], times, clock))
         order.append(order.pop(0))
         rounds += 1
     gc.unfreeze()

@@ -1,5 +1,5 @@
 """Images: the training step of a LeNet-style network, and single operations, forward and backward.
-The group "channels": convolutions of many channels, each of the three ways apart.
+Convolutions of many channels, each of the three ways apart, are in channels.py.
 
 "numpy" is microtorch without its C core (MICROTORCH_BACKEND=reference).
 """
@@ -75,46 +75,6 @@ def convolution(
     return case(name, what, operation, images, weight, weight[:1])
 
 
-def apart(
-    name: str, images: tuple[int, ...], weight: tuple[int, ...], target: float = 1.0,
-    **settings: Any,
-) -> list[Case]:  # fmt: skip
-    """Forward without gradient; the gradient of the images alone; that of the weight alone."""
-
-    def build(wanted: str) -> Callable[[Any], Step]:
-        def of(torch: Any) -> Step:
-            random = np.random.default_rng(0)
-            x, w = (torch.tensor(random.standard_normal(s).astype(np.float32))
-                    for s in (images, weight))  # fmt: skip
-
-            def forward() -> Any:
-                return torch.nn.functional.conv2d(x, w, **settings)
-
-            if wanted == "forward":
-                return forward
-            leaf = (x if wanted == "images" else w).requires_grad_()
-            out = forward()
-            ones = torch.ones(out.shape)
-
-            def backward() -> Any:
-                leaf.grad = None
-                out.backward(ones, retain_graph=True)
-                return leaf.grad
-
-            return backward
-
-        return of
-
-    given = ", ".join(f"{key} {value}" for key, value in settings.items() if key != "padding")
-    shapes = f"{'x'.join(map(str, images))} * {'x'.join(map(str, weight))}"
-    what = f"conv2d {shapes}{', ' * bool(given)}{given}"
-    return [
-        Case(f"{name}-{wanted}", f"{what}: {wanted}", in_torch_style(build(wanted)),
-             ("torch", target), tolerance=2e-3, group="channels")
-        for wanted in ("forward", "images", "weight")
-    ]  # fmt: skip
-
-
 CASES = [
     Case("lenet", "LeNet-style network, batch 64, a step", contestants(lenet), ("torch", 0.8),
          steps_compared=5, tolerance=1e-4, group="convolution"),
@@ -127,20 +87,4 @@ CASES = [
          lambda torch, x: torch.nn.functional.max_pool2d(x, 2), (64, 6, 28, 28)),
     case("avg_pool2d", "avg_pool2d 2x2, images 64x6x28x28",
          lambda torch, x: torch.nn.functional.avg_pool2d(x, 2), (64, 6, 28, 28)),
-    *apart("channels-28-1", (1, 64, 28, 28), (64, 64, 3, 3), padding=1),
-    *apart("channels-28-8", (8, 64, 28, 28), (64, 64, 3, 3), padding=1),
-    *apart("channels-28-64", (64, 64, 28, 28), (64, 64, 3, 3), padding=1),
-    *apart("channels-14-1", (1, 64, 14, 14), (64, 64, 3, 3), padding=1),
-    *apart("channels-14-8", (8, 64, 14, 14), (64, 64, 3, 3), padding=1),
-    *apart("channels-14-64", (64, 64, 14, 14), (64, 64, 3, 3), padding=1),
-    *apart("channels-256", (4, 256, 14, 14), (256, 256, 3, 3), padding=1),
-    *apart("channels-1x1", (8, 64, 28, 28), (64, 64, 1, 1)),
-    *apart("channels-1x1-line", (16, 64, 1, 128), (64, 64, 1, 1)),
-    *apart("channels-1x1-strided", (8, 64, 28, 28), (128, 64, 1, 1), stride=2),
-    *apart("channels-strided", (8, 64, 28, 28), (128, 64, 3, 3), padding=1, stride=2),
-    *apart("channels-4x4-strided", (8, 64, 32, 32), (64, 64, 4, 4), padding=1, stride=2),
-    *apart("channels-groups", (8, 64, 28, 28), (64, 16, 3, 3), padding=1, groups=4),
-    *apart("depthwise-28", (8, 64, 28, 28), (64, 1, 3, 3), padding=1, groups=64),
-    *apart("depthwise-14", (8, 128, 14, 14), (128, 1, 3, 3), padding=1, groups=128),
-    *apart("depthwise-strided", (8, 64, 28, 28), (64, 1, 3, 3), padding=1, stride=2, groups=64),
 ]  # fmt: skip

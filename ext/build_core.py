@@ -59,6 +59,7 @@ KERNELS = [
     "ext/half.c",
     "ext/conv_naive.c",
     "ext/conv_lanes.c",
+    "ext/conv_tile.c",
     "ext/conv_panels.c",
     "ext/conv_planes.c",
     "ext/conv_weight.c",

@@ -130,16 +130,13 @@ static enum way NAME(way_of)(const struct NAME(convolution) *t)
     const int64_t c_each = t->channels / t->groups, o_each = t->outputs / t->groups;
     if (t->groups > 1 && c_each <= 4 && o_each <= 4)
         return PLANE_BY_PLANE;
-    /* Multiply-adds of vectors. Those of panels run at full speed where a tile has two vectors, and
-     * to finish a tile takes as long as some more taps. Lanes are slower by the factors that were
-     * measured, and nearly always slower than they could be: blocks are not full. */
+    /* Multiply-adds of vectors: to finish a tile takes as long as some more taps. */
     const int64_t phases = phases_of(y) * phases_of(x);
     const int64_t vectors = (int64_t)pieces((size_t)o_each, LANES);
     const double taps = (double)(c_each * y->kernel * x->kernel) / (double)phases;
     const double tiles = (double)(t->n * y->result * x->result) * (double)(t->groups * vectors);
-    const double panels = tiles * (taps + (!t->w ? 0 : phases > 1 ? 40 : 20)) *
-                          (vectors > 1 ? 1 : t->w ? 1.4 : 1.25);
-    return panels < NAME(lanes_work)(t) * (t->w ? 1.3 : 1.5) ? PANEL_BY_PANEL : LANE_BY_LANE;
+    const double panels = tiles * (taps + (!t->w ? 0 : phases > 1 ? 40 : 20));
+    return panels < NAME(lanes_work)(t) ? PANEL_BY_PANEL : LANE_BY_LANE;
 }
 
 /* A convolution, or a transposed one; false where there was no memory for it. */

@@ -6,38 +6,25 @@
  *
  *     out[position][o .. o + NR] += source[position + offset(tap)] * weight[tap][o .. o + NR]
  *
- * for HEIGHT positions at a time: the micro-kernel of a product in which a's element (position,
- * tap) is read from the image itself. Both of its indices are lists of offsets, so that any stride
- * and dilation is served, and no window is ever copied. Only padding costs a copy of the images.
- * The gradient of the weight (conv_weight.c) is the same loop with positions and taps exchanged:
- * HEIGHT taps at a time, positions added up, and the windows' numbers in panels of NR outputs,
+ * for HEIGHT positions at a time (conv_tile.c). The images are read where they are: no window is
+ * ever copied, and for most sizes no padding either (see "parts" below). The gradient of the weight
+ * (conv_weight.c) is the same loop with positions and taps exchanged: HEIGHT taps at a time,
+ * positions added up, and the windows' numbers in panels of NR outputs,
  *
  *     weight[tap][o .. o + NR] += source[position + offset(tap)] * windows[position][o .. o + NR]
  *
- * Traffic: a step reads 2 vectors and HEIGHT numbers for 2 * HEIGHT multiply-adds. The panel comes
- * from the second-level cache, once for each tile. Packing is a pass over the weight and, where
- * there is padding, one over the images; each tile is transposed on its way out.
+ * Traffic: the panel comes from the second-level cache, once for each tile, and the images from
+ * there or from further away once for each panel. Packing is a pass over the weight.
  *
  *     Zhang, Franchetti and Low, "High Performance Zero-Memory Overhead Direct Convolutions", ICML
  *     2018 */
 
-#if VECTOR_BYTES == 64 /* 32 registers: 28 sums, 2 vectors of the panel, a number */
-#define HEIGHT 14
-#else
-#define HEIGHT MR
-#endif
 #ifdef REAL_IS_FLOAT /* once */
 /* Bytes of a panel of weights, which is read from the second-level cache for each tile, and of the
  * images that are read with it. */
 enum { PANEL_BYTES = 192 << 10, SEEN_BYTES = 448 << 10 };
 enum { POSITIONS_ENOUGH = 1024 }; /* of a block */
 enum { TILES = 16 };              /* of a piece of work */
-
-/* Three loops, one in the other: how often, and how far a and b go on each time. */
-struct nest {
-    int64_t count[3];
-    ptrdiff_t a[3], b[3];
-};
 #endif
 
 /* Positions of the block at work whose windows see the same taps: rows times columns of each
@@ -46,10 +33,9 @@ struct NAME(part) {
     struct span y, x;
     struct nest nest;         /* channels, rows of the window, columns */
     ptrdiff_t source, result; /* where the first window begins, and its sum */
-    ptrdiff_t down, across, result_down, result_across; /* to the next row's, the next column's */
+    ptrdiff_t down, across, result_down, result_across; /* to those of the next row, column */
     const real *weights;      /* [group][panel][channel][tap][NR] of the phase */
-    int64_t each;             /* taps of a channel in the phase */
-    int64_t tap;              /* the part's first */
+    int64_t each, tap;        /* taps of a channel in the phase; the part's first */
     int64_t tiles, in_row;    /* in_row: tiles of a row, 0 if they go on from row to row */
     int64_t first_piece;
 };
@@ -58,81 +44,21 @@ struct NAME(panels) {
     CONVOLUTION;
     int64_t images, rows, bands; /* of a block: several images, or some rows of one */
     int64_t pitch, plane, image; /* of the source as it is read: a row, a channel, an image */
+    bool over_y, over_x;         /* does any window see padding? */
     bool cut_y, cut_x;           /* into spans that see the same taps */
     bool padded;                 /* else the source is read where it is */
     int64_t deep;                /* channels that are added up at a time */
     int64_t wide, panels;        /* panels of a group, of all */
     int64_t phases, taps;        /* taps of all phases */
-    struct span *y_spans, *x_spans; /* room for those of a phase */
-    struct NAME(part) * part;
     real *seen;                  /* padded images */
-    real *weights, *bias_panels; /* in panels: those of a phase, then those of the next */
+    real *weights, *bias_panels; /* in panels, phase by phase */
+    real *packed, *sums;         /* of the weight's gradient: windows and results, in panels */
     /* the block at work */
     int64_t first, count, row, high; /* images, rows of the result */
     int64_t channel, channels_now, parts, pieces;
-    real *packed, *sums; /* of the weight's gradient: windows and results, in panels */
+    struct NAME(part) *part;
+    struct span *y_spans, *x_spans; /* room for those of a phase */
 };
-
-MANY_REGISTERS
-/* out[rows][vectors * LANES] = start + sum over the nest of a[row[i]] * b[...]; or out += that. */
-INLINE void NAME(list_kernel)(const int rows, const int vectors, const struct nest *nest,
-                              const real *a, const ptrdiff_t *row, const real *b,
-                              const real *start, real *out, ptrdiff_t out_row, bool add)
-{
-    NAME(vector) sum[HEIGHT][2];
-    ptrdiff_t at[HEIGHT];
-    UNROLL for (int i = 0; i < rows; i++) {
-        at[i] = row[i];
-        UNROLL for (int v = 0; v < vectors; v++)
-            sum[i][v] = start ? LOAD(start + v * LANES) : (NAME(vector)){0};
-    }
-    const int64_t steps = nest->count[2];
-    const ptrdiff_t a_step = nest->a[2];
-    for (int64_t p = 0; p < nest->count[0]; p++) {
-        const real *a_line = a + p * nest->a[0], *b_line = b + p * nest->b[0];
-        for (int64_t q = nest->count[1]; q > 0; q--, a_line += nest->a[1], b_line += nest->b[1]) {
-            const real *from = a_line, *to = b_line;
-            for (int64_t k = steps; k > 0; k--, from += a_step, to += NR) {
-                NAME(vector) line[2];
-                UNROLL for (int v = 0; v < vectors; v++)
-                    line[v] = LOAD(to + v * LANES);
-                UNROLL for (int i = 0; i < rows; i++)
-                    UNROLL for (int v = 0; v < vectors; v++)
-                        sum[i][v] += from[at[i]] * line[v];
-            }
-        }
-    }
-    UNROLL for (int i = 0; i < rows; i++, out += out_row)
-        UNROLL for (int v = 0; v < vectors; v++)
-            STORE(out + v * LANES, add ? LOAD(out + v * LANES) + sum[i][v] : sum[i][v]);
-}
-
-#define TILE(name, vectors) \
-    static void NAME(name)(int64_t rows, const struct nest *nest, const real *a, \
-                           const ptrdiff_t *row, const real *b, const real *start, real *out, \
-                           ptrdiff_t out_row, bool add) \
-    { \
-        enum { VECTORS = vectors }; \
-        switch (rows) { \
-            CASE(1) CASE(2) CASE(3) CASE(4) CASE(5) CASE(6) MORE_CASES \
-        } \
-    }
-#define CASE(rows) \
-    case rows: \
-        NAME(list_kernel)(rows, VECTORS, nest, a, row, b, start, out, out_row, add); \
-        return;
-#if VECTOR_BYTES == 64
-#define MORE_CASES \
-    CASE(7) CASE(8) CASE(9) CASE(10) CASE(11) CASE(12) CASE(13) CASE(14)
-#else
-#define MORE_CASES
-#endif
-TILE(list_tile_2, 2)
-TILE(list_tile_1, 1)
-END_MANY_REGISTERS
-#undef TILE
-#undef CASE
-#undef MORE_CASES
 
 /* ---- the plan -------------------------------------------------------------------------------- */
 static inline int64_t NAME(c_each)(const struct NAME(panels) *t) { return t->channels / t->groups; }
@@ -142,6 +68,12 @@ static inline int64_t NAME(o_each)(const struct NAME(panels) *t) { return t->out
 static inline int64_t NAME(rows_seen)(const struct NAME(panels) *t, int64_t rows)
 {
     return t->y.transposed ? rows / t->y.stride : rows * t->y.stride;
+}
+
+/* Whether any of the places that an axis sees is padding. */
+static inline bool NAME(overhangs)(const struct axis *d)
+{
+    return d->first < 0 || d->first + d->extent > d->source;
 }
 
 /* Channels are added up, and rows or images taken, as many at a time as the caches hold. `weight`:
@@ -160,6 +92,8 @@ static void NAME(choose_blocks)(struct NAME(panels) *t, bool weight)
     t->rows = rows;
     place_source(&t->x, t->x.result);
     place_source(&t->y, rows);
+    t->over_x = NAME(overhangs)(&t->x);
+    t->over_y = NAME(overhangs)(&t->y);
     const size_t line = (size_t)t->x.extent * size * (size_t)(weight ? t->channels : t->deep);
     const int64_t most = (int64_t)(SEEN_BYTES / larger(1, line)); /* rows of the source */
     if (t->y.extent <= most) {
@@ -172,9 +106,9 @@ static void NAME(choose_blocks)(struct NAME(panels) *t, bool weight)
         const size_t band = equal_piece((size_t)rows, larger(4, high > 0 ? (size_t)high : 0));
         t->rows = (int64_t)smaller(pieces(band, (size_t)step) * (size_t)step, (size_t)rows);
         t->bands = (int64_t)pieces((size_t)rows, (size_t)t->rows);
+        place_source(&t->y, t->rows);
     }
 }
-
 
 /* ---- parts ----
  * Where a window hangs over the edge of the image, some of its taps meet padding. Positions that
@@ -196,7 +130,8 @@ static struct NAME(part) NAME(part_of)(const struct NAME(panels) *t, const struc
                                        const struct phase *fx, struct span y, struct span x)
 {
     const struct axis *ay = &t->y, *ax = &t->x;
-    const ptrdiff_t down = ay->transposed ? 1 : ay->stride, across = ax->transposed ? 1 : ax->stride;
+    const ptrdiff_t down = ay->transposed ? 1 : ay->stride;
+    const ptrdiff_t across = ax->transposed ? 1 : ax->stride;
     const int64_t top = place_of_tap(ay, fy->first + y.tap * fy->step) +
                         place_of_result(ay, y.result) +
                         (t->padded ? 0 : NAME(rows_seen)(t, t->row) + ay->first);
@@ -256,17 +191,10 @@ static double NAME(block_takes)(struct NAME(panels) *t)
            (t->padded ? (double)(t->count * t->channels * t->y.extent * t->x.extent) / 4 : 0);
 }
 
-/* Whether any of the places that an axis sees is padding. */
-static inline bool NAME(overhangs)(const struct axis *d)
+static void NAME(lay_planes)(struct NAME(panels) *t, bool cut_y, bool cut_x)
 {
-    return d->first < 0 || d->first + d->extent > d->source;
-}
-
-static void NAME(lay_out)(struct NAME(panels) *t, bool cut_y, bool cut_x)
-{
-    const bool y = NAME(overhangs)(&t->y), x = NAME(overhangs)(&t->x);
-    t->cut_y = cut_y && y, t->cut_x = cut_x && x;
-    t->padded = y > t->cut_y || x > t->cut_x;
+    t->cut_y = cut_y && t->over_y, t->cut_x = cut_x && t->over_x;
+    t->padded = t->over_y > t->cut_y || t->over_x > t->cut_x;
     t->pitch = t->padded ? t->x.extent : t->x.source;
     t->plane = t->padded ? t->y.extent * t->pitch : t->y.source * t->x.source;
     t->image = t->plane * t->channels;
@@ -284,9 +212,7 @@ static void NAME(next_block)(struct NAME(panels) *t, int64_t block)
 static bool NAME(plan_panels)(struct NAME(panels) *t)
 {
     NAME(choose_blocks)(t, false);
-    place_source(&t->y, t->y.result);
-    const bool overhang = NAME(overhangs)(&t->y) || NAME(overhangs)(&t->x);
-    place_source(&t->y, t->rows);
+    const bool overhang = t->over_y || t->over_x;
     const size_t rows = (size_t)t->rows, columns = (size_t)t->x.result;
     const size_t parts = smaller(rows, 4 * (size_t)(t->y.kernel + phases_of(&t->y))) *
                          smaller(columns, 4 * (size_t)(t->x.kernel + phases_of(&t->x)));
@@ -307,12 +233,12 @@ static bool NAME(plan_panels)(struct NAME(panels) *t)
     int best = 0;
     NAME(next_block)(t, 0);
     for (int way = overhang ? 3 : 0; way >= 0; way--) {
-        NAME(lay_out)(t, way / 2, way % 2);
+        NAME(lay_planes)(t, way / 2, way % 2);
         const double work = overhang ? NAME(block_takes)(t) : 0;
         if (work < least)
             least = work, best = way;
     }
-    NAME(lay_out)(t, best / 2, best % 2);
+    NAME(lay_planes)(t, best / 2, best % 2);
     return true;
 }
 
@@ -400,57 +326,6 @@ static void NAME(pad_body)(const void *task, size_t begin, size_t end)
     }
 }
 
-/* Write a tile, out[o][result[i]] = (or +=) tile[i][o], in runs of neighbours; where there are none,
- * number by number. */
-static void NAME(store_tile)(const real *tile, int64_t rows, int64_t columns,
-                             const ptrdiff_t *result, bool add, real *out, int64_t plane)
-{
-    const int64_t one = (int64_t)LANES;
-    real turned[NR * SLIVER + LANES];
-    const ptrdiff_t reach = result[rows - 1] - result[0];
-    const bool direct = !add && columns % one == 0 && reach == rows - 1;
-    for (int64_t r = 0; r < rows; r += one)
-        for (int64_t c = 0; c < columns; c += one) {
-            const int64_t n = rows - r < one ? rows - r : one;
-            NAME(vector) square[LANES];
-            UNROLL for (int64_t i = 0; i < one; i++)
-                square[i] = LOAD(tile + (r + i) * (int64_t)NR + c);
-            NAME(transpose_square)(square);
-            if (direct)
-                UNROLL for (int64_t i = 0; i < one; i++)
-                    NAME(store_first)(out + result[r] + (c + i) * plane, square[i], n);
-            else
-                UNROLL for (int64_t i = 0; i < one; i++)
-                    STORE(turned + (c + i) * SLIVER + r, square[i]);
-        }
-    if (direct)
-        return;
-    if (rows > 1 && result[1] != result[0] + 1 && result[rows - 1] != result[rows - 2] + 1) {
-        for (int64_t m = 0; m < columns; m++, out += plane) {
-#ifdef STORE_ALTERNATE
-            if (!add && result[1] == result[0] + 2 && reach == 2 * (rows - 1)) {
-                NAME(store_alternate)(out + result[0], LOAD(turned + m * SLIVER), rows);
-                continue;
-            }
-#endif
-            for (int64_t i = 0; i < rows; i++)
-                out[result[i]] = (add ? out[result[i]] : 0) + turned[m * SLIVER + i];
-        }
-        return;
-    }
-    for (int64_t i = 0, end; i < rows; i = end) {
-        for (end = i + 1; end < rows && end < i + one; end++)
-            if (result[end] != result[end - 1] + 1)
-                break;
-        const real *from = turned + i;
-        real *to = out + result[i];
-        for (int64_t m = 0; m < columns; m++, from += SLIVER, to += plane) {
-            const NAME(vector) old = add ? NAME(load_first)(to, end - i) : (NAME(vector)){0};
-            NAME(store_first)(to, LOAD(from) + old, end - i);
-        }
-    }
-}
-
 /* The positions of a tile: where in the source their windows begin, and in the result their
  * sums. */
 static int64_t NAME(positions_of)(const struct NAME(panels) *t, const struct NAME(part) *part,
@@ -505,6 +380,10 @@ static void NAME(panel_body)(const void *task, size_t begin, size_t end)
         const int64_t chunk = piece - part->first_piece, stop = (chunk + 1) * part->tiles / chunks;
         for (int64_t s = chunk * part->tiles / chunks; s < stop; s++) {
             const int64_t rows = NAME(positions_of)(t, part, s, source, result);
+            for (int64_t m = 0; m < columns; m++) { /* they come while the tile is added up */
+                PREFETCH(out + m * plane + result[0]);
+                PREFETCH(out + m * plane + result[rows - 1]);
+            }
             (columns > (int64_t)LANES ? NAME(list_tile_2) : NAME(list_tile_1))(
                 rows, &nest, a, source, b, start, tile, NR, false);
             NAME(store_tile)(tile, rows, columns, result, t->channel > 0, out, plane);
@@ -531,7 +410,8 @@ static bool NAME(convolve_panels)(const struct NAME(convolution) *c)
             t->channels_now = smaller((size_t)t->deep, (size_t)(c_each - t->channel));
             const double taps = (double)(t->channels_now * t->y.kernel * t->x.kernel);
             const double work = taps / (double)t->phases * (double)(HEIGHT * TILES * NR);
-            parallel_for((size_t)(t->panels * t->pieces), grain_of(WORK, work), NAME(panel_body), t);
+            parallel_for((size_t)(t->panels * t->pieces), grain_of(WORK, work), NAME(panel_body),
+                         t);
         }
     }
     give_scratch((void *)t->part);

@@ -215,7 +215,7 @@ INLINE void NAME(square_tile)(const int size, const int rows, int64_t channels, 
 #define MORE_CASES
 #endif
 /* A plane of the result. The last vector of a row overlaps with the one before. */
-#define SQUARE(name, size_) \
+#define SQUARE_SUMS(name, size_) \
     static void NAME(name)(int64_t channels, int64_t channel, const real *plane, int64_t pitch, \
                            const real *weights, real bias, real *result, int64_t height, \
                            int64_t width) \
@@ -235,13 +235,13 @@ INLINE void NAME(square_tile)(const int size, const int rows, int64_t channels, 
             } \
         } \
     }
-SQUARE(square_3, 3)
-SQUARE(square_5, 5)
-SQUARE(square_7, 7)
+SQUARE_SUMS(square_3, 3)
+SQUARE_SUMS(square_5, 5)
+SQUARE_SUMS(square_7, 7)
 END_MANY_REGISTERS
 #undef CASE
 #undef MORE_CASES
-#undef SQUARE
+#undef SQUARE_SUMS
 #undef TALL
 
 static void NAME(planes_body)(const void *task, size_t begin, size_t end)

@@ -152,9 +152,9 @@ static bool NAME(weigh_lanes)(const struct NAME(convolution) *c)
 }
 
 /* ---- panels ----
- * HEIGHT taps at a time are added up over all positions. Taps of one place in the kernel, of several
- * channels, see padding at the same positions, which are then left out (`cut`). Of few channels, the
- * taps are taken in their order, and all positions of a padded copy. */
+ * HEIGHT taps at a time are added up over all positions. Taps of one place in the kernel, of
+ * several channels, see padding at the same positions, which are then left out (`cut_y`). Of few
+ * channels, the taps are taken in their order, and all positions of a padded copy. */
 static void NAME(pack_windows_body)(const void *task, size_t begin, size_t end)
 {
     const struct NAME(panels) *t = task;
@@ -173,7 +173,7 @@ static void NAME(pack_windows_body)(const void *task, size_t begin, size_t end)
 }
 
 /* Tiles of a panel: of each place in the kernel, or of all taps. */
-static inline int64_t NAME(tiles_of_taps)(const struct NAME(panels) *t, int64_t columns)
+static inline int64_t NAME(tiles_of_taps)(const struct NAME(panels) *t)
 {
     const int64_t kernel = t->y.kernel * t->x.kernel;
     return t->cut_y ? kernel * (int64_t)pieces((size_t)NAME(c_each)(t), HEIGHT)
@@ -191,8 +191,9 @@ static void NAME(weigh_tile)(const struct NAME(panels) *t, int64_t tile, int64_t
     const int64_t top = t->padded ? 0 : start, left = t->padded ? 0 : t->x.first;
     ptrdiff_t row[HEIGHT];
     struct nest nest = {
-        .count = {t->count, t->high, t->x.result}, .a = {t->image, t->y.stride * t->pitch,
-        t->x.stride}, .b = {t->high * t->x.result * (int64_t)NR, t->x.result * (int64_t)NR, NR}};
+        .count = {t->count, t->high, t->x.result},
+        .a = {t->image, t->y.stride * t->pitch, t->x.stride},
+        .b = {t->high * t->x.result * (int64_t)NR, t->x.result * (int64_t)NR, NR}};
     if (t->cut_y) {
         const int64_t place = tile / per, i = place / t->x.kernel, j = place % t->x.kernel;
         const int64_t y = i * t->y.dilation, x = j * t->x.dilation;
@@ -227,7 +228,7 @@ static void NAME(panel_weight_body)(const void *task, size_t begin, size_t end)
     for (int64_t q = (int64_t)begin; q < (int64_t)end; q++) {
         const int64_t chunk = q % t->pieces, panel = q / t->pieces;
         const int64_t columns = o_each - panel % t->wide * (int64_t)NR;
-        const int64_t tiles = NAME(tiles_of_taps)(t, columns);
+        const int64_t tiles = NAME(tiles_of_taps)(t);
         const int64_t stop = (chunk + 1) * tiles / t->pieces;
         const real *seen = (t->padded ? t->seen : t->source + t->first * t->image) +
                            panel / t->wide * NAME(c_each)(t) * t->plane;
@@ -246,7 +247,7 @@ static bool NAME(weigh_panels)(const struct NAME(convolution) *c)
      * they do, there is the padded copy, whose rows are longer. */
     const bool several = NAME(c_each)(t) >= HEIGHT - 4;
     const bool apart = (size_t)(t->y.source * t->x.source) * sizeof(real) % 2048 != 0;
-    NAME(lay_out)(t, several && apart, several && apart);
+    NAME(lay_planes)(t, several && apart, several && apart);
     t->cut_y = t->cut_x = several && (apart || t->padded);
     const int64_t blocks = (int64_t)pieces((size_t)t->n, (size_t)t->images) * t->bands;
     const int64_t panels = t->panels, taps = t->taps, o_each = NAME(o_each)(t);
@@ -258,7 +259,7 @@ static bool NAME(weigh_panels)(const struct NAME(convolution) *c)
         return false;
     t->packed = t->sums + panels * taps * (int64_t)NR;
     t->seen = t->packed + panels * (int64_t)(positions * NR);
-    t->pieces = (int64_t)pieces((size_t)NAME(tiles_of_taps)(t, o_each), TILES);
+    t->pieces = (int64_t)pieces((size_t)NAME(tiles_of_taps)(t), TILES);
     for (int64_t block = 0; block < blocks; block++) {
         NAME(next_block)(t, block);
         const double each = (double)(t->high * t->x.result);
@@ -268,7 +269,8 @@ static bool NAME(weigh_panels)(const struct NAME(convolution) *c)
         parallel_for((size_t)(panels * t->count), grain_of(32768, each * NR),
                      NAME(pack_windows_body), t);
         const double work = each * (double)t->count * (double)(HEIGHT * TILES * NR);
-        parallel_for((size_t)(t->pieces * panels), grain_of(WORK, work), NAME(panel_weight_body), t);
+        parallel_for((size_t)(t->pieces * panels), grain_of(WORK, work), NAME(panel_weight_body),
+                     t);
     }
     for (int64_t panel = 0; panel < panels; panel++) {
         const int64_t in_group = panel % t->wide * (int64_t)NR;

@@ -10,6 +10,7 @@ import pytest
 
 import microtorch as torch
 from benchmarks import (
+    channels,
     closures,
     convolution,
     courses,
@@ -34,6 +35,13 @@ CASES = [*tiny.CASES, *scalars.CASES, *training.CASES, *large.CASES, *convolutio
 def test_contestants_agree(case, monkeypatch):
     monkeypatch.setattr(static, "SCALAR_POINTS", 4)
     compare(case)
+
+
+@pytest.mark.parametrize("way", channels.WAYS)
+def test_the_ways_of_a_convolution(way):
+    step = channels.step_of("2x4x6x5 8x2x3x3 padding=1 stride=2 groups=2", way)(torch)
+    shape = {"forward": (2, 8, 3, 3), "images": (2, 4, 6, 5), "weight": (8, 2, 3, 3)}[way]
+    assert step().shape == step().shape == shape
 
 
 def test_case_names_are_distinct():
