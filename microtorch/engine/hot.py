@@ -345,7 +345,11 @@ def layer(op: Op, written: Callable[..., Tensor]) -> Callable[..., Tensor]:
     kernels, node_type, getframe, now = HotTable(op.name), op.node, sys._getframe, mode.get
     saves_x, saves_w, saves_b = [i in op.saved_inputs for i in range(3)]
 
-    def function(input: Any, weight: Any, bias: Any = None) -> Tensor:
+    def method(
+        input: Any, weight: Any, bias: Any = None, no_more: None = None, out: Any = None
+    ) -> Tensor:
+        if out is not no_more:
+            return by_keyword(method, (input, weight, bias), no_more, out)
         try:
             x, a, w, b = input.array, input.node, weight.array, weight.node
             dev = a.dev
@@ -385,7 +389,7 @@ def layer(op: Op, written: Callable[..., Tensor]) -> Callable[..., Tensor]:
             t.node = constant_node(value, dev)
         return t
 
-    return named(function, op.name, written=written)
+    return named(method, op.name, written=written)
 
 
 def several(op: Op, inputs: Sequence[Any], attrs: Attrs | None = None) -> Tensor:
