@@ -93,13 +93,10 @@ def descend(order: list[Node], walk: Walk) -> None:
             plain = wanted is None and node.hooks is None and type(g) is ndarray
             if plain and op is None:
                 node.accumulate(g)
-            elif plain and op.lays and not general:
-                lay(node, g, walk)
             else:
-                visit(node, g, walk)
+                (lay if plain and op.lays and not general else visit)(node, g, walk)
         elif F is None:  # a Scalar: each shows its gradient, and its step is generated
-            held = node.grad
-            node.grad = g if held is None else held + g
+            node.grad = g if node.grad is None else node.grad + g
             op.scalar_backward(node, g, grads)
         else:
             if node.seq < last_write[0]:
