@@ -40,6 +40,15 @@ ROWS = {
         "a, b = t.rand(32, 1, requires_grad=True), t.rand(32, 1)",
         "t.nn.functional.smooth_l1_loss(a, b).backward()",
     ),
+    "a[i] = v, gradient": ("v = t.ones(5, requires_grad=True)", "t.zeros(10, 5).__setitem__(3, v)"),
+    "expand": ("a = t.rand(1, 5)", "a.expand(4, 5)"),
+    "view": ("a = t.rand(4, 4)", "a.view(2, 8)"),
+    "flip": ("a = t.rand(8, 8)", "a.flip(0)"),
+    "embedding": (
+        "w, i = t.rand(50, 8, requires_grad=True), t.arange(12)", "t.nn.functional.embedding(i, w)",
+    ),
+    "one_hot": ("i = t.arange(5)", "t.nn.functional.one_hot(i, 5)"),
+    "cumsum": ("a = t.arange(10)", "a.cumsum(0)"),
     "from_numpy": ("a = t.rand(5).numpy()", "t.from_numpy(a)"),
     "triu": ("a = t.rand(8, 8)", "a.triu()"),
     "cat of 8,000": (

@@ -11,9 +11,8 @@ from numpy import ndarray
 
 from ..base import errors
 from ..graph import Mode, Node, mode, storage_of, tick
-from . import record as recording
 from .basic_ops import clone
-from .record import constant, constant_node, handle, new
+from .record import constant, constant_node, handle
 from .rows import Rows
 
 if TYPE_CHECKING:
@@ -41,9 +40,8 @@ class AccumulateGrad(Node):
             with _adding:  # not acquire(): Ctrl-C might come before a `try`, and nobody release it
                 self._add(g)
         elif self.grad is None and type(g) is ndarray and g.dtype is self.dev.dtype:
-            t = new(recording.Tensor)  # `constant`, for the common case
-            t.array, t.origin, t.node = g, None, constant_node(g, self.dev)
-            self.grad = t
+            # `constant`, for the common case
+            self.grad = handle(g, constant_node(g, self.dev))
         else:
             self._add(g)
         if self.hooks is not None:

@@ -36,6 +36,8 @@ def rows_of(index: Array, dim: int) -> Array | None:
     return index[(0,) * dim + (slice(None),) + (0,) * (index.ndim - dim - 1)].copy()
 
 
+WHOLE, BACK = slice(None), slice(None, None, -1)
+FEW = 1 << 12  # bytes that numpy copies sooner than C is called
 KINDS = {"prod": 1, "amax": 2, "amin": 3}  # as ext/along.c counts them
 
 
@@ -67,7 +69,10 @@ class Along(Reference):
 
     @calls("copy")
     def flip(self, x: Array, dims: Shape) -> Array:
-        turned, out = np.flip(x, dims), np.empty(x.shape, self.dtype)
+        turned = x[tuple([BACK if d in dims else WHOLE for d in range(x.ndim)])]
+        if x.nbytes < FEW:
+            return turned.copy()
+        out = np.empty(x.shape, self.dtype)
         if x.flags.c_contiguous and self.kernels.copy(id(turned), id(out)):
             return out
         return definition("flip")(self, x, dims)

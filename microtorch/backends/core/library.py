@@ -224,13 +224,13 @@ def calls(*kernels: str) -> Callable[[Method], Method]:
     return declare
 
 
-class kernel_of:  # noqa: N801  # a decorator
+class kernel_of:
     """A kernel that is made once per backend, by a method that has all it needs in variables.
 
     A method would read them from ``self`` at every call: a quarter of the time of a small sum.
     """
 
-    def __init__(self, make: Callable[[Any], Kernel]):
+    def __init__(self, make: Callable[[Any], Callable[..., Any]]):
         self.make, self.calls = make, getattr(make, "calls", ())
         self.__doc__ = make.__doc__
 
