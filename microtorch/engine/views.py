@@ -31,9 +31,9 @@ def link_view(t: Tensor, parent: Tensor, op: Op, attrs: Attrs | None) -> None:
             return
     node, origin = t.node, parent.origin
     storage = node.storage = parent.node.storage or storage_of(parent.node)
-    base, chain = parent, ((op, attrs),)
-    if origin is not None:
-        base, chain = origin[0], (*origin[1], *chain)
+    base, chain = (parent, ((op, attrs),)) if origin is None else (
+        origin[0], (*origin[1], (op, attrs))
+    )  # fmt: skip
     if node.op is None and not mode.get().grad:
         chain = (*chain, (unfollowing[0], UNRECORDED))
     t.origin = (base, chain)

@@ -338,7 +338,7 @@ def _bound(t: Tensor, index: Any, value: Any) -> bool:
         return False
     if region.origin is None or region.array.size == a.size or region.array.shape != v.shape:
         return False
-    both: Sequence[Any] = (region, value)
+    both: Any = (region, value)
     rebind(region, record(copy_op, both, v.copy(), node.dev, None), "copy")
     return True
 
