@@ -268,6 +268,14 @@ def fill_(self: Tensor, value: Tensor | AnyNumber) -> Tensor:
 
 def zero_(self: Tensor) -> Tensor:
     """Set every element to 0."""
+    a, node = self.array, self.node
+    if type(a) is np.ndarray and not node.needs and self.origin is None and a.flags.writeable:
+        storage = storage_of(node)  # as _stored does
+        a.fill(0)
+        storage.wrote("fill")
+        if storage.views:
+            renew_views(self)
+        return self
     fill_(self, 0)
     return rename(self, "ZeroBackward0") if self.node.op is copy_op else self
 

@@ -18,7 +18,7 @@ from ..base.errors import describe, message
 from ..engine.apply import apply
 from ..engine.hot import kept_dtype
 from ..engine.op import Op
-from ..engine.record import constant
+from ..engine.record import constant, record
 from ..engine.rows import Rows
 from ..engine.whole import whole, writers
 from .arguments import within
@@ -119,6 +119,12 @@ scale_gradient_op = Op(
 
 
 @defines
+def taken(F: Backend, x: Array, index: tuple[Array]) -> Array | None:
+    """``x[index]``, by a backend that finds an index out of range as it reads; None if it does."""
+    return None
+
+
+@defines
 def check_rows(F: Backend, index: Array, rows: int) -> None:
     """IndexError for a row that a table of ``rows`` rows does not have.
 
@@ -172,15 +178,22 @@ def embedding(
                 )
             )
         padding_idx %= len(w)
-    input.node.dev.check_rows(i, len(w))
+    op, table, out = embedding_op, weight.node, None
+    if type(w) is np.ndarray and type(i) is np.ndarray and max_norm is None:
+        out = table.dev.taken(w, (i,))
+    if out is None:
+        input.node.dev.check_rows(i, len(w))
     if max_norm is not None:
         shorten(weight, input, max_norm, norm_type)
-    op, table = embedding_op, weight.node
     # a recorded step has arrays only
     if sparse and table.op is None and table.needs and table.dev.name != "recorder":
         op = embedding_rows_op
-    out = kept_dtype(op, weight, input, {"padding": padding_idx})
-    return by_frequency(out, input) if scale_grad_by_freq else out
+    attrs = {"padding": padding_idx}
+    read = (
+        kept_dtype(op, weight, input, attrs) if out is None
+        else record(op, (weight, input), out, table.dev, attrs)
+    )  # fmt: skip
+    return by_frequency(read, input) if scale_grad_by_freq else read
 
 
 def shorten(weight: Tensor, index: Tensor, max_norm: float, norm_type: float) -> None:

@@ -84,7 +84,7 @@ class Along(Reference):
         d, shape = len(lead), x.shape
         if places.dtype is not I64 or d >= len(shape) or not x.flags.c_contiguous:
             return None
-        if any(type(p) is not slice or p != slice(None) for p in lead):
+        if lead and any(type(p) is not slice or p != slice(None) for p in lead):
             return None
         outer, n, inner = blocks(shape, d)
         out = np.empty((*shape[:d], *places.shape, *shape[d + 1 :]), self.dtype)
