@@ -119,12 +119,6 @@ scale_gradient_op = Op(
 
 
 @defines
-def taken(F: Backend, x: Array, index: tuple[Array]) -> Array | None:
-    """``x[index]``, by a backend that finds an index out of range as it reads; None if it does."""
-    return None
-
-
-@defines
 def check_rows(F: Backend, index: Array, rows: int) -> None:
     """IndexError for a row that a table of ``rows`` rows does not have.
 
