@@ -225,7 +225,8 @@ def repeats(index: Place) -> bool:
 
 @defines
 def taken(F: Backend, x: Array, index: Place) -> Array | None:
-    """``x[:, ..., integers]`` by a backend that sees as it reads if one is out of range; or None."""
+    """``x[:, ..., integers]`` by a backend that sees if one is out of range, as it reads; or None.
+    """
     return None
 
 
