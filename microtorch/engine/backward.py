@@ -81,9 +81,7 @@ def descend(order: list[Node], walk: Walk) -> None:
     grads, _, aims, wanted, graph, observe, retain, _ = walk
     general = graph is not None or observe is not None
     while order:  # hot path, half of a small training step: local names, inline steps, loose zip
-        node = order.pop()
-        g = grads.pop(node, None)
-        if g is None:
+        if (g := grads.pop(node := order.pop(), None)) is None:
             continue
         op, F, saved = node.op, node.dev, node.saved
         if (
@@ -100,8 +98,7 @@ def descend(order: list[Node], walk: Walk) -> None:
             op.scalar_backward(node, g, grads)
         else:
             if node.seq < last_write[0]:
-                check_fresh(node)
-                saved = node.saved or saved
+                saved = check_fresh(node) or saved
             value, attrs = node.value, node.attrs
             for x, vjp in zip(node.inputs, op.vjp_kernels[F]):  # noqa: B905
                 if not x.needs or (wanted is not None and x not in wanted):

@@ -32,7 +32,7 @@ from .saved import saved_members
 from .vjps import VjpTable, conjugated
 
 if TYPE_CHECKING:
-    from ..base.types import Attrs, Backend, Kernel, Shape, Slices, Static, Vjp
+    from ..base.types import Attrs, Backend, Gradient, Kernel, Shape, Slices, Static, Vjp
     from ..handles.tensor import Tensor
 
 SYMBOLS = {
@@ -304,7 +304,7 @@ def _watched(
     ]
 
 
-def passed_on(F: Any, g: Any, *rest: Any, **attrs: Any) -> Any:
+def passed_on(F: object, g: Gradient, *rest: object, **attrs: object) -> Gradient:
     """The vjp of a sum: backward knows it, and does not call it."""
     return g
 

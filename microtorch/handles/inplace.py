@@ -48,7 +48,7 @@ from .overlaps import (
 from .views import lead, rebind, renew_views, without_hooks, write
 
 if TYPE_CHECKING:
-    from ..base.types import AnyNumber, Array, Attrs, DType, Index, Number
+    from ..base.types import AnyNumber, Argument, Array, Attrs, DType, Index, Number
     from ..graph import Node
     from .tensor import Tensor
 
@@ -322,7 +322,7 @@ def _stored(t: Tensor, index: Any, value: Any) -> bool:
     return True
 
 
-def _bound(t: Tensor, index: Any, value: Any) -> bool:
+def _bound(t: Tensor, index: Argument, value: Argument) -> bool:
     """``setitem`` in the common case with a gradient, at half of the time; False where it is
     another.
 
@@ -346,7 +346,7 @@ def _bound(t: Tensor, index: Any, value: Any) -> bool:
         return False
     if region.origin is None or region.array.size == a.size or region.array.shape != v.shape:
         return False
-    both: Any = (region, value)
+    both: Argument = (region, value)
     rebind(region, record(copy_op, both, v.copy(), node.dev, None), "copy")
     return True
 

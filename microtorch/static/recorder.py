@@ -139,8 +139,8 @@ class Lanes:
             "genuine": real, "lanes": self, "draws": Draws(self.recording),
         }  # fmt: skip
         names = {n for n in (*dir(Reference), *before) if not n.startswith("_")}
-        keep = {"of", "choose", "large", "small", "by_dtype", "rest", "memory", "array", "draws",
-                "dtype", "device", "name", "kernels"}  # fmt: skip
+        keep = {"of", "choose", "large", "small", "chosen", "by_dtype", "rest", "memory", "array",
+                "draws", "dtype", "device", "name", "kernels"}  # fmt: skip
         for name in names - keep:
             kernel = getattr(real, name, None)
             if callable(kernel):

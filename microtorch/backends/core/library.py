@@ -13,13 +13,16 @@ import os
 import sys
 import zlib
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from numpy._core import multiarray
 
 from ...arrays.dtypes import F32, F64
 from ...notation import formulas
+
+if TYPE_CHECKING:
+    from ...base.types import Operand
 
 lib: Any = None
 ffi: Any = None
@@ -234,7 +237,7 @@ class kernel_of:
         self.make, self.calls = make, getattr(make, "calls", ())
         self.__doc__ = make.__doc__
 
-    def __get__(self, backend: Any, owner: type) -> Any:
+    def __get__(self, backend: Operand, owner: type) -> Operand:
         if backend is None:
             return self
         kernel = self.make(backend)
