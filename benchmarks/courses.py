@@ -15,7 +15,7 @@ from typing import Any
 
 from .registry import fastest
 
-LOOPS = 200
+LOOPS, TURN = 200, 5e-4  # a turn: so many times, and no longer than these seconds
 # name: what is prepared, and the expression that is timed
 ROWS = {
     "a[i] = v": ("a, v = t.zeros(10, 5), t.ones(5)", "a.__setitem__(3, v)"),
@@ -81,7 +81,8 @@ def main(arguments: list[str]) -> int:
     for name, row in ROWS.items():
         if arguments and name not in arguments:
             continue
-        loops = 1 if "8000" in row[0] else LOOPS
+        [one] = fastest([step(*row, libraries[0], 1)], 0.01)
+        loops = max(1, min(LOOPS, int(TURN / one)))
         times = fastest([step(*row, library, loops) for library in libraries], 0.4)
         rows.append((times[0] / times[-1], name, [t / loops for t in times]))
     print(f"{'statement':20} {'microtorch':>11} {'PyTorch':>11} {'ratio':>7}")

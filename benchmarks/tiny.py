@@ -138,7 +138,7 @@ def weights(torch: Any) -> Step:
     def step() -> Any:
         for _ in range(LOOPS):
             found = layer.weight, net.layer
-        return found[0]
+        return torch.zeros(len(found))
 
     return step
 

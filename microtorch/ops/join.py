@@ -55,7 +55,7 @@ def _cat_joint(F: Namespace, g: Gradient, node: Node) -> list[Any]:
     ends = list(itertools.accumulate(x.shape[dim] for x in node.inputs))
     places = map(slice, [0, *ends], ends)
     lead = (slice(None),) * dim
-    return _slices(F, g, node.inputs, [(*lead, place) for place in places] if dim else places)
+    return _slices(F, g, node.inputs, [(*lead, place) for place in places])
 
 
 def _stack_joint(F: Namespace, g: Gradient, node: Node) -> list[Any]:
