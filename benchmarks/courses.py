@@ -15,7 +15,7 @@ from typing import Any
 
 from .registry import fastest
 
-LOOPS = 200
+LOOPS, TURN = 200, 5e-4  # a turn: so many times, and no longer than these seconds
 # name: what is prepared, and the expression that is timed
 ROWS = {
     "a[i] = v": ("a, v = t.zeros(10, 5), t.ones(5)", "a.__setitem__(3, v)"),
@@ -40,6 +40,15 @@ ROWS = {
         "a, b = t.rand(32, 1, requires_grad=True), t.rand(32, 1)",
         "t.nn.functional.smooth_l1_loss(a, b).backward()",
     ),
+    "a[i] = v, gradient": ("v = t.ones(5, requires_grad=True)", "t.zeros(10, 5).__setitem__(3, v)"),
+    "expand": ("a = t.rand(1, 5)", "a.expand(4, 5)"),
+    "view": ("a = t.rand(4, 4)", "a.view(2, 8)"),
+    "flip": ("a = t.rand(8, 8)", "a.flip(0)"),
+    "embedding": (
+        "w, i = t.rand(50, 8, requires_grad=True), t.arange(12)", "t.nn.functional.embedding(i, w)",
+    ),
+    "one_hot": ("i = t.arange(5)", "t.nn.functional.one_hot(i, 5)"),
+    "cumsum": ("a = t.arange(10)", "a.cumsum(0)"),
     "from_numpy": ("a = t.rand(5).numpy()", "t.from_numpy(a)"),
     "triu": ("a = t.rand(8, 8)", "a.triu()"),
     "cat of 8,000": (
@@ -72,7 +81,8 @@ def main(arguments: list[str]) -> int:
     for name, row in ROWS.items():
         if arguments and name not in arguments:
             continue
-        loops = 1 if "8000" in row[0] else LOOPS
+        [one] = fastest([step(*row, libraries[0], 1)], 0.01)
+        loops = max(1, min(LOOPS, int(TURN / one)))
         times = fastest([step(*row, library, loops) for library in libraries], 0.4)
         rows.append((times[0] / times[-1], name, [t / loops for t in times]))
     print(f"{'statement':20} {'microtorch':>11} {'PyTorch':>11} {'ratio':>7}")

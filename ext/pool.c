@@ -135,7 +135,7 @@ INLINE void NAME(scatter_few)(const struct NAME(pooling) *t, const struct NAME(g
 #endif
 
 /* The same for `n` windows of a row, for the compiler to vectorise: a wide image's row has many. */
-#define WIDE 32
+#define LONG_ROW 32
 INLINE void NAME(reduce_row)(const struct windows *g, const struct NAME(group) *at,
                              const real *image, const int64_t step, const int what, int64_t n,
                              real *restrict results)
@@ -184,7 +184,7 @@ INLINE void NAME(visit)(const struct NAME(pooling) *t, size_t begin, size_t end,
                 at.x = c * g.sw - g.left;
                 inside(at.x, g.dw, g.w, g.kw, &at.k0, &at.k1);
                 const size_t window = plane * (size_t)(g.oh * g.ow) + (size_t)(r * g.ow + c);
-                if ((what == LARGEST || what == SUM) && c == first && last - c >= WIDE &&
+                if ((what == LARGEST || what == SUM) && c == first && last - c >= LONG_ROW &&
                     at.i0 < at.i1) {
                     if (g.sw == 1)
                         NAME(reduce_row)(&g, &at, t->x + image, 1, what, last - c, t->out + window);
@@ -257,7 +257,7 @@ BODY(scatter_body, SCATTER)
 BODY(gather_body, GATHER)
 #undef BODY
 #undef FEW
-#undef WIDE
+#undef LONG_ROW
 #undef EVERY_SECOND
 #undef LOAD_FEW
 #undef STORE_FEW

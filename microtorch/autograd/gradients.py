@@ -10,7 +10,7 @@ from numpy import ndarray
 from ..arrays.dtypes import F32
 from ..base import errors
 from ..base.naming import named
-from ..engine.backward import run
+from ..engine.backward import run, run_loss
 from ..engine.gradient_hooks import as_tensor
 from ..engine.leaf import AccumulateGrad
 from ..engine.listening import foreseers, listeners
@@ -106,7 +106,7 @@ def _tensor_backward(
             try:
                 mode.set(_QUIET)
                 observe = anomaly.check_nan if anomaly.is_anomaly_enabled() else None
-                run([node], [one], retain=bool(retain_graph), observe=observe)
+                run_loss([node], one, bool(retain_graph), observe)
             finally:
                 mode.set(before)
             return

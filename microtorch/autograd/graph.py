@@ -8,7 +8,7 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 from ..base.errors import message, missing
-from ..engine.backward import descend, run
+from ..engine.backward import descend, run, run_loss
 from ..engine.packing import packing, refused
 from ..graph import Node, RemovableHandle, reachable, shown, storage_of
 from ..handles.tensor import Tensor
@@ -157,14 +157,14 @@ def _running() -> tuple[dict[Node, Gradient], set[Node]]:
 
     It is found on the stack: so that it can be found costs a backward without hooks nothing.
     """
-    walking, running = _caller(descend), _caller(run)
+    walking, running = _caller(descend), _caller(run, run_loss)
     return walking.f_locals["walk"][0], set(reachable(running.f_locals["roots"]))
 
 
-def _caller(function: Callable[..., Any]) -> FrameType:
-    """The innermost running call of a function."""
+def _caller(*functions: Callable[..., Any]) -> FrameType:
+    """The innermost running call of one of the functions."""
     frame: FrameType | None = sys._getframe(1)
-    while frame is not None and frame.f_code is not function.__code__:
+    while frame is not None and all(frame.f_code is not f.__code__ for f in functions):
         frame = frame.f_back
     assert frame is not None, "a gradient hook is called by backward"
     return frame

@@ -24,6 +24,7 @@ from numpy import ndarray
 from ..graph import Node, in_order, last_write
 from .checks import check_fresh, freed_error
 from .gradient_hooks import after, before
+from .op import passed_on
 from .packing import opened
 from .rows import Rows
 
@@ -67,50 +68,49 @@ def run(
     return captured
 
 
+def run_loss(
+    roots: list[Node], seed: Gradient, retain: bool, observe: Observer | None
+) -> None:
+    """``run`` for one root that is no leaf, down to the leaves, on raw arrays."""
+    grads = {roots[0]: seed}
+    descend(in_order(roots), (grads, {}, NOTHING, None, None, observe, retain, set()))
+
+
 def descend(order: list[Node], walk: Walk) -> None:
     """Visit the nodes of ``order`` from its end, the newest: the common node written out."""
     grads, _, aims, wanted, graph, observe, retain, _ = walk
     general = graph is not None or observe is not None
     while order:  # hot path, half of a small training step: local names, inline steps, loose zip
-        node = order.pop()
-        g = grads.pop(node, None)
-        if g is None:
+        if (g := grads.pop(node := order.pop(), None)) is None:
             continue
         op, F, saved = node.op, node.dev, node.saved
         if (
             general or op is None or op.apart or saved is None or node.hooks is not None
             or (wanted is not None and (F is None or node in aims or node not in wanted))
         ):  # fmt: skip
-            if wanted is not None or node.hooks is not None or type(g) is not ndarray:
-                visit(node, g, walk)
-            elif op is None:
+            plain = wanted is None and node.hooks is None and type(g) is ndarray
+            if plain and op is None:
                 node.accumulate(g)
-            elif op.lays and not general:
-                lay(node, g, grads, None, walk[-1])
-                if not retain:
-                    release(node)
             else:
-                visit(node, g, walk)
+                (lay if plain and op.lays and not general else visit)(node, g, walk)
         elif F is None:  # a Scalar: each shows its gradient, and its step is generated
-            held = node.grad
-            node.grad = g if held is None else held + g
+            node.grad = g if node.grad is None else node.grad + g
             op.scalar_backward(node, g, grads)
         else:
             if node.seq < last_write[0]:
-                check_fresh(node)
-                saved = node.saved or saved
+                saved = check_fresh(node) or saved
             value, attrs = node.value, node.attrs
             for x, vjp in zip(node.inputs, op.vjp_kernels[F]):  # noqa: B905
                 if not x.needs or (wanted is not None and x not in wanted):
                     continue
-                # the same as in `contributions`; **{} would cost a tenth of a small vjp
-                d = vjp(F, g, value, *saved) if attrs is None else vjp(F, g, value, *saved, **attrs)
-                try:
-                    shape = x.value.shape
-                except AttributeError:  # freed: a node that another graph shares
-                    shape = x.shape
-                if d.shape != shape:
-                    d = unbroadcast(F, d, shape)
+                # as in `contributions`; a * or ** that is not needed costs a tenth of a small vjp
+                d = (g if vjp is passed_on else
+                     vjp(F, g, value, *saved, **attrs) if attrs is not None else
+                     vjp(F, g, value, *saved) if len(saved) != 2 else
+                     vjp(F, g, value, saved[0], saved[1]))  # fmt: skip
+                of = x.value  # where it is freed, another graph shares that node
+                if d.shape != (of[0] if type(of) is tuple else of.shape):
+                    d = unbroadcast(F, d, x.shape)
                 if x.op is None and (d is g or d.base is not None):
                     d = F.clone(d)
                 held = grads.get(x)
@@ -123,7 +123,7 @@ def descend(order: list[Node], walk: Walk) -> None:
 
 def visit(node: Node, g: Gradient, walk: Walk) -> None:
     """The step of one node in general: hooks, targets, leaves, and whoever observes the walk."""
-    grads, captured, targets, wanted, graph, observe, retain, laid = walk
+    grads, captured, targets, wanted, graph, observe, retain, _ = walk
     if type(g) is Rows and not (node.hooks is None and wanted is None and observe is None):
         g = g.dense()
     came = g
@@ -147,9 +147,7 @@ def visit(node: Node, g: Gradient, walk: Walk) -> None:
     if node.op is None:
         return
     if node.op.lays and graph is None and observe is None and node.hooks is None:
-        lay(node, g, grads, wanted, laid)
-        if not retain:
-            release(node)
+        lay(node, g, walk)
         return
     parts = contributions(node, g, graph, wanted)
     if node.hooks is not None:
@@ -161,27 +159,27 @@ def visit(node: Node, g: Gradient, walk: Walk) -> None:
         release(node)
 
 
-def lay(
-    node: Node, g: Gradient, grads: dict[Node, Gradient], wanted: set[Node] | None, laid: set[Node]
-) -> None:
+def lay(node: Node, g: Gradient, walk: Walk) -> None:
     """The step of a view ``x[index]``: ``g`` is added at the index of x's gradient.
 
     Zeros of x's shape for each of many views of x would be far more to write and to add up.
     """
+    grads, _, _, wanted, _, _, retain, laid = walk
     x = node.inputs[0]
-    if not x.needs or (wanted is not None and x not in wanted):
-        return
-    index, held = (node.attrs or {})["index"], grads.get(x)
-    if x in laid and type(held) is ndarray:
-        part = held[index]
-        if type(part) is ndarray:
-            part += g
-        else:  # one number
-            held[index] += g
-        return
-    d = node.dev.place(g, index=index, shape=x.shape, unique=True)
-    grads[x] = d if held is None else held + d
-    laid.add(x)
+    if x.needs and (wanted is None or x in wanted):
+        index, held = (node.attrs or {})["index"], grads.get(x)
+        if x in laid and type(held) is ndarray:
+            part = held[index]
+            if type(part) is ndarray:
+                part += g
+            else:  # one number
+                held[index] += g
+        else:
+            d = node.dev.place(g, index=index, shape=x.shape, unique=True)
+            grads[x] = d if held is None else held + d
+            laid.add(x)
+    if not retain:
+        release(node)
 
 
 def add(

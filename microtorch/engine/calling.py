@@ -104,6 +104,8 @@ def reading(f: F, out: bool = True, strict: bool = True) -> F:
     @functools.wraps(f)
     def function(*args: Argument, **kwargs: Argument) -> Argument:
         try:
+            if not kwargs and len(args) <= flag:
+                return f(*args)
             if len(args) > flag:
                 for name, value in zip(names[flag:], args[flag:], strict=False):
                     if type(value) not in known.get(name, ()):

@@ -27,8 +27,11 @@ def watch(node: Node, sources: Sequence[Node], since: int = 0) -> None:
     WATCHED[node] = (*WATCHED.get(node, ()), *[(storage_of(x), since) for x in sources])
 
 
-def check_fresh(node: Node) -> None:
-    """Raise if a value that the derivatives keep was overwritten, and cannot be renewed."""
+def check_fresh(node: Node) -> tuple[object, ...] | None:
+    """Raise if a value that the derivatives keep was overwritten, and cannot be renewed.
+
+    Returns what the node saves.
+    """
     n = len(node.inputs)
     for i, x in enumerate(node.inputs):
         for j in node.op.watched[i] if x.needs else ():
@@ -51,6 +54,7 @@ def check_fresh(node: Node) -> None:
                 f"{node.name()} was made at {node.where()}",
                 storage,
             )
+    return node.saved
 
 
 def _written(source: Node, since: int) -> bool:

@@ -296,18 +296,26 @@ def single(op: Op, input: Any, attrs: Attrs, *arguments: Any) -> Tensor:
 
 
 def whole(op: Op, written: Callable[..., Tensor]) -> Callable[..., Tensor]:
-    """The method ``input.op()`` of a reduction over all dimensions; all else is for ``written``."""
+    """The method ``input.op()`` of a reduction over all dimensions that saves no values.
+
+    All else is for ``written``.
+    """
     kernels, node_type, getframe, now = HotTable(op.name), op.node, sys._getframe, mode.get
-    attrs, saves_x = {"dim": None, "keepdim": False}, 0 in op.saved_inputs
+    attrs = {"dim": None, "keepdim": False}
+
+    def rest(input: Argument, *given: Argument) -> Tensor:
+        dim, keepdim, more, dtype, axis, keepdims, out = given
+        if more is not None:
+            return written(input, dim, keepdim, more)  # which says so
+        return written(input, dim, keepdim, dtype=dtype, axis=axis, keepdims=keepdims, out=out)
 
     def method(
-        input: Any, dim: Any = None, keepdim: Any = False, no_more: None = None,
-        dtype: Any = None, axis: Any = None, keepdims: Any = False, out: Any = None,
+        input: Argument, dim: Argument = None, keepdim: Argument = False, no_more: None = None,
+        dtype: Argument = None, axis: Argument = None, keepdims: Argument = False,
+        out: Argument = None,
     ) -> Tensor:  # fmt: skip
         if not (dim is no_more is dtype is axis is out is None and keepdim is keepdims is False):
-            if no_more is not None:
-                return written(input, dim, keepdim, no_more)  # which says so
-            return written(input, dim, keepdim, dtype=dtype, axis=axis, keepdims=keepdims, out=out)
+            return rest(input, dim, keepdim, no_more, dtype, axis, keepdims, out)
         try:
             x, a = input.array, input.node
         except AttributeError:  # not a tensor
@@ -324,8 +332,6 @@ def whole(op: Op, written: Callable[..., Tensor]) -> Callable[..., Tensor]:
         if a.needs and (m := now()).grad:
             t.node = n = node_type()
             n.inputs = n.saved = (a,)
-            if saves_x:
-                n.saved = (x,)
             n.attrs, n.value, n.dev = attrs, value, dev
             n.seq, n.scope = tick(), m.scope
             n.grad = n.hooks = n.storage = None
@@ -337,28 +343,29 @@ def whole(op: Op, written: Callable[..., Tensor]) -> Callable[..., Tensor]:
             t.node = constant_node(value, dev)
         return t
 
-    return named(method, op.name, written=written)
+    return named(method, op.name, written=written, __wrapped__=written)
 
 
 def layer(op: Op, written: Callable[..., Tensor]) -> Callable[..., Tensor]:
-    """The function ``op(input, weight, bias=None)`` of an op without other arguments."""
+    """The function ``op(input, weight, bias=None)``, whose derivatives read input and weight."""
     kernels, node_type, getframe, now = HotTable(op.name), op.node, sys._getframe, mode.get
-    saves_x, saves_w, saves_b = [i in op.saved_inputs for i in range(3)]
 
-    def function(input: Any, weight: Any, bias: Any = None) -> Tensor:
+    def method(
+        input: Argument, weight: Argument, bias: Argument = None, no_more: None = None,
+        out: Argument = None,
+    ) -> Tensor:  # fmt: skip
+        if out is not no_more:
+            into_it: Tensor = by_keyword(method, (input, weight, bias), no_more, out)
+            return into_it
         try:
             x, a, w, b = input.array, input.node, weight.array, weight.node
+            z, c = (None, b) if bias is None else (bias.array, bias.node)
             dev = a.dev
             kernel = kernels[dev]
-            if kernel is None or b.dev is not dev or type(x) is not ndarray:
+            if kernel is None or not dev is b.dev is c.dev or type(x) is not ndarray:
                 return written(input, weight, bias)
-            if bias is None:
-                value, needs = kernel(x, w), a.needs | b.needs
-            else:
-                z, c = bias.array, bias.node
-                if c.dev is not dev:
-                    return written(input, weight, bias)
-                value, needs = kernel(x, w, z), a.needs | b.needs | c.needs
+            value = kernel(x, w) if z is None else kernel(x, w, z)
+            needs = a.needs | b.needs | c.needs
         except (AttributeError, IndexError, RuntimeError, TypeError, ValueError):
             return written(input, weight, bias)  # which says why
         if type(value) is not ndarray or value.dtype is not dev.dtype:
@@ -367,14 +374,8 @@ def layer(op: Op, written: Callable[..., Tensor]) -> Callable[..., Tensor]:
         t.array, t.origin = value, None
         if needs and (m := now()).grad:
             t.node = n = node_type()
-            first, second = x if saves_x else a, w if saves_w else b
-            if bias is None:
-                n.inputs, n.saved = (a, b), (first, second)
-            else:
-                n.inputs, n.saved = (a, b, c), (first, second, z if saves_b else c)
-            if op.attributes:
-                n.attrs = None
-            n.value, n.dev = value, dev
+            n.inputs, n.saved = ((a, b), (x, w)) if z is None else ((a, b, c), (x, w, c))
+            n.value, n.dev, n.attrs = value, dev, None
             n.seq, n.scope = tick(), m.scope
             n.grad = n.hooks = n.storage = None
             code = (f := getframe(1)).f_code
@@ -385,7 +386,7 @@ def layer(op: Op, written: Callable[..., Tensor]) -> Callable[..., Tensor]:
             t.node = constant_node(value, dev)
         return t
 
-    return named(function, op.name, written=written)
+    return named(method, op.name, written=written)
 
 
 def several(op: Op, inputs: Sequence[Any], attrs: Attrs | None = None) -> Tensor:

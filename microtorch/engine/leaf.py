@@ -39,6 +39,9 @@ class AccumulateGrad(Node):
         if other_threads() > 0:  # they may run backward into one leaf
             with _adding:  # not acquire(): Ctrl-C might come before a `try`, and nobody release it
                 self._add(g)
+        elif self.grad is None and type(g) is ndarray and g.dtype is self.dev.dtype:
+            # `constant`, for the common case
+            self.grad = handle(g, constant_node(g, self.dev))
         else:
             self._add(g)
         if self.hooks is not None:
@@ -54,9 +57,7 @@ class AccumulateGrad(Node):
 
     def _add(self, g: Gradient) -> None:
         old = self.grad
-        if old is None and type(g) is ndarray and g.dtype is self.dev.dtype:
-            self.grad = handle(g, constant_node(g, self.dev))
-        elif hasattr(g, "node"):  # a Tensor: create_graph=True
+        if hasattr(g, "node"):  # a Tensor: create_graph=True
             self.grad = _kept(g) if old is None else old + g
         elif type(g) is Rows:
             importlib.import_module("microtorch.sparse")  # far above: it makes tensors of Rows

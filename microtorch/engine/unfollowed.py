@@ -62,7 +62,8 @@ setattr(unfollowed.node, "needs", property(_needs))  # noqa: B010  # ops ask for
 def refusal(attrs: Attrs, what: str) -> errors.InplaceError:
     """The error for a write that cannot be followed; ``what`` names what was written."""
     view = attrs.get("view") or f"Output {attrs['output']} of {attrs['function']} is a view"
-    return errors.InplaceError(errors.message(f"{view} and {what} modified inplace. {attrs['why']}"))
+    text = f"{view} and {what} modified inplace. {attrs['why']}"
+    return errors.InplaceError(errors.message(text))
 
 
 def mark(t: Tensor, function: str, output: int, why: str) -> None:

@@ -24,19 +24,21 @@ UNRECORDED: Attrs = {
 
 def link_view(t: Tensor, parent: Tensor, op: Op, attrs: Attrs | None) -> None:
     """If ``t``, the result of ``op`` on ``parent``, shares its memory, link the two."""
-    out, source = t.array, parent.array
-    owner = out.base
-    if out is not source and (
-        owner is None or (owner is not source and owner is not source.base)
-    ):
-        return
-    node = t.node
+    source = parent.array
+    if (out := t.array) is not source:
+        owner = out.base
+        if owner is None or (owner is not source and owner is not source.base):
+            return
+    node, origin = t.node, parent.origin
     storage = node.storage = parent.node.storage or storage_of(parent.node)
-    origin = parent.origin
     base, chain = (parent, ((op, attrs),)) if origin is None else (
         origin[0], (*origin[1], (op, attrs))
     )  # fmt: skip
     if node.op is None and not mode.get().grad:
         chain = (*chain, (unfollowing[0], UNRECORDED))
     t.origin = (base, chain)
-    storage.add_view(ref(t))
+    views = storage.views
+    if (n := len(views)) < 8 or n & (n - 1):  # add_view, whose call costs as much as this
+        views.append(ref(t))
+    else:
+        storage.add_view(ref(t))

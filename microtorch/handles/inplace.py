@@ -27,7 +27,7 @@ from ..engine.handle import Handle
 from ..engine.kept import KEPT
 from ..engine.op import Op
 from ..engine.operands import COERCE, NUMBERS, element
-from ..engine.record import constant, handle
+from ..engine.record import constant, handle, packers, record
 from ..engine.registry import REGISTRY
 from ..graph import last_write, mode, storage_of, tick
 from ..notation import formulas
@@ -49,7 +49,7 @@ from .overlaps import (
 from .views import lead, rebind, renew_views, without_hooks, write
 
 if TYPE_CHECKING:
-    from ..base.types import AnyNumber, Array, Attrs, DType, Index, Number
+    from ..base.types import AnyNumber, Argument, Array, Attrs, DType, Index, Number
     from ..graph import Node
     from .tensor import Tensor
 
@@ -269,6 +269,14 @@ def fill_(self: Tensor, value: Tensor | AnyNumber) -> Tensor:
 
 def zero_(self: Tensor) -> Tensor:
     """Set every element to 0."""
+    a, node = self.array, self.node
+    if type(a) is np.ndarray and not node.needs and self.origin is None and a.flags.writeable:
+        storage = storage_of(node)  # as _stored does
+        a.fill(0)
+        storage.wrote("fill")
+        if storage.views:
+            renew_views(self)
+        return self
     fill_(self, 0)
     return rename(self, "ZeroBackward0") if self.node.op is copy_op else self
 
@@ -315,9 +323,38 @@ def _stored(t: Tensor, index: Any, value: Any) -> bool:
     return True
 
 
+def _bound(t: Tensor, index: Argument, value: Argument) -> bool:
+    """``setitem`` in the common case with a gradient, at half of the time; False where it is
+    another.
+
+    That is: a tensor with memory of its own fills a part of one that is neither a view nor a leaf
+    with gradient, and of which there are no other views.
+    """
+    if not isinstance(value, Handle) or t.origin is not None or not mode.get().grad:
+        return False
+    a, v, node = t.array, value.array, t.node
+    if type(a) is not np.ndarray or type(v) is not np.ndarray or v.dtype is not a.dtype:
+        return False
+    if v.base is not None or v is a or v is a.base or not a.flags.writeable or packers:
+        return False
+    if node.hooks is not None or (node.needs and node.op is None) or indexing.plain(index) < 0:
+        return False
+    if node.storage is not None and any([view() is not None for view in node.storage.views]):
+        return False
+    try:
+        region = indexing.getitem(t, index)
+    except (IndexError, ValueError, TypeError):
+        return False
+    if region.origin is None or region.array.size == a.size or region.array.shape != v.shape:
+        return False
+    both: Argument = (region, value)
+    rebind(region, record(copy_op, both, v.copy(), node.dev, None), "copy")
+    return True
+
+
 def setitem(t: Tensor, index: Index, value: Any) -> None:
     """``t[index] = value``: through a view for a basic index, else the in-place index_put."""
-    if _stored(t, index, value):
+    if _stored(t, index, value) or _bound(t, index, value):
         return
     parsed, advanced = indexing.parse(index, t.array.shape)
     is_tensor = isinstance(value, Handle)

@@ -302,8 +302,9 @@ copy_slices_op.node.__name__ = copy_slices_op.node.__qualname__ = "CopySlices"
 
 
 def _copy_slices(base: Tensor, previous: Node, value: Node, chain: Chain) -> Node:
-    strides = base.array.strides
-    order = tuple(sorted(range(base.array.ndim), key=lambda i: -abs(strides[i])))
+    strides, order = base.array.strides, tuple(range(base.array.ndim))
+    if not base.array.flags.c_contiguous:
+        order = tuple(sorted(order, key=lambda i: -abs(strides[i])))
     repeats = 0 in strides and repeats_itself(base.array)
     attrs = {"chain": tuple(chain), "order": order, "repeats": repeats}
     scope, frame = mode.get().scope, user_frame(sys._getframe(1))

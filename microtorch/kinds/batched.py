@@ -278,8 +278,8 @@ ELEMENTWISE = frozenset({
 # ops of one array that work on any number of dimensions, if their attributes are counted anew
 SHIFTED = frozenset(
     "reshape squeeze unsqueeze transpose permute expand flip roll sum mean var std prod amax amin "
-    "logsumexp norm softmax log_softmax cumsum cumprod logcumsumexp recurrence tril triu diagonal "
-    "diagonal_backward unfold_dimension spread layer_norm_statistics taps tapped".split()
+    "logsumexp norm cross softmax log_softmax cumsum cumprod logcumsumexp recurrence tril triu "
+    "diagonal diagonal_backward unfold_dimension spread layer_norm_statistics taps tapped".split()
 )
 DIMENSIONS = frozenset({"dim", "dims", "dim0", "dim1", "dim2"})
 

@@ -12,12 +12,21 @@ import numpy as np
 
 from ..arrays import dtypes
 from ..base.errors import ShapeError, describe, message
+from ..engine.hot import several
 from ..engine.record import constant
 from ..engine.whole import known
 from .arguments import dim_of, owned, shape_of
 from .complex import conj
 from .diagonal import diag
-from .join import cat, meshgrid, pieces, require_tensors, same_dtype, stack
+from .join import (
+    block_diag_op,
+    cat,
+    meshgrid,
+    pieces,
+    require_tensors,
+    same_dtype,
+    stack,
+)
 from .shape import expand, flip, ravel, reshape, transpose, unsqueeze
 from .surface import public
 
@@ -195,14 +204,7 @@ def block_diag(*tensors: Tensor) -> Tensor:
                 )
             )
         blocks.append(atleast_2d(x))
-    columns = sum(x.array.shape[1] for x in blocks)
-    strips, left = [], 0
-    for x in blocks:
-        rows, width = x.array.shape
-        before, after = [x.new_zeros((rows, n)) for n in (left, columns - left - width)]
-        strips.append(cat([before, x, after], 1))
-        left += width
-    return cat(strips, 0)
+    return several(block_diag_op, blocks)
 
 
 # ---- taken apart ---------------------------------------------------------------------------------

@@ -1,17 +1,42 @@
 """The vector product in three dimensions, and the Kronecker product."""
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..arrays.dtypes import TORCH_TYPES
 from ..base.errors import broadcast_error, describe, message
+from ..engine.apply import apply
+from ..engine.op import Op
 from .arguments import dim_of, owned
-from .surface import FUNCTIONS, public
+from .surface import public
 
 if TYPE_CHECKING:
+    from ..base.types import Array, Namespace
     from ..handles.tensor import Tensor
+
+
+def _cross(F: Namespace, x: Array, y: Array, dim: int) -> Array:
+    """Element i is x[i + 1] y[i + 2] − x[i + 2] y[i + 1], counted modulo 3."""
+    at: list[Any] = [(*(slice(None),) * dim, i, ...) for i in range(3)]
+    xs, ys = [x[i] for i in at], [y[i] for i in at]
+    parts = [xs[i - 2] * ys[i - 1] - xs[i - 1] * ys[i - 2] for i in range(3)]
+    return F.stack(*parts, dim=dim)
+
+
+cross_op = Op(
+    "cross",
+    _cross,
+    vjps=(
+        lambda F, g, out, x, y, dim: F.cross(y, g, dim=dim),
+        lambda F, g, out, x, y, dim: F.cross(g, x, dim=dim),
+    ),
+    saves=("y", "x"),
+    complex="holomorphic",
+    rule=("y × g", "g × x"),
+    torch_name="LinalgCross",
+)
 
 
 def product(input: Tensor, other: Tensor, dim: int) -> Tensor:
@@ -39,10 +64,9 @@ def product(input: Tensor, other: Tensor, dim: int) -> Tensor:
         shape = np.broadcast_shapes(a.shape, b.shape)
     except ValueError:
         raise broadcast_error("linalg.cross", [input, other]) from None
-    roll, input, other = FUNCTIONS["roll"], input.expand(shape), other.expand(shape)
-    next_input, next_other = roll(input, -1, dim), roll(other, -1, dim)
-    result: Tensor = next_input * roll(next_other, -1, dim) - roll(next_input, -1, dim) * next_other
-    return result
+    if a.shape != b.shape:
+        input, other = input.expand(shape), other.expand(shape)
+    return apply(cross_op, (input, other), {"dim": dim})
 
 
 @public()

@@ -18,7 +18,7 @@ from ..base.errors import describe, message
 from ..engine.apply import apply
 from ..engine.hot import kept_dtype
 from ..engine.op import Op
-from ..engine.record import constant
+from ..engine.record import constant, record
 from ..engine.rows import Rows
 from ..engine.whole import unrepeatable, whole, writers
 from .arguments import within
@@ -172,15 +172,22 @@ def embedding(
                 )
             )
         padding_idx %= len(w)
-    input.node.dev.check_rows(i, len(w))
+    op, table, out = embedding_op, weight.node, None
+    if type(w) is np.ndarray and type(i) is np.ndarray and max_norm is None:
+        out = table.dev.taken(w, (i,))
+    if out is None:
+        input.node.dev.check_rows(i, len(w))
     if max_norm is not None:
         shorten(weight, input, max_norm, norm_type)
-    op, table = embedding_op, weight.node
     if sparse and table.op is None and table.needs:
         op = embedding_rows_op
         unrepeatable("the gradient of an embedding is to be sparse")
-    out = kept_dtype(op, weight, input, {"padding": padding_idx})
-    return by_frequency(out, input) if scale_grad_by_freq else out
+    attrs = {"padding": padding_idx}
+    read = (
+        kept_dtype(op, weight, input, attrs) if out is None
+        else record(op, (weight, input), out, table.dev, attrs)
+    )  # fmt: skip
+    return by_frequency(read, input) if scale_grad_by_freq else read
 
 
 def shorten(weight: Tensor, index: Tensor, max_norm: float, norm_type: float) -> None:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 
 from ..arrays.dtypes import OBJECT
+from ..backends import defines
 from ..base.errors import ShapeError, describe, message, warn
 from ..engine.checks import watch
 from ..engine.handle import Handle
@@ -25,7 +26,7 @@ from .arguments import rows
 from .surface import public
 
 if TYPE_CHECKING:
-    from ..base.types import Array, Attrs, Index, Namespace, Shape
+    from ..base.types import Array, Attrs, Backend, Index, Namespace, Shape
     from ..handles.tensor import Tensor
 
 Place: TypeAlias = tuple[Any, ...]  # an index as numpy takes it
@@ -231,6 +232,13 @@ def put(F: Namespace, x: Array, v: Array, index: Place, accumulate: bool = False
 def repeats(index: Place) -> bool:
     """May the index name an element twice? Only integer arrays may."""
     return any(isinstance(p, np.ndarray) and p.dtype != bool for p in index)
+
+
+@defines
+def taken(F: Backend, x: Array, index: Place) -> Array | None:
+    """``x[:, ..., integers]`` by a backend that sees if one is out of range, as it reads; or None.
+    """
+    return None
 
 
 def _place(F: Namespace, g: Array, index: Place, shape: Shape, unique: bool = False) -> Array:

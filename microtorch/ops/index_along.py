@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..arrays.dtypes import TORCH_TYPES
+from ..arrays.dtypes import I64, TORCH_TYPES
 from ..backends import defines, host
 from ..base.errors import describe, message
 from ..engine.apply import apply
 from ..engine.hot import single
-from ..engine.record import constant
+from ..engine.record import constant, constant_node, handle
 from ..engine.whole import on_arrays, writers
 from .arguments import as_element, dim_of, element, owned, within
 from .index import Place, index_op, index_put_op
@@ -101,6 +101,13 @@ def _written(
 @public()
 def index_select(input: Tensor, dim: int, index: Tensor) -> Tensor:
     """The slices at ``index`` (1-d, integer) along ``dim``."""
+    if type(dim) is int and type(index) is type(input) and not input.node.needs:
+        x, i, dev = input.array, index.array, input.node.dev  # what is checked below, at once
+        if type(x) is np.ndarray and type(i) is np.ndarray and i.ndim == 1 and i.size:
+            if i.dtype is I64 and -x.ndim <= dim < x.ndim:
+                out = dev.taken(x, (*(slice(None),) * (dim % x.ndim), i))
+                if out is not None:
+                    return handle(out, constant_node(out, dev))
     place = _place("index_select", input, dim, index, ("int32", "int64"), RuntimeError)
     if input.array.ndim:
         return single(index_op, input, {"index": place})

@@ -91,11 +91,14 @@ def _expand(F: Namespace, x: Array, shape: Shape) -> Array:
     # elements shown several times by steps of 0; broadcast_to takes ten times as long
     if (x.ndim == 0 or (type(x) is np.ndarray and x.flags.carray)) and x.dtype is not OBJECT:
         memory = x if type(x) is np.ndarray else np.asarray(x)
-        more = len(shape) - memory.ndim
-        steps = [0 if n == 1 else s for n, s in zip(memory.shape, memory.strides, strict=True)]
-        view: Array = np.ndarray(shape, x.dtype, memory, 0, (0,) * more + tuple(steps))
+        have, steps = memory.shape, memory.strides
+        if 1 in have:
+            steps = tuple([0 if n == 1 else s for n, s in zip(have, steps, strict=True)])
+        if more := len(shape) - len(have):
+            steps = (0,) * more + steps
+        view: Array = np.ndarray(shape, x.dtype, memory, 0, steps)
         if view.size != memory.size:
-            view.flags.writeable = False
+            view.setflags(write=False)
         return view
     out = np.broadcast_to(x, shape)  # read-only
     # nothing is repeated, so it can be written as any view
@@ -141,7 +144,8 @@ def reshape(input: Tensor, *sizes: Sizes, shape: Sizes | None = None) -> Tensor:
     """
     if shape is not None:
         sizes = (shape, *sizes)
-    return single(reshape_op, input, {"shape": shape_of(sizes, "reshape")})
+    sizes = shape_of(sizes, "reshape")
+    return single(reshape_op, input, {"shape": sizes}, sizes)
 
 
 @public(function=False)
@@ -160,7 +164,7 @@ def view(
     if len(shape) == 1 and isinstance(shape[0], dtypes.dtype):
         return _bits(input, shape[0])
     size = shape_of(shape, "view")
-    out = single(reshape_op, input, {"shape": size})
+    out = single(reshape_op, input, {"shape": size}, size)
     if out.origin is None and out.array.size:
         raise RuntimeError(
             message(
@@ -318,10 +322,11 @@ def squeeze(input: Tensor, dim: Dims = None) -> Tensor:
     """A view without the dimensions of size 1 (all, or those named)."""
     shape = input.array.shape
     if dim is None:
-        return single(squeeze_op, input, {"shape": tuple([s for s in shape if s != 1])})
+        kept = tuple([s for s in shape if s != 1])
+        return single(squeeze_op, input, {"shape": kept}, kept)
     drop = dims_of(dim, len(shape), "squeeze")
-    kept = tuple(s for i, s in enumerate(shape) if i not in drop or s != 1)
-    return single(squeeze_dim_op, input, {"shape": kept})
+    kept = tuple([s for i, s in enumerate(shape) if i not in drop or s != 1])
+    return single(squeeze_dim_op, input, {"shape": kept}, kept)
 
 
 @public()
@@ -329,7 +334,8 @@ def unsqueeze(input: Tensor, dim: int) -> Tensor:
     """A view with a dimension of size 1 inserted at ``dim``."""
     shape = input.array.shape
     d = dim_of(dim, len(shape) + 1, "unsqueeze")
-    return single(unsqueeze_op, input, {"shape": (*shape[:d], 1, *shape[d:])})
+    shape = (*shape[:d], 1, *shape[d:])
+    return single(unsqueeze_op, input, {"shape": shape}, shape)
 
 
 @public(function=False)
@@ -340,7 +346,8 @@ def expand(
     if size is not None:
         sizes = (size, *sizes)
     want, have = shape_of(sizes, "expand"), input.array.shape
-    if len(want) < len(have):
+    n = len(want) - len(have)
+    if n < 0:
         raise RuntimeError(
             message(
                 f"expand({describe(input)}, size={list(want)}): the number of sizes provided "
@@ -348,7 +355,8 @@ def expand(
                 f"({len(have)})"
             )
         )
-    if -1 in want[: len(want) - len(have)]:
+    shape = want
+    if -1 in want[:n]:
         raise RuntimeError(
             message(
                 f"The expanded size of the tensor (-1) isn't allowed in a leading, non-existing "
@@ -356,21 +364,19 @@ def expand(
                 f"expand({describe(input)}, size={list(want)})",
             )
         )
-    padded = (1,) * (len(want) - len(have)) + have
-    shape = want
     if -1 in want:
+        padded = (1,) * n + have
         shape = tuple([h if w == -1 else w for w, h in zip(want, padded, strict=True)])
-    for i, h in enumerate(padded):
-        s = shape[i]
-        if h != 1 and h != s:
+    for i, h in enumerate(have, n):
+        if h != 1 and h != shape[i]:
             raise ShapeError(
                 message(
-                    f"The expanded size of the tensor ({s}) must match the existing size ({h}) at "
-                    f"non-singleton dimension {i}.  Target sizes: {list(want)}.  Tensor sizes: "
-                    f"{list(have)}"
+                    f"The expanded size of the tensor ({shape[i]}) must match the existing size "
+                    f"({h}) at non-singleton dimension {i}.  Target sizes: {list(want)}.  Tensor "
+                    f"sizes: {list(have)}"
                 )
             )
-    return single(expand_op, input, {"shape": shape})
+    return single(expand_op, input, {"shape": shape}, shape)
 
 
 @public(function=False)

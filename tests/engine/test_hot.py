@@ -70,6 +70,21 @@ def test_the_operators_and_functions_are_there():
     assert torch.Tensor.__add__.written.__code__.co_filename.endswith("tensor.py")
 
 
+def test_layers():
+    linear = torch.nn.functional.linear
+    shapes = (
+        ((2, 3), (4, 3), (4,)), ((5, 2, 3), (4, 3), (4,)), ((3,), (3,), ()), ((2, 3), (4, 2), (4,)),
+    )  # fmt: skip
+    for shape, dtype, needs in itertools.product(shapes, DTYPES, (True, False)):
+        if not (needs and not dtype.is_floating_point):
+            x, w, b = [operand(dtype, s, needs) for s in shape]
+            compare(linear, [x, w])
+            compare(linear, [x, w, b])
+            compare(linear, [x, w, operand(torch.float64, shape[2], False)])
+    for odd in (2.0, np.ones((2, 3)), Scalar(2.0), None, "text"):
+        compare(linear, [operand(torch.float32, (2, 3), False), odd])
+
+
 @pytest.mark.parametrize("name", UNARY)
 def test_one_operand(name):
     for dtype, shape, needs in itertools.product(DTYPES, SHAPES, (True, False)):

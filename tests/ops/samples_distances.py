@@ -1,4 +1,4 @@
-"""Samples of the distances of all pairs of rows, and of sums of a few elements."""
+"""Samples of distances of all pairs of rows, sums of a few elements, and products of vectors."""
 
 import itertools
 import math
@@ -41,6 +41,15 @@ def tapped(g, index, weight, dim, n):
     return back @ g if g.ndim > 2 else g @ back.T
 
 
+def blocks(*xs):
+    out = np.zeros(np.sum([x.shape for x in xs], axis=0))
+    row = column = 0
+    for x in xs:
+        out[row : row + x.shape[0], column : column + x.shape[1]] = x
+        row, column = row + x.shape[0], column + x.shape[1]
+    return out
+
+
 SAMPLES_DISTANCES = {
     "cdist": [
         Sample((a, b), {}, euclidean, lambda torch, x, y: torch.cdist(x, y))
@@ -59,6 +68,21 @@ SAMPLES_DISTANCES = {
             lambda torch, x: torch.nn.functional.pdist(x),
         )
         for x in (numbers(4, 3), numbers(70, 2))
+    ],
+    "cross": [
+        Sample(
+            (numbers(*shape), numbers(*shape, start=17)),
+            {"dim": dim},
+            lambda x, y, dim: np.cross(x, y, axis=dim),
+            lambda torch, x, y, dim=dim: torch.linalg.cross(x, y, dim=dim),
+        )
+        for shape, dim in (((4, 3), 1), ((3, 2), 0), ((2, 3, 2), 1))
+    ],
+    "block_diag": [
+        Sample((numbers(2, 3), numbers(1, 2, start=9)), {}, blocks,
+               lambda torch, *xs: torch.block_diag(*xs)),
+        Sample((numbers(1, 1), numbers(2, 0), numbers(3, 1, start=5)), {}, blocks,
+               lambda torch, *xs: torch.block_diag(*xs)),
     ],
     "trace": [
         Sample((x,), {}, np.trace, lambda torch, x: x.trace())

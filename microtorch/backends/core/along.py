@@ -36,6 +36,8 @@ def rows_of(index: Array, dim: int) -> Array | None:
     return index[(0,) * dim + (slice(None),) + (0,) * (index.ndim - dim - 1)].copy()
 
 
+WHOLE, BACK = slice(None), slice(None, None, -1)
+FEW = 1 << 12  # bytes that numpy copies sooner than C is called
 KINDS = {"prod": 1, "amax": 2, "amin": 3}  # as ext/along.c counts them
 
 
@@ -67,7 +69,10 @@ class Along(Reference):
 
     @calls("copy")
     def flip(self, x: Array, dims: Shape) -> Array:
-        turned, out = np.flip(x, dims), np.empty(x.shape, self.dtype)
+        turned = x[tuple([BACK if d in dims else WHOLE for d in range(x.ndim)])]
+        if x.nbytes < FEW:
+            return turned.copy()
+        out = np.empty(x.shape, self.dtype)
         if x.flags.c_contiguous and self.kernels.copy(id(turned), id(out)):
             return out
         return definition("flip")(self, x, dims)
@@ -79,7 +84,7 @@ class Along(Reference):
         d, shape = len(lead), x.shape
         if places.dtype is not I64 or d >= len(shape) or not x.flags.c_contiguous:
             return None
-        if any(type(p) is not slice or p != slice(None) for p in lead):
+        if lead and any(type(p) is not slice or p != slice(None) for p in lead):
             return None
         outer, n, inner = blocks(shape, d)
         out = np.empty((*shape[:d], *places.shape, *shape[d + 1 :]), self.dtype)

@@ -13,13 +13,16 @@ import os
 import sys
 import zlib
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from numpy._core import multiarray
 
 from ...arrays.dtypes import F32, F64
 from ...notation import formulas
+
+if TYPE_CHECKING:
+    from ...base.types import Operand
 
 lib: Any = None
 ffi: Any = None
@@ -224,17 +227,17 @@ def calls(*kernels: str) -> Callable[[Method], Method]:
     return declare
 
 
-class kernel_of:  # noqa: N801  # a decorator
+class kernel_of:
     """A kernel that is made once per backend, by a method that has all it needs in variables.
 
     A method would read them from ``self`` at every call: a quarter of the time of a small sum.
     """
 
-    def __init__(self, make: Callable[[Any], Kernel]):
+    def __init__(self, make: Callable[[Any], Callable[..., Any]]):
         self.make, self.calls = make, getattr(make, "calls", ())
         self.__doc__ = make.__doc__
 
-    def __get__(self, backend: Any, owner: type) -> Any:
+    def __get__(self, backend: Operand, owner: type) -> Operand:
         if backend is None:
             return self
         kernel = self.make(backend)

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from ...arrays.dtypes import int64
 from ...backends import defines
 from ...base.errors import describe, message
 from ...create.counted import arange
+from ...engine.record import constant
 from ...engine.whole import known
 from ...handles.tensor import Tensor
+from ...ops.arguments import within
 from ...ops.embedding import embedding
 from ...utils.kernels import backend_of
 
@@ -39,7 +43,12 @@ def one_hot(input: Tensor, num_classes: int = -1) -> Tensor:
             )
     else:
         if num_classes == -1:
-            num_classes = max(int(known(input.max())) + 1, 0)
+            plain = type(input.array) is np.ndarray  # else a recorded program's
+            largest = input.array.max() if plain else known(input.max())
+            num_classes = max(int(largest) + 1, 0)
+        if within(input.array, num_classes):  # a numpy array, and none of a recorded program
+            which = input.array[..., None] == np.arange(num_classes)
+            return constant(which.astype(np.int64), input.node.dev)
         backend_of(input).check_classes(input.array, num_classes)
     classes = arange(num_classes, device=input.device)
     return (input.unsqueeze(-1) == classes).to(input.dtype)
