@@ -112,8 +112,8 @@ def _array(data: Any, dtype: DTypeLike | None) -> Array:
         array = np.asarray(data)
         _refuse_negative_strides(array)
     else:
-        array = _from_lists(data)
-        if target is not None and array.dtype.kind == "c" and target.kind in "fiu":
+        array = _from_lists(data, target)
+        if target is not None and array.dtype.kind == "c" and target.kind in "fViu":
             what = "must be real number, not complex"
             raise TypeError(message(what, f"tensor({data!r})"[:120], fix="dtype=torch.complex64"))
         if target is not None and not _all_fit(array, target):
@@ -138,7 +138,7 @@ def _all_fit(array: Array, d: DType) -> bool:
     return dtypes.fits(array.min(), d) and dtypes.fits(array.max(), d)
 
 
-def _from_lists(data: Any) -> Array:
+def _from_lists(data: Any, target: DType | None = None) -> Array:
     _check_lists(data, 0)
     plain = _plain(data)
     try:
@@ -147,9 +147,14 @@ def _from_lists(data: Any) -> Array:
         raise _overflow() from None
     if not array.size and array.dtype in (np.float64, object):
         return array.astype(dtypes.default_numpy())
-    if array.dtype.kind == "u" and array.dtype.itemsize == 8:  # above int64
-        raise _overflow()
-    if array.dtype.kind not in "biufc":
+    kind = array.dtype.kind
+    if kind == "O" or (kind == "u" and array.dtype.itemsize == 8):  # some integer is above int64
+        whole = all(isinstance(v, (int, float, np.number)) for v in array.flat)
+        if whole and target is not None and target.kind in "fVcb":
+            return array.astype(np.float64)
+        if whole:
+            raise _overflow()
+    if kind not in "biufc":
         raise _no_number(data, plain, array)
     return array
 

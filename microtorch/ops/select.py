@@ -13,7 +13,7 @@ from ..engine import operands
 from ..engine.apply import apply
 from ..engine.hot import several
 from ..engine.op import Formula, Op
-from ..engine.operands import NUMBERS, number, weak_number
+from ..engine.operands import NUMBERS, lone_element, number, weak_number
 from ..engine.record import record
 from ..engine.registry import REGISTRY
 from .arguments import as_element, element
@@ -65,6 +65,9 @@ def clamp(input: Tensor, min: TensorLike | None = None, max: TensorLike | None =
         if target.kind not in "fV":
             bounds: tuple[Any, ...] = (min, max)
             min, max = (v if v is None else operands.element(v, target).item() for v in bounds)
+    elif input.array.dtype.itemsize == 2:
+        for v in (min, max):
+            v is None or operands.element(v, input.array.dtype)  # raises for one it does not hold
     if max is None:
         return several(REGISTRY["clamp_min"], (input,), {"min": min})
     if min is None:
@@ -162,7 +165,7 @@ def _choice(value: Number, like: Tensor) -> Tensor:
     if _fits_any(value) and like.array.dtype.kind == "f":
         return number(value, like)
     t = weak_number(value, like)
-    element(value, t)  # raises where it would have wrapped around
+    lone_element(value, t.array.dtype)  # raises where it would have wrapped around
     return t
 
 

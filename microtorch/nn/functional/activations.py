@@ -9,6 +9,7 @@ from ...arrays.dtypes import bool as bool_dtype
 from ...arrays.dtypes import dtype, float64, uint8
 from ...base.errors import describe, message, warn
 from ...create.filled import empty, ones_like, zeros_like
+from ...engine.operands import element
 from ...engine.whole import whole
 from ...handles.tensor import Tensor
 from ...ops.arguments import not_floating
@@ -138,6 +139,8 @@ def threshold(input: Tensor, threshold: float, value: float, inplace: bool = Fal
     """x where x > threshold, else `value`."""
     if not input.dtype.is_floating_point:
         threshold, value = int(threshold), int(value)
+    for number in (threshold, value):
+        element(number, input.array.dtype)  # raises for one that the dtype does not hold
     return _activation("threshold", input, inplace, threshold=threshold, value=value)
 
 
