@@ -163,7 +163,8 @@ class DualBackend(KindBackend):
             return inner.array(kernel(*given, **attrs))
         if op is None:
             raise self.refusal(name)
-        if name in formulas.TABLE:
+        conjugates = op.complex == "own" and any(x.dtype.kind == "c" for x in primals)
+        if name in formulas.TABLE and not conjugates:
             total = None
             for vjp, t in zip(op.derivatives, tangents, strict=False):
                 if vjp is not None and t is not None:
