@@ -294,8 +294,8 @@ def _scaled(other: TensorLike, alpha: AnyNumber, input: TensorLike) -> Any:
         alpha = bool(alpha)
     if isinstance(other, Handle):
         if isinstance(input, Handle) and input.array.dtype != other.array.dtype:
-            d = common_dtype(REGISTRY["add"], (cast("Tensor", input), cast("Tensor", other)))
-            other = cast("Tensor", other).to(dtypes.FROM_NUMPY[d])
+            d = common_dtype(REGISTRY["add"], (input, other))
+            other = other.to(dtypes.FROM_NUMPY[d])
         return ELEMENTWISE["mul"](other, alpha)
     return other and alpha if isinstance(alpha, bool) else cast("Any", other) * alpha
 
@@ -455,7 +455,7 @@ def lerp(input: Tensor, end: Tensor, weight: Tensor | AnyNumber) -> Tensor:
     others: dict[str, Any] = {"end": end, "weight": weight}
     for name, t in others.items():
         if name == "weight" and (not isinstance(t, Handle) or not t.array.ndim):
-            number = t.item() if isinstance(t, Handle) else t
+            number = t.array.item() if isinstance(t, Handle) else t
             element(number, input.array.dtype)
             weight = weight if t is number or t.node.needs else number
         elif t.array.dtype != input.array.dtype:

@@ -57,16 +57,16 @@ def clamp(input: Tensor, min: TensorLike | None = None, max: TensorLike | None =
     if any(isinstance(bound, Handle) for bound in (min, max)):
         out = input if min is None else apply(BELOW, (input, min))
         return out if max is None else apply(ABOVE, (out, max))
+    bounds: tuple[Any, ...] = (min, max)
     # limits of a higher category raise the result to theirs: 1.5 does not become 1
     if input.array.dtype.kind not in "fV":
         limits = [(dtypes.of_number(v), 0) for v in (min, max) if v is not None]
         target = dtypes.promote([(input.array.dtype, 2), *limits])
         input = input.to(dtypes.FROM_NUMPY[target])
         if target.kind not in "fV":
-            bounds: tuple[Any, ...] = (min, max)
             min, max = (v if v is None else operands.element(v, target).item() for v in bounds)
     elif input.array.dtype.itemsize == 2:
-        for v in (min, max):
+        for v in bounds:
             v is None or operands.element(v, input.array.dtype)  # raises for one it does not hold
     if max is None:
         return several(REGISTRY["clamp_min"], (input,), {"min": min})

@@ -368,7 +368,8 @@ def test_hooks_see_what_the_derivative_of_cumprod_reads():
     y.register_hook(lambda g: seen.append(g.tolist()))
     (g,) = torch.autograd.grad(y.sum(), x, create_graph=True)
     g.sum().backward()  # d/dx of (1 + x1, x0): by way of the product and of x
-    assert seen == [[1, 1], pytest.approx([0.5, 0.5 + 1 / 3])] and x.grad.tolist() == [1, 1]
+    assert seen == [[1, 1], pytest.approx([0.5, 0.5 + 1 / 3])]
+    assert x.grad.tolist() == pytest.approx([1, 1])
 
 
 def test_what_a_loss_keeps():

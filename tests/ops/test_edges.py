@@ -110,7 +110,8 @@ def test_numbers_that_are_taken():
     x[MASK] = 1e6
     assert x.tolist() == [math.inf, 2.0]
     assert torch.where(MASK, HALVES, 1e6).tolist() == [1.0, math.inf]
-    assert (torch.ones(1) * 10**19).item() == 10.0**19 == torch.tensor(10**19, dtype=torch.double)
+    assert (torch.ones(1).double() * 10**19).item() == 1e19
+    assert torch.tensor(10**19, dtype=torch.double).item() == 1e19
     assert torch.full((1,), math.nan, dtype=torch.bool).item() is True
     with pytest.raises(TypeError):
         torch.tensor(1 + 1j, dtype=torch.float16)
