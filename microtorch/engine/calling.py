@@ -36,6 +36,8 @@ OTHER_NAMES = {
     "tensor": "input", "from": "from_",
 }  # fmt: skip
 MOST = 2**63
+# flags that functions which PyTorch writes in Python hand on to its C++, which looks at types
+FLAGS = frozenset({"training", "is_causal", "log_target"})
 FIRST = frozenset({"input", "self", "x", "a", "x1"})  # of the first parameter
 
 
@@ -98,18 +100,21 @@ def reading(f: F, out: bool = True, strict: bool = True) -> F:
     open_ended = bool(code.co_flags & inspect.CO_VARKEYWORDS)
     known: dict[str, set[type]] = {}  # per parameter that was ever looked at, types that fit it
     # a wrong type of anything else is found out by itself; but everything is true or false
-    flag = next((i for i, p in enumerate(names) if f.__annotations__.get(p) == "bool"), n)
-    flag = flag if strict else n
+    looked_at = FLAGS if not strict else frozenset(names)
+    flags = [i for i, p in enumerate(names) if f.__annotations__.get(p) == "bool"]
+    flag = next((i for i in flags if names[i] in looked_at), n)
 
     @functools.wraps(f)
     def function(*args: Argument, **kwargs: Argument) -> Argument:
         try:
             if len(args) > flag:
                 for name, value in zip(names[flag:], args[flag:], strict=False):
-                    if type(value) not in known.get(name, ()):
+                    if type(value) not in known.get(name, ()) and name in looked_at:
                         fitting(f, name, value, known)
             for name, value in kwargs.items():
-                if type(value) in known.get(name, ()) or (not strict and name in names):
+                if type(value) in known.get(name, ()):
+                    continue
+                if not strict and name in names and name not in FLAGS:
                     continue
                 if not fitting(f, name, value, known):
                     break
@@ -122,7 +127,7 @@ def reading(f: F, out: bool = True, strict: bool = True) -> F:
             again = plain(f, args, kwargs)
             if again is not None:
                 return function(*again[0], **again[1])
-            other = mistaken(f, args, kwargs, e)
+            other = mistaken(f, args, kwargs, e, strict)
             if other is e:
                 raise
             raise other from None
@@ -253,9 +258,13 @@ def plain(
 
 
 def mistaken(
-    f: Callable[..., Any], args: Iterable[Any], kwargs: Mapping[str, Any], e: Exception
-) -> Exception:
-    """A call's error, or the TypeError for an argument of a wrong type, where there is one."""
+    f: Callable[..., Any], args: Iterable[Any], kwargs: Mapping[str, Any], e: Exception,
+    strict: bool = True,
+) -> Exception:  # fmt: skip
+    """A call's error, or the TypeError for an argument of a wrong type, where there is one.
+
+    Unless ``strict`` also a choice ("mean") may be of any type: the function itself refuses it.
+    """
     if isinstance(e, TypeError):
         return e
     if isinstance(e, AttributeError):  # of an argument, or of one in a list, that is no tensor
@@ -272,6 +281,8 @@ def mistaken(
             if type(value) is int and not -MOST <= value < MOST and INTS & set(kinds(annotation)):
                 return ValueError(message("Overflow when unpacking long long"))
             if should := misfit(annotation, value):
+                if not strict and should in ("str", "bool") and not isinstance(e, RuntimeError):
+                    return e
                 place = f" (position {i})" if name not in kwargs else ""
                 what = f"argument '{name}'{place} must be {should}, not {type(value).__name__}"
                 fix = "torch.tensor(...) makes a tensor" if should == "Tensor" else ""

@@ -403,11 +403,17 @@ def round(input: Tensor, *, decimals: int | None = None) -> Tensor:
     return back(ELEMENTWISE["round"](there(input, scale)), scale)
 
 
-def _factor(value: AnyNumber, *operands: Tensor) -> AnyNumber:
-    """``value``, cut off for integers. RuntimeError if their common dtype does not hold it."""
-    d = common_dtype(REGISTRY["mul"], operands)
-    held = element(value, d)
-    return held.item() if d.kind in "iu" else value
+def _plus(input: Tensor, value: AnyNumber, what: str, a: Tensor, b: Tensor) -> Tensor:
+    """input + value * what(a, b). RuntimeError if their common dtype does not hold ``value``.
+
+    For integers it is cut off.
+    """
+    d = common_dtype(REGISTRY["mul"], (input, a, b))
+    held, x = element(value, d), ELEMENTWISE[what](a, b)
+    if value != 1:
+        x = x if x.array.dtype == d else x.to(dtypes.FROM_NUMPY[d])
+        x = ELEMENTWISE["mul"](x, held.item() if d.kind in "iu" else value)
+    return ELEMENTWISE["add"](input, x)
 
 
 @public()
@@ -419,9 +425,7 @@ def addcmul(
         (tensor1, tensor2), value = number_first("addcmul", tensor1, (tensor2, *old))
     operands = (input, tensor1, tensor2)
     only("uifc", "addcmul_cpu_out")(REGISTRY["mul"], operands)
-    value = _factor(value, *operands)
-    product = ELEMENTWISE["mul"](tensor1, tensor2)
-    return ELEMENTWISE["add"](input, product if value == 1 else ELEMENTWISE["mul"](product, value))
+    return _plus(input, value, "mul", tensor1, tensor2)
 
 
 @public()
@@ -440,10 +444,7 @@ def addcdiv(
                 fix="tensor1.float()",
             )
         )
-    value = _factor(value, input, tensor1, tensor2)
-    quotient = ELEMENTWISE["div"](tensor1, tensor2)
-    scaled = quotient if value == 1 else ELEMENTWISE["mul"](quotient, value)
-    return ELEMENTWISE["add"](input, scaled)
+    return _plus(input, value, "div", tensor1, tensor2)
 
 
 @public()
