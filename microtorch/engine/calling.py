@@ -212,6 +212,11 @@ def misfit(annotation: str, value: object) -> str:
     return " or ".join(dict.fromkeys(TYPES[k][1] for k in possible if k != "None"))
 
 
+def no_fit(should: str) -> type[TypeError]:
+    """The class of the error for what is not what it ``should`` be."""
+    return NoTensor if should == "Tensor" else TypeError
+
+
 def fitting(
     f: Callable[..., Any], name: str, value: object, known: dict[str, set[type]]
 ) -> bool:
@@ -226,7 +231,7 @@ def fitting(
     if isinstance(annotation, str) and value is not parameter.default:
         if should := misfit(annotation, value):
             what = f"argument '{name}' must be {should}, not {type(value).__name__}"
-            raise TypeError(message(f"{f.__name__}(): {what}"))
+            raise no_fit(should)(message(f"{f.__name__}(): {what}"))
     if not isinstance(value, Handle) or "Tensor" in str(annotation):  # one may stand for a number
         known.setdefault(name, set()).add(type(value))
     return True
@@ -286,5 +291,5 @@ def mistaken(
                 place = f" (position {i})" if name not in kwargs else ""
                 what = f"argument '{name}'{place} must be {should}, not {type(value).__name__}"
                 fix = "torch.tensor(...) makes a tensor" if should == "Tensor" else ""
-                return TypeError(message(f"{f.__name__}(): {what}", fix=fix))
+                return no_fit(should)(message(f"{f.__name__}(): {what}", fix=fix))
     return e

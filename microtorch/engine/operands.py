@@ -81,7 +81,7 @@ def as_tensor(op: Op, x: Any, like: Tensor | None, inputs: Sequence[Any]) -> Ten
     ):
         dtypes.of(x)
         return constant(x, like.node.dev)
-    raise TypeError(
+    raise (errors.NoTensor if like is None else TypeError)(
         errors.message(
             f"{op.name}(): argument 'input' must be Tensor, not {type(x).__name__}"
             if like is None

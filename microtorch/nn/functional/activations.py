@@ -12,7 +12,7 @@ from ...create.filled import empty, ones_like, zeros_like
 from ...engine.operands import element
 from ...engine.whole import whole
 from ...handles.tensor import Tensor
-from ...ops.arguments import not_floating
+from ...ops.arguments import not_floating, tensors_only
 from ...ops.learned import hardshrink as hardshrink
 from ...ops.learned import prelu as prelu
 from ...ops.surface import FUNCTIONS
@@ -112,6 +112,7 @@ def hardtanh(
                 fix="exchange them",
             )
         )
+    tensors_only("hardtanh", input=input)
     if not input.is_floating_point():  # integers stay integers
         low, high = int(min_val), int(max_val)
         wrong = ""
