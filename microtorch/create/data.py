@@ -113,7 +113,7 @@ def _array(data: Any, dtype: DTypeLike | None) -> Array:
         _refuse_negative_strides(array)
     else:
         array = _from_lists(data, target)
-        if target is not None and array.dtype.kind == "c" and target.kind in "fiu":
+        if target is not None and array.dtype.kind == "c" and target.kind in "fViu":
             what = "must be real number, not complex"
             raise TypeError(message(what, f"tensor({data!r})"[:120], fix="dtype=torch.complex64"))
         if target is not None and not _all_fit(array, target):

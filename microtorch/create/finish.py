@@ -81,8 +81,12 @@ def chosen(dtype: DTypeLike | None, otherwise: DType | None = None) -> DType:
 
 
 def number(value: Tensor | AnyNumber) -> Setting:
-    """The number that an argument is or holds."""
-    return value.item() if isinstance(value, Handle) else value
+    """The number that an argument is or holds. TypeError for anything else."""
+    if isinstance(value, Handle) and not value.array.ndim:
+        return value.item()
+    if isinstance(value, (Handle, list, tuple, str)) or value is None:
+        raise TypeError(message(f"argument must be Number, not {type(value).__name__}"))
+    return value
 
 
 def finish(array: Array, device: DeviceLike | None, requires_grad: bool) -> Tensor:

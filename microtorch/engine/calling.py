@@ -36,6 +36,8 @@ OTHER_NAMES = {
     "tensor": "input", "from": "from_",
 }  # fmt: skip
 MOST = 2**63
+# flags that functions which PyTorch writes in Python hand on to its C++, which looks at types
+FLAGS = frozenset({"training", "is_causal", "log_target"})
 FIRST = frozenset({"input", "self", "x", "a", "x1"})  # of the first parameter
 
 
@@ -98,8 +100,9 @@ def reading(f: F, out: bool = True, strict: bool = True) -> F:
     open_ended = bool(code.co_flags & inspect.CO_VARKEYWORDS)
     known: dict[str, set[type]] = {}  # per parameter that was ever looked at, types that fit it
     # a wrong type of anything else is found out by itself; but everything is true or false
-    flag = next((i for i, p in enumerate(names) if f.__annotations__.get(p) == "bool"), n)
-    flag = flag if strict else n
+    looked_at = FLAGS if not strict else frozenset(names)
+    flags = [i for i, p in enumerate(names) if f.__annotations__.get(p) == "bool"]
+    flag = next((i for i in flags if names[i] in looked_at), n)
 
     @functools.wraps(f)
     def function(*args: Argument, **kwargs: Argument) -> Argument:
@@ -108,10 +111,12 @@ def reading(f: F, out: bool = True, strict: bool = True) -> F:
                 return f(*args)
             if len(args) > flag:
                 for name, value in zip(names[flag:], args[flag:], strict=False):
-                    if type(value) not in known.get(name, ()):
+                    if type(value) not in known.get(name, ()) and name in looked_at:
                         fitting(f, name, value, known)
             for name, value in kwargs.items():
-                if type(value) in known.get(name, ()) or (not strict and name in names):
+                if type(value) in known.get(name, ()):
+                    continue
+                if not strict and name in names and name not in FLAGS:
                     continue
                 if not fitting(f, name, value, known):
                     break
@@ -124,7 +129,7 @@ def reading(f: F, out: bool = True, strict: bool = True) -> F:
             again = plain(f, args, kwargs)
             if again is not None:
                 return function(*again[0], **again[1])
-            other = mistaken(f, args, kwargs, e)
+            other = mistaken(f, args, kwargs, e, strict)
             if other is e:
                 raise
             raise other from None
@@ -209,6 +214,11 @@ def misfit(annotation: str, value: object) -> str:
     return " or ".join(dict.fromkeys(TYPES[k][1] for k in possible if k != "None"))
 
 
+def no_fit(should: str) -> type[TypeError]:
+    """The class of the error for what is not what it ``should`` be."""
+    return NoTensor if should == "Tensor" else TypeError
+
+
 def fitting(
     f: Callable[..., Any], name: str, value: object, known: dict[str, set[type]]
 ) -> bool:
@@ -223,7 +233,7 @@ def fitting(
     if isinstance(annotation, str) and value is not parameter.default:
         if should := misfit(annotation, value):
             what = f"argument '{name}' must be {should}, not {type(value).__name__}"
-            raise TypeError(message(f"{f.__name__}(): {what}"))
+            raise no_fit(should)(message(f"{f.__name__}(): {what}"))
     if not isinstance(value, Handle) or "Tensor" in str(annotation):  # one may stand for a number
         known.setdefault(name, set()).add(type(value))
     return True
@@ -255,9 +265,13 @@ def plain(
 
 
 def mistaken(
-    f: Callable[..., Any], args: Iterable[Any], kwargs: Mapping[str, Any], e: Exception
-) -> Exception:
-    """A call's error, or the TypeError for an argument of a wrong type, where there is one."""
+    f: Callable[..., Any], args: Iterable[Any], kwargs: Mapping[str, Any], e: Exception,
+    strict: bool = True,
+) -> Exception:  # fmt: skip
+    """A call's error, or the TypeError for an argument of a wrong type, where there is one.
+
+    Unless ``strict`` also a choice ("mean") may be of any type: the function itself refuses it.
+    """
     if isinstance(e, TypeError):
         return e
     if isinstance(e, AttributeError):  # of an argument, or of one in a list, that is no tensor
@@ -274,8 +288,10 @@ def mistaken(
             if type(value) is int and not -MOST <= value < MOST and INTS & set(kinds(annotation)):
                 return ValueError(message("Overflow when unpacking long long"))
             if should := misfit(annotation, value):
+                if not strict and should in ("str", "bool") and not isinstance(e, RuntimeError):
+                    return e
                 place = f" (position {i})" if name not in kwargs else ""
                 what = f"argument '{name}'{place} must be {should}, not {type(value).__name__}"
                 fix = "torch.tensor(...) makes a tensor" if should == "Tensor" else ""
-                return TypeError(message(f"{f.__name__}(): {what}", fix=fix))
+                return no_fit(should)(message(f"{f.__name__}(): {what}", fix=fix))
     return e

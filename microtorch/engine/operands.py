@@ -81,7 +81,7 @@ def as_tensor(op: Op, x: Any, like: Tensor | None, inputs: Sequence[Any]) -> Ten
     ):
         dtypes.of(x)
         return constant(x, like.node.dev)
-    raise TypeError(
+    raise (errors.NoTensor if like is None else TypeError)(
         errors.message(
             f"{op.name}(): argument 'input' must be Tensor, not {type(x).__name__}"
             if like is None
@@ -119,7 +119,7 @@ def weak_number(value: AnyNumber, like: Tensor | None, floating: bool = False) -
     type wraps around, as in PyTorch: ``uint8 + 300`` is ``uint8 + 44``.
     """
     d, dev, whole = dtypes.of_number(value), cpu, np.array(value)
-    if whole.dtype.kind not in "bifc":
+    if whole.dtype.kind not in "biufc":  # from 2 ** 64 on
         raise OverflowError("int too big to convert")
     if like is not None:
         dev = like.node.dev
@@ -143,6 +143,10 @@ def element(value: AnyNumber, d: DType) -> Array:
 
     Negative numbers wrap around in unsigned types, as in PyTorch.
     """
+    if type(value) is int and not -(2**63) <= value < 2**64:
+        raise OverflowError("int too big to convert")
+    if d.kind == "b" and isinstance(value, (int, float, complex)):
+        return np.array(bool(value))
     if isinstance(value, complex) and d.kind != "c" and not value.imag:
         value = value.real
     if not dtypes.fits(value, d):
@@ -154,6 +158,13 @@ def element(value: AnyNumber, d: DType) -> Array:
             )
         )
     return np.array(value).astype(d)
+
+
+def lone_element(value: AnyNumber, d: DType) -> Array:
+    """``element`` as PyTorch makes it of one number alone, which may be infinite in 16 bits."""
+    if d.itemsize > 2 or d.kind not in "fV" or (isinstance(value, complex) and value.imag):
+        return element(value, d)
+    return np.array(float(value.real)).astype(d)
 
 
 _made: list[dict[Backend, dict[float | str, Tensor]]] = []
@@ -207,7 +218,11 @@ exact_number = _numbers("exact_number", _exact)
 
 
 def check_exponent(value: AnyNumber, like: Tensor) -> None:
-    """Refuse a negative exponent of integers, which would wrap around where they are unsigned."""
+    """Refuse a negative exponent of integers, which would wrap around where they are unsigned, and
+    one that 16 bits do not hold.
+    """
+    if like.array.dtype.itemsize == 2 and not isinstance(value, complex):
+        element(value, like.array.dtype)
     if like.array.dtype.kind in "iu" and type(value) is int and value < 0:
         what = "Integers to negative integer powers are not allowed."
         raise RuntimeError(errors.message(what, fix="x.float() ** y"))

@@ -26,7 +26,7 @@ from ..engine.checks import watch
 from ..engine.handle import Handle
 from ..engine.kept import KEPT
 from ..engine.op import Op
-from ..engine.operands import COERCE, NUMBERS, element
+from ..engine.operands import COERCE, NUMBERS, element, lone_element
 from ..engine.record import constant, handle, packers, record
 from ..engine.registry import REGISTRY
 from ..graph import last_write, mode, storage_of, tick
@@ -127,17 +127,22 @@ def _check_outcome(
     if type(out) is not np.ndarray:
         for carry in carrying:
             carry(target, out, name)
-    array = target.array
-    if out.shape != array.shape:
+    _check_shape(out, target, name, (target, *others))
+    check_cast(out.dtype, target, name)
+
+
+def _check_shape(out: Array, target: Tensor, name: str, operands: tuple[Any, ...]) -> None:
+    """Raise unless ``out`` has the shape of ``target``, which it is to be written into."""
+    if out.shape != target.array.shape:
+        given = [errors.describe(x) for x in operands if isinstance(x, Handle)]
         raise errors.ShapeError(
             errors.message(
-                f"output with shape {list(array.shape)} doesn't match the broadcast shape "
+                f"output with shape {list(target.array.shape)} doesn't match the broadcast shape "
                 f"{list(out.shape)}",
-                f"{name}_: {', '.join(map(errors.describe, (target, *others)))}",
+                f"{name}_: {', '.join(given)}",
                 fix="an in-place result must have the shape of its target; write it out of place",
             )
         )
-    check_cast(out.dtype, target, name)
 
 
 def store(target: Tensor, outcome: Tensor, name: str) -> Tensor:
@@ -299,7 +304,7 @@ def _stored(t: Tensor, index: Any, value: Any) -> bool:
     if integers < 0:
         return False
     if type(value) is float or type(value) is int:
-        if a.dtype.kind != "f" or a.itemsize < 4 or not -1e38 < value < 1e38:
+        if a.dtype.kind != "f" or a.itemsize < 4 or not -9e18 < value < 9e18:
             return False
         writer = "fill"
     elif isinstance(value, Handle):
@@ -359,7 +364,12 @@ def setitem(t: Tensor, index: Index, value: Any) -> None:
     parsed, advanced = indexing.parse(index, t.array.shape)
     is_tensor = isinstance(value, Handle)
     if not hasattr(value, "node"):
-        value = COERCE[type(value)](value) if type(value) in COERCE else _of_dtype(value, t)
+        if type(value) in COERCE:
+            value = COERCE[type(value)](value)
+        elif type(value) is int and not -(2**63) <= value < 2**63:
+            raise ValueError(errors.message("Overflow when unpacking long long", f"{value}"))
+        else:
+            value = _of_dtype(value, t, lone_element)
     if advanced and (indexing.integers_apart(parsed) or _part_of_expanded(t, parsed)):
         basic, arrays = indexing.integers_first(parsed)
         setitem(indexing.getitem(t, basic), arrays, value)
@@ -380,6 +390,7 @@ def setitem(t: Tensor, index: Index, value: Any) -> None:
             value = as_element(value, t) if fills else value.to(t.dtype)
         masks = [p.dtype is dtypes.BOOL for p in parsed if hasattr(p, "dtype")]
         if value.array.size == 1 and masks == [True]:
+            indexing.refuse_bytes(index)
             value = value.clone()  # one number, read before it is written
         basic = indexing.integers_first(parsed)[0]
         whole = value.array.shape[:1] != (1,) and indexing.is_whole(
@@ -431,7 +442,9 @@ def _part_of_expanded(t: Tensor, parsed: tuple[Any, ...]) -> bool:
     return not indexing.is_whole(whole, t.array.shape)
 
 
-def _of_dtype(value: Any, like: Tensor) -> Tensor:
+def _of_dtype(
+    value: Any, like: Tensor, make: Callable[[AnyNumber, DType], Array] = element
+) -> Tensor:
     """Numbers as a Tensor of the dtype of ``like``, on its device."""
     d = like.array.dtype
     number = type(value) in NUMBERS or isinstance(value, complex)
@@ -443,7 +456,7 @@ def _of_dtype(value: Any, like: Tensor) -> Tensor:
                 fix="torch.tensor(value)",
             )
         )
-    array = element(value, d) if number else dtypes.converted(np.asarray(value), d)
+    array = make(value, d) if number else dtypes.converted(np.asarray(value), d)
     return constant(array, like.node.dev)
 
 
@@ -532,6 +545,7 @@ def _composed(name: str) -> Callable[..., Tensor]:
             # on a copy, for what its derivative reads of the old value is about to be overwritten
             result = function(self.clone() if self.node.needs else self, *args, **kwargs)
             check_cast(result.array.dtype, self, name)
+            _check_shape(result.array, self, name, (self, *args))
         shown = None if result.node.op is None else result.node.name()
         _copy(self, result, name)
         op = result.node.op

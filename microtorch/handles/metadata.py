@@ -50,7 +50,7 @@ def _view_in_place(name: str) -> Callable[..., Tensor]:
             if v.origin is not None:
                 v.origin = (before, v.origin[1])
         self.array = view.array
-        if others or self.origin is not None or self.node.needs:
+        if others or self.origin is not None:
             self.origin = view.origin  # else nobody can tell it from a tensor made like that
         place(self, view.node)
         storage = storage_of(self.node)

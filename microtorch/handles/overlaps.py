@@ -121,7 +121,9 @@ def is_region(source: Array, whole: Array, place: Sequence[Any], region: Array) 
     """Is ``source`` what ``region``, which is ``whole[place]``, shows?"""
     a, source = plain_array(region), plain_array(source)
     if type(a) is not np.ndarray or type(source) is not np.ndarray:
-        return a is source
+        a, source = _real(a), _real(source)  # of numbers of another kind
+        same = type(a) is np.ndarray and type(source) is np.ndarray and a.dtype == source.dtype
+        return a is source or (same and are_one(a, source))
     if _apart(owner(a), owner(source)):  # sooner than to ask where they begin
         return False
     if a.dtype != source.dtype or start(a) != start(source):

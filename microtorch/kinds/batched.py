@@ -26,7 +26,7 @@ from ..engine.handle import Unmet
 from ..engine.record import constant
 from ..engine.registry import REGISTRY
 from ..notation import formulas
-from .level import Kind, KindBackend, Level, frames
+from .level import Kind, KindBackend, Level, frames, writable
 
 if TYPE_CHECKING:
     from ..base.types import AnyArray, Array, Attrs, Backend, Dim, Kernel, Shape
@@ -89,14 +89,15 @@ class Batch(Kind):
         if self.dev.mine(value) and value.lead > self.lead:
             raise not_in_place("copy_")
         if any(self.dev.mine(p) for p in place):
+            target = writable(self.value)
             for i in range(self.lead):
                 at = (i, *[p.sample(i) if self.dev.mine(p) else p for p in place])
-                self.value[at] = value.sample(i) if self.dev.mine(value) else value
+                target[at] = value.sample(i) if self.dev.mine(value) else value
             return
         whole = (slice(None), *place)
         if self.dev.mine(value):
             value = _beside(value, self.value[whole].ndim - 1)
-        self.value[whole] = value
+        writable(self.value)[whole] = value
 
     def shown(self) -> str:
         """How a tensor of it is printed."""

@@ -27,10 +27,13 @@ def carry(target: Tensor, out: Array, name: str) -> None:
         return
     base = target if target.origin is None else target.origin[0]
     missing = [level for level in levels_in(out) if level not in levels_in(base.array)]
-    if any(level.kind is Batch for level in missing) or _more_samples(out, target.array):
+    if any(level.kind is Batch for level in missing):
         raise not_in_place(f"{name}_")
-    if not missing and _has_room(base.array):
+    shared = _more_samples(out, target.array)
+    if not missing and not shared and _has_room(base.array):
         return
+    if shared:
+        base.array = _with_each(base.array)
     if missing:
         storage = base.node.storage
         lifted = lift(base, missing)
@@ -68,6 +71,14 @@ def _more_samples(out: AnyArray, into: AnyArray) -> bool:
                     return True
             array = array.value
     return False
+
+
+def _with_each(array: AnyArray) -> AnyArray:
+    """``array`` with numbers of its own for each sample."""
+    if isinstance(array, Batch) and array.lead < array.level.size:
+        value = _with_each(array.value)
+        return Batch(array.level, value.repeat(array.level.size, 0))
+    return array.around(lambda v, _: _with_each(v)) if isinstance(array, Kind) else array
 
 
 def _has_room(array: AnyArray) -> bool:

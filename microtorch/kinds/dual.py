@@ -25,7 +25,7 @@ from ..engine.recorded import RECORDED
 from ..engine.registry import REGISTRY
 from ..graph import Mode, mode
 from ..notation import formulas
-from .level import Kind, KindBackend, Level
+from .level import Kind, KindBackend, Level, writable
 
 if TYPE_CHECKING:
     from ..base.types import AnyArray, Array
@@ -81,17 +81,17 @@ class Dual(Kind):
 
     def __setitem__(self, index: AnyArray, value: AnyArray) -> None:
         if self.dev.mine(value):
-            self.value[index] = value.value
+            writable(self.value)[index] = value.value
             if value.tangent is not None:
                 if self.tangent is None:
                     self.tangent = self.dev.inner.full(self.shape, 0, self.dtype)
-                self.tangent[index] = value.tangent
+                writable(self.tangent)[index] = value.tangent
             elif self.tangent is not None:
-                self.tangent[index] = 0
+                writable(self.tangent)[index] = 0
         else:
-            self.value[index] = value
+            writable(self.value)[index] = value
             if self.tangent is not None:
-                self.tangent[index] = 0
+                writable(self.tangent)[index] = 0
 
     def shown(self) -> str:
         """How a tensor of it is printed."""
@@ -163,7 +163,9 @@ class DualBackend(KindBackend):
             return inner.array(kernel(*given, **attrs))
         if op is None:
             raise self.refusal(name)
-        if name in formulas.TABLE:
+        kinds = {x.dtype.kind for x in primals if hasattr(x, "dtype")}
+        conjugates = op.complex == "own" and "c" in kinds
+        if name in formulas.TABLE and not conjugates:
             total = None
             for vjp, t in zip(op.derivatives, tangents, strict=False):
                 if vjp is not None and t is not None:

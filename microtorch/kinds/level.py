@@ -21,6 +21,7 @@ from ..arrays.device import device
 from ..backends import cpu
 from ..backends.reference import UFUNCS
 from ..engine.apply import meeting
+from ..handles.memory import check_locked, is_locked, unlocked
 
 if TYPE_CHECKING:
     from ..base.types import AnyArray, Array, Attrs, Backend, DType, Shape
@@ -316,7 +317,26 @@ class Kind:
     def __array_function__(
         self, function: Callable[..., Any], types: Sequence[type], args: AnyArray, named: AnyArray
     ) -> AnyArray:
-        return self.dev.by_numpy(function, args, named)
+        outside = _outermost((args, named), self)  # the younger level knows what the older is
+        return outside.dev.by_numpy(function, args, named)
+
+
+def _outermost(value: AnyArray, found: AnyArray) -> AnyArray:
+    """The array of the youngest level in nested arguments, or ``found`` if that is younger."""
+    if isinstance(value, Kind):
+        return value if value.level.birth > found.level.birth else found
+    for v in value.values() if isinstance(value, dict) else value:
+        if isinstance(v, (Kind, dict, tuple, list)):
+            found = _outermost(v, found)
+    return found
+
+
+def writable(array: AnyArray) -> AnyArray:
+    """``array``, which may be a part of one that was expanded, which numpy locks."""
+    if not is_locked(array):
+        return array
+    check_locked(array, "copy")
+    return unlocked(array)
 
 
 # ---- the backend ---------------------------------------------------------------------------------

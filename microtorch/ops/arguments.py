@@ -9,7 +9,7 @@ import numpy as np
 
 from ..arrays.dtypes import I64, TORCH_TYPES
 from ..backends.complex import CHECKED
-from ..base.errors import describe, dim_error, message
+from ..base.errors import NoTensor, describe, dim_error, message
 from ..engine import operands
 from ..engine.calling import is_int
 from ..engine.handle import Handle
@@ -123,7 +123,7 @@ def tensors_only(name: str, **operands: object) -> None:
     for argument, x in operands.items():
         if not isinstance(x, Handle):
             what = f"{name}(): argument '{argument}' must be Tensor, not {type(x).__name__}"
-            raise TypeError(message(what, fix="torch.tensor(...) makes a tensor of a number"))
+            raise NoTensor(message(what, fix="torch.tensor(...) makes a tensor of a number"))
 
 
 def within(index: Array, n: int) -> bool:

@@ -20,8 +20,9 @@ from ..engine.calling import operands_given, reading
 from ..engine.handle import Handle
 from ..engine.hot import made, several
 from ..engine.op import Op
-from ..engine.operands import NUMBERS, NUMBERS_ONLY, left_operand, no_subtraction
+from ..engine.operands import NUMBERS, NUMBERS_ONLY, element, left_operand, no_subtraction
 from ..engine.out import into
+from ..engine.promotion import common_dtype
 from ..engine.registry import REGISTRY
 from ..notation import formulas
 from .surface import FUNCTIONS, METHODS, public
@@ -275,27 +276,28 @@ def sgn(input: Tensor) -> Tensor:
 
 # ---- signatures with more than the operands ------------------------------------------------------
 def _scaled(other: TensorLike, alpha: AnyNumber, input: TensorLike) -> Any:
-    """alpha * other, for ``add`` and ``sub``."""
-    if alpha == 1:
-        return other
-    operands: tuple[Any, ...] = (input, other)
-    given = [x.array.dtype.kind for x in operands if hasattr(x, "node")]
-    if isinstance(alpha, complex) and "c" not in given:
+    """alpha * other, for ``add`` and ``sub``. RuntimeError for an alpha of a higher kind."""
+    kinds = [
+        x.array.dtype.kind if isinstance(x, Handle) else np.result_type(type(x)).kind
+        for x in (input, other)
+    ]
+    what = ""
+    if isinstance(alpha, bool) and kinds != ["b", "b"]:
+        what = "Boolean alpha only supported for Boolean results."
+    elif isinstance(alpha, complex) and "c" not in kinds:
         what = "For non-complex input tensors, argument alpha must not be a complex number."
-        raise RuntimeError(message(what, f"alpha = {alpha}"))
-    if given and not {"f", "V", "c"} & set(given):
-        if given == ["b", "b"]:
-            alpha = bool(alpha)
-        elif isinstance(alpha, float) and not isinstance(other, float):
-            raise RuntimeError(
-                message(
-                    "For integral input tensors, argument alpha must not be a floating point "
-                    "number.",
-                    f"alpha = {alpha}",
-                    fix="input.float()",
-                )
-            )
-    return ELEMENTWISE["mul"](other, alpha)
+    elif isinstance(alpha, float) and not {"f", "V", "c"} & {*kinds}:
+        what = "For integral input tensors, argument alpha must not be a floating point number."
+    if what:
+        raise RuntimeError(message(what, f"alpha = {alpha}", fix="input.float()"))
+    if kinds == ["b", "b"]:
+        alpha = bool(alpha)
+    if isinstance(other, Handle):
+        if isinstance(input, Handle) and input.array.dtype != other.array.dtype:
+            d = common_dtype(REGISTRY["add"], (input, other))
+            other = other.to(dtypes.FROM_NUMPY[d])
+        return ELEMENTWISE["mul"](other, alpha)
+    return other and alpha if isinstance(alpha, bool) else cast("Any", other) * alpha
 
 
 def number_first(
@@ -323,7 +325,9 @@ def add(
         (other,), alpha = number_first("add", other, old)
     if out is not None:
         return into(out, add, (input, other), {"alpha": alpha})
-    return ELEMENTWISE["add"](input, other if alpha == 1 else _scaled(other, alpha, input))
+    if alpha == 1 and alpha is not True:
+        return ELEMENTWISE["add"](input, other)
+    return ELEMENTWISE["add"](input, _scaled(other, alpha, input))
 
 
 @public(aliases=("subtract",))
@@ -335,9 +339,9 @@ def sub(
         (other,), alpha = number_first("sub", other, old)
     if out is not None:
         return into(out, sub, (input, other), {"alpha": alpha})
-    if alpha == 1:
+    if alpha == 1 and alpha is not True:
         return ELEMENTWISE["sub"](input, other)
-    if isinstance(other, Handle) and other.array.dtype is BOOL:
+    if other is True or other is False or getattr(other, "dtype", None) is dtypes.bool:
         raise no_subtraction("sub", (input, other))
     return ELEMENTWISE["sub"](input, _scaled(other, alpha, input))
 
@@ -378,8 +382,10 @@ def rsub(input: Tensor, other: TensorLike, alpha: AnyNumber = 1) -> Tensor:
         raise TypeError(
             message(f"rsub(): argument 'input' must be Tensor, not {type(input).__name__}")
         )
-    left = left_operand(REGISTRY["sub"], other, input)
-    return ELEMENTWISE["sub"](left, input if alpha == 1 else ELEMENTWISE["mul"](input, alpha))
+    if other is True or other is False or input.array.dtype is BOOL:
+        raise no_subtraction("sub", (other, input))
+    right = input if alpha == 1 and alpha is not True else _scaled(input, alpha, other)
+    return ELEMENTWISE["sub"](left_operand(REGISTRY["sub"], other, input), right)
 
 
 @public()
@@ -397,6 +403,19 @@ def round(input: Tensor, *, decimals: int | None = None) -> Tensor:
     return back(ELEMENTWISE["round"](there(input, scale)), scale)
 
 
+def _plus(input: Tensor, value: AnyNumber, what: str, a: Tensor, b: Tensor) -> Tensor:
+    """input + value * what(a, b). RuntimeError if their common dtype does not hold ``value``.
+
+    For integers it is cut off.
+    """
+    d = common_dtype(REGISTRY["mul"], (input, a, b))
+    held, x = element(value, d), ELEMENTWISE[what](a, b)
+    if value != 1:
+        x = x if x.array.dtype == d else x.to(dtypes.FROM_NUMPY[d])
+        x = ELEMENTWISE["mul"](x, held.item() if d.kind in "iu" else value)
+    return ELEMENTWISE["add"](input, x)
+
+
 @public()
 def addcmul(
     input: Tensor, tensor1: Tensor, tensor2: Tensor, *old: Tensor, value: AnyNumber = 1
@@ -406,10 +425,7 @@ def addcmul(
         (tensor1, tensor2), value = number_first("addcmul", tensor1, (tensor2, *old))
     operands = (input, tensor1, tensor2)
     only("uifc", "addcmul_cpu_out")(REGISTRY["mul"], operands)
-    if not any(t.array.dtype.kind in "fcV" for t in operands):
-        value = int(value.real)  # PyTorch cuts it off
-    product = ELEMENTWISE["mul"](tensor1, tensor2)
-    return ELEMENTWISE["add"](input, product if value == 1 else ELEMENTWISE["mul"](product, value))
+    return _plus(input, value, "mul", tensor1, tensor2)
 
 
 @public()
@@ -428,9 +444,7 @@ def addcdiv(
                 fix="tensor1.float()",
             )
         )
-    quotient = ELEMENTWISE["div"](tensor1, tensor2)
-    scaled = quotient if value == 1 else ELEMENTWISE["mul"](quotient, value)
-    return ELEMENTWISE["add"](input, scaled)
+    return _plus(input, value, "div", tensor1, tensor2)
 
 
 @public()
@@ -441,7 +455,11 @@ def lerp(input: Tensor, end: Tensor, weight: Tensor | AnyNumber) -> Tensor:
     only("fc", "lerp_kernel_scalar")(REGISTRY["lerp"], [input])
     others: dict[str, Any] = {"end": end, "weight": weight}
     for name, t in others.items():
-        if hasattr(t, "node") and t.array.dtype != input.array.dtype:
+        if name == "weight" and (not isinstance(t, Handle) or not t.array.ndim):
+            number = t.array.item() if isinstance(t, Handle) else t
+            element(number, input.array.dtype)
+            weight = weight if t is number or t.node.needs else number
+        elif t.array.dtype != input.array.dtype:
             raise RuntimeError(
                 message(
                     f"expected dtype {input.array.dtype.name} for `{name}` but got dtype "

@@ -183,6 +183,14 @@ def _array(part: Any) -> Array | int:
     )
 
 
+def refuse_bytes(index: Index) -> None:
+    """Raise for a mask of uint8, which PyTorch takes, but not to write one number at its places."""
+    parts = index if isinstance(index, tuple) else (index,)
+    if any(isinstance(p, Handle) and p.array.dtype == np.uint8 for p in parts):
+        what = "masked_fill_ only supports boolean masks, but got mask with dtype unsigned char"
+        raise RuntimeError(message(what, fix="x[mask.bool()] = number"))
+
+
 def _text(parts: Sequence[Any]) -> str:
     def one(p: Any) -> str:
         if isinstance(p, slice):

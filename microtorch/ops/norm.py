@@ -209,7 +209,7 @@ def _one_dtype(name: str, input: Tensor, *parameters: Tensor | None) -> DType:
     given = [t for t in parameters if t is not None]
     for t in given:
         own = t.array.dtype
-        if own != given[0].array.dtype or own != d and (d.itemsize != 2 or own != np.float32):
+        if own != given[0].array.dtype or (own != d and (d.itemsize != 2 or own != np.float32)):
             raise RuntimeError(
                 message(
                     "mixed dtype (CPU): all inputs must share same datatype.",

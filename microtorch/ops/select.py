@@ -13,7 +13,7 @@ from ..engine import operands
 from ..engine.apply import apply
 from ..engine.hot import several
 from ..engine.op import Formula, Op
-from ..engine.operands import NUMBERS, number, weak_number
+from ..engine.operands import NUMBERS, lone_element, number, weak_number
 from ..engine.record import record
 from ..engine.registry import REGISTRY
 from .arguments import as_element, element
@@ -57,14 +57,17 @@ def clamp(input: Tensor, min: TensorLike | None = None, max: TensorLike | None =
     if any(isinstance(bound, Handle) for bound in (min, max)):
         out = input if min is None else apply(BELOW, (input, min))
         return out if max is None else apply(ABOVE, (out, max))
+    bounds: tuple[Any, ...] = (min, max)
     # limits of a higher category raise the result to theirs: 1.5 does not become 1
     if input.array.dtype.kind not in "fV":
         limits = [(dtypes.of_number(v), 0) for v in (min, max) if v is not None]
         target = dtypes.promote([(input.array.dtype, 2), *limits])
         input = input.to(dtypes.FROM_NUMPY[target])
         if target.kind not in "fV":
-            bounds: tuple[Any, ...] = (min, max)
             min, max = (v if v is None else operands.element(v, target).item() for v in bounds)
+    elif input.array.dtype.itemsize == 2:
+        for v in bounds:
+            v is None or operands.element(v, input.array.dtype)  # raises for one it does not hold
     if max is None:
         return several(REGISTRY["clamp_min"], (input,), {"min": min})
     if min is None:
@@ -162,7 +165,7 @@ def _choice(value: Number, like: Tensor) -> Tensor:
     if _fits_any(value) and like.array.dtype.kind == "f":
         return number(value, like)
     t = weak_number(value, like)
-    element(value, t)  # raises where it would have wrapped around
+    lone_element(value, t.array.dtype)  # raises where it would have wrapped around
     return t
 
 

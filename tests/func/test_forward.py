@@ -260,3 +260,30 @@ def test_recurrent_layers_and_attention():
     with torch.no_grad():
         f = lambda q: heads(q, q, q)[0]  # noqa: E731
         same(func.jvp(f, (q,), (t,))[1], difference(f, q, t), 1e-7)
+
+
+Z = torch.tensor([1 + 2j, -0.5 + 0.3j], dtype=torch.complex128)
+DIRECTION = torch.tensor([0.3 - 1j, 2 + 0.7j], dtype=torch.complex128)
+
+
+@pytest.mark.parametrize("function", [torch.abs, torch.angle, torch.sgn, lambda z: z / z.abs()])
+def test_not_holomorphic(function):
+    """The tangent of |z| is a real number: the derivative along the direction."""
+    h = 1e-6
+    numeric = (function(Z + h * DIRECTION) - function(Z - h * DIRECTION)) / (2 * h)
+    _, tangent = func.jvp(function, (Z,), (DIRECTION,))
+    assert tangent.dtype is numeric.dtype
+    assert torch.allclose(tangent, numeric, atol=1e-8)
+
+
+def test_in_place_in_both_kinds_at_once():
+    x, c = torch.tensor([0.3, -1.2]).double(), torch.tensor([2.0, 3.0]).double()
+
+    def scattered(x):
+        y = x * 1
+        y.scatter_(0, torch.zeros_like(y, dtype=torch.int64), c)
+        return (y * y).sum()
+
+    assert func.hessian(scattered)(x).tolist() == [[0, 0], [0, 2]]
+    quantile = func.jacfwd(lambda x: x.quantile(0.25, keepdim=True))(x)
+    assert quantile.tolist() == [[0.25, 0.75]]

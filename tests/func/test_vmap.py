@@ -248,3 +248,20 @@ def test_random_numbers_are_the_ordinary_ones_again_after_a_vmap():
     torch.manual_seed(0)
     again = torch.rand(3), torch.nn.functional.dropout(torch.ones(4)), torch.randperm(4)
     assert [x.tolist() for x in wanted] == [x.tolist() for x in again]
+
+
+def test_parts_of_what_was_expanded():
+    x = torch.arange(6.0).reshape(2, 3)
+    tripled = torch.func.vmap(lambda x: (x * 1).expand(2, 3)[0].mul_(3))(x)
+    assert torch.equal(tripled, x * 3)
+    with pytest.raises(RuntimeError, match="more than one element of the written-to tensor"):
+        torch.func.vmap(lambda x: (x * 1).expand(2, 3).add_(1))(x)
+
+
+def test_augmented_assignment_to_all_of_it():
+    def doubled(x):
+        y = x * 1
+        y[..., :1] *= 2
+        return y.sum()
+
+    assert torch.func.vmap(torch.func.grad(doubled))(torch.ones(3, 1)).tolist() == [[2]] * 3

@@ -329,3 +329,55 @@ def test_static_arguments_by_position_and_by_name():
         assert write(x) is x and x.tolist() == [0.0, 2.0]
     with pytest.raises(TypeError):
         torch.ones(1).clamp_min_(0, 1)
+
+
+# ---- what counts as a view, or as the same elements ----------------------------------------------
+def test_strides_tell_the_same_elements_from_others():
+    x = torch.ones(1)
+    with pytest.raises(RuntimeError, match="single memory location"):
+        x[:1:2] *= x
+    x *= x
+    assert x[None].stride() == (1, 1) and torch.ones(2, 3)[:, None].stride() == (3, 3, 1)
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda x: x.repeat_interleave(2, -1),
+        lambda x: torch.nn.functional.max_pool1d(x, 2),
+        lambda x: torch.nn.functional.avg_pool1d(x, 2),
+        lambda x: torch.nn.functional.conv1d(x, torch.ones(1, 2, 2)),
+        lambda x: torch.nn.functional.conv_transpose2d(x[:, None], torch.ones(2, 1, 1, 1)),
+    ],
+)
+def test_results_that_are_views(function):
+    x = torch.arange(8.0).reshape(2, 4).requires_grad_()
+    y = function(x)
+    assert y._is_view()
+    y[:1] *= 2
+    y.sum().backward()
+    expected = torch.autograd.grad(function(x)[:1].sum() * 2 + function(x)[1:].sum(), x)[0]
+    assert torch.equal(x.grad, expected)
+
+
+def test_hooks_see_what_the_derivative_of_cumprod_reads():
+    x = torch.tensor([2.0, 3.0], requires_grad=True)
+    y = x * 1
+    y.cumprod_(0)
+    seen = []
+    y.register_hook(lambda g: seen.append(g.tolist()))
+    (g,) = torch.autograd.grad(y.sum(), x, create_graph=True)
+    g.sum().backward()  # d/dx of (1 + x1, x0): by way of the product and of x
+    assert seen == [[1, 1], pytest.approx([0.5, 0.5 + 1 / 3])]
+    assert x.grad.tolist() == pytest.approx([1, 1])
+
+
+def test_what_a_loss_keeps():
+    x, target = torch.ones(3, requires_grad=True), torch.tensor([1, 2, 1])
+    loss = torch.nn.functional.mse_loss(x, target)
+    target.fill_(1)
+    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+        loss.backward()
+    loss = torch.nn.functional.margin_ranking_loss(x, x.detach() * 2, target)
+    target.fill_(2)
+    loss.backward()

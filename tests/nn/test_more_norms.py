@@ -93,7 +93,7 @@ def test_group_norm_of_nothing_and_of_one_value():
 
 @pytest.mark.filterwarnings("ignore:overflow")  # of the variance, which half does not hold
 def test_statistics_in_16_bits():
-    """PyTorch's numbers: it keeps mean and deviation in the input's dtype, or in float32 weights'."""
+    """PyTorch's numbers: mean and deviation are kept in the input's dtype, or the weights'."""
     x = torch.tensor([20000.0, 30000.0, 25000.0, 300.0]).half().reshape(4, 1).requires_grad_()
     moving = torch.zeros(1).half(), torch.ones(1).half()
     out = F.batch_norm(x, *moving, training=True)

@@ -128,7 +128,7 @@ def test_a_packed_sequence_is_a_tuple_that_moves():
             "total_length=2",
         ),
         (
-            lambda: nn.GRU(2, 3)(rnn.pack_sequence(sequences(3))),
+            lambda: nn.GRU(2, 3).double()(rnn.pack_sequence(sequences(3))),
             RuntimeError,
             "must be equal to input_size. Expected 2, got 3",
         ),

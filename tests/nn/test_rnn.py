@@ -159,7 +159,7 @@ def test_a_large_layer_takes_gradients_of_parts_only(monkeypatch):
 @pytest.mark.parametrize("name", ["RNN", "LSTM", "GRU"])
 def test_dtypes_that_differ_are_an_error_and_halves_are_composed(name, way):
     net = getattr(nn, name)(3, 4)
-    with pytest.raises(RuntimeError, match="same dtype"):
+    with pytest.raises(ValueError, match="does not match weight dtype"):
         net(torch.randn(5, 2, 3, dtype=torch.float64))
     with pytest.raises(RuntimeError, match="same dtype"):
         hx = torch.zeros(1, 2, 4, dtype=torch.float64)

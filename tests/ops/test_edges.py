@@ -1,5 +1,6 @@
 """Small things at the edges: indices that are lists, strides, kinks, many operands."""
 
+import math
 import time
 
 import numpy as np
@@ -78,3 +79,49 @@ def test_bias_of_a_layer_under_create_graph():
     (g,) = torch.autograd.grad(F.conv1d(x, w, b).sum(), b, create_graph=True)
     (second,) = torch.autograd.grad(g.sum(), x)
     assert g.requires_grad and not second.any()
+
+
+# ---- numbers and the dtype they are for ----------------------------------------------------------
+MASK = torch.tensor([True, False])
+HALVES = torch.tensor([1.0, 2.0]).half()
+
+
+@pytest.mark.parametrize(
+    ("call", "error"),
+    [
+        (lambda: torch.add(MASK, 1.5, alpha=True), RuntimeError),
+        (lambda: torch.add(MASK, MASK, alpha=2.5), RuntimeError),
+        (lambda: torch.sub(MASK.int(), True, alpha=2), RuntimeError),
+        (lambda: torch.rsub(MASK, 1, alpha=2), RuntimeError),
+        (lambda: torch.add(HALVES, HALVES, alpha=1j), RuntimeError),
+        (lambda: HALVES**1e6, RuntimeError),
+        (lambda: HALVES.clamp(max=1e6), RuntimeError),
+        (lambda: torch.nn.functional.threshold(HALVES, 1, 1e6), RuntimeError),
+        (lambda: torch.addcmul(HALVES, HALVES, HALVES, value=1j), RuntimeError),
+        (lambda: torch.full((2,), [3.0]), TypeError),
+        (lambda: torch.full((2,), 10**39), OverflowError),
+        (lambda: HALVES.clone().__setitem__(MASK, 10**19), ValueError),
+        (lambda: HALVES.clone().__setitem__(MASK.to(torch.uint8), 1), RuntimeError),
+        (lambda: torch.nn.functional.kl_div(HALVES.float(), MASK.int()), RuntimeError),
+        (lambda: torch.ldexp(HALVES, MASK), NotImplementedError),
+        (lambda: torch.ones(1).addbmm_(torch.ones(2, 5, 3), torch.ones(2, 3, 10)), RuntimeError),
+    ],
+)
+def test_numbers_that_are_refused(call, error):
+    with pytest.raises(error):
+        call()
+
+
+@pytest.mark.filterwarnings("ignore:overflow")
+def test_numbers_that_are_taken():
+    assert torch.add(MASK, True, alpha=2).tolist() == [True, True]
+    assert torch.add(HALVES, torch.tensor([1, 2]), alpha=2.5).dtype is torch.float16
+    x = HALVES.clone()
+    x[MASK] = 1e6
+    assert x.tolist() == [math.inf, 2.0]
+    assert torch.where(MASK, HALVES, 1e6).tolist() == [1.0, math.inf]
+    assert (torch.ones(1).double() * 10**19).item() == 1e19
+    assert torch.tensor(10**19, dtype=torch.double).item() == 1e19
+    assert torch.full((1,), math.nan, dtype=torch.bool).item() is True
+    with pytest.raises(TypeError):
+        torch.tensor(1 + 1j, dtype=torch.float16)

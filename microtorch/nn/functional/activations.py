@@ -9,9 +9,10 @@ from ...arrays.dtypes import bool as bool_dtype
 from ...arrays.dtypes import dtype, float64, uint8
 from ...base.errors import describe, message, warn
 from ...create.filled import empty, ones_like, zeros_like
+from ...engine.operands import element
 from ...engine.whole import whole
 from ...handles.tensor import Tensor
-from ...ops.arguments import not_floating
+from ...ops.arguments import not_floating, tensors_only
 from ...ops.learned import hardshrink as hardshrink
 from ...ops.learned import prelu as prelu
 from ...ops.surface import FUNCTIONS
@@ -111,6 +112,7 @@ def hardtanh(
                 fix="exchange them",
             )
         )
+    tensors_only("hardtanh", input=input)
     if not input.is_floating_point():  # integers stay integers
         low, high = int(min_val), int(max_val)
         wrong = ""
@@ -138,6 +140,8 @@ def threshold(input: Tensor, threshold: float, value: float, inplace: bool = Fal
     """x where x > threshold, else `value`."""
     if not input.dtype.is_floating_point:
         threshold, value = int(threshold), int(value)
+    for number in (threshold, value):
+        element(number, input.array.dtype)  # raises for one that the dtype does not hold
     return _activation("threshold", input, inplace, threshold=threshold, value=value)
 
 

@@ -11,7 +11,7 @@ from ...arrays.dtypes import int64
 from ...base.errors import describe, message
 from ...create.counted import arange
 from ...handles.tensor import Tensor
-from ...ops.arguments import owned
+from ...ops.arguments import owned, tensors_only
 from ...ops.select import where
 from .activations import logsigmoid
 from .distances import pairwise_distance
@@ -159,6 +159,7 @@ def soft_margin_loss(
     reduction: str = "mean",
 ) -> Tensor:
     """log(1 + exp(-target input)), for targets 1 and -1."""
+    tensors_only("soft_margin_loss", input=input, target=target)
     reduction = legacy_reduction(size_average, reduce, reduction)
     return reduce_loss((-target * input).exp().log1p(), reduction)
 

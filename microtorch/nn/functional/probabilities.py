@@ -7,7 +7,7 @@ from typing import Any
 from ...autograd import Function
 from ...base.errors import describe, message, warn
 from ...handles.tensor import Tensor
-from ...ops.arguments import refuse_complex
+from ...ops.arguments import refuse_complex, tensors_only
 from .activations import logsigmoid
 from .reduction import both, legacy_reduction, reduce_loss
 
@@ -78,6 +78,8 @@ def binary_cross_entropy(
                     else "targets are probabilities: 0, 1 or between",
                 )
             )
+    if weight is not None:
+        tensors_only("binary_cross_entropy", weight=weight)
     loss = BinaryCrossEntropy.apply(input, target)
     return reduce_loss(loss if weight is None else loss * weight, reduction)
 
@@ -114,6 +116,9 @@ def binary_cross_entropy_with_logits(
                 fix="target.to(input.dtype)",
             )
         )
+    for name, factor in (("weight", weight), ("pos_weight", pos_weight)):
+        if factor is not None:
+            tensors_only("binary_cross_entropy_with_logits", **{name: factor})
     log_sigmoid = logsigmoid(input)
     if pos_weight is not None:
         log_sigmoid = ((pos_weight - 1) * target + 1) * log_sigmoid

@@ -23,7 +23,7 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Any, NamedTuple
 
-from ...base.errors import describe, message
+from ...base.errors import NoTensor, describe, message
 from ...create.filled import empty, zeros
 from ...engine import autocast
 from ...handles.tensor import Tensor
@@ -233,7 +233,7 @@ class RNNBase(Module):
             return forward_packed(self, input, hx)
         name = type(self).__name__
         if not isinstance(input, Tensor):
-            raise TypeError(
+            raise NoTensor(
                 message(
                     f"{name}: the input must be a Tensor or a PackedSequence",
                     f"input is {describe(input)}",
@@ -278,6 +278,15 @@ class RNNBase(Module):
         return output, tuple(final) if self.states == 2 else final[0]
 
     def _check_features(self, input: Tensor) -> None:
+        own = getattr(self, self._flat_weights_names[0])
+        if own.dtype is not input.dtype and autocast.region.get() is None:
+            raise ValueError(
+                message(
+                    f"RNN input dtype ({input.dtype}) does not match weight dtype ({own.dtype})",
+                    f"{type(self).__name__}: input {describe(input)}",
+                    fix=f"input.to({own.dtype}), or the layer: .to({input.dtype})",
+                )
+            )
         if input.shape[-1] != self.input_size:
             raise RuntimeError(
                 message(
