@@ -14,12 +14,12 @@ import numpy as np
 from ..base.errors import message
 from ..handles.memory import owner
 from .build import library
-from .emit_c import Region
 from .joined import joined
 from .lower import lowered
 from .memory import LINE
 from .parts import new
 from .program import Program, Step, Writer
+from .region import Region
 from .source import source, unique
 from .statements import (
     C_TYPES,
@@ -144,7 +144,7 @@ class Plan:
     def checks_first(chain: list[Lowered]) -> list[Lowered]:
         """A number that is out of range stops a region before it has written anything."""
         made = {n for s in chain if not isinstance(s, View) for n in makes(s)}
-        early = [s for s in chain if isinstance(s, Call) and s.checks == 1]
+        early: list[Lowered] = [s for s in chain if isinstance(s, Call) and s.checks == 1]
         needed = {n for s in early for n in reads(s)}
         for s in reversed(chain):  # and the views of what was there before that it looks at
             if isinstance(s, View) and s.result in needed and s.base not in made:

@@ -42,7 +42,7 @@ LIBRARY = {
                       "trunc").split()},
     "abs": "fabs", "round": "rint", "sgn": "sign",
 }  # fmt: skip
-# functions that the head of the C file defines (emit_c.HEAD)
+# functions that the head of the C file defines (c/basics.txt)
 HELPERS = frozenset({"maximum", "minimum", "sign", "sigmoid", "softplus", "remainder"})
 OPERATORS = {"add": "x + y", "sub": "x - y", "mul": "x * y", "truediv": "x / y", "neg": "-x"}
 OF_BOOLS = {"bitwise_not": "x == 0", "bitwise_and": "x * y", "bitwise_or": "x + y > 0",

@@ -98,12 +98,13 @@ class CallWriter(Writer):
         """A tensor that is returned, its slots filled by C: what record.py says in Python."""
         node: dict[str, Operand] = dict.fromkeys(("grad", "hooks", "storage"))
         given = {"array": 2, "value": 2, "seq": 3}
-        kind, more = Constant, ""
+        kind: type[Node] = Constant
+        more = ""
         if o.kind == "done":
             node |= {"inputs": (), "saved": (), "attrs": None}
             given |= {"scope": 4, "code": 5, "lasti": 6}
             kind, more = walked_op.node, ", m.scope, code, lasti"
-        fill = put_slots(given, {"origin": None}, node | {"dev": o.dev})
+        fill = put_slots(given, node | {"dev": o.dev})
         self.names |= {"new": new, "Tensor": type(handle(np.zeros(()), Node()))}
         called = f"new(Tensor), {self.constant(kind, kind.__name__)}(), {v}, tick(){more}"
         return f"{self.constant(fill, 'put_slots')}({called})"
