@@ -29,6 +29,7 @@ from ..handles.scalar import Scalar
 from ..handles.tensor import Tensor
 from ..nn import global_hooks
 from .build import CompilerError
+from .collecting import uncollected
 from .entry import Entry, Run
 from .export import export
 from .guards import About, TooMuch, Unwatchable, Watch
@@ -104,7 +105,8 @@ class Compiled:
         if key not in self.pending:
             self.pending[key] = None
             return self.function(*args, **kwargs)
-        return self.record(key, args, kwargs, tensors, why)
+        with uncollected():
+            return self.record(key, args, kwargs, tensors, why)
 
     def __get__(self, instance: Operand, owner: type | None = None) -> Operand:
         """As a method: one program set for the function, with ``self`` as an argument."""
