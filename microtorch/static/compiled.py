@@ -73,9 +73,10 @@ class Compiled:
         self.__wrapped__ = function
 
     def __call__(self, *args: Operand, **kwargs: Operand) -> Operand:
-        if self.quick is not None and len(args) == self.arity and not kwargs:
+        quick = self.quick
+        if quick is not None and len(args) == self.arity and not kwargs:
             try:
-                result = self.quick(*args)
+                result = quick(*args)
                 if result is not MISSED:
                     return result
             except Otherwise:
