@@ -69,20 +69,19 @@ def number(v: float, d: DType) -> str:
 
 
 def bare(text: str) -> str:
-    """An expression without brackets around brackets, and without those around all of it."""
-    pairs: dict[int, int] = {}
-    opened: list[int] = []
-    for i, c in enumerate(text):
-        if c == "(":
-            opened.append(i)
-        elif c == ")":
-            pairs[opened.pop()] = i
+    """An expression without brackets around all of it, or around all of an argument."""
     gone: set[int] = set()
-    for i, j in pairs.items():
-        if pairs.get(i + 1) == j - 1:
-            gone |= {i + 1, j - 1}
-    text = "".join(c for i, c in enumerate(text) if i not in gone)
-    return text[1:-1] if pairs.get(0) == len(text) - 1 + len(gone) else text
+    opened: list[int] = []
+    for j, c in enumerate(text):
+        if c == "(":
+            opened.append(j)
+        elif c == ")":
+            i = opened.pop()
+            begins = i == 0 or text[i - 1] == "(" or text[i - 2 : i] == ", "
+            ends = j == len(text) - 1 or text[j + 1] in ",)"
+            if begins and ends:
+                gone |= {i, j}
+    return "".join(c for i, c in enumerate(text) if i not in gone)
 
 
 def wrapped(text: str, tab: int = 4) -> str:
