@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from .emit_c import Emitter, Region
+from .c_text import wrapped
+from .emit_c import Emitter
 from .functions import text_of
+from .region import Region
 from .schedules import table
-from .source import head, unique, wrapped
+from .source import head, unique
 from .statements import C_TYPES
 from .templates import Value
 

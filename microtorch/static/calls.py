@@ -244,7 +244,7 @@ def _conv2d(s: Look) -> list[Lowered] | None:
 
 
 def _halves(s: Look, shape: Shape, out: Shape) -> bool:
-    """Is each image of half its size: windows of 2 x 2 that do not overlap, and nothing left over?"""
+    """Is each image made half its size, by windows of 2 x 2 that do not overlap?"""
     two = tuple(s.attr("kernel")) == tuple(s.attr("stride")) == (2, 2)
     plain = tuple(s.attr("dilation")) == (1, 1) and not any(map(sum, s.attr("padding")))
     used = [x for x in s.given if type(x) is Ref]

@@ -1,7 +1,7 @@
 """Cells of recurrent layers as calls of the functions of ``c/cells.c``: a table like calls.py."""
 from __future__ import annotations
 
-from .look import Look, Table
+from .look import Look, Table, has_tables
 from .statements import Lowered
 
 cells = Table()
@@ -15,6 +15,9 @@ def _cell(s: Look) -> list[Lowered] | None:
     name, given = s.step.name, s.given
     if not s.rows(*given):
         return None
-    rows, n = s.shape(given[4 if name in ("lstm_cell", "gru_cell") else 0])
+    h = given[4 if name in ("lstm_cell", "gru_cell") else 0]
+    if not s.alone and has_tables(s.program.values[h.number]):
+        return None
+    rows, n = s.shape(h)
     writes = tuple([given[i] for i in WRITTEN[name]])
     return [s.call(name, rows, n, *given, writes=writes)]

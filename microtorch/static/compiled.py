@@ -29,6 +29,7 @@ from ..handles.scalar import Scalar
 from ..handles.tensor import Tensor
 from ..nn import global_hooks
 from .build import CompilerError
+from .collecting import uncollected
 from .entry import Entry, Run
 from .export import export
 from .guards import About, TooMuch, Unwatchable, Watch
@@ -73,9 +74,10 @@ class Compiled:
         self.__wrapped__ = function
 
     def __call__(self, *args: Operand, **kwargs: Operand) -> Operand:
-        if self.quick is not None and len(args) == self.arity and not kwargs:
+        quick = self.quick
+        if quick is not None and len(args) == self.arity and not kwargs:
             try:
-                result = self.quick(*args)
+                result = quick(*args)
                 if result is not MISSED:
                     return result
             except Otherwise:
@@ -105,7 +107,8 @@ class Compiled:
         if key not in self.pending:
             self.pending[key] = None
             return self.function(*args, **kwargs)
-        return self.record(key, args, kwargs, tensors, why)
+        with uncollected():
+            return self.record(key, args, kwargs, tensors, why)
 
     def __get__(self, instance: Operand, owner: type | None = None) -> Operand:
         """As a method: one program set for the function, with ``self`` as an argument."""

@@ -2,14 +2,15 @@
 from __future__ import annotations
 
 import math
-import textwrap
-from typing import TYPE_CHECKING, NamedTuple
+import re
+from typing import TYPE_CHECKING
 
 from ..notation import expr
+from .c_text import Lies, bare, counting, dialect, number, plus, wrapped
 from .functions import named
-from .lower import LIBRARY
 from .memory import planned
-from .rounds import Rounds, once, rolled
+from .region import rate_name
+from .rounds import LEAST, Rounds, once, rolled
 from .statements import (
     C_TYPES,
     Call,
@@ -21,7 +22,6 @@ from .statements import (
     makes,
     reads,
     row_major,
-    writes,
 )
 from .templates import Rate, Ref
 
@@ -29,7 +29,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from ..base.types import DType, Operand, Shape
-    from .program import Program, Step
+    from .program import Program
+    from .region import Region
     from .rounds import Rows
     from .statements import Lowered
 
@@ -37,92 +38,8 @@ if TYPE_CHECKING:
 NARROW = 8  # columns of a product below which its tiles would be nearly empty
 LONG = 1 << 17  # bytes that a region makes if it takes longer than a change of threads
 TILE = 16  # columns of a tile (c/head.txt)
+SHORT = 48  # characters of a number that is written where it is used, if that is one place
 DOT = 5  # what a sum along a row costs besides, in steps of a tile
-
-
-class Lies(NamedTuple):
-    """Where a value's elements lie: ``name[start + i * strides[0] + ... + a * step]``, where ``a``
-    is how much further each round of a loop begins; ``turns``: a row of two, used in turn."""
-
-    name: str
-    start: int
-    strides: Shape
-    moves: int = 0
-    turns: str = ""
-
-    def at(self, index: Sequence[str] = (), strides: Sequence[int] = ()) -> str:
-        """An element's index."""
-        terms = [i if s == 1 else f"{i} * {s}" for i, s in zip(index, strides, strict=True) if s]
-        far, start = abs(self.moves), self.start
-        if far and start % far == 0:  # a row: of this round, or so many before or after
-            k = start // far
-            row = "step" if k == 0 else f"step {'+-'[k < 0]} {abs(k)}"
-            row = f"{k} - step" if self.moves < 0 else row
-            row = f"({row})" if row != "step" else row
-            terms.append(f"{far} * {row}" if far > 1 else row)
-        elif start:
-            terms.append(str(start))
-        terms += [self.turns] * (self.turns != "")
-        text = " + ".join(terms)
-        if far and start % far:
-            text += f" {'-+'[self.moves > 0]} {far} * step"
-        return text or "0"
-
-
-class Region(NamedTuple):
-    """Successive steps that are one C function: what it reads, and what is read of it later.
-
-    ``calls``: the steps that were recorded, as the interpreter runs them.
-    """
-
-    name: str
-    steps: list[Lowered]
-    takes: list[int]
-    gives: list[int]
-    calls: list[Step]
-
-    @property
-    def written(self) -> list[int]:
-        """The values among ``takes`` that it changes."""
-        root: dict[int, int] = {}
-        found: dict[int, None] = {}
-        for s in self.steps:
-            if isinstance(s, View):
-                root[s.result] = root.get(s.base, s.base)
-            for n in writes(s):
-                found[root.get(n, n)] = None
-        return [n for n in found if n in self.takes]
-
-    @property
-    def rates(self) -> list[Rate]:
-        """The learning rates that it reads, which each call gives anew."""
-        found = [x for s in self.steps if isinstance(s, Call) for x in s.operands
-                 if type(x) is Rate]  # fmt: skip
-        return [*{id(x.group): x for x in found}.values()]
-
-
-def dialect(d: DType) -> expr.Dialect:
-    """C for one dtype: ``tanh`` is called ``fast_tanh`` for float, for one."""
-    kind = d.name if d.name == "float32" else "float64"
-    names = {**LIBRARY, "remainder": "remainder_"}
-    return expr.Dialect(
-        call=lambda name, a: f"{named(names.get(name, name), kind)}({', '.join(a)})",
-        where=lambda c, a, b: f"({c} ? {a} : {b})",
-        power=lambda a, b: f"{named('pow', kind)}({a}, {b})",
-        number=lambda v: number(v, d),
-    )
-
-
-def number(v: float, d: DType) -> str:
-    """A Python number as a C constant of a dtype."""
-    if d.kind == "i":
-        return str(int(v)) if v >= 0 else f"({int(v)})"
-    if math.isnan(v):
-        return "NAN"
-    if math.isinf(v):
-        return "INFINITY" if v > 0 else "(-INFINITY)"
-    text = repr(float(v)) + ("f" if d.name == "float32" else "")
-    return text if v >= 0 else f"({text})"
 
 
 class Emitter:
@@ -165,13 +82,13 @@ class Emitter:
     def pointer(self, n: int) -> str:
         """Where a value that lies row by row begins."""
         place = self.places[n]
-        return _plus(place.name, place.at())
+        return plus(place.name, place.at())
 
     def new(self, n: int) -> Lies:
         """Memory for value n: an output, an array, a place in the block, or a row of these."""
         value, rows = self.program.values[n], self.rows.get(n)
         head, shape = (n, value.shape) if rows is None else (
-            rows.members[0], (rows.count, *value.shape)
+            rows.members[0], (rows.height, *value.shape)
         )  # fmt: skip
         if head in self.declared:
             return self.places[n]
@@ -180,7 +97,7 @@ class Emitter:
         kind, room = C_TYPES[value.dtype.name], self.memory.rooms.get(head)
         if head in self.memory.stack:
             size = max(math.prod(shape), 1)
-            sizes = size if rows is None else f"{rows.count} * {size // rows.count}"
+            sizes = size if rows is None else f"{rows.height} * {size // rows.height}"
             self.scratch.append(f"{'ALIGNED ' * (size >= TILE)}{kind} {name}[{sizes}];")
         elif room is not None:
             about = f"/* {list(shape)}, {room.size} bytes */"
@@ -209,7 +126,7 @@ class Emitter:
         moved = {n: self.row(*row) for n, row in x.moved.items()}
         self.places, self.lines, self.said = before | moved, [], ""
         self.walk(x.body, x)
-        head = f"for (int step = {x.first}; step < {x.count}; step++) {{"
+        head = f"for (int step = {x.first}; step < {x.end}; step++) {{"
         self.lines = [*lines, head, *[f"    {line}" for line in self.lines], "}"]
         self.places, self.said = before, ""
         for rows, _, _ in x.moved.values():
@@ -256,11 +173,22 @@ class Emitter:
         self.comment(group)
         kept = self.read_later(group)
         stored = {n: self.new(n) for n in made if n in kept}
-        if any(n in self.places and self.moves(n) for n in read) and any(map(self.moves, stored)):
+        moving = any(n in self.places and self.moves(n) for n in read)
+        if moving and any(map(self.moves, stored)) and opened[-1].lstrip().startswith("for"):
             opened[-1] = f"{'    ' * (len(opened) - 1)}INDEPENDENT {opened[-1].lstrip()}"
+        first = len(self.lines) + len(opened)
         self.lines += opened
         tab = "    " * depth
         local: dict[int, str] = {}
+        uses = self.uses(group)
+
+        def element(n: int) -> str:
+            """Of the array for value n, where this loop is."""
+            to = stored[n]
+            strides = (1,) if flat else row_major(shape)
+            one = flat and math.prod(shape) == 1
+            return f"{to.name}[{to.at() if one else to.at(index, strides)}]"
+
         for s in group:
             d = values[s.result].dtype
             floats = next(
@@ -283,7 +211,7 @@ class Emitter:
                     self.lines.append(f"{tab}const {kind} t{s.result}{k} = {texts[k]};")
                     texts[k] = f"t{s.result}{k}"
             spoken = dialect(floats)._replace(name=texts.__getitem__)
-            text = expr.render(s.formula, spoken)
+            text = bare(expr.render(s.formula, spoken))
             name = f"t{s.result}"
             if into is not None:
                 to = self.places[into.base]
@@ -291,14 +219,35 @@ class Emitter:
                 at = to.at(index, into.strides)
                 self.lines.append(f"{tab}{to.name}[{at}] = {text};")
                 break
+            if s.result not in uses and s.result in stored:
+                self.lines.append(f"{tab}{element(s.result)} = {text};")
+                continue
+            once = uses.get(s.result) == 1 and len(text) < SHORT and d.kind == "f"
+            if text in local.values() or (once and s.result not in stored and d == floats):
+                plain = re.fullmatch(r"[\w.]+(\([^()]*\))?|\w+\[[^][]*\]", text)
+                local[s.result] = text if plain else f"({text})"
+                continue
             self.lines.append(f"{tab}const {C_TYPES[d.name]} {name} = {text};")
             local[s.result] = name
             if s.result in stored:
-                to = stored[s.result]
-                one = flat and math.prod(shape) == 1
-                at = to.at() if one else to.at(index, [1] if flat else row_major(shape))
-                self.lines.append(f"{tab}{to.name}[{at}] = {name};")
+                self.lines.append(f"{tab}{element(s.result)} = {name};")
+        if len(self.lines) == first + 1:
+            depth -= 1
+            self.lines[first - 1] = self.lines[first - 1].removesuffix(" {")
+        if self.lines[first - 1] == "{" and depth == 0:
+            self.lines[first - 1 :] = [self.lines[first].strip()]
         self.lines += ["    " * i + "}" for i in reversed(range(depth))]
+
+    @staticmethod
+    def uses(group: list[Each]) -> dict[int, int]:
+        """How often the text of a group mentions each value."""
+        found: dict[int, int] = {}
+        for s in group:
+            for k, x in s.operands.items():
+                if type(x) is Ref:
+                    mentions = len(re.findall(rf"\b{k}\b", s.formula))
+                    found[x.number] = found.get(x.number, 0) + mentions
+        return found
 
     def read_later(self, group: list[Each]) -> set[int]:
         """Which results of a group are read outside it."""
@@ -315,6 +264,8 @@ class Emitter:
         """
         value, shape = self.program.values[s.result], self.program.values[s.operand].shape
         out, kind = self.new(s.result), C_TYPES[value.dtype.name]
+        if self.sum_in_a_row(s, out):
+            return
         kept = [i for i in range(len(shape)) if i not in s.dims and shape[i] > 1]
         dims = [i for i in s.dims if shape[i] > 1]
         index = ["0" if n == 1 else f"i{k}" for k, n in enumerate(shape)]
@@ -326,7 +277,7 @@ class Emitter:
         row = kept[-1] if aside else -1
         lines, depth = [], 0
         for i in kept[: -1 if aside else None]:
-            lines.append("    " * depth + _for(index[i], shape[i]))
+            lines.append("    " * depth + counting(index[i], shape[i]))
             depth += 1
         if not depth:
             lines, depth = ["{"], 1
@@ -334,17 +285,43 @@ class Emitter:
         lines.append(f"{tab}double total{f'[{width}] = {{0}}' if aside else ' = 0'};")
         for k, i in enumerate([*dims, *([row] if aside else [])]):
             mark = "ADDED_UP " * (not aside and k == len(dims) - 1)
-            lines.append(tab + "    " * k + mark + _for(index[i], shape[i]).removesuffix(" {"))
+            lines.append(tab + "    " * k + mark + counting(index[i], shape[i]).removesuffix(" {"))
         inner = tab + "    " * (len(dims) + aside)
         lines.append(f"{inner}total{f'[{index[row]}]' if aside else ''} += {x};")
         place = f"{out.name}[{out.at([index[i] for i in kept], [strides[i] for i in kept])}]"
         over = "" if s.divisor == 1 else f" / {s.divisor}"
         if aside:
-            lines.append(tab + _for(index[row], width).removesuffix(" {"))
+            lines.append(tab + counting(index[row], width).removesuffix(" {"))
             lines.append(f"{tab}    {place} = ({kind})(total[{index[row]}]{over});")
         else:
             lines.append(f"{tab}{place} = ({kind})(total{over});")
         self.lines += [*lines, *["    " * k + "}" for k in reversed(range(depth))]]
+
+    def sum_in_a_row(self, s: Sum, out: Lies) -> bool:
+        """A sum of all that lies in a row, or of rows that do; False: it is neither."""
+        value, shape = self.program.values[s.result], self.program.values[s.operand].shape
+        seen, kind = self.places[s.operand], C_TYPES[value.dtype.name]
+        size, columns = math.prod(shape), math.prod(value.shape)
+        if seen.strides != row_major(shape):
+            return False
+        if len(s.dims) == len(shape):
+            over = "" if s.divisor == 1 else f" / {s.divisor}"
+            self.comment([s])
+            self.lines += [
+                "{", "    double total = 0;",
+                f"    ADDED_UP {counting('i', size).removesuffix(' {')}",
+                f"        total += {seen.name}[{seen.at(['i'], [1])}];",
+                f"    {out.name}[{out.at()}] = ({kind})(total{over});", "}",
+            ]  # fmt: skip
+            return True
+        if s.divisor == 1 and s.dims == (*range(len(s.dims)),) and 1 < columns <= 1024:
+            self.call("rows_sum", value.dtype)
+            self.comment([s])
+            given = f"{size // columns}, {columns}, {self.pointer(s.operand)}"
+            called = f"{named('rows_sum', value.dtype.name)}({given}"
+            self.lines.append(f"{called}, {plus(out.name, out.at())});")
+            return True
+        return False
 
     def product(self, s: Product) -> None:
         """A product: its tiles, or where a row of y does not lie together, y first laid out."""
@@ -360,12 +337,12 @@ class Emitter:
         self.comment([s])
         index = [f"i{k}" for k in range(len(batch))]
         for k, size in enumerate(batch):
-            self.lines.append("    " * k + _for(index[k], size))
+            self.lines.append("    " * k + counting(index[k], size))
         tab = "    " * len(batch)
         x, y, bias, to = (
             self.begins(s.x, index, a[1]), self.begins(s.y, index, b[1]),
             "NULL" if s.bias is None else self.pointer(s.bias),
-            _plus(out.name, out.at(index, row_major(tuple(shape))[: len(batch)])),
+            plus(out.name, out.at(index, row_major(tuple(shape))[: len(batch)])),
         )  # fmt: skip
         rows_, d_ = f"({kind} *)rows", d.name
         small, sizes = columns < NARROW, f"{rows}, {columns}, {inner}"
@@ -406,7 +383,7 @@ class Emitter:
 
     def begins(self, n: int, index: list[str], strides: Shape) -> str:
         place = self.places[n]
-        return _plus(place.name, place.at(index, strides[: len(index)]))
+        return plus(place.name, place.at(index, strides[: len(index)]))
 
     def copy(self, s: Copy) -> None:
         out = self.new(s.result)
@@ -414,15 +391,47 @@ class Emitter:
         if s.fill is not None:
             value = self.program.values[s.result]
             filled = f"    {out.name}[{out.at(['i'], [1])}] = {number(s.fill, value.dtype)};"
-            self.lines += [_for("i", math.prod(value.shape)).removesuffix(" {"), filled]
-        for n, place in s.parts:
+            self.lines += [counting("i", math.prod(value.shape)).removesuffix(" {"), filled]
+        k = 0
+        while k < len(s.parts):
+            many, row, start = self.rows_copied(s, k)
+            (n, place), tab = s.parts[k], "    " * (many > 1)
             opened, index, depth = self.loops(place.shape, False)
             opened[-1:] = [line.removesuffix(" {") for line in opened[-1:]]
-            self.lines += opened
-            at = out._replace(start=out.start + place.start).at(index, place.strides)
-            to = f"{out.name}[{at}]"
-            self.lines.append("    " * depth + f"{to} = {self.at(n, index, place.shape)};")
-            self.lines += ["    " * i + "}" for i in reversed(range(max(depth - 1, 0)))]
+            if many > 1:
+                self.lines.append(counting("step", many))
+            self.lines += [tab + line for line in opened]
+            to = out._replace(start=out.start + place.start, moves=start or out.moves)
+            old = self.places.get(n)
+            self.places |= {} if row is None else {n: row}
+            text = f"{to.name}[{to.at(index, place.strides)}] = {self.at(n, index, place.shape)};"
+            self.places |= {} if old is None else {n: old}
+            self.lines.append(tab + "    " * depth + text)
+            self.lines += [tab + "    " * i + "}" for i in reversed(range(max(depth - 1, 0)))]
+            self.lines += ["}"] * (many > 1)
+            k += many
+
+    def rows_copied(self, s: Copy, k: int) -> tuple[int, Lies | None, int]:
+        """How many parts from the k-th one are rows of one array that go to places equally far
+        apart; where they lie, and how far that is."""
+        parts = s.parts[k:]
+        rounds = self.places[s.result].moves  # there is a loop of this name already
+        if len(parts) < LEAST or rounds or any(n not in self.rows for n, _ in parts[:2]):
+            return 1, None, 0
+        (n, a), (m, b) = parts[:2]
+        rows = self.rows[n]
+        if self.rows[m] is not rows or rows.turns:
+            return 1, None, 0
+        first, many = rows.members.index(n), 0
+        step, far = rows.members.index(m) - first, b.start - a.start
+        for i, (x, place) in enumerate(parts):
+            row = first + i * step
+            if not 0 <= row < len(rows.members) or rows.members[row] != x or (
+                place[2:] != a[2:] or place.start != a.start + i * far
+            ):  # fmt: skip
+                break
+            many += 1
+        return (many, self.row(rows, first, step), far) if many >= LEAST else (1, None, 0)
 
     # ---- calls -----------------------------------------------------------------------------------
     def call(self, name: str, d: DType) -> None:
@@ -496,28 +505,25 @@ class Emitter:
     def text(self) -> str:
         """The function."""
         self.walk(self.items)
-        values, written = self.program.values, {*self.region.written}
-        given = [
-            f"{'' if n in written else 'const '}{C_TYPES[values[n].dtype.name]} *restrict "
-            f"{self.names[n]}"
-            for n in self.region.takes
-        ]  # fmt: skip
-        given += [f"{C_TYPES[values[n].dtype.name]} *restrict {self.names[n]}"
-                  for n in self.region.gives]  # fmt: skip
-        given += [f"double {rate_name(self.region, x)}" for x in self.region.rates]
+        values, region = self.program.values, self.region
+        written = {*region.written}
+        given = []
+        for n in [*region.takes, *region.gives]:
+            kind, value = C_TYPES[values[n].dtype.name], values[n]
+            constant = "const " * (n not in written and n in region.takes)
+            how = ", changed" * (n in written) + ", made" * (n in region.gives)
+            given.append((f"{constant}{kind} *restrict {self.names[n]}", f"{value}{how}"))
+        given += [(f"double {rate_name(region, x)}", "") for x in region.rates]
         block = self.size()
         if block:
-            given.append("char *restrict block")
+            given.append(("char *restrict block", f"{block} bytes for what is made on the way"))
         if self.turned:
             self.scratch.append(f"char *const rows = block + {block - self.turned};")
-        about = "".join(f" *   {self.names[n]}: {values[n]}{', changed' * (n in written)}\n"
-                        for n in [*self.region.takes, *self.region.gives])  # fmt: skip
-        about += f" *   block: {block} bytes for what is computed on the way\n" * (block > 0)
         body = "".join(f"{wrapped(x)}\n" for x in [*self.scratch, *self.lines, "return 0;"])
-        made = len(self.region.gives)
-        head = f"/* Makes {made} array{'s' * (made != 1)}, the last ones:\n{about} */\n"
-        text = ",\n    ".join(given)
-        return f"{head}int {self.region.name}(\n    {text})\n{{\n{body}}}\n"
+        ends = [","] * (len(given) - 1) + [")"]
+        head = "".join(f"    {text}{end}{f' /* {about} */' if about else ''}\n"
+                       for (text, about), end in zip(given, ends, strict=True))  # fmt: skip
+        return f"int {region.name}(\n{head}{{\n{body}}}\n"
 
     def size(self) -> int:
         """Bytes of the block that the function is given; known once its text is."""
@@ -540,26 +546,3 @@ class Emitter:
             ):
                 return False
         return True
-
-
-def wrapped(text: str, tab: int = 4) -> str:
-    """A line of C, ``tab`` further in, as lines that are short enough."""
-    space = " " * (tab + len(text) - len(text.lstrip()))
-    more = " * " if text.lstrip().startswith("/*") else "    "
-    return textwrap.fill(text.strip(), 96, initial_indent=space, subsequent_indent=space + more,
-                         break_long_words=False, break_on_hyphens=False)  # fmt: skip
-
-
-def _for(name: str, n: int) -> str:
-    return f"for (int {name} = 0; {name} < {n}; {name}++) {{"
-
-
-def _plus(name: str, at: str) -> str:
-    return name if at == "0" else f"{name} + {at}"
-
-
-def rate_name(region: Region, x: Rate) -> str:
-    """What a learning rate is called: ``lr``, or ``lr_1`` in a second group."""
-    alike = [y for y in region.rates if y.word == x.word]
-    i = next(i for i, y in enumerate(alike) if y.group is x.group)
-    return f"{x.word}_{i}" if i else x.word

@@ -122,13 +122,17 @@ class Entry:
         w = Writer(self.program)
         if plan is None:
             plan = Plan.of_steps(self.program, 0, self.program.split)
-        gives = self.body(w, plan, runners or {})
+        gives = self.body(w, plan, runners or {}, ())
         takes = [f"v{leaf.number}" for leaf in self.leaves]
-        takes += [f"again{n}=None" for n in self.reused.numbers]
         return w.function("program", ", ".join(takes), f"({gives})", (runners or {}).values())
 
-    def body(self, w: Writer, plan: Plan, runners: dict[str, Loops]) -> str:
-        """The lines of the steps, or of their regions; returns what they give, as text."""
+    def body(
+        self, w: Writer, plan: Plan, runners: dict[str, Loops], reused: Sequence[int]
+    ) -> str:
+        """The lines of the steps, or of their regions; returns what they give, as text.
+
+        ``reused``: the values that have memory already.
+        """
         p = self.program
         known = {leaf.number for leaf in self.leaves} | set(p.constants)
         for n, array in p.constants.items():
@@ -138,7 +142,7 @@ class Entry:
                 w.names[f"v{n}"] = array
         given = [*self.gives, *(self.late.takes if self.late is not None else ())]
         start = len(w.lines)
-        write(w, plan, known, runners, given, self.reused.numbers)
+        write(w, plan, known, runners, given, reused)
         w.lines[start:] = self.undo.around(w, w.lines[start:])
         return "".join(f"v{n}, " for n in given)
 

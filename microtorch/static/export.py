@@ -24,8 +24,8 @@ from .supposed import random_state
 
 if TYPE_CHECKING:
     from ..base.types import Array, Operand
-    from .emit_c import Region
     from .entry import Entry
+    from .region import Region
 
 MAKEFILE = """\
 CFLAGS = -O2 -ffp-contract=off

@@ -57,8 +57,8 @@ def joined(program: Program, chain: Sequence[Lowered], later: set[int]) -> list[
 
 
 def _pooled_relu(s: Each, pooled: dict[int, Call], done: list[Lowered]) -> Each | Call:
-    """The gradient of relu, of the gradient of a pooling of what relu gave: at the one place of each
-    window where that is not 0, relu gave the largest number, which the pooling knows."""
+    """The gradient of relu, of that of a pooling of what relu gave: at the one place of each window
+    where that is not 0, relu gave the largest number, which the pooling knows."""
     pool = pooled.get(getattr(s.operands["g"], "number", -1))
     if pool is None or pool.operands[-2] != s.operands["out"] or s.into is not None:
         return s

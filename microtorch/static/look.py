@@ -5,14 +5,28 @@ import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
+import numpy as np
+
+from ..backends import cpu
 from .statements import Call, Lowered
-from .templates import Rate, Ref
+from .templates import Rate, Ref, Value
 
 if TYPE_CHECKING:
     from ..base.types import Operand, Shape
     from .program import Program, Step
 
 Entry: TypeAlias = "Callable[[Look], list[Lowered] | None]"
+
+
+F32 = np.dtype(np.float32)
+# From so many elements on, the C core's tables of functions like tanh are faster than loops, also
+# where a loop does more besides.
+LARGE = 1 << 13
+
+
+def has_tables(out: Value) -> bool:
+    """Has the C core a faster kernel for functions of so many elements?"""
+    return out.dtype == F32 and math.prod(out.shape) >= LARGE and cpu.of(F32).name == "core"
 
 
 class Look(NamedTuple):

@@ -14,12 +14,12 @@ import numpy as np
 from ..base.errors import message
 from ..handles.memory import owner
 from .build import library
-from .emit_c import Region
 from .joined import joined
 from .lower import lowered
 from .memory import LINE
 from .parts import new
 from .program import Program, Step, Writer
+from .region import Region
 from .source import source, unique
 from .statements import (
     C_TYPES,
@@ -144,7 +144,7 @@ class Plan:
     def checks_first(chain: list[Lowered]) -> list[Lowered]:
         """A number that is out of range stops a region before it has written anything."""
         made = {n for s in chain if not isinstance(s, View) for n in makes(s)}
-        early = [s for s in chain if isinstance(s, Call) and s.checks == 1]
+        early: list[Lowered] = [s for s in chain if isinstance(s, Call) and s.checks == 1]
         needed = {n for s in early for n in reads(s)}
         for s in reversed(chain):  # and the views of what was there before that it looks at
             if isinstance(s, View) and s.result in needed and s.base not in made:
@@ -245,8 +245,8 @@ class Loops:
         c = self.c if self.checked else _unchecked
         w.names |= {r.name: self, f"c_{r.name}": c, "empty": np.empty}
         for n, (shape, dtype) in zip(r.gives, self.shapes, strict=True):
-            new = f"v{n} = empty({shape}, {w.constant(dtype, dtype.name)})"
-            yield f"{new} if again{n} is None else again{n}" if n in reused else new
+            if n not in reused:
+                yield f"v{n} = empty({shape}, {w.constant(dtype, dtype.name)})"
         given = [f"v{n}" for n in [*r.takes, *r.gives]]
         given += [f"float({w.constant(group, 'group')}['lr'])" for group in self.groups]
         if self.block and self.long:
@@ -260,7 +260,8 @@ class Loops:
         if any(isinstance(s, Call) and s.checks == 2 for s in r.steps):
             w.names["otherwise"] = otherwise
             call = f"otherwise({call})"
-        yield f"if {call}: ({gives}) = {r.name}({steps})"
+        old = "old = False; " if any(n in reused for n in r.gives) else ""
+        yield f"if {call}: {old}({gives}) = {r.name}({steps})"
         if self.block and self.long:
             yield f"{r.name}.blocks.append(block)"
 
@@ -369,7 +370,7 @@ def write(
 
     Memory that is read no more is given back at once, as eager does it: the next step mostly gets
     it again, while it is still in the processor's cache. ``kept``: the values that are read later.
-    ``reused``: those for which the function may be given memory.
+    ``reused``: those that have memory already, which is ``old`` while it has not been exchanged.
     """
     before = {*known, *kept}
     uses: list[set[int]] = []

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..backends import cpu
 from ..handles.memory import offset, owner
 from ..notation import expr, formulas
 from .calls import calls
 from .cells import cells
+from .look import has_tables
 from .parts import laid_out, parts
 from .statements import C_TYPES, Copy, Each, Lowered, Place, Product, Sum, View, row_major
 from .templates import Ref, Unread
@@ -26,13 +26,10 @@ if TYPE_CHECKING:
     from ..base.types import Array, DType, Operand, Shape
     from .program import Program, Step
 
-F32 = np.dtype(np.float32)
 # multiplications up to which a product of two matrices is written as loops: where the right one has
 # first to be laid out anew, and where not
 SMALL_PRODUCT, MEDIUM_PRODUCT = 1 << 17, 1 << 19
-# From so many elements on, the C core's tables of these functions, and its sums of them over rows,
-# are faster than loops, also where a loop does more besides.
-LARGE = 1 << 13
+# functions for which the C core has tables, and sums of them over rows (look.py)
 TABLES = frozenset("erf exp expm1 log log1p sigmoid softplus tanh".split())
 ROWS_OF_EXP = frozenset({"softmax", "log_softmax"})
 # functions of formulas that C's library has, under the name that it has for double
@@ -42,7 +39,7 @@ LIBRARY = {
                       "trunc").split()},
     "abs": "fabs", "round": "rint", "sgn": "sign",
 }  # fmt: skip
-# functions that the head of the C file defines (emit_c.HEAD)
+# functions that the head of the C file defines (c/basics.txt)
 HELPERS = frozenset({"maximum", "minimum", "sign", "sigmoid", "softplus", "remainder"})
 OPERATORS = {"add": "x + y", "sub": "x - y", "mul": "x * y", "truediv": "x / y", "neg": "-x"}
 OF_BOOLS = {"bitwise_not": "x == 0", "bitwise_and": "x * y", "bitwise_or": "x + y > 0",
@@ -90,8 +87,7 @@ def lowered(
 
 def _has_tables(program: Program, step: Step) -> bool:
     """Has the C core a faster kernel for a step, because of its size?"""
-    out = program.values[next(step.gives())]
-    return out.dtype == F32 and math.prod(out.shape) >= LARGE and cpu.of(F32).name == "core"
+    return has_tables(program.values[next(step.gives())])
 
 
 def _one(program: Program, step: Step, result: int, arrays: dict[int, Array]) -> Lowered | None:

@@ -75,7 +75,7 @@ def planned(
             continue
         value = program.values[n]
         size = max(math.prod(value.shape), 1) * value.dtype.itemsize
-        size *= rows[n].count if n in rows else 1
+        size *= rows[n].height if n in rows else 1
         if size <= free:
             free -= size
             stack.add(n)

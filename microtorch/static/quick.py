@@ -45,14 +45,12 @@ class Reused:
     """The gradients that a program made last, whose memory it may fill again.
 
     It may if nobody has a reference to them but their leaves: then they would die now, and be made
-    anew with the same numbers in them. One call at a time has their ``arrays``; where it must not
-    fill them, it has ``nothing``.
+    anew with the same numbers in them. One call at a time has their ``arrays``.
     """
 
     def __init__(self, leaves: Sequence[Tensor] = (), numbers: Sequence[int] = ()):
         self.leaves, self.numbers = leaves, numbers  # numbers of the gradients' values
-        self.nothing: list[Array | None] = [None] * len(numbers)
-        self.arrays: Sequence[Array | None] | None = None
+        self.arrays: Sequence[Array] | None = None
         self.tensors: list[Tensor] = []
         self.untouched: Kernel = bool
         self.remade = 0
@@ -98,12 +96,13 @@ class CallWriter(Writer):
         """A tensor that is returned, its slots filled by C: what record.py says in Python."""
         node: dict[str, Operand] = dict.fromkeys(("grad", "hooks", "storage"))
         given = {"array": 2, "value": 2, "seq": 3}
-        kind, more = Constant, ""
+        kind: type[Node] = Constant
+        more = ""
         if o.kind == "done":
             node |= {"inputs": (), "saved": (), "attrs": None}
             given |= {"scope": 4, "code": 5, "lasti": 6}
             kind, more = walked_op.node, ", m.scope, code, lasti"
-        fill = put_slots(given, {"origin": None}, node | {"dev": o.dev})
+        fill = put_slots(given, node | {"dev": o.dev})
         self.names |= {"new": new, "Tensor": type(handle(np.zeros(()), Node()))}
         called = f"new(Tensor), {self.constant(kind, kind.__name__)}(), {v}, tick(){more}"
         return f"{self.constant(fill, 'put_slots')}({called})"
@@ -143,10 +142,15 @@ def run_lines(w: CallWriter, plan: Plan, runners: dict[str, Loops], quick: bool 
             w.say(f"v{leaf.number} = {w.holder(leaf)}.array")
     if reused:
         w.names["reused"] = entry.reused
+        values = w.program.values
+        fresh = [f"empty({values[n].shape}, {w.constant(d := values[n].dtype, d.name)}), "
+                 for n in reused]  # fmt: skip
+        w.names["empty"] = np.empty
         w.say("again, reused.arrays = reused.arrays, None",
-              "if again is None or not reused.untouched(): again = reused.nothing",
-              f"{''.join(f'again{n}, ' for n in reused)} = again")  # fmt: skip
-    made = entry.body(w, plan, runners)
+              "old = again is not None and reused.untouched()",
+              f"if not old: again = ({''.join(fresh)})",
+              f"{''.join(f'v{n}, ' for n in reused)} = again")  # fmt: skip
+    made = entry.body(w, plan, runners, reused)
     if entry.written:
         w.say("now = last_write[0] = tick()")
     if entry.by_c and entry.written and all(x.kind == "tensor" for x in entry.written):
@@ -167,8 +171,7 @@ def run_lines(w: CallWriter, plan: Plan, runners: dict[str, Loops], quick: bool 
         else:
             w.say(f"{node}.grad = handle(v{n}, constant_node(v{n}, {node}.dev))")
     if later:
-        same = " and ".join(f"{g} is again{g[1:]}" for _, g in later)
-        w.say(f"if {same}: reused.arrays = again", "else:")
+        w.say("if old: reused.arrays = again", "else:")
         for node, g in later:
             w.say(f"    {node}.grad = {g} = handle({g}, constant_node({g}, {node}.dev))")
         w.say(f"    reused.made({', '.join(g for _, g in later)})")

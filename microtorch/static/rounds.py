@@ -26,13 +26,13 @@ PERIODS = 6  # distances that are tried
 
 
 class Rows(NamedTuple):
-    """Values of successive rounds in one array: ``members[i]`` in row i, or in i % 2 if ``turns``."""
+    """Values of successive rounds in one array: ``members[i]`` in row i; or i % 2, if ``turns``."""
 
     members: list[int]
     turns: bool
 
     @property
-    def count(self) -> int:
+    def height(self) -> int:
         return 2 if self.turns else len(self.members)
 
 
@@ -45,7 +45,7 @@ class Row(NamedTuple):
 
 
 class Rounds(NamedTuple):
-    """``body``: the statements of round ``first``; after it come those up to ``count``.
+    """``body``: the statements of round ``first``; after it come those before ``end``.
 
     ``starts``: how far further each round begins, of views and of places that are written to, by
     the statement's index in the body. ``moved``: the body's values that are rows of arrays.
@@ -53,7 +53,7 @@ class Rounds(NamedTuple):
 
     body: list[Lowered]
     first: int
-    count: int
+    end: int
     starts: dict[int, int]
     moved: dict[int, Row]
 
@@ -136,7 +136,7 @@ class Found(NamedTuple):
 
     @property
     def saved(self) -> int:
-        return self.period * (self.rounds.count - 1 - self.rounds.first)
+        return self.period * (self.rounds.end - 1 - self.rounds.first)
 
 
 class Roller:
@@ -204,7 +204,8 @@ class Roller:
         elif isinstance(s, Call):
             about = s.function, form(s.operands), s.checks
         made = tuple([self.program.values[n] for n in makes(s)])
-        return (type(s).__name__, s.step.name, str(s.step.site), about, made), numbers, start
+        name = s.step.name.rstrip("0123456789")  # of the gradient of a list's 7th tensor, say
+        return (type(s).__name__, name, str(s.step.site), about, made), numbers, start
 
     def all(self) -> tuple[list[Lowered | Rounds], dict[int, Rows]]:
         """All rounds, the first ones first."""
@@ -218,7 +219,7 @@ class Roller:
                 continue
             r, period = found.rounds, found.period
             items += [*self.steps[i : found.begin + r.first * period], r]
-            i = found.begin + r.count * period
+            i = found.begin + r.end * period
             for rows in found.rows:
                 self.rows |= {n: (rows, k) for k, n in enumerate(rows.members)}
         return items, {n: rows for n, (rows, _) in self.rows.items()}
@@ -328,13 +329,13 @@ class Roller:
         where = [made.get(n) for n in numbers]
         second = where[1]
         if second is None:
-            rows = [self.rows.get(n) for n in numbers]
-            if rows[0] is not None and rows[1] is not None and numbers[0] != numbers[1]:
-                step = rows[1][1] - rows[0][1]
-                for r, x in enumerate(rows):
-                    if x is None or x[0] is not rows[0][0] or x[1] != rows[0][1] + r * step:
+            rows = [self.rows.get(n, (None, 0)) for n in numbers]
+            (array, first), (_, next_) = rows[:2]
+            if array is not None and numbers[0] != numbers[1]:
+                for r, (here, row) in enumerate(rows):
+                    if here is not array or row != first + r * (next_ - first):
                         return r
-                return "rows", rows[0][1], step
+                return "rows", first, next_ - first
             for r, n in enumerate(numbers):
                 if n != numbers[0] or where[r] is not None:
                     return r

@@ -77,7 +77,8 @@ def places() -> dict[str, int]:
 def version_of_dicts() -> int:
     """Where in a dict's memory its version stands, which each change makes another; 0: Python from
     3.13 on has none."""
-    d, other = {"k": 0}, object()
+    d: dict[str, object] = {"k": 0}
+    other = object()
     before = words(d)
     d["k"] = other
     found = [i for i, (a, b) in enumerate(zip(before, words(d), strict=True)) if a != b]
@@ -100,12 +101,12 @@ def put_written() -> Kernel:
     return builtin(python(), "put_written", own=slots())
 
 
-def put_slots(given: dict[str, int], tensor: dict[str, Operand], node: dict[str, Operand]) -> Kernel:
+def put_slots(given: dict[str, int], constants: dict[str, Operand]) -> Kernel:
     """A function of a new tensor, its new node, and more: it fills their slots, and returns the
-    tensor. ``given``: slot -> which argument; the others hold constants."""
+    tensor. ``given``: slot -> which argument; ``constants``: what else the node holds."""
     found: dict[tuple[int, str], tuple[int, Operand]] = {(0, "node"): (1, None)}
-    found |= {(i, k): (0, x) for i, own in enumerate((tensor, node)) for k, x in own.items()}
-    found |= {(k != "array", k): (n, None) for k, n in given.items()}
+    found |= {(0, "origin"): (0, None), **{(1, k): (0, x) for k, x in constants.items()}}
+    found |= {(int(k != "array"), k): (n, None) for k, n in given.items()}
     rows = [pack("NNNN", i, places()[k], n, id(x)) for (i, k), (n, x) in found.items()]
     return builtin(python(), "put_slots", own=(b"".join(rows), [x for _, x in found.values()]))
 

@@ -5,7 +5,8 @@ import re
 from functools import cache
 from typing import TYPE_CHECKING
 
-from .emit_c import Emitter, wrapped
+from .c_text import wrapped
+from .emit_c import Emitter
 from .functions import VECTORS, floats, functions, needed, text_of, used
 from .lower import HELPERS, LIBRARY
 from .statements import C_TYPES
@@ -13,8 +14,8 @@ from .statements import C_TYPES
 if TYPE_CHECKING:
     from collections.abc import Container, Sequence
 
-    from .emit_c import Region
     from .program import Program
+    from .region import Region
 
 
 def source(

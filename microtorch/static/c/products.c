@@ -38,9 +38,10 @@ INLINE void tile@(int width, int inner, const real *restrict x, int xrow, int xc
 }
 
 
-/* One row of a tile. Its sums are made in ROWS parts, so that none waits for the addition before. */
+/* One row of a tile. Its sums are made in ROWS parts, so that none waits for another addition. */
 INLINE void row@(int width, int inner, const real *restrict x, int xcolumn,
-                 const real *restrict y, int yrow, const real *restrict first, real *restrict out)
+                 const real *restrict y, int yrow, const real *restrict first,
+                 real *restrict out)
 {
     real sums[ROWS][TILE] = {{0}};
     int k = 0;
@@ -111,4 +112,18 @@ INLINE void dots@(int rows, int columns, int inner, const real *restrict x, int 
                 sums[k % TILE] = ADD@(a[k * xcolumn], b[k], sums[k % TILE]);
             out[i * columns + j] = bias ? total@(sums) + bias[j] : total@(sums);
         }
+}
+
+
+/* the sum of all rows, which are at most 1024 numbers long */
+static inline void rows_sum@(int rows, int columns, const real *restrict x, real *restrict out)
+{
+    double total[1024];
+    for (int j = 0; j < columns; j++)
+        total[j] = 0;
+    for (int i = 0; i < rows; i++, x += columns)
+        for (int j = 0; j < columns; j++)
+            total[j] += x[j];
+    for (int j = 0; j < columns; j++)
+        out[j] = (real)total[j];
 }

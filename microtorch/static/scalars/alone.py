@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ...base.errors import message
+from ..c_text import wrapped
 from ..export import MAKEFILE, README, TRAINING
 from ..functions import text_of
-from ..source import GLUE, wrapped
+from ..source import GLUE
 from .entry import MOST_STATEMENTS
 
 if TYPE_CHECKING:

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ...notation import expr
+from ..c_text import wrapped
 from ..functions import text_of
-from ..source import GLUE, glue, wrapped
+from ..source import GLUE, glue
 from .rooms import Index
 
 if TYPE_CHECKING:

@@ -1,0 +1,50 @@
+"""A region: successive steps of a program that are one C function."""
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from .statements import Call, View, writes
+from .templates import Rate
+
+if TYPE_CHECKING:
+    from .program import Step
+    from .statements import Lowered
+
+
+class Region(NamedTuple):
+    """Successive steps that are one C function: what it reads, and what is read of it later.
+
+    ``calls``: the steps that were recorded, as the interpreter runs them.
+    """
+
+    name: str
+    steps: list[Lowered]
+    takes: list[int]
+    gives: list[int]
+    calls: list[Step]
+
+    @property
+    def written(self) -> list[int]:
+        """The values among ``takes`` that it changes."""
+        root: dict[int, int] = {}
+        found: dict[int, None] = {}
+        for s in self.steps:
+            if isinstance(s, View):
+                root[s.result] = root.get(s.base, s.base)
+            for n in writes(s):
+                found[root.get(n, n)] = None
+        return [n for n in found if n in self.takes]
+
+    @property
+    def rates(self) -> list[Rate]:
+        """The learning rates that it reads, which each call gives anew."""
+        found = [x for s in self.steps if isinstance(s, Call) for x in s.operands
+                 if type(x) is Rate]  # fmt: skip
+        return [*{id(x.group): x for x in found}.values()]
+
+
+def rate_name(region: Region, x: Rate) -> str:
+    """What a learning rate is called: ``lr``, or ``lr_1`` in a second group."""
+    alike = [y for y in region.rates if y.word == x.word]
+    i = next(i for i, y in enumerate(alike) if y.group is x.group)
+    return f"{x.word}_{i}" if i else x.word
