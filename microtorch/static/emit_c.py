@@ -4,6 +4,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, NamedTuple
 
+from ..arrays.dtypes import F64
 from ..notation import expr
 from .functions import named
 from .lower import LIBRARY
@@ -362,7 +363,7 @@ class Emitter:
     def calls(self, s: Call) -> None:
         values = self.program.values
         kinds = {values[n].dtype.name: values[n].dtype for n in [*s.makes, *reads(s)]}
-        d = next((kinds[k] for k in ("float64", "float32") if k in kinds), values[0].dtype)
+        d = next((kinds[k] for k in ("float64", "float32") if k in kinds), F64)
         self.call(s.function, d)
         for n in s.makes:
             self.new(n)

@@ -9,9 +9,10 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, NamedTuple
 
-from .statements import View, makes, reads
+from .statements import Each, View, makes, reads
 
 if TYPE_CHECKING:
+    from ..base.types import Shape
     from .program import Program
     from .statements import Lowered
 
@@ -36,12 +37,20 @@ class Memory(NamedTuple):
     size: int
 
 
+def looped(program: Program, s: Lowered) -> Shape | None:
+    """The shape of the loop of an elementwise step, which successive ones may share."""
+    return program.values[s.result].shape if isinstance(s, Each) and s.into is None else None
+
+
 def planned(program: Program, steps: list[Lowered], kept: set[int]) -> Memory:
     """The plan. ``kept``: values that lie elsewhere, since they are read after the region."""
     root: dict[int, int] = {}
     first: dict[int, int] = {}
     last: dict[int, int] = {}
-    for i, s in enumerate(steps):
+    i, shape = 0, None
+    for s in steps:
+        before, shape = shape, looped(program, s)
+        i += shape is None or shape != before  # one loop reads and writes at once
         for n in reads(s):
             last[root.get(n, n)] = i
         if isinstance(s, View):
