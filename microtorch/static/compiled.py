@@ -412,6 +412,12 @@ class Compiled:
     def last(self) -> tuple[Entry, Operand]:
         """The entry that was made last, which must be one of tensors, and its outputs."""
         self.graph  # noqa: B018
+        if isinstance(self.mixed, Mixed):
+            raise RuntimeError(
+                message(f"{self.__name__} has Scalars and Tensors, and its program is not written "
+                        "to files: it is given the Scalars' numbers at each call",
+                        fix="parameters as Tensors of no dimension; or Scalars alone")
+            )  # fmt: skip
         entry, outputs = next(reversed(self.entries.values()))[-1]
         if not isinstance(entry, Entry):
             raise RuntimeError(

@@ -416,6 +416,8 @@ def test_scalars_and_tensors_in_one_program(make, backend):
     step = torch.compile(step, backend=backend)
     for i in range(6):
         step(*arguments(i))
+    with pytest.raises(RuntimeError, match="Scalars and Tensors, and its program is not written"):
+        step.export("folder")
     state()[0].data = 0.7  # from outside
     other, _, others = make()
     for s, t in zip(others(), state(), strict=True):
