@@ -160,7 +160,8 @@ def test_graphs_in_a_graph_train():
         "   half = Constant<value = float {0.5}>() h = Mul(a, half)"
         "   s = ReduceMax<keepdims = 0>(h) one = Constant<value = float {1.0}>()"
         "   more = Greater(s, one) kept = Mul(h, w) }>"
-        " t = ReduceSum<keepdims = 0>(u) zero = Constant<value = float {0.0}>() p = Greater(t, zero)"
+        " t = ReduceSum<keepdims = 0>(u) zero = Constant<value = float {0.0}>()"
+        " p = Greater(t, zero)"
         " y = If(p) <then_branch = yes () => (float[3] r) { r = Mul(u, w) },"
         "           else_branch = no () => (float[3] q) { q = Neg(u) }> }"
     )
