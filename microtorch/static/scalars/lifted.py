@@ -12,7 +12,7 @@ import gc
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from ...engine.op import Op
     from ..recording import Recording
 
-    Patch = tuple[Any, Any, Any]  # an object, the name of an attribute, and what it becomes
+    Patch = tuple[Operand, Operand, Operand]  # an object, an attribute's name, what it becomes
 
 GRAD, VALUE = vars(Node)["grad"], vars(Node)["value"]  # the slots
 ABSENT = object()
@@ -68,7 +68,7 @@ class Lift:
     ):  # fmt: skip
         self.r, self.leaves = r, leaves
         self.known = {id(s) for s in leaves}
-        self.lane: Any = Reference.by_dtype[dtypes.F64]
+        self.lane: Operand = Reference.by_dtype[dtypes.F64]
         self.before: list[Patch] = []
         self.originals = (scalars._elements, Scalar.stack, COERCE[Scalar])
         r.undo.append(self.restore)
@@ -86,7 +86,7 @@ class Lift:
             _set(x, name, made)
 
     def element(self, t: Tensor, i: int) -> Recorded:
-        x: Any = t.array
+        x: Operand = t.array
         found: Recorded = x[i : i + 1].reshape(())
         return found
 
@@ -142,9 +142,9 @@ class Lift:
         s.value = value
         return s
 
-    def array(self, s: Any) -> Operand:
+    def array(self, s: Operand) -> Operand:
         """A Scalar's number as a value of the recording."""
-        x: Any = VALUE.__get__(s)
+        x: Operand = VALUE.__get__(s)
         if type(x) is Recorded:
             return x
         if s.seq <= self.r.start:
@@ -155,7 +155,7 @@ class Lift:
 
     def number(self, s: Scalar) -> Operand:
         """What ``.data`` gives: a number, which arithmetic in place does not change."""
-        x: Any = self.array(s)
+        x: Operand = self.array(s)
         return +x
 
     def set_data(self, s: Scalar, value: Operand) -> None:
@@ -197,7 +197,7 @@ class Lift:
                 held = grads.get(x)
                 grads[x] = d if held is None else held + d
 
-    def unstacked(self, F: Operand, g: Any, node: Node) -> list[Operand]:
+    def unstacked(self, F: Operand, g: Operand, node: Node) -> list[Operand]:
         """The joint derivative of ``Scalar.stack``."""
         if type(g) is not Recorded:
             self.r.give_up("derivatives of Scalars are recorded in turn (create_graph=True)")
@@ -218,7 +218,7 @@ class Lift:
         return x if x.dtype == dtypes.F64 else x.astype(np.float64)
 
     def elements(self, t: Tensor, index: tuple[int, ...], m: Operand, frame: Operand) -> Operand:
-        x: Any = t.array
+        x: Operand = t.array
         if len(index) < x.ndim:
             return [self.elements(t, (*index, i), m, frame) for i in range(x.shape[len(index)])]
         n = self.made(self.doubled(x[index]))
@@ -230,7 +230,7 @@ class Lift:
         nodes = tuple([x if isinstance(x, Scalar) else self.made(self.lane.array(x))
                        if type(x) is Recorded else constant_scalar(x) for x in given])  # fmt: skip
         d = dtypes.default_numpy() if dtype is None else dtypes.as_numpy(dtype)
-        x: Any = self.lane.stack(*[self.lane.array(self.array(s)) for s in nodes], dim=0)
+        x: Operand = self.lane.stack(*[self.lane.array(self.array(s)) for s in nodes], dim=0)
         t = constant(x if x.dtype == d else x.astype(d))
         m = mode.get()
         if m.grad and any(s.needs for s in nodes):
