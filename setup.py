@@ -5,12 +5,18 @@ graph. `microtorch._core` is C, compiled by cffi from `ext/build_core.py`. It us
 ABI, so that one wheel serves every CPython from 3.10 on.
 
 The C core is optional. Where it cannot be compiled, the installation succeeds and the package runs
-on numpy. With MICROTORCH_REQUIRE_CORE=1 the build fails instead (ext/build_core.py reads it).
+on numpy. With MICROTORCH_REQUIRE_CORE=1 the build fails instead (ext/build_core.py reads it). The
+compiler may be that of the package ziglang: pip install ziglang setuptools cffi, and then
+pip install --no-build-isolation . (the isolated build would not see it).
 """
 
 import os
 import re
+import shutil
+import sys
+import sysconfig
 from concurrent.futures import ThreadPoolExecutor
+from importlib.util import find_spec
 from pathlib import Path
 
 from setuptools import find_packages, setup
@@ -21,6 +27,19 @@ VERSION_PY = (HERE / "microtorch/version.py").read_text(encoding="utf-8")
 VERSION = re.search(r'MICROTORCH = "(.+)"', VERSION_PY).group(1)
 README = HERE / "README.md"
 VIZ = ["microtorch.viz", *(f"microtorch.viz.{name}" for name in find_packages("viz"))]
+
+
+def bring_compiler():
+    """Where there is no C compiler, that of the package ziglang, if it is installed beside."""
+    if os.name != "posix" or "CC" in os.environ or any(map(shutil.which, ("cc", "gcc", "clang"))):
+        return
+    if find_spec("ziglang") is not None:
+        zig = f"{sys.executable} -m ziglang cc"
+        _, *options = sysconfig.get_config_var("LDSHARED").split()
+        os.environ.update(CC=zig, LDSHARED=" ".join([zig, *options]))
+
+
+bring_compiler()
 
 
 class BuildInParallel(build_ext):

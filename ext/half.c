@@ -61,10 +61,10 @@ static inline size_t NAME(widen_halves)(const uint16_t *x, size_t i, size_t end,
 }
 static inline size_t NAME(narrow_halves)(const float *x, size_t i, size_t end, uint16_t *out)
 {
-    const int nearest = _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC;
+    enum { NEAREST = _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC }; /* for clang a constant */
     for (; i + 16 <= end; i += 16)
         _mm256_storeu_si256((__m256i *)(out + i),
-                            _mm512_cvtps_ph(_mm512_loadu_ps(x + i), nearest));
+                            _mm512_cvtps_ph(_mm512_loadu_ps(x + i), NEAREST));
     return i;
 }
 #else

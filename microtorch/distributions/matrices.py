@@ -9,6 +9,7 @@ from ..arrays import dtypes
 from ..create.counted import arange
 from ..create.data import tensor
 from ..create.filled import randn, tril_indices
+from ..engine.whole import known
 from ..handles.size import Size
 from ..linalg import slogdet
 from ..linalg.older import cholesky_inverse, cholesky_solve
@@ -147,10 +148,15 @@ class Wishart(ByMatrix, ExponentialFamily):
         sample = self._bartlett(Size(sample_shape))
         again = self._any(self.support.check(sample))
         for _ in range(10):
-            count = int(again.sum())
+            flags = known(again)
+            count = int(flags.sum())
             if not count:
                 break
             new = self._bartlett(Size((count,)))
+            if flags.all() and not self._batch_shape:  # all of them, as a rule
+                sample = new.reshape(sample.shape)
+                again = self._any(~self.support.check(sample))
+                continue
             sample[again] = new
             again[again.clone()] = self._any(~self.support.check(new))
         return sample

@@ -16,6 +16,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
 
@@ -79,9 +80,12 @@ def compiler() -> Part:
         path = shutil.which(name)
         if path:
             return Part("C compiler", True, f"{_first_line(path, '--version')} ({path})", "")
+    if not asked and find_spec("ziglang") is not None:
+        return Part("C compiler", True, "that of the package ziglang", "")
     detail = f"CC={asked[0]} does not exist" if asked else f"none of {', '.join(COMPILERS)} on PATH"
     advice = _system("gcc libc6-dev python3-dev", "gcc", "Microsoft.VisualStudio.2022.BuildTools")
-    return Part("C compiler", False, detail, f"{advice}, then install microtorch again")
+    zig = "without root: pip install ziglang setuptools cffi; pip install --no-build-isolation ."
+    return Part("C compiler", False, detail, f"{advice}, then install microtorch again; {zig}")
 
 
 def c_core() -> Part:

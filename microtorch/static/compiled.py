@@ -42,6 +42,8 @@ from .recording import Recording
 from .returned import check_kept, late_backward, output, owned
 from .scalars import alone
 from .scalars.entry import ScalarEntry, ScalarProgram, ScalarRun, reached
+from .scalars.mixed import Mixed
+from .scalars.recording import MIXED
 from .source import unique
 from .supposed import Otherwise, random_state
 from .turns import Busy, recording_now
@@ -66,6 +68,7 @@ class Compiled:
         self.entries: dict[Key, list[tuple[Entry | ScalarEntry, Operand]]] = {}
         self.pending: dict[Key, Run | ScalarRun | None] = {}
         self.recordings: dict[Key, int] = {}
+        self.mixed: Operand = False  # how it is called with Scalars and Tensors; is this that?
         self.quick: Kernel | None = None  # the last program, for as many tensors as it takes
         self.arity = 0
         self.count = 0
@@ -86,6 +89,10 @@ class Compiled:
             global_hooks.on_calls
         ):  # fmt: skip
             return self.function(*args, **kwargs)
+        if isinstance(self.mixed, Mixed):
+            found = self.mixed(args, kwargs)
+            self.count, self.reason = self.mixed.inner.count, self.mixed.inner.reason
+            return found
         tensors: list[Operand] = []
         try:
             key = self.key((args, kwargs), tensors)
@@ -152,8 +159,11 @@ class Compiled:
             return self.function(*args, **kwargs)
         if before is not None and before.watch.changed():
             why, before = before.watch.changed(), None
-        if isinstance(before, ScalarRun) or reached(self.root, args, kwargs, tensors):
+        if not self.mixed and (
+            isinstance(before, ScalarRun) or reached(self.root, args, kwargs, tensors)
+        ):  # fmt: skip
             return self.record_scalars(key, before, args, kwargs, tensors)
+        assert not isinstance(before, ScalarRun)
         state = random_state()
         grads = {id(t): t.node.grad is not None for t in tensors}
         if before is not None:
@@ -204,6 +214,10 @@ class Compiled:
             run = ScalarRun(self.__name__, self.function, self.root, args, kwargs, given)
         except Busy:
             return self.function(*args, **kwargs)
+        if run.reason.startswith(MIXED):
+            self.mixed = Mixed(self.function, self.root, self.like)
+            self.entries = self.mixed.inner.entries
+            return run.result
         self.pending[key] = run
         if isinstance(before, ScalarRun) and not run.reason:
             changed = before.watch.changed()
@@ -218,6 +232,12 @@ class Compiled:
         if run.reason:
             self.refuse(run.reason)
         return run.result
+
+    def like(self, function: Kernel) -> Compiled:
+        """Another function, compiled in the same way and under the same name."""
+        made = Compiled(function, self.fullgraph, self.use_c)
+        made.__name__ = self.__name__
+        return made
 
     def may_settle(self, key: Key, r: Recording) -> bool:
         """May another recording succeed: a state appears at the first steps, say."""
@@ -395,6 +415,12 @@ class Compiled:
     def last(self) -> tuple[Entry, Operand]:
         """The entry that was made last, which must be one of tensors, and its outputs."""
         self.graph  # noqa: B018
+        if isinstance(self.mixed, Mixed):
+            raise RuntimeError(
+                message(f"{self.__name__} has Scalars and Tensors, and its program is not written "
+                        "to files: it is given the Scalars' numbers at each call",
+                        fix="parameters as Tensors of no dimension; or Scalars alone")
+            )  # fmt: skip
         entry, outputs = next(reversed(self.entries.values()))[-1]
         if not isinstance(entry, Entry):
             raise RuntimeError(

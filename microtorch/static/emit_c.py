@@ -5,6 +5,7 @@ import math
 import re
 from typing import TYPE_CHECKING
 
+from ..arrays.dtypes import F64
 from ..notation import expr
 from .c_text import Lies, bare, counting, dialect, number, plus, wrapped
 from .functions import named
@@ -440,7 +441,7 @@ class Emitter:
     def calls(self, s: Call) -> None:
         values = self.program.values
         kinds = {values[n].dtype.name: values[n].dtype for n in [*s.makes, *reads(s)]}
-        d = next((kinds[k] for k in ("float64", "float32") if k in kinds), values[0].dtype)
+        d = next((kinds[k] for k in ("float64", "float32") if k in kinds), F64)
         self.call(s.function, d)
         for n in s.makes:
             self.new(n)

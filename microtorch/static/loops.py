@@ -302,8 +302,9 @@ class Loops:
         wanted: Sequence[Array] = self.steps(*arrays)
         wanted_all = [*wanted, *written]
         largest = max(map(size_of, [*arrays, *wanted_all]), default=0.0)
+        single = any(x.dtype == np.float32 for x in [*arrays, *wanted_all])
         self.checked = ran and all(
-            close(a, b, largest) for a, b in zip(outs, wanted_all, strict=True)
+            close(a, b, largest, single) for a, b in zip(outs, wanted_all, strict=True)
         )
         if self.checked:
             for names in self.homes:
@@ -340,16 +341,17 @@ def aligned(size: int) -> Array:
     return found[start : start + size]
 
 
-def close(a: Array, b: Array, largest: float = 0.0) -> bool:
+def close(a: Array, b: Array, largest: float = 0.0, single: bool = False) -> bool:
     """Are they equal but for rounding? Bools and integers: equal.
 
     ``largest``: the largest number around; where numbers of its size cancel, its last digit is all
-    that can be right.
+    that can be right. ``single``: do float32 numbers lead to them?
     """
     if a.dtype.kind != "f":
         return np.array_equal(a, b)
-    rtol = 1e-4 if a.dtype.itemsize == 4 else 1e-10
-    digit = 4 * float(np.finfo(a.dtype).eps) * largest
+    single = single or a.dtype.itemsize == 4
+    rtol = 1e-4 if single else 1e-10
+    digit = 4 * float(np.finfo(np.float32 if single else np.float64).eps) * largest
     return np.allclose(a, b, rtol=rtol, atol=max(rtol * 0.1 * size_of(b), digit, 1e-30),
                        equal_nan=True)  # fmt: skip
 

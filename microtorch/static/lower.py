@@ -17,7 +17,7 @@ from ..notation import expr, formulas
 from .calls import calls
 from .cells import cells
 from .look import has_tables
-from .parts import laid_out, parts
+from .parts import laid_out, new, parts
 from .statements import C_TYPES, Copy, Each, Lowered, Place, Product, Sum, View, row_major
 from .templates import Ref, Unread
 from .updates import updates
@@ -41,12 +41,13 @@ LIBRARY = {
 }  # fmt: skip
 # functions that the head of the C file defines (c/basics.txt)
 HELPERS = frozenset({"maximum", "minimum", "sign", "sigmoid", "softplus", "remainder"})
-OPERATORS = {"add": "x + y", "sub": "x - y", "mul": "x * y", "truediv": "x / y", "neg": "-x"}
+OPERATORS = {"add": "x + y", "sub": "x - y", "mul": "x * y", "truediv": "x / y", "neg": "-x",
+             "pos": "x"}
 OF_BOOLS = {"bitwise_not": "x == 0", "bitwise_and": "x * y", "bitwise_or": "x + y > 0",
             "bitwise_xor": "x != y"}  # fmt: skip
 WHERE_VJPS = (None, "where(x, g, 0)", "where(x, 0, g)")
 WHOLE = frozenset({"x", "x + y", "x - y", "x * y"})  # formulas that hold for integers, too
-IN_PLACE = {f"i{name}": formula for name, formula in OPERATORS.items() if name != "neg"}
+IN_PLACE = {f"i{name}": formula for name, formula in OPERATORS.items() if "y" in formula}
 
 
 def lowered(
@@ -59,7 +60,7 @@ def lowered(
     values = program.values
     if step.kind == "effect":  # of an exported program, the rates are a table (schedules.py)
         return [] if alone else None
-    if any(values[n].dtype.name not in C_TYPES for n in step.gives()):
+    if any(values[n].dtype.name not in C_TYPES for n in [*step.gives(), *step.reads()]):
         return None
     if any(0 in values[n].shape for n in [*step.gives(), *step.reads()]):  # nothing to loop over
         return None
@@ -81,6 +82,8 @@ def lowered(
             return None
     if one is not None:
         return [one]
+    if f"{step.kind} {step.name}" == "operator getitem":
+        return _taken(program, step, step.result.number)
     several = parts.lowered(program, step, alone)
     return several or _product(program, step, step.result.number, alone)
 
@@ -148,7 +151,7 @@ def _each(program: Program, step: Step, result: int) -> Each | None:
         formula, letters = f"x {sign} y", ("x", "y")
     elif step.kind == "operator" and name in OPERATORS:
         formula, letters = OPERATORS[name], ("x", "y")
-    elif f"{step.kind} {name}" in ("kernel cast", "method astype"):
+    elif f"{step.kind} {name}" in ("kernel cast", "method astype", "numpy asarray"):
         return _cast(program, step, result)
     elif step.kind == "kernel" and name in OF_BOOLS and d.name == "bool":
         if any(type(x) is not Ref or values[x.number].dtype != d for x in given):
@@ -281,6 +284,23 @@ def _written(program: Program, step: Step, arrays: dict[int, Array]) -> list[Low
     if len(shape) > len(place.shape) or np.broadcast_shapes(shape, place.shape) != place.shape:
         return None
     return [Each(step, target.number, formula, operands, place)]
+
+
+def _taken(program: Program, step: Step, result: int) -> list[Lowered] | None:
+    """``x[i]`` where that is a copy: a number, not an array."""
+    base, index = step.arguments
+    if type(base) is not Ref:
+        return None
+    value = program.values[base.number]
+    strides = tuple([s // value.dtype.itemsize for s in value.strides])
+    place = _part(value.shape, base.number, index, strides)
+    if place is None or place.shape != program.values[result].shape:
+        return None
+    seen = new(program, place.shape, base.number)
+    return [
+        View(step, seen, base.number, place.start, place.strides),
+        Each(step, result, "x", {"x": Ref(seen)}),
+    ]
 
 
 def _part(

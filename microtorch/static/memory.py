@@ -10,11 +10,12 @@ import math
 from typing import TYPE_CHECKING, NamedTuple
 
 from .rounds import Rounds
-from .statements import View, makes, reads
+from .statements import Each, View, makes, reads
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from ..base.types import Shape
     from .program import Program
     from .rounds import Rows
     from .statements import Lowered
@@ -40,6 +41,11 @@ class Memory(NamedTuple):
     size: int
 
 
+def looped(program: Program, s: Lowered) -> Shape | None:
+    """The shape of the loop of an elementwise step, which successive ones may share."""
+    return program.values[s.result].shape if isinstance(s, Each) and s.into is None else None
+
+
 def planned(
     program: Program, items: Sequence[Lowered | Rounds], rows: dict[int, Rows], kept: set[int]
 ) -> Memory:
@@ -48,11 +54,13 @@ def planned(
     root = {n: x.members[0] for n, x in rows.items()}
     first: dict[int, int] = {}
     last: dict[int, int] = {}
-    time = 0
+    time, shape = 0, None
     for item in items:
         begin = time
+        shape = None if isinstance(item, Rounds) else shape
         for s in item.body if isinstance(item, Rounds) else (item,):
-            time += 1
+            before, shape = shape, looped(program, s)
+            time += shape is None or shape != before  # one loop reads and writes at once
             for n in reads(s):
                 last[root.get(n, n)] = time
             if isinstance(s, View):
@@ -67,6 +75,7 @@ def planned(
                     last[n] = time
             for x in item.moved.values():
                 last[x.rows.members[0]] = time
+            shape = None
     stack: set[int] = set()
     rooms: dict[int, Room] = {}
     free = ON_STACK

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..base.errors import message
+from ..graph import Node
 
 if TYPE_CHECKING:
     from ..base.types import Array, Backend, DType, Kernel, Operand, Shape
@@ -31,6 +32,8 @@ def _calls(name: str, reflected: bool = False) -> Callable[..., Operand]:
     function: Kernel = getattr(operator, name)
 
     def method(self: Recorded, *others: Operand) -> Operand:
+        if others and isinstance(others[0], Node):  # a Scalar, which has the reflected method
+            return NotImplemented
         given = (*others, self) if reflected else (self, *others)
         return self.recording.call("operator", name, function, given, {})
 
@@ -44,6 +47,16 @@ def of_array(name: str) -> Kernel:
         return getattr(x, name)(*arguments, **named)
 
     return function
+
+
+def _in_place(name: str) -> Callable[..., Operand]:
+    inside, plain = _calls(f"i{name.rstrip('_')}"), _calls(name)
+
+    def method(self: Recorded, *others: Operand) -> Operand:
+        """A number is not changed: another takes its place."""
+        return (inside if self.raw is self.value else plain)(self, *others)
+
+    return method
 
 
 def _method(name: str) -> Callable[..., Operand]:
@@ -145,6 +158,7 @@ class Recorded:
     get = _answer("numpy(), or printing,", lambda x: x)
     __int__ = _answer("int(x)", int)
     __index__ = _answer("an index, or int(x),", operator.index)
+    __format__ = _answer("printing", lambda x, spec: format(x[()], spec))
     __float__ = _answer("float(x)", float)
     __contains__ = _answer("`y in x`", operator.contains)
     __array__ = _answer("numpy()", _as_array)
@@ -205,7 +219,7 @@ for _name in BOTH_SIDES:
     _plain = _name.rstrip("_")
     setattr(Recorded, f"__{_plain}__", _calls(_name))
     setattr(Recorded, f"__r{_plain}__", _calls(_name, reflected=True))
-    setattr(Recorded, f"__i{_plain}__", _calls(f"i{_plain}"))
+    setattr(Recorded, f"__i{_plain}__", _in_place(_name))
 for _name in ONE_SIDE:
     setattr(Recorded, f"__{_name}__", _calls(_name))
 for _name in METHODS:

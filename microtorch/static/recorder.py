@@ -140,8 +140,9 @@ class Lanes:
             "changing": real.changing, "conjugates": real.conjugates,
         }  # fmt: skip
         names = {n for n in (*dir(Reference), *before) if not n.startswith("_")}
-        keep = {"of", "choose", "large", "small", "chosen", "by_dtype", "rest", "memory", "array",
-                "draws", "dtype", "device", "name", "kernels", "changing", "conjugates"}  # fmt: skip
+        keep = {"of", "choose", "large", "small", "chosen", "by_dtype", "rest", "memory",
+                "array", "draws", "dtype", "device", "name", "kernels", "changing",
+                "conjugates"}  # fmt: skip
         for name in names - keep:
             kernel = getattr(real, name, None)
             if callable(kernel):

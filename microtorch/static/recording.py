@@ -15,7 +15,7 @@ import dis
 import re
 import sys
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import CodeType
 from typing import TYPE_CHECKING, cast
 from weakref import ref
@@ -92,6 +92,8 @@ class Recording(Values, Turn):
         # what kernels were given of groups of optimizers: by group and key
         self.rated: dict[tuple[int, str, int | None], tuple[dict[str, Operand], Rate]] = {}
         self.numbers = set(map(id, operands.kept_numbers()))
+        self.undo: list[Callable[[], None]] = []  # what else is to be changed back
+        self.later: list[Callable[[], None]] = []  # and to be done when it is over
         self.hooks: list[tuple[list[Operand], Operand]] = [
             (kernels.rates, self.rate), (whole.writers, self.whole), (whole.effects, self.effect),
             (whole.readers, self.asked.known_numbers), (whole.refusals, self.refuse),
@@ -317,6 +319,8 @@ class Recording(Values, Turn):
 
     def restore(self) -> None:
         """Give the backends back their classes and kernels, and Tensor its slot."""
+        for change in self.undo:
+            change()
         if "array" in vars(Tensor):
             delattr(Tensor, "array")
         for hooks, mine in self.hooks:
@@ -327,6 +331,8 @@ class Recording(Values, Turn):
     def after(self) -> None:
         """Give real memory to what lives on."""
         self.lanes.clean()
+        for work in self.later:
+            work()
         self.unwrap([t for t in (r() for r in self.made) if t is not None])
 
     def rate(self, group: dict[str, Operand], key: str, i: int | None) -> float:

@@ -103,6 +103,9 @@ class Value(NamedTuple):
         return f"{self.dtype.name} {list(self.shape)}"
 
 
+ATOMS: set[type] = {Ref, Unread}  # tuples that are leaves of templates
+
+
 def refs(template: Operand) -> Iterator[int]:
     """The numbers of the values in a template."""
     if type(template) is Ref:
@@ -121,7 +124,7 @@ def through(x: Operand, change: Kernel) -> Operand:
         return type(x)([through(y, change) for y in x])
     if isinstance(x, dict):
         return {k: through(y, change) for k, y in x.items()}
-    if isinstance(x, tuple) and hasattr(x, "_fields") and type(x) not in (Ref, Unread):
+    if isinstance(x, tuple) and hasattr(x, "_fields") and type(x) not in ATOMS:
         return type(x)(*[through(y, change) for y in x])
     return change(x)
 

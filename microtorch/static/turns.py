@@ -22,6 +22,11 @@ def recording_now() -> bool:
     return bool(_now)
 
 
+def turn_now() -> Turn | None:
+    """The turn that lasts."""
+    return _now.get("turn")
+
+
 class Turn:
     """A time in which the library is changed, so that a function can be written down."""
 

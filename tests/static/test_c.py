@@ -337,3 +337,22 @@ def test_a_file_has_what_its_functions_of_float_call_and_no_more(tmp_path, name)
     errors = "-Werror=implicit-function-declaration"
     subprocess.run([*build.compiler(), "-std=c99", "-fsyntax-only", errors, str(file)], check=True)
     assert ("fast_erf(" in parts[-1]) is (name == "erf")
+
+
+def test_what_a_loop_reads_is_not_overwritten_by_it():
+    """Of two shapes in one loop: the smaller is read for many elements of the larger."""
+    x, y = t(5, 5, 5), t(5, 5, 5, seed=1)
+
+    def f(x, y):
+        d = torch.cdist(x, y, 1.5)
+        d.sum().backward()
+        return d
+
+    grads = []
+    for function in (f, torch.compile(f)):
+        for _ in range(4):
+            xs = [a.clone().requires_grad_() for a in (x, y)]
+            function(*xs)
+        grads.append([a.grad for a in xs])
+    for a, b in zip(*grads, strict=True):
+        near(a, b)

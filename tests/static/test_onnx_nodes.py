@@ -14,6 +14,7 @@ onnx = pytest.importorskip("onnx")
 node = pytest.importorskip("onnx.backend.test.case.node")
 from onnx import helper, numpy_helper  # noqa: E402
 
+from microtorch.static.onnx_control import CONTROL  # noqa: E402
 from microtorch.static.onnx_in import CALLS  # noqa: E402
 
 LEFT_OUT = {"averagepool", "maxpool", "lppool"}  # large volumes, which take seconds: see below
@@ -44,7 +45,7 @@ def test_the_cases_of_the_package_onnx():
                 importlib.import_module(f"{node.__name__}.{m.name}")
     done, named = 0, []
     for case in node._NodeTestCases:
-        if not {*ops(case.model.graph)} <= {*CALLS, "Constant"} or RANDOM in case.name:
+        if not {*ops(case.model.graph)} <= {*CALLS, *CONTROL, "Constant"} or RANDOM in case.name:
             continue
         (given, wanted), = case.data_sets
         try:
@@ -145,3 +146,34 @@ def test_a_recurrent_layer_of_a_file_trains():
     model.graph.node[0].attribute.append(helper.make_attribute("activations", ["Relu", "Tanh"]))
     with pytest.raises(NotImplementedError, match="with the activations"):
         loaded(model)(torch.tensor(numbers(3, 1, 2)))
+
+
+def test_graphs_in_a_graph_train():
+    """x is halved while it is too large, and each round's value is kept; If chooses by its sum."""
+    model = onnx.parser.parse_model(
+        '<ir_version: 10, opset_import: ["": 22]> g (float[3] x) => (float[3] y, float[n,3] all)'
+        "<float[3] w = {1.0, 2.0, 3.0}> {"
+        " v = Mul(x, w)"
+        " most = Constant<value = int64 {9}>() go = Constant<value = bool {1}>()"
+        " u, all = Loop(most, go, v) <body = b (int64 i, bool c, float[3] a)"
+        "   => (bool more, float[3] h, float[3] kept) {"
+        "   half = Constant<value = float {0.5}>() h = Mul(a, half)"
+        "   s = ReduceMax<keepdims = 0>(h) one = Constant<value = float {1.0}>()"
+        "   more = Greater(s, one) kept = Mul(h, w) }>"
+        " t = ReduceSum<keepdims = 0>(u) zero = Constant<value = float {0.0}>()"
+        " p = Greater(t, zero)"
+        " y = If(p) <then_branch = yes () => (float[3] r) { r = Mul(u, w) },"
+        "           else_branch = no () => (float[3] q) { q = Neg(u) }> }"
+    )
+    net = loaded(model)
+    w = net.w
+    for sign in (1, -1):
+        x = torch.tensor([4.0, 1.0, 1.5]) * sign
+        y, every = net(x)
+        rounds = 3 if sign == 1 else 1
+        v = x * w
+        halves = [v * 0.5 ** (i + 1) for i in range(rounds)]
+        want = halves[-1] * w if sign == 1 else -halves[-1]
+        assert torch.allclose(y, want) and torch.allclose(every, torch.stack(halves) * w)
+        grads = [torch.autograd.grad(z.sum(), w, retain_graph=True)[0] for z in (y, want)]
+        assert torch.allclose(*grads)

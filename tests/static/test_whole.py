@@ -349,3 +349,46 @@ def test_numpys_kernels_get_the_rate_as_a_plain_number():
         alike(training(lambda ps: optim.SGD(ps, lr=0.1)))
     finally:
         use(before)
+
+
+def spd(x):
+    return x @ x.t() + torch.eye(3)
+
+
+BY_DATA = {
+    "mode": lambda x: x.round().mode(0).values,
+    "nanmedian": lambda x: torch.where(x > 1, torch.nan, x).nanmedian(),
+    "nansum": lambda x: torch.where(x > 2, torch.nan, x).nansum(),
+    "masked_scatter": lambda x: x.masked_scatter(x > 0, (x * 2).flatten()),
+    "index_fill": lambda x: x.index_fill(0, torch.isin(x[0], x[1]).long()[:1], 0.5),
+    "isin": lambda x: torch.isin(x.round(), torch.ones(1)) * x,
+    "nonzero_static": lambda x: (x > 0).nonzero_static(size=4) * x.sum(),
+    "cov": lambda x: x.cov(aweights=x[0].abs()),
+    "determinant": lambda x: torch.linalg.det(spd(x)) + torch.linalg.slogdet(spd(x))[1],
+    "cholesky": lambda x: torch.linalg.cholesky(spd(x)),
+    "solve": lambda x: torch.linalg.solve(spd(x), x),
+    "adaptive softmax": lambda x: ADAPTIVE(x, (x[0] > 0).long() * 4 + 1).output,
+    "Wishart": lambda x: distributions.Wishart(x[0, 0] + 9, torch.eye(3)).log_prob(spd(x)),
+}
+ADAPTIVE = nn.AdaptiveLogSoftmaxWithLoss(3, 6, [2, 4], div_value=1.0)
+
+
+@pytest.mark.parametrize("name", BY_DATA)
+def test_what_chooses_by_data(name):
+    """... is recorded all the same, with a backward from outside."""
+    f = BY_DATA[name]
+    compiled = torch.compile(f, backend="eager")
+    programs = 0
+    for i in range(5):
+        x = torch.tensor(np.random.default_rng(i + 3).standard_normal((3, 3)).astype("f4"))
+        found = []
+        for function in (f, compiled):
+            y = x.clone().requires_grad_()
+            out = function(y)
+            if out.requires_grad:
+                out.sum().backward()
+            found.append([out.detach().numpy(), 0 if y.grad is None else y.grad.numpy()])
+        for want, got in zip(*found, strict=True):
+            np.testing.assert_allclose(got, want, rtol=1e-5, atol=1e-6)
+        programs = max(programs, compiled.count)
+    assert not compiled.reason and programs

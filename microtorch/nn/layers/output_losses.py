@@ -9,9 +9,11 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from ...base.errors import describe, message
+from ...engine.whole import writers
 from ...handles.tensor import Tensor
 from ...ops.ctc import Lengths
 from ...ops.join import cat
+from ...ops.select import where
 from .. import functional as F
 from ..common_types import DeviceLike, DTypeLike
 from ..containers import ModuleList, Sequential
@@ -236,7 +238,15 @@ class AdaptiveLogSoftmaxWithLoss(Module):
         output = input.new_zeros(target.shape[0])
         place = target.clone()  # of each target among the head's outputs
         for i, (low, high) in enumerate(zip(self.cutoffs, self.cutoffs[1:], strict=False)):
-            rows = ((target >= low) & (target < high)).nonzero(as_tuple=True)[0]
+            inside = (target >= low) & (target < high)
+            if writers:  # a program's sizes do not depend on data: the cluster of all rows
+                if inside.any():
+                    place = where(inside, self.shortlist_size + i, place)
+                    log_p = F.log_softmax(self.tail[i](input), dim=1)
+                    within = (target - low).clamp(0, high - low - 1).unsqueeze(1)
+                    output = where(inside, log_p.gather(1, within).squeeze(1), output)
+                continue
+            rows = inside.nonzero(as_tuple=True)[0]
             if rows.numel() == 0:
                 continue
             place[rows] = self.shortlist_size + i
@@ -265,6 +275,8 @@ class AdaptiveLogSoftmaxWithLoss(Module):
         """The most probable class (N,) of each input, int64."""
         head = self.head(input)
         output: Tensor = head.argmax(1)
+        if writers:
+            return where(output >= self.shortlist_size, self._full(input, head).argmax(1), output)
         rows = (output >= self.shortlist_size).nonzero(as_tuple=True)[0]
         if rows.numel():
             output[rows] = self._full(input[rows], head[rows]).argmax(1)

@@ -22,7 +22,7 @@ from ..loops import close
 from ..outputs import walked_op
 from ..templates import replaced
 from .emit import Text
-from .recording import ScalarRecording
+from .recording import MIXED, ScalarRecording
 from .reroll import rolled, statements
 from .slots import Slots, rows
 from .trace import Kept, difference
@@ -81,7 +81,7 @@ class ScalarRun:
         del result
         self.reason = r.reason
         if len(scalars) != len(given):
-            self.reason = self.reason or "Tensors and Scalars in one function"
+            self.reason = self.reason or MIXED
         if not self.reason and r.keeps(returned):
             self.reason = "it keeps a Scalar that it made, in a list, dict or attribute"
         try:

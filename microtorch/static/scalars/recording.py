@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from ...base.types import Operand
 
+MIXED = "Tensors and Scalars in one function"
 GRAD, VALUE = vars(Node)["grad"], vars(Node)["value"]  # the slots
 # what asks a Scalar for its number, and how that is called in a message
 QUESTIONS = {
@@ -181,7 +182,7 @@ class ScalarRecording(Turn):
 
     def tensor(self, t: Tensor) -> Operand:
         if not self.elsewhere:
-            self.give_up("Tensors and Scalars in one function")
+            self.give_up(MIXED)
         return SLOT.__get__(t)
 
     # ---- open and close --------------------------------------------------------------------------
@@ -206,7 +207,7 @@ class ScalarRecording(Turn):
 
     def stack(self, *args: Operand, **named: Operand) -> Operand:
         if not self.elsewhere:
-            self.give_up("Tensors and Scalars in one function")
+            self.give_up(MIXED)
         return self.originals["stack"].__func__(*args, **named)
 
     def restore(self) -> None:
