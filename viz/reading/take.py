@@ -94,6 +94,7 @@ def skeleton(root: Root, function: str = "draw", most: int | None = None) -> Tra
             t.op = public(n.op.name)
             if n.scope is not None:
                 t.module = _module(trace, n.scope, found.scopes)
+        t.several = i in found.holders
         trace.nodes.append(t)
         for position, j in enumerate(inputs):
             trace.edges.append(Edge(j, i, position, n.needs and nodes[j].needs))

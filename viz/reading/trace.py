@@ -27,6 +27,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from microtorch.base import errors
 from microtorch.version import __version__
 
+from . import numbers
 from .arithmetic import Arithmetic, Program, special
 from .numbers import count
 from .recurrence import Origin, Recurrence, State
@@ -100,6 +101,7 @@ class TraceNode:
     ``grad_state``: "none" where no gradient flows, "missing" before backward has computed it,
     "known", or "lost" where it can no longer be found.
     ``place`` numbers the position in the source: nodes made by the same expression share it.
+    ``several``: does it stand for several results, each of which has a node of its own?
     """
 
     id: int
@@ -126,6 +128,12 @@ class TraceNode:
     loop: int | None = None  # the line of the innermost loop around that position
     kernels: list[str] = field(default_factory=list)  # a device's text of the op and of each vjp
     rank: int | None = None  # the process that made it, where there are several
+    several: bool = False
+
+    @property
+    def size(self) -> str:
+        """Its shape, as every output writes it."""
+        return "several results" if self.several else numbers.shape(self.shape)
 
     @property
     def number(self) -> complex | None:
