@@ -127,9 +127,9 @@ class Computation:
             ran = self._ran_on(made[0], values)
             return None if ran is None else output(ran, made[1])
         try:
-            wide = np.dtype(node.dtype).kind in "fV" and not np.iscomplexobj(inputs[0])
-            if node.op.name == "cast" and wide:
-                return inputs[0]  # whoever asks in float64 stays there
+            if node.op.name == "cast" and np.dtype(node.dtype).kind in "fV":
+                if not np.iscomplexobj(inputs[0]):
+                    return inputs[0]  # whoever asks in float64 stays there
             if node.op.name == "element" and node.attrs is not None:
                 return float(np.asarray(inputs[0])[node.attrs["index"]])
             if node.dev is None:
