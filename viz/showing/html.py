@@ -20,7 +20,6 @@ import re
 from dataclasses import asdict
 from typing import Any, TypeAlias, TypedDict
 
-from microtorch.engine.registry import REGISTRY
 from microtorch.notation import expr, formulas
 from microtorch.notation.formulas import LETTERS
 
@@ -30,7 +29,7 @@ from ..reading import attention, numbers
 from ..reading.arithmetic import function
 from ..reading.loops import loop
 from ..reading.recurrence import Recurrence
-from ..reading.replay import program
+from ..reading.replay import program, registered
 from ..reading.trace import Contribution, Push, Step, Trace, TraceNode, Value
 from ..telling.steps import attributes, remark, rule_of, written
 from ..telling.words import display_names, expression
@@ -195,7 +194,7 @@ def _node(
             out["q"] = placed
         if _attrs(t) is None:
             out["j"] = 1
-        if t.op not in REGISTRY and t.op not in KNOWN:
+        if not registered(t.op) and t.op not in KNOWN:
             out["own"] = 1
     if t.shape:
         out["s"] = t.shape
