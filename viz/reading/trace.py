@@ -44,10 +44,13 @@ class GraphTooLarge(errors.GraphError):
     """The picture would have more nodes than can be read."""
 
 
-def too_large(n: int, limit: int, before: int = 0, line: int = 0, times: int = 0) -> GraphTooLarge:
+def too_large(
+    n: int, limit: int, before: int = 0, line: int = 0, times: int = 0, function: str = ""
+) -> GraphTooLarge:
     """The error for ``n`` nodes, ``before`` that were collapsed to ``n``.
 
-    ``line``, ``times``: the line that made most of them, and how often it ran.
+    ``line``, ``times``: the line that made most of them, and how often it ran. ``function``: what
+    was to show them, where that is no picture.
     """
     what = f"the graph has {count(n, 'node')}, and a picture of more than {limit:,} cannot be read"
     if before > n:
@@ -62,6 +65,11 @@ def too_large(n: int, limit: int, before: int = 0, line: int = 0, times: int = 0
             f"line {line} ran {times:,} times: let its loop run a few times for the picture, such "
             "as range(5); put the loop's body into a Module, whose calls fold into one box; " + fix
         )
+    if function:
+        what = f"the graph has {count(n, 'node')}, and {function}() shows up to {limit:,}"
+        fix = "compute the loss of one sample instead of the batch"
+        if times > 1:
+            fix = f"line {line} ran {times:,} times: let its loop run a few times; or {fix}"
     return GraphTooLarge(errors.message(what, fix=fix))
 
 
