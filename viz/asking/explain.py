@@ -206,12 +206,12 @@ def _left(trace: Trace, p: Subject, root: str, g: Data, left: Data | None) -> li
     if left is not None and not trace.backward:
         return [
             f"{root}.backward() has not run: all of it is left from an earlier backward(), and "
-            f"this one would add {_size(g)}.",
+            f"this one would add {_amount(g)}.",
             fix,
         ]
     if left is not None:
         return [
-            f"{root} gives {_size(g)} of it; the rest, {_size(left)}, is left from an earlier "
+            f"{root} gives {_amount(g)} of it; the rest, {_amount(left)}, is left from an earlier "
             "backward(): gradients add up.",
             fix,
         ]
@@ -219,8 +219,13 @@ def _left(trace: Trace, p: Subject, root: str, g: Data, left: Data | None) -> li
     if not (np.isfinite(now).all() and np.isfinite(this).all()):
         return []
     if not np.allclose(now, this, 1e-4, 1e-6 * np.abs(this).max(initial=0)):
-        return [f"{root} gives {_size(g)}: .grad was changed since."]
+        return [f"{root} gives {_amount(g)}: .grad was changed since."]
     return []
+
+
+def _amount(g: Data) -> str:
+    """The size as a noun."""
+    return _size(g).removeprefix("of ")
 
 
 def _size(g: Data) -> str:
