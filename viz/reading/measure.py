@@ -187,7 +187,7 @@ class Computation:
         try:
             vjp: Callable[..., float] = node.op.scalar_derivatives[position]
             return float(vjp(None, 1.0, number(self.values[i]), *inputs, **(node.attrs or {})))
-        except (AttributeError, TypeError, KeyError):
+        except (AttributeError, TypeError, KeyError, IndexError):
             return None
 
     def slopes(self, i: int) -> np.ndarray | None:
