@@ -21,11 +21,12 @@ from microtorch.engine.record import constant
 from microtorch.graph import Node
 from microtorch.handles.scalar import Scalar
 from microtorch.handles.tensor import Tensor
+from microtorch.kinds.borders import CROSSINGS
 from microtorch.kinds.dual import LINEAR, Dual
 from microtorch.kinds.level import Level, entered
 
 from . import numbers
-from .kinds import CROSSINGS, of_a_kind
+from .kinds import of_a_kind
 from .measure import Computation, Data, attributes
 
 if TYPE_CHECKING:
