@@ -30,6 +30,7 @@ from .trace import Trace
 UNITS = 256  # numbers that a linear op is run on, one after the other
 TERMS = 1_500  # in the sums of a linear op, and ops of a program on pairs
 PLACES = 4_096  # elements of a result that picks its elements
+READ = 16_384  # elements of all operands
 TOTAL = 30_000  # of all programs of a page
 DRAWS = 3
 
@@ -88,6 +89,8 @@ class _Op:
     def program(self) -> Program | None:
         repeated = len(set(self.inputs)) < len(self.inputs)
         if not self.free or (repeated and not self.complex) or chosen(self.node.op.name):
+            return None
+        if sum(x.size for x in self.arrays) > READ:
             return None
         if custom(self.node) or (self.node.op.projection and custom(self.node.inputs[0])):
             return None
