@@ -22,7 +22,7 @@ function hurdle(leaf) {
     if (!why && (below.has(i) || n.g)) why = obstacle(i);
   });
   const lost = D.origins.find(o => below.has(o.of));
-  if (!why && lost) why = `${N[lost.node].n} was made from ${N[lost.of].n} outside the graph (line ${lost.line}), and would change with it`;
+  if (!why && lost) why = N[lost.node].op ? `the places that ${N[lost.node].n} reads were chosen by ${N[lost.of].n} outside the graph (line ${lost.line}), and might be others` : `${N[lost.node].n} was made from ${N[lost.of].n} outside the graph (line ${lost.line}), and would change with it`;
   hurdles.set(leaf, why);
   return why;
 }
