@@ -261,7 +261,7 @@ def _written(node: Node) -> bool:
     return node.op is not None and node.storage is not None and node.storage.written > node.seq
 
 
-def computed(node: Node, arrays: Sequence[Data | None]) -> Any:
+def computed(node: Node, arrays: Sequence[Data | None]) -> Data:
     """What the op of a node computes from these values of its inputs."""
     kernel = kinds.UNLISTED.get(node.op) or node.op.kernels[_home(node)]
     given = [inside(x.dev, a) for x, a in zip(node.inputs, arrays, strict=True)]
@@ -274,7 +274,9 @@ def _recompute(node: Node, arrays: list[Data | None]) -> Data | None:
         out = computed(node, arrays)
     except (TypeError, KeyError, AttributeError):
         return None
-    return out.astype(node.dtype) if out.dtype != node.dtype else out
+    if not isinstance(out, np.ndarray) or out.dtype == node.dtype:
+        return out
+    return out.astype(node.dtype)
 
 
 # ---- backward again ------------------------------------------------------------------------------

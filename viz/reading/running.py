@@ -17,6 +17,7 @@ import numpy as np
 
 from microtorch import autograd
 from microtorch.backends.expansion import Expansion
+from microtorch.base.types import AnyArray
 from microtorch.graph import in_order
 from microtorch.handles.scalar import Scalar
 
@@ -274,11 +275,11 @@ def _array(row: np.ndarray, like: np.ndarray) -> np.ndarray:
     return flat.reshape(like.shape)
 
 
-def _parts(cell: Any) -> list[Any]:
+def _parts(cell: AnyArray) -> list[Any]:
     return [cell.re, cell.im] if isinstance(cell, Pair) else [cell, 0.0]
 
 
-def _real(cell: Any) -> Any:
+def _real(cell: AnyArray) -> AnyArray:
     return cell if not isinstance(cell, Pair) else cell.re if isinstance(cell.im, float) else None
 
 
