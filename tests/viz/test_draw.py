@@ -383,10 +383,10 @@ def test_a_large_graph_is_refused_at_once_with_its_size():
     for _ in range(1600):
         for wi in w:
             total = total + wi * 0.5
-    start = time.perf_counter()
+    start = time.process_time()
     with pytest.raises(viz.GraphTooLarge, match=r"64,0\d\d nodes") as error:
         viz.draw(total)
-    assert time.perf_counter() - start < 1
+    assert time.process_time() - start < 1
     assert all(way in str(error.value) for way in ("depth=", "one sample", "max_nodes="))
 
 

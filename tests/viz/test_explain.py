@@ -259,3 +259,27 @@ def test_the_error_of_a_bad_option_is_its_own():
         except errors.ShapeError as error:
             crash = error
         viz.draw_error(crash, theme="neon")
+
+
+class GivesNothing(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, a):
+        return a * 2
+
+    @staticmethod
+    def backward(ctx, g):
+        return None
+
+
+def test_a_function_that_returns_no_gradient_and_a_tensor_without_elements():
+    a, b = torch.ones(2, requires_grad=True), torch.ones(2, requires_grad=True)
+    loss = (GivesNothing.apply(a) * b).sum()
+    loss.backward()
+    said = str(viz.explain_grad(a, loss))
+    assert "none brought any" in said and "GivesNothing lets nothing pass to a" in said
+    assert "has not run" not in said
+    empty = torch.zeros(0, 3, requires_grad=True)
+    loss = empty.sum() + b.sum()
+    loss.backward()
+    said = str(viz.explain_grad(empty, loss))
+    assert "no elements" in said and "nan" not in said.lower()

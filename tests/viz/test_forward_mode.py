@@ -180,3 +180,13 @@ def test_an_earlier_stepper_in_a_variable_names_nothing():
     n = (x * w) * w * w
     kept = viz.step(n)
     assert "computation" not in str(viz.trace(n)) and len(kept) > 4
+
+
+def test_through_an_op_of_several_results_and_not_inside_of_vmap():
+    a = torch.tensor([[4.0, 1.0], [0.5, 3.0]], requires_grad=True)
+    trace = viz.step(torch.linalg.slogdet(a)[1], mode="forward", wrt=a).trace
+    (wanted,) = torch.autograd.grad(torch.logdet(a), a)
+    assert trace.nodes[-1].grad.number == pytest.approx(wanted.sum().item(), rel=1e-5)
+    inside = torch.vmap(lambda row: (row * row).sum())(a).sum()
+    with pytest.raises(RuntimeError, match="inside of vmap or of jvp"):
+        viz.step(inside, mode="forward", wrt=a)

@@ -156,9 +156,9 @@ def test_only_lines_near_the_program_and_no_folders_are_in_the_file():
 @pytest.mark.parametrize("values", [140, 400])
 def test_a_page_of_400_values_takes_less_than_2_seconds(values):
     y = chain(values)
-    start = time.perf_counter()
+    start = time.process_time()
     text = page(viz.step(y).trace)
-    assert time.perf_counter() - start < 2
+    assert time.process_time() - start < 2
     assert len(data_of(text)["nodes"]) >= values
 
 

@@ -213,3 +213,26 @@ def test_a_line_goes_to_its_step_and_a_node_to_its_line(show):
     assert b.text("#source li.here span").strip() == "h = z.tanh()"
     b.js("(clicked(N.find(n => n.n === 'y').box), 1)")
     assert "y" in b.text("#source li.here")
+
+
+def test_a_normalisation_is_told_in_its_own_words(chromium, tmp_path):
+    x = torch.linspace(-1, 2, 24).reshape(2, 3, 4).square().requires_grad_()
+    w = torch.tensor([1.0, 2.0, -1.0], requires_grad=True)
+    y = F.batch_norm(x, None, None, w, w * 0.5, training=True).pow(3)
+    loss = (y * F.layer_norm(x, (4,))).sum()
+    path = viz.step(loss).save(tmp_path / "page.html")
+    chromium.open(path, painted=False)
+    told = chromium.js("""S.flatMap((s, k) => {
+      go(k);
+      const about = zoomed();
+      if (!about || !/_norm/.test(N[about.i].op)) return [];
+      const own = flat(s.k === "c" ? s.A : now.V[s.n]);
+      return Array.from({ length: about.list.length }, (_, e) => {
+        const lines = about.list.at(e)[0];
+        return [lines[0], lines.at(-1).split("= ").at(-1), short(own[e])];
+      });
+    })""")
+    assert len(told) == 24 * 4 + 2 * 3  # forward and backward of both, and the two weights
+    for line, said, true in told:
+        a, b = (float(v.replace("−", "-")) for v in (said, true))
+        assert a == pytest.approx(b, rel=6e-3, abs=2e-6), line

@@ -81,3 +81,16 @@ def test_a_long_loop_is_named_where_the_graph_is_too_large():
         kept.append(h)
     with pytest.raises(viz.GraphTooLarge, match=r"ran 500 times"):
         viz.draw(kept)
+
+
+def test_a_loop_whose_passes_call_modules_folds():
+    f = nn.Sequential(nn.Linear(2, 4), nn.Tanh(), nn.Linear(4, 2))
+    x = torch.tensor([[1.0, 0.0]])
+    for _ in range(5):
+        k1 = f(x)
+        k2 = f(x + 0.05 * k1)
+        k3 = f(x + 0.05 * k2)
+        x = x + 0.1 * (k1 + 4 * k2 + k3) / 6
+    source = dot(x.sum())
+    assert "5 iterations" in source and source.count("->") < 8
+    assert "f.0.weight" in source or "4×2" in source  # the weights that all passes share

@@ -203,3 +203,16 @@ def test_a_kept_trace_holds_no_graph():
     with viz.record() as rec:
         (w * 2).sum().backward()
     assert rec[0].trace.computation is None and rec[0].trace.nodes
+
+
+def test_what_was_chosen_by_a_value_is_linked_to_it():
+    x = torch.tensor([[1.0, -2.0], [0.5, 3.0]], requires_grad=True)
+    best = x.argmax(1)
+    mask = x > 0
+    weights = torch.ones(2, 2)
+    taken = x.gather(1, best[:, None]).sum() + (x * mask).sum() + x[mask].sum()
+    trace = viz.step(taken + (x * weights).sum()).trace
+    assert {(o.why.split(" ")[0], trace.nodes[o.of].name) for o in trace.origins} == {
+        ("argmax", "x"), ("a", "x")}  # fmt: skip
+    linked = [trace.nodes[o.node] for o in trace.origins]
+    assert [n.op for n in linked] == ["", "", "index"]  # of the last what stands in brackets

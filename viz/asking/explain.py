@@ -179,7 +179,9 @@ def _present(answer: Explanation, trace: Trace, found: Computation, p: Subject, 
         why = f"but backward cannot be repeated: {back.reason}"
         answer.lines = [f"{ways} from {root} to {name}, {why}"]
         return
-    if p.grad is None:
+    if p.grad is None and g is None and trace.backward:
+        answer.lines = [f"{name}.grad is None: {ways} from {root} to {name}, but none brought any."]
+    elif p.grad is None:
         done = " (or zero_grad() has forgotten it since)" if trace.backward else ""
         answer.lines = [
             f"{name}.grad is None because {root}.backward() has not run{done}.",
@@ -192,7 +194,7 @@ def _present(answer: Explanation, trace: Trace, found: Computation, p: Subject, 
         answer.lines += _follow(answer, trace, names, found, path)
     if count > len(answer.paths):
         answer.lines.append(f"  and {count - len(answer.paths):,} more paths")
-    if g is not None and rms(whole(g)) == 0:
+    if g is not None and np.size(whole(g)) and rms(whole(g)) == 0:
         where = "; ".join(list(dict.fromkeys(answer.dead.values()))[:3])
         because = f": {where}" if where else " because what the paths bring cancels out"
         answer.lines.append(f"So it is zero{because}.")
@@ -204,25 +206,32 @@ def _left(trace: Trace, p: Subject, root: str, g: Data, left: Data | None) -> li
     if left is not None and not trace.backward:
         return [
             f"{root}.backward() has not run: all of it is left from an earlier backward(), and "
-            f"this one would add {_size(g)}.",
+            f"this one would add {_amount(g)}.",
             fix,
         ]
     if left is not None:
         return [
-            f"{root} gives {_size(g)} of it; the rest, {_size(left)}, is left from an earlier "
+            f"{root} gives {_amount(g)} of it; the rest, {_amount(left)}, is left from an earlier "
             "backward(): gradients add up.",
             fix,
         ]
-    now, this = np.asarray(p.grad, float), np.asarray(g, float)
+    now, this = (x.astype(np.result_type(x, float)) for x in map(np.asarray, (p.grad, g)))
     if not (np.isfinite(now).all() and np.isfinite(this).all()):
         return []
     if not np.allclose(now, this, 1e-4, 1e-6 * np.abs(this).max(initial=0)):
-        return [f"{root} gives {_size(g)}: .grad was changed since."]
+        return [f"{root} gives {_amount(g)}: .grad was changed since."]
     return []
+
+
+def _amount(g: Data) -> str:
+    """The size as a noun."""
+    return _size(g).removeprefix("of ")
 
 
 def _size(g: Data) -> str:
     a = np.asarray(g)
+    if not a.size:
+        return "empty, as it has no elements"
     a = a.astype(np.result_type(a, np.float64))
     if not np.all(np.isfinite(a)):
         return "not finite (NaN or ∞)"

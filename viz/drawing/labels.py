@@ -165,7 +165,7 @@ def tensor_value(
             head += " " + font(
                 f"→ {escape(n.name, 24)}", t.ink if n.role == "loss" else t.secondary, SMALL
             )
-    right = numbers.shape(n.shape) if shapes else ""
+    right = n.size if shapes else ""
     if n.dtype not in ("float32",) and not n.scalar and (n.dtype != "float64" or leaf):
         right = f"{right} {n.dtype}".strip()
     rows = [row(cell(head), cell(font(escape(right), t.secondary, SMALL), "RIGHT"))]

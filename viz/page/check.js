@@ -5,14 +5,14 @@ function check() {
   if (step.k === "c") {
     const covered = hidden(at), dots = "· · ·", c = now.measured ? now.measured(at) : now.check[at];
     if (step.l != null) row(["local derivative ", frac(step.from, step.n)], covered ? dots : num(step.l));
-    if (n.s) row("shape", shape(n));
+    if (n.s && !n.m) row("shape", shape(n));
     if (c) {
       const [analytic, finite, error, ok, what] = c, note = what === "the derivative" ? "" : `, ${what.split(",")[0]}`;
       if (!step.last && step.new != null) row("gradient so far", covered ? dots : num(step.new));
       row(step.last ? `analytic gradient${note}` : "gradient when all have arrived", covered ? dots : exact(analytic));
       row("finite difference (h = 1e−5)", covered ? dots : exact(finite));
       row("agreement", covered ? dots : ok && /kink/.test(what) ? "✓ between both sides" : `${ok ? "✓" : "✗ differs by"} ${error === 0 ? "0" : scientific(error)}`, !ok && !covered ? "bad" : "");
-    } else row("finite difference", n.s?.includes(0) ? "no element to move" : "not run: an op cannot run again, or too much work", "long");
+    } else row("finite difference", n.m ? "that of each result is checked" : n.s?.includes(0) ? "no element to move" : "not run: an op cannot run again, or too much work", "long");
   } else if (step.k === "r") {
     row("processes", String(D.tops.length));
     if (n.s) row("shape", shape(n));
@@ -20,8 +20,8 @@ function check() {
   } else if (step.k === "p") pushed_rows(step, row);
   else {
     const users = N.flatMap((m, i) => m.i.includes(step.n) ? [m.n] : []);
-    row("value", now.V[step.n] == null ? "freed" : told(now.V[step.n]));
-    if (n.s || n.d) row("shape", `${shape(n) || "()"}${n.d ? " " + n.d : ""}`);
+    row("value", n.m ? SEVERAL : now.V[step.n] == null ? "freed" : told(now.V[step.n]));
+    if (!n.m && (n.s || n.d)) row("shape", `${shape(n) || "()"}${n.d ? " " + n.d : ""}`);
     if (!D.over) row("gradient", n.g ? "wanted" : "not wanted");
     row("used by", users.length ? users.slice(0, 8).join(", ") + (users.length > 8 ? " …" : "") : "nothing: it is the result", "long");
   }

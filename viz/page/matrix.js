@@ -67,7 +67,7 @@ function fit_lens(box) {
     // what is given up so that nothing scrolls, in this order: the sums as matrices, the products in their tiles, parts
     // of the matrices, the general rule, which the sum of the cell shows anyway, and that sum's own column
     const large = [...box.querySelectorAll("table")].some(t => Math.max(t.rows.length, t.rows[0]?.cells.length) > SPANS.at(-1)), tiles = box.querySelector(".tiles");
-    const ways = ["", "tight", "tight stacked"].flatMap(look => (large ? SPANS : SPANS.slice(0, 1)).flatMap(span => (tiles ? [true, false] : [true]).map(tiled => ({ span, tiled, summed: false, look }))));
+    const ways = ["", "tight", "tight stacked", "tight stacked wrapped"].flatMap(look => (large ? SPANS : SPANS.slice(0, 1)).flatMap(span => (tiles ? [true, false] : [true]).map(tiled => ({ span, tiled, summed: false, look }))));
     if (!ways.some(fits)) fits(best);
   }
 }

@@ -11,7 +11,7 @@ function ranked(i, { dim }) {
   return l;
 }
 function middle_of_all(i) {
-  const X = elements(N[N[i].i[0]].v), every = X.map((_, k) => k), rank = in_order_of(X, every).findIndex(k => X[k] === elements(N[i].v)[0]);
+  const X = elements(N[N[i].i[0]].v), every = X.map((_, k) => k), apart = k => Math.abs(X[k] - elements(N[i].v)[0]), order = in_order_of(X, every), rank = order.findIndex(k => apart(k) === Math.min(...every.map(apart)));
   return { kind: "picks", f: ([x]) => [x[in_order_of(x, every)[rank]]], b: ([x], [y], [g]) => { const n = x.filter(v => v === y).length; return [x.map(v => v === y ? g / n : 0)]; } };
 }
 // amax and amin: equal ones share the gradient.

@@ -140,7 +140,7 @@ const STRUCTURES = {
     return { kind: "move", f: ([x]) => x.slice(first, first + n), b: ([x], _, g) => { const d = x.map(() => 0); g.forEach((v, k) => { d[first + k] = v; }); return [d]; } };
   },
   reshape: moved(same), squeeze: moved(same), unsqueeze: moved(same), expand: moved((x, y) => spread(x, y)), t: moved((x, y) => turned(x, y, x.length > 1 ? [1, 0] : [0])),
-  ...PICKS, ...typeof ALGEBRA === "object" ? ALGEBRA : {}, permute: moved((x, y, { dims }) => turned(x, y, axes(dims, x.length))), transpose: moved((x, y, { dim0, dim1 }) => turned(x, y, swapped(x.length, dim0, dim1))),
+  ...PICKS, ...NORMS, ...typeof ALGEBRA === "object" ? ALGEBRA : {}, permute: moved((x, y, { dims }) => turned(x, y, axes(dims, x.length))), transpose: moved((x, y, { dim0, dim1 }) => turned(x, y, swapped(x.length, dim0, dim1))),
 };
 // One formula for every element: the op of the table, over arrays that broadcast.
 function by_element(i) {
@@ -283,6 +283,7 @@ function many(step) {
 // As a list of grids.py is read: its length, and one entry at a time.
 function cells_of(step) {
   const back = step.k === "c", i = back ? step.from : step.k === "op" ? step.n : -1, l = i < 0 ? null : structure(i);
+  if (l?.told && (!back || elements(N[i].G))) return { length: sizeOf(shapeOf(back ? step.n : i)), made: true, at: k => l.told(back ? step.p : null, k) };
   if (!l?.K || back && ![l.p, l.q, l.plus].includes(step.p)) return null;
   if (back && (!elements(N[i].G) || !elements(step.A ?? step.c) || !N[N[i].i[step.p]].s)) return null;
   if (!back && !N[i].s) return null;

@@ -8,6 +8,7 @@ const parts = v => { const m = COMPLEX.exec(v) ?? []; return [real(m[1] ?? "NaN"
 const written_complex = (re, im) => minus(`${+re.toPrecision(6)}${im < 0 ? "" : "+"}${+im.toPrecision(6)}i`);
 const couples = a => Array.from({ length: a.length / 2 }, (_, k) => written_complex(a[2 * k], a[2 * k + 1]));
 const asValue = (i, a) => {
+  if (N[i].m) return summary(a); // of several results, one after the other
   if (!is_complex(i)) return N[i].s ? summary(nest(a, N[i].s)) : a[0];
   const f = couples(a), size = couples(a).map((_, k) => Math.hypot(a[2 * k], a[2 * k + 1]));
   return N[i].s ? { ...summary(size), f: nest(f, N[i].s) } : f[0];
@@ -30,4 +31,4 @@ function rounded(i, a) {
     return Math.abs(near) > grain[2] ? near * Infinity : near;
   });
 }
-const element_name = (i, name, e) => is_complex(i) ? `${called(name, Math.floor(e / 2), N[i].s)}, ${e % 2 ? "imaginary" : "real"} part` : called(name, e, N[i].s);
+const element_name = (i, name, e) => N[i].m ? `one element of ${name}` : is_complex(i) ? `${called(name, Math.floor(e / 2), N[i].s)}, ${e % 2 ? "imaginary" : "real"} part` : called(name, e, N[i].s);

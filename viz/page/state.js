@@ -12,7 +12,8 @@ const asked = new Set(D.quiz ? D.quiz.ask : S.flatMap((s, k) => s.c != null || D
 // ---- numbers, besides those of elements.js ------------------------------------------------------------------------
 const exact = v => special(v) || (plain(v) ? minus(v.toFixed(6)) : minus(v.toExponential(5).replace("+", "")));
 const signed = v => v < 0 ? `(${num(v)})` : num(v);
-const shape = n => n.s ? `(${n.s.join(", ")}${n.s.length === 1 ? "," : ""})` : "";
+const SEVERAL = "several results";
+const shape = n => n.m ? SEVERAL : n.s ? `(${n.s.join(", ")}${n.s.length === 1 ? "," : ""})` : "";
 
 // ---- state: values, and what each step brings; recomputed only when a leaf is changed ------------------------------
 const start = { V: N.map(n => n.v), steps: S, check: S.map(s => s.check) };
@@ -82,7 +83,7 @@ function known(k) {
     else if (s.k === "seed") grads.set(s.n, { v: 1, done: true });
     else if (j <= last) {
       const before = grads.get(s.n);
-      grads.set(s.n, { v: s.new ?? s.T ?? (before ? add(before.v, s.A) : s.A), done: s.last });
+      grads.set(s.n, { v: N[s.n].m ? null : s.new ?? s.T ?? (before ? add(before.v, s.A) : s.A), done: s.last }); // of several results no sum
       if (s.k === "r") seen.add(s.n);
       if (s.e) given.set(s.e, s.c ?? s.A);
     }
@@ -108,6 +109,7 @@ function array(title, a, n, isGrad) {
   if (a == null) return "";
   const head = h("p", {}, h("b", {}, title), n ? " " + shape(n) : "");
   if (typeof a === "number") return h("div", { class: isGrad ? "array g" : "array" }, head, h("table", {}, h("tr", {}, h("td", {}, num(a)))));
+  if (n?.m) return h("div", { class: "array" }, h("p", {}, h("b", {}, title), isGrad ? "" : ` ${SEVERAL}, one after the other in the next steps`), isGrad && a.f ? matrix({ title: "", values: flat(a), n: { s: [flat(a).length] }, isGrad }) : "");
   let rows = a.f ?? a.c, note = "";
   if (!rows || !flat(a).length && a.f) return h("div", { class: "array" }, head, h("p", {}, "no elements"));
   while (Array.isArray(rows[0]?.[0])) { rows = rows.flat(1); note = "leading dimensions stacked"; }

@@ -30,7 +30,7 @@ const gradient_at = i => i === top_of(i) ? 1 : known(at).grads.get(i)?.v;
 
 // A dotted line from the value that a leaf was made from, outside the graph, to that leaf.
 function dotted() {
-  for (const { node, of, line } of D.origins) {
+  for (const { node, of, line } of D.origins.filter(o => !N[o.node].op)) {
     const a = box(N[of].box), b = box(N[node].box);
     if (!a || !b) continue;
     const down = b.y > a.y + a.h || a.y > b.y + b.h, x0 = a.x + a.w / 2, y0 = b.y >= a.y ? a.y + a.h : a.y, x1 = b.x + b.w / 2, y1 = b.y >= a.y ? down ? b.y : b.y + b.h : down ? b.y + b.h : b.y, bend = down ? (y1 - y0) / 2 : 40;
@@ -40,4 +40,4 @@ function dotted() {
   }
 }
 dotted();
-const origin_of = i => D.origins.filter(o => o.node === i).map(o => `${N[i].n} was made from ${N[o.of].n} in line ${o.line}: ${o.why}. No gradient goes back that way.`).join(" ");
+const origin_of = i => D.origins.filter(o => o.node === i).map(o => `${N[i].op ? `What ${N[i].n} reads` : N[i].n} was ${N[i].op ? "chosen by" : "made from"} ${N[o.of].n} in line ${o.line}: ${o.why}. No gradient goes back that way.`).join(" ");

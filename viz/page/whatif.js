@@ -3,6 +3,7 @@
 function obstacle(i) {
   const n = N[i];
   if (D.prog[i] || structure(i) || OPS[n.op] && [i, ...n.i].every(j => !N[j].s)) return "";
+  if (n.own) return `${n.op} (${n.n}) is a Function written in Python, which a page cannot run`;
   if (D.zoom[i]) return `${n.op} (${n.n}) decides by the values of the moment, or has no formula`;
   return `${n.op} (${n.n}, ${shape(n) || "a number"}) is too large to be spelled out in a page, or has no formula`;
 }
@@ -21,7 +22,7 @@ function hurdle(leaf) {
     if (!why && (below.has(i) || n.g)) why = obstacle(i);
   });
   const lost = D.origins.find(o => below.has(o.of));
-  if (!why && lost) why = `${N[lost.node].n} was made from ${N[lost.of].n} outside the graph (line ${lost.line}), and would change with it`;
+  if (!why && lost) why = N[lost.node].op ? `the places that ${N[lost.node].n} reads were chosen by ${N[lost.of].n} outside the graph (line ${lost.line}), and might be others` : `${N[lost.node].n} was made from ${N[lost.of].n} outside the graph (line ${lost.line}), and would change with it`;
   hurdles.set(leaf, why);
   return why;
 }
@@ -100,10 +101,10 @@ function whatif_tensors() {
   if (leaf < 0) leaf = all.find(i => !barred(i)) ?? all[0] ?? -1;
   if (leaf < 0) return [h("p", {}, "There is no leaf to change.")];
   const tabs = h("p", { class: "leaves" }, all.map(i => h("button", { "aria-pressed": i === leaf, onclick: () => { leaf = i; element = 0; panel(); } }, one_name(i))));
-  const why = barred(leaf), name = one_name(leaf), intro = h("p", {}, INTRO.replace("a leaf", "an element of a leaf")), result = h("p", { class: "math total", id: "result" }, results()), choice = h("p", { class: "why", id: "choice" });
+  const why = barred(leaf), name = one_name(leaf), intro = h("p", {}, INTRO.replace("a leaf", "an element of a leaf")), result = h("p", { class: "math total", id: "result" }, results()), choice = h("p", { id: "choice" });
   if (why) return [intro, tabs, h("p", { class: "why" }, `${name} cannot be changed here: ${why}. Change the script and step again.`)];
   const n = N[leaf], original = reals(leaf), two = is_complex(leaf), values = changed.get(leaf) ?? original, write = (v, k) => two && k % 2 ? `${short(v)}i` : short(v);
-  const grid = h("table", {}), columns = ((n.s || [1]).at(-1) || 1) * (two ? 2 : 1);
+  const grid = h("table", {}), last = (n.s || [1]).at(-1) || 1, columns = (n.s?.length === 1 ? Math.min(last, two ? 3 : 6) : last) * (two ? 2 : 1);
   for (let k = 0; k < values.length; k += columns) grid.append(h("tr", {}, values.slice(k, k + columns).map((v, x) => h("td", { class: k + x === element ? "chosen" : v !== original[k + x] ? "meets" : "pick", onclick: () => { element = k + x; panel(); $("side").querySelector("input").select(); } }, write(v, k + x)))));
   const reach = Math.max(5, 2 * Math.ceil(Math.abs(original[element])));
   const number = field(element_name(leaf, name, element), v => { set(v); slide.value = v; });

@@ -21,8 +21,10 @@ const letters = () => parseFloat(getComputedStyle($("view")).fontSize) || 15;
 function plane({ title, values, n, z, node = -1, marks = [], isGrad, chosen = -1, cover, words, ring = [[0, 0], [0, 0]], frame, key, grey, best, moves }) {
   const s = n.s?.length ? n.s : [1], rows = s.length > 1 ? s.at(-2) : 1, columns = s.at(-1), start = z * rows * columns;
   const own = values.slice(start, start + rows * columns), top = Math.max(1e-300, ...own.map(Math.abs).filter(Number.isFinite));
+  // numbers that are all small are written in units of a power of ten, which stands beside the title
+  const power = decimals(own) < 0 && top > 1e-300 ? Math.floor(Math.log10(top)) : 0, text = v => power ? tiny(v / 10 ** power, 2) : tiny(v, d);
   const d = decimals(own), font = letters(), on = new Set(marks), wide = columns + ring[1][0] + ring[1][1];
-  const level = SPANS.indexOf(span), height = (Math.max(rows, columns) <= 5 ? Math.max(1.3, PLANE[level]) : PLANE[level]) * font, longest = Math.max(1, ...own.map(v => tiny(v, d).length));
+  const level = SPANS.indexOf(span), height = (Math.max(rows, columns) <= 5 ? Math.max(1.3, PLANE[level]) : PLANE[level]) * font, longest = Math.max(1, ...own.map(v => text(v).length));
   const written = wide <= WIDEST && height >= 1.15 * font, w = written ? Math.max(height, (0.58 * longest + 0.5) * font) : Math.min(height, 360 / Math.max(wide, rows)), tall = written ? height : w;
   const middle_of = (f, a, size) => Math.max(0, Math.min(size - CROP, Math.round(f[a] + f[a + 2] / 2 - CROP / 2))), f = frame ?? [0, 0, 1, 1];
   const y0 = rows > CROP ? middle_of(f, 0, rows) : -ring[0][0], y1 = rows > CROP ? y0 + CROP : rows + ring[0][1], x0 = columns > CROP ? middle_of(f, 1, columns) : -ring[1][0], x1 = columns > CROP ? x0 + CROP : columns + ring[1][1];
@@ -32,7 +34,7 @@ function plane({ title, values, n, z, node = -1, marks = [], isGrad, chosen = -1
     for (let x = x0; x < x1; x++) {
       const inside = y >= 0 && x >= 0 && y < rows && x < columns, k = start + y * columns + x, v = values[k];
       const mine = k === chosen, look = !inside ? "pad" : mine ? "chosen" : on.has(k) ? k === best ? "meets best" : all_on ? "meets all" : "meets" : picks ? "pick" : "rests";
-      const td = h("td", { class: look, ...inside ? { "data-k": k, title: cover && mine ? "?" : `${called(title, k, n.s)} = ${short(v)}` } : {}, ...picks && inside ? { role: "gridcell", tabindex: mine ? 0 : -1, "aria-label": words(k), onclick: () => choose(k, true) } : {} }, !inside || !written ? cover && mine ? "?" : "" : cover && mine ? "?" : tiny(v, d));
+      const td = h("td", { class: look, ...inside ? { "data-k": k, title: cover && mine ? "?" : `${called(title, k, n.s)} = ${short(v)}` } : {}, ...picks && inside ? { role: "gridcell", tabindex: mine ? 0 : -1, "aria-label": words(k), onclick: () => choose(k, true) } : {} }, !inside || !written ? cover && mine ? "?" : "" : cover && mine ? "?" : text(v));
       td.style.width = `${w}px`;
       td.style.height = `${tall}px`;
       if (written) td.style.lineHeight = `${tall}px`;
@@ -51,7 +53,7 @@ function plane({ title, values, n, z, node = -1, marks = [], isGrad, chosen = -1
     frames.set(key, place);
   }
   const part = rows > CROP || columns > CROP ? `rows ${Math.max(0, y0)}…${Math.min(rows, y1) - 1}, columns ${Math.max(0, x0)}…${Math.min(columns, x1) - 1}` : "";
-  return h("div", { class: isGrad ? "array g" : "array" }, h("p", {}, h("b", {}, node >= 0 ? term(node, title) : title), " " + (n.s?.length ? n.s.join("×") : "")), holder, part ? h("p", {}, part) : "", moves);
+  return h("div", { class: isGrad ? "array g" : "array" }, h("p", {}, h("b", {}, node >= 0 ? term(node, title) : title), " " + (n.s?.length ? n.s.join("×") : "") + (power && written ? `, in ${scientific(10 ** power).replace("1.0", "1")}` : "")), holder, part ? h("p", {}, part) : "", moves);
 }
 // Colour by size, so pale that ink stays readable on it; a picture of nothing negative is grey.
 function shade(td, share, isGrad, grey) {

@@ -7,11 +7,10 @@ all share one value; of dual numbers the values come first, then the tangents.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from microtorch.backends import host
+from microtorch.base.types import AnyArray
 from microtorch.engine.recorded import tie
 from microtorch.func.arguments import track_op
 from microtorch.kinds.batched import Batch
@@ -23,12 +22,12 @@ from microtorch.kinds.level import Kind, KindBackend
 UNLISTED = {**CROSSINGS, track_op: lambda x: x, tie: lambda x, *read: x}
 
 
-def of_a_kind(dev: Any) -> bool:
+def of_a_kind(dev: AnyArray) -> bool:
     """Does this backend compute with numbers of another kind?"""
     return isinstance(dev, KindBackend)
 
 
-def outside(x: Any) -> Any:
+def outside(x: AnyArray) -> AnyArray:
     """A value of any kind as an array on the host; what is no array of a kind, by ``host``."""
     if isinstance(x, Batch):
         return outside(x.value)
@@ -37,7 +36,7 @@ def outside(x: Any) -> Any:
     return host(x)
 
 
-def inside(dev: Any, x: Any) -> Any:
+def inside(dev: AnyArray, x: AnyArray) -> AnyArray:
     """The array that ``outside`` made of a value of ``dev``, as such a value."""
     if not of_a_kind(dev) or x is None or isinstance(x, Kind):
         return x
@@ -46,7 +45,7 @@ def inside(dev: Any, x: Any) -> Any:
     return Dual(dev.level, inside(dev.inner, x[0]), inside(dev.inner, x[1]))
 
 
-def gradient(dev: Any, g: Any, like: np.ndarray) -> Any:
+def gradient(dev: AnyArray, g: AnyArray, like: np.ndarray) -> AnyArray:
     """The gradient of a value of ``dev``, element by element of the array ``like`` that it is
     outside.
 

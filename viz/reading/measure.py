@@ -127,9 +127,9 @@ class Computation:
             ran = self._ran_on(made[0], values)
             return None if ran is None else output(ran, made[1])
         try:
-            wide = np.dtype(node.dtype).kind in "fV" and not np.iscomplexobj(inputs[0])
-            if node.op.name == "cast" and wide:
-                return inputs[0]  # whoever asks in float64 stays there
+            if node.op.name == "cast" and np.dtype(node.dtype).kind in "fV":
+                if not np.iscomplexobj(inputs[0]):
+                    return inputs[0]  # whoever asks in float64 stays there
             if node.op.name == "element" and node.attrs is not None:
                 return float(np.asarray(inputs[0])[node.attrs["index"]])
             if node.dev is None:
@@ -187,7 +187,7 @@ class Computation:
         try:
             vjp: Callable[..., float] = node.op.scalar_derivatives[position]
             return float(vjp(None, 1.0, number(self.values[i]), *inputs, **(node.attrs or {})))
-        except (AttributeError, TypeError, KeyError):
+        except (AttributeError, TypeError, KeyError, IndexError):
             return None
 
     def slopes(self, i: int) -> np.ndarray | None:
@@ -261,7 +261,7 @@ def _written(node: Node) -> bool:
     return node.op is not None and node.storage is not None and node.storage.written > node.seq
 
 
-def computed(node: Node, arrays: Sequence[Data | None]) -> Any:
+def computed(node: Node, arrays: Sequence[Data | None]) -> Data:
     """What the op of a node computes from these values of its inputs."""
     kernel = kinds.UNLISTED.get(node.op) or node.op.kernels[_home(node)]
     given = [inside(x.dev, a) for x, a in zip(node.inputs, arrays, strict=True)]
@@ -274,7 +274,9 @@ def _recompute(node: Node, arrays: list[Data | None]) -> Data | None:
         out = computed(node, arrays)
     except (TypeError, KeyError, AttributeError):
         return None
-    return out.astype(node.dtype) if out.dtype != node.dtype else out
+    if not isinstance(out, np.ndarray) or out.dtype == node.dtype:
+        return out
+    return out.astype(node.dtype)
 
 
 # ---- backward again ------------------------------------------------------------------------------

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 from microtorch.handles.scalar import Scalar
 
+Number: TypeAlias = "Pair | Scalar | complex"
 Part: TypeAlias = "Scalar | float"  # a float is a constant: 0.0 where there is no such part
 
 
@@ -40,23 +41,23 @@ class Pair:
         self.re, self.im = re, im
 
     @staticmethod
-    def of(x: Any) -> Pair:
+    def of(x: Number) -> Pair:
         if isinstance(x, Pair):
             return x
         return Pair(x) if isinstance(x, Scalar) else Pair(complex(x).real, complex(x).imag)
 
     # ---- arithmetic ------------------------------------------------------------------------------
-    def add(self, other: Any) -> Pair:
+    def add(self, other: Number) -> Pair:
         b = Pair.of(other)
         return Pair(_plus(self.re, b.re), _plus(self.im, b.im))
 
     def neg(self) -> Pair:
         return Pair(_times(-1.0, self.re), _times(-1.0, self.im))
 
-    def sub(self, other: Any) -> Pair:
+    def sub(self, other: Number) -> Pair:
         return self.add(Pair.of(other).neg())
 
-    def mul(self, other: Any) -> Pair:
+    def mul(self, other: Number) -> Pair:
         b = Pair.of(other)
         cross = _plus(_times(self.re, b.im), _times(self.im, b.re))
         real = _plus(_times(self.re, b.re), _times(-1.0, _times(self.im, b.im)))
@@ -69,13 +70,13 @@ class Pair:
         size = self._size()
         return Pair(self.re / size, _times(-1.0, self.im) / size)
 
-    def div(self, other: Any) -> Pair:
+    def div(self, other: Number) -> Pair:
         return self.mul(Pair.of(other).reciprocal())
 
     def square(self) -> Pair:
         return self.mul(self)
 
-    def pow(self, other: Any) -> Pair:
+    def pow(self, other: Number) -> Pair:
         b = Pair.of(other)
         if isinstance(b.re, float) and _zero(b.im) and b.re in (1.0, 2.0, 3.0, 4.0):
             out = self
@@ -88,10 +89,10 @@ class Pair:
     __mul__ = __rmul__ = mul
     __sub__, __truediv__, __neg__, __pow__ = sub, div, neg, pow
 
-    def __rsub__(self, other: Any) -> Pair:
+    def __rsub__(self, other: Number) -> Pair:
         return Pair.of(other).sub(self)
 
-    def __rtruediv__(self, other: Any) -> Pair:
+    def __rtruediv__(self, other: Number) -> Pair:
         return Pair.of(other).div(self)
 
     # ---- functions -------------------------------------------------------------------------------

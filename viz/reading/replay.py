@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from microtorch.backends.reference import Reference
+from microtorch.engine.registry import REGISTRY
 from microtorch.notation import formulas
 from microtorch.ops.order import PICKS
 
@@ -67,6 +68,11 @@ def steady(a: Arithmetic, arrays: Sequence[np.ndarray], attrs: Mapping[str, obje
         if not np.allclose(got, wanted, rtol=0, atol=CLOSE * size, equal_nan=True):
             return False
     return True
+
+
+def registered(op: str) -> bool:
+    """Is it an op of the engine, and no Function in Python?"""
+    return op in REGISTRY
 
 
 def chosen(op: str) -> bool:

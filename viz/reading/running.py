@@ -17,6 +17,7 @@ import numpy as np
 
 from microtorch import autograd
 from microtorch.backends.expansion import Expansion
+from microtorch.base.types import AnyArray
 from microtorch.graph import in_order
 from microtorch.handles.scalar import Scalar
 
@@ -30,6 +31,7 @@ from .trace import Trace
 UNITS = 256  # numbers that a linear op is run on, one after the other
 TERMS = 1_500  # in the sums of a linear op, and ops of a program on pairs
 PLACES = 4_096  # elements of a result that picks its elements
+READ = 16_384  # elements of all operands
 TOTAL = 30_000  # of all programs of a page
 DRAWS = 3
 
@@ -88,6 +90,8 @@ class _Op:
     def program(self) -> Program | None:
         repeated = len(set(self.inputs)) < len(self.inputs)
         if not self.free or (repeated and not self.complex) or chosen(self.node.op.name):
+            return None
+        if sum(x.size for x in self.arrays) > READ:
             return None
         if custom(self.node) or (self.node.op.projection and custom(self.node.inputs[0])):
             return None
@@ -271,11 +275,11 @@ def _array(row: np.ndarray, like: np.ndarray) -> np.ndarray:
     return flat.reshape(like.shape)
 
 
-def _parts(cell: Any) -> list[Any]:
+def _parts(cell: AnyArray) -> list[Any]:
     return [cell.re, cell.im] if isinstance(cell, Pair) else [cell, 0.0]
 
 
-def _real(cell: Any) -> Any:
+def _real(cell: AnyArray) -> AnyArray:
     return cell if not isinstance(cell, Pair) else cell.re if isinstance(cell.im, float) else None
 
 

@@ -55,11 +55,14 @@ class Subject:
             made = ast.parse(self.line).body
         except SyntaxError:  # a part of a longer statement
             return False
-        if len(made) != 1 or not isinstance(made[0], ast.Assign):
-            return False
-        bound = {ast.unparse(t) for t in made[0].targets}
-        used = {ast.unparse(n) for n in ast.walk(made[0].value) if isinstance(n, ast.expr)}
-        return self.name in bound & used
+        for statement in made:
+            if isinstance(statement, ast.Assign):
+                bound = {ast.unparse(t) for t in statement.targets}
+                inner = (n for n in ast.walk(statement.value) if isinstance(n, ast.expr))
+                used = set(map(ast.unparse, inner))
+                if self.name in bound & used:
+                    return True
+        return False
 
     @property
     def has_graph(self) -> bool:

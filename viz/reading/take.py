@@ -35,6 +35,7 @@ from .trace import Edge, ModuleCall, Site, Trace, TraceNode, too_large
 CONTAINERS = frozenset({"Sequential", "ModuleList", "ModuleDict"})
 WRAPPERS = (DataParallel, DistributedDataParallel)
 MOST = 10_000  # nodes, where nobody says how many
+PICTURES = frozenset({"draw", "draw_dot", "make_dot", "step"})
 DRAWN = frozenset({"draw", "draw_dot", "make_dot"})  # what may be given several results at once
 Root: TypeAlias = Any  # whatever the user passes; a Tensor, a Scalar, or something else to refuse
 
@@ -84,7 +85,8 @@ def skeleton(root: Root, function: str = "draw", most: int | None = None) -> Tra
             if code is not None and often > len(drawn) // 20:
                 found_at = (n for start, end, n in code.co_lines() if start <= lasti < end)
                 line, times = next(found_at, None) or 0, often
-        raise too_large(len(drawn), most // 25, 0, line, times)
+        shown, table = (most // 25, "") if function in PICTURES else (most, function)
+        raise too_large(len(drawn), shown, 0, line, times, table)
     found = Computation(nodes, root.array if isinstance(root, Tensor) else root.value)
     trace = Trace(root=len(nodes) - 1, computation=found)
     for i, (n, inputs) in enumerate(zip(nodes, found.inputs, strict=True)):
@@ -94,6 +96,7 @@ def skeleton(root: Root, function: str = "draw", most: int | None = None) -> Tra
             t.op = public(n.op.name)
             if n.scope is not None:
                 t.module = _module(trace, n.scope, found.scopes)
+        t.several = i in found.holders
         trace.nodes.append(t)
         for position, j in enumerate(inputs):
             trace.edges.append(Edge(j, i, position, n.needs and nodes[j].needs))

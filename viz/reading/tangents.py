@@ -21,10 +21,12 @@ from microtorch.engine.record import constant
 from microtorch.graph import Node
 from microtorch.handles.scalar import Scalar
 from microtorch.handles.tensor import Tensor
+from microtorch.kinds.borders import CROSSINGS
 from microtorch.kinds.dual import LINEAR, Dual
 from microtorch.kinds.level import Level, entered
 
 from . import numbers
+from .kinds import of_a_kind
 from .measure import Computation, Data, attributes
 
 if TYPE_CHECKING:
@@ -167,6 +169,10 @@ def _derivative(
     if made is not None:
         return made[0]
     attrs = attributes(node)
+    if of_a_kind(node.dev) or node.op in CROSSINGS:
+        what = f"{node.op.name} cannot be stepped in forward mode: it is inside of vmap or of jvp"
+        fix = "step the function without the transform, on one sample; or step backward"
+        raise errors.GraphError(errors.message(what, fix=fix))
     try:
         if node.op.name == "element":
             return float(np.asarray(moving[0])[attrs["index"]])

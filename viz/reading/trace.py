@@ -27,6 +27,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from microtorch.base import errors
 from microtorch.version import __version__
 
+from . import numbers
 from .arithmetic import Arithmetic, Program, special
 from .numbers import count
 from .recurrence import Origin, Recurrence, State
@@ -43,10 +44,13 @@ class GraphTooLarge(errors.GraphError):
     """The picture would have more nodes than can be read."""
 
 
-def too_large(n: int, limit: int, before: int = 0, line: int = 0, times: int = 0) -> GraphTooLarge:
+def too_large(
+    n: int, limit: int, before: int = 0, line: int = 0, times: int = 0, function: str = ""
+) -> GraphTooLarge:
     """The error for ``n`` nodes, ``before`` that were collapsed to ``n``.
 
-    ``line``, ``times``: the line that made most of them, and how often it ran.
+    ``line``, ``times``: the line that made most of them, and how often it ran. ``function``: what
+    was to show them, where that is no picture.
     """
     what = f"the graph has {count(n, 'node')}, and a picture of more than {limit:,} cannot be read"
     if before > n:
@@ -61,6 +65,11 @@ def too_large(n: int, limit: int, before: int = 0, line: int = 0, times: int = 0
             f"line {line} ran {times:,} times: let its loop run a few times for the picture, such "
             "as range(5); put the loop's body into a Module, whose calls fold into one box; " + fix
         )
+    if function:
+        what = f"the graph has {count(n, 'node')}, and {function}() shows up to {limit:,}"
+        fix = "compute the loss of one sample instead of the batch"
+        if times > 1:
+            fix = f"line {line} ran {times:,} times: let its loop run a few times; or {fix}"
     return GraphTooLarge(errors.message(what, fix=fix))
 
 
@@ -100,6 +109,7 @@ class TraceNode:
     ``grad_state``: "none" where no gradient flows, "missing" before backward has computed it,
     "known", or "lost" where it can no longer be found.
     ``place`` numbers the position in the source: nodes made by the same expression share it.
+    ``several``: does it stand for several results, each of which has a node of its own?
     """
 
     id: int
@@ -126,6 +136,12 @@ class TraceNode:
     loop: int | None = None  # the line of the innermost loop around that position
     kernels: list[str] = field(default_factory=list)  # a device's text of the op and of each vjp
     rank: int | None = None  # the process that made it, where there are several
+    several: bool = False
+
+    @property
+    def size(self) -> str:
+        """Its shape, as every output writes it."""
+        return "several results" if self.several else numbers.shape(self.shape)
 
     @property
     def number(self) -> complex | None:

@@ -18,7 +18,8 @@ ALGEBRA = frozenset(
     "inv solve det slogdet cholesky choleskysolve solvetriangular pinv lstsq matrixexp qr eigh "
     "svd".split()
 )
-KNOWN = WINDOWS | ALGEBRA | frozenset(
+NORMS = frozenset({"layer_norm", "batch_norm"})
+KNOWN = WINDOWS | ALGEBRA | NORMS | frozenset(
     "max min median nanmedian kthvalue sort topk median_of_all amax amin cummax cummin "
     "matmul linear sum mean softmax log_softmax mse_loss nll_loss "
     "reshape squeeze unsqueeze expand t permute transpose output steps BinaryCrossEntropy".split()

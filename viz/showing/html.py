@@ -29,25 +29,25 @@ from ..reading import attention, numbers
 from ..reading.arithmetic import function
 from ..reading.loops import loop
 from ..reading.recurrence import Recurrence
-from ..reading.replay import program
+from ..reading.replay import program, registered
 from ..reading.trace import Contribution, Push, Step, Trace, TraceNode, Value
 from ..telling.steps import attributes, remark, rule_of, written
 from ..telling.words import display_names, expression
 from . import javascript
-from .geometry import ALGEBRA, WINDOWS, geometry
+from .geometry import ALGEBRA, KNOWN, NORMS, WINDOWS, geometry
 from .scene import Scene, scene
 
 JSON: TypeAlias = dict[str, Any]  # what the page's script reads
 SCRIPTS = (  # one script in parts, by purpose; a part's constants may use those of parts above it
     "state.js", "graph.js", "camera.js", "near.js", "links.js", "lens.js", "matrix.js", "reals.js",
-    "linalg.js", "picks.js", "products.js", "window.js", "recurrence.js", "attention.js",
-    "whatif.js", "source.js", "explain.js", "check.js", "tools.js", "travel.js", "forward.js",
-    "steps.js",
+    "linalg.js", "picks.js", "norms.js", "products.js", "window.js", "recurrence.js",
+    "attention.js", "whatif.js", "source.js", "explain.js", "check.js", "tools.js", "travel.js",
+    "forward.js", "steps.js",
 )  # fmt: skip
 FORWARD = "forward.js"  # what only a page of forward mode needs
 TENSORS = (  # what a page of single numbers does not need
-    "matrix.js", "reals.js", "linalg.js", "picks.js", "products.js", "window.js",
-    "recurrence.js", "attention.js", "whatif.js",
+    "matrix.js", "reals.js", "linalg.js", "picks.js", "norms.js", "products.js",
+    "window.js", "recurrence.js", "attention.js", "whatif.js",
 )  # fmt: skip
 CONTEXT, GAP = 2, 5  # lines of source shown around those that ran; a longer gap is folded
 LONGEST = 2000  # characters of a line of source
@@ -125,7 +125,7 @@ def _data(trace: Trace, drawn: Scene) -> JSON:
 
 def _grids(trace: Trace, names: list[str]) -> dict[int, Grid]:
     """The sums of the cells of small ops; those of windows, the page reads off their geometry."""
-    return {i: g for i, g in grids(trace, names).items() if not _is_window(trace.nodes[i])}
+    return {i: g for i, g in grids(trace, names).items() if not _is_told(trace.nodes[i])}
 
 
 def _rolled(trace: Trace, r: Recurrence) -> JSON:
@@ -135,8 +135,9 @@ def _rolled(trace: Trace, r: Recurrence) -> JSON:
     return asdict(r) | {"title": call or "cell", "code": trace.line(last.site)}
 
 
-def _is_window(t: TraceNode) -> bool:
-    return t.op in WINDOWS and geometry(t) is not None
+def _is_told(t: TraceNode) -> bool:
+    """Does the page have words of its own for it?"""
+    return t.op in WINDOWS | NORMS and geometry(t) is not None
 
 
 def _programs(trace: Trace) -> JSON:
@@ -144,7 +145,7 @@ def _programs(trace: Trace) -> JSON:
     steady = {i: program(a) for i, a in (trace.arithmetic or {}).items() if a.steady}
     out: JSON = {}
     for i, made in (trace.programs | steady).items():
-        if made is not None and not _is_window(trace.nodes[i]):
+        if made is not None and not _is_told(trace.nodes[i]):
             used = sorted({op for op, _ in made.ops})
             ops = [[used.index(op), *reads] for op, reads in made.ops]
             data = {"i": made.inputs, "c": made.constants, "n": used, "o": ops}
@@ -193,8 +194,12 @@ def _node(
             out["q"] = placed
         if _attrs(t) is None:
             out["j"] = 1
+        if not registered(t.op) and t.op not in KNOWN:
+            out["own"] = 1
     if t.shape:
         out["s"] = t.shape
+    if t.several:
+        out["m"] = 1
     if t.dtype not in ("float32", "float64"):
         out["d"] = t.dtype
     if t.needs:

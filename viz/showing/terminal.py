@@ -116,7 +116,7 @@ def _value(t: TraceNode) -> str:
         return numbers.shape(t.shape) if t.shape else ""
     if t.value is None:
         return "freed"
-    return numbers.shape(t.shape) if t.number is None else numbers.number(t.number)
+    return t.size if t.number is None else numbers.number(t.number)
 
 
 def _gradient(trace: Trace, names: list[str], i: int, held: Held, now: Step, room: int) -> str:

@@ -76,7 +76,7 @@ class Record:
         t, names = self.trace.nodes[self.node], display_names(self.trace)
         made = f"{self.name} = {expression(self.trace, self.node, names)}"
         head = made if t.op else f"{self.name}, {t.role}"
-        lines = [f"{head}   {numbers.shape(t.shape)} {t.dtype}"]
+        lines = [f"{head}   {t.size} {t.dtype}"]
         where = f"line {self.lineno}: {self.line}" if self.lineno is not None else ""
         lines += [f"  {where}"] if where else []
         lines += [f"  in {self.module}"] if self.module else []

@@ -158,7 +158,7 @@ def rule(trace: Trace, names: list[str], i: int, position: int) -> tuple[str, st
         expr.parse(text)
         needed = expr.names(text)
     except expr.FormulaError:
-        words = r"\b(out|[gxyzwvut])(?=\b|ᵀ)"
+        words = r"\b(out|[gxyzwvut])(?=\b|ᵀ)(?!\u0302)"  # x̂ is a name of its own
         return re.sub(words, lambda m: letters.get(m[1], m[1]), text), ""
     symbolic = written(text, {k: wrap(v) for k, v in letters.items()})
     return symbolic, written(text, values) if all(values.get(k) for k in needed) else ""

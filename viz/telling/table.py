@@ -210,7 +210,7 @@ def describe(t: TraceNode) -> str:
     if t.value is None:
         return "" if t.role == "average" else "freed"
     return (
-        numbers.number(t.number) if t.number is not None and not t.shape else numbers.shape(t.shape)
+        numbers.number(t.number) if t.number is not None and not t.shape else t.size
     )
 
 
