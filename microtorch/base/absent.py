@@ -24,7 +24,7 @@ ABSENT = {
     "library": "an operation of one's own is a torch.autograd.Function",
     "nested": "pad the sequences: nn.utils.rnn.pad_sequence, and a mask",
     "vision.models.detection": "boxes are found by no model here; torchvision.ops has what is done "
-    "with them: nms, box_iou, roi_align, ...",
+    "with them: nms, box_iou, box_convert, ...",
     "sparse_compressed_tensor": COORDINATES,
     "sparse_csr_tensor": COORDINATES,
     "sparse_csc_tensor": COORDINATES,
