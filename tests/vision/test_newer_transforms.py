@@ -6,8 +6,8 @@ import microtorch as torch
 from microtorch.nn import functional as F
 
 pytest.importorskip("PIL")
-from microtorch.vision import tv_tensors  # noqa: E402
-from microtorch.vision.transforms import v2  # noqa: E402
+from microtorch.vision import tv_tensors
+from microtorch.vision.transforms import v2
 
 PICTURE = (torch.arange(3 * 40 * 30) * 7919 % 256).reshape(3, 40, 30).to(torch.uint8)
 BATCH = ((torch.arange(6 * 3 * 16 * 12) * 31 % 97).float() / 97).reshape(6, 3, 16, 12)
