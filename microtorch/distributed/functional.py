@@ -22,6 +22,8 @@ __all__ = [
     "reduce_scatter", "scatter",
 ]  # fmt: skip
 
+__path__: list[str] = []  # a package to Python, below which .functional, this file, is found
+
 Group = ProcessGroup | None
 
 

@@ -47,6 +47,7 @@ PYTORCH = {
     "nn.modules.pooling": "nn.layers.pooling",
     "nn.modules.rnn": "nn.layers.rnn",
     "_C": "facade.c_names",
+    "_utils": "nn.utils.vectors",
     "nn.modules.sparse": "nn.layers.sparse",
     "nn.modules.transformer": "nn.layers.transformer",
     "nn.modules.upsampling": "nn.layers.resampling",
