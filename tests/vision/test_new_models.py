@@ -165,7 +165,7 @@ def test_weights_by_name():
     from microtorch.vision.models.resnet import ResNet18_Weights, resnet18
     from microtorch.vision.models.vgg import VGG16_Weights
 
-    assert len(models.ResNet50_Weights) == 2 and [w.name for w in VGG16_Weights][0][-2:] == "V1"
+    assert len(models.ResNet50_Weights) == 2 and next(iter(VGG16_Weights)).name[-2:] == "V1"
     assert models.get_weight("ResNet50_Weights.DEFAULT").name == "IMAGENET1K_V2"
     assert models.get_model_weights(resnet18)["DEFAULT"].url == ResNet18_Weights.DEFAULT.url
     assert models.get_model_builder("ResNet18") is resnet18
