@@ -1,7 +1,7 @@
 """``backward`` and ``grad``: PyTorch's arguments are read and checked, and the engine runs."""
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -37,7 +37,7 @@ def backward(
     retain_graph: bool | None = None,
     create_graph: bool = False,
     grad_variables: Gradient | Sequence[Gradient] | None = None,
-    inputs: Root | Sequence[Root] | None = None,
+    inputs: Root | Iterable[Root] | None = None,
 ) -> None:
     """Add the gradient of ``tensors`` to the ``.grad`` of all leaves below them, or only of
     ``inputs``.
@@ -92,7 +92,7 @@ def _tensor_backward(
     gradient: Tensor | None = None,
     retain_graph: bool | None = None,
     create_graph: bool = False,
-    inputs: Tensor | Sequence[Tensor] | None = None,
+    inputs: Tensor | Iterable[Tensor] | None = None,
 ) -> None:
     """Add the gradient of this tensor to the ``.grad`` of all leaves below it (or of ``inputs``).
 
@@ -118,7 +118,7 @@ def _scalar_backward(
     gradient: Scalar | float | None = None,
     retain_graph: bool | None = None,
     create_graph: bool = False,
-    inputs: Root | Sequence[Root] | None = None,
+    inputs: Root | Iterable[Root] | None = None,
 ) -> None:
     """Add the derivative of this Scalar to the ``.grad`` of every Scalar (and leaf tensor) below.
     """
@@ -130,9 +130,9 @@ bind_methods({"backward": named(_scalar_backward, "backward")}, ScalarMethods)
 
 
 def grad(
-    outputs: Root | Sequence[Root],
-    inputs: Root | Sequence[Root],
-    grad_outputs: Gradient | Sequence[Gradient] | None = None,
+    outputs: Root | Iterable[Root],
+    inputs: Root | Iterable[Root],
+    grad_outputs: Gradient | Iterable[Gradient] | None = None,
     retain_graph: bool | None = None,
     create_graph: bool = False,
     only_inputs: bool = True,
@@ -197,6 +197,7 @@ def _batched(
     allow_unused: bool | None, materialize_grads: bool,
 ) -> tuple[Any, ...]:  # fmt: skip
     """``grad`` for each row of ``grad_outputs``, all at once; the gradients are stacked."""
+    outputs, inputs = _listed(outputs), _listed(inputs)
     given, unused = _listed(grad_outputs), set[int]()
     places = [i for i, g in enumerate(given) if g is not None]
 
@@ -212,7 +213,7 @@ def _batched(
         return tuple([g for g in found if g is not None])
 
     used = iter(vmap(of_one)(*[given[i] for i in places]))
-    n = len(_listed(inputs))
+    n = len(inputs)
     return tuple([None if i in unused else next(used) for i in range(n)])
 
 
@@ -221,8 +222,8 @@ def _zeros(node: Node) -> Tensor:
 
 
 def _listed(x: Tree) -> list[Any]:
-    """One thing or several, as a list."""
-    if not isinstance(x, (tuple, list)):
+    """One thing or several, as a list: `model.parameters()`, too, which can be run through once."""
+    if isinstance(x, (Node, Tensor, np.ndarray, str)) or not isinstance(x, Iterable):
         return [x]
     if hasattr(x, "output_nr"):
         return [_of_edge(x)]

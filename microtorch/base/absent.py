@@ -10,6 +10,7 @@ SHARDED = (
     "each rank keeps the whole module here: DistributedDataParallel, with ZeroRedundancyOptimizer "
     "for the optimizer's state"
 )
+MOBILE = "torch.compile(f).export(folder) writes a program in C, torch.onnx.export one for others"
 COORDINATES = "sparse tensors are kept by coordinates here: sparse_coo_tensor"
 ABSENT = {
     "ao": QUANTISED,
@@ -23,8 +24,12 @@ ABSENT = {
     "distributed.tensor": SHARDED,
     "library": "an operation of one's own is a torch.autograd.Function",
     "nested": "pad the sequences: nn.utils.rnn.pad_sequence, and a mask",
+    "utils.mobile_optimizer": MOBILE,
+    "utils.cpp_extension": "an operation of one's own is a torch.autograd.Function; torch.compile "
+    "writes C for what is composed of ops",
+    "utils.data.datapipes": "an IterableDataset, or Python's generators, in a DataLoader",
     "vision.models.detection": "boxes are found by no model here; torchvision.ops has what is done "
-    "with them: nms, box_iou, roi_align, ...",
+    "with them: nms, box_iou, box_convert, ...",
     "sparse_compressed_tensor": COORDINATES,
     "sparse_csr_tensor": COORDINATES,
     "sparse_csc_tensor": COORDINATES,

@@ -7,7 +7,7 @@ its forward: what was copied to all ranks is summed over them, and what was move
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
 from ..autograd import Function
 from ..base.errors import message, missing
@@ -17,10 +17,16 @@ from . import collectives, lists
 from .collectives import ReduceOp
 from .group import ProcessGroup, world
 
+if TYPE_CHECKING:
+    from ..autograd.function import FunctionCtx
+    from ..base.types import Argument
+
 __all__ = [
     "all_gather", "all_reduce", "all_to_all", "all_to_all_single", "broadcast", "gather", "reduce",
     "reduce_scatter", "scatter",
 ]  # fmt: skip
+
+__path__: list[str] = []  # a package to Python, below which .functional, this file, is found
 
 Group = ProcessGroup | None
 
@@ -113,14 +119,14 @@ def _share(op: ReduceOp, group: Group, name: str) -> float:
 
 class _Broadcast(Function):
     @staticmethod
-    def forward(ctx: Any, src: int, group: Group, tensor: Tensor) -> Tensor:
+    def forward(ctx: FunctionCtx, src: int, group: Group, tensor: Tensor) -> Tensor:
         ctx.src, ctx.group = src, group
         out = tensor.clone()
         collectives.broadcast(out, src, group)
         return out
 
     @staticmethod
-    def backward(ctx: Any, *grads: Any) -> Any:
+    def backward(ctx: FunctionCtx, *grads: Tensor) -> Argument:
         total = _Reduce.apply(ctx.src, ReduceOp.SUM, ctx.group, grads[0])
         mine = world(ctx.group).rank() == collectives.place_of(
             world(ctx.group), ctx.src, None, "broadcast"
@@ -130,35 +136,35 @@ class _Broadcast(Function):
 
 class _Reduce(Function):
     @staticmethod
-    def forward(ctx: Any, dst: int, op: ReduceOp, group: Group, tensor: Tensor) -> Tensor:
+    def forward(ctx: FunctionCtx, dst: int, op: ReduceOp, group: Group, tensor: Tensor) -> Tensor:
         ctx.dst, ctx.op, ctx.group = dst, op, group
         out = tensor.clone()
         collectives.reduce(out, dst, op, group)
         return out
 
     @staticmethod
-    def backward(ctx: Any, *grads: Any) -> Any:
+    def backward(ctx: FunctionCtx, *grads: Tensor) -> Argument:
         share = _share(ctx.op, ctx.group, "reduce")
         return None, None, None, _Broadcast.apply(ctx.dst, ctx.group, grads[0]) * share
 
 
 class _AllReduce(Function):
     @staticmethod
-    def forward(ctx: Any, op: ReduceOp, group: Group, tensor: Tensor) -> Tensor:
+    def forward(ctx: FunctionCtx, op: ReduceOp, group: Group, tensor: Tensor) -> Tensor:
         ctx.op, ctx.group = op, group
         out = tensor.clone()
         collectives.all_reduce(out, op, group)
         return out
 
     @staticmethod
-    def backward(ctx: Any, *grads: Any) -> Any:
+    def backward(ctx: FunctionCtx, *grads: Tensor) -> Argument:
         share = _share(ctx.op, ctx.group, "all_reduce")
         return None, None, _AllReduce.apply(ReduceOp.SUM, ctx.group, grads[0]) * share
 
 
 class _Gather(Function):
     @staticmethod
-    def forward(ctx: Any, dst: int, group: Group, tensor: Tensor) -> tuple[Tensor, ...]:
+    def forward(ctx: FunctionCtx, dst: int, group: Group, tensor: Tensor) -> tuple[Tensor, ...]:
         ctx.dst, ctx.group = dst, group
         g = world(group)
         found = [zeros_like(tensor) for _ in range(g.size())]
@@ -167,13 +173,13 @@ class _Gather(Function):
         return tuple(found)
 
     @staticmethod
-    def backward(ctx: Any, *grads: Any) -> Any:
+    def backward(ctx: FunctionCtx, *grads: Tensor) -> Argument:
         return None, None, _Scatter.apply(ctx.dst, ctx.group, *grads)
 
 
 class _Scatter(Function):
     @staticmethod
-    def forward(ctx: Any, src: int, group: Group, *tensors: Tensor) -> Tensor:
+    def forward(ctx: FunctionCtx, src: int, group: Group, *tensors: Tensor) -> Tensor:
         ctx.src, ctx.group = src, group
         g, out = world(group), zeros_like(tensors[0])
         mine = g.rank() == collectives.place_of(g, src, None, "scatter")
@@ -181,14 +187,14 @@ class _Scatter(Function):
         return out
 
     @staticmethod
-    def backward(ctx: Any, *grads: Any) -> Any:
+    def backward(ctx: FunctionCtx, *grads: Tensor) -> Argument:
         return None, None, *_Gather.apply(ctx.src, ctx.group, grads[0])
 
 
 class _ReduceScatter(Function):
     @staticmethod
     def forward(
-        ctx: Any, op: ReduceOp, group: Group, output: Tensor, *tensors: Tensor
+        ctx: FunctionCtx, op: ReduceOp, group: Group, output: Tensor, *tensors: Tensor
     ) -> Tensor:
         ctx.op, ctx.group = op, group
         out = empty_like(output)
@@ -196,27 +202,29 @@ class _ReduceScatter(Function):
         return out
 
     @staticmethod
-    def backward(ctx: Any, *grads: Any) -> Any:
+    def backward(ctx: FunctionCtx, *grads: Tensor) -> Argument:
         share = _share(ctx.op, ctx.group, "reduce_scatter")
         return None, None, None, *(g * share for g in _AllGather.apply(ctx.group, grads[0]))
 
 
 class _AllGather(Function):
     @staticmethod
-    def forward(ctx: Any, group: Group, tensor: Tensor) -> tuple[Tensor, ...]:
+    def forward(ctx: FunctionCtx, group: Group, tensor: Tensor) -> tuple[Tensor, ...]:
         ctx.group = group
         found = [empty_like(tensor) for _ in range(world(group).size())]
         lists.all_gather(found, tensor, group)
         return tuple(found)
 
     @staticmethod
-    def backward(ctx: Any, *grads: Any) -> Any:
+    def backward(ctx: FunctionCtx, *grads: Tensor) -> Argument:
         return None, _ReduceScatter.apply(ReduceOp.SUM, ctx.group, grads[0], *grads)
 
 
 class _AllToAll(Function):
     @staticmethod
-    def forward(ctx: Any, group: Group, shapes: Any, *tensors: Tensor) -> tuple[Tensor, ...]:
+    def forward(
+        ctx: FunctionCtx, group: Group, shapes: Argument, *tensors: Tensor
+    ) -> tuple[Tensor, ...]:
         ctx.group, ctx.shapes = group, [tuple(t.shape) for t in tensors]
         like = tensors[0]
         found = [empty(shape, dtype=like.dtype, device=like.device) for shape in shapes]
@@ -224,22 +232,23 @@ class _AllToAll(Function):
         return tuple(found)
 
     @staticmethod
-    def backward(ctx: Any, *grads: Any) -> Any:
+    def backward(ctx: FunctionCtx, *grads: Tensor) -> Argument:
         return None, None, *_AllToAll.apply(ctx.group, ctx.shapes, *grads)
 
 
 class _AllToAllSingle(Function):
     @staticmethod
     def forward(
-        ctx: Any, group: Group, shape: Any, output_sizes: Any, input_sizes: Any, tensor: Tensor
-    ) -> Tensor:
+        ctx: FunctionCtx, group: Group, shape: Argument, output_sizes: Argument,
+        input_sizes: Argument, tensor: Tensor,
+    ) -> Tensor:  # fmt: skip
         ctx.back = (group, tuple(tensor.shape), input_sizes, output_sizes)
         out = empty(shape, dtype=tensor.dtype, device=tensor.device)
         lists.all_to_all_single(out, tensor, output_sizes, input_sizes, group)
         return out
 
     @staticmethod
-    def backward(ctx: Any, *grads: Any) -> Any:
+    def backward(ctx: FunctionCtx, *grads: Tensor) -> Argument:
         return None, None, None, None, _AllToAllSingle.apply(*ctx.back, grads[0])
 
 

@@ -43,13 +43,13 @@ class Transform:
 
     @property
     def domain(self) -> Constraint:
-        """What x must satisfy."""
-        raise NotImplementedError
+        """What x must satisfy. AttributeError where a subclass does not say it."""
+        raise AttributeError(f"'{type(self).__name__}' object has no attribute 'domain'")
 
     @property
     def codomain(self) -> Constraint:
         """What y satisfies."""
-        raise NotImplementedError
+        raise AttributeError(f"'{type(self).__name__}' object has no attribute 'codomain'")
 
     @property
     def event_dim(self) -> int:

@@ -47,6 +47,7 @@ PYTORCH = {
     "nn.modules.pooling": "nn.layers.pooling",
     "nn.modules.rnn": "nn.layers.rnn",
     "_C": "facade.c_names",
+    "_utils": "nn.utils.vectors",
     "nn.modules.sparse": "nn.layers.sparse",
     "nn.modules.transformer": "nn.layers.transformer",
     "nn.modules.upsampling": "nn.layers.resampling",
@@ -95,7 +96,9 @@ PYTORCH = {
     "vision.models.mobilenet": "vision.models.mobilenetv2",
     "vision.ops.focal_loss": "vision.ops.losses",
     "vision.ops.misc": "vision.ops.layers",
+    "vision.io.image": "vision.io",
     "vision.transforms._presets": "vision.transforms.presets",
+    "vision.transforms.autoaugment": "vision.transforms.augment",
     "vision.transforms.transforms": "vision.transforms",
     # what stands in facade/
     "__config__": "facade.config",
@@ -137,6 +140,7 @@ PYTORCH = {
     "utils.hooks": "graph.hooks",
     "utils.model_zoo": "facade.hub",
     "utils.tensorboard": "facade.tensorboard",
+    "utils.tensorboard.writer": "facade.tensorboard",
 }
 # one file for each class there, one for each kind here
 _DISTRIBUTIONS = {

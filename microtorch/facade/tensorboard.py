@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from ..base.types import Argument
 
 __all__ = ["SummaryWriter"]
+__path__: list[str] = []  # a package to Python, below which .writer is found
 
 
 def _plain(value: Argument) -> Argument:
@@ -39,7 +40,16 @@ class SummaryWriter:
     not installed.
     """
 
-    def __init__(self, log_dir: str | None = None, **settings: Argument) -> None:
+    def __init__(
+        self,
+        log_dir: str | None = None,
+        comment: str = "",
+        purge_step: int | None = None,
+        max_queue: int = 10,
+        flush_secs: int = 120,
+        filename_suffix: str = "",
+        **settings: Argument,
+    ) -> None:
         try:
             library = importlib.import_module("tensorboardX")
         except ImportError:
@@ -49,7 +59,9 @@ class SummaryWriter:
                     fix="pip install tensorboardX",
                 )
             ) from None
-        self._writer = library.SummaryWriter(log_dir, **settings)
+        self._writer = library.SummaryWriter(
+            log_dir, comment, purge_step, max_queue, flush_secs, filename_suffix, **settings
+        )
         self.log_dir: str = self._writer.logdir
 
     def get_logdir(self) -> str:

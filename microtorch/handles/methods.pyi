@@ -4,7 +4,7 @@ Written by scripts/stubs.py.
 """
 
 import builtins
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from typing_extensions import Self
@@ -185,7 +185,7 @@ class Methods(Handle):
     def atanh_(self) -> Self: ...
     def backward(
         self, gradient: Tensor | None = None, retain_graph: builtins.bool | None = None,
-        create_graph: builtins.bool = False, inputs: Tensor | Sequence[Tensor] | None = None
+        create_graph: builtins.bool = False, inputs: Tensor | Iterable[Tensor] | None = None
     ) -> None: ...
     def baddbmm(
         self, batch1: Tensor, batch2: Tensor, *old: Tensor, beta: AnyNumber = 1,
@@ -953,7 +953,7 @@ class ScalarMethods(Node):
     def backward(
         self, gradient: Scalar | builtins.float | None = None,
         retain_graph: builtins.bool | None = None, create_graph: builtins.bool = False,
-        inputs: Root | Sequence[Root] | None = None
+        inputs: Root | Iterable[Root] | None = None
     ) -> None: ...
     def ceil(self) -> Scalar: ...
     def celu(self, alpha: Number = 1.0) -> Scalar: ...

@@ -174,6 +174,10 @@ def _array(part: Any) -> Array | int:
                 fix=f"int({part!r})" if kind == "f" else "",
             )
         )
+    if isinstance(part, list) and array.dtype == np.float64:  # cut down to integers, as in PyTorch
+        if not (np.abs(array) < 2**63).all():
+            raise RuntimeError(message("value cannot be converted to type int64 without overflow"))
+        return array.astype(np.int64)
     raise IndexError(
         message(
             "tensors used as indices must be long, int, byte or bool tensors",

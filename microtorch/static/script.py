@@ -39,7 +39,17 @@ def _source(function: Operand) -> str:
         return ""
 
 
-def _save(compiled: Compiled, f: File) -> None:
+PROGRAM, UNCALLED = "microtorch program", "microtorch module without a program"
+
+
+def _save(compiled: Compiled, what: Operand, f: File) -> None:
+    """Write the program; where nothing was called yet, `what` it is of: its class or its name."""
+    if not compiled.entries:
+        try:
+            save_file({"format": UNCALLED, "of": what}, f)
+            return
+        except TypeError:  # it has no name by which it could be found again
+            pass
     entry, outputs = compiled.last()
     save_file(stored(entry, outputs, entry.names), f)
 
@@ -78,9 +88,10 @@ class ScriptModule(CompiledModule):
     def save(self, f: File) -> None:
         """Write the program of the last call's shapes to a file for ``jit.load``.
 
-        RuntimeError where there is none yet, or where it writes to memory (train mode).
+        Where there is none yet, the module is written as ``torch.save`` does, and the program that
+        loads it must have its class. RuntimeError where it writes to memory (train mode).
         """
-        _save(_program_of(self), f)
+        _save(_program_of(self), vars(self)["_orig_mod"], f)
 
 
 def _program_of(module: ScriptModule) -> Compiled:
@@ -105,8 +116,11 @@ class ScriptFunction(Compiled):
         return f"{text}\n{super().code}" if self.entries else text
 
     def save(self, f: File) -> None:
-        """Write the program of the last call's shapes to a file for ``jit.load``."""
-        _save(self, f)
+        """Write the program of the last call's shapes to a file for ``jit.load``.
+
+        Where there is none yet, the function's name is written.
+        """
+        _save(self, self.function, f)
 
     def compile(self, *example: Operand) -> ScriptFunction:
         """This function. With an example, its program is made now: three calls on the example."""
@@ -216,10 +230,12 @@ def save(m: Operand, f: File) -> None:
     m.save(f)
 
 
-def load(f: File, map_location: Operand = None) -> LoadedProgram:
+def load(f: File, map_location: Operand = None) -> Operand:
     """A program from a file that ``save`` wrote. PyTorch's own archives are refused."""
-    data = load_file(f, map_location)
-    if not isinstance(data, dict) or data.get("format") != "microtorch program":
+    data = load_file(f, map_location, weights_only=False)
+    if isinstance(data, dict) and data.get("format") == UNCALLED:
+        return script(data["of"])
+    if not isinstance(data, dict) or data.get("format") != PROGRAM:
         raise RuntimeError(
             message(
                 "the file holds no program of microtorch",

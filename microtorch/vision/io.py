@@ -28,6 +28,7 @@ class ImageReadMode(Enum):
     RGB_ALPHA = 4
 
 
+__path__: list[str] = []  # a package to Python, below which torchvision.io.image is found
 MODES = {"GRAY": "L", "GRAY_ALPHA": "LA", "RGB": "RGB", "RGB_ALPHA": "RGBA", "RGBA": "RGBA"}
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Sequence
-from typing import IO, cast
+from typing import IO
 
 import numpy as np
 
@@ -13,10 +13,12 @@ import microtorch as torch
 
 from ..base.errors import message
 from ..handles.tensor import Tensor
+from .drawing import draw_bounding_boxes, draw_keypoints, draw_segmentation_masks
 from .images import from_array
-from .transforms.converting import to_pil_image
 
-Colour = str | tuple[int, int, int]
+__all__ = [
+    "draw_bounding_boxes", "draw_keypoints", "draw_segmentation_masks", "make_grid", "save_image",
+]  # fmt: skip
 
 
 @torch.no_grad()
@@ -92,58 +94,3 @@ def save_image(
     grid = make_grid(tensor, nrow, padding, normalize, value_range, scale_each, pad_value)
     bytes_ = (grid.float() * 255 + 0.5).clamp(0, 255).permute(1, 2, 0).to(torch.uint8).cpu()
     from_array(np.ascontiguousarray(bytes_.numpy()), "save_image").save(fp, format=format)
-
-
-@torch.no_grad()
-def draw_bounding_boxes(
-    image: Tensor,
-    boxes: Tensor,
-    labels: Sequence[str | None] | None = None,
-    colors: Colour | Sequence[Colour] | None = None,
-    fill: bool = False,
-    width: int = 1,
-) -> Tensor:
-    """`image` (3, H, W), uint8 or 0..1, with rectangles (N, 4): left, top, right, bottom.
-
-    `colors`: one, or one for each; by default a row of distinct ones. Returns the image's dtype.
-    """
-    from PIL import ImageDraw
-
-    if image.dim() != 3 or image.size(0) not in (1, 3):
-        raise ValueError(message("Pass an RGB or grayscale image (C, H, W)",
-                                 f"got shape {tuple(image.shape)}"))  # fmt: skip
-    if boxes.dim() != 2 or boxes.size(-1) != 4:
-        raise ValueError(message(f"boxes must be (N, 4), but got {tuple(boxes.shape)}"))
-    if labels is not None and len(labels) != len(boxes):
-        raise ValueError(
-            message(
-                f"Number of boxes ({len(boxes)}) and labels ({len(labels)}) mismatch. Please "
-                "specify labels for each box."
-            )
-        )
-    palette: list[Colour] = list(ROW)
-    if isinstance(colors, str):
-        palette = [colors]
-    elif isinstance(colors, tuple) and isinstance(colors[0], int):
-        palette = [cast("tuple[int, int, int]", colors)]
-    elif colors is not None:
-        palette = list(cast("Sequence[Colour]", colors))
-    picture = to_pil_image(image).convert("RGB")
-    draw = ImageDraw.Draw(picture, "RGBA" if fill else "RGB")
-    for i, box in enumerate(boxes.tolist()):
-        colour = palette[i % len(palette)]
-        inside = (*_rgb(colour), 100) if fill else None
-        draw.rectangle(box, width=width, outline=colour, fill=inside)
-        if labels is not None and labels[i] is not None:
-            draw.text((box[0] + width + 1, box[1] + width + 1), labels[i], fill=colour)
-    made = torch.from_numpy(np.array(picture).transpose(2, 0, 1).copy())
-    return made if image.dtype == torch.uint8 else (made / 255).to(image.dtype)
-
-
-ROW = ("#e6194b", "#3cb44b", "#4363d8", "#f58231", "#911eb4", "#008080", "#9a6324", "#808000")
-
-
-def _rgb(colour: Colour) -> tuple[int, ...]:
-    from PIL import ImageColor
-
-    return ImageColor.getrgb(colour)[:3] if isinstance(colour, str) else colour

@@ -566,3 +566,25 @@ def test_inference_mode_switched_off_records():
             assert not (x * 2).requires_grad
         with torch.inference_mode(False):
             assert (x * 2).requires_grad
+
+
+def test_inputs_are_anything_that_can_be_run_through_once():
+    net = torch.nn.Sequential(torch.nn.Linear(2, 3), torch.nn.Linear(3, 1))
+    x = torch.ones(4, 2)
+    grads = torch.autograd.grad(net(x).sum(), net.parameters(), create_graph=True)
+    assert [g.shape for g in grads] == [p.shape for p in net.parameters()]
+    loss = sum((g**2).sum() for g in grads)
+    again = torch.autograd.grad(loss, dict(net.named_parameters()).values(), allow_unused=True)
+    assert again[0] is not None and again[3] is None
+    y = net(x)
+    by_rows = torch.autograd.grad(
+        y, (p for p in net.parameters()), torch.eye(4)[:, :, None], is_grads_batched=True
+    )
+    assert by_rows[0].shape == (4, 3, 2)
+    ones = (torch.tensor(1.0) for _ in range(2))
+    several = torch.autograd.grad((net(x)[i, 0] for i in range(2)), net.parameters(), ones)
+    assert several[3].tolist() == [2]
+    torch.autograd.backward((net(x).sum() for _ in range(2)), inputs=net[0].parameters())
+    assert net[0].bias.grad is not None and net[1].bias.grad is None
+    with pytest.raises(RuntimeError, match="cannot be empty"):
+        torch.autograd.grad(net(x).sum(), iter([]))

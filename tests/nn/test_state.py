@@ -1,6 +1,7 @@
 """state_dict and load_state_dict."""
 
 import copy
+import importlib
 
 import pytest
 from networks import Net
@@ -52,3 +53,18 @@ def test_load_state_dict_all_or_nothing():
     assert all(torch.equal(value, before[key]) for key, value in net.state_dict().items())
     with pytest.raises(TypeError, match="Expected state_dict to be dict-like, got <class 'int'>"):
         net.load_state_dict(3)
+
+
+def test_prefix_of_names_is_taken_off():
+    net = nn.Sequential(nn.BatchNorm1d(2), nn.Linear(2, 1))
+    state = nn.DataParallel(net).state_dict()
+    nn.modules.utils.consume_prefix_in_state_dict_if_present(state, "module.")
+    assert list(state) == list(net.state_dict())
+    assert state._metadata == net.state_dict()._metadata
+    nn.modules.utils.consume_prefix_in_state_dict_if_present(state, "module.")
+    net.load_state_dict(state)
+    utils = importlib.import_module("microtorch._utils")
+    flat = utils._flatten_dense_tensors(net.parameters())
+    parts = utils._unflatten_dense_tensors(flat, net.parameters())
+    assert [p.shape for p in parts] == [p.shape for p in net.parameters()]
+    assert parts[2].equal(net[1].weight) and parts[2].data_ptr() != net[1].weight.data_ptr()

@@ -28,6 +28,9 @@ def test_a_list_of_numpys_numbers_is_one_index():
     assert x[order].tolist() == x[[0, 1]].tolist()
     assert x[[np.int64(1)] * 3].shape == (3, 3)
     assert x[[np.bool_(True), np.bool_(False)]].tolist() == [[0, 1, 2]]
+    assert x[:, [np.float64(1)]].tolist() == x[:, [1.7]].tolist() == [[1], [4]]
+    with pytest.raises(RuntimeError, match="overflow"):
+        x[[float("nan")]]
     with pytest.warns(UserWarning, match="non-tuple sequence"):
         assert x[[range(2), range(2)]].tolist() == [0, 4]
 

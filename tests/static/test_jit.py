@@ -98,7 +98,12 @@ def test_functions_errors_and_names():
 
     assert a(1) == b(1) == 1 and not torch.jit.is_scripting()
     with pytest.raises(RuntimeError, match="no program yet"):
-        torch.jit.script(Net()).save(io.BytesIO())
+        torch.jit.script(lambda x: x).save(io.BytesIO())  # which has no name to be found by
+    net, x = Net().eval(), torch.ones(2, 6)
+    buffer = io.BytesIO()
+    torch.jit.script(net).save(buffer)  # before any call: the module, by its class
+    buffer.seek(0)
+    assert torch.equal(torch.jit.load(buffer)(x), net(x))
     draws = torch.jit.trace(lambda x: x + torch.rand(3), torch.ones(3))
     buffer = io.BytesIO()
     draws.save(buffer)

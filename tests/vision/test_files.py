@@ -52,6 +52,31 @@ def test_draw_bounding_boxes():
         utils.draw_bounding_boxes(image, boxes, labels=[])
 
 
+def test_labels_masks_and_points_are_drawn():
+    image = torch.zeros(3, 20, 20, dtype=torch.uint8)
+    boxes = torch.tensor([[2.0, 3.0, 18.0, 16.0]])
+    options = {"labels": ["a"], "fill_labels": True, "label_background_colors": "blue"}
+    made = utils.draw_bounding_boxes(image, boxes, **options)
+    assert (made[2] == 255).any() and not made[:2].any()  # black letters and lines, on blue
+    with pytest.raises(ValueError, match="xmin"):
+        utils.draw_bounding_boxes(image, boxes.flip(1))
+    masks = torch.zeros(2, 20, 20, dtype=torch.bool)
+    masks[0, :10], masks[1, 9:] = True, True
+    made = utils.draw_segmentation_masks(image + 100, masks, alpha=0.5, colors=["red", (0, 0, 50)])
+    assert made[:, ::9, 0].tolist() == [[177, 50, 50], [50, 50, 50], [50, 50, 75]]
+    with pytest.raises(ValueError, match="bool"):
+        utils.draw_segmentation_masks(image, masks.float())
+    points = torch.tensor([[[4.0, 4.0], [15.0, 4.0]]])
+    made = utils.draw_keypoints(image / 255, points, [(0, 1)], "red", radius=1)
+    assert made.dtype == torch.float32 and made[:, 4, 4].tolist() == [1, 1, 1]
+    assert made[:, 5, 15].tolist() == [1, 1, 1] and made[:, 2, 4].tolist() == [0, 0, 0]
+    hidden = torch.tensor([[1, 0]])
+    made = utils.draw_keypoints(image, points, [(0, 1)], "red", visibility=hidden)
+    assert made[:, 4, 4].tolist() == [255, 0, 0] and not made[:, :, 10:].any()
+    with pytest.raises(ValueError, match="RGB"):
+        utils.draw_keypoints(image[:1], points)
+
+
 def test_files(tmp_path):
     picture = torch.randint(0, 256, (3, 5, 7), dtype=torch.uint8)
     io.write_png(picture, tmp_path / "a.png")

@@ -159,3 +159,18 @@ def test_a_segmentation_head_and_its_numbers():
     assert weights.transforms()(picture).shape == (3, 520, 1040)
     with pytest.raises(FileNotFoundError, match="does not fetch pretrained weights"):
         segmentation.fcn_resnet50(weights="DEFAULT")
+
+
+def test_weights_by_name():
+    from microtorch.vision.models.resnet import ResNet18_Weights, resnet18
+    from microtorch.vision.models.vgg import VGG16_Weights
+
+    assert len(models.ResNet50_Weights) == 2 and next(iter(VGG16_Weights)).name[-2:] == "V1"
+    assert models.get_weight("ResNet50_Weights.DEFAULT").name == "IMAGENET1K_V2"
+    assert models.get_model_weights(resnet18)["DEFAULT"].url == ResNet18_Weights.DEFAULT.url
+    assert models.get_model_builder("ResNet18") is resnet18
+    for name in ("ResNet50", "ResNet50_Weights.V9", "Other_Weights.DEFAULT"):
+        with pytest.raises(ValueError, match="weight"):
+            models.get_weight(name)
+    with pytest.raises(FileNotFoundError, match="resnet18-f37072fd"):
+        ResNet18_Weights.DEFAULT.get_state_dict(progress=True)

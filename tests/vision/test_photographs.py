@@ -1,5 +1,6 @@
 """Datasets of photographs: fetched from a server of our own, checked, unpacked and read."""
 
+import bz2
 import io
 import json
 import tarfile
@@ -261,3 +262,47 @@ def test_omniglot(put, server, tmp_path, monkeypatch):  # noqa: F811
     data = datasets.Omniglot(tmp_path, download=True, transform=transforms.ToTensor())
     assert len(data) == 4 and data[0][0].shape == (1, 4, 6)
     assert sorted(label for _, label in data) == [0, 0, 1, 1]
+
+
+def test_coco(tmp_path):
+    (tmp_path / "b.jpg").write_bytes(picture(200))
+    (tmp_path / "a.jpg").write_bytes(picture(100))
+    box = {"image_id": 7, "bbox": [1, 1, 2, 3], "category_id": 3, "caption": "red"}
+    told = {
+        "images": [{"id": 9, "file_name": "b.jpg"}, {"id": 7, "file_name": "a.jpg"}],
+        "annotations": [box, {**box, "caption": "dark"}],
+        "categories": [{"id": 3, "name": "square"}],
+    }
+    file = tmp_path / "instances.json"
+    file.write_text(json.dumps(told))
+    data = datasets.CocoDetection(tmp_path, str(file), transform=transforms.ToTensor())
+    image, target = data[0]
+    assert data.ids == [7, 9] and image.shape == (3, 4, 6) and data[1][1] == []
+    assert [t["bbox"] for t in target] == [[1, 1, 2, 3]] * 2 and data.categories == {3: "square"}
+    both = datasets.CocoCaptions(tmp_path, str(file), transforms=lambda x, y: (x.size, y))
+    assert both[0] == ((6, 4), ["red", "dark"]) and len(both) == 2
+    file.write_text("[]")
+    with pytest.raises(ValueError, match="no file of annotations"):
+        datasets.CocoDetection(tmp_path, str(file))
+
+
+def test_digits_in_text(tmp_path, monkeypatch, server):  # noqa: F811
+    rows = [["3", *(f"{i}:{-1 + i / 128:.4f}" for i in range(1, 257))], ["10", *["1:-1"] * 256]]
+    packed = bz2.compress("\n".join(map(" ".join, rows)).encode())
+    server.files["usps.bz2"] = packed
+    monkeypatch.setattr(
+        datasets.USPS, "split_list", {"train": [f"{server.url}usps.bz2", "usps.bz2", md5(packed)]}
+    )
+    data = datasets.USPS(tmp_path, download=True)
+    image, label = data[0]
+    assert len(data) == 2 and image.size == (16, 16) and data.targets == [2, 9] and label == 2
+    assert image.getpixel((15, 15)) == 255 and data.data[1].max() == 0
+    line = " ".join(["1.0000"] * 16 + ["0.0000"] * 240 + ["0"] * 4 + ["1"] + ["0"] * 5)
+    text = f"{line}\n{line}\n".encode()
+    server.files["semeion.data"] = text
+    monkeypatch.setattr(datasets.SEMEION, "url", f"{server.url}semeion.data")
+    monkeypatch.setattr(datasets.SEMEION, "md5_checksum", md5(text))
+    data = datasets.SEMEION(tmp_path, transform=transforms.ToTensor())
+    assert data[1][1] == 4 and data[1][0].sum() == 16
+    with pytest.raises(RuntimeError, match=r"put usps\.bz2"):
+        datasets.USPS(tmp_path / "elsewhere")

@@ -13,7 +13,8 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from microtorch.autograd.function import CustomOp, FunctionCtx, forward_again
+from microtorch.autograd.custom import CustomOp
+from microtorch.autograd.function import FunctionCtx, forward_again
 from microtorch.backends import host
 from microtorch.create.random import get_rng_state, set_rng_state
 from microtorch.graph import Node

@@ -22,7 +22,8 @@ import numpy as np
 
 from microtorch.arrays.device import CPU, device
 from microtorch.autograd import no_grad
-from microtorch.autograd.function import CustomOp, forward_again
+from microtorch.autograd.custom import CustomOp
+from microtorch.autograd.function import forward_again
 from microtorch.backends import cpu, host
 from microtorch.create.random import get_rng_state, set_rng_state
 from microtorch.engine import backward

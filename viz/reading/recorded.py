@@ -15,7 +15,8 @@ from typing import TypeAlias
 
 import numpy as np
 
-from microtorch.autograd.function import CustomOp, forward_again
+from microtorch.autograd.custom import CustomOp
+from microtorch.autograd.function import forward_again
 from microtorch.backends import host
 from microtorch.base import errors
 from microtorch.create.random import get_rng_state, set_rng_state

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from microtorch.autograd import no_grad
+from microtorch.autograd.custom import CustomOp
 from microtorch.autograd.forward_ad import paired, unpacked
-from microtorch.autograd.function import CustomOp
 from microtorch.backends import cpu
 from microtorch.base import errors
 from microtorch.engine.record import constant

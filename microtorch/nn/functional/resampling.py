@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from ...arrays.dtypes import uint8
 from ...base.errors import describe, message
 from ...base.types import Operand
 from ...create.data import from_numpy
@@ -19,6 +20,7 @@ from ...handles.tensor import Tensor
 from ...ops.pool import adaptive_avg_pool1d, adaptive_avg_pool2d
 from ...ops.taps import taps_op
 from ...ops.volumes import adaptive_avg_pool3d
+from . import byte_images
 
 _NEEDS = {"linear": 3, "bilinear": 4, "bicubic": 4, "lanczos": 4, "trilinear": 5}
 _ANY = ("nearest", "nearest-exact", "area")
@@ -87,6 +89,8 @@ def interpolate(
         )
     if mode == "area":
         return _area(input, sizes)
+    if mode in _NEEDS and input.dtype == uint8 and input.ndim == 4:
+        return _of_bytes(input, mode, sizes, scales, align_corners, antialias)
     if mode in _NEEDS and not input.dtype.is_floating_point:
         raise NotImplementedError(
             message(
@@ -108,6 +112,28 @@ def interpolate(
             scale = None  # PyTorch takes 1 and 2 for the scales of images here, whatever is given
         input = _resampled(input, dim, _taps(mode, n, sizes[i], scale, align_corners, kind))
     return input
+
+
+def _of_bytes(
+    input: Tensor,
+    mode: str,
+    sizes: list[int],
+    scales: list[float | None],
+    align_corners: bool | None,
+    antialias: bool,
+) -> Tensor:
+    """Images of bytes, which are resampled in whole numbers."""
+    made, double = np.ascontiguousarray(input.cpu().array), np.dtype(np.float64)
+    for i in (1, 0):
+        n, size, scale = made.shape[i + 2], sizes[i], scales[i]
+        if n == size:
+            continue
+        if antialias:
+            table = byte_images.of_table(_smooth_table(mode, n, size, scale, align_corners))
+        else:
+            table = byte_images.of_taps(_taps(mode, n, size, scale, align_corners, double), n)
+        made = byte_images.resampled(made, i + 2, *table)
+    return from_numpy(made.copy() if made is input.array else made).to(input.device)
 
 
 def _sizes(

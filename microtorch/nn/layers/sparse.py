@@ -6,8 +6,6 @@ of a row is the sum of the gradients of all places that read it.
 
 from __future__ import annotations
 
-from typing import Any
-
 from ...autograd import no_grad
 from ...base.errors import describe, message
 from ...create.filled import empty
@@ -75,7 +73,10 @@ class Embedding(Module):
         embeddings: Tensor,
         freeze: bool = True,
         padding_idx: int | None = None,
-        **settings: Any,
+        max_norm: float | None = None,
+        norm_type: float = 2.0,
+        scale_grad_by_freq: bool = False,
+        sparse: bool = False,
     ) -> Embedding:
         """The layer with the rows of `embeddings` (rows, dim).
 
@@ -90,7 +91,8 @@ class Embedding(Module):
                 )
             )
         rows, dim = embeddings.shape
-        return cls(rows, dim, padding_idx, _weight=embeddings, _freeze=freeze, **settings)
+        settings = (padding_idx, max_norm, norm_type, scale_grad_by_freq, sparse)
+        return cls(rows, dim, *settings, _weight=embeddings, _freeze=freeze)
 
     def reset_parameters(self) -> None:
         """Draw new initial values."""

@@ -39,3 +39,15 @@ def vector_to_parameters(vec: Tensor, parameters: Iterable[Tensor]) -> None:
         end = start + parameter.numel()
         parameter.data = vec[start:end].reshape(parameter.shape).detach()
         start = end
+
+
+def _flatten_dense_tensors(tensors: Iterable[Tensor]) -> Tensor:
+    """torch._utils's name of the same, which training in half precision is written with."""
+    return parameters_to_vector(tensors)
+
+
+def _unflatten_dense_tensors(flat: Tensor, tensors: Iterable[Tensor]) -> tuple[Tensor, ...]:
+    """Views of parts of `flat`, in the shapes of `tensors`."""
+    like = list(tensors)
+    parts = flat.split([t.numel() for t in like])
+    return tuple(part.view_as(t) for part, t in zip(parts, like, strict=True))

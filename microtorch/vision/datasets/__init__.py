@@ -6,6 +6,7 @@ from typing import NoReturn
 from ...base.errors import message, missing
 from .celeba import CelebA
 from .cifar import CIFAR10, CIFAR100
+from .coco import CocoCaptions, CocoDetection
 from .digits import FILE, Digits
 from .fakedata import FakeData
 from .folder import DatasetFolder, ImageFolder
@@ -23,6 +24,7 @@ from .photographs import (
 )
 from .stl10 import STL10
 from .svhn import SVHN
+from .usps import SEMEION, USPS
 from .vision import VisionDataset
 from .voc import VOCDetection, VOCSegmentation
 
@@ -36,10 +38,14 @@ __all__ = [
     "KMNIST",
     "MNIST",
     "QMNIST",
+    "SEMEION",
     "STL10",
     "SVHN",
+    "USPS",
     "Caltech101",
     "CelebA",
+    "CocoCaptions",
+    "CocoDetection",
     "DatasetFolder",
     "Digits",
     "DigitsAsMNIST",
@@ -59,10 +65,10 @@ __all__ = [
 
 # what torchvision has, too, and scripts ask for
 _ABSENT = frozenset(
-    "Caltech256 Cityscapes CocoCaptions CocoDetection FER2013 "
+    "Caltech256 Cityscapes FER2013 "
     "FGVCAircraft Flickr30k Flickr8k ImageNet Imagenette INaturalist "
     "Kitti LFWPairs LFWPeople LSUN MovingMNIST PCAM Places365 RenderedSST2 "
-    "SBDataset SEMEION SUN397 StanfordCars UCF101 USPS "
+    "SBDataset SUN397 StanfordCars UCF101 "
     "WIDERFace".split()
 )
 _missing: Callable[[str], NoReturn] = missing(__name__, __all__)

@@ -6,6 +6,7 @@ No weights come with the package; `weights.py` says where a file of them is look
 from __future__ import annotations
 
 import importlib
+import sys
 
 from ...base.errors import message, unknown
 from .alexnet import AlexNet, alexnet
@@ -42,7 +43,7 @@ from .inception import (
     inception_v3,
 )
 from .lenet import LeNet, lenet
-from .lookup import get_model, list_models
+from .lookup import get_model, get_model_builder, get_model_weights, get_weight, list_models
 from .mnasnet import (
     MNASNet,
     mnasnet0_5,
@@ -114,7 +115,7 @@ from .vision_transformer import (
     vit_l_32,
 )
 from .weight_files import FILES
-from .weights import Versions
+from .weights import versions
 
 __all__ = [
     "VGG",
@@ -157,6 +158,9 @@ __all__ = [
     "efficientnet_v2_m",
     "efficientnet_v2_s",
     "get_model",
+    "get_model_builder",
+    "get_model_weights",
+    "get_weight",
     "googlenet",
     "inception_v3",
     "lenet",
@@ -227,15 +231,19 @@ _ABSENT = (
 )  # fmt: skip
 
 
+for _model in FILES:  # of which torchvision has the weights in the model's own file, too
+    if _model in globals():
+        vars(sys.modules[globals()[_model].__module__]).setdefault("__getattr__", versions)
+
+
 def __getattr__(name: str) -> object:
     """`ResNet18_Weights` and its like: the versions of a model's weights; and `segmentation`."""
     if name == "segmentation":  # imported when first named
         return importlib.import_module(f"{__name__}.segmentation")
-    stem = name.removesuffix("_Weights").lower()
-    if name.endswith("_Weights"):
-        for model in FILES:
-            if model.replace("_", "") == stem.replace("_", ""):
-                return Versions(model)
+    try:
+        return versions(name)
+    except AttributeError:
+        pass
     if name.startswith(_ABSENT):
         raise AttributeError(
             message(

@@ -8,12 +8,13 @@ there.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TypeAlias, TypeVar
 
 from ...base.errors import message
 from ...files import load
+from ...handles.tensor import Tensor
 from ...nn.module import Module
 from ..transforms.modes import InterpolationMode
 from ..transforms.presets import ImageClassification, SemanticSegmentation
@@ -38,6 +39,11 @@ class Pretrained:
         """Where torchvision's file lies."""
         return f"{SERVER}{source_of(self.model, self.name).file}"
 
+    def get_state_dict(self, *args: object, **kwargs: object) -> dict[str, Tensor]:
+        """What the file holds. FileNotFoundError, with its name, where it is not there."""
+        found: dict[str, Tensor] = load(file_of(self.model, self.name))
+        return found
+
     def transforms(self) -> ImageClassification | SemanticSegmentation:
         """What makes a picture into an input that these weights know."""
         source = source_of(self.model, self.name)
@@ -60,6 +66,25 @@ class Versions:
             setattr(self, name, Pretrained(model, name))
         self.DEFAULT = Pretrained(model, default(model))
 
+    def __iter__(self) -> Iterator[Pretrained]:
+        return iter([x for name, x in vars(self).items() if name != "DEFAULT"])
+
+    def __len__(self) -> int:
+        return len(vars(self)) - 1
+
+    def __getitem__(self, name: str) -> Pretrained:
+        found: Pretrained = vars(self)[name]
+        return found
+
+
+def versions(name: str) -> Versions:
+    """`ResNet18_Weights` and its like, for the names of the models in any writing."""
+    stem = name.removesuffix("_Weights").lower().replace("_", "")
+    for model in FILES:
+        if name.endswith("_Weights") and model.replace("_", "") == stem:
+            return Versions(model)
+    raise AttributeError(f"module 'torchvision.models' has no attribute {name!r}")
+
 
 # None and False: numbers by chance; True, a version or its name: those of a file
 Weights: TypeAlias = "Pretrained | str | bool | None"
@@ -81,6 +106,21 @@ def folder() -> Path:
     return Path(home).expanduser() / "hub" / "checkpoints"
 
 
+def file_of(model: str, version: str) -> Path:
+    """The file with these weights. FileNotFoundError, with its name and folder, without it."""
+    file = source_of(model, version).file
+    path = folder() / file
+    if not path.is_file():
+        raise FileNotFoundError(
+            message(
+                f"{model}: microtorch does not fetch pretrained weights, and {file} is not in "
+                f"{folder()}",
+                fix=f"get {SERVER}{file} and put it there, or train from weights=None",
+            )
+        )
+    return path
+
+
 def build(
     name: str, make: Callable[..., M], weights: Weights, options: dict[str, object],
     of_file: Callable[[str], dict[str, object]] | None = None,
@@ -100,16 +140,7 @@ def build(
         version = next(iter(FILES[name]))  # what pretrained=True has always meant: the first
     if not isinstance(version, str):
         raise TypeError(message(f"{name}: weights={wanted!r} is neither None nor a version's name"))
-    file = source_of(name, version).file
-    path = folder() / file
-    if not path.is_file():
-        raise FileNotFoundError(
-            message(
-                f"{name}: microtorch does not fetch pretrained weights, and {file} is not in "
-                f"{folder()}",
-                fix=f"get {SERVER}{file} and put it there, or train from weights=None",
-            )
-        )
+    path = file_of(name, version)
     wanted_by_file = {"num_classes": 1000} | (of_file(version) if of_file is not None else {})
     for option, value in wanted_by_file.items():
         if options.setdefault(option, value) != value and option not in FREE:

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
+from types import ModuleType
+from typing import ClassVar
 
 import microtorch as torch
 
@@ -134,6 +136,8 @@ class Normalize(Module):
 class Resize(Module):
     """The picture in another size: (height, width), or an int for its shorter edge."""
 
+    functions: ClassVar[ModuleType] = F  # those of this version of the transforms
+
     def __init__(
         self,
         size: Size,
@@ -152,7 +156,8 @@ class Resize(Module):
         self.antialias = antialias
 
     def forward(self, img: Picture) -> Picture:
-        return F.resize(img, self.size, self.interpolation, self.max_size, self.antialias)
+        options = (self.interpolation, self.max_size, self.antialias)
+        return self.functions.resize(img, self.size, *options)
 
     def __repr__(self) -> str:
         return (

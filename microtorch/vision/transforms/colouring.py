@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from ...base.errors import message
+from ...handles.tensor import Tensor
 from ..images import Picture, is_pillow
 from . import on_pillow, on_tensors
 from .converting import is_tensor, pil_to_tensor, to_pil_image
@@ -12,45 +13,43 @@ from .marks import of_marks
 from .modes import Size
 
 
-def _not_negative(name: str, factor: float) -> None:
+def _enhanced(
+    img: Picture, what: str, name: str, factor: float, of_tensor: Callable[[Tensor, float], Tensor]
+) -> Picture:
+    """`what` of a picture times `factor`: by Pillow, or by a function of Tensors."""
+    if not is_tensor(img):
+        return on_pillow.enhanced(img, what, factor)
     if factor < 0:
         raise ValueError(message(f"{name} ({factor}) is not non-negative."))
+    return of_tensor(img, factor)
 
 
 @of_marks
 def adjust_brightness(img: Picture, brightness_factor: float) -> Picture:
     """0 is black, 1 the picture, 2 twice as bright."""
-    if not is_tensor(img):
-        return on_pillow.enhanced(img, "Brightness", brightness_factor)
-    _not_negative("brightness_factor", brightness_factor)
-    return on_tensors.adjust_brightness(img, brightness_factor)
+    change = on_tensors.adjust_brightness
+    return _enhanced(img, "Brightness", "brightness_factor", brightness_factor, change)
 
 
 @of_marks
 def adjust_contrast(img: Picture, contrast_factor: float) -> Picture:
     """0 is grey, 1 the picture, 2 twice the contrast."""
-    if not is_tensor(img):
-        return on_pillow.enhanced(img, "Contrast", contrast_factor)
-    _not_negative("contrast_factor", contrast_factor)
-    return on_tensors.adjust_contrast(img, contrast_factor)
+    change = on_tensors.adjust_contrast
+    return _enhanced(img, "Contrast", "contrast_factor", contrast_factor, change)
 
 
 @of_marks
 def adjust_saturation(img: Picture, saturation_factor: float) -> Picture:
     """0 is black and white, 1 the picture, 2 twice the colour."""
-    if not is_tensor(img):
-        return on_pillow.enhanced(img, "Color", saturation_factor)
-    _not_negative("saturation_factor", saturation_factor)
-    return on_tensors.adjust_saturation(img, saturation_factor)
+    change = on_tensors.adjust_saturation
+    return _enhanced(img, "Color", "saturation_factor", saturation_factor, change)
 
 
 @of_marks
 def adjust_sharpness(img: Picture, sharpness_factor: float) -> Picture:
     """0 is blurred, 1 the picture, 2 twice as sharp."""
-    if not is_tensor(img):
-        return on_pillow.enhanced(img, "Sharpness", sharpness_factor)
-    _not_negative("sharpness_factor", sharpness_factor)
-    return on_tensors.adjust_sharpness(img, sharpness_factor)
+    change = on_tensors.adjust_sharpness
+    return _enhanced(img, "Sharpness", "sharpness_factor", sharpness_factor, change)
 
 
 @of_marks

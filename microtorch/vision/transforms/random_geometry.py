@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from types import ModuleType
+from typing import ClassVar
 
 import microtorch as torch
 
@@ -77,6 +79,8 @@ class RandomCrop(Module):
 class RandomResizedCrop(Module):
     """A part of random area (`scale`, of the picture's) and shape (`ratio`), brought to `size`."""
 
+    functions: ClassVar[ModuleType] = F  # those of this version of the transforms
+
     def __init__(
         self,
         size: Size,
@@ -115,7 +119,8 @@ class RandomResizedCrop(Module):
 
     def forward(self, img: Picture) -> Picture:
         part = self.get_params(img, self.scale, self.ratio)
-        return F.resized_crop(img, *part, self.size, self.interpolation, self.antialias)
+        options = (self.size, self.interpolation, self.antialias)
+        return self.functions.resized_crop(img, *part, *options)
 
     def __repr__(self) -> str:
         return (

@@ -10,6 +10,16 @@ from ..policies import AutoAugmentPolicy
 from . import functional
 from .boxes import ClampBoundingBoxes, ConvertBoundingBoxFormat, SanitizeBoundingBoxes
 from .containers import Compose, RandomApply, RandomChoice, RandomOrder
+from .drawn import (
+    JPEG,
+    RandomChannelPermutation,
+    RandomPhotometricDistort,
+    RandomResize,
+    RandomShortestSize,
+    RandomZoomOut,
+    ScaleJitter,
+)
+from .mixing import CutMix, MixUp
 from .steps import (
     RGB,
     AugMix,
@@ -52,10 +62,12 @@ from .steps import (
     ToPureTensor,
     ToTensor,
     TrivialAugmentWide,
+    UniformTemporalSubsample,
 )
 from .structured import Transform
 
 __all__ = [
+    "JPEG",
     "RGB",
     "AugMix",
     "AutoAugment",
@@ -66,6 +78,7 @@ __all__ = [
     "Compose",
     "ConvertBoundingBoxFormat",
     "ConvertImageDtype",
+    "CutMix",
     "ElasticTransform",
     "FiveCrop",
     "GaussianBlur",
@@ -75,6 +88,7 @@ __all__ = [
     "InterpolationMode",
     "Lambda",
     "LinearTransformation",
+    "MixUp",
     "Normalize",
     "PILToTensor",
     "Pad",
@@ -83,6 +97,7 @@ __all__ = [
     "RandomAffine",
     "RandomApply",
     "RandomAutocontrast",
+    "RandomChannelPermutation",
     "RandomChoice",
     "RandomCrop",
     "RandomEqualize",
@@ -92,13 +107,18 @@ __all__ = [
     "RandomInvert",
     "RandomOrder",
     "RandomPerspective",
+    "RandomPhotometricDistort",
     "RandomPosterize",
+    "RandomResize",
     "RandomResizedCrop",
     "RandomRotation",
+    "RandomShortestSize",
     "RandomSolarize",
     "RandomVerticalFlip",
+    "RandomZoomOut",
     "Resize",
     "SanitizeBoundingBoxes",
+    "ScaleJitter",
     "TenCrop",
     "ToDtype",
     "ToImage",
@@ -107,6 +127,7 @@ __all__ = [
     "ToTensor",
     "Transform",
     "TrivialAugmentWide",
+    "UniformTemporalSubsample",
     "functional",
 ]
 

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import io
+from collections.abc import Sequence
+
 import microtorch as torch
 
 from ....base.errors import message
 from ....handles.tensor import Tensor
-from ...images import Picture, is_pillow
-from ...tv_tensors import BoundingBoxes, BoundingBoxFormat, Image, wrap
+from ...images import Picture, is_pillow, pillow
+from ...tv_tensors import BoundingBoxes, BoundingBoxFormat, Image, TVTensor, wrap
 from .. import functional as v1
 from .. import marks
 from ..functional import *  # noqa: F403
 from ..marks import of_marks
-from .of_floats import equalize as equalize
-from .of_floats import posterize as posterize
-from .of_floats import to_dtype as to_dtype
+from .renewed import equalize as equalize
+from .renewed import posterize as posterize
+from .renewed import resize as resize
+from .renewed import resized_crop as resized_crop
+from .renewed import to_dtype as to_dtype
 
 
 def to_image(inpt: Picture) -> Image:
@@ -80,5 +85,69 @@ def get_size(inpt: Picture) -> list[int]:
     return v1.get_dimensions(inpt)[1:]
 
 
+@of_marks
+def jpeg(image: Picture, quality: int) -> Picture:
+    """The picture as a JPEG file of this quality, 1..100, has it; a Tensor must be uint8."""
+    if is_pillow(image):
+        file = io.BytesIO()
+        image.save(file, "JPEG", quality=quality)
+        return pillow("jpeg").open(file).convert(image.mode)
+    if image.dtype != torch.uint8:
+        raise TypeError(message(f"Input must be a uint8 tensor, but got {image.dtype}"))
+    flat = [v1.to_pil_image(x) for x in image.reshape(-1, *image.shape[-3:])]
+    made = [v1.pil_to_tensor(jpeg(picture, quality)) for picture in flat]
+    return torch.stack(made).reshape(image.shape)
+
+
+@of_marks
+def permute_channels(inpt: Picture, permutation: Sequence[int]) -> Picture:
+    """The channels in another order: the first is that of number `permutation[0]`."""
+    if is_pillow(inpt):
+        return v1.to_pil_image(permute_channels(v1.pil_to_tensor(inpt), permutation), inpt.mode)
+    if inpt.shape[-3] != len(permutation):
+        raise ValueError(
+            message(
+                "Length of permutation does not match number of channels: "
+                f"{len(permutation)} != {inpt.shape[-3]}"
+            )
+        )
+    return inpt[..., list(permutation), :, :]
+
+
+@of_marks
+def gaussian_noise(
+    inpt: Tensor, mean: float = 0.0, sigma: float = 0.1, clip: bool = True
+) -> Tensor:
+    """Normal noise added to a float Tensor, cut to 0..1 unless `clip` is False."""
+    if not isinstance(inpt, Tensor) or not inpt.is_floating_point():
+        raise ValueError(
+            message(
+                "Input tensor is expected to be in float dtype",
+                fix="ToDtype(torch.float32, scale=True) before",
+            )
+        )
+    if sigma < 0:
+        raise ValueError(message(f"sigma shouldn't be negative. Got {sigma}"))
+    noisy = inpt + (mean + torch.randn_like(inpt) * sigma)
+    return noisy.clamp(0, 1) if clip else noisy
+
+
+def uniform_temporal_subsample(inpt: Tensor, num_samples: int) -> Tensor:
+    """`num_samples` pictures of a film (..., T, C, H, W), at even distances, both ends included."""
+    at = torch.linspace(0, inpt.shape[-4] - 1, num_samples).long()
+    made = inpt.index_select(-4, at)
+    return wrap(made, like=inpt) if isinstance(inpt, TVTensor) else made
+
+
 get_num_channels = v1.get_image_num_channels
-crop_image, resize_image, pad_image = v1.crop, v1.resize, v1.pad
+elastic, get_size_image = elastic_transform, get_size  # noqa: F405
+get_dimensions_image, get_num_channels_image = v1.get_dimensions, get_num_channels
+grayscale_to_rgb_image, to_dtype_image = grayscale_to_rgb, to_dtype
+# of Tensors alone torchvision has them under further names; these here take Tensors, too
+for _name in (
+    "adjust_brightness adjust_contrast adjust_gamma adjust_hue adjust_saturation adjust_sharpness "
+    "affine autocontrast center_crop crop elastic equalize erase five_crop gaussian_blur "
+    "gaussian_noise horizontal_flip invert jpeg normalize pad permute_channels perspective "
+    "posterize resize resized_crop rgb_to_grayscale rotate solarize ten_crop vertical_flip".split()
+):
+    globals()[f"{_name}_image"] = globals()[_name]

@@ -45,11 +45,11 @@ RandomHorizontalFlip = structured(random_geometry.RandomHorizontalFlip)
 RandomInvert = structured(random_colour.RandomInvert)
 RandomPerspective = structured(random_geometry.RandomPerspective)
 RandomPosterize = structured(random_colour.RandomPosterize, functions=functional)
-RandomResizedCrop = structured(random_geometry.RandomResizedCrop)
+RandomResizedCrop = structured(random_geometry.RandomResizedCrop, functions=functional)
 RandomRotation = structured(random_geometry.RandomRotation)
 RandomSolarize = structured(random_colour.RandomSolarize)
 RandomVerticalFlip = structured(random_geometry.RandomVerticalFlip)
-Resize = structured(basic.Resize)
+Resize = structured(basic.Resize, functions=functional)
 TenCrop = structured(basic.TenCrop)
 TrivialAugmentWide = structured(augment.TrivialAugmentWide, **_VERSION_2)
 
@@ -192,13 +192,18 @@ class GaussianNoise(Transform):
         self.mean, self.sigma, self.clip = mean, sigma, clip
 
     def one(self, picture: Picture) -> Picture:
-        if isinstance(picture, AROUND):
-            return picture
-        if not isinstance(picture, Tensor) or not picture.is_floating_point():
-            raise ValueError(message("Input tensor is expected to be in float dtype",
-                                     fix="ToDtype(torch.float32, scale=True) before"))  # fmt: skip
-        noisy = picture + (self.mean + torch.randn_like(picture) * self.sigma)
-        return noisy.clamp(0, 1) if self.clip else noisy
+        return functional.gaussian_noise(picture, self.mean, self.sigma, self.clip)
+
+
+class UniformTemporalSubsample(Transform):
+    """`num_samples` pictures of a film (..., T, C, H, W), at even distances."""
+
+    def __init__(self, num_samples: int) -> None:
+        super().__init__()
+        self.num_samples = num_samples
+
+    def one(self, picture: Picture) -> Picture:
+        return functional.uniform_temporal_subsample(picture, self.num_samples)
 
 
 class Lambda(Transform):
