@@ -667,8 +667,9 @@ def max(
 ) -> Any: ...
 def maximum(input: TensorLike, other: TensorLike) -> Tensor: ...
 def mean(
-    input: Any, dim: Any = None, keepdim: Any = False, no_more: None = None, dtype: Any = None,
-    axis: Any = None, keepdims: Any = False, out: Any = None
+    input: Tensor, dim: Dims = None, keepdim: builtins.bool = False, *,
+    dtype: DTypeLike | None = None, axis: Dims = None, keepdims: builtins.bool = False,
+    out: Tensor | None = None
 ) -> Tensor: ...
 def median(
     input: Tensor, dim: builtins.int | Tensor | None = None, keepdim: builtins.bool = False, *,
@@ -851,8 +852,9 @@ def std_mean(
 ) -> tuple[Tensor, Tensor]: ...
 subtract = sub
 def sum(
-    input: Any, dim: Any = None, keepdim: Any = False, no_more: None = None, dtype: Any = None,
-    axis: Any = None, keepdims: Any = False, out: Any = None
+    input: Tensor, dim: Dims = None, keepdim: builtins.bool = False, *,
+    dtype: DTypeLike | None = None, axis: Dims = None, keepdims: builtins.bool = False,
+    out: Tensor | None = None
 ) -> Tensor: ...
 swapdims = transpose
 def take_along_dim(
