@@ -109,7 +109,7 @@ def linspace(
     requires_grad: bool = False,
 ) -> Tensor:
     """``steps`` numbers evenly spaced from ``start`` to ``end``, both included."""
-    first, last = number(start), number(end)
+    first, last = number(start, RuntimeError), number(end, RuntimeError)
     d = chosen(dtype, _of_ends(first, last))
     if not is_int(steps):
         what = f"argument 'steps' must be int, not {type(steps).__name__}"
@@ -167,7 +167,7 @@ def logspace(
         raise RuntimeError(
             message("number of steps must be non-negative", f"logspace(steps={steps})")
         )
-    first, last = number(start), number(end)
+    first, last = number(start, RuntimeError), number(end, RuntimeError)
     d = chosen(dtype, _of_ends(first, last, base))
     kind = complex if d.kind == "c" else float
     ends: list[Any] = [kind(first), kind(last)]

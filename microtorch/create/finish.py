@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 from ..arrays import dtypes
 from ..arrays.layout import strided
 from ..backends import home
-from ..base.errors import message
+from ..base.errors import describe, message
 from ..engine.calling import reading
 from ..engine.out import into
 from ..engine.record import constant
@@ -80,11 +80,13 @@ def chosen(dtype: DTypeLike | None, otherwise: DType | None = None) -> DType:
     return dtypes.default_numpy() if otherwise is None else otherwise
 
 
-def number(value: Tensor | AnyNumber) -> Setting:
-    """The number that an argument is or holds. TypeError for anything else."""
+def number(value: Tensor | AnyNumber, wrong: type[Exception] = TypeError) -> Setting:
+    """The number that an argument is or holds. TypeError, or ``wrong``, for any other Tensor."""
     if isinstance(value, Handle) and not value.array.ndim:
         return value.item()
-    if isinstance(value, (Handle, list, tuple, str)) or value is None:
+    if isinstance(value, Handle):
+        raise wrong(message(f"a Tensor of 0 dimensions stands for a number, not {describe(value)}"))
+    if isinstance(value, (list, tuple, str)) or value is None:
         raise TypeError(message(f"argument must be Number, not {type(value).__name__}"))
     return value
 
