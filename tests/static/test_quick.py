@@ -315,3 +315,24 @@ def test_numbers_of_scalars_are_changed_in_place_only_where_nobody_has_them():
         step()
     assert p[1].data == before != 0
     handle.remove()
+
+
+def test_a_change_of_a_dict_is_seen_whatever_made_it():
+    """Where a dict has a version, C asks for its rows only when that is another one."""
+    lin = nn.Linear(2, 2)
+    lin.scale, kept = 1.0, {"a": 1.0}
+
+    def plain(x):
+        return (lin(x) * lin.scale * kept["a"]).sum()
+
+    def put(value):
+        vars(lin)["scale"] = value
+
+    f, x = torch.compile(plain), torch.ones(3, 2)
+    with torch.no_grad():
+        for change in (lambda: None, lambda: setattr(lin, "scale", 3.0), lambda: put(5.0),
+                       lambda: kept.update(a=2.0), lambda: kept.update(b=4.0)):  # fmt: skip
+            change()
+            for _ in range(5):
+                assert torch.allclose(f(x), plain(x))
+    assert f.quick is not None
