@@ -25,8 +25,12 @@ def erf(x):
     return np.frompyfunc(math.erf, 1, 1)(x).astype(np.float64)
 
 
+def erfc(x):
+    return np.frompyfunc(math.erfc, 1, 1)(x).astype(np.float64)
+
+
 NUMPY = (np.exp, np.exp2, np.expm1, np.log, np.log2, np.log10, np.log1p, np.sin, np.cos, np.tanh)
-FUNCTIONS = {f.__name__: f for f in (*NUMPY, sigmoid, erf)}
+FUNCTIONS = {f.__name__: f for f in (*NUMPY, sigmoid, erf, erfc)}
 
 
 @pytest.fixture(params=core.isas() or [""])
