@@ -3,7 +3,8 @@
 A model keeps a configuration, or a function of the program's; a checkpoint keeps a vocabulary. As
 for whole modules, nothing is imported and no `__init__` runs: an object is made empty, and is given
 its attributes. A function or method is found by its name, and is never called. Classes of Python's
-library and of installed packages are not among them: some of those do harm by being made.
+library and of installed packages are not among them: some of those do harm by being made. Nor is a
+class with `__del__`, which would run on attributes that the file has chosen.
 """
 
 from __future__ import annotations
@@ -49,7 +50,7 @@ def read(module: str, name: str) -> type | types.FunctionType | None:
     found = modules.located(f"{module}.{name}".split("."))
     if not isinstance(found, (type, types.FunctionType)) or not _is_own(found.__module__):
         return None
-    return found
+    return None if hasattr(found, "__del__") else found
 
 
 def written(x: object) -> str:

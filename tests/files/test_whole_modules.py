@@ -258,6 +258,11 @@ class Trap:
         raise AssertionError("a file has called a method of the program")
 
 
+class Ends:
+    def __del__(self):
+        trap()
+
+
 class Kind(Enum):
     TALL, WIDE = 1, 2
 
@@ -312,6 +317,7 @@ HERE = __name__.encode()
     [
         b"c" + HERE + b"\nTrap\nK\x01\x85R.",  # a class that is called
         b"c" + HERE + b"\nEnum\n)\x81.",  # no class of the program's
+        b"c" + HERE + b"\nEnds\n)\x81.",  # it would run code when it is freed
         b"c" + HERE + b"\nKind\nK\x07\x85R.",  # no member
         b"c" + HERE + b"\nSizes\nK\x07\x85\x81.",  # too few fields
         b"cbuiltins\ngetattr\nc" + HERE + b"\nTrap\n)\x81X\x08\0\0\0__init__\x86R.",
