@@ -267,6 +267,29 @@ def _cat(w: Writer, s: Step) -> None:
     w.node("Concat", parts, w.out(s), axis=dim)
 
 
+@node("block_diag")
+def _block_diag(w: Writer, s: Step) -> None:
+    """Each block between zeros as wide as the others."""
+    wide, start, parts = w.shape(s.result)[1], 0, []
+    for x in s.arguments:
+        stop = start + w.shape(x)[1]
+        parts.append(w.node("Pad", [w.name(x), w.numbers(0, start, 0, wide - stop)]))
+        start = stop
+    w.node("Concat", parts, w.out(s), axis=0)
+
+
+@node("cross")
+def _cross(w: Writer, s: Step) -> None:
+    """x[i + 1] y[i + 2] − x[i + 2] y[i + 1], counted modulo 3."""
+    after, before = w.constant(np.array([1, 2, 0])), w.constant(np.array([2, 0, 1]))
+    x, y = (
+        [w.node("Gather", [w.name(a), at], axis=s.attrs["dim"]) for at in (after, before)]
+        for a in s.arguments
+    )
+    products = [w.node("Mul", [x[0], y[1]]), w.node("Mul", [x[1], y[0]])]
+    w.node("Sub", products, w.out(s))
+
+
 @node("tril", "triu")
 def _triangle(w: Writer, s: Step) -> None:
     diagonal = s.attrs["diagonal"] if s.attrs else s.arguments[1]

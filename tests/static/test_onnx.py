@@ -140,7 +140,8 @@ MANY = {
         x[AT], x[:, AT], x[AT, AT], x[AT, 1], x[-1], x[:, None, ::2], x[None, :, 0], x.flip(0, 1),
         x.roll(1, 1),
         x.diagonal(), x.unfold(1, 2, 1), x.unbind(0), x.split([1, 3], 1), x.repeat_interleave(2, 0),
-        x.gather(1, x.argmax(1, keepdim=True)), x.index_select(1, AT), x.repeat(2, 1), x.tril()),
+        x.gather(1, x.argmax(1, keepdim=True)), x.index_select(1, AT), x.repeat(2, 1), x.tril(),
+        torch.block_diag(x, x[:2]), torch.cross(x, x + 1, dim=0)),
     "scattered": lambda x: (
         x.scatter(1, AT[:, None], 0.5), x.scatter_add(1, AT[:, None], x[:, :1]),
         x.index_put((AT,), x * 2), x.index_put((AT, AT), x[0, :3], accumulate=True)),
