@@ -164,7 +164,8 @@ def lone_element(value: AnyNumber, d: DType) -> Array:
     """``element`` as PyTorch makes it of one number alone, which may be infinite in 16 bits."""
     if d.itemsize > 2 or d.kind not in "fV" or (isinstance(value, complex) and value.imag):
         return element(value, d)
-    return np.array(float(value.real)).astype(d)
+    with np.errstate(over="ignore"):
+        return np.array(float(value.real)).astype(d)
 
 
 _made: list[dict[Backend, dict[float | str, Tensor]]] = []

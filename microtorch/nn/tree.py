@@ -222,9 +222,14 @@ class Tree:
         gives_dtype = kwargs.get("dtype") is not None or any(
             isinstance(arg, (Tensor, type(probe.dtype))) for arg in args
         )
-        device, dtype = probe.device, probe.dtype
+        first = args[0] if args else next(
+            (kwargs[k] for k in ("device", "tensor", "other") if k in kwargs), None
+        )  # fmt: skip
+        stays = first is None or isinstance(first, type(probe.dtype))
+        dtype = probe.dtype
 
         def convert(tensor: Tensor) -> Tensor:
+            device = tensor.device if stays else probe.device
             cast = gives_dtype and (tensor.is_floating_point() or tensor.is_complex())
             return tensor.to(device, dtype) if cast else tensor.to(device)
 

@@ -36,7 +36,7 @@ from .runtime import Runtime, runtime_for
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike
 
-    from ...base.types import Chain
+    from ...base.types import Chain, DType
 
 ELEMENTWISE = OPS | {f"{op}_vjp{i}" for op in OPS for i in range(3)}
 
@@ -283,19 +283,22 @@ class OpenCL:
         return out
 
     def batch_norm(
-        self, x: Array, w: Array | None = None, b: Array | None = None, *, eps: float
-    ) -> Array:
-        if alike(x, w, b):
+        self, x: Array, w: Array | None = None, b: Array | None = None, *, eps: float,
+        kept: DType | None = None,
+    ) -> Array:  # fmt: skip
+        if kept is None and alike(x, w, b):
             return layers.batch_norm(x, w, b, eps)
-        out: Array = self._declared("batch_norm")(x, w, b, eps=eps)
+        out: Array = self._declared("batch_norm")(x, w, b, eps=eps, kept=kept)
         return out
 
     def batch_norm_vjps(
         self, g: Array, out: object, x: Array, w: Array | None = None, b: object = None, *,
-        eps: float,
+        eps: float, kept: DType | None = None,
     ) -> tuple[Array, Array, Array] | None:  # fmt: skip
         """The contributions to x, w and b."""
-        return layers.batch_norm_vjps(g, x, w, eps) if alike(x, g, w) else None
+        if kept is not None or not alike(x, g, w):
+            return None
+        return layers.batch_norm_vjps(g, x, w, eps)
 
     def fixed_norm(
         self, x: Array, mean: Array, var: Array, w: Array | None = None, b: Array | None = None, *,

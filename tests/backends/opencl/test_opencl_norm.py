@@ -178,3 +178,18 @@ def test_what_the_kernels_decline(device, monkeypatch):
         assert out.shape == x.grad.shape == shape
     half = torch.tensor(numbers((6, 3))[0], device=device).half()
     assert batch_norm(half, None, None, training=True).dtype == torch.float16
+
+
+def test_half_statistics_are_the_cpus(device):
+    numbers_of = torch.tensor(numbers((6, 3, 4))[0]).half()
+    found = []
+    for where in (device, "cpu"):
+        layer = torch.nn.BatchNorm1d(3).to(where).to(torch.float16)  # a dtype leaves the device
+        x = numbers_of.to(where).requires_grad_()
+        out = layer(x)
+        (out.float() ** 3).sum().backward()
+        given = (out, x.grad, layer.weight.grad, layer.running_var)
+        assert {t.device.type for t in given} == {torch.device(where).type}
+        found.append([t.detach().float().cpu().numpy() for t in given])
+    for theirs, mine in zip(*found, strict=True):
+        np.testing.assert_allclose(theirs, mine, rtol=4e-3, atol=4e-3)
