@@ -242,7 +242,9 @@ def test_ctrl_c_leaves_nothing_behind(tmp_path):
     program = tmp_path / "program.py"
     program.write_text(
         textwrap.dedent("""
-        import os, time
+        import os, signal, time
+        # a job in the background of a shell has been told to ignore it
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         from microtorch.utils.data import DataLoader
         class Data:
             def __len__(self): return 100
