@@ -149,7 +149,7 @@ INLINE void NAME(reduce_row)(const struct windows *g, const struct NAME(group) *
             for (int64_t j = 0; j < n && !begin; j++) {
                 const real seen = first[j * step], held = results[j];
                 results[j] = what == SUM ? held + seen
-                                         : (held >= seen) | (held != held) ? held : seen;
+                                         : ((held >= seen) | (held != held)) ? held : seen;
             }
         }
 }
