@@ -35,7 +35,8 @@ if [ ! -e "$folder/ready" ]; then
     "$python" -m pip install --quiet --quiet --disable-pip-version-check --target "$site" \
         --only-binary=:all: --implementation cp --python-version "$version" \
         --platform manylinux2014_aarch64 --platform manylinux_2_28_aarch64 \
-        "numpy>=2.0" "cffi>=1.15.1" "graphviz>=0.20" "rich>=13" "pytest>=8" "hypothesis>=6.100"
+        "numpy>=2.0" "cffi>=1.15.1" "graphviz>=0.20" "rich>=13" "pytest>=8" "hypothesis>=6.100" \
+        "ml_dtypes>=0.5"
     cat >"$folder/python" <<PYTHON
 #!/bin/sh
 exec qemu-aarch64 -L "$root" "$root/usr/bin/python$version" "\$@"
