@@ -14,7 +14,7 @@ dynamo_export = export
 
 
 class TrainingMode(enum.Enum):
-    """PyTorch's values of ``export(training=)``; a Module is exported in eval mode whatever is said."""
+    """PyTorch's values of ``export(training=)``. A Module is exported in eval mode."""
 
     EVAL = 0
     PRESERVE = 1

@@ -26,6 +26,7 @@ def test_both_gradients_of_a_convolution_and_their_own_gradients(n, options, cha
 
 
 def test_without_gradients_nothing_is_recorded():
+    ones = torch.ones(1, 1, 2, 2)
     with torch.no_grad():
-        made = torch.nn.grad.conv2d_input((1, 1, 3, 3), torch.ones(1, 1, 2, 2), torch.ones(1, 1, 2, 2))
+        made = torch.nn.grad.conv2d_input((1, 1, 3, 3), ones, ones)
     assert made.tolist() == [[[[1, 2, 1], [2, 4, 2], [1, 2, 1]]]] and not made.requires_grad
