@@ -1,21 +1,28 @@
-"""``torch.profiler``: how long each module and each ``record_function`` block takes, as a table.
+"""``torch.profiler``: how long each kernel, module and ``record_function`` block takes.
 
     with torch.profiler.profile() as p:
         train_step()
     print(p.key_averages().table(sort_by="cpu_time_total"))
 
-It is a clock, and no more: it does not see single operations, backward or memory.
+A row is a kernel under its op's name, a derivative ("mul backward"), a class of modules, or a block
+with a name. What a row's self time holds besides is Python: the engine and the program.
 """
 from __future__ import annotations
 
 import enum
 import functools
+import os
+import socket
+import threading
 import time
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, TypeVar
 
-from ..base.errors import message, missing
+from ..base.errors import missing
+from ..graph import here
 from ..nn import global_hooks
+from ..static.clock import bytes_of, clock, shapes_of
+from .profile_events import Averages, FunctionEvent, Sum, sums, write_trace
 
 if TYPE_CHECKING:
     from ..base.types import Argument
@@ -69,63 +76,31 @@ def schedule(
     return action
 
 
-class Event:
-    """All times of one name, in microseconds: `count`, `cpu_time_total`, `self_cpu_time_total`."""
-
-    def __init__(self, key: str) -> None:
-        self.key, self.count = key, 0
-        self.cpu_time_total = self.self_cpu_time_total = 0.0
-
-    @property
-    def cpu_time(self) -> float:
-        """The average."""
-        return self.cpu_time_total / max(self.count, 1)
-
-
-class Averages(list[Event]):
-    """The events by name."""
-
-    def table(
-        self, sort_by: str | None = None, row_limit: int = 100, **settings: Argument
-    ) -> str:
-        """The times as a table, the longest total first unless `sort_by` names another column."""
-        key = (sort_by or "cpu_time_total").replace("cuda", "cpu").replace("device", "cpu")
-        if not hasattr(Event(""), key):
-            raise ValueError(f"table(): cannot sort by {sort_by!r}")
-        events = sorted(self, key=lambda event: -getattr(event, key))[:row_limit]
-        width = max([len(event.key) for event in events] + [4])
-        head = ("Name".ljust(width), "Self", "Total", "Average", "Calls")
-        rows = [
-            (e.key.ljust(width), *map(_text, (e.self_cpu_time_total, e.cpu_time_total, e.cpu_time)),
-             str(e.count))
-            for e in events
-        ]  # fmt: skip
-        lines = ["  ".join([a, *(cell.rjust(10) for cell in r)]) for a, *r in (head, *rows)]
-        rule = "-" * len(lines[0])
-        return "\n".join([rule, lines[0], rule, *lines[1:], rule])
-
-
-def _text(microseconds: float) -> str:
-    for unit, size in (("s", 1e6), ("ms", 1e3)):
-        if microseconds >= size:
-            return f"{microseconds / size:.3f}{unit}"
-    return f"{microseconds:.3f}us"
-
-
 class profile:
-    """Measures what runs inside the block. All arguments but the schedule's are accepted alone."""
+    """Measures what runs inside the block.
+
+    ``record_shapes`` keeps the shapes of what kernels get; ``profile_memory``, the bytes of what
+    they return; ``with_stack``, the user's line. With a ``schedule``, ``step()`` says where a step
+    of the program ends, and ``on_trace_ready(profile)`` is called after each group of steps that
+    are recorded; without, when the block ends. PyTorch's other arguments are accepted.
+    """
 
     def __init__(
         self,
+        enabled: bool = True,
         *,
         activities: Iterable[ProfilerActivity] | None = None,
         schedule: Callable[[int], ProfilerAction] | None = None,
         on_trace_ready: Callable[[profile], object] | None = None,
+        record_shapes: bool = False,
+        profile_memory: bool = False,
+        with_stack: bool = False,
         **settings: Argument,
     ) -> None:
-        self._schedule, self._ready = schedule, on_trace_ready
-        self._events: dict[str, Event] = {}
-        self._open: list[list[Argument]] = []  # name, begin, time of what is inside
+        self.enabled, self._schedule, self._ready = enabled, schedule, on_trace_ready
+        self._shapes, self._memory, self._lines = record_shapes, profile_memory, with_stack
+        self._events: list[FunctionEvent] = []
+        self._open: dict[int, list[FunctionEvent]] = {}  # by thread, the innermost last
         self.step_num = 0
         self._handles: list[RemovableHandle] = []
 
@@ -136,79 +111,143 @@ class profile:
     def __exit__(self, *error: object) -> None:
         self.stop()
 
+    # ---- when it records -------------------------------------------------------------------------
     def start(self) -> None:
         """Begin."""
+        if not self.enabled:
+            return
         self._handles = [
             global_hooks.register_module_forward_pre_hook(
-                lambda module, args: self._begin(type(module).__name__)
+                lambda module, args: self._begin(type(module).__name__, "module")
             ),
             global_hooks.register_module_forward_hook(self._module_end, always_call=True),
         ]
         _running.append(self)
+        clock.start(self._kernel)
+        self._begin_step()
 
     def stop(self) -> None:
         """End."""
+        if self not in _running:
+            return
+        _running.remove(self)
+        clock.stop(self._kernel)
         for handle in self._handles:
             handle.remove()
-        if self in _running:
-            _running.remove(self)
-            if self._ready is not None and self._schedule is None:
-                self._ready(self)
+        for still_open in self._open.values():
+            while still_open:
+                self._end()
+        if self._ready is not None and self._schedule is None:
+            self._ready(self)
 
     def step(self) -> None:
         """The next step of the program begins."""
-        action = self._schedule(self.step_num) if self._schedule else ProfilerAction.RECORD
+        if self._schedule is not None:
+            self._end()
+        action = self._action(self.step_num)
         if action is ProfilerAction.RECORD_AND_SAVE and self._ready is not None:
             self._ready(self)
         self.step_num += 1
+        self._begin_step()
+
+    def _begin_step(self) -> None:
+        if self._schedule is not None:
+            if self._records() and self._action(self.step_num - 1) is not ProfilerAction.RECORD:
+                self._events = []  # a group of steps begins
+            self._begin(f"ProfilerStep#{self.step_num}", "user_annotation")
+
+    def _action(self, step: int) -> ProfilerAction:
+        if step < 0:
+            return ProfilerAction.NONE
+        return self._schedule(step) if self._schedule else ProfilerAction.RECORD
 
     def _records(self) -> bool:
-        if self._schedule is None:
-            return True
-        return self._schedule(self.step_num).value >= ProfilerAction.RECORD.value
+        return self._action(self.step_num).value >= ProfilerAction.RECORD.value
 
-    def _begin(self, name: str) -> None:
-        self._open.append([name, time.perf_counter(), 0.0])
+    # ---- what it records -------------------------------------------------------------------------
+    def _begin(self, name: str, kind: str) -> None:
+        thread = threading.get_ident()
+        event = FunctionEvent(name, kind, time.perf_counter() * 1e6, thread)
+        self._open.setdefault(thread, []).append(event)
 
     def _module_end(self, module: Module, args: Argument, output: Argument) -> None:
         self._end()
 
     def _end(self) -> None:
-        if not self._open:
-            return
-        name, begin, inside = self._open.pop()
-        took = time.perf_counter() - begin
-        if self._open:
-            self._open[-1][2] += took
+        still_open = self._open.get(threading.get_ident())
+        if still_open:
+            event = still_open.pop()
+            event.end = time.perf_counter() * 1e6
+            self._keep(event)
+
+    def _kernel(
+        self, name: str, begin: float, end: float, arguments: tuple[Argument, ...], made: Argument
+    ) -> None:
+        event = FunctionEvent(name, "cpu_op", begin * 1e6, threading.get_ident())
+        event.end = end * 1e6
+        if self._shapes:
+            event.input_shapes = shapes_of(arguments)
+        if self._memory:
+            event.bytes = bytes_of(made)
+        if self._lines:
+            event.line = str(here())
+        self._keep(event)
+
+    def _keep(self, event: FunctionEvent) -> None:
+        around = self._open.get(event.thread)
+        if around:
+            around[-1].inside += event.cpu_time_total
+            around[-1].inside_bytes += event.cpu_memory_usage
         if self._records():
-            event = self._events.setdefault(name, Event(name))
-            event.count += 1
-            event.cpu_time_total += took * 1e6
-            event.self_cpu_time_total += (took - inside) * 1e6
+            self._events.append(event)
 
-    def key_averages(self, *args: Argument, **settings: Argument) -> Averages:
-        """The times by name."""
-        return Averages(self._events.values())
+    # ---- what it says ----------------------------------------------------------------------------
+    def events(self) -> list[FunctionEvent]:
+        """Every call, in the order in which they ended."""
+        return list(self._events)
 
-    events = key_averages
+    function_events = property(events)
+
+    def key_averages(
+        self, group_by_input_shape: bool = False, group_by_stack_n: int = 0, **settings: Argument
+    ) -> Averages:
+        """The times by name; with ``group_by_input_shape``, by name and shapes (which needs
+        ``record_shapes=True``)."""
+        made = sums(self._events, group_by_input_shape)
+        made.memory, made.shapes = self._memory, group_by_input_shape
+        return made
+
+    def table(self, sort_by: str | None = None, **settings: Argument) -> str:
+        """key_averages().table()."""
+        return self.key_averages().table(sort_by, **settings)
+
+    def total_average(self) -> Sum:
+        """key_averages().total_average()."""
+        return self.key_averages().total_average()
+
+    @property
+    def self_cpu_time_total(self) -> float:
+        """Microseconds in all."""
+        return self.key_averages().self_cpu_time_total
 
     def export_chrome_trace(self, path: str) -> None:
-        """Refused; raises NotImplementedError."""
-        raise NotImplementedError(
-            message(
-                "torch.profiler: microtorch's profiler is a table of times and writes no traces",
-                fix="print(p.key_averages().table())",
-            )
-        )
-
-    def table(self, **settings: Argument) -> str:
-        """key_averages().table()."""
-        return self.key_averages().table(**settings)
+        """Write the calls to a file that chrome://tracing and ui.perfetto.dev show."""
+        write_trace(self._events, path)
 
 
-def tensorboard_trace_handler(dir_name: str, *args: Argument, **settings: Argument) -> Argument:
-    """Refused when a trace is ready; raises NotImplementedError."""
-    return lambda p: p.export_chrome_trace(dir_name)
+def tensorboard_trace_handler(
+    dir_name: str, worker_name: str | None = None, use_gzip: bool = False
+) -> Callable[[profile], None]:
+    """For ``on_trace_ready``: each trace becomes a file in ``dir_name``, which is made if need be.
+    """
+
+    def write(p: profile) -> None:
+        os.makedirs(dir_name, exist_ok=True)
+        worker = worker_name or f"{socket.gethostname()}_{os.getpid()}"
+        name = f"{worker}.{time.time_ns()}.pt.trace.json{'.gz' if use_gzip else ''}"
+        p.export_chrome_trace(os.path.join(dir_name, name))
+
+    return write
 
 
 class record_function:
@@ -219,7 +258,7 @@ class record_function:
 
     def __enter__(self) -> record_function:
         for p in _running:
-            p._begin(self.name)
+            p._begin(self.name, "user_annotation")
         return self
 
     def __exit__(self, *error: object) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from functools import partial
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Protocol, cast
 
 import numpy as np
 
@@ -23,16 +23,34 @@ if TYPE_CHECKING:
     from ..base.types import Array, DType, Kernel, Operand, Vjp
     from ..engine.op import Op
     from ..engine.vjps import VjpTable
-    from .recording import Recording
 
 DERIVATIVE = re.compile(r"_vjp\d+$")
 _real: dict[tuple[type, DType | None], Reference] = {}
 
 
+class Writer(Protocol):
+    """What is told of kernels: a Recording, which writes them down, or a Clock."""
+
+    backward: bool
+
+    @property
+    def array(self) -> Kernel:
+        """What a backend's ``array`` does."""
+
+    def call(
+        self, kind: str, name: str, function: Kernel, arguments: tuple[Operand, ...],
+        attrs: dict[str, Operand], read: frozenset[int] | None = None,
+    ) -> Operand:  # fmt: skip
+        """Call ``function``, and write down that it was called."""
+
+    def give_up(self, why: str) -> None:
+        """What happens now cannot be written down."""
+
+
 class Draws:
     """The functions that make random arrays: each call of one is a step, drawn anew by each run."""
 
-    def __init__(self, recording: Recording):
+    def __init__(self, recording: Writer):
         self.recording = recording
 
     def __getattr__(self, name: str) -> Kernel:
@@ -78,8 +96,8 @@ class Recorder(Reference):
 class Lanes:
     """The backends that write down what they compute, for a recording."""
 
-    def __init__(self, recording: Recording):
-        self.recording = recording
+    def __init__(self, recording: Writer, kind: type[Recorder] = Recorder):
+        self.recording, self.kind = recording, kind
         # a backend, its class, and what was in it
         self.taken: list[tuple[Reference, type[Reference], dict[str, Operand]]] = []
 
@@ -131,9 +149,12 @@ class Lanes:
         """Let a backend write down what it computes. Its kernels stay those of its class."""
         kind, before = type(lane), dict(vars(lane))
         key = (kind, lane.dtype)
-        if key not in _real:
-            _real[key] = kind(lane.dtype)
-        real = _real[key]
+        if isinstance(lane, Recorder):  # a clock's
+            real = lane.genuine
+        elif key in _real:
+            real = _real[key]
+        else:
+            real = _real[key] = kind(lane.dtype)
         self.taken.append((lane, kind, before))
         wrappers: dict[str, Operand] = {
             "genuine": real, "lanes": self, "draws": Draws(self.recording),
@@ -148,7 +169,7 @@ class Lanes:
             if callable(kernel):
                 wrappers[name] = self.kernel(lane, name, kernel)
         wrappers["array"] = self.recording.array
-        lane.__class__ = Recorder
+        lane.__class__ = self.kind
         vars(lane).update(wrappers)
         forget(lane)
 
