@@ -1,8 +1,9 @@
-"""`torch.utils.benchmark.Timer`: the time of a statement, measured as Python's timeit does.
+"""`torch.utils.benchmark`: the time of a statement, measured as Python's timeit does.
 
     t = Timer("x @ y", globals={"x": x, "y": y})
     print(t.blocked_autorange())
 
+`Compare` sets measurements side by side.
 Measuring by counted instructions (Callgrind) is not here.
 """
 
@@ -10,37 +11,51 @@ from __future__ import annotations
 
 import statistics
 import timeit
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING
 
+from ..backends.core.library import get_num_threads, set_num_threads
 from ..base.errors import message, missing
 
 if TYPE_CHECKING:
     from ..base.types import Argument
 
-__all__ = ["Measurement", "Timer"]
+__all__ = ["Compare", "Measurement", "Timer"]
 
 timer = timeit.default_timer
 
 
+UNITS = (("s", 1.0), ("ms", 1e-3), ("us", 1e-6), ("ns", 1e-9))
+
+
 def _in_units(seconds: float) -> str:
-    for unit, size in (("s", 1.0), ("ms", 1e-3), ("us", 1e-6)):
-        if seconds >= size:
-            return f"{seconds / size:.2f} {unit}"
-    return f"{seconds / 1e-9:.2f} ns"
+    unit, size = next((u for u in UNITS if seconds >= u[1]), UNITS[-1])
+    return f"{seconds / size:.2f} {unit}"
+
+
+def _threads(n: int) -> str:
+    return f"{n} thread{'s' * (n != 1)}"
 
 
 class Measurement:
     """Times of blocks of `number_per_run` runs each, in seconds: `raw_times`.
 
-    `times`, `median`, `mean`, `iqr` are seconds per run.
+    `times`, `median`, `mean`, `iqr` are seconds per run. `label`, `sub_label` and `description` say
+    what was measured: the table, the row and the column of a `Compare`.
     """
 
     def __init__(
-        self, number_per_run: int, raw_times: list[float], label: str, description: str = ""
+        self,
+        number_per_run: int,
+        raw_times: list[float],
+        label: str,
+        sub_label: str = "",
+        description: str = "",
+        num_threads: int = 1,
     ) -> None:
         self.number_per_run, self.raw_times = number_per_run, raw_times
-        self.label, self.description = label, description
+        self.label, self.sub_label, self.description = label, sub_label, description
+        self.num_threads = num_threads
 
     @property
     def times(self) -> list[float]:
@@ -63,7 +78,8 @@ class Measurement:
         return high - low
 
     def __repr__(self) -> str:
-        lines = [f"<microtorch.utils.benchmark.Measurement>\n{self.label}"]
+        title = f"{self.label}: {self.sub_label}" if self.sub_label else self.label
+        lines = [f"<microtorch.utils.benchmark.Measurement>\n{title}"]
         if self.description:
             lines.append(self.description)
         n = len(self.raw_times)
@@ -72,12 +88,12 @@ class Measurement:
         else:
             lines += [f"  Median: {_in_units(self.median)}", f"  IQR:    {_in_units(self.iqr)}"]
             lines.append(f"  {n} measurements")
-        lines[-1] += f", {self.number_per_run} runs per measurement, 1 thread"
+        lines[-1] += f", {self.number_per_run} runs per measurement, {_threads(self.num_threads)}"
         return "\n".join(lines)
 
 
 class Timer:
-    """Measures `stmt`, with the names of `globals`, after `setup` has run once."""
+    """Measures `stmt` with the names of `globals`, on `num_threads` threads, after `setup`."""
 
     def __init__(
         self,
@@ -98,25 +114,26 @@ class Timer:
                 message("torch.utils.benchmark.Timer measures Python statements only")
             )
         self._timer = timeit.Timer(stmt, setup, timer, dict(globals or {}))
-        self._label = "  ".join([label or str(stmt), *([sub_label] if sub_label else [])])
-        self._description = description or ""
+        self._names = (label or str(stmt), sub_label or "", description or "")
+        self._threads = num_threads
 
     def timeit(self, number: int = 1_000_000) -> Measurement:
         """One block of `number` runs, after a hundredth of it to warm up."""
-        self._timer.timeit(max(number // 100, 2))
-        return self._measured(number, [self._timer.timeit(number)])
+        self._run(max(number // 100, 2))
+        return self._measured(number, [self._run(number)])
 
     def blocked_autorange(
         self, callback: Callable[[int, float], object] | None = None, min_run_time: float = 0.2
     ) -> Measurement:
         """Blocks of runs, long enough to be measured, until `min_run_time` seconds are over."""
-        number, took = 1, self._timer.timeit(1)
+        self._run(1)  # the first run is slower
+        number, took = 1, self._run(1)
         while took < min(min_run_time / 100, 1e-3):
             number *= 2
-            took = self._timer.timeit(number)
+            took = self._run(number)
         times: list[float] = []
         while not times or sum(times) < min_run_time:
-            times.append(self._timer.timeit(number))
+            times.append(self._run(number))
             if callback is not None:
                 callback(number, times[-1])
         return self._measured(number, times)
@@ -134,11 +151,103 @@ class Timer:
         while len(made.times) < 4 or made.iqr / made.median > threshold:
             if sum(made.raw_times) > max_run_time:
                 break
-            made.raw_times.append(self._timer.timeit(made.number_per_run))
+            made.raw_times.append(self._run(made.number_per_run))
         return made
 
     def _measured(self, number: int, times: list[float]) -> Measurement:
-        return Measurement(number, times, self._label, self._description)
+        return Measurement(number, times, *self._names, self._threads)
+
+    def _run(self, number: int) -> float:
+        before = get_num_threads()
+        set_num_threads(self._threads)
+        try:
+            return self._timer.timeit(number)
+        finally:
+            set_num_threads(before)
+
+
+class Compare:
+    """Measurements side by side: a table for each label, a row for each sub_label (else the label)
+    and number of threads, a column for each description. `str()` gives it, `print()` prints it.
+    """
+
+    def __init__(self, results: Iterable[Measurement]) -> None:
+        self._results: list[Measurement] = []
+        self._digits = 0
+        self._best = self._warns = False
+        self.extend_results(results)
+
+    def extend_results(self, results: Iterable[Measurement]) -> None:
+        """More of them. ValueError for what is no Measurement."""
+        for result in results:
+            if not isinstance(result, Measurement):
+                raise ValueError(
+                    message(f"Compare takes Measurements, but got {type(result).__name__}")
+                )
+            self._results.append(result)
+
+    def trim_significant_figures(self) -> None:
+        """Two figures of each time: a repetition would not confirm more."""
+        self._digits = 2
+
+    def colorize(self, rowwise: bool = False) -> None:
+        """Mark the best time of each row with a star; terminals need no colours for it."""
+        self._best = True
+
+    def highlight_warnings(self) -> None:
+        """Mark with "!" a time whose middle half differs by more than a tenth of it."""
+        self._warns = True
+
+    def __str__(self) -> str:
+        labels = dict.fromkeys(m.label for m in self._results)
+        return "\n".join(self._table(label) for label in labels)
+
+    def print(self) -> None:
+        """Print the tables."""
+        print(self)
+
+    def _table(self, label: str) -> str:
+        cells: dict[tuple[int, str], dict[str, list[float]]] = {}
+        unsure: set[tuple[int, str, str]] = set()
+        for m in self._results:
+            if m.label == label:
+                row = cells.setdefault((m.num_threads, m.sub_label or label), {})
+                row.setdefault(m.description, []).extend(m.times)
+                if self._warns and m.iqr > m.median / 10:
+                    unsure.add((m.num_threads, m.sub_label or label, m.description))
+        medians = {r: {c: statistics.median(t) for c, t in row.items()} for r, row in cells.items()}
+        columns = list(dict.fromkeys(c for row in medians.values() for c in row))
+        smallest = min(t for row in medians.values() for t in row.values())
+        unit, size = next((u for u in UNITS if smallest >= u[1]), UNITS[-1])
+
+        def text(key: tuple[int, str], column: str) -> str:
+            row = medians[key]
+            if column not in row:
+                return ""
+            time = row[column] / size
+            if self._digits:
+                time = float(f"{time:.{self._digits}g}")
+            shown = f"{time:.{0 if self._digits and time >= 10 else 1}f}"
+            best = self._best and len(row) > 1 and row[column] == min(row.values())
+            return "!" * ((*key, column) in unsure) + "*" * best + shown
+
+        names = {row: f"    {row[1]}" for row in medians}
+        rows = {key: [text(key, c) for c in columns] for key in medians}
+        first = max(map(len, names.values())) + 2
+        wide = [max(len(c), *(len(r[i]) for r in rows.values())) for i, c in enumerate(columns)]
+
+        def line(name: str, cells: Iterable[str]) -> str:
+            parts = [name.ljust(first), *(c.rjust(w) for c, w in zip(cells, wide, strict=True))]
+            return "  |  ".join(parts).rstrip()
+
+        head = line("", columns)
+        lines = [f"[ {label} ]".center(len(head), "-").rstrip(), head]
+        for n in sorted({n for n, _ in rows}):
+            lines.append(f"{_threads(n)}: ".ljust(len(head), "-"))
+            lines += [line(names[key], row) for key, row in rows.items() if key[0] == n]
+        legend = f"Times are in {unit}." + " * is the best of its row." * self._best
+        legend += " ! differs by more than a tenth from run to run." * bool(unsure)
+        return "\n".join([*lines, "", legend, ""])
 
 
 __getattr__ = missing("torch.utils.benchmark", __all__)

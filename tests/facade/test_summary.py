@@ -1,4 +1,4 @@
-"""microtorch.summary, the timer and the writer for TensorBoard."""
+"""microtorch.summary and the writer for TensorBoard."""
 
 import importlib.util
 
@@ -6,7 +6,6 @@ import pytest
 
 import microtorch as torch
 from microtorch import nn
-from microtorch.utils.benchmark import Timer
 
 
 class Net(nn.Module):
@@ -60,14 +59,6 @@ def test_summary_of_other_inputs():
     with pytest.raises(RuntimeError, match="shapes cannot be multiplied"):
         torch.summary(bad, (1, 5))
     assert not bad._forward_hooks and bad.training
-
-
-def test_timer():
-    made = Timer("x + x", globals={"x": torch.ones(3)}, label="add").timeit(50)
-    assert made.number_per_run == 50 and 0 < made.median < 1 and made.mean == made.median
-    auto = Timer("x + x", globals={"x": torch.ones(3)}).blocked_autorange(min_run_time=0.01)
-    assert len(auto.times) >= 1 and auto.iqr >= 0 and "Measurement" in repr(auto)
-    assert "add" in repr(made) and "50 runs" in repr(made)
 
 
 @pytest.mark.skipif(importlib.util.find_spec("tensorboardX") is None, reason="no tensorboardX")
