@@ -16,45 +16,53 @@ if TYPE_CHECKING:
     from ..base.types import Shape
     from ..handles.tensor import Tensor
 
+    Size = int | Shape
+
 __all__ = [f"conv{n}d_{what}" for n in (1, 2, 3) for what in ("input", "weight")]
+
+
+def _place(size: Sequence[int], like: Tensor) -> Tensor:
+    return zeros(*size, dtype=like.dtype, device=like.device, requires_grad=True)
+
+
+def _gradient(
+    conv: Callable[..., Tensor], of: Tensor, input: Tensor, weight: Tensor, g: Tensor, *options: Size
+) -> Tensor:  # fmt: skip
+    with enable_grad():
+        made = conv(input, weight, None, *options)
+    return grad(made, of, g, create_graph=is_grad_enabled())[0]
 
 
 def _by_input(n: int, conv: Callable[..., Tensor]) -> Callable[..., Tensor]:
     def conv_input(
-        input_size: Sequence[int], weight: Tensor, grad_output: Tensor, stride: int | Shape = 1,
-        padding: int | Shape = 0, dilation: int | Shape = 1, groups: int = 1,
+        input_size: Sequence[int], weight: Tensor, grad_output: Tensor, stride: Size = 1,
+        padding: Size = 0, dilation: Size = 1, groups: int = 1,
     ) -> Tensor:  # fmt: skip
-        place = zeros(*input_size, dtype=weight.dtype, device=weight.device, requires_grad=True)
-        with enable_grad():
-            made = conv(place, weight, None, stride, padding, dilation, groups)
-        return grad(made, place, grad_output, create_graph=is_grad_enabled())[0]
+        x = _place(input_size, like=weight)
+        return _gradient(conv, x, x, weight, grad_output, stride, padding, dilation, groups)
 
-    conv_input.__name__ = conv_input.__qualname__ = f"conv{n}d_input"
-    conv_input.__doc__ = f"""The gradient of ``conv{n}d`` with respect to its input.
-
-    Shapes: input_size, given and returned; grad_output, that of the convolution's result. The
-    other arguments are the convolution's. It can be differentiated by weight and grad_output.
-    """
-    return conv_input
+    return _named(conv_input, f"conv{n}d", "input", "weight")
 
 
 def _by_weight(n: int, conv: Callable[..., Tensor]) -> Callable[..., Tensor]:
     def conv_weight(
-        input: Tensor, weight_size: Sequence[int], grad_output: Tensor, stride: int | Shape = 1,
-        padding: int | Shape = 0, dilation: int | Shape = 1, groups: int = 1,
+        input: Tensor, weight_size: Sequence[int], grad_output: Tensor, stride: Size = 1,
+        padding: Size = 0, dilation: Size = 1, groups: int = 1,
     ) -> Tensor:  # fmt: skip
-        place = zeros(*weight_size, dtype=input.dtype, device=input.device, requires_grad=True)
-        with enable_grad():
-            made = conv(input, place, None, stride, padding, dilation, groups)
-        return grad(made, place, grad_output, create_graph=is_grad_enabled())[0]
+        w = _place(weight_size, like=input)
+        return _gradient(conv, w, input, w, grad_output, stride, padding, dilation, groups)
 
-    conv_weight.__name__ = conv_weight.__qualname__ = f"conv{n}d_weight"
-    conv_weight.__doc__ = f"""The gradient of ``conv{n}d`` with respect to its weight.
+    return _named(conv_weight, f"conv{n}d", "weight", "input")
 
-    Shapes: weight_size, given and returned; grad_output, that of the convolution's result. The
-    other arguments are the convolution's. It can be differentiated by input and grad_output.
+
+def _named(function: Callable[..., Tensor], conv: str, of: str, by: str) -> Callable[..., Tensor]:
+    function.__name__ = function.__qualname__ = f"{conv}_{of}"
+    function.__doc__ = f"""The gradient of ``{conv}`` with respect to its {of}.
+
+    Shapes: {of}_size, given and returned; grad_output, that of the convolution's result. The other
+    arguments are the convolution's. It can be differentiated by {by} and grad_output.
     """
-    return conv_weight
+    return function
 
 
 conv1d_input, conv1d_weight = _by_input(1, conv1d), _by_weight(1, conv1d)
