@@ -26,10 +26,10 @@ def _place(size: Sequence[int], like: Tensor) -> Tensor:
 
 
 def _gradient(
-    conv: Callable[..., Tensor], of: Tensor, input: Tensor, weight: Tensor, g: Tensor, *options: Size
+    conv: Callable[..., Tensor], of: Tensor, x: Tensor, weight: Tensor, g: Tensor, *options: Size
 ) -> Tensor:  # fmt: skip
     with enable_grad():
-        made = conv(input, weight, None, *options)
+        made = conv(x, weight, None, *options)
     return grad(made, of, g, create_graph=is_grad_enabled())[0]
 
 
