@@ -137,6 +137,7 @@ PYTORCH = {
     "special": "facade.special",
     "testing": "facade.testing",
     "xpu": "facade.other_devices",
+    "utils.flop_counter": "facade.flop_counter",
     "utils.hooks": "graph.hooks",
     "utils.model_zoo": "facade.hub",
     "utils.tensorboard": "facade.tensorboard",

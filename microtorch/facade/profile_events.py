@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from ..base.columns import table
 from ..base.errors import message
 
 if TYPE_CHECKING:
@@ -117,19 +118,8 @@ class Averages(list[Sum]):
             row.append(str(e.count))
             row += ["[" + ", ".join(str([*s]) for s in e.input_shapes) + "]"] * self.shapes
             rows.append(row)
-        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
         left = {0, len(head) - 1} if self.shapes else {0}
-        lines = [
-            "  ".join(
-                cell.ljust(width) if i in left else cell.rjust(width)
-                for i, (cell, width) in enumerate(zip(row, widths, strict=True))
-            ).rstrip()
-            for row in rows
-        ]
-        rule = "-" * max(map(len, lines))
-        return "\n".join(
-            [rule, lines[0], rule, *lines[1:], rule, f"Self CPU time total: {_duration(total)}"]
-        )
+        return f"{table(rows, left)}\nSelf CPU time total: {_duration(total)}"
 
     @property
     def self_cpu_time_total(self) -> float:

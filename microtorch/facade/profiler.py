@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, TypeVar
 from ..base.errors import missing
 from ..graph import here
 from ..nn import global_hooks
-from ..static.clock import bytes_of, clock, shapes_of
+from ..static.clock import Timed, bytes_of, clock, shapes_of
 from .profile_events import Averages, FunctionEvent, Sum, sums, write_trace
 
 if TYPE_CHECKING:
@@ -180,15 +180,13 @@ class profile:
             event.end = time.perf_counter() * 1e6
             self._keep(event)
 
-    def _kernel(
-        self, name: str, begin: float, end: float, arguments: tuple[Argument, ...], made: Argument
-    ) -> None:
-        event = FunctionEvent(name, "cpu_op", begin * 1e6, threading.get_ident())
-        event.end = end * 1e6
+    def _kernel(self, timed: Timed) -> None:
+        event = FunctionEvent(timed.title, "cpu_op", timed.begin * 1e6, threading.get_ident())
+        event.end = timed.end * 1e6
         if self._shapes:
-            event.input_shapes = shapes_of(arguments)
+            event.input_shapes = shapes_of(timed.arguments)
         if self._memory:
-            event.bytes = bytes_of(made)
+            event.bytes = bytes_of(timed.made)
         if self._lines:
             event.line = str(here())
         self._keep(event)

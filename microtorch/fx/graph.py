@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ..arrays.device import device
+from ..base.columns import columns
 from ..base.errors import message
 from .names import Namespace, module, qualified, snake
 from .node import Argument, Node, Target, Value, map_arg, nodes_in, type_name
@@ -248,9 +249,8 @@ class Graph:
         """Print the nodes as a table."""
         head = ["opcode", "name", "target", "args", "kwargs"]
         rows = [[str(x) for x in (n.op, n.name, n.target, n.args, n.kwargs)] for n in self.nodes]
-        widths = [max(len(row[i]) for row in [head, *rows]) for i in range(5)]
-        for row in [head, ["-" * w for w in widths], *rows]:
-            print("  ".join(x.ljust(w) for x, w in zip(row, widths, strict=True)).rstrip())
+        rule = ["-" * max(map(len, column)) for column in zip(head, *rows, strict=True)]
+        print(*columns([head, rule, *rows], left=range(5)), sep="\n")
 
 
 def _candidate(target: Target) -> str:

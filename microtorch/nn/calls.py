@@ -20,6 +20,7 @@ from ..base.errors import message
 from ..create.filled import zeros
 from ..create.random import get_rng_state, set_rng_state
 from ..handles.tensor import Tensor
+from ..ops.costs import multiply_adds
 from ..ops.surface import FUNCTIONS
 from .layers.rnn import GRU, LSTM, RNN
 from .modes import modes_kept
@@ -235,13 +236,5 @@ def products(node: Node) -> int:
     """Multiply-adds of one node."""
     if node.op is None:
         return 0
-    shapes = [x.shape for x in node.inputs]
-    size = math.prod(node.shape)
-    name = node.op.name
-    if name in ("linear", "matmul"):
-        return size * shapes[0][-1]
-    if name.startswith("conv_transpose"):
-        return math.prod(shapes[0]) * math.prod(shapes[1][1:])
-    if name.startswith("conv"):
-        return size * math.prod(shapes[1][1:])
-    return 0
+    equation = (node.attrs or {}).get("equation", "")
+    return multiply_adds(node.op.name, node.shape, [x.shape for x in node.inputs], equation)

@@ -6,10 +6,9 @@ other devices, and programs of ``compile``, are not seen.
 """
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -19,9 +18,29 @@ from .turns import recording_now
 if TYPE_CHECKING:
     from ..base.types import Array, Kernel, Operand, Shape
 
-# name, begin and end in seconds of time.perf_counter, arguments, what it returned
-Told = Callable[[str, float, float, tuple[Any, ...], Any], None]
-DERIVATIVE = re.compile(r"_vjp(s|\d+)$")
+class Timed(NamedTuple):
+    """One call: of the kernel of an op, or, ``kind`` "vjp" or "vjps", of one derivative or all.
+
+    A derivative's arguments are g, the op's result and its operands; ``by`` says by which operand
+    it is. ``begin`` and ``end`` are seconds of ``time.perf_counter``.
+    """
+
+    kind: str
+    op: str
+    arguments: tuple[Any, ...]
+    attrs: dict[str, Any]
+    made: Any
+    begin: float
+    end: float
+    by: int | None = None
+
+    @property
+    def title(self) -> str:
+        """The op's name, or "name backward"."""
+        return f"{self.op} backward" if self.kind in ("vjp", "vjps") else self.op
+
+
+Told = Callable[[Timed], None]
 
 
 class Clocked(Recorder):
@@ -64,9 +83,14 @@ class Clock:
         begin = time.perf_counter()
         made = function(*arguments, **attrs)
         end = time.perf_counter()
-        name = DERIVATIVE.sub(" backward", name)
+        by = None
+        if kind == "vjp":
+            name, _, number = name.rpartition("_vjp")
+            by = int(number)
+        name = name.removesuffix("_vjps")
+        timed = Timed(kind, name, arguments, attrs, made, begin, end, by)
         for told in self.listeners:
-            told(name, begin, end, arguments, made)
+            told(timed)
         return made
 
     array: Kernel = staticmethod(np.asarray)

@@ -16,6 +16,7 @@ from typing import IO, TYPE_CHECKING, NoReturn
 
 from ..arrays.generator import Generator, default_generator
 from ..autograd.grad_mode import enable_grad, no_grad
+from ..base.columns import columns
 from ..base.errors import describe, message, unknown
 from ..handles.tensor import Tensor
 from ..nn.module import Module
@@ -68,9 +69,7 @@ class Graph:
         rows = [("opcode", "name", "target", "args", "kwargs")]
         rows += [(n.op, n.name, str(n.meta.get("kernel", n.target)), str(n.args), str(n.kwargs))
                  for n in self._nodes]  # fmt: skip
-        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-        for row in rows:
-            print("  ".join(x.ljust(w) for x, w in zip(row, widths, strict=True)).rstrip())
+        print(*columns(rows, left=range(5)), sep="\n")
 
     def __str__(self) -> str:
         return "graph():\n" + "".join(f"    {n.format_node()}\n" for n in self._nodes)

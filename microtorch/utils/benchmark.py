@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from ..backends.core.library import get_num_threads, set_num_threads
+from ..base.columns import columns
 from ..base.errors import message, missing
 
 if TYPE_CHECKING:
@@ -216,7 +217,7 @@ class Compare:
                 if self._warns and m.iqr > m.median / 10:
                     unsure.add((m.num_threads, m.sub_label or label, m.description))
         medians = {r: {c: statistics.median(t) for c, t in row.items()} for r, row in cells.items()}
-        columns = list(dict.fromkeys(c for row in medians.values() for c in row))
+        described = list(dict.fromkeys(c for row in medians.values() for c in row))
         smallest = min(t for row in medians.values() for t in row.values())
         unit, size = next((u for u in UNITS if smallest >= u[1]), UNITS[-1])
 
@@ -231,23 +232,19 @@ class Compare:
             best = self._best and len(row) > 1 and row[column] == min(row.values())
             return "!" * ((*key, column) in unsure) + "*" * best + shown
 
-        names = {row: f"    {row[1]}" for row in medians}
-        rows = {key: [text(key, c) for c in columns] for key in medians}
-        first = max(map(len, names.values())) + 2
-        wide = [max(len(c), *(len(r[i]) for r in rows.values())) for i, c in enumerate(columns)]
-
-        def line(name: str, cells: Iterable[str]) -> str:
-            parts = [name.ljust(first), *(c.rjust(w) for c, w in zip(cells, wide, strict=True))]
-            return "  |  ".join(parts).rstrip()
-
-        head = line("", columns)
-        lines = [f"[ {label} ]".center(len(head), "-").rstrip(), head]
+        rows = {key: [text(key, c) for c in described] for key in medians}
+        head, *lines = columns(
+            [("", *described), *((f"    {key[1]}", *row) for key, row in rows.items())],
+            between="  |  ",
+        )
+        wide = max(map(len, (head, *lines)))
+        shown = [f"[ {label} ]".center(wide, "-"), head]
         for n in sorted({n for n, _ in rows}):
-            lines.append(f"{_threads(n)}: ".ljust(len(head), "-"))
-            lines += [line(names[key], row) for key, row in rows.items() if key[0] == n]
+            shown.append(f"{_threads(n)}: ".ljust(wide, "-"))
+            shown += [line for key, line in zip(rows, lines, strict=True) if key[0] == n]
         legend = f"Times are in {unit}." + " * is the best of its row." * self._best
         legend += " ! differs by more than a tenth from run to run." * bool(unsure)
-        return "\n".join([*lines, "", legend, ""])
+        return "\n".join([*shown, "", legend, ""])
 
 
 __getattr__ = missing("torch.utils.benchmark", __all__)

@@ -33,19 +33,19 @@ TIMES = [
 def test_compare_sets_times_side_by_side():
     compare = Compare(TIMES)
     assert str(compare) == """\
-------------[ dot ]-------------
-                |   mm  |    sum
-1 thread: ----------------------
-    [1, 1]      |  1.0  |    3.5
-2 threads: ---------------------
-    [64, 64]    |       |  123.4
+-----------[ dot ]------------
+              |   mm  |    sum
+1 thread: --------------------
+    [1, 1]    |  1.0  |    3.5
+2 threads: -------------------
+    [64, 64]  |       |  123.4
 
 Times are in us.
 
----[ sort ]--
-            |
-1 thread: ---
-    sort    |  500.0
+-----[ sort ]-----
+          |
+1 thread: --------
+    sort  |  500.0
 
 Times are in ms.
 """
