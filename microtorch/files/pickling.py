@@ -397,17 +397,26 @@ def locate(obj: object, what: object) -> str:
     return ""
 
 
-def not_data(obj: object, error: NotData) -> TypeError:
-    """The error for an object that is not saved, with its place."""
+def not_data(obj: object, error: NotData) -> Exception:
+    """The error for an object that is not saved, with its place: Python's class of it.
+
+    That is PicklingError of a function or a class that cannot be found by its name, else TypeError.
+    """
     path, what = locate(obj, error.what), error.what
-    whole = hasattr(what, "state_dict")
-    return TypeError(
+    nameless = "<" in getattr(what, "__qualname__", "")  # <locals> or <lambda>
+    if hasattr(what, "state_dict"):
+        fix = "torch.save(model.state_dict(), f)"
+    elif nameless:
+        fix = "give it a name in a module, not in a function, or save what it computes from"
+    elif type(what).__module__ in ("builtins", "_io", "_thread"):
+        fix = "leave it out, and make it anew after loading"
+    else:
+        fix = "torch.serialization.add_safe_globals([...]) allows classes of your own"
+    return (pickle.PicklingError if nameless else TypeError)(
         message(
             f"cannot save an object of type {type(what).__name__}{' at ' + path if path else ''}",
             "saved are tensors, numbers, strings, None, and lists, tuples, dicts, sets of them: "
             "data, no code",
-            fix="torch.save(model.state_dict(), f)"
-            if whole
-            else "torch.serialization.add_safe_globals([...]) allows classes of your own",
+            fix=fix,
         )
     )

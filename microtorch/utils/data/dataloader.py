@@ -169,6 +169,14 @@ class Batches:
         # Drawn now, not when the first batch is asked for, and also where there are no workers.
         seed = draw_seed(loader.generator)
         self._crew: Crew | None = None
+        if loader.timeout and not loader.num_workers:
+            raise AssertionError(
+                message(
+                    "a DataLoader without workers requires timeout == 0",
+                    f"DataLoader: num_workers=0, timeout={loader.timeout}",
+                    fix="leave timeout out: nobody is waited for, or give num_workers=1",
+                )
+            )
         if loader.num_workers:
             self._crew = Crew(
                 loader.num_workers,

@@ -137,6 +137,7 @@ def test_streams():
         ),
         (lambda: DataLoader([1], num_workers=-1), ValueError, "should be non-negative"),
         (lambda: DataLoader([1], prefetch_factor=2), ValueError, "num_workers > 0"),
+        (lambda: iter(DataLoader([1], timeout=1)), AssertionError, "timeout == 0"),
         (lambda: DataLoader([], shuffle=True), ValueError, "but got num_samples=0"),
         (
             lambda: DataLoader(Count(), shuffle=True),
