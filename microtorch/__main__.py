@@ -23,6 +23,10 @@ COMMANDS = {  # name: (module, function, one line of help)
         "programs.run", "step",
         "run a script and step through its last backward(), forward and back",
     ),
+    "profile": (
+        "programs.profiled", "command",
+        "run a script and show where its time goes, and how many FLOP it takes",
+    ),
     "check": (
         "programs.exercises", "command",
         "compare your own Value, op or backward (docs/course) with the engine",

@@ -146,8 +146,13 @@ def command(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     if not os.path.isfile(options.script):
         parser.error(f"no file {options.script}")
+    return status(options.script, options.arguments)
+
+
+def status(script: str | os.PathLike[str], arguments: Sequence[str]) -> int:
+    """Run a script, show what it raised as python does, and return 1 then, else 0."""
     try:
-        run_script(options.script, options.arguments)
+        run_script(script, arguments)
     except Exception as error:
         trace = error.__traceback__
         while trace is not None and trace.tb_frame.f_code.co_filename == __file__:

@@ -167,7 +167,7 @@ class profile:
     # ---- what it records -------------------------------------------------------------------------
     def _begin(self, name: str, kind: str) -> None:
         thread = threading.get_ident()
-        event = FunctionEvent(name, kind, time.perf_counter() * 1e6, thread)
+        event = FunctionEvent(name, kind, clock.now() * 1e6, thread)
         self._open.setdefault(thread, []).append(event)
 
     def _module_end(self, module: Module, args: Argument, output: Argument) -> None:
@@ -177,7 +177,7 @@ class profile:
         still_open = self._open.get(threading.get_ident())
         if still_open:
             event = still_open.pop()
-            event.end = time.perf_counter() * 1e6
+            event.end = clock.now() * 1e6
             self._keep(event)
 
     def _kernel(self, timed: Timed) -> None:

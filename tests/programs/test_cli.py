@@ -288,3 +288,24 @@ def test_a_reader_that_has_seen_enough_ends_a_command_without_a_word():
     assert process.stderr.read() == b""
     assert process.wait() == 141
     process.stderr.close()
+
+
+def test_profile(folder, capsys):
+    assert microtorch(["profile", "--rows", "6", "--trace", "t.json", "train.py", "--lr", "3"]) == 0
+    trained, *lines = capsys.readouterr().out.splitlines()
+    assert trained.startswith("trained ['--lr', '3']")
+    names = [line.split("  ")[0] for line in lines]
+    assert {"linear backward", "Net", "Sequential.0"} & set(names) and "t.json" in lines[-1]
+    events = json.loads((folder / "t.json").read_text())["traceEvents"]
+    assert {"sgd_step", "Tanh", "tanh backward"} <= {e["name"] for e in events}
+    assert {e["args"]["line"] for e in events if e["name"] == "tanh"} == {"train.py:12"}
+    assert microtorch(["profile", "neuron.py"]) == 0
+    assert "Scalars compute in Python" in capsys.readouterr().out
+    (folder / "fails.py").write_text("import torch\ntorch.ones(2) @ torch.ones(3)")
+    assert microtorch(["profile", "fails.py"]) == 1
+    shown = capsys.readouterr()
+    assert "the last size of the left" in shown.err and "full" in shown.out
+    (folder / "stops.py").write_text("import sys, torch\ntorch.ones(2) + 1\nsys.exit(3)")
+    with pytest.raises(SystemExit):
+        microtorch(["profile", "stops.py"])
+    assert "add" in capsys.readouterr().out
