@@ -61,21 +61,22 @@ def asarray(
     copy: bool | None = None,
     requires_grad: bool | None = None,
 ) -> Tensor:
-    """As ``as_tensor``; ``copy=True`` always copies, False never.
+    """As ``as_tensor``, which gives a tensor back as it is; ``copy=True`` copies, False never.
 
-    Raises ValueError where ``copy=False`` and a copy is needed. The result is cut from the graph
-    unless it requires gradient; not said, a leaf stays what it is.
+    ``requires_grad=False`` gives a tensor cut from the graph, True lets it require gradient; not
+    said, it stays what it is. Raises ValueError where ``copy=False`` and a copy is needed.
     """
-    if requires_grad is None and isinstance(obj, Tensor) and obj.node.op is None:
-        requires_grad = obj.node.needs
     t = as_tensor(obj, dtype, device)
     shares = getattr(obj, "array", obj) is t.array
     if copy is False and not shares:
-        raise ValueError(message("can't alias arbitrary sequence or convert without a copy"))
-    if t is obj and not (requires_grad and t.node.needs):
-        t = t.detach()
+        what = "arbitrary sequence or convert without a copy"
+        if isinstance(obj, Tensor) and obj.dtype is not t.dtype:
+            what = f"tensor with dtype {obj.dtype} into dtype {t.dtype}"
+        raise ValueError(message(f"can't alias {what}"))
     if copy and shares:
         t = t.clone()
+    if requires_grad is False and t.node.needs:
+        return t.detach()  # PyTorch stops the gradient of obj itself, where that is a leaf
     return t.requires_grad_() if requires_grad and not t.node.needs else t
 
 

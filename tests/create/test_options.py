@@ -64,6 +64,12 @@ def test_older_makers():
     assert a[0] == 9
     with pytest.raises(ValueError):
         torch.asarray([1], copy=False)
+    x = torch.ones(2, requires_grad=True)
+    for y in (x, x * 2, x[:1]):  # what has a history keeps it
+        assert torch.asarray(y) is y and torch.asarray(y, copy=True).requires_grad
+        assert torch.asarray(y, dtype=torch.float64).requires_grad
+        assert not torch.asarray(y, requires_grad=False).requires_grad and y.requires_grad
+        assert not torch.asarray(y, requires_grad=False, dtype=torch.float64).requires_grad
     with pytest.raises(RuntimeError):
         torch.eye(-1)
     with pytest.raises(RuntimeError):
