@@ -35,8 +35,8 @@ def rounded(mode, function):
 
 SAMPLES_SPECIAL = {
     "signbit": predicate("signbit", lambda x: math.copysign(1, x) < 0),
-    "isposinf": predicate("isposinf", lambda x: x == math.inf),
-    "isneginf": predicate("isneginf", lambda x: x == -math.inf),
+    "isposinf": predicate("isposinf", lambda x: math.isinf(x) and x > 0),
+    "isneginf": predicate("isneginf", lambda x: math.isinf(x) and x < 0),
     "isreal": predicate("isreal", lambda x: True),
     "copysign": pair("copysign", math.copysign),
     "heaviside": pair("heaviside", lambda x, y: float(x > 0), (0, 1)),
