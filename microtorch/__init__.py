@@ -34,16 +34,15 @@ from .version import __version__
 
 backends.choose_at_import()
 globals().update({name: getattr(_dtypes, name) for name in _dtypes.NAMES})
-globals().update(_namespace.functions)
 pi, e, inf, nan, newaxis = _math.pi, _math.e, _math.inf, _math.nan, None
 torch = _sys.modules[__name__]  # torch.torch, which PyTorch's import of itself left behind
 __all__ = _namespace.ALL
-_paths.install()  # from here on PyTorch's import paths, and ours of earlier versions, are known
+# from here on PyTorch's import paths, and ours of earlier versions, are known
+_paths.install(__all__)
 
 
 def __getattr__(name: str) -> object:
-    value = globals()[name] = _namespace.find(name)
-    return value
+    return globals().setdefault(name, _namespace.find(name))  # of several threads, the first's
 
 
 def __dir__() -> list[str]:

@@ -20,6 +20,7 @@ from ..arrays import dtypes
 from ..arrays.dtypes import TORCH_TYPES
 from ..base import errors
 from ..base.naming import named
+from ..base.promises import Promises
 from ..engine.apply import apply
 from ..engine.calling import operands_given
 from ..engine.checks import watch
@@ -33,7 +34,7 @@ from ..graph import last_write, mode, storage_of, tick
 from ..notation import formulas
 from ..ops import index as indexing
 from ..ops.arguments import as_element, tensors_only
-from ..ops.elementwise import ALIASES, TENSORS_ONLY
+from ..ops.elementwise import ALIASES, OF_OPS, TENSORS_ONLY
 from ..ops.node_names import rename
 from ..ops.settled import settled
 from ..ops.surface import FUNCTIONS, METHODS
@@ -470,35 +471,32 @@ OPS = (
 )  # fmt: skip
 COMPOSED = (  # of functions made of several ops
     "addbmm", "addcdiv", "addcmul", "addmm", "addmv", "addr", "baddbmm", "clamp", "clamp_max",
-    "clamp_min", "clip", "cumprod", "cumsum", "index_add", "index_copy", "index_fill", "index_put",
-    "index_reduce", "ldexp", "lerp", "logit", "masked_fill", "masked_scatter", "mvlgamma",
+    "clamp_min", "clip", "conj_physical", "cumprod", "cumsum", "index_add", "index_copy",
+    "index_fill", "index_put", "index_reduce", "ldexp", "lerp", "logit", "masked_fill", "masked_scatter", "mvlgamma",
     "nan_to_num", "polygamma", "put", "renorm", "round", "scatter", "scatter_add",
     "scatter_reduce", "sgn", "square", "tril", "triu",
 )  # fmt: skip
 UNCHECKED = ("masked_fill", "index_fill")  # they read one number, before they write
-OPERATORS = {
-    "iadd": "add", "isub": "sub", "imul": "mul", "itruediv": "div", "ipow": "pow",
-    "imod": "remainder", "ifloordiv": "floor_divide", "iand": "bitwise_and", "ior": "bitwise_or",
-    "ixor": "bitwise_xor", "ilshift": "bitwise_left_shift", "irshift": "bitwise_right_shift",
+WITH_OPTIONS = ("add", "sub", "div")
+SAME = {  # as another method
+    "subtract_": "sub_", "divide_": "div_", "true_divide_": "div_", "absolute_": "abs_",
+    "__iadd__": "add_", "__isub__": "sub_", "__imul__": "mul_", "__itruediv__": "div_",
+    "__ipow__": "pow_", "__imod__": "remainder_", "__ifloordiv__": "floor_divide_",
+    "__iand__": "bitwise_and_", "__ior__": "bitwise_or_", "__ixor__": "bitwise_xor_",
+    "__ilshift__": "bitwise_left_shift_", "__irshift__": "bitwise_right_shift_",
 }  # fmt: skip
 
 
-def inplace_methods() -> dict[str, Callable[..., Tensor]]:
-    """The in-place twin of every elementwise op, and the methods that exist only in place."""
-    out: dict[str, Callable[..., Tensor]] = {}
-    for name in OPS:
-        if name != "where":
-            for alias in (name, *ALIASES.get(name, ())):
-                out[f"{alias}_"] = _of_op(REGISTRY[name])
-    for name in COMPOSED:
-        out[f"{name}_"] = _composed(name)
-    for name in ("add", "sub", "div"):
-        out[f"{name}_"] = _with_options(name)
-    out["subtract_"], out["divide_"], out["true_divide_"] = out["sub_"], out["div_"], out["div_"]
-    out["conj_physical_"] = _composed("conj_physical")
-    out["abs_"] = out["absolute_"] = _abs_(out["abs_"])
-    out.update(copy_=copy_, fill_=fill_, zero_=zero_, float_power_=float_power_)
-    return out | {f"__{sign}__": out[f"{name}_"] for sign, name in OPERATORS.items()}
+def _twin(name: str) -> Callable[..., Tensor]:
+    """The method ``name``: the in-place twin of a function, or of another method."""
+    own = name[:-1]
+    if name in SAME:
+        return IN_PLACE[SAME[name]]
+    if own == "abs":
+        return _abs_(_of_op(REGISTRY["abs"]))
+    if own in WITH_OPTIONS:
+        return _with_options(own)
+    return _composed(own) if own in COMPOSED else _of_op(REGISTRY[OF_OPS.get(own, own)])
 
 
 def _abs_(of_real: Callable[..., Tensor]) -> Callable[..., Tensor]:
@@ -584,3 +582,12 @@ def _with_options(name: str) -> Callable[..., Tensor]:
         return apply_inplace(op, self, (other,))
 
     return named(method, f"{name}_", f"In-place {name}.", __wrapped__=METHODS[name])
+
+
+# the in-place twin of every elementwise op, and the methods that exist only in place
+IN_PLACE: Promises[Callable[..., Tensor]] = Promises()
+IN_PLACE.promise(
+    [f"{a}_" for op in OPS if op != "where" for a in (op, *ALIASES.get(op, ()))], _twin
+)
+IN_PLACE.promise([*(f"{name}_" for name in COMPOSED), *SAME], _twin)
+IN_PLACE.update(copy_=copy_, fill_=fill_, zero_=zero_, float_power_=float_power_)

@@ -36,9 +36,8 @@ from ..graph import (
     tick,
 )  # fmt: skip
 from ..ops.arguments import dim_of_some
-from ..ops.arrange import matrices_transposed
 from ..ops.index import getitem
-from ..ops.shape import matrix_T_op
+from ..ops.shape import matrices_transposed, matrix_T_op
 from ..ops.surface import FUNCTIONS, METHODS
 from . import attributes as attributes  # its functions are methods of Tensor
 from . import conversions as conversions  # so are these

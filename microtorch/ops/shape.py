@@ -264,6 +264,20 @@ def swapaxes(input: Tensor, axis0: int, axis1: int) -> Tensor:
     return transpose(input, axis0, axis1)
 
 
+def matrices_transposed(input: Tensor, name: str) -> Tensor:
+    """The last two dimensions exchanged."""
+    if not input.array.ndim:
+        return reshape(input)
+    if input.array.ndim < 2:
+        raise RuntimeError(
+            message(
+                f"tensor.{name} is only supported on matrices or batches of matrices. "
+                f"Got {input.array.ndim}-D tensor."
+            )
+        )
+    return transpose(input, -2, -1)
+
+
 @public()
 def t(input: Tensor) -> Tensor:
     """The transpose of a matrix (a view); tensors of fewer dimensions are returned as they are."""

@@ -20,7 +20,10 @@ from microtorch.engine.registry import REGISTRY
 pytestmark = pytest.mark.filterwarnings("ignore::RuntimeWarning:microtorch")
 MADE = {
     f"{owner}.{name}": f
-    for owner, names in (("torch", vars(torch)), ("Tensor", vars(torch.Tensor)))
+    for owner, names in (
+        ("torch", {name: getattr(torch, name) for name in torch.__all__}),
+        ("Tensor", vars(torch.Tensor)),
+    )
     for name, f in names.items()
     if hasattr(f, "written")
 }
