@@ -22,7 +22,6 @@ from . import autograd, backends, version
 from .arrays import dtypes as _dtypes
 from .arrays.device import device
 from .arrays.dtypes import dtype, finfo, get_default_dtype, iinfo, set_default_dtype
-from .arrays.printing import set_printoptions
 from .autograd import enable_grad, inference_mode, is_grad_enabled, no_grad, set_grad_enabled
 from .autograd.grad_mode import is_inference_mode_enabled
 from .facade import namespace as _namespace

@@ -107,6 +107,7 @@ LAZY |= {
     "GradScaler": ("facade.amp", "GradScaler"),
     "serialization": ("files", ""),
     "vmap": ("kinds.vmap", "vmap"),
+    "set_printoptions": ("arrays.printing", "set_printoptions"),
     "OutOfMemoryError": ("base.errors", "OutOfMemoryError"),
     "default_generator": ("arrays.generator", "default_generator"),
     **{name: ("autograd.anomaly", name) for name in (
@@ -120,7 +121,7 @@ EAGER = (
     "complex128 complex64 device double dtype "
     "e enable_grad finfo float float16 float32 float64 get_default_dtype half iinfo inf "
     "inference_mode int int16 int32 int64 int8 is_grad_enabled is_inference_mode_enabled long nan "
-    "no_grad pi set_default_dtype set_grad_enabled set_printoptions short uint8 version".split()
+    "no_grad pi set_default_dtype set_grad_enabled short uint8 version".split()
 )
 ALL = sorted({*EAGER, *FUNCTION_NAMES, *(name for name in LAZY if name != "viz")})
 

@@ -472,7 +472,8 @@ OPS = (
 COMPOSED = (  # of functions made of several ops
     "addbmm", "addcdiv", "addcmul", "addmm", "addmv", "addr", "baddbmm", "clamp", "clamp_max",
     "clamp_min", "clip", "conj_physical", "cumprod", "cumsum", "index_add", "index_copy",
-    "index_fill", "index_put", "index_reduce", "ldexp", "lerp", "logit", "masked_fill", "masked_scatter", "mvlgamma",
+    "index_fill", "index_put", "index_reduce", "ldexp", "lerp", "logit", "masked_fill",
+    "masked_scatter", "mvlgamma",
     "nan_to_num", "polygamma", "put", "renorm", "round", "scatter", "scatter_add",
     "scatter_reduce", "sgn", "square", "tril", "triu",
 )  # fmt: skip

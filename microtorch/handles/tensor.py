@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..arrays import dtypes, printing
+from ..arrays import dtypes
 from ..arrays.device import device
 from ..backends import host
 from ..base import errors
@@ -629,6 +629,8 @@ class Tensor(Methods):
         invalid = self.node.op is unfollowed  # a view whose base was written
         fn = None if invalid else self.grad_fn
         cls = type(self).__name__
+        from ..arrays import printing  # many programs print no tensor
+
         return printing.tensor_repr(
             host(self.array),
             grad_fn_name="Invalid" if invalid else None if fn is None else type(fn).__name__,
@@ -641,6 +643,8 @@ class Tensor(Methods):
     def __format__(self, spec: str) -> str:
         if not spec and (self.array.ndim or type(self) is not Tensor):
             return str(self)
+        from ..arrays import printing
+
         return printing.tensor_format(host(self.array), spec, cls=type(self).__name__)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
