@@ -19,7 +19,7 @@ from ..arrays import dtypes
 from ..arrays.device import device
 from ..backends import host
 from ..base import errors
-from ..engine.hot import bind, hot, single
+from ..engine.hot import bind, hot
 from ..engine.leaf import leaf
 from ..engine.operands import left_operand, offering
 from ..engine.record import constant, constant_node
@@ -37,7 +37,7 @@ from ..graph import (
 )  # fmt: skip
 from ..ops.arguments import dim_of_some
 from ..ops.index import getitem
-from ..ops.shape import matrices_transposed, matrix_T_op
+from ..ops.shape import matrices_transposed, matrix_T
 from ..ops.surface import FUNCTIONS, METHODS
 from . import attributes as attributes  # its functions are methods of Tensor
 from . import conversions as conversions  # so are these
@@ -673,7 +673,7 @@ class Tensor(Methods):
         """All dimensions reversed (the transpose of a matrix)."""
         n = self.array.ndim
         if n == 2:
-            return single(matrix_T_op, self, {})
+            return matrix_T(self, {})
         return METHODS["permute"](self, *range(n - 1, -1, -1))
 
     @property

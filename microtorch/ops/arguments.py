@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 # ---- dimensions and shapes -----------------------------------------------------------------------
 def dim_of(dim: Any, ndim: int, op: str) -> int:
     """One dimension as a number in [0, ndim). Raises IndexError as PyTorch does."""
+    if type(dim) is int and -ndim <= dim < ndim:
+        return dim % ndim
     if type(dim) is not int:
         if not is_int(dim):
             raise TypeError(
@@ -61,7 +63,7 @@ def dims_of(dim: Dims, ndim: int, op: str) -> Shape:
         for d in given:
             dim_of(d, 0, op)
         return ()
-    out = tuple(dim_of(d, ndim, op) for d in given)
+    out = tuple([dim_of(d, ndim, op) for d in given])
     if len(set(out)) < len(out):
         raise RuntimeError(
             message(f"dim {out[-1]} appears multiple times in the list of dims", f"{op}(dim={dim})")

@@ -15,6 +15,7 @@ PLACES = {
     ("engine/hot.py", "method"),  # of unary and of binary
     ("engine/hot.py", "single"),
     ("engine/hot.py", "several"),
+    ("engine/hot.py", "view"),  # of viewing
     ("handles/scalar.py", "_fill"),
     ("handles/scalar_text.py", "METHOD"),
     # not made there, but dated anew after a write in place
