@@ -135,6 +135,37 @@ def test_several_and_single(name, i):
                 assert whole(as_function(op, xs[0], sample.attrs)) == expected
 
 
+VIEWS = [case for case in CASES if REGISTRY[case.values[0]].view]
+
+
+@pytest.mark.parametrize(("name", "i"), VIEWS)
+def test_viewing(name, i):
+    """Of a leaf, of results, of views and of what gives a copy; also where the op refuses."""
+    sample, op = SAMPLES[name][i], REGISTRY[name]
+    attrs = sample.attrs
+    made = hot.viewing(op, *attrs) if len(attrs) == 1 else hot.viewing(op)
+    argument = next(iter(attrs.values())) if len(attrs) == 1 else attrs
+    for dtype, grad in itertools.product(("float32", "float64"), (True, False)):
+        with torch.set_grad_enabled(grad):
+            (x,) = tensors(sample.inputs, dtype, sample.data)
+            turned = x.mT.contiguous().mT if x.ndim > 1 else x
+            for t in (x, x.detach(), x * 1, (x * 1)[...], turned, Scalar(2.0), None):
+                assert outcome(as_function_of, made, t, argument) == outcome(apply, op, [t], attrs)
+
+
+def outcome(f, *arguments):
+    """All but the line, which is that of the function's caller; and the base."""
+    try:
+        out = f(*arguments)
+    except Exception as error:
+        return type(error)
+    return whole(out)[:-1], out.origin and id(out.origin[0])
+
+
+def as_function_of(made, x, argument):
+    return made(x, argument)
+
+
 @pytest.mark.parametrize("name", ["cat", "stack"])
 def test_joined(name):
     op, more = REGISTRY[name], int(name == "stack")
