@@ -105,7 +105,7 @@ def _expand(F: Namespace, x: Array, shape: Shape) -> Array:
         # broadcast_to takes ten times as long
         view = ndarray(shape, d, x, 0, _steps(x.shape, x.strides, shape))
         if view.size != x.size:
-            view.setflags(False)  # noqa: FBT003  # not to be written
+            view.setflags(False)  # not to be written
         return view
     out = np.broadcast_to(x, shape)  # read-only
     # nothing is repeated, so it can be written as any view
@@ -513,8 +513,8 @@ def select(input: Tensor, dim: int, index: int) -> Tensor:
     """A view of the slice at ``index`` along ``dim``, without that dimension."""
     if not input.array.ndim:
         raise IndexError(message("select() cannot be applied to a 0-dim tensor."))
-    place = ALL * dim_of(dim, input.array.ndim, "select")
-    return selected(input, (*place, index, Ellipsis)) if type(index) is int else input[(*place, index)]
+    place = (*ALL * dim_of(dim, input.array.ndim, "select"), index)
+    return selected(input, (*place, Ellipsis)) if type(index) is int else input[place]
 
 
 @public(function=False)
