@@ -47,7 +47,7 @@ from .overlaps import (
     put_one_by_one,
     same_elements,
 )
-from .views import lead, rebind, renew_views, without_hooks, write
+from .views import lead, rebind, renew_views, without_hooks, write, write_region
 
 if TYPE_CHECKING:
     from ..base.types import AnyNumber, Argument, Array, Attrs, DType, Index, Number
@@ -330,7 +330,7 @@ def _stored(t: Tensor, index: Any, value: Any) -> bool:
 
 
 def _bound(t: Tensor, index: Argument, value: Argument) -> bool:
-    """``setitem`` in the common case with a gradient, at half of the time; False where it is
+    """``setitem`` in the common case with a gradient, at a third of the time; False where it is
     another.
 
     That is: a tensor with memory of its own fills a part of one that is neither a view nor a leaf
@@ -343,18 +343,23 @@ def _bound(t: Tensor, index: Argument, value: Argument) -> bool:
         return False
     if v.base is not None or v is a or v is a.base or not a.flags.writeable or packers:
         return False
-    if node.hooks is not None or (node.needs and node.op is None) or indexing.plain(index) < 0:
+    if node.hooks is not None or (node.op is None if node.needs else not value.node.needs):
+        return False
+    integers = indexing.plain(index)
+    parts = index if type(index) is tuple else (index,)
+    if integers < 0 or len(parts) > a.ndim:
         return False
     if node.storage is not None and any([view() is not None for view in node.storage.views]):
         return False
+    place = (*parts, Ellipsis)
     try:
-        region = indexing.getitem(t, index)
+        region = a[place]
     except (IndexError, ValueError, TypeError):
         return False
-    if region.origin is None or region.array.size == a.size or region.array.shape != v.shape:
+    if region.size == a.size or region.shape != v.shape:
         return False
-    both: Argument = (region, value)
-    rebind(region, record(copy_op, both, v.copy(), node.dev, None), "copy")
+    op = indexing.select_op if integers else indexing.slice_op
+    write_region(t, region, (op, {"index": place}), copy_op, value)
     return True
 
 

@@ -21,6 +21,7 @@ PLACES = {
     # not made there, but dated anew after a write in place
     ("handles/views.py", "adopt"),
     ("handles/views.py", "_adopt"),
+    ("handles/views.py", "write_region"),
     ("handles/metadata.py", "method"),
     ("reading/failure.py", "trace_of"),  # of viz: the op that failed, drawn as if it had a node
 }
