@@ -504,10 +504,10 @@ def joined(op: Op, tensors: Argument, dim: Argument, more: int) -> Tensor | None
     nodes: list[Any] = []
     needs = False
     try:
-        x, dev = tensors[0].array, tensors[0].node.dev
-        ndim = x.ndim
+        dev, ndim = tensors[0].node.dev, tensors[0].array.ndim
         for t in tensors:
-            x, n = t.array, t.node
+            x = t.array
+            n = t.node
             if n.dev is not dev or x.ndim != ndim or not x.size:
                 return None
             arrays.append(x)
@@ -528,7 +528,9 @@ def joined(op: Op, tensors: Argument, dim: Argument, more: int) -> Tensor | None
     except ValueError as e:
         raise op.explain(op, tensors, {"dim": dim}, e) from None
     if not needs or not (m := mode.get()).grad:
-        return recording.handle(out, constant_node(out, dev))
+        t = new(Tensor)
+        t.array, t.origin, t.node = out, None, constant_node(out, dev)
+        return t
     assert op.family is not None
     node, inputs = op.family(len(nodes)).node(), tuple(nodes)
     frame = user_frame(sys._getframe(1))

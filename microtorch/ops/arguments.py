@@ -56,6 +56,8 @@ def dims_of(dim: Dims, ndim: int, op: str) -> Shape:
     """
     if dim is None:
         return tuple(range(ndim))
+    if type(dim) is tuple and len(dim) == 1:
+        dim = dim[0]
     if type(dim) is int and -ndim <= dim < ndim:  # the common case, at half of the time
         return (dim % ndim,)
     given = dim if isinstance(dim, (tuple, list)) else (dim,)
