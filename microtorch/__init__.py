@@ -22,7 +22,6 @@ from . import autograd, backends, version
 from .arrays import dtypes as _dtypes
 from .arrays.device import device
 from .arrays.dtypes import dtype, finfo, get_default_dtype, iinfo, set_default_dtype
-from .arrays.printing import set_printoptions
 from .autograd import enable_grad, inference_mode, is_grad_enabled, no_grad, set_grad_enabled
 from .autograd.grad_mode import is_inference_mode_enabled
 from .facade import namespace as _namespace
@@ -34,16 +33,15 @@ from .version import __version__
 
 backends.choose_at_import()
 globals().update({name: getattr(_dtypes, name) for name in _dtypes.NAMES})
-globals().update(_namespace.functions)
 pi, e, inf, nan, newaxis = _math.pi, _math.e, _math.inf, _math.nan, None
 torch = _sys.modules[__name__]  # torch.torch, which PyTorch's import of itself left behind
 __all__ = _namespace.ALL
-_paths.install()  # from here on PyTorch's import paths, and ours of earlier versions, are known
+# from here on PyTorch's import paths, and ours of earlier versions, are known
+_paths.install(__all__)
 
 
 def __getattr__(name: str) -> object:
-    value = globals()[name] = _namespace.find(name)
-    return value
+    return globals().setdefault(name, _namespace.find(name))  # of several threads, the first's
 
 
 def __dir__() -> list[str]:

@@ -28,7 +28,7 @@ from microtorch.arrays.dtypes import dtype
 from microtorch.engine.op import Op
 from microtorch.engine.registry import REGISTRY
 from microtorch.facade import namespace
-from microtorch.handles.methods import Methods, ScalarMethods
+from microtorch.handles.methods import Methods, ScalarMethods, bind_all
 from microtorch.notation import formulas
 
 ROOT = Path(__file__).parents[1]
@@ -177,8 +177,8 @@ def of_op(stub: Stub, op: Op, first: str, other: str, result: str, star: str = "
 def op_of(f: Callable[..., Any]) -> Op | None:
     """The op from whose declaration a function is made, if it is one of those."""
     for found in (getattr(f, "op", None), getattr(f, "written", None)):
-        if isinstance(found, Op):
-            return found
+        if isinstance(found, (Op, str)):  # a Scalar's methods name theirs
+            return REGISTRY[found] if isinstance(found, str) else found
     code = inspect.unwrap(f).__code__
     made = not code.co_argcount and not code.co_kwonlyargcount and "attrs" in code.co_varnames
     return REGISTRY.get(f.__name__) if made else None
@@ -295,11 +295,16 @@ def methods() -> str:
         stub.lines.append(definition(name, made, 4))
     bind = ["methods: Mapping[str, Callable[..., Any]]", "to: builtins.type = ..."]
     stub.lines.append("\n" + definition("bind_methods", (bind, "None")))
+    stub.take("microtorch.base.promises", "Promises")
+    bind[0] = "methods: Promises[Callable[..., Any]]"
+    stub.lines.append(definition("bind_promised", (bind, "None")))
+    made = [bind[1]], "dict[str, Callable[..., Any]]"
+    stub.lines.append(definition("bind_all", made))
     return stub.text()
 
 
 def bound(cls: type) -> list[tuple[str, Callable[..., Any]]]:
-    return sorted((name, f) for name, f in vars(cls).items() if callable(f))
+    return sorted((name, f) for name, f in bind_all(cls).items() if callable(f))
 
 
 def package() -> str:
@@ -309,7 +314,7 @@ def package() -> str:
     for name, (module, part) in namespace.LAZY.items():
         folder, _, last = f"microtorch.{module}".rpartition(".")
         stub.export(*((f"microtorch.{module}", part) if part else (folder, last)), name)
-    names = sorted({*namespace.EAGER, *namespace.functions})
+    names = sorted({*namespace.EAGER, *namespace.FUNCTION_NAMES})
     for name in names:
         value = getattr(microtorch, name)
         module, own = getattr(value, "__module__", ""), getattr(value, "__name__", "")

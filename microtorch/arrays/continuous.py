@@ -14,7 +14,7 @@ import numpy as np
 from ..base.errors import message
 from . import generator as source
 from .draw_checks import check_normal, check_positive, check_uniform, floating, sizes
-from .dtypes import real_type
+from .dtypes import F32, F64, real_type
 from .fills import BLOCK
 from .pairs import of_pairs
 
@@ -29,6 +29,9 @@ Shape = int | tuple[int, ...]
 def working(dtype: np.dtype[Any]) -> type[np.float32 | np.float64]:
     """The dtype that numbers of ``dtype`` are made in: float64 for itself, else float32."""
     return np.float64 if dtype == np.float64 else np.float32
+
+
+WORKING: dict[Any, type[np.float32 | np.float64]] = {F32: np.float32, F64: np.float64}
 
 
 def in_dtype(values: NDArray[Any], dtype: np.dtype[Any], shape: Shape) -> NDArray[Any]:
@@ -48,12 +51,15 @@ def uniform(
 ) -> NDArray[Any]:
     """Uniform on [low, high): torch.rand, Tensor.uniform_. So are both parts of complex numbers."""
     shape, n = sizes(shape)
+    work = WORKING.get(dtype)
+    g = generator or source.default_generator
+    if work is not None and low == 0 and high == 1:  # the common case, at half of the time
+        return g.fill("uniform", n, work, low, high).reshape(shape)
     if np.dtype(dtype).kind == "c":
         part = real_type(np.dtype(dtype))
         return of_pairs(uniform((*shape, 2), part, low, high, generator))
     dtype = floating("uniform", dtype)
     check_uniform(low, high, dtype)
-    g = generator or source.default_generator
     work = working(dtype)
     out = in_dtype(g.fill("uniform", n, work, low, high), dtype, shape)
     if work != dtype:
@@ -75,12 +81,18 @@ def normal(
     at every size. Of a complex number each part has half of the variance, and ``mean``.
     """
     shape, n = sizes(shape)
+    work = WORKING.get(dtype)
+    g = generator or source.default_generator
+    if work is not None and contiguous and std >= 0:  # the common case, at half of the time
+        made = g.serial_normal(n, work, mean, std) if n < BLOCK else g.fill(
+            "normal", n, work, mean, std
+        )  # fmt: skip
+        return made.reshape(shape)
     if np.dtype(dtype).kind == "c":
         part, each = real_type(np.dtype(dtype)), std / math.sqrt(2)
         return of_pairs(normal((*shape, 2), part, mean, each, generator, contiguous))
     dtype = floating("normal", dtype)
     check_normal(std)
-    g = generator or source.default_generator
     work = working(dtype)
     if n < BLOCK or not contiguous:
         return in_dtype(g.serial_normal(n, work, mean, std), dtype, shape)

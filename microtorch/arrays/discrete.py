@@ -145,10 +145,12 @@ def randint(
     span = high - low
     g = generator or source.default_generator
     if span < 2**28:
-        values = (g.draw32(n) % np.uint32(span)).astype(np.int64) + low
+        values = (g.draw32(n) % np.uint32(span)).astype(np.int64)
+        if low:
+            values += low
     else:
         values = (g.draw64(n) % np.uint64(span) + np.uint64(low % 2**64)).view(np.int64)
-    return values.astype(dtype).reshape(shape)
+    return values.astype(dtype, copy=False).reshape(shape)
 
 
 def _representable(low: int, high: int, dtype: np.dtype[Any]) -> tuple[int, int]:

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import math
 import operator
+from functools import cache
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
@@ -33,7 +34,7 @@ def checked_seed(seed: Any) -> int:
 
 def sizes(shape: int | Shape) -> tuple[Shape, int]:
     shape = (shape,) if isinstance(shape, int) else tuple(shape)
-    if any(size < 0 for size in shape):
+    if shape and min(shape) < 0:
         raise RuntimeError(
             message(
                 f"Trying to create tensor with negative dimension {min(shape)}: {list(shape)}",
@@ -110,6 +111,12 @@ def check_dropout(p: float) -> None:
         )
 
 
+@cache
+def limits(dtype: DType) -> tuple[int, int]:
+    """The least and the largest integer of a type."""
+    return int(np.iinfo(dtype).min), int(np.iinfo(dtype).max)
+
+
 def check_randint(low: int, high: int, dtype: DType) -> None:
     if low >= high:
         refuse(
@@ -118,7 +125,7 @@ def check_randint(low: int, high: int, dtype: DType) -> None:
         )
     least, most = (0, 1) if dtype == np.bool_ else (0, 0)
     if dtype.kind in "iu":
-        least, most = int(np.iinfo(dtype).min), int(np.iinfo(dtype).max)
+        least, most = limits(dtype)
     elif dtype.kind in "fV":
         most = min(int(largest(dtype)), 2**63)
         least = -most

@@ -94,7 +94,10 @@ class Generator:
     def fill(self, what: str, n: int, *numbers: Any) -> NDArray[Any]:
         """The next n numbers of kind ``what``, a method of `fills.Fills`, which takes them so."""
         with self._lock:
-            made: NDArray[Any] = getattr(fills.in_use, what)(self.state(), n, *numbers)
+            state = self._state
+            if state is None:
+                state = self.state()
+            made: NDArray[Any] = getattr(fills.in_use, what)(state, n, *numbers)
             return made
 
     def serial_normal(

@@ -23,7 +23,6 @@ from ..engine.record import constant
 from ..handles.scalar import Scalar
 from ..handles.tensor import Tensor
 from .grad_mode import enable_grad, no_grad
-from .gradcheck_modes import batched_as_single, forward_jacobian
 from .gradients import grad
 
 if TYPE_CHECKING:
@@ -161,6 +160,8 @@ def _check(
                 "drown in its rounding error. Use double precision: "
                 "x.double().detach().requires_grad_()"
             )
+    from .gradcheck_modes import batched_as_single, forward_jacobian  # they need kinds of numbers
+
     with enable_grad():
         outputs = _outputs(func(*inputs))
     columns = {i: forward_jacobian(func, inputs, i, _outputs) for i, _ in chosen if forward}

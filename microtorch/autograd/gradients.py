@@ -20,9 +20,6 @@ from ..graph import Mode, Node, hooks_of, mode
 from ..handles.methods import ScalarMethods, bind_methods
 from ..handles.scalar import Scalar, constant_scalar
 from ..handles.tensor import Tensor
-from ..kinds.borders import rooted
-from ..kinds.level import levels_in, lift
-from ..kinds.vmap import vmap
 from . import anomaly
 
 if TYPE_CHECKING:
@@ -197,6 +194,8 @@ def _batched(
     allow_unused: bool | None, materialize_grads: bool,
 ) -> tuple[Any, ...]:  # fmt: skip
     """``grad`` for each row of ``grad_outputs``, all at once; the gradients are stacked."""
+    from ..kinds.vmap import vmap  # few programs need any kind of numbers
+
     outputs, inputs = _listed(outputs), _listed(inputs)
     given, unused = _listed(grad_outputs), set[int]()
     places = [i for i, g in enumerate(given) if g is not None]
@@ -333,6 +332,8 @@ def _seed(root: Root, g: Gradient, create_graph: bool) -> Gradient:
             )
         )
     if g.node.dev.device is not node.dev.device:
+        from ..kinds.level import levels_in, lift
+
         mine, given = levels_in(root.array), levels_in(g.array)
         if mine or given:
             g = lift(g, mine)
@@ -371,6 +372,8 @@ def _run(
     graph = RECORDED if create_graph else None
     for g in seeds:
         if type(g) is not ndarray and type(g) is not float:  # on a device, or of some kind
+            from ..kinds.borders import rooted
+
             with rooted([x.array for x in roots if isinstance(x, Tensor)], targets):
                 return _walk(roots, seeds, retain, create_graph, graph or _graph(seeds), targets)
     return _walk(roots, seeds, retain, create_graph, graph, targets)

@@ -22,7 +22,7 @@ from ..arrays.dtypes import TORCH_TYPES, real_type
 from ..arrays.pairs import pairs
 from ..base.errors import message
 from .reference import Reference
-from .table import real_only
+from .table import is_among, real_only
 
 if TYPE_CHECKING:
     from ..base.types import Array, Kernel
@@ -50,7 +50,7 @@ class Complex(Reference):
         return np.where(both, large, large + np.log1p(np.exp(np.where(both, 0, small - large))))
 
     def __getattr__(self, name: str) -> Kernel:
-        if name in real_only:
+        if is_among(name, real_only):
             return refusing(name, TORCH_TYPES[self.dtype.name])
         if name not in BY_PARTS:
             found: Kernel = super().__getattr__(name)

@@ -17,7 +17,7 @@ import numpy as np
 
 from ..arrays.dtypes import F16, F32, F64
 from .reference import Reference
-from .table import defines, uncopied
+from .table import defines, is_among, uncopied
 
 if TYPE_CHECKING:
     from ..base.types import Array, DType, Operand, Vjp
@@ -134,7 +134,7 @@ class Half(Reference):
         return self.by_dtype[F32]
 
     def __getattr__(self, name: str) -> Operand:
-        if name in uncopied:
+        if is_among(name, uncopied):
             return super().__getattr__(name)
         if name.startswith("__"):
             raise AttributeError(name)
@@ -149,7 +149,7 @@ class Half(Reference):
 
     def large(self, name: str) -> Operand:
         """The kernel of an op for large arrays."""
-        if name in uncopied or name in vars(type(self)):
+        if is_among(name, uncopied) or name in vars(type(self)):
             return getattr(self, name)
         return rounded(self.wide, self.wide.large(name), self.dtype)
 

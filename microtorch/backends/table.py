@@ -5,6 +5,8 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 from weakref import WeakValueDictionary
 
+from ..base.promises import Promises
+
 if TYPE_CHECKING:
     from ..base.types import Backend, Kernel
 
@@ -18,11 +20,17 @@ T = TypeVar("T")
 F = TypeVar("F", bound=Callable[..., Any])
 
 # name -> forward(F, *arrays, **attrs), or a formula to compile to one; filled by Op and `defines`
-definitions: dict[str, Any] = {}
+definitions: Promises[Any] = Promises()
 # kernels that return a view, write into their arguments, or depend on their dtype: nobody may hand
 # them converted copies
 uncopied: set[str] = set()
 real_only: set[str] = set()  # ops that complex numbers do not have
+
+
+def is_among(name: str, marked: set[str]) -> bool:
+    """Is a kernel one of those that its declaration marks?"""
+    definitions.get(name)  # which declares it, if that was put off
+    return name in marked
 
 
 def large_from(name: str) -> int:

@@ -21,7 +21,6 @@ which line, and what would most likely mend it.
 """
 from __future__ import annotations
 
-import difflib
 import importlib
 import sys
 import warnings
@@ -108,6 +107,8 @@ def nearest(name: str, known: Iterable[str]) -> str:
     folded: dict[str, list[str]] = {}  # nn.Relu is nearest to nn.ReLU
     for k in known:
         folded.setdefault(k.lower(), []).append(k)
+    import difflib  # which takes longer than most modules here, and is needed by errors only
+
     match = difflib.get_close_matches(name.lower(), folded, n=1, cutoff=0.6)
     if not match:
         return ""

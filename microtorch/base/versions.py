@@ -5,10 +5,9 @@ import re
 from collections.abc import Iterable
 from typing import Any, TypeAlias
 
-_FORM = re.compile(
+_FORM = (  # compiled when two versions are first compared
     r"v?(\d+(?:\.\d+)*)(?:[-_.]?(a|alpha|b|beta|c|rc|pre|preview)[-_.]?(\d*))?"
-    r"(?:[-_.]?(post|rev|r)[-_.]?(\d*))?(?:[-_.]?(dev)[-_.]?(\d*))?(?:\+([a-z0-9._-]+))?",
-    re.IGNORECASE,
+    r"(?:[-_.]?(post|rev|r)[-_.]?(\d*))?(?:[-_.]?(dev)[-_.]?(\d*))?(?:\+([a-z0-9._-]+))?"
 )
 _STAGES = {"a": 1, "alpha": 1, "b": 2, "beta": 2}  # all others are release candidates: 3
 _FINAL = 4
@@ -19,7 +18,7 @@ def _key(version: object) -> Key | None:
     """What a version is sorted by, after PEP 440; None for what is no version."""
     if not isinstance(version, str) and isinstance(version, Iterable):
         version = ".".join(str(part) for part in version)
-    match = _FORM.fullmatch(str(version).strip())
+    match = re.fullmatch(_FORM, str(version).strip(), re.IGNORECASE)
     if match is None:
         return None
     release, stage, number, post, posted, dev, developed, local = match.groups()

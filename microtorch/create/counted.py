@@ -27,7 +27,19 @@ if TYPE_CHECKING:
 MOST = 2**60 - 1  # numbers of 8 bytes that an address can reach
 
 
-@export
+def _whole(*numbers: Any) -> Tensor:
+    """``arange`` of one or two ints, the common case: a hot path."""
+    for n in numbers:
+        if type(n) is not int:
+            return arange(*numbers)
+    if not 1 <= len(numbers) <= 2:
+        return arange(*numbers)
+    first, end = numbers if len(numbers) == 2 else (0, *numbers)
+    if not -MOST < first <= end < MOST:
+        return arange(*numbers)
+    return finish(np.arange(first, end), None, False)
+
+
 def arange(
     start: Tensor | AnyNumber | None = None,
     end: Tensor | AnyNumber | None = None,
@@ -89,6 +101,9 @@ def arange(
     if first != 0:
         numbers += first
     return finish(numbers.astype(d, copy=False), device, requires_grad)
+
+
+export(arange, plain=_whole)
 
 
 def _to_int64(value: float, call: str) -> int:

@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..arrays import dtypes
+from ..arrays.device import default
 from ..arrays.memory_format import preserve_format
 from ..arrays.memory_order import in_memory_order, outermost_first
-from ..backends import home
+from ..backends import cpu, home
 from ..base.errors import message
 from ..base.naming import named
 from ..engine.operands import element
+from ..engine.record import constant_node, handle
 from ..handles.methods import bind_methods
 from ..handles.size import sizes_or_data
 from ..handles.tensor import Tensor
@@ -41,7 +43,7 @@ Create = Callable[..., Tensor]
 def sizes_of(size: Any, name: str) -> Shape:
     """``shape_of`` a new tensor. RuntimeError for negative sizes."""
     shape = shape_of(size, name)
-    if any(n < 0 for n in shape):
+    if shape and min(shape) < 0:
         raise RuntimeError(
             message(f"Trying to create tensor with negative dimension {min(shape)}: {list(shape)}")
         )
@@ -101,6 +103,21 @@ def _filled(
         dev = home(device, d)
         return finish(make(dev, shape, d, **draw), dev.device, requires_grad)
 
+    def plain(*size: Any) -> Tensor:
+        """``create`` of sizes alone: a hot path."""
+        shape = size[0] if len(size) == 1 and type(size[0]) is tuple else size
+        for n in shape:
+            if type(n) is not int or n < 0:
+                return create(*size)
+        if default.device is not None:
+            return create(*size)
+        d = dtypes.default_numpy()
+        dev = cpu.of(d)
+        array = make(dev, shape, d)
+        if type(array) is not np.ndarray:  # it is recorded, for a static graph
+            return finish(array, dev.device, False)
+        return handle(array, constant_node(array, dev))
+
     def like(
         input: Tensor,
         *,
@@ -136,7 +153,7 @@ def _filled(
         bind_methods({f"new_{name}": named(new, f"new_{name}", method_doc)})
     like_doc = f"{doc} in the shape, dtype and device of ``input``."
     return (
-        export(named(create, name, f"{doc}.")),
+        export(named(create, name, f"{doc}."), plain=plain),
         export(named(like, f"{name}_like", like_doc)),
     )
 

@@ -5,13 +5,16 @@ import functools
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
+from numpy import ndarray
+
 from ..arrays import dtypes
+from ..arrays.device import CPU, default
 from ..arrays.layout import strided
-from ..backends import home
+from ..backends import cpu, home
 from ..base.errors import describe, message
 from ..engine.calling import reading
 from ..engine.out import into
-from ..engine.record import constant
+from ..engine.record import constant, constant_node, handle
 from ..ops.surface import FUNCTIONS
 
 if TYPE_CHECKING:
@@ -24,8 +27,10 @@ else:
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-def export(f: F, name: str = "") -> F:
+def export(f: F, name: str = "", plain: Callable[..., Tensor] | None = None) -> F:
     """Export a function as ``microtorch.<name>``; a decorator, too.
+
+    ``plain``: what it does where only positions are given, if that takes less time.
 
     One that makes tensors (it has a parameter ``device``) takes the options that all of PyTorch's
     take: ``out``, ``layout`` and ``pin_memory``. One that draws for given chances takes ``out``.
@@ -34,7 +39,7 @@ def export(f: F, name: str = "") -> F:
     if code is not None:
         own = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
         if "device" in own and "requires_grad" in own and "data" not in own:
-            f = with_options(f)
+            f = with_options(f, plain or f)
         elif "generator" in own and "out" not in own and "device" not in own:
             FUNCTIONS[name or f.__name__] = reading(f)
             return f
@@ -42,7 +47,7 @@ def export(f: F, name: str = "") -> F:
     return f
 
 
-def with_options(f: F) -> F:
+def with_options(f: F, plain: Callable[..., Tensor]) -> F:
     """``f`` with ``out``, ``layout`` and ``pin_memory``.
 
     The result has the dtype of ``out`` unless one is asked for. Raises NotImplementedError for a
@@ -52,7 +57,7 @@ def with_options(f: F) -> F:
     @functools.wraps(f)
     def function(*args: object, **kwargs: object) -> object:
         if not kwargs:
-            return f(*args)
+            return plain(*args)
         check_layout(f.__name__, kwargs.pop("layout", None))
         kwargs.pop("pin_memory", None)
         out = kwargs.pop("out", None)
@@ -96,5 +101,9 @@ def finish(array: Array, device: DeviceLike | None, requires_grad: bool) -> Tens
     if type(requires_grad) is not bool:
         kind = type(requires_grad).__name__
         raise TypeError(message(f"argument 'requires_grad' must be bool, not {kind}"))
-    t = constant(array, home(device, array.dtype))
+    if type(array) is ndarray and (device is CPU or (device is None and default.device is None)):
+        dev = cpu.of(array.dtype)
+        t = handle(array, constant_node(array, dev))  # `constant`, for the common case
+    else:
+        t = constant(array, home(device, array.dtype))
     return t.requires_grad_() if requires_grad else t

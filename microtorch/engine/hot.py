@@ -17,6 +17,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
+from weakref import ref
 
 import numpy as np
 
@@ -24,13 +25,13 @@ from ..arrays.dtypes import BOOL, F32, I64
 from ..backends import cpu
 from ..backends.table import SPREAD, HotTable, large_from
 from ..base.naming import named
-from ..graph import last_user_code, mode, tick, user_frame, users
+from ..graph import last_user_code, mode, storage_of, tick, user_frame, users
 from . import record as recording
 from .handle import Handle, Unmet
 from .operands import exponent, left_operand, numbers_of, offering, taken_by
 from .out import by_keyword
-from .record import constant_node, kept, new
-from .views import link_view
+from .record import Constant, constant_node, kept, new
+from .views import UNRECORDED, link_view, unfollowing
 
 if TYPE_CHECKING:
     from ..base.types import Argument, Attrs
@@ -295,6 +296,65 @@ def single(op: Op, input: Any, attrs: Attrs, *arguments: Any) -> Tensor:
     return t
 
 
+def viewing(op: Op, name: str | None = None) -> Callable[[Tensor, Any], Tensor]:
+    """``single`` for a view with the one static argument ``name``; None: with a dict of several.
+
+    What ``link_view`` does is written out, too. A view saves nothing, so this need not step aside.
+    What is no Tensor, or no array of numpy's, is for ``single``.
+    """
+    kernels, node_type, getframe, now = op.kernels, op.node, sys._getframe, mode.get
+
+    def view(input: Any, argument: Any) -> Tensor:
+        attrs = argument if name is None else {name: argument}
+        try:
+            x, a = input.array, input.node
+        except AttributeError:  # not a tensor
+            return op(input, **attrs)
+        if type(x) is not ndarray:
+            return single(op, input, attrs)
+        dev = a.dev
+        try:
+            out = kernels[dev](x, **attrs) if name is None else kernels[dev](x, argument)
+        except (ValueError, TypeError, IndexError) as e:
+            raise op.explain(op, [input], attrs, e) from None
+        t = new(Tensor)
+        t.array = out
+        grad = (m := now()).grad
+        if grad and a.needs:
+            t.node = n = node_type()
+            n.inputs = n.saved = (a,)
+            n.attrs, n.scope = attrs, m.scope
+            code = (f := getframe(2)).f_code
+            if code is not last_user_code[0]:
+                f, code = users(f, code)
+            n.code, n.lasti = code, f.f_lasti
+        else:
+            t.node = n = Constant()
+        n.value = out
+        n.dev = dev
+        n.seq = tick()
+        n.grad = n.hooks = None
+        if out is not x and (owner := out.base) is not x and (owner is None or owner is not x.base):
+            n.storage = t.origin = None  # a copy
+            return t
+        n.storage = storage = a.storage or storage_of(a)
+        if (origin := input.origin) is None:
+            base, chain = input, ((op, attrs),)
+        else:
+            base, chain = origin[0], (*origin[1], (op, attrs))
+        if not grad and n.op is None:
+            chain = (*chain, (unfollowing[0], UNRECORDED))
+        t.origin = (base, chain)
+        views = storage.views
+        if (count := len(views)) < 8 or count & (count - 1):
+            views.append(ref(t))
+        else:
+            storage.add_view(ref(t))
+        return t
+
+    return view
+
+
 def whole(op: Op, written: Callable[..., Tensor]) -> Callable[..., Tensor]:
     """The method ``input.op()`` of a reduction over all dimensions that saves no values.
 
@@ -444,10 +504,10 @@ def joined(op: Op, tensors: Argument, dim: Argument, more: int) -> Tensor | None
     nodes: list[Any] = []
     needs = False
     try:
-        x, dev = tensors[0].array, tensors[0].node.dev
-        ndim = x.ndim
+        dev, ndim = tensors[0].node.dev, tensors[0].array.ndim
         for t in tensors:
-            x, n = t.array, t.node
+            x = t.array
+            n = t.node
             if n.dev is not dev or x.ndim != ndim or not x.size:
                 return None
             arrays.append(x)
@@ -468,7 +528,9 @@ def joined(op: Op, tensors: Argument, dim: Argument, more: int) -> Tensor | None
     except ValueError as e:
         raise op.explain(op, tensors, {"dim": dim}, e) from None
     if not needs or not (m := mode.get()).grad:
-        return recording.handle(out, constant_node(out, dev))
+        t = new(Tensor)
+        t.array, t.origin, t.node = out, None, constant_node(out, dev)
+        return t
     assert op.family is not None
     node, inputs = op.family(len(nodes)).node(), tuple(nodes)
     frame = user_frame(sys._getframe(1))

@@ -27,7 +27,7 @@ from ..graph import ABSENT, Node
 from ..notation import expr, formulas
 from ..notation.formulas import LETTERS
 from .apply import apply
-from .registry import REGISTRY
+from .registry import NODE_EDGES, NODE_NAMES, REGISTRY
 from .saved import saved_members
 from .vjps import VjpTable, conjugated
 
@@ -103,11 +103,6 @@ class Op:
     # (node, g, grads) -> None: handles/scalar.py makes it when first used
     scalar_backward: Kernel = field(init=False)
 
-    # PyTorch's name of a node where it depends on the node; ops/node_names.py sets it
-    names: Callable[[Node], str] | None = field(default=None, init=False)
-    # the inputs in PyTorch's order, for next_functions, where ours is another; set there, too
-    edges: Callable[[Sequence[Node]], Sequence[Node]] | None = field(default=None, init=False)
-
     def __post_init__(
         self,
         forward: Callable[..., Any] | Formula | None,
@@ -145,7 +140,7 @@ class Op:
     def _register(self, forward: Callable[..., Any] | Formula | None) -> None:
         """Let the op be found by its name."""
         name = self.name
-        if name in REGISTRY:
+        if REGISTRY.made(name):
             raise ValueError(f"op '{name}' is declared twice")
         REGISTRY[name] = self
         definitions[name] = forward
@@ -257,6 +252,16 @@ class Op:
             elif v is not None:
                 return True
         return False
+
+    @cached_property
+    def names(self) -> Callable[[Node], str] | None:
+        """PyTorch's name of a node, where it depends on the node."""
+        return NODE_NAMES.get(self.name) if REGISTRY.get(self.name) is self else None
+
+    @cached_property
+    def edges(self) -> Callable[[Sequence[Node]], Sequence[Node]] | None:
+        """The inputs in PyTorch's order, where ours is another."""
+        return NODE_EDGES.get(self.name) if REGISTRY.get(self.name) is self else None
 
     @cached_property
     def scalar(self) -> Callable[..., float]:

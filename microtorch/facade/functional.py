@@ -7,4 +7,4 @@ NAMES = (
     "broadcast_tensors", "cartesian_prod", "cdist", "chain_matmul", "einsum", "lu", "meshgrid",
     "norm", "split", "tensordot", "unique", "unique_consecutive", "unravel_index",
 )  # fmt: skip
-globals().update({n: namespace.functions.get(n) or namespace.find(n) for n in NAMES})
+globals().update({n: namespace.find(n) for n in NAMES})

@@ -1,7 +1,7 @@
 """What ``microtorch.<name>`` finds, and where.
 
-Functions of ops/ and create/ are entered when they are declared. What not every program needs
-(``nn``, ``optim``, ``linalg``, ...) is imported when it is first named. Of a name that is not here
+All is found when it is first named: the functions of ops/ and create/ among those that are declared
+there, ``nn``, ``optim``, ``linalg`` and others by an import. Of a name that is not here
 the error says whether PyTorch has it, or what it may be a misspelling of.
 """
 from __future__ import annotations
@@ -26,12 +26,6 @@ NN_ONLY = frozenset(
     "elu gelu gelu_tanh hardsigmoid hardswish hardtanh leaky_relu linear logsigmoid mish "
     "relu6 silu softplus softshrink softsign entr ndtr xlog1py threshold".split()
 )
-functions = {
-    name: f for name, f in FUNCTIONS.items() if not name.startswith("_") and name not in NN_ONLY
-}
-functions.pop("nuclear_norm", None)  # torch.norm calls it; users find it in linalg/older.py
-functions["clone"] = Tensor.clone
-functions |= {name: getattr(settings, name) for name in settings.__all__}
 # methods that PyTorch has as functions, too
 IN_PLACE = (
     "abs acos acosh addmv arccos arccosh arcsin arcsinh arctan arctanh as_strided asin asinh atan "
@@ -44,9 +38,10 @@ METHODS_TOO = (
     *(f"{name}_" for name in IN_PLACE), "detach", "get_device", "is_distributed", "is_inference",
     "is_same_size", "is_signed",
 )  # fmt: skip
-functions |= {name: reading(functions[name]) for name in ("bernoulli", "multinomial")}
-functions["result_type"] = reading(settings.result_type, out=False)
-functions |= {name: reading(getattr(Tensor, name), out=False) for name in METHODS_TOO}
+FUNCTION_NAMES = {
+    *(n for n in FUNCTIONS.names() if not n.startswith("_") and n not in NN_ONLY),
+    *settings.__all__, *METHODS_TOO, "clone",
+} - {"nuclear_norm"}  # torch.norm calls it; users find it in linalg/older.py  # fmt: skip
 # losses, normalisations and others that torch.<name> has with another signature than nn.functional
 OTHER_SIGNATURES = (
     "batch_norm binary_cross_entropy_with_logits constant_pad_nd cosine_embedding_loss embedding "
@@ -94,8 +89,7 @@ IN_BOTH = (
     "max_pool1d_with_indices max_pool3d native_channel_shuffle pairwise_distance pixel_shuffle "
     "pixel_unshuffle prelu relu_ rrelu rrelu_ selu selu_ threshold threshold_".split()
 )
-for name in IN_BOTH:
-    functions.pop(name, None)
+FUNCTION_NAMES -= {*IN_BOTH}
 LAZY |= {name: ("nn.functional", name) for name in IN_BOTH}
 LAZY |= {f"grid_sampler_{n}d": ("nn.functional", "grid_sampler") for n in (2, 3)}
 LAZY |= {
@@ -113,6 +107,7 @@ LAZY |= {
     "GradScaler": ("facade.amp", "GradScaler"),
     "serialization": ("files", ""),
     "vmap": ("kinds.vmap", "vmap"),
+    "set_printoptions": ("arrays.printing", "set_printoptions"),
     "OutOfMemoryError": ("base.errors", "OutOfMemoryError"),
     "default_generator": ("arrays.generator", "default_generator"),
     **{name: ("autograd.anomaly", name) for name in (
@@ -126,9 +121,23 @@ EAGER = (
     "complex128 complex64 device double dtype "
     "e enable_grad finfo float float16 float32 float64 get_default_dtype half iinfo inf "
     "inference_mode int int16 int32 int64 int8 is_grad_enabled is_inference_mode_enabled long nan "
-    "no_grad pi set_default_dtype set_grad_enabled set_printoptions short uint8 version".split()
+    "no_grad pi set_default_dtype set_grad_enabled short uint8 version".split()
 )
-ALL = sorted({*EAGER, *functions, *(name for name in LAZY if name != "viz")})
+ALL = sorted({*EAGER, *FUNCTION_NAMES, *(name for name in LAZY if name != "viz")})
+
+
+def function(name: str) -> Any:
+    """The function ``microtorch.<name>``."""
+    if name in METHODS_TOO:
+        return reading(getattr(Tensor, name), out=False)
+    if name == "clone":
+        return Tensor.clone
+    if name == "result_type":
+        return reading(settings.result_type, out=False)
+    if name in settings.__all__:
+        return getattr(settings, name)
+    found = FUNCTIONS[name]
+    return reading(found) if name in ("bernoulli", "multinomial") else found
 
 
 def find(name: str) -> Any:
@@ -136,6 +145,8 @@ def find(name: str) -> Any:
 
     Raises AttributeError if there is none.
     """
+    if name in FUNCTION_NAMES:
+        return function(name)
     if name in LAZY:
         module, part = LAZY[name]
         found = importlib.import_module(f"microtorch.{module}")

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import importlib
 import sys
+from collections.abc import Collection
 from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any, cast
@@ -53,7 +54,6 @@ PYTORCH = {
     "nn.modules.upsampling": "nn.layers.resampling",
     "nn.modules.utils": "nn.layers.sizes",
     "autograd.anomaly_mode": "autograd.anomaly",
-    "autograd.variable": "autograd",
     "distributed.algorithms": "distributed",
     "distributed.algorithms.ddp_comm_hooks": "nn.parallel",
     "distributed.algorithms.ddp_comm_hooks.default_hooks": "nn.parallel.hooks",
@@ -237,23 +237,28 @@ class Finder(SecondName):
         return None
 
 
-def _enter_loaded(above: str, owner: ModuleType) -> None:
+def _enter_loaded(above: str, owner: ModuleType, taken: Collection[str] = ()) -> None:
     """Enter the rows directly below `above`, which is `owner`, whose module is loaded.
 
     `nn.modules.batchnorm` is then an attribute, as it is in PyTorch. And such a row is never
     imported, which would bind the module to its name in `owner`, also where this name means
     something else: `microtorch.tensor` was a module once, and is the function torch.tensor.
+    `taken`: such names, which the owner finds when they are asked for.
     """
     for name, real in PATHS.items():
         first, _, last = name.rpartition(".")
         module = sys.modules.get(f"{_PACKAGE}.{real}")
         if first == above and module is not None:
             sys.modules.setdefault(f"{_PACKAGE}.{name}", module)
-            owner.__dict__.setdefault(last, module)
+            if last not in taken:
+                owner.__dict__.setdefault(last, module)
 
 
-def install() -> None:
-    """Put the finder in front. Called once, by the package, when it has loaded what it needs."""
+def install(names: Collection[str]) -> None:
+    """Put the finder in front. Called once, by the package, when it has loaded what it needs.
+
+    `names`: what it offers.
+    """
     sys.meta_path.insert(0, Finder())
     second_names.update(PYTORCH)
-    _enter_loaded("", sys.modules[_PACKAGE])
+    _enter_loaded("", sys.modules[_PACKAGE], names)

@@ -6,6 +6,7 @@ from typing import Any
 
 from ..base.errors import missing
 from ..engine.calling import reading
+from ..ops import polynomials as polynomials  # they, too, are entered into SPECIAL
 from ..ops.special import SPECIAL, multigammaln
 from ..ops.surface import FUNCTIONS
 

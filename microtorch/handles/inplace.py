@@ -20,6 +20,7 @@ from ..arrays import dtypes
 from ..arrays.dtypes import TORCH_TYPES
 from ..base import errors
 from ..base.naming import named
+from ..base.promises import Promises
 from ..engine.apply import apply
 from ..engine.calling import operands_given
 from ..engine.checks import watch
@@ -33,7 +34,7 @@ from ..graph import last_write, mode, storage_of, tick
 from ..notation import formulas
 from ..ops import index as indexing
 from ..ops.arguments import as_element, tensors_only
-from ..ops.elementwise import ALIASES, TENSORS_ONLY
+from ..ops.elementwise import ALIASES, OF_OPS, TENSORS_ONLY
 from ..ops.node_names import rename
 from ..ops.settled import settled
 from ..ops.surface import FUNCTIONS, METHODS
@@ -46,7 +47,7 @@ from .overlaps import (
     put_one_by_one,
     same_elements,
 )
-from .views import lead, rebind, renew_views, without_hooks, write
+from .views import lead, rebind, renew_views, without_hooks, write, write_region
 
 if TYPE_CHECKING:
     from ..base.types import AnyNumber, Argument, Array, Attrs, DType, Index, Number
@@ -329,7 +330,7 @@ def _stored(t: Tensor, index: Any, value: Any) -> bool:
 
 
 def _bound(t: Tensor, index: Argument, value: Argument) -> bool:
-    """``setitem`` in the common case with a gradient, at half of the time; False where it is
+    """``setitem`` in the common case with a gradient, at a third of the time; False where it is
     another.
 
     That is: a tensor with memory of its own fills a part of one that is neither a view nor a leaf
@@ -342,18 +343,23 @@ def _bound(t: Tensor, index: Argument, value: Argument) -> bool:
         return False
     if v.base is not None or v is a or v is a.base or not a.flags.writeable or packers:
         return False
-    if node.hooks is not None or (node.needs and node.op is None) or indexing.plain(index) < 0:
+    if node.hooks is not None or (node.op is None if node.needs else not value.node.needs):
+        return False
+    integers = indexing.plain(index)
+    parts = index if type(index) is tuple else (index,)
+    if integers < 0 or len(parts) > a.ndim:
         return False
     if node.storage is not None and any([view() is not None for view in node.storage.views]):
         return False
+    place = (*parts, Ellipsis)
     try:
-        region = indexing.getitem(t, index)
+        region = a[place]
     except (IndexError, ValueError, TypeError):
         return False
-    if region.origin is None or region.array.size == a.size or region.array.shape != v.shape:
+    if region.size == a.size or region.shape != v.shape:
         return False
-    both: Argument = (region, value)
-    rebind(region, record(copy_op, both, v.copy(), node.dev, None), "copy")
+    op = indexing.select_op if integers else indexing.slice_op
+    write_region(t, region, (op, {"index": place}), copy_op, value)
     return True
 
 
@@ -470,35 +476,33 @@ OPS = (
 )  # fmt: skip
 COMPOSED = (  # of functions made of several ops
     "addbmm", "addcdiv", "addcmul", "addmm", "addmv", "addr", "baddbmm", "clamp", "clamp_max",
-    "clamp_min", "clip", "cumprod", "cumsum", "index_add", "index_copy", "index_fill", "index_put",
-    "index_reduce", "ldexp", "lerp", "logit", "masked_fill", "masked_scatter", "mvlgamma",
+    "clamp_min", "clip", "conj_physical", "cumprod", "cumsum", "index_add", "index_copy",
+    "index_fill", "index_put", "index_reduce", "ldexp", "lerp", "logit", "masked_fill",
+    "masked_scatter", "mvlgamma",
     "nan_to_num", "polygamma", "put", "renorm", "round", "scatter", "scatter_add",
     "scatter_reduce", "sgn", "square", "tril", "triu",
 )  # fmt: skip
 UNCHECKED = ("masked_fill", "index_fill")  # they read one number, before they write
-OPERATORS = {
-    "iadd": "add", "isub": "sub", "imul": "mul", "itruediv": "div", "ipow": "pow",
-    "imod": "remainder", "ifloordiv": "floor_divide", "iand": "bitwise_and", "ior": "bitwise_or",
-    "ixor": "bitwise_xor", "ilshift": "bitwise_left_shift", "irshift": "bitwise_right_shift",
+WITH_OPTIONS = ("add", "sub", "div")
+SAME = {  # as another method
+    "subtract_": "sub_", "divide_": "div_", "true_divide_": "div_", "absolute_": "abs_",
+    "__iadd__": "add_", "__isub__": "sub_", "__imul__": "mul_", "__itruediv__": "div_",
+    "__ipow__": "pow_", "__imod__": "remainder_", "__ifloordiv__": "floor_divide_",
+    "__iand__": "bitwise_and_", "__ior__": "bitwise_or_", "__ixor__": "bitwise_xor_",
+    "__ilshift__": "bitwise_left_shift_", "__irshift__": "bitwise_right_shift_",
 }  # fmt: skip
 
 
-def inplace_methods() -> dict[str, Callable[..., Tensor]]:
-    """The in-place twin of every elementwise op, and the methods that exist only in place."""
-    out: dict[str, Callable[..., Tensor]] = {}
-    for name in OPS:
-        if name != "where":
-            for alias in (name, *ALIASES.get(name, ())):
-                out[f"{alias}_"] = _of_op(REGISTRY[name])
-    for name in COMPOSED:
-        out[f"{name}_"] = _composed(name)
-    for name in ("add", "sub", "div"):
-        out[f"{name}_"] = _with_options(name)
-    out["subtract_"], out["divide_"], out["true_divide_"] = out["sub_"], out["div_"], out["div_"]
-    out["conj_physical_"] = _composed("conj_physical")
-    out["abs_"] = out["absolute_"] = _abs_(out["abs_"])
-    out.update(copy_=copy_, fill_=fill_, zero_=zero_, float_power_=float_power_)
-    return out | {f"__{sign}__": out[f"{name}_"] for sign, name in OPERATORS.items()}
+def _twin(name: str) -> Callable[..., Tensor]:
+    """The method ``name``: the in-place twin of a function, or of another method."""
+    own = name[:-1]
+    if name in SAME:
+        return IN_PLACE[SAME[name]]
+    if own == "abs":
+        return _abs_(_of_op(REGISTRY["abs"]))
+    if own in WITH_OPTIONS:
+        return _with_options(own)
+    return _composed(own) if own in COMPOSED else _of_op(REGISTRY[OF_OPS.get(own, own)])
 
 
 def _abs_(of_real: Callable[..., Tensor]) -> Callable[..., Tensor]:
@@ -584,3 +588,12 @@ def _with_options(name: str) -> Callable[..., Tensor]:
         return apply_inplace(op, self, (other,))
 
     return named(method, f"{name}_", f"In-place {name}.", __wrapped__=METHODS[name])
+
+
+# the in-place twin of every elementwise op, and the methods that exist only in place
+IN_PLACE: Promises[Callable[..., Tensor]] = Promises()
+IN_PLACE.promise(
+    [f"{a}_" for op in OPS if op != "where" for a in (op, *ALIASES.get(op, ()))], _twin
+)
+IN_PLACE.promise([*(f"{name}_" for name in COMPOSED), *SAME], _twin)
+IN_PLACE.update(copy_=copy_, fill_=fill_, zero_=zero_, float_power_=float_power_)

@@ -15,13 +15,14 @@ import numpy as np
 
 from ..base import errors
 from ..base.naming import named
+from ..base.promises import Promises
 from ..engine.record import constant, constant_node, handle
 from ..graph import storage_of, tick
 from ..ops.arguments import shape_of
 from ..ops.surface import FUNCTIONS, METHODS
 from .inplace import check_leaf
 from .memory import offset, owner
-from .methods import bind_methods
+from .methods import bind_methods, bind_promised
 from .storage import UntypedStorage
 from .views import check_followed, place, views_of
 
@@ -33,6 +34,7 @@ VIEWS = ("t", "squeeze", "unsqueeze", "transpose", "swapaxes", "swapdims", "as_s
 
 
 def _view_in_place(name: str) -> Callable[..., Tensor]:
+    name = name[:-1]
     function = METHODS[name]
 
     def method(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
@@ -186,6 +188,8 @@ def _moved(t: Tensor) -> Any:
     return node
 
 
-bind_methods({f"{name}_": _view_in_place(name) for name in VIEWS})
+VIEWS_IN_PLACE: Promises[Callable[..., Tensor]] = Promises()
+VIEWS_IN_PLACE.promise([f"{name}_" for name in VIEWS], _view_in_place)
+bind_promised(VIEWS_IN_PLACE)
 bind_methods({f.__name__: f for f in (resize, resize_as, resize_, resize_as_, set_)})
 FUNCTIONS["resize_as_"] = resize_as_

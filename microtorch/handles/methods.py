@@ -8,64 +8,21 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ..engine import basic_ops
+from ..backends import definitions
+from ..base.promises import Promises
 from ..engine.handle import Handle
+from ..engine.registry import REGISTRY
 from ..graph import Node
-from ..ops import (
-    addmm,
-    arrange,
-    compare,
-    complex,
-    conv,
-    cross,
-    ctc,
-    diagonal,
-    distances,
-    einsum,
-    elementwise,
-    embedding,
-    fold,
-    fourier,
-    gather,
-    index,
-    index_along,
-    join,
-    learned,
-    loss,
-    max_pool,
-    norm,
-    numerical,
-    order,
-    parts,
-    polynomials,
-    pool,
-    products,
-    reduce,
-    regions,
-    scan,
-    scatter_reduce,
-    search,
-    select,
-    shape,
-    special,
-    statistics,
-    strided,
-    taps,
-    vector_norm,
-    volumes,
-)  # fmt: skip
-from ..ops.node_names import name_ops
-from ..ops.surface import METHODS
-from .inplace import inplace_methods
+from ..ops.contents import CONTENTS
+from ..ops.surface import FUNCTIONS, METHODS
+from .inplace import IN_PLACE
 
-# importing a family declares its ops and enters its functions into METHODS
-FAMILIES = (
-    addmm, arrange, basic_ops, compare, complex, conv, cross, ctc, diagonal, distances, einsum,
-    elementwise, embedding, fold, fourier, gather, index, index_along, join, learned, loss,
-    max_pool, norm, numerical, order, parts, polynomials, pool, products, reduce, regions, scan,
-    scatter_reduce, search, select, shape, special, statistics, strided, taps, vector_norm,
-    volumes,
-)  # fmt: skip
+for _family, (_ops, _kernels, _functions, _methods) in CONTENTS.items():
+    _module = f"microtorch.ops.{_family}"
+    REGISTRY.promise(_ops.split(), _module)
+    definitions.promise(f"{_ops} {_kernels}".split(), _module)
+    FUNCTIONS.promise(_functions.split(), _module)
+    METHODS.promise(_methods.split(), _module)
 
 
 class Methods(Handle):
@@ -86,6 +43,29 @@ def bind_methods(methods: Mapping[str, Callable[..., Any]], to: type = Methods) 
         setattr(to, name, f)
 
 
-name_ops()
-bind_methods(METHODS)
-bind_methods(inplace_methods())
+class Promised:
+    """Stands for a method that is made when it is first asked for, and then takes this place."""
+
+    def __init__(self, name: str, methods: Promises[Callable[..., Any]], cls: type):
+        self.name, self.methods, self.cls = name, methods, cls
+
+    def __get__(self, instance: object, owner: type) -> Any:
+        method = self.methods[self.name]
+        if vars(self.cls).get(self.name) is self:
+            setattr(self.cls, self.name, method)
+        return method.__get__(instance, owner)
+
+
+def bind_promised(methods: Promises[Callable[..., Any]], to: type = Methods) -> None:
+    """As ``bind_methods``, of methods that were promised."""
+    for name in methods.names():
+        setattr(to, name, Promised(name, methods, to))
+
+
+def bind_all(to: type = Methods) -> dict[str, Callable[..., Any]]:
+    """All methods of Tensor (or Scalar) by name, made now."""
+    return {name: getattr(to, name) for name in list(vars(to))}
+
+
+bind_promised(METHODS)
+bind_promised(IN_PLACE)

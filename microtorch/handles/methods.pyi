@@ -13,6 +13,7 @@ from microtorch.arrays import dtypes
 from microtorch.arrays.dtypes import dtype
 from microtorch.arrays.layout import layout
 from microtorch.arrays.memory_format import memory_format
+from microtorch.base.promises import Promises
 from microtorch.base.types import (
     AnyNumber,
     Array,
@@ -1032,3 +1033,5 @@ class ScalarMethods(Node):
     def xlogy(self, other: Scalar | Number) -> Scalar: ...
 
 def bind_methods(methods: Mapping[str, Callable[..., Any]], to: builtins.type = ...) -> None: ...
+def bind_promised(methods: Promises[Callable[..., Any]], to: builtins.type = ...) -> None: ...
+def bind_all(to: builtins.type = ...) -> dict[str, Callable[..., Any]]: ...

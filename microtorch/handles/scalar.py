@@ -276,19 +276,20 @@ def check_fresh(node: Scalar) -> None:
             )
 
 
-def _make(op: Op) -> Callable[..., Scalar]:
+def _make(name: str) -> Callable[..., Scalar]:
     """The Scalar method of an op: when first called, it puts the generated one in its own place."""
 
     def method(self: Scalar, *args: Any, **kwargs: Any) -> Scalar:
-        made = named(_generate(method_source(op), "method", op), op.name, op.formula, op=op)
+        op = REGISTRY[name]
+        made = named(_generate(method_source(op), "method", op), name, op.formula, op=name)
         # engine/backward.py asks for it by this name, and takes contributions() where there is none
         op.scalar_backward = _generate(backward_source(op), "backward", op)
-        for name, value in list(vars(ScalarMethods).items()):
+        for alias, value in list(vars(ScalarMethods).items()):
             if value is method:
-                setattr(ScalarMethods, name, made)
+                setattr(ScalarMethods, alias, made)
         return made(self, *args, **kwargs)
 
-    vars(method)["op"] = op  # whose operands are its parameters (scripts/stubs.py)
+    vars(method)["op"] = name  # whose operands are its parameters (scripts/stubs.py)
     return method
 
 
@@ -326,7 +327,7 @@ def _reflected(name: str) -> Callable[..., Scalar]:
     return reflected
 
 
-_arithmetic = {name: _make(REGISTRY[name]) for name in formulas.TABLE if name != "where"}
+_arithmetic = {name: _make(name) for name in formulas.TABLE if name != "where"}
 for _sign, _name in [
     ("add", "add"), ("sub", "sub"), ("mul", "mul"), ("truediv", "div"), ("pow", "pow"),
 ]:  # fmt: skip

@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..arrays import dtypes, printing
+from ..arrays import dtypes
 from ..arrays.device import device
 from ..backends import host
 from ..base import errors
-from ..engine.hot import bind, hot, single
+from ..engine.hot import bind, hot
 from ..engine.leaf import leaf
 from ..engine.operands import left_operand, offering
 from ..engine.record import constant, constant_node
@@ -36,9 +36,8 @@ from ..graph import (
     tick,
 )  # fmt: skip
 from ..ops.arguments import dim_of_some
-from ..ops.arrange import matrices_transposed
 from ..ops.index import getitem
-from ..ops.shape import matrix_T_op
+from ..ops.shape import matrices_transposed, matrix_T
 from ..ops.surface import FUNCTIONS, METHODS
 from . import attributes as attributes  # its functions are methods of Tensor
 from . import conversions as conversions  # so are these
@@ -630,6 +629,8 @@ class Tensor(Methods):
         invalid = self.node.op is unfollowed  # a view whose base was written
         fn = None if invalid else self.grad_fn
         cls = type(self).__name__
+        from ..arrays import printing  # many programs print no tensor
+
         return printing.tensor_repr(
             host(self.array),
             grad_fn_name="Invalid" if invalid else None if fn is None else type(fn).__name__,
@@ -642,6 +643,8 @@ class Tensor(Methods):
     def __format__(self, spec: str) -> str:
         if not spec and (self.array.ndim or type(self) is not Tensor):
             return str(self)
+        from ..arrays import printing
+
         return printing.tensor_format(host(self.array), spec, cls=type(self).__name__)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
@@ -670,7 +673,7 @@ class Tensor(Methods):
         """All dimensions reversed (the transpose of a matrix)."""
         n = self.array.ndim
         if n == 2:
-            return single(matrix_T_op, self, {})
+            return matrix_T(self, {})
         return METHODS["permute"](self, *range(n - 1, -1, -1))
 
     @property

@@ -26,7 +26,7 @@ from ..graph import Node, Storage, hooks_of, mode, storage_of, tick, user_frame
 from .memory import check_locked, overwrite, repeated_error, repeats_itself
 
 if TYPE_CHECKING:
-    from ..base.types import Array, Chain, Namespace, Operand
+    from ..base.types import Array, Attrs, Chain, Namespace, Operand
     from .tensor import Tensor
 
 
@@ -71,6 +71,38 @@ def rebind(target: Tensor, outcome: Tensor, writer: str) -> None:
             if node.hooks is not None:
                 node.hooks.retain = bool(retain)
         overwrite(target.array, values)
+        raise
+
+
+def write_region(
+    t: Tensor, region: Array, step: tuple[Op, Attrs], copy: Op, value: Tensor
+) -> None:
+    """``rebind`` of the view ``step`` of ``t``, which shows ``region``, to a copy of ``value``.
+
+    For a ``t`` that is no view, has no other views and no hooks, and a value of the region's shape
+    and dtype: then nobody ever holds that view, and there is nothing to derive anew. A hot path.
+    """
+    previous, array = t.node, t.array
+    dev, scope, frame = previous.dev, mode.get().scope, user_frame(sys._getframe(1))
+    values = region.copy()
+    view = (
+        fill(step[0].node(), (previous,), (previous,), values, dev, step[1], scope, frame)
+        if previous.needs
+        else constant_node(values, dev)
+    )
+    both = (view, value.node)
+    node = fill(copy.node(), both, both, value.array.copy(), dev, None, scope, frame)
+    whole, storage = previous.value, storage_of(previous)
+    try:
+        _leave_memory(previous, array, None)
+        storage.wrote(copy.name)  # before it is done, as in write()
+        region[...] = value.array
+        view.storage = previous.storage = storage.snapshot()
+        node.storage, node.seq = storage, tick()
+        _adopt(t, _copy_slices(t, previous, node, (step,)), storage)
+    except BaseException:
+        t.node, previous.value, previous.storage = previous, whole, storage
+        region[...] = values
         raise
 
 

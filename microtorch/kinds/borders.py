@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from ..base.errors import message
 from ..engine.op import Op
 from ..engine.record import record
+from . import carry as carry  # in-place writes know of kinds, once it is imported
 from .batched import Batch, moved
 from .dual import Dual
 from .level import Kind, Level, dev_of, levels_in

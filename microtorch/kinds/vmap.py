@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from ..base.errors import message
 from ..handles.tensor import Tensor
 from ..ops.surface import FUNCTIONS
-from . import carry as carry  # in-place writes know of kinds, once it is imported
 from . import draws, trees
 from .batched import Batch
 from .borders import into_batch, out_of_batch

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 # ---- dimensions and shapes -----------------------------------------------------------------------
 def dim_of(dim: Any, ndim: int, op: str) -> int:
     """One dimension as a number in [0, ndim). Raises IndexError as PyTorch does."""
+    if type(dim) is int and -ndim <= dim < ndim:
+        return dim % ndim
     if type(dim) is not int:
         if not is_int(dim):
             raise TypeError(
@@ -54,6 +56,8 @@ def dims_of(dim: Dims, ndim: int, op: str) -> Shape:
     """
     if dim is None:
         return tuple(range(ndim))
+    if type(dim) is tuple and len(dim) == 1:
+        dim = dim[0]
     if type(dim) is int and -ndim <= dim < ndim:  # the common case, at half of the time
         return (dim % ndim,)
     given = dim if isinstance(dim, (tuple, list)) else (dim,)
@@ -61,7 +65,7 @@ def dims_of(dim: Dims, ndim: int, op: str) -> Shape:
         for d in given:
             dim_of(d, 0, op)
         return ()
-    out = tuple(dim_of(d, ndim, op) for d in given)
+    out = tuple([dim_of(d, ndim, op) for d in given])
     if len(set(out)) < len(out):
         raise RuntimeError(
             message(f"dim {out[-1]} appears multiple times in the list of dims", f"{op}(dim={dim})")

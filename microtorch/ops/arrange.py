@@ -27,7 +27,7 @@ from .join import (
     same_dtype,
     stack,
 )
-from .shape import expand, flip, ravel, reshape, transpose, unsqueeze
+from .shape import expand, flip, matrices_transposed, ravel, reshape, transpose, unsqueeze
 from .surface import public
 
 if TYPE_CHECKING:
@@ -83,20 +83,6 @@ def rot90(input: Tensor, k: int = 1, dims: Sequence[int] = (0, 1)) -> Tensor:
 def adjoint(input: Tensor) -> Tensor:
     """The last two dimensions exchanged, conjugated: of real numbers, ``x.mT``."""
     return conj(matrices_transposed(input, "adjoint()"))
-
-
-def matrices_transposed(input: Tensor, name: str) -> Tensor:
-    """The last two dimensions exchanged."""
-    if not input.array.ndim:
-        return reshape(input)
-    if input.array.ndim < 2:
-        raise RuntimeError(
-            message(
-                f"tensor.{name} is only supported on matrices or batches of matrices. "
-                f"Got {input.array.ndim}-D tensor."
-            )
-        )
-    return transpose(input, -2, -1)
 
 
 # ---- dimensions ----------------------------------------------------------------------------------

@@ -7,15 +7,18 @@ and logic, which have values but no derivatives. The operators are in handles/te
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import cache
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
 from ..arrays import dtypes
 from ..arrays.dtypes import BOOL, OBJECT
+from ..backends import definitions
 from ..backends.reference import nonzero_divisor
 from ..base.errors import describe, message, warn
 from ..base.naming import named, with_parameters
+from ..base.promises import Promises
 from ..engine.calling import operands_given, reading
 from ..engine.handle import Handle
 from ..engine.hot import made, several
@@ -101,11 +104,13 @@ def _of_ufunc(ufunc: Callable[..., Any]) -> Callable[..., Array]:
     return lambda F, *x: ufunc(*x)
 
 
-def _declared() -> list[Op]:
-    real, whole = "uif", "bui"
-    # ops whose values need no order, and of complex numbers no derivative
-    both = {"eq", "ne", *(n for n in LOGIC if n not in ("signbit", "isposinf", "isneginf"))}
-    kind = {name: "own" for name in both}
+WHOLE = "bui"
+
+
+@cache
+def _options() -> dict[str, dict[str, Any]]:
+    """What the declaration of an op says besides its formula."""
+    real = "uif"
     checks: dict[str, Check] = {"sub": _refuse_bool, "neg": _refuse_bool}
     checks |= {name: only("f", f"{name}_cpu") for name in ("frac", "hypot")}
     checks |= {"logaddexp2": only("f", "logaddexp2_cpu"), "abs": only(real + "c", "abs_cpu")}
@@ -129,39 +134,44 @@ def _declared() -> list[Op]:
     options["sinc"] = options.get("sinc", {}) | {"renews": True}  # PyTorch keeps x alone
     options["prelu"] = options.get("prelu", {}) | {"keeps": "x y"}
     kept = ("y", "x y")  # of rounded quotients, whose derivative is 0
-    floor: dict[str, Any] = {
-        "result": "same", "complex": "none", "check": only(real, "div_floor_cpu")
-    }  # fmt: skip
     no, fix = "not implemented", "(x / y).floor() has one, which is 0"
+    options["floor_divide"] = {
+        "check": only(real, "div_floor_cpu"), "rule": (no, no),
+        "vjps": [no_derivative("floor_divide", fix)] * 2,
+    }  # fmt: skip
     zero = (lambda F, g, out, x, y: F.zero(g),) * 2
-    return [
-        *[Op.elementwise(name, **options.get(name, {})) for name in formulas.TABLE],
-        *[
-            Op(name, None, result="bool", formula=f, complex=kind.get(name, "none"))
-            for name, f in formulas.COMPARISONS.items()
-        ],
-        *[
-            Op(name, _of_ufunc(ufunc), result="bool", complex=kind.get(name, "none"))
-            for name, ufunc in LOGIC.items()
-        ],
-        *[
-            Op(name, _of_ufunc(ufunc), result="same", check=only(whole, f"{name}_cpu"))
-            for name, ufunc in BITWISE.items()
-        ],
-        Op(
-            "floor_divide", _floor_divide, [no_derivative("floor_divide", fix)] * 2,
-            rule=(no, no), **floor,
-        ),
-        Op(
-            "div_floor", _floor_divide, zero, rule=("0", "0"), torch_name="Div", keeps=kept,
-            **floor,
-        ),
-        Op(
-            "div_trunc", _trunc_divide, zero, rule=("0", "0"), torch_name="Div", result="same",
-            complex="none",
-            check=only(real, "div_trunc_cpu"), keeps=kept,
-        ),
-    ]  # fmt: skip
+    for name in ROUNDED_QUOTIENTS:
+        check = only(real, f"{name}_cpu")
+        options[name] = {"check": check, "rule": ("0", "0"), "vjps": zero, "keeps": kept}
+        options[name] |= {"torch_name": "Div"}
+    return options
+
+
+def _declare(name: str) -> Op:
+    """Declare the op ``name``."""
+    options = _options().get(name, {})
+    if name in formulas.TABLE:
+        return Op.elementwise(name, **options)
+    # ops whose values need no order, and of complex numbers no derivative
+    if name in formulas.COMPARISONS:
+        kind = "own" if name in ("eq", "ne") else "none"
+        return Op(name, None, result="bool", formula=formulas.COMPARISONS[name], complex=kind)
+    if name in LOGIC:
+        kind = "none" if name in ("signbit", "isposinf", "isneginf") else "own"
+        return Op(name, _of_ufunc(LOGIC[name]), result="bool", complex=kind)
+    if name in BITWISE:
+        check = only(WHOLE, f"{name}_cpu")
+        return Op(name, _of_ufunc(BITWISE[name]), result="same", check=check)
+    forward = _trunc_divide if name == "div_trunc" else _floor_divide
+    return Op(name, forward, result="same", complex="none", **options)
+
+
+ROUNDED_QUOTIENTS = frozenset({"div_floor", "div_trunc"})
+NAMES = (
+    *formulas.TABLE, *formulas.COMPARISONS, *LOGIC, *BITWISE, "floor_divide", *ROUNDED_QUOTIENTS,
+)  # fmt: skip
+REGISTRY.promise(NAMES, _declare)
+definitions.promise(NAMES, REGISTRY.__getitem__)
 
 
 # ---- functions and methods of all of them --------------------------------------------------------
@@ -185,13 +195,12 @@ TENSORS_ONLY = frozenset(
     "igamma igammac gcd lcm nextafter heaviside".split()
 )
 TENSOR_FIRST = frozenset("fmod lt le gt ge eq ne copysign".split())
-ROUNDED_QUOTIENTS = frozenset({"div_floor", "div_trunc"})
 OF_TWO = {*formulas.COMPARISONS} | {
     f"{kind}_{name}" for kind in ("logical", "bitwise") for name in ("and", "or", "xor")
 }
 
 
-def _function(op: Op) -> Callable[..., Tensor]:
+def function_of(op: Op) -> Callable[..., Tensor]:
     """``op(*inputs, **attrs)`` as a function: made by engine/hot.py where it is one of those."""
     written = _square if op.name == "square" else checked(op)
     if op.name not in formulas.TABLE:
@@ -239,19 +248,26 @@ def _square(input: Tensor) -> Tensor:
     return REGISTRY["square"](input.long() if input.array.dtype.kind == "b" else input)
 
 
-def _published(op: Op) -> Callable[..., Tensor]:
-    function = _function(op)
-    if op.name in ROUNDED_QUOTIENTS:  # by div(rounding_mode=) only
-        return function
-    for name in (op.name, *ALIASES.get(op.name, ())):
-        FUNCTIONS[name] = function if hasattr(function, "written") else reading(function)
-        if op.name not in NOT_METHODS:
-            METHODS[name] = function
-    return function
+def _exported(alias: str) -> Callable[..., Tensor]:
+    function = ELEMENTWISE[OF_OPS[alias]]
+    return function if hasattr(function, "written") else reading(function)
 
 
+# name of a function -> that of its op. Rounded quotients are made by div(rounding_mode=) only
+OF_OPS = {
+    alias: name
+    for name in NAMES
+    if name not in ROUNDED_QUOTIENTS
+    for alias in (name, *ALIASES.get(name, ()))
+}
 # the function of each op, by the op's name
-ELEMENTWISE: dict[str, Callable[..., Tensor]] = {op.name: _published(op) for op in _declared()}
+ELEMENTWISE: Promises[Callable[..., Tensor]] = Promises()
+ELEMENTWISE.promise(NAMES, lambda name: function_of(REGISTRY[name]))
+FUNCTIONS.promise(OF_OPS, _exported)
+METHODS.promise(
+    [alias for alias, name in OF_OPS.items() if name not in NOT_METHODS],
+    lambda alias: ELEMENTWISE[OF_OPS[alias]],
+)
 
 
 @public()

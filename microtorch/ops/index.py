@@ -18,7 +18,7 @@ from ..backends import defines
 from ..base.errors import ShapeError, describe, message, warn
 from ..engine.checks import watch
 from ..engine.handle import Handle
-from ..engine.hot import single
+from ..engine.hot import single, viewing
 from ..engine.op import Op
 from ..engine.record import constant
 from ..engine.whole import on_arrays
@@ -302,6 +302,7 @@ def _read_op(
 
 slice_op = _read_op("slice", view=True)
 select_op = _read_op("select", _select, view=True)
+sliced, selected = viewing(slice_op, "index"), viewing(select_op, "index")
 index_op = _read_op("index", _taken)
 # reads outside of the edges, at the places that lie mirrored or nearest. It saves x for nothing but
 # that PyTorch's second derivative is 0 here, not absent
@@ -374,11 +375,11 @@ def plain(index: Any) -> int:
 def getitem(x: Tensor, index: Index) -> Tensor:
     """``x[index]``."""
     if type(index) is int and x.array.ndim:
-        return single(select_op, x, {"index": (index, Ellipsis)})
+        return selected(x, (index, Ellipsis))
     if (integers := plain(index)) >= 0:  # what `parse` makes of it, at a third of the time
         parts: Place = index if type(index) is tuple else (index,)
         if len(parts) <= x.array.ndim:
-            return single(select_op if integers else slice_op, x, {"index": (*parts, Ellipsis)})
+            return (selected if integers else sliced)(x, (*parts, Ellipsis))
     place, advanced = parse(index, x.array.shape)
     if advanced:
         if integers_apart(place):
@@ -391,8 +392,7 @@ def getitem(x: Tensor, index: Index) -> Tensor:
         if t.node.op is not None:
             keep_index(t, index)
         return t
-    op = select_op if any(type(p) is int for p in place) else slice_op
-    return single(op, x, {"index": place})
+    return (selected if any(type(p) is int for p in place) else sliced)(x, place)
 
 
 # ---- where elements are --------------------------------------------------------------------------

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy import ndarray
 
 from ..arrays import dtypes
 from ..base.errors import ShapeError, describe, message, warn
@@ -68,21 +69,25 @@ def _stack_joint(F: Namespace, g: Gradient, node: Node) -> list[Any]:
 _of_arrays: Kernel = getattr(np.concatenate, "_implementation", np.concatenate)
 
 
-def _concatenated(xs: Sequence[Array], dim: int) -> Array:
-    two = len(xs) == 2 and type(xs[0]) is np.ndarray is type(xs[1])
-    return rows((_of_arrays if two else np.concatenate)(xs, dim))
+def _cat(F: Namespace, *xs: Array, dim: int) -> Array:
+    if len(xs) == 2 and type(xs[0]) is ndarray is type(xs[1]):
+        out = _of_arrays(xs, dim)
+    else:
+        out = np.concatenate(xs, dim)
+    return out if out.flags.c_contiguous else rows(out)
 
 
 def _stack(F: Namespace, *xs: Array, dim: int) -> Array:
     first = xs[0]
-    if type(first) is not np.ndarray or not first.ndim:
+    if type(first) is not ndarray or not first.ndim:
         return rows(np.stack(xs, dim))
     shape = first.shape  # np.stack reshapes each of them
     for x in xs:
         if x.shape != shape:
             raise ValueError("all input arrays must have the same shape")
     if dim == 0:
-        return _concatenated(xs, 0).reshape(len(xs), *shape)
+        out = _of_arrays(xs, 0) if len(xs) == 2 and type(xs[1]) is ndarray else np.concatenate(xs)
+        return rows(out).reshape((len(xs), *shape))
     out = np.empty((*shape[:dim], len(xs), *shape[dim:]), first.dtype)
     lead = (slice(None),) * dim
     for i, x in enumerate(xs):
@@ -119,7 +124,7 @@ def _explain_join(op: Op, tensors: Sequence[Tensor], attrs: Attrs, e: Exception)
 
 cat_op = variadic(
     "cat",
-    lambda F, *xs, dim: _concatenated(xs, dim),
+    _cat,
     _cat_vjp,
     "its slice of g",
     _explain_join,

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from ..engine.handle import Handle
 from ..engine.record import Number
-from ..engine.registry import REGISTRY
+from ..engine.registry import NODE_EDGES, NODE_NAMES
 
 if TYPE_CHECKING:
     from ..base.types import Tree
@@ -210,9 +210,5 @@ EDGES: dict[str, Callable[[Sequence[Node]], Sequence[Node]]] = {
 }
 
 
-def name_ops() -> None:
-    """Tell the ops the names of their nodes. Called once, when all are declared."""
-    for name, names in OPS.items():
-        REGISTRY[name].names = names
-    for name, edges in EDGES.items():
-        REGISTRY[name].edges = edges
+NODE_NAMES.update(OPS)
+NODE_EDGES.update(EDGES)

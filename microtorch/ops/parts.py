@@ -10,14 +10,15 @@ from ..arrays import dtypes
 from ..arrays.dtypes import OBJECT
 from ..backends.table import uncopied
 from ..base.errors import describe, message
+from ..engine.calling import reading
 from ..engine.op import Formula, Op
 from ..engine.operands import left_operand
 from ..engine.promotion import common_dtype
 from ..engine.record import constant
 from ..engine.registry import REGISTRY
 from .arguments import not_floating, tensors_only
-from .elementwise import ELEMENTWISE, _published, no_derivative, only
-from .surface import METHODS, public
+from .elementwise import ELEMENTWISE, function_of, no_derivative, only
+from .surface import FUNCTIONS, METHODS, public
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -66,7 +67,7 @@ def _mantissa(F: Namespace, x: Array) -> Array:
     return np.frexp(x)[0]
 
 
-for _op in (
+NEW = (
     Op(
         "copysign", _copysign,
         (_vjp("where(x == 0, 0, g * (out / where(x == 0, 1, x)))", "copysign"), _zero),
@@ -86,8 +87,10 @@ for _op in (
     Op("lcm", _of(np.lcm), result="same", check=only("iu", "lcm_cpu")),
     Op("bitwise_left_shift", _of(np.left_shift), result="same", check=only("iu", "lshift_cpu")),
     Op("bitwise_right_shift", _of(np.right_shift), result="same", check=only("iu", "rshift_cpu")),
-):  # fmt: skip
-    ELEMENTWISE[_op.name] = _published(_op)
+)  # fmt: skip
+for _op in NEW:
+    ELEMENTWISE[_op.name] = METHODS[_op.name] = function_of(_op)
+    FUNCTIONS[_op.name] = reading(METHODS[_op.name])
 uncopied.add("nextafter")  # a copy in float32 has other neighbours
 
 

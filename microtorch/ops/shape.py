@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
+from numpy import ndarray
 
 from ..arrays import dtypes
 from ..arrays.dtypes import OBJECT, TORCH_TYPES
@@ -18,18 +20,20 @@ from ..base.errors import ShapeError, broadcast_error, describe, message
 from ..base.naming import named
 from ..engine.basic_ops import clone
 from ..engine.handle import Handle
-from ..engine.hot import single
+from ..engine.hot import single, viewing
 from ..engine.op import Op
 from ..engine.record import constant
 from ..engine.whole import known
 from ..graph import storage_of
 from .arguments import dim_of, dims_of, owned, rows, shape_of
+from .index import selected, sliced
 from .surface import METHODS, public
 
 if TYPE_CHECKING:
     from ..base.types import Array, Attrs, Dims, Namespace, Shape
     from ..handles.tensor import Tensor
 
+ALL = (slice(None),)  # of one dimension
 Sizes: TypeAlias = "int | Sequence[int]"  # (2, 3) and 2, 3 mean the same
 
 
@@ -87,18 +91,21 @@ permute_op = Op(
 )
 
 
+@lru_cache(1024)
+def _steps(have: Shape, strides: Shape, shape: Shape) -> Shape:
+    """The strides of an expanded array: 0 where elements are shown several times."""
+    new = (0,) * (len(shape) - len(have))
+    return new + tuple([0 if n == 1 else s for n, s in zip(have, strides, strict=True)])
+
+
 def _expand(F: Namespace, x: Array, shape: Shape) -> Array:
-    # elements shown several times by steps of 0; broadcast_to takes ten times as long
-    if (x.ndim == 0 or (type(x) is np.ndarray and x.flags.carray)) and x.dtype is not OBJECT:
-        memory = x if type(x) is np.ndarray else np.asarray(x)
-        have, steps = memory.shape, memory.strides
-        if 1 in have:
-            steps = tuple([0 if n == 1 else s for n, s in zip(have, steps, strict=True)])
-        if more := len(shape) - len(have):
-            steps = (0,) * more + steps
-        view: Array = np.ndarray(shape, x.dtype, memory, 0, steps)
-        if view.size != memory.size:
-            view.setflags(write=False)
+    if type(x) is not ndarray and x.ndim == 0:
+        x = np.asarray(x)
+    if type(x) is ndarray and (x.flags.carray or not x.ndim) and (d := x.dtype) is not OBJECT:
+        # broadcast_to takes ten times as long
+        view = ndarray(shape, d, x, 0, _steps(x.shape, x.strides, shape))
+        if view.size != x.size:
+            view.setflags(False)  # not to be written
         return view
     out = np.broadcast_to(x, shape)  # read-only
     # nothing is repeated, so it can be written as any view
@@ -114,6 +121,12 @@ expand_op = Op(  # the derivative is g itself: the engine sums it down to the in
     rule=("g, summed over the copies",),
     view=True,
 )
+
+
+_reshaped, _expanded = viewing(reshape_op, "shape"), viewing(expand_op, "shape")
+_squeezed, _unsqueezed = viewing(squeeze_op, "shape"), viewing(unsqueeze_op, "shape")
+_squeezed_at, _permuted = viewing(squeeze_dim_op, "shape"), viewing(permute_op, "dims")
+_transposed, _t, matrix_T = viewing(transpose_op), viewing(t_op), viewing(matrix_T_op)
 
 
 flip_op = Op(
@@ -145,7 +158,7 @@ def reshape(input: Tensor, *sizes: Sizes, shape: Sizes | None = None) -> Tensor:
     if shape is not None:
         sizes = (shape, *sizes)
     sizes = shape_of(sizes, "reshape")
-    return single(reshape_op, input, {"shape": sizes}, sizes)
+    return _reshaped(input, sizes)
 
 
 @public(function=False)
@@ -164,7 +177,7 @@ def view(
     if len(shape) == 1 and isinstance(shape[0], dtypes.dtype):
         return _bits(input, shape[0])
     size = shape_of(shape, "view")
-    out = single(reshape_op, input, {"shape": size}, size)
+    out = _reshaped(input, size)
     if out.origin is None and out.array.size:
         raise RuntimeError(
             message(
@@ -216,7 +229,7 @@ def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
         )
     if start == end and shape:
         return input
-    return reshape(input, *shape[:start], math.prod(shape[start : end + 1]), *shape[end + 1 :])
+    return _reshaped(input, (*shape[:start], math.prod(shape[start : end + 1]), *shape[end + 1 :]))
 
 
 @public()
@@ -255,13 +268,27 @@ def transpose(input: Tensor, dim0: int, dim1: int) -> Tensor:
     d0, d1 = dim_of(dim0, ndim, "transpose"), dim_of(dim1, ndim, "transpose")
     if not ndim:
         return reshape(input)
-    return single(transpose_op, input, {"dim0": d0, "dim1": d1})
+    return _transposed(input, {"dim0": d0, "dim1": d1})
 
 
 @public()
 def swapaxes(input: Tensor, axis0: int, axis1: int) -> Tensor:
     """transpose(axis0, axis1)."""
     return transpose(input, axis0, axis1)
+
+
+def matrices_transposed(input: Tensor, name: str) -> Tensor:
+    """The last two dimensions exchanged."""
+    if not input.array.ndim:
+        return reshape(input)
+    if input.array.ndim < 2:
+        raise RuntimeError(
+            message(
+                f"tensor.{name} is only supported on matrices or batches of matrices. "
+                f"Got {input.array.ndim}-D tensor."
+            )
+        )
+    return transpose(input, -2, -1)
 
 
 @public()
@@ -274,7 +301,7 @@ def t(input: Tensor) -> Tensor:
                 fix="x.mT or x.transpose(-2, -1)",
             )
         )
-    return single(t_op, input, {})
+    return _t(input, {})
 
 
 @public()
@@ -292,7 +319,15 @@ def permute(input: Tensor, *order: Sizes, dims: Sequence[int] | None = None) -> 
                 f"equal to len(dims) = {len(order)}"
             )
         )
-    return single(permute_op, input, {"dims": dims_of(order, ndim, "permute")})
+    return _permuted(input, _all_of(order) or dims_of(order, ndim, "permute"))
+
+
+@lru_cache(1024)
+def _all_of(order: Shape) -> Shape | None:
+    """All dimensions in some order, counted from the front; None if it is not that."""
+    n = len(order)
+    dims = tuple([d + n if d < 0 else d for d in order])
+    return dims if {*dims} == {*range(n)} else None
 
 
 @public(aliases=("moveaxis",))
@@ -323,10 +358,10 @@ def squeeze(input: Tensor, dim: Dims = None) -> Tensor:
     shape = input.array.shape
     if dim is None:
         kept = tuple([s for s in shape if s != 1])
-        return single(squeeze_op, input, {"shape": kept}, kept)
+        return _squeezed(input, kept)
     drop = dims_of(dim, len(shape), "squeeze")
     kept = tuple([s for i, s in enumerate(shape) if i not in drop or s != 1])
-    return single(squeeze_dim_op, input, {"shape": kept}, kept)
+    return _squeezed_at(input, kept)
 
 
 @public()
@@ -335,7 +370,7 @@ def unsqueeze(input: Tensor, dim: int) -> Tensor:
     shape = input.array.shape
     d = dim_of(dim, len(shape) + 1, "unsqueeze")
     shape = (*shape[:d], 1, *shape[d:])
-    return single(unsqueeze_op, input, {"shape": shape}, shape)
+    return _unsqueezed(input, shape)
 
 
 @public(function=False)
@@ -345,7 +380,23 @@ def expand(
     """A view in which dimensions of size 1 are repeated without copying; -1 keeps a size."""
     if size is not None:
         sizes = (size, *sizes)
-    want, have = shape_of(sizes, "expand"), input.array.shape
+    want = shape_of(sizes, "expand")
+    return _expanded(input, _wanted(want, input.array.shape) or _not_wanted(want, input))
+
+
+@lru_cache(1024)
+def _wanted(want: Shape, have: Shape) -> Shape | None:
+    """The sizes that ``expand`` is asked for, without -1; None where they do not fit."""
+    n = len(want) - len(have)
+    if n < 0 or -1 in want[:n]:
+        return None
+    shape = tuple([h if w == -1 else w for w, h in zip(want, (1,) * n + have, strict=True)])
+    return shape if all([h in (1, s) for h, s in zip(have, shape[n:], strict=True)]) else None
+
+
+def _not_wanted(want: Shape, input: Tensor) -> Shape:
+    """Say why a tensor does not expand to these sizes. (To none it does.)"""
+    have = input.array.shape
     n = len(want) - len(have)
     if n < 0:
         raise RuntimeError(
@@ -355,7 +406,6 @@ def expand(
                 f"({len(have)})"
             )
         )
-    shape = want
     if -1 in want[:n]:
         raise RuntimeError(
             message(
@@ -364,19 +414,16 @@ def expand(
                 f"expand({describe(input)}, size={list(want)})",
             )
         )
-    if -1 in want:
-        padded = (1,) * n + have
-        shape = tuple([h if w == -1 else w for w, h in zip(want, padded, strict=True)])
     for i, h in enumerate(have, n):
-        if h != 1 and h != shape[i]:
+        if h != 1 and want[i] not in (-1, h):
             raise ShapeError(
                 message(
-                    f"The expanded size of the tensor ({shape[i]}) must match the existing size "
+                    f"The expanded size of the tensor ({want[i]}) must match the existing size "
                     f"({h}) at non-singleton dimension {i}.  Target sizes: {list(want)}.  Tensor "
                     f"sizes: {list(have)}"
                 )
             )
-    return single(expand_op, input, {"shape": shape}, shape)
+    return ()
 
 
 @public(function=False)
@@ -449,7 +496,7 @@ def narrow(input: Tensor, dim: int, start: int | Tensor, length: int) -> Tensor:
         raise RuntimeError(
             message(f"start ({first}) + length ({length}) exceeds dimension size ({n}).")
         )
-    return input[(slice(None),) * d + (slice(first, first + length),)]
+    return sliced(input, (*ALL * d, slice(first, first + length), Ellipsis))
 
 
 def _whole(start: Any) -> int:
@@ -466,7 +513,8 @@ def select(input: Tensor, dim: int, index: int) -> Tensor:
     """A view of the slice at ``index`` along ``dim``, without that dimension."""
     if not input.array.ndim:
         raise IndexError(message("select() cannot be applied to a 0-dim tensor."))
-    return input[(slice(None),) * dim_of(dim, input.array.ndim, "select") + (index,)]
+    place = (*ALL * dim_of(dim, input.array.ndim, "select"), index)
+    return selected(input, (*place, Ellipsis)) if type(index) is int else input[place]
 
 
 @public(function=False)

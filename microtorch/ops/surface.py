@@ -4,14 +4,17 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
+from ..base.promises import Promises
 from ..engine.calling import reading
 from ..engine.entering import entered
 from .node_names import renaming
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-METHODS: dict[str, Callable[..., Any]] = {}  # methods of Tensor (handles/methods.py binds them)
-FUNCTIONS: dict[str, Callable[..., Any]] = {}  # exported as microtorch.<name>
+# methods of Tensor (handles/methods.py binds them), and what is exported as microtorch.<name>.
+# Those of a family are made when the first of them is asked for (contents.py)
+METHODS: Promises[Callable[..., Any]] = Promises()
+FUNCTIONS: Promises[Callable[..., Any]] = Promises()
 
 
 # PyTorch's functions without ``out=``: views, and those that answer no tensor

@@ -20,7 +20,10 @@ from microtorch.engine.registry import REGISTRY
 pytestmark = pytest.mark.filterwarnings("ignore::RuntimeWarning:microtorch")
 MADE = {
     f"{owner}.{name}": f
-    for owner, names in (("torch", vars(torch)), ("Tensor", vars(torch.Tensor)))
+    for owner, names in (
+        ("torch", {name: getattr(torch, name) for name in torch.__all__}),
+        ("Tensor", vars(torch.Tensor)),
+    )
     for name, f in names.items()
     if hasattr(f, "written")
 }
@@ -130,6 +133,38 @@ def test_several_and_single(name, i):
                 assert whole(hot.several(op, xs, attrs)) == expected
             if len(xs) == 1 and op.result == "keep" and op.family is None:
                 assert whole(as_function(op, xs[0], sample.attrs)) == expected
+
+
+VIEWS = [case for case in CASES if REGISTRY[case.values[0]].view]
+
+
+@pytest.mark.parametrize(("name", "i"), VIEWS)
+def test_viewing(name, i):
+    """Of a leaf, of results, of views and of what gives a copy; also where the op refuses."""
+    sample, op = SAMPLES[name][i], REGISTRY[name]
+    attrs = sample.attrs
+    made = hot.viewing(op, *attrs) if len(attrs) == 1 else hot.viewing(op)
+    argument = next(iter(attrs.values())) if len(attrs) == 1 else attrs
+    for dtype, grad in itertools.product(("float32", "float64"), (True, False)):
+        with torch.set_grad_enabled(grad):
+            (x,) = tensors(sample.inputs, dtype, sample.data)
+            turned = x.mT.contiguous().mT if x.ndim > 1 else x
+            for t in (x, x.detach(), x * 1, (x * 1)[...], turned, Scalar(2.0), None):
+                seen = outcome(t, as_function_of, made, t, argument)
+                assert seen == outcome(t, apply, op, [t], attrs)
+
+
+def outcome(x, f, *arguments):
+    """All but the line, which is that of the function's caller; and the base of a tensor's view."""
+    try:
+        out = f(*arguments)
+    except Exception as error:
+        return type(error)
+    return whole(out)[:-1], isinstance(x, torch.Tensor) and out.origin and id(out.origin[0])
+
+
+def as_function_of(made, x, argument):
+    return made(x, argument)
 
 
 @pytest.mark.parametrize("name", ["cat", "stack"])

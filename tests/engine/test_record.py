@@ -15,11 +15,13 @@ PLACES = {
     ("engine/hot.py", "method"),  # of unary and of binary
     ("engine/hot.py", "single"),
     ("engine/hot.py", "several"),
+    ("engine/hot.py", "view"),  # of viewing
     ("handles/scalar.py", "_fill"),
     ("handles/scalar_text.py", "METHOD"),
     # not made there, but dated anew after a write in place
     ("handles/views.py", "adopt"),
     ("handles/views.py", "_adopt"),
+    ("handles/views.py", "write_region"),
     ("handles/metadata.py", "method"),
     ("reading/failure.py", "trace_of"),  # of viz: the op that failed, drawn as if it had a node
 }

@@ -39,7 +39,6 @@ NAMES = {
     "vision.io.image": "ImageReadMode read_image decode_image",
     "vision.transforms.autoaugment": "AutoAugment AutoAugmentPolicy RandAugment",
     "autograd.anomaly_mode": "detect_anomaly set_detect_anomaly",
-    "autograd.variable": "Variable",
     "functional": "einsum norm meshgrid cdist unique atleast_1d broadcast_tensors",
     "nn.utils.clip_grad": "clip_grad_norm_ clip_grad_value_ get_total_norm",
     "nn.utils.convert_parameters": "parameters_to_vector vector_to_parameters",

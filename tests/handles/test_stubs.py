@@ -5,7 +5,7 @@ import importlib.util
 from pathlib import Path
 
 import microtorch as torch
-from microtorch.handles.methods import Methods, ScalarMethods
+from microtorch.handles.methods import Methods, ScalarMethods, bind_all
 
 ROOT = Path(torch.__file__).parent.parent
 
@@ -26,7 +26,7 @@ def test_every_method_and_every_name_is_there():
     tree = ast.parse((ROOT / "microtorch/handles/methods.pyi").read_text(encoding="utf-8"))
     for cls in (Methods, ScalarMethods):
         (found,) = [n for n in tree.body if isinstance(n, ast.ClassDef) and n.name == cls.__name__]
-        assert {f.name for f in found.body} == {n for n, f in vars(cls).items() if callable(f)}
+        assert {f.name for f in found.body} == {n for n, f in bind_all(cls).items() if callable(f)}
     tree = ast.parse((ROOT / "microtorch/__init__.pyi").read_text(encoding="utf-8"))
     names = {a.asname for n in tree.body if isinstance(n, ast.ImportFrom) for a in n.names}
     names |= {n.name for n in tree.body if isinstance(n, ast.FunctionDef)}

@@ -95,7 +95,7 @@ class Lift:
         for name, method in list(vars(ScalarMethods).items()):
             op = vars(method).get("op") if callable(method) else None
             if op is not None:
-                yield ScalarMethods, name, self.method(op)
+                yield ScalarMethods, name, self.method(REGISTRY[op])
         for name in formulas.TABLE:
             yield REGISTRY[name], "scalar_backward", self.backward
         yield scalars.stack_op, "joint", self.unstacked

@@ -1,0 +1,102 @@
+"""A dict of which some values are made when they are first asked for.
+
+Most programs name few of the functions there are. Declaring them all took a third of the import.
+"""
+from __future__ import annotations
+
+import importlib
+import sys
+import threading
+from collections.abc import Callable, ItemsView, Iterable, Iterator, KeysView, ValuesView
+from typing import Any, TypeVar
+
+V = TypeVar("V")
+# held while values are made one by one. Not while a module is imported: the import system has its
+# own locks, and a thread that holds one of those may come here
+_ONE_AT_A_TIME = threading.RLock()
+
+
+class Promises(dict[str, V]):
+    """Looked up as a dict is; who walks over it, or counts, gets all that was promised.
+
+    A promise is the name of a module that enters the value when it is imported, or a function that
+    gives it when called with the name.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: dict[str, str | Callable[[str], Any]] = {}
+        self.making: set[str] = set()
+
+    def promise(self, names: Iterable[str], by: str | Callable[[str], Any]) -> None:
+        """Promise values for ``names``; a later promise takes the place of an earlier one."""
+        self.open.update(dict.fromkeys(names, by))
+
+    def made(self, name: str) -> bool:
+        """Is there a value, other than the one that is being made just now?
+
+        Who is about to enter a value asks this, to keep off what was promised.
+        """
+        by = self.open.get(name)
+        begun = by in sys.modules if isinstance(by, str) else by is None or name in self.making
+        if not begun:
+            self[name]
+        return super().__contains__(name)
+
+    def names(self) -> set[str]:
+        """The names of all values, made or not."""
+        return {*self.open, *super().keys()}
+
+    def keep_all(self) -> None:
+        """Make all values now."""
+        for name in list(self.open):
+            self[name]
+
+    def __missing__(self, name: str) -> V:
+        by = self.open.get(name)
+        if by is None:
+            raise KeyError(name)
+        if isinstance(by, str):
+            importlib.import_module(by)
+            return super().__getitem__(name)
+        with _ONE_AT_A_TIME:
+            if not super().__contains__(name):  # else another thread has made it
+                self.making.add(name)
+                try:
+                    value = by(name)
+                    if not super().__contains__(name):
+                        self[name] = value
+                finally:
+                    self.making.discard(name)
+        return super().__getitem__(name)
+
+    def __contains__(self, name: object) -> bool:
+        return super().__contains__(name) or name in self.open
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """The value of ``name``, made if need be; ``default`` where there is none."""
+        return self[name] if name in self else default
+
+    def __iter__(self) -> Iterator[str]:
+        self.keep_all()
+        return super().__iter__()
+
+    def __len__(self) -> int:
+        self.keep_all()
+        return super().__len__()
+
+    def keys(self) -> KeysView[str]:  # type: ignore[override]
+        """All names."""
+        self.keep_all()
+        return super().keys()
+
+    def values(self) -> ValuesView[V]:  # type: ignore[override]
+        """All values."""
+        self.keep_all()
+        return super().values()
+
+    def items(self) -> ItemsView[str, V]:  # type: ignore[override]
+        """All names with their values."""
+        self.keep_all()
+        return super().items()
+

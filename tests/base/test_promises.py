@@ -1,0 +1,91 @@
+"""Values that are made when they are first asked for."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from microtorch.base.promises import Promises
+
+ROOT = Path(__file__).parents[2]
+
+
+def run(program):
+    return subprocess.run(
+        [sys.executable, "-c", program], check=True, capture_output=True, text=True, cwd=ROOT
+    ).stdout
+
+
+def test_a_value_is_made_once_and_only_when_asked_for():
+    made, d = [], Promises()
+    d.promise(["a", "b"], lambda name: made.append(name) or name.upper())
+    assert "a" in d and "c" not in d and not made
+    assert d["a"] == "A" and d["a"] == "A" and d.get("c", 3) == 3 and made == ["a"]
+    with pytest.raises(KeyError):
+        d["c"]
+
+
+def test_who_walks_over_it_gets_all():
+    for walk in (list, dict, lambda d: d.keys(), lambda d: {**d}, lambda d: dict(d.items())):
+        d = Promises()
+        d.promise(["a", "b"], str.upper)
+        assert set(walk(d)) == {"a", "b"}
+    assert len(d) == 2 and sorted(d.values()) == ["A", "B"]
+
+
+def test_what_is_promised_counts_as_made():
+    d = Promises()
+    d.promise(["a"], lambda name: d.made("a"))  # asked while it is made
+    assert d["a"] is False and d.made("a") and not d.made("b")
+
+
+def test_an_error_leaves_the_promise_open():
+    tries, d = [], Promises()
+    d.promise(["a"], lambda name: tries.append(name) or 1 / (len(tries) - 1))
+    with pytest.raises(ZeroDivisionError):
+        d["a"]
+    assert d["a"] == 1.0
+
+
+def test_threads_that_ask_at_once_get_the_same():
+    program = """
+import sys, threading
+import microtorch as torch
+sys.setswitchinterval(1e-6)
+from microtorch.facade.namespace import FUNCTION_NAMES
+names = sorted(FUNCTION_NAMES)
+start, found, errors = threading.Barrier(6), [{} for _ in range(6)], []
+def ask(i):
+    start.wait()
+    try:
+        for n in names[i * 70:] + names[:i * 70]:
+            found[i][n] = getattr(torch, n)
+            if hasattr(torch.Tensor, n):
+                found[i]["." + n] = getattr(torch.Tensor, n)
+    except Exception as e:
+        errors.append(repr(e))
+threads = [threading.Thread(target=ask, args=(i,)) for i in range(6)]
+[t.start() for t in threads]; [t.join() for t in threads]
+same = all(f[n] is found[0][n] for f in found for n in f)
+print(errors, same, len(found[0]) > 700)
+"""
+    assert run(program).split() == ["[]", "True", "True"]
+
+
+def test_the_table_of_contents_is_up_to_date():
+    script = [sys.executable, "scripts/contents.py"]
+    done = subprocess.run(script, capture_output=True, text=True, cwd=ROOT)
+    assert done.returncode == 0, f"python scripts/contents.py --write: {done.stdout}{done.stderr}"
+
+
+def test_a_builtin_op_cannot_be_declared_again():
+    program = """
+from microtorch.engine.op import Op
+for name in ("median", "erf", "add", "read_at_places"):
+    try:
+        Op(name, None)
+    except ValueError as e:
+        print(e)
+"""
+    assert run(program).count("is declared twice") == 4
