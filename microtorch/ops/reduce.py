@@ -321,6 +321,9 @@ def _prod_vjp(
 ) -> Gradient:
     if not x.shape[dim]:
         return F.expand(keep(F, g, x, dim), shape=x.shape)
+    recorded = getattr(x, "array", None)  # a second derivative passes the result, as in PyTorch
+    if type(recorded) is np.ndarray and recorded.all():
+        return keep(F, g, x, dim) * (keep(F, out, x, dim) / x)
     before, after = shifted_products(F, x, dim, False), shifted_products(F, x, dim, True)
     return keep(F, g, x, dim) * before * after
 
@@ -339,8 +342,7 @@ prod_op = Op(
     "prod",
     _prod,
     vjps=(_prod_vjp,),
-    saves=("x",),
-    keeps="out",
+    saves=("x out",),
     rule=("g · the product of all others",),
     complex="holomorphic",
 )
