@@ -20,6 +20,10 @@ else:
     from .handle import Handle as Tensor
 
 
+# functions that compute in the dtype of their ``out``
+IN_ITS_DTYPE = frozenset({"sum", "prod", "cumsum", "cumprod"})
+
+
 def into(
     out: Any, function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]
 ) -> Any:
@@ -38,6 +42,8 @@ def into(
                     f"not {type(t).__name__}"
                 )
             )
+    if function.__name__ in IN_ITS_DTYPE and kwargs.get("dtype") is None:
+        kwargs = {**kwargs, "dtype": out.dtype}
     now = mode.get()
     token = mode.set(Mode(False, now.scope, now.inference))
     try:

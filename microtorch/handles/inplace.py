@@ -47,7 +47,7 @@ from .overlaps import (
     same_elements,
 )
 from .views import lead, rebind, renew_views, without_hooks, write
-from .whole import is_whole, requiring, unrecorded
+from .whole import is_whole, recording, requiring
 
 if TYPE_CHECKING:
     from ..base.types import AnyNumber, Argument, Array, Attrs, DType, Index, Number
@@ -97,7 +97,7 @@ def apply_inplace(
     name = name or op.name
     check_leaf(target, name)
     if target.node.needs and is_whole(target) and mode.get().grad:
-        with unrecorded():
+        with recording(False):
             return apply_inplace(op, target, others, attrs, name, apart)
     if not apart and any([isinstance(x, Handle) for x in others]):
         check_overlap(target.array, others, name)
@@ -484,7 +484,7 @@ COMPOSED = (  # of functions made of several ops
     "nan_to_num", "polygamma", "put", "renorm", "round", "scatter", "scatter_add",
     "scatter_reduce", "sgn", "square", "tril", "triu",
 )  # fmt: skip
-UNCHECKED = ("masked_fill", "index_fill")  # they read one number, before they write
+UNCHECKED = ("masked_fill", "index_fill", "ldexp")  # what they read, they read before they write
 OPERATORS = {
     "iadd": "add", "isub": "sub", "imul": "mul", "itruediv": "div", "ipow": "pow",
     "imod": "remainder", "ifloordiv": "floor_divide", "iand": "bitwise_and", "ior": "bitwise_or",
@@ -548,14 +548,15 @@ def _composed(name: str) -> Callable[..., Tensor]:
     def method(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
         check_leaf(self, name)
         if is_whole(self) and mode.get().grad:
-            with unrecorded():
+            with recording(False):
                 return method(self, *args, **kwargs)
         whole = name.startswith(("index_", "scatter", "put"))
         operands = () if name in UNCHECKED else (*args, *kwargs.values())
         check_overlap(self.array, operands, name, self if whole else False)
         with without_hooks(self):
-            # on a copy, for what its derivative reads of the old value is about to be overwritten
-            result = function(self.clone() if self.node.needs else self, *args, **kwargs)
+            # on a copy, for what a derivative reads of the old value is about to be overwritten
+            needs = [x for x in (self, *args, *kwargs.values()) if getattr(x, "requires_grad", 0)]
+            result = function(self.clone() if needs else self, *args, **kwargs)
             check_cast(result.array.dtype, self, name)
             _check_shape(result.array, self, name, (self, *args))
         shown = None if result.node.op is None else result.node.name()

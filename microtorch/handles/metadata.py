@@ -16,7 +16,7 @@ import numpy as np
 from ..base import errors
 from ..base.naming import named
 from ..engine.record import constant, constant_node, handle
-from ..graph import storage_of, tick
+from ..graph import mode, storage_of, tick
 from ..ops.arguments import shape_of
 from ..ops.shape import reshape_op
 from ..ops.strided import as_strided_op
@@ -26,6 +26,7 @@ from .memory import offset, owner
 from .methods import bind_methods
 from .storage import UntypedStorage
 from .views import check_followed, place, views_of
+from .whole import recording
 
 if TYPE_CHECKING:
     from ..base.types import Array, Chain, Shape
@@ -42,12 +43,13 @@ def _view_in_place(name: str) -> Callable[..., Tensor]:
         if self.node.needs and self.node.op is None:  # a leaf, under no_grad
             self.array = self.node.value = function(self.detach(), *args, **kwargs).array
             return self
-        if self.node.needs:
+        if self.node.needs and mode.get().grad:
             check_followed(self)
         before = handle(self.array, self.node)
         before.origin = self.origin
         others = views_of(self) if self.origin is None else []
-        view = function(before, *args, **kwargs)
+        with recording(self.node.needs or mode.get().grad):  # it keeps its gradient under no_grad
+            view = function(before, *args, **kwargs)
         back = _way_back(view, before)
         for v in others:
             if v.origin is not None:

@@ -48,8 +48,10 @@ def requiring(target: Tensor, *written: Any, name: str) -> Tensor:
 
     It comes to require gradient if it is of whole numbers and one of them does.
     """
+    if target.array.dtype.kind in "fcV" or not mode.get().grad:
+        return target
     nodes = tuple([x.node for x in written if hasattr(x, "node") and x.node.needs])
-    if not nodes or target.array.dtype.kind in "fcV" or not mode.get().grad:
+    if not nodes:
         return target
     dev, frame = target.node.dev, user_frame(sys._getframe(1))
     node = fill(whole_op.node(), nodes, nodes, target.array, dev, None, mode.get().scope, frame)
@@ -58,10 +60,10 @@ def requiring(target: Tensor, *written: Any, name: str) -> Tensor:
 
 
 @contextmanager
-def unrecorded() -> Iterator[None]:
-    """In the block nothing is recorded: what requires gradient already goes on doing so."""
+def recording(grad: bool) -> Iterator[None]:
+    """In the block gradients are recorded, or are not."""
     now = mode.get()
-    mode.set(Mode(False, now.scope, now.inference))
+    mode.set(Mode(grad, now.scope, now.inference))
     try:
         yield
     finally:
