@@ -369,6 +369,7 @@ def _run(
     create_graph: bool,
     targets: frozenset[Node] | None,
 ) -> dict[Node, Gradient]:
+    create_graph = create_graph and not mode.get().inference
     graph = RECORDED if create_graph else None
     for g in seeds:
         if type(g) is not ndarray and type(g) is not float:  # on a device, or of some kind

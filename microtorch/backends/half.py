@@ -147,6 +147,10 @@ class Half(Reference):
         dtype = getattr(dtype, "numpy", dtype)
         return self.by_dtype[dtype].widen(x) if dtype in (F32, F64) else x.astype(dtype)
 
+    def div_trunc(self, x: Operand, y: Operand) -> Operand:
+        """PyTorch rounds the quotient to 16 bits, and then cuts."""
+        return self.trunc(self.div(x, y))
+
     def large(self, name: str) -> Operand:
         """The kernel of an op for large arrays."""
         if is_among(name, uncopied) or name in vars(type(self)):

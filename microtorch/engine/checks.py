@@ -89,10 +89,10 @@ def _follow(node: Node, source: Node, j: int) -> None:
     """
     assert source.hooks is not None and source.hooks.left is not None
     since, data = source.hooks.left
-    if since < node.seq or node.saved is None or isinstance(node.saved[j], Node):
+    if since < node.seq or node.saved is None:
         return
-    if data is None and source.op is None:  # a leaf stays one
-        return
+    if source.op is None if data is None else isinstance(node.saved[j], Node):
+        return  # a detached leaf stays one; of other data, only the shape is read
     if node.op.name == "linear" and j == 1:  # PyTorch saves the transpose, a tensor of its own
         return
     if data is None:

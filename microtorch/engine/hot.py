@@ -273,10 +273,13 @@ def single(op: Op, input: Any, attrs: Attrs, *arguments: Any) -> Tensor:
     flows = True
     if out.dtype is not x.dtype:
         dev = dev.of(out.dtype)
-        flows = out.dtype.kind in "fcV"
+        flows = a.dev is cpu or out.dtype.kind in "fcV"
     t = new(Tensor)
     t.array, t.origin = out, None
-    if flows and a.needs and (m := mode.get()).grad and op.differentiable:
+    if (
+        flows and a.needs and (m := mode.get()).grad and op.differentiable
+        and (dev is not cpu or recording.check_whole(op, (a,)))
+    ):  # fmt: skip
         n = op.node()
         n.inputs = inputs = (a,)
         n.saved = (x,) if op.saved_inputs else inputs

@@ -8,6 +8,7 @@ import numpy as np
 
 from ..arrays import dtypes
 from ..backends import cpu
+from ..backends.half import Half
 from ..base import errors
 from ..base.naming import named
 from .record import Number as NumberNode
@@ -60,7 +61,8 @@ def as_tensors(op: Op, inputs: Sequence[Any]) -> Sequence[Tensor]:
             break
     else:
         return inputs
-    like = next((x for x in inputs if isinstance(x, Handle)), None)
+    given = [x for x in inputs if isinstance(x, Handle)]
+    like = next((x for x in inputs[op.unpromoted :] if isinstance(x, Handle)), *given[:1] or [None])
     return [x if isinstance(x, Handle) else as_tensor(op, x, like, inputs) for x in inputs]
 
 
@@ -204,7 +206,7 @@ def _numbers(name: str, make: Callable[[Number, Tensor], Tensor]) -> Callable[..
 def _exact(value: Number, like: Tensor) -> Tensor:
     """A number as it is beside a tensor of 16 bits, though its node counts as one of that type."""
     dev = like.node.dev
-    if like.array.dtype.itemsize > 2 or dev.device.type != "cpu":
+    if not isinstance(dev, Half):
         return weak_number(value, like)
     whole = np.array(value).astype(dtypes.F32)
     node = constant_node(whole, dev)

@@ -20,6 +20,10 @@ else:
     from .handle import Handle as Tensor
 
 
+# functions that compute in the dtype of their ``out``
+IN_ITS_DTYPE = frozenset({"sum", "prod", "cumsum", "cumprod"})
+
+
 def into(
     out: Any, function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]
 ) -> Any:
@@ -38,6 +42,8 @@ def into(
                     f"not {type(t).__name__}"
                 )
             )
+    if function.__name__ in IN_ITS_DTYPE and kwargs.get("dtype") is None:
+        kwargs = {**kwargs, "dtype": out.dtype}
     now = mode.get()
     token = mode.set(Mode(False, now.scope, now.inference))
     try:
@@ -58,7 +64,7 @@ def _check_gradients(
 ) -> None:
     """Raise where a gradient would be lost. (That a comparison has none is known without.)"""
     lost = any(t.node.needs for t in targets)
-    if any(r.array.dtype.kind in "fcV" for r in results):
+    if name in IN_ITS_DTYPE or any(r.array.dtype.kind in "fcV" for r in results):
         lost = lost or any(t.node.needs for t in given)
     if lost:
         raise RuntimeError(

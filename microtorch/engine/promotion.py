@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 from ..arrays import dtypes
 from ..backends.half import Half
-from ..graph import storage_of
+from ..graph import mode, storage_of
 from .hot import single
-from .record import constant_node, handle
+from .record import check_whole, constant_node, handle
 from .registry import REGISTRY
 
 if TYPE_CHECKING:
@@ -41,6 +41,8 @@ def promoted(op: Op, tensors: Sequence[Tensor]) -> tuple[Sequence[Tensor], DType
                 array = REGISTRY["cast"].kernels[source.dev](t.array, dtype=target)
                 out.append(handle(array, constant_node(array, dev)))
                 continue
+            if source.needs and target.kind not in "fcV" and mode.get().grad:
+                check_whole(op, (source,))
             t = single(REGISTRY["cast"], t, {"dtype": target})
             # what is saved is the operand itself, in PyTorch: a write to it is a write to this
             t.node.storage = storage_of(source)

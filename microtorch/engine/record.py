@@ -6,12 +6,14 @@ because calling ``fill`` costs 5 % of a small op. A test counts the places that 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..arrays.dtypes import TORCH_TYPES
 from ..backends import cpu
+from ..base import errors
 from ..graph import Node, mode, tick, user_frame
 from .handle import Handle
 
@@ -128,8 +130,29 @@ def record(
         for pack in packers:
             pack(node)
     else:
+        if needs:
+            check_whole(op, nodes)
         node = constant_node(out, dev)
     return handle(out, node)
+
+
+def check_whole(op: Op, nodes: Iterable[Node]) -> bool:
+    """False. RuntimeError if whole numbers that require gradient (handles/whole.py) would lose it.
+
+    A cast is for those who know.
+    """
+    for n in nodes:
+        if n.needs and n.dtype.kind not in "fcV" and op.name != "cast":
+            name = TORCH_TYPES[n.dtype.name]
+            raise RuntimeError(
+                errors.message(
+                    f"Autograd not support dtype: {name}",
+                    f"{op.name} of whole numbers or masks into which a number that requires "
+                    f"gradient was written, at {n.where()}: its gradient would be lost",
+                    fix="write number.detach(), or make the tensor one of floating point first",
+                )
+            )
+    return False
 
 
 def kept(op: Op, inputs: Sequence[Tensor]) -> tuple[Any, ...]:

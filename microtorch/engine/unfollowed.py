@@ -13,12 +13,13 @@ from weakref import ref
 
 import numpy as np
 
+from ..backends import cpu
 from ..backends.table import HotTable
 from ..base import errors
 from ..graph import mode, storage_of, user_frame
 from .hot import single
 from .op import Op
-from .record import constant_node, fill, handle
+from .record import check_whole, constant_node, fill, handle
 from .views import UNRECORDED, unfollowing
 
 if TYPE_CHECKING:
@@ -121,6 +122,7 @@ def marked_views(
         return views
     a, x, m = input.node, input.array, mode.get()
     inputs, dev, storage, flows = (a,), a.dev, storage_of(a), a.needs and m.grad
+    flows = flows and (a.dev is not cpu or check_whole(op, inputs))
     frame, views, lead = user_frame(sys._getframe(1)), [], pieces.lead
     for i, place in enumerate(places):
         index = (*lead, place, ...)

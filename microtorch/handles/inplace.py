@@ -48,6 +48,7 @@ from .overlaps import (
     same_elements,
 )
 from .views import lead, rebind, renew_views, without_hooks, write, write_region
+from .whole import is_whole, recording, requiring
 
 if TYPE_CHECKING:
     from ..base.types import AnyNumber, Argument, Array, Attrs, DType, Index, Number
@@ -96,6 +97,9 @@ def apply_inplace(
     """
     name = name or op.name
     check_leaf(target, name)
+    if target.node.needs and is_whole(target) and mode.get().grad:
+        with recording(False):
+            return apply_inplace(op, target, others, attrs, name, apart)
     if not apart and any([isinstance(x, Handle) for x in others]):
         check_overlap(target.array, others, name)
     with without_hooks(target) as before:
@@ -111,6 +115,8 @@ def apply_inplace(
     store(target, outcome, name)
     if again:
         last_write[0] = tick()  # backward has to look, although the node is newer than the write
+    if not op.differentiable and not op.name.startswith("logical"):
+        return requiring(target, *others, name=f"{op.name.capitalize()}Backward1")
     return target
 
 
@@ -270,7 +276,8 @@ def fill_(self: Tensor, value: Tensor | AnyNumber) -> Tensor:
             )
         )
     shares = type(value.array) is np.ndarray and np.may_share_memory(value.array, self.array)
-    return _copy(self, value.clone() if shares else value, "copy", apart=True)
+    _copy(self, value.clone() if shares else value, "copy", apart=True)
+    return requiring(self, value, name="FillBackward3")
 
 
 def zero_(self: Tensor) -> Tensor:
@@ -381,6 +388,7 @@ def setitem(t: Tensor, index: Index, value: Any) -> None:
         setitem(indexing.getitem(t, basic), arrays, value)
         return
     if advanced:
+        given = value
         if value.array.dtype != t.array.dtype:
             at = [p for p in parsed if hasattr(p, "dtype")]
             fills = value.array.size == 1 and len(at) == 1 and at[0].dtype == np.bool_
@@ -410,6 +418,7 @@ def setitem(t: Tensor, index: Index, value: Any) -> None:
             apply_inplace(indexing.index_put_op, t, (value,), {"index": parsed}, apart=True)
         if t.node.needs:
             indexing.keep_index(t, index)
+        requiring(t, given, name="IndexPutBackward0")
         return
     check_leaf(t, "copy")
     region = t if indexing.is_whole(parsed, t.array.shape) else indexing.getitem(t, index)
@@ -482,7 +491,7 @@ COMPOSED = (  # of functions made of several ops
     "nan_to_num", "polygamma", "put", "renorm", "round", "scatter", "scatter_add",
     "scatter_reduce", "sgn", "square", "tril", "triu",
 )  # fmt: skip
-UNCHECKED = ("masked_fill", "index_fill")  # they read one number, before they write
+UNCHECKED = ("masked_fill", "index_fill", "ldexp")  # what they read, they read before they write
 WITH_OPTIONS = ("add", "sub", "div")
 SAME = {  # as another method
     "subtract_": "sub_", "divide_": "div_", "true_divide_": "div_", "absolute_": "abs_",
@@ -542,12 +551,16 @@ def _composed(name: str) -> Callable[..., Tensor]:
 
     def method(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
         check_leaf(self, name)
+        if is_whole(self) and mode.get().grad:
+            with recording(False):
+                return method(self, *args, **kwargs)
         whole = name.startswith(("index_", "scatter", "put"))
         operands = () if name in UNCHECKED else (*args, *kwargs.values())
         check_overlap(self.array, operands, name, self if whole else False)
         with without_hooks(self):
-            # on a copy, for what its derivative reads of the old value is about to be overwritten
-            result = function(self.clone() if self.node.needs else self, *args, **kwargs)
+            # on a copy, for what a derivative reads of the old value is about to be overwritten
+            needs = [x for x in (self, *args, *kwargs.values()) if getattr(x, "requires_grad", 0)]
+            result = function(self.clone() if needs else self, *args, **kwargs)
             check_cast(result.array.dtype, self, name)
             _check_shape(result.array, self, name, (self, *args))
         shown = None if result.node.op is None else result.node.name()
@@ -557,7 +570,9 @@ def _composed(name: str) -> Callable[..., Tensor]:
             lead(result.node, -1, ref(self.node))
         if shown is not None and ("out" in KEPT.get(name, "") or any(-1 in w for w in op.watched)):
             watch(result.node, (self.node,), tick())
-        return self if shown is None or self.node.op is not copy_op else rename(self, shown)
+        if shown is None:
+            return requiring(self, *args, *kwargs.values(), name=f"{name.title().replace('_', '')}Backward1")
+        return self if self.node.op is not copy_op else rename(self, shown)
 
     # __wrapped__ has the signature that help() shows
     return named(method, f"{name}_", f"In-place {name}.", __wrapped__=function)

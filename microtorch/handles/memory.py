@@ -42,7 +42,8 @@ def overwrite(array: Array, values: Array) -> None:
         array[...] = values
     elif repeats_itself(array):
         # an element that keeps its value must not undo what another wrote to the same place
-        np.copyto(unlocked(array), values, where=values != array.copy())
+        changed = values != array
+        unlocked(array)[changed] = values[changed]
     else:
         unlocked(array)[...] = values
 

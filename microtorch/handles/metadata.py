@@ -1,7 +1,7 @@
 """In-place methods that change how memory is seen, not what lies there: t_, squeeze_, resize_ ...
 
-The handle becomes a view of what it was. Where it has views or a gradient, a hidden handle takes
-over its place as the base of its views, and of the handle itself.
+The handle becomes a view of what it was, and its views lead to it by the way back. Where there is
+none (as_strided_), a hidden handle takes over its place as their base, and as that of the handle.
 """
 from __future__ import annotations
 
@@ -17,17 +17,20 @@ from ..base import errors
 from ..base.naming import named
 from ..base.promises import Promises
 from ..engine.record import constant, constant_node, handle
-from ..graph import storage_of, tick
+from ..graph import mode, storage_of, tick
 from ..ops.arguments import shape_of
+from ..ops.shape import reshape_op
+from ..ops.strided import as_strided_op
 from ..ops.surface import FUNCTIONS, METHODS
 from .inplace import check_leaf
 from .memory import offset, owner
 from .methods import bind_methods, bind_promised
 from .storage import UntypedStorage
 from .views import check_followed, place, views_of
+from .whole import recording
 
 if TYPE_CHECKING:
-    from ..base.types import Array, Shape
+    from ..base.types import Array, Chain, Shape
     from .tensor import Tensor
 
 VIEWS = ("t", "squeeze", "unsqueeze", "transpose", "swapaxes", "swapdims", "as_strided")
@@ -42,17 +45,20 @@ def _view_in_place(name: str) -> Callable[..., Tensor]:
         if self.node.needs and self.node.op is None:  # a leaf, under no_grad
             self.array = self.node.value = function(self.detach(), *args, **kwargs).array
             return self
-        if self.node.needs:
+        if self.node.needs and mode.get().grad:
             check_followed(self)
         before = handle(self.array, self.node)
         before.origin = self.origin
         others = views_of(self) if self.origin is None else []
-        view = function(before, *args, **kwargs)
+        with recording(self.node.needs or mode.get().grad):  # it keeps its gradient under no_grad
+            view = function(before, *args, **kwargs)
+        back = _way_back(view, before)
         for v in others:
             if v.origin is not None:
-                v.origin = (before, v.origin[1])
+                chain = v.origin[1]
+                v.origin = (before, chain) if back is None else (self, (*back, *chain))
         self.array = view.array
-        if others or self.origin is not None:
+        if (others and back is None) or self.origin is not None:
             self.origin = view.origin  # else nobody can tell it from a tensor made like that
         place(self, view.node)
         storage = storage_of(self.node)
@@ -65,6 +71,19 @@ def _view_in_place(name: str) -> Callable[..., Tensor]:
 
     doc = f"In-place {name}: this tensor becomes that view of itself."
     return named(method, f"{name}_", doc, __wrapped__=function)
+
+
+def _way_back(view: Tensor, before: Tensor) -> Chain | None:
+    """The view op by which ``view`` is ``before`` again; None if there is none.
+
+    With it a tensor stays the base of its views.
+    """
+    if view.origin is None or before.origin is not None:
+        return None
+    op, attrs = next(iter(view.origin[1]))
+    if op.name in ("t", "transpose"):  # the same again
+        return ((op, attrs),)
+    return None if op is as_strided_op else ((reshape_op, {"shape": before.array.shape}),)
 
 
 # ---- other memory --------------------------------------------------------------------------------

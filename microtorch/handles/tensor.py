@@ -181,7 +181,7 @@ class Tensor(Methods):
         return ABS(self)
 
     def __pos__(self) -> Tensor:
-        return self
+        return METHODS["positive"](self)
 
     def __round__(self, ndigits: int | None = 0) -> Tensor:
         return METHODS["round"](self, decimals=ndigits or 0)
@@ -403,6 +403,8 @@ class Tensor(Methods):
                         f"{type(value).__name__}"
                     )
                 )
+            if value is self:
+                raise RuntimeError(errors.message("can't assign Variable as its own grad"))
             if value.array.shape != self.array.shape or value.array.dtype != self.array.dtype:
                 raise RuntimeError(
                     errors.message(

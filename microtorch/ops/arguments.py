@@ -15,11 +15,11 @@ from ..engine.calling import is_int
 from ..engine.handle import Handle
 from ..engine.op import Op
 from ..engine.record import constant
-from ..graph import ABSENT
+from ..graph import ABSENT, mode
 from ..notation.formulas import LETTERS
 
 if TYPE_CHECKING:
-    from ..base.types import Array, Dims, Shape, Vjp
+    from ..base.types import Array, Dims, DTypeLike, Shape, Vjp
     from ..handles.tensor import Tensor
 
 
@@ -197,3 +197,20 @@ def variadic(
         )  # fmt: skip
 
     return Op(name, forward, (vjp(0),), rule=(rule,), explain=explain, family=family)
+
+
+def whole_or_not(input: Tensor, dtype: DTypeLike) -> Tensor:
+    """``input`` in the dtype that a function of it was asked for.
+
+    RuntimeError if that is one of whole numbers and a gradient would be lost.
+    """
+    out = input.to(dtype)
+    if input.node.needs and out.array.dtype.kind not in "fcV" and mode.get().grad:
+        raise RuntimeError(
+            message(
+                f"Autograd not support dtype: {TORCH_TYPES[out.array.dtype.name]}",
+                f"{describe(input)} requires gradient, which whole numbers do not carry",
+                fix="x.detach(), or ask for a floating dtype",
+            )
+        )
+    return out

@@ -141,6 +141,8 @@ def sum_to_size(self: Tensor, *size: int | Sequence[int]) -> Tensor:
         raise RuntimeError(
             message(f"size {{{list(want)}}} is not expandable to size {{{list(have)}}}.")
         )
+    if not want:
+        return self.sum()
     over = [i for i, h in enumerate(have) if i < extra or want[i - extra] != h]
     return owned(reshape(self.sum(over), *want)) if over else self
 

@@ -240,6 +240,7 @@ angle_op = Op(
     "angle",
     _angle,
     vjps=(_angle_vjp,),
+    ties=False,
     saves=("x",),
     result="float",
     rule=("i g / conj(x)",),

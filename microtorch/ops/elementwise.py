@@ -378,10 +378,6 @@ def div(
                 f"'{rounding_mode}'"
             )
         )
-    given = {x.array.dtype.name for x in (input, other) if isinstance(x, Handle)}
-    if rounding_mode == "trunc" and given & {"float16", "bfloat16"}:
-        # PyTorch rounds the quotient to 16 bits, and then cuts
-        return ELEMENTWISE["trunc"](ELEMENTWISE["div"](input, other))
     return ELEMENTWISE[f"div_{rounding_mode}"](input, other)
 
 

@@ -18,7 +18,7 @@ import numpy as np
 from ..arrays.dtypes import OBJECT, TORCH_TYPES
 from ..base.errors import ShapeError, describe, matmul_error, message
 from ..base.naming import named, with_parameters
-from ..engine.handle import NotDense
+from ..engine.handle import Handle, NotDense
 from ..engine.hot import layer, made, several
 from ..engine.op import Op
 from ..engine.out import into
@@ -135,6 +135,8 @@ matmul_op = Op(
 
 # ---- linear --------------------------------------------------------------------------------------
 def _linear(F: Namespace, x: Array, w: Array, b: Array | None = None) -> Array:
+    if w.ndim != 2:
+        raise ValueError("weight")
     out: Array = F.matmul(x, w.T)
     if b is not None:
         if b.shape != w.shape[:1]:
@@ -202,7 +204,34 @@ linear_op = Op(
 )
 
 
+def _as_product(input: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    """``linear`` of a weight that is a vector, or of a bias that is broadcast."""
+    x, w = input.array, weight.array
+    if not x.ndim or not w.ndim or w.ndim > 2 or (bias is not None and w.ndim == 1 < x.ndim):
+        raise ShapeError(
+            message(
+                f"both arguments to linear need to be at least 1D, and the weight at most 2D, but "
+                f"they are {x.ndim}D and {w.ndim}D",
+                f"linear: input {describe(input)}, weight {describe(weight)}",
+            )
+        )
+    out = matmul(input, weight.t())
+    if bias is None:
+        return out
+    if np.broadcast_shapes(out.array.shape, bias.array.shape) != out.array.shape:
+        raise ValueError("bias")
+    return out + bias
+
+
 def _general_linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    given = [x for x in (input, weight, bias) if isinstance(x, Handle)]
+    if len(given) > 1 and input is given[0] and weight is given[1]:
+        usual = weight.array.ndim == 2 and input.array.ndim
+        if not usual or (bias is given[-1] and bias.array.shape != weight.array.shape[:1]):
+            try:
+                return _as_product(input, weight, bias)
+            except ValueError as e:
+                raise explain_linear(linear_op, given, {}, e) from None
     return several(linear_op, (input, weight) if bias is None else (input, weight, bias))
 
 

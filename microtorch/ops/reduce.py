@@ -21,7 +21,7 @@ from ..engine.op import Op
 from ..engine.out import into
 from ..engine.record import constant
 from ..engine.registry import REGISTRY
-from .arguments import dim_of, dims_of, rows
+from .arguments import dim_of, dims_of, rows, whole_or_not
 from .scan import shifted_products
 from .surface import FUNCTIONS, METHODS, public
 
@@ -111,7 +111,7 @@ def _publish_sum(op: Op, doc: str) -> None:
     ) -> Tensor:  # fmt: skip
         if out is not None:
             options = {"dtype": dtype, "axis": axis, "keepdims": keepdims}
-            return into(out, reduce, (input, dim, keepdim), options)
+            return into(out, METHODS[op.name], (input, dim, keepdim), options)
         if axis is not None or keepdims:  # numpy's names
             for name, twice in (("dim", axis is not None and dim is not None),
                                 ("keepdim", keepdims and keepdim)):  # fmt: skip
@@ -152,7 +152,7 @@ def in_dtype(
 
     Integers are added up in int64 and wrap around where the narrow result does not hold them.
     """
-    out = reduce(input.to(dtype), *arguments)
+    out = reduce(whole_or_not(input, dtype), *arguments)
     return out if out.array.dtype == dtypes.as_numpy(dtype) else out.to(dtype)
 
 
@@ -321,6 +321,9 @@ def _prod_vjp(
 ) -> Gradient:
     if not x.shape[dim]:
         return F.expand(keep(F, g, x, dim), shape=x.shape)
+    recorded = getattr(x, "array", None)  # a second derivative passes the result, as in PyTorch
+    if type(recorded) is np.ndarray and recorded.all():
+        return keep(F, g, x, dim) * (keep(F, out, x, dim) / x)
     before, after = shifted_products(F, x, dim, False), shifted_products(F, x, dim, True)
     return keep(F, g, x, dim) * before * after
 
@@ -339,8 +342,7 @@ prod_op = Op(
     "prod",
     _prod,
     vjps=(_prod_vjp,),
-    saves=("x",),
-    keeps="out",
+    saves=("x out",),
     rule=("g · the product of all others",),
     complex="holomorphic",
 )

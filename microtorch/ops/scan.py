@@ -14,7 +14,7 @@ from ..base.errors import describe, message
 from ..base.naming import named
 from ..engine.hot import single
 from ..engine.op import Op
-from .arguments import dim_of, owned, rows
+from .arguments import dim_of, owned, rows, whole_or_not
 from .surface import public
 
 if TYPE_CHECKING:
@@ -148,7 +148,7 @@ def _logcumsumexp_vjp(F: Namespace, g: Gradient, out: Operand, x: Operand, dim: 
         return g
     nothing = out == -math.inf
     below = F.where(nothing, 0, out)
-    kept = F.where(nothing, 0, F.exp(_moved(F, below, dim) - below))
+    kept = F.where(F.abs(out) == math.inf, 0, F.exp(_moved(F, below, dim) - below))
     return F.where(nothing, 0, F.exp(x - below)) * _from_the_end(F, kept, g, dim)
 
 
@@ -189,7 +189,7 @@ cumprod_op = Op(
 def _publish(op: Op, what: str) -> None:
     def scan(input: Tensor, dim: int, *, dtype: DTypeLike | None = None) -> Tensor:
         if dtype is not None:
-            out: Tensor = scan(input.to(dtype), dim)
+            out: Tensor = scan(whole_or_not(input, dtype), dim)
             return out if out.array.dtype == as_numpy(dtype) else out.to(dtype)
         d = dim_of(dim, input.array.ndim, op.name)
         if not input.array.ndim:

@@ -129,3 +129,13 @@ def test_repeat_and_tile_are_copies(copy):
 def test_the_gradient_of_a_step_is_zero_whatever_comes_in(f):
     coming = torch.tensor([float("nan"), float("inf")])
     assert first_gradient(f, coming)[1].tolist() == [0, 0]
+
+
+def test_the_second_derivative_of_a_product_passes_its_result():
+    x = torch.tensor([2.0, 3.0], requires_grad=True)
+    y = x.prod()
+    y.register_hook(lambda g: g * 2)
+    (g,) = torch.autograd.grad(y, x, create_graph=True)
+    assert g.tolist() == [6, 4]
+    g.sum().backward()  # the hook is called again on what flows through y
+    assert torch.allclose(x.grad, torch.tensor([7, 16 / 3]))

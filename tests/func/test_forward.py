@@ -287,3 +287,11 @@ def test_in_place_in_both_kinds_at_once():
     assert func.hessian(scattered)(x).tolist() == [[0, 0], [0, 2]]
     quantile = func.jacfwd(lambda x: x.quantile(0.25, keepdim=True))(x)
     assert quantile.tolist() == [[0.25, 0.75]]
+
+
+def test_what_leaves_the_level_is_an_ordinary_gradient():
+    x = torch.tensor(0.5, requires_grad=True)
+    tangent = func.jvp(lambda x: x.reshape(1).exp().sum(), (x,), (torch.tensor(1.0),))[1]
+    tangent.backward()
+    assert torch.allclose(x.grad.detach(), torch.tensor(0.5).exp())
+    assert x.grad.numpy().dtype == np.float32

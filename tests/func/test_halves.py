@@ -32,3 +32,11 @@ def test_a_mapped_function_of_numbers_of_16_bits(dtype):
     assert torch.vmap(lambda x: (x * x).sum())(x).tolist() == [13, 41]
     per_sample = torch.vmap(torch.func.grad(lambda x: (x * x).sum()))(x)
     assert per_sample.tolist() == [[4, 6], [8, 10]] and per_sample.dtype == dtype
+
+
+@KINDS
+def test_numbers_beside_16_bits(dtype):
+    x = torch.tensor([2.0, 3.0], dtype=dtype)
+    assert torch.vmap(lambda x: x * 2)(x).dtype == dtype
+    assert torch.func.jacfwd(lambda x: x[0] * 2)(x).dtype == dtype
+    assert torch.func.jacrev(torch.func.jacfwd(lambda x: (x * 3).prod()))(x).dtype == dtype

@@ -172,3 +172,32 @@ def test_what_a_tensor_may_contain():
 def test_a_new_dimension_needs_a_size():
     with pytest.raises(RuntimeError, match="leading, non-existing dimension 0"):
         torch.zeros(2).expand(-1, 2)
+
+
+@pytest.mark.parametrize("name", ["t_", "squeeze_", "unsqueeze_", "transpose_"])
+def test_what_is_seen_otherwise_goes_on_with_its_gradient(name):
+    arguments = {"unsqueeze_": (1,), "transpose_": (0, 1)}.get(name, ())
+    w = torch.tensor([1.0, 2.0, 3.0], requires_grad=True)
+    x = torch.ones(1, 3) * w
+    with torch.no_grad():
+        getattr(x, name)(*arguments)
+    (x * x).sum().backward()
+    assert w.grad.tolist() == [2, 4, 6]
+
+    x = torch.ones(1, 3)  # and goes on being the base of its views
+    view = x[0]
+    getattr(x, name)(*arguments)
+    view.mul_(w)
+    assert not x._is_view() and x.reshape(3).tolist() == [1, 2, 3]
+    x.mul_(2)
+    of_x, of_view = torch.autograd.grad((view * view).sum(), [x, view])
+    assert of_x.reshape(3).tolist() == of_view.tolist() == [4, 8, 12]
+
+
+def test_a_gradient_that_is_given():
+    x = torch.ones(2, requires_grad=True)
+    with pytest.raises(RuntimeError, match="can't assign Variable as its own grad"):
+        x.grad = x
+    x.register_post_accumulate_grad_hook(lambda p: p.grad)
+    with pytest.raises(RuntimeError, match="hooks should return None"):
+        x.sum().backward()

@@ -222,3 +222,21 @@ def test_a_half_beside_wider_operands_is_promoted(f):
     assert f(half, half, torch.ones(())).dtype == torch.float16  # 0-d: no dimension outranked
     with pytest.raises(RuntimeError, match="dtype"):
         torch.addmm(half.expand(2, 2), wide.expand(2, 2), wide.expand(2, 2))
+
+
+@pytest.mark.filterwarnings("ignore:.*encountered:RuntimeWarning")
+@KINDS
+def test_a_rounded_quotient_has_the_derivative_0_also_of_a_divisor_0(dtype):
+    x = torch.tensor([1.0, 0.0], dtype=dtype, requires_grad=True)
+    y = torch.zeros(2, dtype=dtype, requires_grad=True)
+    torch.div(x, y, rounding_mode="trunc").sum().backward()
+    assert x.grad.tolist() == y.grad.tolist() == [0, 0]
+
+
+@KINDS
+def test_a_choice_between_a_tensor_of_one_element_and_a_number(dtype):
+    x = torch.tensor(0.5, dtype=dtype, requires_grad=True)
+    (x.norm(math.inf) * 2).double().backward(create_graph=True)
+    assert x.grad.dtype == dtype
+    with pytest.raises(RuntimeError, match="more than one element"):
+        torch.ones(3, dtype=dtype, requires_grad=True).mul(1).expand(2, 3).add_(1)

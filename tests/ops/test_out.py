@@ -120,3 +120,13 @@ def test_views_take_no_out():
     for name in ("reshape", "transpose", "squeeze", "unsqueeze", "flatten", "t", "permute"):
         with pytest.raises(TypeError):
             FUNCTIONS[name](X, out=torch.empty(0))
+
+
+def test_sums_compute_in_the_dtype_of_out():
+    x = torch.tensor([1.75, 2.75])
+    for f, value in ((torch.sum, 3), (torch.prod, 2)):
+        assert f(x, 0, out=torch.empty((), dtype=torch.int8)).item() == value
+    for f, values in ((torch.cumsum, [1, 3]), (torch.cumprod, [1, 2])):
+        assert f(x, 0, out=torch.empty(2, dtype=torch.int8)).tolist() == values
+    with pytest.raises(RuntimeError, match="automatic differentiation"):
+        torch.cumsum(x.requires_grad_(), 0, out=torch.empty(2, dtype=torch.int8))

@@ -247,3 +247,15 @@ def test_distances_of_nothing_and_errors():
     ):
         with pytest.raises(RuntimeError, match=words):
             torch.cdist(x, y, p)
+
+
+def test_linear_of_a_vector_and_of_a_bias_that_is_broadcast():
+    x, w = torch.ones(2, 3, requires_grad=True), torch.tensor([1.0, 2.0, 3.0], requires_grad=True)
+    torch.nn.functional.linear(x, w).sum().backward()
+    assert x.grad.tolist() == [[1, 2, 3]] * 2 and w.grad.tolist() == [2, 2, 2]
+    out = torch.nn.functional.linear(torch.ones(2, 3), torch.ones(4, 3), torch.ones(2, 1))
+    assert out.tolist() == [[4] * 4] * 2
+    for wrong in [((), (2,)), ((2,), ()), ((2, 2), (2, 2, 2)), ((2,), (3, 2), (3, 1)),
+                  ((2, 2), (2,), (2,))]:  # fmt: skip
+        with pytest.raises(RuntimeError):
+            torch.nn.functional.linear(*[torch.ones(shape) for shape in wrong])

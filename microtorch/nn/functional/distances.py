@@ -24,7 +24,8 @@ def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -
 
     x1·x2 / (max(‖x1‖, eps) max(‖x2‖, eps)), of x1 and x2 in their common shape.
     """
-    operands = [(x.array.dtype, 2 if x.array.ndim else 1) for x in (x1, x2)]
+    rank = 2 if x1.array.ndim or x2.array.ndim else 1  # of their common shape
+    operands = [(x.array.dtype, rank) for x in (x1, x2)]
     d = dtypes.FROM_NUMPY[dtypes.promote(operands)]
     if not d.is_floating_point:
         what = f"expected common dtype to be floating point, yet common dtype is {d}"
