@@ -51,6 +51,8 @@ def use(name: str) -> None:
         raise ValueError(f"no backend named '{name}'; the CPU backends are 'core' and 'reference'")
     if name == "core" and not core.is_available():
         raise RuntimeError(f"the C core is not available: {core.reason}")
+    Reference.threaded = staticmethod(core.threaded if name == "core" else lambda ufunc: ufunc)
+    Reference.rest.choose(Reference)
     for dtype, backend in Reference.by_dtype.items():  # all other dtypes are numpy's
         backend.choose(NUMPYS.get(dtype, core.Core if name == "core" else Reference))
     fills.in_use = core.Random() if name == "core" else fills.Fills()

@@ -16,10 +16,11 @@ from .elementwise import run
 from .library import announce, get_num_threads, is_available, isas, set_num_threads, use_isa
 from .products import matmul_naive
 from .random import Random
+from .ufuncs import threaded
 
 __all__ = [
     "Core", "Random", "announce", "get_num_threads", "is_available", "isas", "matmul_naive", "run",
-    "set_num_threads", "smallest", "source", "use_isa",
+    "set_num_threads", "smallest", "source", "threaded", "use_isa",
 ]  # fmt: skip
 
 
