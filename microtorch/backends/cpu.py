@@ -9,6 +9,8 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from ..arrays import fills
 from ..arrays.dtypes import C64, C128, F16, F32, F64, on_bfloat16
 from . import core
@@ -52,7 +54,8 @@ def use(name: str) -> None:
     if name == "core" and not core.is_available():
         raise RuntimeError(f"the C core is not available: {core.reason}")
     Reference.threaded = staticmethod(core.threaded if name == "core" else lambda ufunc: ufunc)
-    Reference.rest.choose(Reference)
+    Reference.fill = staticmethod(core.fill if name == "core" else np.copyto)
+    Reference.rest.choose(core.Rest if name == "core" else Reference)
     for dtype, backend in Reference.by_dtype.items():  # all other dtypes are numpy's
         backend.choose(NUMPYS.get(dtype, core.Core if name == "core" else Reference))
     fills.in_use = core.Random() if name == "core" else fills.Fills()

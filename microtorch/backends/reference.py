@@ -80,6 +80,7 @@ class Reference:
     # makes an array of a numpy scalar, which is what a ufunc gives of 0-d arrays
     array: ClassVar[Kernel] = staticmethod(np.asarray)
     draws: ClassVar[Any] = draws  # the functions that make random arrays
+    fill: ClassVar[Kernel] = staticmethod(np.copyto)  # fill(out, x): out[...] = x
     # a ufunc as the function that runs it: `cpu.use` may choose one with several threads
     threaded: ClassVar[Callable[[Any], Kernel]] = staticmethod(lambda ufunc: ufunc)
 
