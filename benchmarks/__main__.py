@@ -79,6 +79,11 @@ def main(arguments: list[str]) -> int:
         from . import registry
 
         return registry.main(arguments[1:])
+    if arguments[:1] == ["scaling"]:  # likewise: two threads beside one
+        restart_clean(arguments, 2)
+        from . import scaling
+
+        return scaling.main(arguments[1:])
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks", description="microtorch beside its rivals."
     )

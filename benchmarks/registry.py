@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import functools
 import importlib
+import math
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -20,14 +21,15 @@ import numpy as np
 
 from microtorch.notation import formulas
 
-N, ROWS, SIDE = 100_000, 100, 316
+N, ROWS = 100_000, 100
 LIMIT = 3.0
 # where an elementwise function is not defined on (0.1, 0.9)
 SHIFTED = {"acosh": 1.5}
 
 # formulas that are no function of tensors alone
 NOT_ALONE = frozenset(
-    "where clamp_min clamp_max prelu gelu_tanh smooth_l1 huber threshold".split()
+    "where clamp_min clamp_max clamp_between lerp_by add_scaled prelu gelu_tanh smooth_l1 huber "
+    "threshold".split()
 )
 
 # name: an expression of the library t, of t.nn.functional F, and of the operands (see `operands`)
@@ -182,9 +184,12 @@ PROGRAMS = {
 
 
 @functools.cache
-def operands(torch: Any, gradient: bool) -> dict[str, Any]:
-    """The names that an expression may use. Floats lie in (0.1, 0.9); only y needs no gradient."""
+def operands(torch: Any, gradient: bool, n: int = N) -> dict[str, Any]:
+    """The names that an expression may use, of about ``n`` elements each. Floats lie in (0.1, 0.9);
+    only y needs no gradient.
+    """
     source = np.random.default_rng(0)
+    side, wide = math.isqrt(n), n // ROWS
 
     def floats(*shape: int) -> Any:
         x = torch.tensor((source.random(shape) * 0.8 + 0.1).astype(np.float32))
@@ -193,14 +198,15 @@ def operands(torch: Any, gradient: bool) -> dict[str, Any]:
     def integers(limit: int, *shape: int) -> Any:
         return torch.tensor(source.integers(0, limit, shape))
 
-    y = floats(N).detach()
+    y = floats(n).detach()
     return {
-        "t": torch, "F": torch.nn.functional, "N": N, "SIDE": SIDE, "x": floats(N), "y": y,
-        "m": floats(ROWS, N // ROWS), "s": floats(SIDE, SIDE), "v": floats(SIDE),
-        "cube": floats(10, 100, 100), "three": floats(N // 3, 3), "image": floats(4, 16, 40, 40),
-        "w1": floats(3, 1, 5), "w2": floats(16, 16, 3, 3), "many": floats(8000, 12).unbind(0),
-        "i": integers(N, N), "r": integers(ROWS, ROWS), "c": integers(N // ROWS, 50),
-        "k": integers(N // ROWS, ROWS, N // ROWS), "b": y > 0.5, "sorted_": y.sort()[0],
+        "t": torch, "F": torch.nn.functional, "N": n, "SIDE": side, "x": floats(n), "y": y,
+        "m": floats(ROWS, wide), "s": floats(side, side), "v": floats(side),
+        "cube": floats(n // 10_000, 100, 100), "three": floats(n // 3, 3),
+        "image": floats(n // 25_000, 16, 40, 40), "w1": floats(3, 1, 5),
+        "w2": floats(16, 16, 3, 3), "many": floats(8000, 12).unbind(0),
+        "i": integers(n, n), "r": integers(ROWS, ROWS), "c": integers(wide, 50),
+        "k": integers(wide, ROWS, wide), "b": y > 0.5, "sorted_": y.sort()[0],
     }  # fmt: skip
 
 
@@ -228,9 +234,9 @@ def expression(text: str, torch: Any) -> Any:
     return compile(text, "program", "eval")
 
 
-def step(text: str, torch: Any, gradient: bool) -> Callable[[], Any]:
+def step(text: str, torch: Any, gradient: bool, n: int = N) -> Callable[[], Any]:
     """The program as a function; with ``gradient``, its backward pass, too."""
-    code, names = expression(text, torch), operands(torch, gradient)
+    code, names = expression(text, torch), operands(torch, gradient, n)
     if not gradient:
         return lambda: eval(code, names)
     results = [o for o in _tensors(eval(code, names)) if o.requires_grad]

@@ -14,6 +14,7 @@ struct NAME(along) {
     real *out;
     size_t n, k, inner;
     int kind;
+    size_t chunks; /* into which the columns of a block are cut: with few blocks, for the threads */
 };
 
 /* Is none of these indices beyond n? If one is, `wrong` is set, by whichever thread finds it. */
@@ -27,30 +28,57 @@ static bool NAME(within)(const int64_t *index, size_t count, size_t n, uint8_t *
     return !any;
 }
 
-/* Run `body` for all blocks. */
+/* A unit of work: columns [first, first + width) of block o. */
+struct NAME(columns) {
+    size_t o, first, width;
+};
+#define FEWEST_COLUMNS 256
+static struct NAME(columns) NAME(columns)(const struct NAME(along) *t, size_t unit)
+{
+    const size_t chunk = unit % t->chunks;
+    const size_t first = t->inner * chunk / t->chunks, end = t->inner * (chunk + 1) / t->chunks;
+    return (struct NAME(columns)){unit / t->chunks, first, end - first};
+}
+
+/* Are all indices of the columns within n? */
+static bool NAME(columns_within)(const struct NAME(along) *t, struct NAME(columns) c)
+{
+    const int64_t *at = t->index + c.o * t->k * t->inner;
+    if (c.width == t->inner)
+        return NAME(within)(at, t->k * t->inner, t->n, t->wrong);
+    bool all = true;
+    for (size_t j = 0; j < t->k; j++)
+        all &= NAME(within)(at + j * t->inner + c.first, c.width, t->n, t->wrong);
+    return all;
+}
+
+/* Run `body` for all units. */
 static void NAME(each_block)(struct NAME(along) t, size_t outer,
                              void (*body)(const void *task, size_t begin, size_t end))
 {
     t.wrong[0] = 0;
-    parallel_for(outer, grain_of(PIECE / 4, (double)t.k * (double)t.inner), body, &t);
+    t.chunks = outer < 16 ? larger(smaller(t.inner / FEWEST_COLUMNS, 16), 1) : 1;
+    parallel_for(outer * t.chunks,
+                 grain_of(PIECE / 4, (double)t.k * (double)(t.inner / t.chunks)), body, &t);
 }
 
 static void NAME(gather_along)(const void *task, size_t begin, size_t end)
 {
     const struct NAME(along) *t = task;
     const size_t n = t->n, k = t->k, inner = t->inner;
-    for (size_t o = begin; o < end; o++) {
-        const real *from = t->x + o * n * inner;
-        const int64_t *at = t->index + o * k * inner;
-        real *restrict to = t->out + o * k * inner;
-        if (!NAME(within)(at, k * inner, n, t->wrong))
+    for (size_t u = begin; u < end; u++) {
+        const struct NAME(columns) c = NAME(columns)(t, u);
+        const real *from = t->x + c.o * n * inner + c.first;
+        const int64_t *at = t->index + c.o * k * inner + c.first;
+        real *restrict to = t->out + c.o * k * inner + c.first;
+        if (!NAME(columns_within)(t, c))
             return;
         if (inner == 1)
             for (size_t j = 0; j < k; j++)
                 to[j] = from[at[j]];
         else
             for (size_t j = 0; j < k; j++, at += inner, to += inner)
-                for (size_t i = 0; i < inner; i++)
+                for (size_t i = 0; i < c.width; i++)
                     to[i] = from[(size_t)at[i] * inner + i];
     }
 }
@@ -61,7 +89,7 @@ KERNEL(gather)(size_t outer, size_t n, size_t k, size_t inner,
                ARRAY(const int64_t, index, outer * k * inner), ARRAY(uint8_t, wrong, 1),
                ARRAY(real, out, outer * k * inner))
 {
-    const struct NAME(along) task = {x, index, wrong, out, n, k, inner, 0};
+    const struct NAME(along) task = {x, index, wrong, out, n, k, inner, 0, 1};
     NAME(each_block)(task, outer, NAME(gather_along));
 }
 
@@ -69,19 +97,24 @@ static void NAME(scatter_sum_along)(const void *task, size_t begin, size_t end)
 {
     const struct NAME(along) *t = task;
     const size_t n = t->n, k = t->k, inner = t->inner;
-    for (size_t o = begin; o < end; o++) {
-        const real *from = t->x + o * k * inner;
-        const int64_t *at = t->index + o * k * inner;
-        real *restrict to = t->out + o * n * inner;
-        if (!NAME(within)(at, k * inner, n, t->wrong))
+    for (size_t u = begin; u < end; u++) {
+        const struct NAME(columns) c = NAME(columns)(t, u);
+        const real *from = t->x + c.o * k * inner + c.first;
+        const int64_t *at = t->index + c.o * k * inner + c.first;
+        real *restrict to = t->out + c.o * n * inner + c.first;
+        if (!NAME(columns_within)(t, c))
             return;
-        memset(to, 0, n * inner * sizeof(real));
+        if (c.width == inner)
+            memset(to, 0, n * inner * sizeof(real));
+        else
+            for (size_t j = 0; j < n; j++)
+                memset(to + j * inner, 0, c.width * sizeof(real));
         if (inner == 1)
             for (size_t j = 0; j < k; j++)
                 to[at[j]] += from[j];
         else
             for (size_t j = 0; j < k; j++, at += inner, from += inner)
-                for (size_t i = 0; i < inner; i++)
+                for (size_t i = 0; i < c.width; i++)
                     to[(size_t)at[i] * inner + i] += from[i];
     }
 }
@@ -92,7 +125,7 @@ KERNEL(scatter_sum)(size_t outer, size_t n, size_t k, size_t inner,
                     ARRAY(const int64_t, index, outer * k * inner), ARRAY(uint8_t, wrong, 1),
                     ARRAY(real, out, outer * n * inner))
 {
-    const struct NAME(along) task = {g, index, wrong, out, n, k, inner, 0};
+    const struct NAME(along) task = {g, index, wrong, out, n, k, inner, 0, 1};
     NAME(each_block)(task, outer, NAME(scatter_sum_along));
 }
 
@@ -125,7 +158,7 @@ KERNEL(take)(size_t outer, size_t n, size_t k, size_t inner,
              ARRAY(const real, x, outer * n * inner), ARRAY(const int64_t, index, k),
              ARRAY(uint8_t, wrong, 1), ARRAY(real, out, outer * k * inner))
 {
-    const struct NAME(along) task = {x, index, wrong, out, n, k, inner, 0};
+    const struct NAME(along) task = {x, index, wrong, out, n, k, inner, 0, 1};
     wrong[0] = 0;
     if (!NAME(within)(index, k, n, wrong) || inner == 0)
         return;
@@ -135,46 +168,65 @@ KERNEL(take)(size_t outer, size_t n, size_t k, size_t inner,
         parallel_for(outer * k, grain_of(PIECE, (double)inner), NAME(take_along), &task);
 }
 
+static void NAME(combine_along)(const void *task, size_t begin, size_t end)
+{
+    const struct NAME(along) *t = task;
+    for (size_t u = begin; u < end; u++) {
+        const struct NAME(columns) c = NAME(columns)(t, u);
+        for (size_t j = 0; j < t->k; j++) {
+            const real *restrict from = t->x + (c.o * t->k + j) * t->inner + c.first;
+            real *restrict to = t->out + (c.o * t->n + (size_t)t->index[j]) * t->inner + c.first;
+            if (t->kind == 0)
+                for (size_t i = 0; i < c.width; i++)
+                    to[i] += from[i];
+            else if (t->kind == 1)
+                for (size_t i = 0; i < c.width; i++)
+                    to[i] *= from[i];
+            else if (t->kind == 2)
+                for (size_t i = 0; i < c.width; i++)
+                    to[i] = FN(maximum)(from[i], to[i]);
+            else
+                for (size_t i = 0; i < c.width; i++)
+                    to[i] = FN(minimum)(from[i], to[i]);
+        }
+    }
+}
+
 /* out[o, index[j], i] += g[o, j, i], onto what is there; `kind` as in scatter */
 KERNEL(combine_rows)(size_t outer, size_t n, size_t k, size_t inner, int kind,
                      ARRAY(const real, g, outer * k * inner), ARRAY(const int64_t, index, k),
                      ARRAY(uint8_t, wrong, 1), ARRAY(real, out, outer * n * inner))
 {
+    const struct NAME(along) task = {g, index, wrong, out, n, k, inner, kind, 1};
     wrong[0] = 0;
-    for (size_t j = 0; j < k; j++)
-        if ((uint64_t)index[j] >= n) {
-            wrong[0] = 1;
-            return;
-        }
-    for (size_t o = 0; o < outer; o++)
-        for (size_t j = 0; j < k; j++) {
-            const real *restrict from = g + (o * k + j) * inner;
-            real *restrict to = out + (o * n + (size_t)index[j]) * inner;
-            if (kind == 0)
-                for (size_t i = 0; i < inner; i++)
-                    to[i] += from[i];
-            else if (kind == 1)
-                for (size_t i = 0; i < inner; i++)
-                    to[i] *= from[i];
-            else if (kind == 2)
-                for (size_t i = 0; i < inner; i++)
-                    to[i] = FN(maximum)(from[i], to[i]);
-            else
-                for (size_t i = 0; i < inner; i++)
-                    to[i] = FN(minimum)(from[i], to[i]);
-        }
+    if (NAME(within)(index, k, n, wrong))
+        NAME(each_block)(task, outer, NAME(combine_along));
+}
+
+struct NAME(recurrence) {
+    const real *a, *b;
+    real *s;
+    size_t n, inner;
+};
+static void NAME(recurrence_body)(const void *task, size_t begin, size_t end)
+{
+    const struct NAME(recurrence) *t = task;
+    const size_t n = t->n, inner = t->inner;
+    for (size_t o = begin; o < end; o++) {
+        const size_t first = o * n * inner;
+        memcpy(t->s + first, t->b + first, inner * sizeof(real));
+        for (size_t p = first + inner; p < first + n * inner; p++)
+            t->s[p] = t->b[p] + t->a[p] * t->s[p - inner];
+    }
 }
 
 /* s[o, j, i] = b[o, j, i] + a[o, j, i] s[o, j - 1, i]; a plays no part in the first row. */
 KERNEL(recurrence)(size_t outer, size_t n, size_t inner, ARRAY(const real, a, outer * n * inner),
                    ARRAY(const real, b, outer * n * inner), ARRAY(real, s, outer * n * inner))
 {
-    for (size_t o = 0; o < outer; o++) {
-        const size_t first = o * n * inner;
-        memcpy(s + first, b + first, inner * sizeof(real));
-        for (size_t p = first + inner; p < first + n * inner; p++)
-            s[p] = b[p] + a[p] * s[p - inner];
-    }
+    const struct NAME(recurrence) task = {a, b, s, n, inner};
+    parallel_for(outer, grain_of(PIECE / 4, (double)n * (double)inner), NAME(recurrence_body),
+                 &task);
 }
 
 #define WRITE(statement)                                                   \
@@ -186,7 +238,7 @@ KERNEL(recurrence)(size_t outer, size_t n, size_t inner, ARRAY(const real, a, ou
         }                                                                  \
     else                                                                   \
         for (size_t j = 0; j < k; j++, at += inner, from += inner)         \
-            for (size_t i = 0; i < inner; i++) {                           \
+            for (size_t i = 0; i < c.width; i++) {                         \
                 real *restrict to = block + (size_t)at[i] * inner + i;     \
                 const real b = from[i];                                    \
                 statement;                                                 \
@@ -195,11 +247,12 @@ static void NAME(scatter_along)(const void *task, size_t begin, size_t end)
 {
     const struct NAME(along) *t = task;
     const size_t n = t->n, k = t->k, inner = t->inner;
-    for (size_t o = begin; o < end; o++) {
-        const real *from = t->x + o * k * inner;
-        const int64_t *at = t->index + o * k * inner;
-        real *block = t->out + o * n * inner;
-        if (!NAME(within)(at, k * inner, n, t->wrong))
+    for (size_t u = begin; u < end; u++) {
+        const struct NAME(columns) c = NAME(columns)(t, u);
+        const real *from = t->x + c.o * k * inner + c.first;
+        const int64_t *at = t->index + c.o * k * inner + c.first;
+        real *block = t->out + c.o * n * inner + c.first;
+        if (!NAME(columns_within)(t, c))
             return;
         if (t->kind == 0)
             WRITE(*to = b)
@@ -220,7 +273,7 @@ KERNEL(scatter)(size_t outer, size_t n, size_t k, size_t inner, int kind,
                 ARRAY(const real, src, outer * k * inner), ARRAY(uint8_t, wrong, 1),
                 ARRAY(real, out, outer * n * inner))
 {
-    const struct NAME(along) task = {src, index, wrong, out, n, k, inner, kind};
+    const struct NAME(along) task = {src, index, wrong, out, n, k, inner, kind, 1};
     NAME(each_block)(task, outer, NAME(scatter_along));
 }
 
@@ -229,6 +282,12 @@ KERNEL(scatter)(size_t outer, size_t n, size_t k, size_t inner, int kind,
  *     out[o, j, i] = sum over t of weight[t, j] x[o, index[t, j], i]
  *
  * and the way back, which adds each number of g where it was read. */
+struct NAME(taps) {
+    const real *x, *weight;
+    const int64_t *index;
+    real *out;
+    size_t n, k, inner, count;
+};
 static inline int NAME(outside)(const int64_t *index, size_t count, size_t n)
 {
     int any = 0;
@@ -237,19 +296,16 @@ static inline int NAME(outside)(const int64_t *index, size_t count, size_t n)
     return any;
 }
 
-KERNEL(taps)(size_t outer, size_t n, size_t k, size_t inner, size_t count,
-             ARRAY(const real, x, outer * n * inner), ARRAY(const int64_t, index, count * k),
-             ARRAY(const real, weight, count * k), ARRAY(uint8_t, wrong, 1),
-             ARRAY(real, out, outer * k * inner))
+static void NAME(taps_body)(const void *task, size_t begin, size_t end)
 {
-    if ((wrong[0] = (uint8_t)NAME(outside)(index, count * k, n)))
-        return;
-    for (size_t o = 0; o < outer; o++)
+    const struct NAME(taps) *task_ = task;
+    const size_t n = task_->n, k = task_->k, inner = task_->inner, count = task_->count;
+    for (size_t o = begin; o < end; o++)
         for (size_t t = 0; t < count; t++) {
-            const int64_t *restrict at = index + t * k;
-            const real *restrict w = weight + t * k;
-            const real *restrict from = x + o * n * inner;
-            real *restrict to = out + o * k * inner;
+            const int64_t *restrict at = task_->index + t * k;
+            const real *restrict w = task_->weight + t * k;
+            const real *restrict from = task_->x + o * n * inner;
+            real *restrict to = task_->out + o * k * inner;
             if (inner == 1 && t == 0)
                 for (size_t j = 0; j < k; j++)
                     to[j] = w[j] * from[at[j]];
@@ -269,23 +325,65 @@ KERNEL(taps)(size_t outer, size_t n, size_t k, size_t inner, size_t count,
         }
 }
 
+KERNEL(taps)(size_t outer, size_t n, size_t k, size_t inner, size_t count,
+             ARRAY(const real, x, outer * n * inner), ARRAY(const int64_t, index, count * k),
+             ARRAY(const real, weight, count * k), ARRAY(uint8_t, wrong, 1),
+             ARRAY(real, out, outer * k * inner))
+{
+    const struct NAME(taps) task = {x, weight, index, out, n, k, inner, count};
+    if ((wrong[0] = (uint8_t)NAME(outside)(index, count * k, n)))
+        return;
+    parallel_for(outer, grain_of(PIECE, (double)(k * count) * (double)inner), NAME(taps_body),
+                 &task);
+}
+
+static void NAME(taps_vjp0_body)(const void *task, size_t begin, size_t end)
+{
+    const struct NAME(taps) *t = task;
+    const size_t n = t->n, k = t->k, inner = t->inner;
+    for (size_t o = begin; o < end; o++) {
+        memset(t->out + o * n * inner, 0, n * inner * sizeof(real));
+        for (size_t place = 0; place < t->count * k; place++) {
+            const real w = t->weight[place];
+            const real *restrict from = t->x + (o * k + place % k) * inner;
+            real *restrict to = t->out + (o * n + (size_t)t->index[place]) * inner;
+            for (size_t i = 0; i < inner; i++)
+                to[i] += w * from[i];
+        }
+    }
+}
+
 KERNEL(taps_vjp0)(size_t outer, size_t n, size_t k, size_t inner, size_t count,
                   ARRAY(const real, g, outer * k * inner), ARRAY(const int64_t, index, count * k),
                   ARRAY(const real, weight, count * k), ARRAY(uint8_t, wrong, 1),
                   ARRAY(real, out, outer * n * inner))
 {
+    const struct NAME(taps) task = {g, weight, index, out, n, k, inner, count};
     if ((wrong[0] = (uint8_t)NAME(outside)(index, count * k, n)))
         return;
-    memset(out, 0, outer * n * inner * sizeof(real));
-    for (size_t o = 0; o < outer; o++)
-        for (size_t t = 0; t < count; t++)
-            for (size_t j = 0; j < k; j++) {
-                const real w = weight[t * k + j];
-                const real *restrict from = g + (o * k + j) * inner;
-                real *restrict to = out + (o * n + (size_t)index[t * k + j]) * inner;
-                for (size_t i = 0; i < inner; i++)
-                    to[i] += w * from[i];
-            }
+    parallel_for(outer, grain_of(PIECE, (double)(k * count) * (double)inner),
+                 NAME(taps_vjp0_body), &task);
+}
+
+struct NAME(triangle) {
+    const real *x;
+    real *out;
+    size_t n, m;
+    int64_t diagonal;
+    bool lower;
+};
+static void NAME(triangle_body)(const void *task, size_t begin, size_t end_)
+{
+    const struct NAME(triangle) *t = task;
+    for (size_t row = begin; row < end_; row++) {
+        const int64_t edge = (int64_t)(row % t->n) + t->diagonal + t->lower;
+        const size_t m = t->m, at = edge < 0 ? 0 : smaller((size_t)edge, m);
+        const size_t first = t->lower ? 0 : at, end = t->lower ? at : m;
+        real *out = t->out + row * m;
+        memset(out, 0, first * sizeof(real));
+        memcpy(out + first, t->x + row * m + first, (end - first) * sizeof(real));
+        memset(out + end, 0, (m - end) * sizeof(real));
+    }
 }
 
 /* Matrices of n rows and m columns, with 0 above the diagonal (`lower`) or below it. It begins at
@@ -293,11 +391,7 @@ KERNEL(taps_vjp0)(size_t outer, size_t n, size_t k, size_t inner, size_t count,
 KERNEL(triangle)(size_t outer, size_t n, size_t m, int lower, int64_t diagonal,
                  ARRAY(const real, x, outer * n * m), ARRAY(real, out, outer * n * m))
 {
-    for (size_t row = 0; row < outer * n; row++) {
-        const int64_t edge = (int64_t)(row % n) + diagonal + lower;
-        const size_t at = edge < 0 ? 0 : smaller((size_t)edge, m);
-        const size_t begin = lower ? 0 : at, end = lower ? at : m;
-        memset(out + row * m, 0, m * sizeof(real));
-        memcpy(out + row * m + begin, x + row * m + begin, (end - begin) * sizeof(real));
-    }
+    const struct NAME(triangle) task = {x, out, n, m, diagonal, lower != 0};
+    parallel_for(outer * n, grain_of(PIECE, (double)m), NAME(triangle_body), &task);
 }
+#undef FEWEST_COLUMNS

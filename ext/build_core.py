@@ -56,6 +56,7 @@ KERNELS = [
     "ext/loss.c",
     "ext/norm.c",
     "ext/embedding.c",
+    "ext/cast.c",
     "ext/half.c",
     "ext/conv_naive.c",
     "ext/conv_lanes.c",
@@ -76,6 +77,8 @@ KERNELS = [
 HEADERS = [
     "ext/core.h",
     "ext/arrays.h",
+    "ext/copies.h",
+    "ext/ufuncs.h",
     "ext/parallel.h",
     "ext/scratch.h",
     "ext/vector.h",
@@ -115,6 +118,10 @@ FIXED = """
 void set_layout(size_t header, size_t tuple_header, uintptr_t array_type, uintptr_t tuple_type,
                 const uintptr_t *dtypes);
 void probe(uintptr_t array, intptr_t *seen);
+int copy_array(uintptr_t to, uintptr_t from, size_t bytes);
+void probe_ufunc(uintptr_t object, intptr_t *seen);
+int run_ufunc(uintptr_t object, int which, int count, const size_t *bytes, uintptr_t arrays,
+              size_t grain);
 int isa_supported(int k);
 int use_isa(int k);
 void use_copies(int copies);
@@ -145,7 +152,8 @@ WRITTEN = [(ROOT / path).read_text(encoding="utf-8") for path in KERNELS]
 ALL += [k for source in WRITTEN for k in declarations.declared(source)]
 PROTOTYPES, WRAPPERS = declarations.functions(ALL)
 CDEF = f"{FIXED}{PROTOTYPES}\n#define FORMULAS {checksum()}\n"
-CODE = f"""#include "arrays.h"
+CODE = f"""#include "copies.h"
+#include "ufuncs.h"
 #include "table.h"
 #define FORMULAS {checksum()}u
 int isa_supported(int);

@@ -30,11 +30,23 @@ static inline void NAME(distances_to)(size_t k, const real *point, size_t step, 
     }
 }
 
+struct NAME(distances) {
+    const real *a, *b, *share;
+    real *out;
+    size_t n, m, k;
+};
+static void NAME(distances_body)(const void *task, size_t begin, size_t end)
+{
+    const struct NAME(distances) *t = task;
+    for (size_t i = begin; i < end; i++)
+        NAME(distances_to)(t->k, t->a + i * t->k, 1, t->b, t->m, t->m, t->out + i * t->m);
+}
+
 KERNEL(distances)(size_t n, size_t m, size_t k, ARRAY(const real, a, n * k),
                   ARRAY(const real, transposed_b, k * m), ARRAY(real, out, n * m))
 {
-    for (size_t i = 0; i < n; i++)
-        NAME(distances_to)(k, a + i * k, 1, transposed_b, m, m, out + i * m);
+    const struct NAME(distances) task = {a, transposed_b, NULL, out, n, m, k};
+    parallel_for(n, grain_of(PIECE, (double)m * (double)k), NAME(distances_body), &task);
 }
 
 /* The same for the pairs i < j of the rows of one matrix, which comes transposed. */
@@ -47,22 +59,37 @@ KERNEL(pair_distances)(size_t n, size_t k, ARRAY(const real, transposed, k * n),
     }
 }
 
-/* The derivative for the rows of a: out[i] = sum over j of share[i, j] (a[i] - b[j]). */
+/* The derivative for the rows of a: out[i] = sum over j of share[i, j] (a[i] - b[j]), for as many
+ * numbers of a row at a time as registers hold. */
+static void NAME(distances_vjp0_body)(const void *task, size_t begin, size_t end)
+{
+    const struct NAME(distances) *t = task;
+    const size_t m = t->m, k = t->k;
+    for (size_t i = begin; i < end; i++)
+        for (size_t p = 0; p < k; p += SIDE_BY_SIDE) {
+            const size_t width = smaller(SIDE_BY_SIDE, k - p);
+            const real *restrict x = t->a + i * k + p;
+            real total[SIDE_BY_SIDE] = {0};
+            for (size_t j = 0; j < m; j++) {
+                const real s = t->share[i * m + j];
+                const real *restrict y = t->b + j * k + p;
+                if (width == SIDE_BY_SIDE)
+                    for (size_t q = 0; q < SIDE_BY_SIDE; q++)
+                        total[q] += s * (x[q] - y[q]);
+                else
+                    for (size_t q = 0; q < width; q++)
+                        total[q] += s * (x[q] - y[q]);
+            }
+            memcpy(t->out + i * k + p, total, width * sizeof(real));
+        }
+}
+
 KERNEL(distances_vjp0)(size_t n, size_t m, size_t k, ARRAY(const real, share, n * m),
                        ARRAY(const real, a, n * k), ARRAY(const real, b, m * k),
                        ARRAY(real, out, n * k))
 {
-    for (size_t i = 0; i < n; i++) {
-        const real *restrict x = a + i * k;
-        real *restrict to = out + i * k;
-        memset(to, 0, k * sizeof(real));
-        for (size_t j = 0; j < m; j++) {
-            const real s = share[i * m + j];
-            const real *restrict y = b + j * k;
-            for (size_t p = 0; p < k; p++)
-                to[p] += s * (x[p] - y[p]);
-        }
-    }
+    const struct NAME(distances) task = {a, b, share, out, n, m, k};
+    parallel_for(n, grain_of(PIECE, (double)m * (double)k), NAME(distances_vjp0_body), &task);
 }
 
 KERNEL(pair_distances_vjp0)(size_t n, size_t k, ARRAY(const real, share, n * (n - 1) / 2),

@@ -78,9 +78,97 @@ static void NAME(scanned)(struct NAME(scan) t,
                  grain_of(PIECE / 4, (double)t.n * (double)t.inner * (double)unit), body, &t);
 }
 
+/* A long row of floats is cut into segments, of which ABREAST go side by side. Their sums come
+ * first, then each segment begins with the sum of those before: two passes, neither of which waits
+ * for every addition. `backwards`: from the row's end, and of the products g x. */
+#define SEGMENT 2048
+struct NAME(long_row) {
+    const real *g, *x, *divisor;
+    real *out;
+    double *total;
+    size_t n;
+    bool backwards;
+};
+
+static void NAME(segment_sums)(const void *task, size_t begin, size_t end)
+{
+    const struct NAME(long_row) *t = task;
+    for (size_t s = begin; s < end; s++) {
+        const size_t first = s * SEGMENT, last = smaller(first + SEGMENT, t->n);
+        double part[8] = {0};
+        for (size_t j = first; j + 8 <= last; j += 8)
+            for (size_t k = 0; k < 8; k++)
+                part[k] += t->g == NULL ? (double)t->x[j + k] : (double)(t->g[j + k] * t->x[j + k]);
+        for (size_t j = last - (last - first) % 8; j < last; j++)
+            part[0] += t->g == NULL ? (double)t->x[j] : (double)(t->g[j] * t->x[j]);
+        t->total[s] = ((part[0] + part[1]) + (part[2] + part[3])) +
+                      ((part[4] + part[5]) + (part[6] + part[7]));
+    }
+}
+
+/* Units of ABREAST segments; those of the last unit one after the other. */
+static void NAME(segments_body)(const void *task, size_t begin, size_t end)
+{
+    const struct NAME(long_row) *t = task;
+    const size_t n = t->n;
+    for (size_t u = begin; u < end; u++) {
+        const size_t first = u * ABREAST * SEGMENT;
+        double total[ABREAST];
+        for (size_t i = 0; i < ABREAST && first + i * SEGMENT < n; i++)
+            total[i] = t->total[u * ABREAST + i];
+        if (first + ABREAST * SEGMENT <= n && !t->backwards)
+            for (size_t j = 0; j < SEGMENT; j++)
+                UNROLL for (size_t i = 0; i < ABREAST; i++) {
+                    const size_t at = first + i * SEGMENT + j;
+                    t->out[at] = (real)(total[i] += t->x[at]);
+                }
+        else if (first + ABREAST * SEGMENT <= n)
+            for (size_t j = SEGMENT; j-- > 0;)
+                UNROLL for (size_t i = 0; i < ABREAST; i++) {
+                    const size_t at = first + i * SEGMENT + j;
+                    total[i] += t->g[at] * t->x[at];
+                    t->out[at] = (real)total[i] / t->divisor[at];
+                }
+        else
+            for (size_t i = 0; i < ABREAST && first + i * SEGMENT < n; i++) {
+                const size_t from = first + i * SEGMENT, to = smaller(from + SEGMENT, n);
+                for (size_t j = from; j < to; j++) {
+                    const size_t at = t->backwards ? from + to - 1 - j : j;
+                    total[i] += t->g == NULL ? t->x[at] : t->g[at] * t->x[at];
+                    t->out[at] = (real)total[i];
+                    if (t->backwards)
+                        t->out[at] /= t->divisor[at];
+                }
+            }
+    }
+}
+
+/* False where there is no memory for the sums: then nothing is done. */
+static bool NAME(long_row)(struct NAME(long_row) t)
+{
+    const size_t count = pieces(t.n, SEGMENT);
+    t.total = take_scratch(count * sizeof(double));
+    if (t.total == NULL)
+        return false;
+    parallel_for(count, grain_of(PIECE, SEGMENT), NAME(segment_sums), &t);
+    double before = 0;
+    for (size_t k = 0; k < count; k++) {
+        const size_t s = t.backwards ? count - 1 - k : k;
+        const double own = t.total[s];
+        t.total[s] = before, before += own;
+    }
+    parallel_for(pieces(count, ABREAST), grain_of(PIECE, SEGMENT * ABREAST), NAME(segments_body),
+                 &t);
+    give_scratch(t.total);
+    return true;
+}
+
 KERNEL(cumsum)(size_t outer, size_t n, size_t inner, ARRAY(const real, x, outer * n * inner),
                ARRAY(real, out, outer * n * inner))
 {
+    if (sizeof(real) == sizeof(float) && outer * inner == 1 && n > 4 * SEGMENT &&
+        NAME(long_row)((struct NAME(long_row)){NULL, x, NULL, out, NULL, n, false}))
+        return;
     NAME(scanned)((struct NAME(scan)){NULL, x, out, n, inner, outer}, NAME(cumsum_body));
 }
 
@@ -90,33 +178,159 @@ KERNEL(cumprod)(size_t outer, size_t n, size_t inner, ARRAY(const real, x, outer
     NAME(scanned)((struct NAME(scan)){NULL, x, out, n, inner, outer}, NAME(cumprod_body));
 }
 
+/* Its derivative where no product is 0: the sum of g out from each place on, over x. */
+#define FROM_THE_END(unroll, width, most, at)                              \
+    {                                                                      \
+        double total[most] = {0};                                          \
+        for (size_t j = n; j-- > 0;)                                       \
+            unroll for (size_t i = 0; i < width; i++) {                    \
+                total[i] += t->g[at] * value[at];                          \
+                out[at] = (real)total[i] / t->x[at];                       \
+            }                                                              \
+    }
+struct NAME(from_the_end) {
+    const real *g, *value, *x;
+    real *out;
+    size_t n, inner, outer;
+};
+static void NAME(cumprod_vjp0_body)(const void *task, size_t begin, size_t end)
+{
+    const struct NAME(from_the_end) *t = task;
+    const size_t n = t->n, inner = t->inner;
+    const real *restrict value = t->value;
+    real *restrict out = t->out;
+    if (inner != 1)
+        for (size_t o = begin; o < end; o++)
+            for (size_t column = 0; column < inner; column += SCAN) {
+                const size_t width = smaller(SCAN, inner - column);
+                FROM_THE_END(, width, SCAN, (o * n + j) * inner + column + i)
+            }
+    for (size_t u = begin; u < end && inner == 1; u++) {
+        size_t o = u * ABREAST;
+        if (o + ABREAST <= t->outer)
+            FROM_THE_END(UNROLL, ABREAST, ABREAST, (o + i) * n + j)
+        else
+            for (; o < t->outer; o++)
+                FROM_THE_END(UNROLL, 1, 1, (o + i) * n + j)
+    }
+}
+#undef FROM_THE_END
+
+/* `zero` becomes 1, and nothing else is done, where a product is 0. */
+KERNEL(cumprod_vjp0)(size_t outer, size_t n, size_t inner,
+                     ARRAY(const real, g, outer * n * inner),
+                     ARRAY(const real, value, outer * n * inner),
+                     ARRAY(const real, x, outer * n * inner), ARRAY(uint8_t, zero, 1),
+                     ARRAY(real, out, outer * n * inner))
+{
+    int any = 0;
+    for (size_t i = 0; i < outer * n * inner; i++)
+        any |= value[i] == 0;
+    if ((zero[0] = (uint8_t)any))
+        return;
+    if (sizeof(real) == sizeof(float) && outer * inner == 1 && n > 4 * SEGMENT &&
+        NAME(long_row)((struct NAME(long_row)){g, value, x, out, NULL, n, true}))
+        return;
+    const struct NAME(from_the_end) task = {g, value, x, out, n, inner, outer};
+    const size_t unit = inner == 1 ? ABREAST : 1;
+    parallel_for(pieces(outer, unit), grain_of(PIECE / 4, (double)n * (double)(inner * unit)),
+                 NAME(cumprod_vjp0_body), &task);
+}
+
 /* Where the largest (with `smallest`, the smallest) element up to each place lies: of equal ones
  * the last; after a NaN only another NaN takes its place. */
+struct NAME(extremes) {
+    const real *x;
+    int64_t *index;
+    size_t n, inner, outer;
+};
+#define EXTREMES(unroll, width, most, worst, better, place)                \
+    {                                                                      \
+        real extreme[most];                                                \
+        int64_t best[most];                                                \
+        unroll for (size_t i = 0; i < width; i++)                          \
+            extreme[i] = worst, best[i] = 0;                               \
+        for (size_t j = 0; j < n; j++)                                     \
+            unroll for (size_t i = 0; i < width; i++) {                    \
+                const size_t at = place;                                   \
+                const real v = x[at];                                      \
+                const int taken = !(v better extreme[i]);                  \
+                extreme[i] = taken ? v : extreme[i];                       \
+                best[i] = taken ? (int64_t)j : best[i];                    \
+                index[at] = best[i];                                       \
+            }                                                              \
+    }
+/* !(v < extreme) is true of a NaN, too, but also where `extreme` is one: so rows with a NaN are
+ * done again from there on. */
+#define EXTREMES_OF(name, worst, better)                                   \
+    static void NAME(name)(const void *task, size_t begin, size_t end)     \
+    {                                                                      \
+        const struct NAME(extremes) *t = task;                             \
+        const size_t n = t->n, inner = t->inner;                           \
+        const real *restrict x = t->x;                                     \
+        int64_t *restrict index = t->index;                                \
+        if (inner != 1)                                                    \
+            for (size_t o = begin; o < end; o++)                           \
+                for (size_t column = 0; column < inner; column += SCAN) {  \
+                    const size_t width = smaller(SCAN, inner - column);    \
+                    EXTREMES(, width, SCAN, worst, better,                 \
+                             (o * n + j) * inner + column + i)             \
+                }                                                          \
+        for (size_t u = begin; u < end && inner == 1; u++) {               \
+            size_t o = u * ABREAST;                                        \
+            if (o + ABREAST <= t->outer)                                   \
+                EXTREMES(UNROLL, ABREAST, ABREAST, worst, better,          \
+                         (o + i) * n + j)                                  \
+            else                                                           \
+                for (; o < t->outer; o++)                                  \
+                    EXTREMES(UNROLL, 1, 1, worst, better, (o + i) * n + j) \
+        }                                                                  \
+    }
+EXTREMES_OF(largest_so_far, -(real)INFINITY, <)
+EXTREMES_OF(smallest_so_far, (real)INFINITY, >)
+#undef EXTREMES
+#undef EXTREMES_OF
+
+static void NAME(after_nan)(const void *task, size_t begin, size_t end)
+{
+    const struct NAME(extremes) *t = task;
+    const size_t n = t->n, inner = t->inner;
+    for (size_t row = begin; row < end; row++) {
+        const size_t first = row / inner * n * inner + row % inner;
+        int64_t last = -1;
+        for (size_t j = 0; j < n; j++) {
+            const size_t at = first + j * inner;
+            if (t->x[at] != t->x[at])
+                last = (int64_t)j;
+            if (last >= 0)
+                t->index[at] = last;
+        }
+    }
+}
+
 KERNEL(running_extreme)(size_t outer, size_t n, size_t inner, int smallest,
                         ARRAY(const real, x, outer * n * inner),
                         ARRAY(int64_t, index, outer * n * inner))
 {
-    for (size_t o = 0; o < outer; o++)
-        for (size_t i = 0; i < inner; i++) {
-            size_t best = 0;
-            real extreme = 0;
-            for (size_t j = 0; j < n; j++) {
-                const size_t at = (o * n + j) * inner + i;
-                const real v = x[at];
-                if (j == 0 || v != v || (smallest ? v <= extreme : v >= extreme))
-                    best = j, extreme = v;
-                index[at] = (int64_t)best;
-            }
-        }
+    const struct NAME(extremes) task = {x, index, n, inner, outer};
+    const size_t unit = inner == 1 ? ABREAST : 1;
+    int unknown = 0;
+    parallel_for(pieces(outer, unit), grain_of(PIECE / 4, (double)n * (double)(inner * unit)),
+                 smallest ? NAME(smallest_so_far) : NAME(largest_so_far), &task);
+    for (size_t i = 0; i < outer * n * inner; i++)
+        unknown |= x[i] != x[i];
+    if (unknown)
+        parallel_for(outer * inner, grain_of(PIECE / 4, (double)n), NAME(after_nan), &task);
 }
 
 /* Products over the rows of each block. Single columns are multiplied in 16 parts. */
-KERNEL(prod)(size_t outer, size_t n, size_t inner, ARRAY(const real, x, outer * n * inner),
-             ARRAY(real, out, outer * inner))
+static void NAME(prod_body)(const void *task, size_t begin, size_t end)
 {
-    for (size_t o = 0; o < outer; o++) {
-        const real *from = x + o * n * inner;
-        real *restrict to = out + o * inner;
+    const struct NAME(scan) *t = task;
+    const size_t n = t->n, inner = t->inner;
+    for (size_t o = begin; o < end; o++) {
+        const real *from = t->x + o * n * inner;
+        real *restrict to = t->out + o * inner;
         if (inner == 1) {
             real part[16];
             for (size_t l = 0; l < 16; l++)
@@ -139,6 +353,13 @@ KERNEL(prod)(size_t outer, size_t n, size_t inner, ARRAY(const real, x, outer * 
                     to[i] *= from[j * inner + i];
         }
     }
+}
+
+KERNEL(prod)(size_t outer, size_t n, size_t inner, ARRAY(const real, x, outer * n * inner),
+             ARRAY(real, out, outer * inner))
+{
+    const struct NAME(scan) task = {NULL, x, out, n, inner, outer};
+    parallel_for(outer, grain_of(PIECE, (double)n * (double)inner), NAME(prod_body), &task);
 }
 
 /* Its derivative, g times the product of all others: those before, and then those after. */
@@ -190,12 +411,20 @@ KERNEL(prod_vjp0)(size_t outer, size_t n, size_t inner, ARRAY(const real, g, out
 /* The places of the k largest (smallest) numbers of each row, the best first and equal ones in
  * their order. NaN is the largest. At most MOST_BEST, which are kept in order on the way. */
 #define MOST_BEST 64
-KERNEL(best)(size_t rows, size_t n, size_t k, int largest, ARRAY(const real, x, rows * n),
-             ARRAY(int64_t, index, rows * k))
+struct NAME(best) {
+    const real *x;
+    int64_t *index;
+    size_t n, k;
+    int largest;
+};
+static void NAME(best_body)(const void *task, size_t begin, size_t end)
 {
-    for (size_t r = 0; r < rows; r++) {
-        const real *row = x + r * n;
-        int64_t *place = index + r * k;
+    const struct NAME(best) *t = task;
+    const size_t n = t->n, k = t->k;
+    const int largest = t->largest;
+    for (size_t r = begin; r < end; r++) {
+        const real *row = t->x + r * n;
+        int64_t *place = t->index + r * k;
         real value[MOST_BEST];
         for (size_t i = 0, count = 0; i < n; i++) {
             const real v = row[i];
@@ -215,6 +444,13 @@ KERNEL(best)(size_t rows, size_t n, size_t k, int largest, ARRAY(const real, x, 
             }
         }
     }
+}
+
+KERNEL(best)(size_t rows, size_t n, size_t k, int largest, ARRAY(const real, x, rows * n),
+             ARRAY(int64_t, index, rows * k))
+{
+    const struct NAME(best) task = {x, index, n, k, largest};
+    parallel_for(rows, grain_of(PIECE, (double)n), NAME(best_body), &task);
 }
 
 /* The order of short rows, of at most MOST_RANKED numbers: equal ones keep theirs, NaN is the
@@ -285,13 +521,19 @@ KERNEL(ranked)(size_t rows, size_t n, int descending, ARRAY(const real, x, rows 
 /* For each row, the places of its keys in ascending order; equal keys keep theirs. Byte by byte
  * from the lowest, by counting (radix sort: Knuth, The Art of Computer Programming 3, section
  * 5.2.5); bytes in which all keys agree are left out. */
-KERNEL(key_order)(size_t rows, size_t n, ARRAY(const int64_t, keys, rows * n),
-                  ARRAY(int64_t, work, 3 * n), ARRAY(int64_t, order, rows * n))
+struct NAME(ordering) {
+    const int64_t *keys;
+    int64_t *work, *order;
+    size_t n, rows, parts;
+};
+static void NAME(order_body)(const void *task, size_t begin, size_t end)
 {
-    for (size_t r = 0; r < rows; r++) {
-        const int64_t *row = keys + r * n;
-        int64_t *key = work, *next_key = work + n, *next_place = work + 2 * n;
-        int64_t *place = order + r * n;
+    const struct NAME(ordering) *t = task;
+    const size_t n = t->n;
+    for (size_t r = t->rows * begin / t->parts; r < t->rows * end / t->parts; r++) {
+        const int64_t *row = t->keys + r * n;
+        int64_t *key = t->work + 3 * n * begin, *next_key = key + n, *next_place = key + 2 * n;
+        int64_t *place = t->order + r * n;
         uint64_t different = 0;
         for (size_t i = 0; i < n; i++) {
             key[i] = row[i], place[i] = (int64_t)i;
@@ -316,9 +558,17 @@ KERNEL(key_order)(size_t rows, size_t n, ARRAY(const int64_t, keys, rows * n),
             key = next_key, next_key = other;
             other = place, place = next_place, next_place = other;
         }
-        if (place != order + r * n)
-            memcpy(order + r * n, place, n * sizeof(int64_t));
+        if (place != t->order + r * n)
+            memcpy(t->order + r * n, place, n * sizeof(int64_t));
     }
+}
+
+/* `parts` of the rows at once, each with working memory of its own. */
+KERNEL(key_order)(size_t rows, size_t n, size_t parts, ARRAY(const int64_t, keys, rows * n),
+                  ARRAY(int64_t, work, 3 * n * parts), ARRAY(int64_t, order, rows * n))
+{
+    const struct NAME(ordering) task = {keys, work, order, n, rows, parts};
+    parallel_for(parts, 1, NAME(order_body), &task);
 }
 
 /* n numbers from `first` on, `step` apart; the second half is counted from `last` backwards. Each
@@ -351,5 +601,6 @@ KERNEL(stepped)(size_t n, double first, double by, ARRAY(real, out, n))
         out[i] = (real)fma((double)i, by, first);
 }
 #undef MOST_BEST
+#undef SEGMENT
 #undef SCAN
 #undef ABREAST

@@ -9,6 +9,8 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from ..arrays import fills
 from ..arrays.dtypes import C64, C128, F16, F32, F64, on_bfloat16
 from . import core
@@ -51,6 +53,9 @@ def use(name: str) -> None:
         raise ValueError(f"no backend named '{name}'; the CPU backends are 'core' and 'reference'")
     if name == "core" and not core.is_available():
         raise RuntimeError(f"the C core is not available: {core.reason}")
+    Reference.threaded = staticmethod(core.threaded if name == "core" else lambda ufunc: ufunc)
+    Reference.fill = staticmethod(core.fill if name == "core" else np.copyto)
+    Reference.rest.choose(core.Rest if name == "core" else Reference)
     for dtype, backend in Reference.by_dtype.items():  # all other dtypes are numpy's
         backend.choose(NUMPYS.get(dtype, core.Core if name == "core" else Reference))
     fills.in_use = core.Random() if name == "core" else fills.Fills()

@@ -25,6 +25,8 @@ from ..base.errors import message
 from .table import definition, definitions, forget
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from ..base.types import Array, DType, Kernel, Number
 
 # op name -> numpy's ufunc, where numpy has the op (under the same name if the right side is empty)
@@ -85,6 +87,9 @@ class Reference:
     # makes an array of a numpy scalar, which is what a ufunc gives of 0-d arrays
     array: ClassVar[Kernel] = staticmethod(np.asarray)
     draws: ClassVar[Any] = draws  # the functions that make random arrays
+    fill: ClassVar[Kernel] = staticmethod(np.copyto)  # fill(out, x): out[...] = x
+    # a ufunc as the function that runs it: `cpu.use` may choose one with several threads
+    threaded: ClassVar[Callable[[Any], Kernel]] = staticmethod(lambda ufunc: ufunc)
 
     def __init__(self, dtype: DType | None = None):
         self.dtype = cast("DType", dtype)  # of its arrays; None for `rest`
@@ -100,7 +105,9 @@ class Reference:
 
     def __getattr__(self, name: str) -> Any:
         kernel = UFUNCS.get(name)
-        if kernel is None:
+        if kernel is not None:
+            kernel = self.threaded(kernel)
+        else:
             if name not in definitions:
                 raise AttributeError(f"the {self.name} backend has no kernel '{name}'")
             kernel = MethodType(definition(name), self)
@@ -152,7 +159,7 @@ class Reference:
             # the integer part of the quotient: 0, but for 1 and -1
             small = np.where(np.abs(x) == 1, x ** (np.abs(y) % 2), 0)
             return np.where(np.less(y, 0), small, np.power(x, np.maximum(y, 0))).astype(x.dtype)
-        return np.power(x, y)
+        return Reference.threaded(np.power)(x, y)  # type: ignore[no-any-return]
 
     @staticmethod
     def sign(x: Array) -> Array:
@@ -169,12 +176,12 @@ class Reference:
     @staticmethod
     def remainder(x: Array, y: Array) -> Array:
         """x - floor(x / y) * y."""
-        return np.remainder(x, nonzero_divisor("remainder", y))
+        return Reference.threaded(np.remainder)(x, nonzero_divisor("remainder", y))  # type: ignore[no-any-return]
 
     @staticmethod
     def fmod(x: Array, y: Array) -> Array:
         """x - trunc(x / y) * y."""
-        return np.fmod(x, nonzero_divisor("fmod", y))
+        return Reference.threaded(np.fmod)(x, nonzero_divisor("fmod", y))  # type: ignore[no-any-return]
 
     def erf(self, x: Array) -> Array:
         """The error function. numpy has none, so it is the C library's, element by element."""

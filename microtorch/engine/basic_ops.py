@@ -3,9 +3,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from ..arrays.device import device
 from ..arrays.dtypes import converted, dtype, laid_out
 from ..backends import backend_for, host
+from ..backends.reference import Reference
 from .op import Op
 from .record import record
 
@@ -18,6 +21,17 @@ def as_type(d: dtype | DType) -> DType:
     return d.numpy if isinstance(d, dtype) else d
 
 
+def _copy(F: Namespace, x: Array, order: str = "K") -> Array:
+    if order == "K" and 0 in x.strides:
+        return laid_out(x, x.dtype)
+    if type(x) is not np.ndarray or x.nbytes < LARGE:
+        return x.copy(order)
+    out = np.empty_like(x, order=order)
+    Reference.fill(out, x)
+    return out
+
+
+LARGE = 1 << 17  # bytes that are worth two threads
 cast = Op(
     "cast",
     lambda F, x, dtype: converted(x, as_type(dtype)),
@@ -29,9 +43,7 @@ cast = Op(
 # order "K": in the memory layout of x, as elementwise ops; "C": row-major, for contiguous()
 clone = Op(
     "clone",
-    lambda F, x, order="K": (
-        laid_out(x, x.dtype) if order == "K" and 0 in x.strides else x.copy(order)
-    ),
+    _copy,
     vjps=(lambda F, g, out, x, order="K": g,),
     rule=("g",),
 )

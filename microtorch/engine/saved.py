@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 INPUTS = {
     "pow": "self exponent", "matmul": "self mat2", "linear": "mat1 mat2 bias",
     "where": "condition self other", "lerp": "self end weight", "prelu": "self weight",
+    "clamp_between": "self min max",
     "conv2d": "input weight bias", "conv_transpose2d": "input weight bias",
     "layer_norm": "input weight bias", "batch_norm": "input weight bias",
     "fixed_norm": "input running_mean running_var weight bias", "mse_loss": "self target",

@@ -29,6 +29,10 @@ TABLE: dict[str, Row] = {
     "mul": ("x * y", ("g * y", "g * x")),
     "div": ("x / y", ("g / y", "-g * x / y / y")),
     "neg": ("-x", ("-g",)),
+    # several operations in one pass over memory
+    "add_scaled": ("x + alpha * y", ("g", "alpha * g")),
+    "addcmul": ("x + value * y * z", ("g", "value * g * z", "value * g * y")),
+    "addcdiv": ("x + value * y / z", ("g", "value * g / z", "-value * g * y / z / z")),
     "pow": (
         "x ** y",
         (
@@ -227,10 +231,22 @@ TABLE: dict[str, Row] = {
         "where(abs(z) < 0.5, x + z * (y - x), y - (y - x) * (1 - z))",
         ("g * (1 - z)", "g * z", "g * (y - x)"),
     ),
+    "lerp_by": (
+        "where(abs(weight) < 0.5, x + weight * (y - x), y - (y - x) * (1 - weight))",
+        ("g * (1 - weight)", "g * weight"),
+    ),
     "where": ("where(x, y, z)", (None, "where(x, g, 0)", "where(x, 0, g)")),
     "clamp_min": ("maximum(x, min)", ("where(x >= min, g, 0)",)),
     "clamp_max": ("minimum(x, max)", ("where(x <= max, g, 0)",)),
     "clamp": ("minimum(maximum(x, min), max)", ("where(x >= min, where(x <= max, g, 0), 0)",)),
+    "clamp_between": (
+        "minimum(maximum(x, y), z)",
+        (
+            "where(x >= y, where(x <= z, g, 0), 0)",
+            "where(y < z, where(x < y, g, 0), 0)",
+            "where(x > z, g, where(z < y, g, 0))",
+        ),
+    ),
     # steps: flat almost everywhere, so the derivative is 0, as in PyTorch
     "sign": ("sign(x)", ("0 * g",)),
     "floor": ("floor(x)", ("0 * g",)),
@@ -256,6 +272,8 @@ COMPLEX: dict[str, tuple["str | None", ...]] = {
 
 # static arguments and their defaults; None: the caller must give it
 ARGUMENTS: dict[str, dict[str, float | None]] = {
+    "add_scaled": {"alpha": 1.0}, "addcmul": {"value": 1.0}, "addcdiv": {"value": 1.0},
+    "lerp_by": {"weight": None},
     "leaky_relu": {"negative_slope": 0.01},
     "elu": {"alpha": 1.0},
     "celu": {"alpha": 1.0},
@@ -274,12 +292,15 @@ ARGUMENTS: dict[str, dict[str, float | None]] = {
 # the names of an op's operands in a user's call, where they are not `input` and `other`
 OPERANDS: dict[str, tuple[str, ...]] = {
     "pow": ("input", "exponent"), "heaviside": ("input", "values"), "prelu": ("input", "weight"),
-    "lerp": ("input", "end", "weight"), "where": ("condition", "input", "other"),
+    "addcmul": ("input", "tensor1", "tensor2"), "addcdiv": ("input", "tensor1", "tensor2"),
+    "lerp": ("input", "end", "weight"), "lerp_by": ("input", "end"),
+    "clamp_between": ("input", "min", "max"), "where": ("condition", "input", "other"),
 }  # fmt: skip
 
 # PyTorch's names of backward nodes, where they are not the op's name in CamelCase
 TORCH_NAMES: dict[str, str] = {
     "logsigmoid": "LogSigmoid", "gelu_tanh": "Gelu", "clamp_min": "Clamp", "clamp_max": "Clamp",
+    "add_scaled": "Add", "lerp_by": "Lerp", "clamp_between": "Clamp",
     "smooth_l1": "SmoothL1Loss", "huber": "HuberLoss",
 }  # fmt: skip
 

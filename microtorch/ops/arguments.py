@@ -9,6 +9,7 @@ import numpy as np
 
 from ..arrays.dtypes import I64, TORCH_TYPES
 from ..backends.complex import CHECKED
+from ..backends.reference import Reference
 from ..base.errors import NoTensor, describe, dim_error, message
 from ..engine import operands
 from ..engine.calling import is_int
@@ -169,7 +170,19 @@ def rows(out: Array) -> Array:
     numpy follows its operands' layout instead, and a reshape would be a copy where PyTorch's is a
     view.
     """
-    return out if out.ndim < 2 or out.flags.c_contiguous else out.copy()
+    return out if out.ndim < 2 or out.flags.c_contiguous else copied(out)
+
+
+def copied(x: Array) -> Array:
+    """A copy in row-major order, by several threads if it is large."""
+    if type(x) is not np.ndarray or x.nbytes < LARGE:
+        return x.copy()
+    out = np.empty(x.shape, x.dtype)
+    Reference.fill(out, x)
+    return out
+
+
+LARGE = 1 << 17  # bytes
 
 
 MANY = 16

@@ -15,7 +15,7 @@ import numpy as np
 from ..arrays import dtypes
 from ..arrays.dtypes import BOOL, OBJECT
 from ..backends import definitions
-from ..backends.reference import nonzero_divisor
+from ..backends.reference import Reference, nonzero_divisor
 from ..base.errors import describe, message, warn
 from ..base.naming import named, with_parameters
 from ..base.promises import Promises
@@ -67,7 +67,7 @@ def only(kinds: str, kernel: str) -> Check:
 def _floor_divide(F: Namespace, x: Array, y: Array) -> Array:
     if x.dtype is OBJECT:
         return F.floor(F.div(x, y))
-    return np.floor_divide(x, nonzero_divisor("floor_divide", y))
+    return Reference.threaded(np.floor_divide)(x, nonzero_divisor("floor_divide", y))
 
 
 def _trunc_divide(F: Namespace, x: Array, y: Array) -> Array:
@@ -101,7 +101,7 @@ BITWISE: dict[str, Callable[..., Any]] = {
 
 
 def _of_ufunc(ufunc: Callable[..., Any]) -> Callable[..., Array]:
-    return lambda F, *x: ufunc(*x)
+    return lambda F, *x: Reference.threaded(ufunc)(*x)
 
 
 WHOLE = "bui"
@@ -128,7 +128,7 @@ def _options() -> dict[str, dict[str, Any]]:
     options: dict[str, dict[str, Any]] = {name: {"check": c} for name, c in checks.items()}
     # the condition of `where` is no number: only the choices are promoted
     options["where"] = {"unpromoted": 1}
-    for name in "maximum minimum clamp clamp_min clamp_max xlogy xlog1py".split():
+    for name in "maximum minimum clamp clamp_min clamp_max clamp_between xlogy xlog1py".split():
         options.setdefault(name, {})["ties"] = False
     options["pow"] = options.get("pow", {}) | {"keeps": "y"}
     options["sinc"] = options.get("sinc", {}) | {"renews": True}  # PyTorch keeps x alone
@@ -167,6 +167,8 @@ def _declare(name: str) -> Op:
 
 
 ROUNDED_QUOTIENTS = frozenset({"div_floor", "div_trunc"})
+# ops that are reached through a function with more parameters only
+PARTS = ROUNDED_QUOTIENTS | {"add_scaled", "lerp_by", "clamp_between"}
 NAMES = (
     *formulas.TABLE, *formulas.COMPARISONS, *LOGIC, *BITWISE, "floor_divide", *ROUNDED_QUOTIENTS,
 )  # fmt: skip
@@ -253,11 +255,11 @@ def _exported(alias: str) -> Callable[..., Tensor]:
     return function if hasattr(function, "written") else reading(function)
 
 
-# name of a function -> that of its op. Rounded quotients are made by div(rounding_mode=) only
+# name of a function -> that of its op
 OF_OPS = {
     alias: name
     for name in NAMES
-    if name not in ROUNDED_QUOTIENTS
+    if name not in PARTS
     for alias in (name, *ALIASES.get(name, ()))
 }
 # the function of each op, by the op's name
@@ -343,6 +345,8 @@ def add(
         return into(out, add, (input, other), {"alpha": alpha})
     if alpha == 1 and alpha is not True:
         return ELEMENTWISE["add"](input, other)
+    if _alike((input, other), alpha):
+        return ELEMENTWISE["add_scaled"](input, other, alpha=alpha)
     return ELEMENTWISE["add"](input, _scaled(other, alpha, input))
 
 
@@ -415,6 +419,18 @@ def round(input: Tensor, *, decimals: int | None = None) -> Tensor:
     return back(ELEMENTWISE["round"](there(input, scale)), scale)
 
 
+def _alike(operands: Sequence[TensorLike], number: AnyNumber) -> bool:
+    """Are the operands tensors of one floating dtype, and the number real?"""
+    if type(number) is not float and type(number) is not int:
+        return False
+    first = operands[0].array.dtype if isinstance(operands[0], Handle) else None
+    return (
+        first is not None
+        and first.kind in "fV"
+        and all([isinstance(x, Handle) and x.array.dtype == first for x in operands[1:]])
+    )
+
+
 def _plus(input: Tensor, value: AnyNumber, what: str, a: Tensor, b: Tensor) -> Tensor:
     """input + value * what(a, b). RuntimeError if their common dtype does not hold ``value``.
 
@@ -436,6 +452,8 @@ def addcmul(
     if old:
         (tensor1, tensor2), value = number_first("addcmul", tensor1, (tensor2, *old))
     operands = (input, tensor1, tensor2)
+    if _alike(operands, value):
+        return ELEMENTWISE["addcmul"](*operands, value=value)
     only("uifc", "addcmul_cpu_out")(REGISTRY["mul"], operands)
     return _plus(input, value, "mul", tensor1, tensor2)
 
@@ -447,6 +465,8 @@ def addcdiv(
     """input + value * tensor1 / tensor2."""
     if old:
         (tensor1, tensor2), value = number_first("addcdiv", tensor1, (tensor2, *old))
+    if _alike((input, tensor1, tensor2), value):
+        return ELEMENTWISE["addcdiv"](input, tensor1, tensor2, value=value)
     if not any(t.array.dtype.kind in "fcV" for t in (tensor1, tensor2)):
         raise RuntimeError(
             message(
@@ -479,4 +499,6 @@ def lerp(input: Tensor, end: Tensor, weight: Tensor | AnyNumber) -> Tensor:
                     fix=f"{name}.to(input.dtype)",
                 )
             )
+    if _alike((input, end), weight):
+        return ELEMENTWISE["lerp_by"](input, end, weight=weight)
     return ELEMENTWISE["lerp"](input, end, weight)

@@ -11,13 +11,14 @@ import numpy as np
 from numpy import ndarray
 
 from ..arrays import dtypes
+from ..backends.reference import Reference
 from ..base.errors import ShapeError, describe, message, warn
 from ..base.naming import named
 from ..engine.handle import Handle
 from ..engine.hot import joined, several, single
 from ..engine.op import Op
 from ..engine.unfollowed import marked_views
-from .arguments import MANY, dim_of, rows, variadic
+from .arguments import LARGE, MANY, dim_of, rows, variadic
 from .index import select_op, slice_op
 from .shape import expand, reshape
 from .surface import FUNCTIONS, METHODS, public
@@ -65,16 +66,32 @@ def _stack_joint(F: Namespace, g: Gradient, node: Node) -> list[Any]:
     return _slices(F, g, node.inputs, indices)
 
 
+FEW = 64  # arrays; of more each is small, and numpy's loop over them is shorter
 # without numpy's dispatch to other kinds of arrays, a third of the time of two small ones
 _of_arrays: Kernel = getattr(np.concatenate, "_implementation", np.concatenate)
 
 
-def _cat(F: Namespace, *xs: Array, dim: int) -> Array:
-    if len(xs) == 2 and type(xs[0]) is ndarray is type(xs[1]):
-        out = _of_arrays(xs, dim)
-    else:
-        out = np.concatenate(xs, dim)
+def _concatenated(xs: Sequence[Array], dim: int) -> Array:
+    first = xs[0]
+    if type(first) is ndarray and first.nbytes >= LARGE and len(xs) <= FEW:
+        return _filled(xs, dim)
+    two = len(xs) == 2 and type(first) is ndarray is type(xs[1])
+    out = (_of_arrays if two else np.concatenate)(xs, dim)
     return out if out.flags.c_contiguous else rows(out)
+
+
+def _filled(xs: Sequence[Array], dim: int) -> Array:
+    """Arrays side by side, each copied by several threads."""
+    shape, d = list(xs[0].shape), dim % xs[0].ndim
+    for x in xs[1:]:
+        if (*x.shape[:d], *x.shape[d + 1 :]) != (*shape[:d], *shape[d + 1 :]):
+            raise ValueError("all input arrays must have the same shape but along one dimension")
+    shape[d] = sum([x.shape[d] for x in xs])
+    out, end = np.empty(shape, np.result_type(*xs)), 0
+    for x in xs:
+        begin, end = end, end + x.shape[d]
+        Reference.fill(out[(slice(None),) * d + (slice(begin, end),)], x)
+    return out
 
 
 def _stack(F: Namespace, *xs: Array, dim: int) -> Array:
@@ -86,13 +103,15 @@ def _stack(F: Namespace, *xs: Array, dim: int) -> Array:
         if x.shape != shape:
             raise ValueError("all input arrays must have the same shape")
     if dim == 0:
-        out = _of_arrays(xs, 0) if len(xs) == 2 and type(xs[1]) is ndarray else np.concatenate(xs)
-        return rows(out).reshape((len(xs), *shape))
+        return _concatenated(xs, 0).reshape((len(xs), *shape))
     out = np.empty((*shape[:dim], len(xs), *shape[dim:]), first.dtype)
     lead = (slice(None),) * dim
     for i, x in enumerate(xs):
         place: Any = (*lead, i)
-        out[place] = x
+        if x.nbytes < LARGE:
+            out[place] = x
+        else:
+            Reference.fill(out[place], x)
     return out
 
 
@@ -124,7 +143,7 @@ def _explain_join(op: Op, tensors: Sequence[Tensor], attrs: Attrs, e: Exception)
 
 cat_op = variadic(
     "cat",
-    _cat,
+    lambda F, *xs, dim: _concatenated(xs, dim),
     _cat_vjp,
     "its slice of g",
     _explain_join,

@@ -8,6 +8,7 @@ import numpy as np
 
 from ..arrays import dtypes
 from ..arrays.dtypes import OBJECT
+from ..backends.reference import Reference
 from ..backends.table import uncopied
 from ..base.errors import describe, message
 from ..engine.calling import reading
@@ -47,7 +48,7 @@ def _same_dtype(op: Op, tensors: Sequence[Tensor]) -> None:
 
 
 def _of(ufunc: Any) -> Any:
-    return lambda F, x, y: ufunc(x, y)
+    return lambda F, x, y: Reference.threaded(ufunc)(x, y)
 
 
 def _floats(function: Callable[[float], float], x: Array) -> Array:
@@ -58,7 +59,7 @@ def _floats(function: Callable[[float], float], x: Array) -> Array:
 def _copysign(F: Namespace, x: Array, y: Array) -> Array:
     if OBJECT in (x.dtype, y.dtype):
         return F.mul(F.abs(x), _floats(lambda v: math.copysign(1.0, v), y))
-    return np.copysign(x, y)
+    return Reference.threaded(np.copysign)(x, y)
 
 
 def _mantissa(F: Namespace, x: Array) -> Array:

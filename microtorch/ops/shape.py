@@ -25,7 +25,7 @@ from ..engine.op import Op
 from ..engine.record import constant
 from ..engine.whole import known
 from ..graph import storage_of
-from .arguments import dim_of, dims_of, owned, rows, shape_of
+from .arguments import LARGE, copied, dim_of, dims_of, owned, rows, shape_of
 from .index import selected, sliced
 from .surface import METHODS, public
 
@@ -52,10 +52,24 @@ def explain_reshape(
 
 
 # ---- views ---------------------------------------------------------------------------------------
+def _reshaped(x: Array, shape: Shape) -> Array:
+    """A large array in another shape: a view or, where its layout allows none, a copy."""
+    try:
+        return x.reshape(shape, copy=False)
+    except TypeError:  # numpy before 2.1
+        return x.reshape(shape)
+    except ValueError:
+        return copied(x).reshape(shape)
+
+
 def _reshape_op(name: str, **options: Any) -> Op:
     return Op(
         name,
-        lambda F, x, shape: x.reshape(shape),
+        lambda F, x, shape: (
+            _reshaped(x, shape)
+            if type(x) is np.ndarray and x.nbytes >= LARGE and not x.flags.c_contiguous
+            else x.reshape(shape)
+        ),
         vjps=(lambda F, g, out, x, shape: F.reshape(g, shape=x.shape),),
         rule=("g, in the input's shape",),
         view=True,

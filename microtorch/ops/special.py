@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..arrays import dtypes
+from ..backends.reference import Reference
 from ..base.errors import MissingKernel, message
 from ..base.naming import named
 from ..engine.calling import reading
@@ -52,15 +53,17 @@ def _forward(name: str, function: str) -> Callable[..., Array]:
                     fix="x.cpu()",
                 )
             )
-        out = ADAPTED[name](*x) if name in ADAPTED else getattr(special, function)(*x)
-        return np.asarray(out, x[0].dtype)
+        own = ADAPTED.get(name) or Reference.threaded(getattr(special, function))
+        return np.asarray(own(*x), x[0].dtype)
 
     return forward
 
 
 # functions of which scipy's has other arguments or another domain
 ADAPTED: dict[str, Callable[..., Array]] = {
-    "lgamma": lambda x: np.where(x == -np.inf, np.inf, scipy_special().gammaln(x)),
+    "lgamma": lambda x: np.where(
+        x == -np.inf, np.inf, Reference.threaded(scipy_special().gammaln)(x)
+    ),
     "airy_ai": lambda x: scipy_special().airy(x)[0],
     "spherical_bessel_j0": lambda x: scipy_special().spherical_jn(0, np.abs(x)),
     "zeta": lambda x, y: np.where(x < 1, np.nan, scipy_special().zeta(x, y)),

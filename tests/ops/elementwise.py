@@ -191,6 +191,30 @@ ELEMENTWISE = {
     "fmax": Row((ANY, ANY), max),
     "fmin": Row((ANY, ANY), min),
     "lerp": Row((ANY, ANY, UNIT), lambda x, y, z: x + z * (y - x)),
+    "lerp_by": Row(
+        (ANY, ANY),
+        lambda x, y, weight: x + weight * (y - x),
+        lambda torch, x, y, weight: torch.lerp(x, y, weight),
+        ({"weight": 0.3}, {"weight": 0.9}),
+    ),
+    "add_scaled": Row(
+        (ANY, ANY),
+        lambda x, y, alpha: x + alpha * y,
+        lambda torch, x, y, alpha: torch.add(x, y, alpha=alpha),
+        ({"alpha": -0.4},),
+    ),
+    "addcmul": Row(
+        (ANY, ANY, ANY), lambda x, y, z, value=1: x + value * y * z, None, ({}, {"value": -0.4})
+    ),
+    "addcdiv": Row(
+        (ANY, ANY, POSITIVE), lambda x, y, z, value=1: x + value * y / z, None,
+        ({}, {"value": 0.6}),
+    ),
+    "clamp_between": Row(
+        (ANY, (-1.0, 0.5), (0.0, 1.0)),
+        lambda x, y, z: min(max(x, y), z),
+        lambda torch, x, y, z: torch.clamp(x, y, z),
+    ),
     "clamp_min": Row((ANY,), lambda x, min: x if x > min else min, None, ({"min": -0.5},)),
     "clamp_max": Row((ANY,), lambda x, max: x if x < max else max, None, ({"max": 0.5},)),
     "clamp": Row(

@@ -11,15 +11,17 @@ from typing import Any
 from ...base.errors import unknown
 from . import library
 from .backend import Core
+from .casts import Rest, fill
 from .choice import smallest
 from .elementwise import run
 from .library import announce, get_num_threads, is_available, isas, set_num_threads, use_isa
 from .products import matmul_naive
 from .random import Random
+from .ufuncs import threaded
 
 __all__ = [
-    "Core", "Random", "announce", "get_num_threads", "is_available", "isas", "matmul_naive", "run",
-    "set_num_threads", "smallest", "source", "use_isa",
+    "Core", "Random", "Rest", "announce", "fill", "get_num_threads", "is_available", "isas",
+    "matmul_naive", "run", "set_num_threads", "smallest", "source", "threaded", "use_isa",
 ]  # fmt: skip
 
 

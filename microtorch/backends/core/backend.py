@@ -8,6 +8,7 @@ from __future__ import annotations
 from functools import cached_property
 
 from .along import Along
+from .casts import Casts
 from .convolution import Convolution
 from .distances import Distances
 from .elementwise import Elementwise
@@ -26,7 +27,7 @@ from .special import Special
 
 class Core(
     Products, Convolution, Reductions, Along, Scans, Distances, Losses, Normalisation,
-    Embedding, Halves, Optimizers, Recurrent, Special, Elementwise,
+    Embedding, Halves, Casts, Optimizers, Recurrent, Special, Elementwise,
 ):  # fmt: skip
     """The CPU backend of float32 and float64 arrays, with C's kernels."""
 

@@ -30,6 +30,7 @@ class Elementwise(Reference):
             found = super().__getattr__(name)
             large = self._kernel(name, large_from(name)) if name in UFUNCS else None
             if large is not None:
+                found = getattr(found, "small", found)
                 choose = by_size if len(formulas.TABLE[name][1]) == 1 else by_layout
                 found = choose(found, large, large_from(name) * F32.itemsize)
         setattr(self, name, found)

@@ -8,13 +8,14 @@ import numpy as np
 from ..reference import Reference
 from ..table import definition
 from .along import blocks
-from .library import calls
+from .library import calls, get_num_threads
 
 if TYPE_CHECKING:
     from ...base.types import Array, Kernel
 
 
 MOST_BEST = MOST_RANKED = 64  # as ext/scan.c has it
+ENOUGH = 1 << 13  # keys to order that are worth a thread
 
 
 class Scans(Reference):
@@ -33,6 +34,16 @@ class Scans(Reference):
             return out
         return definition(name)(self, x, dim)
 
+    def cumprod_vjp0(self, g: Array, out: Array, x: Array, dim: int) -> Array | None:
+        if not x.size:
+            return None
+        g, out, x = (np.ascontiguousarray(a) for a in (g, out, x))
+        grad, zero = np.empty(x.shape, self.dtype), np.empty(1, np.uint8)
+        arrays = id(g), id(out), id(x), id(zero), id(grad)
+        if not self.kernels.cumprod_vjp0(*blocks(x.shape, dim), *arrays):
+            return definition("cumprod_vjp0")(self, g, out, x, dim)
+        return None if zero[0] else grad
+
     def running_extreme(self, x: Array, dim: int, smallest: bool) -> Array:
         x, index = np.ascontiguousarray(x), np.empty(x.shape, np.int64)
         if self.kernels.running_extreme(*blocks(x.shape, dim), smallest, id(x), id(index)):
@@ -49,10 +60,11 @@ class Scans(Reference):
 
     def key_order(self, keys: Array) -> Array:
         n = keys.shape[-1]
-        keys, work = np.ascontiguousarray(keys), np.empty(3 * n, np.int64)
-        out = np.empty(keys.shape, np.int64)
         rows = keys.size // n if n else 0
-        if self.kernels.key_order(rows, n, id(keys), id(work), id(out)):
+        parts = min(rows, get_num_threads(), 1 + keys.size // ENOUGH)
+        keys, work = np.ascontiguousarray(keys), np.empty(3 * n * parts, np.int64)
+        out = np.empty(keys.shape, np.int64)
+        if self.kernels.key_order(rows, n, parts, id(keys), id(work), id(out)):
             return out
         return definition("key_order")(self, keys)
 

@@ -59,6 +59,53 @@ def test_scans_and_products(shape, dtype, isa):
                 agree("running_extreme", x, dim, smallest, exact=True)
 
 
+def test_long_rows_are_cut_into_segments(isa):
+    """As many as fill two units of them, and some; whatever the number of threads."""
+    before, n = core.get_num_threads(), 2048 * 17 + 5
+    x, g = numbers((n,), np.float32), numbers((n,), np.float32, 1)
+    x[3000] = np.inf
+    kernels, near = cpu.of(x.dtype), np.exp(x / 5000)
+    near[3000] = 1
+    out = kernels.cumprod(near, 0)
+    try:
+        results = []
+        for threads in (1, 3):
+            core.set_num_threads(threads)
+            results.append((kernels.cumsum(x, 0), kernels.cumprod_vjp0(g, out, near, 0)))
+        np.testing.assert_array_equal(results[0], results[1])
+    finally:
+        core.set_num_threads(before)
+    total, grad = results[0]
+    np.testing.assert_allclose(total, np.cumsum(x.astype(float)), rtol=1e-6, atol=1e-5)
+    ends = np.cumsum((g * out).astype(float)[::-1])[::-1]
+    np.testing.assert_allclose(grad, ends / near, rtol=1e-5, atol=1e-4)
+    near[17] = 0
+    assert kernels.cumprod_vjp0(g, kernels.cumprod(near, 0), near, 0) is None
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_the_derivative_of_running_products(dtype, isa):
+    for shape in ((700,), (65, 3), (2, 130), (2, 3, 70)):
+        x, g = np.exp(numbers(shape, dtype) / 9), numbers(shape, dtype, 1)
+        for dim in range(len(shape)):
+            out = np.cumprod(x, dim)
+            got = cpu.of(x.dtype).cumprod_vjp0(g, out, x, dim)
+            wanted = np.flip(np.cumsum(np.flip(g * out, dim).astype(float), dim), dim) / x
+            np.testing.assert_allclose(got, wanted, rtol=2e-5, atol=2e-5)
+
+
+def test_few_blocks_of_many_columns(isa):
+    """They are cut into chunks of columns, which threads divide."""
+    x, g = numbers((5, 1100), np.float32), numbers((7, 1100), np.float32, 1)
+    index = np.random.default_rng(2).integers(0, 5, (7, 1100))
+    agree("gather", x, index, dim=0, exact=True)
+    agree("scatter_sum", g, index, shape=x.shape, dim=0)
+    agree("scatter", x, index, g, dim=0, exact=True)
+    agree("scatter_reduce", x, index, g, dim=0, reduce="amax", exact=True)
+    rows = np.array([0, 3, 3, 4, 0, 1, 3])
+    agree("index_put", x, g, index=(rows,), accumulate=True)
+
+
 def test_running_extremes_of_equal_numbers_and_nan(isa):
     nan, inf = np.nan, np.inf
     for values in ([1, 1, 0, 1, 2, 2], [nan, 1, 2], [1, nan, 3, nan, 4], [-inf, -inf, inf, inf]):

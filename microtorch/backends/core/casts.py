@@ -1,0 +1,55 @@
+"""Conversions between types and copies from one layout to another, in C (ext/cast.c, copies.h)."""
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ...arrays.dtypes import BOOL, F32, F64, I64
+from ..reference import Reference
+from ..table import definition
+from . import library
+from .library import SUFFIXES, calls
+
+if TYPE_CHECKING:
+    from ...base.types import Array, DType
+
+MANY = 1 << 12  # bytes that numpy converts sooner than C is called
+LARGE = 1 << 17  # bytes that are worth two threads
+
+U8 = np.dtype(np.uint8)
+# (from, to) -> the kernel
+KERNELS: dict[tuple[DType, DType], str] = {
+    (I64, F32): "of_whole_f32", (I64, F64): "of_whole_f64",
+    (F32, F64): "of_float_f64", (F64, F32): "of_double_f32",
+    (F32, I64): "to_whole_f32", (F64, I64): "to_whole_f64",
+    **{(d, to): f"of_bytes_{SUFFIXES[to]}" for d in (BOOL, U8) for to in (F32, F64)},
+    **dict.fromkeys([(BOOL, I64), (U8, I64)], "bytes_to_whole_f32"),
+}  # fmt: skip
+
+
+class Casts(Reference):
+    """The op ``cast``, of float32 and float64."""
+
+    @calls("of_whole", "of_float", "of_double", "to_whole")
+    def cast(self, x: Array, dtype: Any) -> Array:
+        dtype = getattr(dtype, "numpy", dtype)
+        if type(x) is np.ndarray and x.nbytes >= MANY and x.flags.c_contiguous:
+            kernel = KERNELS.get((x.dtype, dtype))
+            if kernel is not None:
+                out = np.empty(x.shape, dtype)
+                if getattr(library.lib, kernel)(x.size, id(x), id(out)):
+                    return out
+        return definition("cast")(self, x, dtype)
+
+
+class Rest(Casts):
+    """The backend of all other dtypes, which numpy computes, with several threads (ufuncs.py)."""
+
+
+def fill(out: Array, x: Array) -> None:
+    """``out[...] = x``, of one shape; where they are large, with several threads."""
+    if x.nbytes >= LARGE and x.dtype == out.dtype and x.dtype.kind != "O":
+        if library.lib.copy_array(id(out), id(x), x.itemsize):
+            return
+    out[...] = x

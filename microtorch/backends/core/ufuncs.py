@@ -1,0 +1,101 @@
+"""numpy's and scipy's own loops on several threads, for what C has no kernel for (ext/ufuncs.h)."""
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ...base.naming import named
+from . import library
+from .elementwise import result_of
+
+if TYPE_CHECKING:
+    from ...base.types import Array, DType, Operand
+
+MANY = 1 << 17  # bytes of an operand, from which it is asked
+PIECE = 1 << 15  # elements for which it pays to wake a thread
+RAISE = frozenset({"power"})  # ufuncs whose loops of whole numbers may raise
+Plan = tuple[int, "DType", Any]  # the number of a loop, its result's dtype, the bytes of elements
+
+
+@cache
+def plans_of(ufunc: np.ufunc) -> dict[tuple[DType, ...], Plan]:
+    """The loops of a ufunc by the dtypes of its operands; none if it is not one of plain loops."""
+    if ufunc.nout != 1 or ufunc.nin > 3 or ufunc.signature or library.ffi is None:
+        return {}
+    seen = library.ffi.new("intptr_t[3]")
+    library.lib.probe_ufunc(id(ufunc), seen)
+    if list(seen) != [ufunc.nin, 1, ufunc.ntypes] or len(ufunc.types) != ufunc.ntypes:
+        return {}
+    plans: dict[tuple[DType, ...], Plan] = {}
+    for which, types in enumerate(ufunc.types):
+        if set(types) & set("OMmUSVTgG") or (ufunc.__name__ in RAISE and types[0] not in "fd"):
+            continue
+        *operands, result = map(np.dtype, types.replace("->", ""))
+        sizes = library.ffi.new("size_t[]", [d.itemsize for d in (*operands, result)])
+        plans.setdefault(tuple(operands), (which, result, sizes))
+    return plans
+
+
+@cache
+def threaded(ufunc: Operand) -> Callable[..., Any]:
+    """``ufunc``, with several threads where its first operand is large and it has a loop for all.
+
+    Anything that is no ufunc of numbers is returned as it is.
+    """
+    if type(ufunc) is not np.ufunc or not plans_of(ufunc):
+        return ufunc  # type: ignore[no-any-return]
+
+    def on_threads(x: Operand, *others: Operand, **options: Operand) -> Operand:
+        if getattr(x, "nbytes", 0) < MANY or options:
+            return ufunc(x, *others, **options)
+        out = run(ufunc, (x, *others))
+        return ufunc(x, *others) if out is None else out
+
+    def of_two(x: Operand, y: Operand, **options: Operand) -> Operand:
+        if getattr(x, "nbytes", 0) < MANY or options:
+            return ufunc(x, y, **options)
+        out = run(ufunc, (x, y))
+        return ufunc(x, y) if out is None else out
+
+    function = named(of_two if ufunc.nin == 2 else on_threads, ufunc.__name__)
+    vars(function)["small"] = ufunc
+    return function
+
+
+# the kinds of arrays beside which a Python number is of the array's dtype, if that holds it
+KINDS = {bool: "b", int: "iuf", float: "f"}
+
+
+def run(ufunc: np.ufunc, operands: tuple[Operand, ...]) -> Array | None:
+    """The result by several threads; None where numpy has to do it."""
+    threads = library.get_num_threads()
+    if threads == 1:
+        return None
+    first = operands[0]
+    arrays: list[Any] = []
+    for x in operands:
+        if type(x) is np.ndarray:
+            arrays.append(x)
+        elif isinstance(x, np.generic):
+            arrays.append(np.asarray(x))
+        elif first.dtype.kind in KINDS.get(type(x), ""):
+            try:
+                arrays.append(np.array(x, first.dtype))
+            except OverflowError:
+                return None
+        else:
+            return None
+    plan = plans_of(ufunc).get(tuple([a.dtype for a in arrays]))
+    if plan is None:
+        return None
+    which, dtype, sizes = plan
+    result = result_of(dtype, *arrays)
+    if result is None:
+        return None
+    grain = max(PIECE, result.size // (8 * threads))
+    given = (*arrays, result)
+    done = library.lib.run_ufunc(id(ufunc), which, len(given), sizes, id(given), grain)
+    return result if done else None
