@@ -287,3 +287,13 @@ def test_in_place_in_both_kinds_at_once():
     assert func.hessian(scattered)(x).tolist() == [[0, 0], [0, 2]]
     quantile = func.jacfwd(lambda x: x.quantile(0.25, keepdim=True))(x)
     assert quantile.tolist() == [[0.25, 0.75]]
+
+
+def test_a_captured_leaf_receives_a_plain_gradient():
+    """Where a gradient leaves the level, the copy that a leaf keeps is none of the level's."""
+    m, b = (torch.ones(n, 3, requires_grad=True) for n in (3, 1))
+    for f in (lambda m: (m @ b[0]).pow(2).sum(), lambda m: (m + b).sum()):
+        m.grad = b.grad = None
+        out, tangent = torch.func.jvp(f, (m,), (torch.ones(3, 3),))
+        (out * tangent).backward()
+        assert type(m.grad.numpy()) is type(b.grad.numpy()) is np.ndarray

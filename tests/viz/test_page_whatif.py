@@ -183,10 +183,16 @@ def curvature(m, b):
     return g.pow(2).sum() * 1e-3
 
 
+def moving(m, b):
+    f = lambda m: (m @ b).softmax(-1).pow(2).sum() + (m / (1 + m * m)).tanh().sum()  # noqa: E731
+    out, tangent = torch.func.jvp(f, (m,), (torch.ones_like(m),))
+    return out * tangent
+
+
 @pytest.mark.parametrize(
     "program, kind", [(spectra, "float64"), (halves, "float16"), (halves, "bfloat16"),
                       (matrices, "float64"), (picks, "float64"), (specials, "float64"),
-                      (choices, "float64"), (curvature, "float64")],
+                      (choices, "float64"), (curvature, "float64"), (moving, "float64")],
 )  # fmt: skip
 def test_numbers_of_every_kind(program, kind, chromium, tmp_path):
     draw, kind = np.random.default_rng(5), getattr(torch, kind)
@@ -229,6 +235,25 @@ def test_numbers_of_every_kind(program, kind, chromium, tmp_path):
         np.testing.assert_allclose(got, wanted, atol=close * max(1, abs(wanted).max()))
     unequal = "S.filter((s, k) => k % 3 === 0 && s.k === 'c' && (go(k), !now.measured(k)?.[3]))"
     assert chromium.js(f"{unequal}.length") == 0 and chromium.log("browser") == []
+
+
+def test_special_functions_have_twelve_digits(chromium, tmp_path):
+    known = pytest.importorskip("scipy.special")
+    small = viz.step(torch.ones(1, requires_grad=True).lgamma().sum())
+    chromium.open(small.save(tmp_path / "p.html"))
+    places = [[v] for v in (-7.3, -0.3, 0.01, 0.24, 0.77, 1.5, 3.7, 12.5, 29.9, 30.1, 300.0)]
+    shares = [[v] for v in (1e-300, 1e-5, 0.1, 0.3, 0.5, 0.975, 1 - 1e-9)]
+    pairs = [[a, x] for a in (0.1, 1, 2.3, 50) for x in (0.01, 0.5, 2, 49, 300)]
+    asked = {name: places for name in "digamma erfcx log_ndtr i0 i0e i1 i1e".split()}
+    asked |= {"lgamma": places, "ndtri": shares, "erfinv": [[-0.99999], [-0.2], [1e-5], [0.9]]}
+    asked |= {"igamma": pairs, "igammac": pairs, "zeta": [[1.1, 0.1], [2, 1], [3.5, 30]]}
+    asked |= {"polygamma": [[n, x] for n in (1, 2, 4) for x in (0.1, 0.9, 3, 40)]}
+    own = {"lgamma": "gammaln", "digamma": "psi", "igamma": "gammainc", "igammac": "gammaincc"}
+    for name, points in asked.items():
+        got = chromium.js(f"arguments[0].map(x => {name}(...x))", points)
+        wanted = [float(getattr(known, own.get(name, name))(*x)) for x in points]
+        finite = [(a, b) for a, b in zip(got, wanted, strict=True) if np.isfinite(b)]
+        assert all(abs(a - b) <= 1e-12 * abs(b) for a, b in finite), name
 
 
 def test_another_place_that_is_picked_is_told(chromium, tmp_path):

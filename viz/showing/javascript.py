@@ -63,7 +63,7 @@ _STATED: dict[str, tuple[str | None, ...]] = {
     "nextafter": ("g", None),
 }
 SPECIAL: dict[str, tuple[str | None, ...]] = {
-    op: _STATED.get(op, REGISTRY[op].rule)
+    op: _STATED.get(op, tuple(REGISTRY[op].rule))
     for op in (*_STATED, "polygamma", *(n for n, row in special.TABLE.items() if row[1]))
 }
 _ARGUMENTS: dict[str, dict[str, None]] = {"polygamma": {"n": None}}
