@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from microtorch.__main__ import main
-from microtorch.programs import exercises
+from microtorch.programs import exercise_answers, exercises
 from microtorch.programs.exercises import check
 
 COURSE = Path(__file__).resolve().parents[1] / "docs" / "course"
@@ -96,13 +96,39 @@ def answer(text, tmp_path):
         ("if v not in seen:", "if True:", ["more than once"]),
         ("self.data * other.data, (self, other)", "self.data * other.data, (self, other, self)",
          ["c is made from a and b", "parents"]),
+        ("self.grad = 1.0", "self.grad = 1.0\n        while order: order[0].push()",
+         ["it still runs", "does not end"]),
+        ("other = other if isinstance(other, Value) else Value(other)", "pass",
+         ["L = a + 1", "a number stands where a Value is expected"]),
         ("v.push()", "v.pull()", ["AttributeError", "in line "]),
     ],
 )  # fmt: skip
-def test_the_first_wrong_number_of_a_value(right, wrong, said, tmp_path):
+def test_the_first_wrong_number_of_a_value(right, wrong, said, tmp_path, monkeypatch):
+    monkeypatch.setattr(exercise_answers, "PATIENCE", 0.3)
     assert right in VALUE
     text = str(answer(VALUE.replace(right, wrong), tmp_path))
     assert "WRONG" in text
+    for part in said:
+        assert part in text, text
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "said"),
+    [
+        ("(1 - t * t,)", "(1 + t * t,)", ["of a = 0.7 and b = -1.3", "a + where a − belongs"]),
+        ("(1 - t * t,)", "(1 - self.data**2,)", ["the input stands where the result belongs"]),
+        ("(on,)", "(0.0,)", ["c = a * a", "d = c.relu()", "by c is 1 here, and yours 0"]),
+        ("(on,)", "(1.0,)", ["c = a * b", "d = c.relu()", "by c is 0 here, and yours 1"]),
+        ("(n * self", "(self", ["L = a ** 3", "the factor 3 is missing"]),
+        ("(other.data, self.data)", "(self.data, other.data)", ["two inputs are exchanged"]),
+        ("return value(other) - self", "return self - other", ["by a.__rsub__(1)"]),
+        ("float(self.data > 0)", "float(self.data >= 0)", ["PyTorch takes 0, and yours is 1"]),
+    ],
+)
+def test_the_slip_behind_a_wrong_number(right, wrong, said, tmp_path):
+    engine = next(b for b in BLOCK.findall((COURSE / "05-value.md").read_text("utf-8")))[0]
+    assert right in engine
+    text = str(answer(engine.replace(right, wrong), tmp_path))
     for part in said:
         assert part in text, text
 
@@ -117,7 +143,7 @@ def test_a_right_value_is_told_where_it_ends(tmp_path):
     [
         ("import math\ndef tanh(x): return math.tanh(x)\n"
          "def tanh_backward(g, out, x): return 1 - out * out",
-         ["x: its contribution should be 2.35934, and is 0.786448", "factor 3"]),
+         ["x: its contribution should be 2.35934, and is 0.786448", "that arrives"]),
         ("def matmul_backward(g, out, x, y): return g @ y.T, g.T @ x", ["(3, 4), and has (4, 3)",
          "transpose"]),
         ("def mul_backward(g, out, x, y): return g * y", ["1 contributions", "a tuple"]),
@@ -130,6 +156,11 @@ def test_a_right_value_is_told_where_it_ends(tmp_path):
          ["Double.apply", "should be 6, and is 3", "factor 2"]),
         ("def backward(root): return [1]", ["returned list"]),
         ("def neg_backward(g, out, x): return g", ["the sign"]),
+        ("def sigmoid_backward(g, out, x): return g * x * (1 - x)", ["the input stands where"]),
+        ("def softmax(x):\n    e = x.exp()\n    return e / e.sum(-1, keepdim=True)\n"
+         "def softmax_backward(g, out, x): return g * out * (1 - out)", ["only its own"]),
+        ("def linear_backward(g, out, x, w, b): return g @ w, g[1:].T @ x[1:], g.sum(0)",
+         ["only what result[1] gives is there"]),
     ],
 )  # fmt: skip
 def test_the_first_wrong_number_of_an_op(text, said, tmp_path):
@@ -171,6 +202,9 @@ def test_the_picture_of_where_it_went_wrong(tmp_path, capsys):
     assert main(["check", str(file)]) == 1
     picture = (tmp_path / "exercise.svg").read_text(encoding="utf-8")
     assert "yours: 7" in picture and "exercise.svg" in capsys.readouterr().out
+    file.write_text("def sigmoid_backward(g, out, x): return g", encoding="utf-8")
+    assert main(["check", str(file)]) == 1
+    assert "yours: 3" in (tmp_path / "exercise.svg").read_text(encoding="utf-8")
 
 
 def test_without_graphviz_there_is_no_picture_and_no_fault(tmp_path, monkeypatch):

@@ -112,7 +112,7 @@ def descend(order: list[Node], walk: Walk) -> None:
                 if d.shape != (of[0] if type(of) is tuple else of.shape):
                     d = unbroadcast(F, d, x.shape)
                 if x.op is None and (d is g or d.base is not None):
-                    d = (x.dev or F).clone(d)  # at a border of kinds, the two differ
+                    d = (x.dev or F).clone(d)  # at the border of a level x has another backend
                 held = grads.get(x)
                 grads[x] = d if held is None else held + d
             if not retain:
@@ -226,7 +226,7 @@ def contributions(
         if x.needs and (wanted is None or x in wanted):
             d = unbroadcast(F, vjp(F, g, out, *saved, **attrs), x.shape)
             if graph is None and x.op is None and (d is g or d.base is not None):
-                d = (x.dev or F).clone(d)  # a leaf keeps what it is given: nobody else may hold that memory
+                d = (x.dev or F).clone(d)  # a leaf keeps what it is given: nobody else may hold it
         parts.append(d)
     return parts
 

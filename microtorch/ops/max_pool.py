@@ -28,13 +28,14 @@ from .pool import bins, check, geometry_of, max_pool1d, max_pool2d, target_size
 from .windows import from_images, numbers, to_images
 
 if TYPE_CHECKING:
-    from ..base.types import Array, Gradient, Namespace, Operand, Pair, Pooled, Shape
+    from ..base.types import Array, Attrs, Gradient, Namespace, Operand, Pair, Pooled, Shape
     from ..handles.tensor import Tensor
     from .pool import TargetSize
 
 
 # ---- the ops -------------------------------------------------------------------------------------
-def _read(F: Namespace, x: Array, place: Array) -> Array:
+def _read(F: Namespace, x: Array, place: Array, **windows: Pair) -> Array:
+    """``windows``: where the places were looked for, for whoever looks again."""
     n, c = x.shape[:2]
     flat = x.reshape(n, c, math.prod(x.shape[2:]))
     return F.gather(flat, _rows(place), dim=2).reshape(place.shape)
@@ -59,7 +60,9 @@ def _write_at(F: Namespace, x: Array, place: Array, size: Shape) -> Array:
     return out.reshape(n, c, *size)
 
 
-def _read_vjp(F: Namespace, g: Gradient, out: Operand, x: Operand, place: Operand) -> Gradient:
+def _read_vjp(
+    F: Namespace, g: Gradient, out: Operand, x: Operand, place: Operand, **windows: Pair
+) -> Gradient:
     return F.add_at_places(g, place, size=tuple(x.shape[2:]))
 
 
@@ -163,16 +166,20 @@ def _places(x: Tensor, taps: Sequence[Array]) -> Tensor:
 
 
 def _picked(
-    op: Op, input: Tensor, n: int, taps: Sequence[Array], return_indices: bool
-) -> Pooled:
+    op: Op, input: Tensor, n: int, taps: Sequence[Array], return_indices: bool,
+    windows: Attrs | None = None,
+) -> Pooled:  # fmt: skip
     """``op`` at the maxima of ``input``, images or volumes with or without a batch."""
     x = to_images(input, n)
     place = whole("places_of_maxima", _places, x, taps=list(taps))
-    return _at(op, input, n, place, return_indices)
+    return _at(op, input, n, place, return_indices, windows)
 
 
-def _at(op: Op, input: Tensor, n: int, place: Tensor, return_indices: bool) -> Pooled:
-    out = from_images(apply(op, (to_images(input, n), place)), input, n, n == 1)
+def _at(
+    op: Op, input: Tensor, n: int, place: Tensor, return_indices: bool,
+    windows: Attrs | None = None,
+) -> Pooled:  # fmt: skip
+    out = from_images(apply(op, (to_images(input, n), place), windows), input, n, n == 1)
     return (out, from_images(place, input, n, n == 1)) if return_indices else out
 
 
@@ -204,7 +211,7 @@ def max_pool3d(
                 )
             )
         taps.append(table(windows))
-    return _picked(max_pool3d_op, input, 3, taps, return_indices)
+    return _picked(max_pool3d_op, input, 3, taps, return_indices, g)
 
 
 def max_pool1d_with_indices(

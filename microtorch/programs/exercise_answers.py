@@ -2,14 +2,27 @@
 from __future__ import annotations
 
 import math
+import re
+import signal
+import threading
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
 Function: TypeAlias = Callable[..., object]
 TOLERANCE = 1e-6  # of float64; what a finite difference can tell
 SHOWN = 6  # digits of a number in an answer
+PATIENCE = 20.0  # seconds that a definition may take
+USUAL = {  # what an error in the pupil's code usually means, by words of its message
+    r"'(int|float)' object has no attribute": "a number stands where a Value is expected: "
+    "other = other if isinstance(other, Value) else Value(other)",
+    "unsupported operand": "the method of this operator is missing: __add__ is +, __mul__ is *",
+    "'NoneType' object": "a function without return gives None",
+    "it still runs": "a loop that does not end: is each value taken off the list once?",
+    "not defined": "a name that nobody has given a value, or a misspelled one",
+}
 
 
 @dataclass
@@ -22,6 +35,7 @@ class Wrong:
     root: object = None  # the engine's result, of which a picture is drawn
     names: Mapping[str, object] = field(default_factory=dict)
     remarks: Mapping[str, str] = field(default_factory=dict)
+    given: Mapping[str, float] = field(default_factory=dict)  # what the program was run on
 
 
 @dataclass
@@ -43,6 +57,8 @@ class Answer:
         if self.wrong is not None:
             program = self.wrong.program.strip().splitlines()
             lines += [f"  WRONG  {program[0]}", *(f"         {line}" for line in program[1:])]
+            values = " and ".join(f"{k} = {shown(v)}" for k, v in self.wrong.given.items())
+            lines += [f"         of {values}"] if values else []
             lines += [f"         {line}" for line in self.wrong.what.splitlines()]
             lines += [f"   hint  {self.wrong.hint}"] if self.wrong.hint else []
             lines += [f"   look  {self.picture}"] if self.picture else []
@@ -63,9 +79,31 @@ def shown(v: float) -> str:
     return f"{float(v):.{SHOWN}g}"
 
 
+@contextmanager
+def patience() -> Iterator[None]:
+    """A TimeoutError where the pupil's code does not end; not on Windows, nor in a thread."""
+    here = threading.current_thread() is threading.main_thread()
+    if not (here and hasattr(signal, "setitimer")):
+        yield
+        return
+
+    def ring(*_: object) -> None:
+        raise TimeoutError(f"it still runs after {PATIENCE:g} seconds")
+
+    before = signal.signal(signal.SIGALRM, ring)
+    signal.setitimer(signal.ITIMER_REAL, PATIENCE)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
 def raised(program: str, error: Exception) -> Wrong:
-    """An exception in the pupil's code, with its line."""
+    """An exception in the pupil's code, with its line, and what it usually means."""
     stack = traceback.extract_tb(error.__traceback__)
-    frames = [f for f in stack if "microtorch" not in f.filename]
+    frames = [f for f in stack if "microtorch" not in f.filename and f.filename != "<string>"]
     where = f"\nin line {frames[-1].lineno}: {frames[-1].line}" if frames else ""
-    return Wrong(program, f"{type(error).__name__}: {str(error).partition(chr(10))[0]}{where}")
+    text = str(error).partition("\n")[0]
+    hint = next((h for words, h in USUAL.items() if re.search(words, text)), "")
+    return Wrong(program, f"{type(error).__name__}: {text}{where}", hint)

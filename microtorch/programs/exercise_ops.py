@@ -11,6 +11,7 @@ import microtorch as torch
 from microtorch import Tensor, nn
 
 from .exercise_answers import Answer, Function, Wrong, near, raised, shown
+from .exercise_slips import slip
 
 Inputs: TypeAlias = "tuple[Tensor | float, ...]"
 STEP = 1e-6  # of a finite difference
@@ -30,10 +31,12 @@ def check_vjp(name: str, vjp: Function, given: Mapping[str, object]) -> Answer:
         program = _call(name, inputs)
         try:
             out = forward(*inputs)
-            if callable(own) and engine is not None:
-                wrong = _difference(engine(*inputs), out)
+            known = _tried(engine, inputs) if callable(own) else None
+            if known is not None:
+                wrong = _difference(known, out)
                 if wrong:
-                    hint = f"this is the value of {name} itself: backward comes after it"
+                    hint = f"this is the value of {name} itself: backward comes after it. The "
+                    hint += "engine has a function of that name; another one needs another name"
                     answer.wrong = Wrong(program, f"the value {wrong}", hint)
                     return answer
             g = _seed(out)
@@ -43,9 +46,9 @@ def check_vjp(name: str, vjp: Function, given: Mapping[str, object]) -> Answer:
             return answer
         parts = got if isinstance(got, tuple) else (got,)
         wanted = _gradients(forward, inputs, g)
-        problem = _contributions(program, names, parts, wanted)
+        problem = _contributions(program, names, parts, wanted, (name, inputs, out, g), forward)
         if problem is not None:
-            answer.wrong = problem
+            answer.wrong = _pictured(problem, [engine, forward], name, names, inputs, g)
             return answer
         answer.right.append(program)
     return answer
@@ -68,7 +71,8 @@ def check_function(function: type[torch.autograd.Function], given: Mapping[str, 
             if not isinstance(out, Tensor):
                 answer.wrong = Wrong(program, f"forward returns {type(out).__name__}, no Tensor")
                 return answer
-            wrong = _difference(engine(*inputs), out) if engine is not None else ""
+            known = _tried(engine, inputs)
+            wrong = _difference(known, out) if known is not None else ""
             if wrong:
                 answer.wrong = Wrong(program, f"the value {wrong}")
                 return answer
@@ -78,24 +82,95 @@ def check_function(function: type[torch.autograd.Function], given: Mapping[str, 
             answer.wrong = raised(program, error)
             return answer
         wanted = _finite(lambda *x: apply(*[_tensor(v) for v in x]), inputs, g)
-        answer.wrong = _contributions(program, names or ["x"], [t.grad for t in tensors], wanted)
-        if answer.wrong is not None:
+        names = names or ["x"]
+        about = (name.lower(), inputs, out, g)
+        grads = [t.grad for t in tensors]
+        problem = _contributions(program, names, grads, wanted, about, engine or apply)
+        if problem is not None:
+            answer.wrong = _pictured(problem, [engine, apply], name, names, inputs, g)
             return answer
         answer.right.append(program)
     return answer
 
 
 def _contributions(
-    program: str, names: Sequence[str], parts: Sequence[object], wanted: Sequence[object]
-) -> Wrong | None:
+    program: str, names: Sequence[str], parts: Sequence[object], wanted: Sequence[object],
+    about: tuple[str, Inputs, object, object], forward: Function,
+) -> Wrong | None:  # fmt: skip
     if len(parts) != len(wanted):
         what = f"backward gives {len(parts)} contributions, and there are {len(wanted)} inputs"
         return Wrong(program, what, "return one for each input, in their order, as a tuple")
-    for name, part, want in zip(names, parts, wanted, strict=False):
+    name, inputs, out, g = about
+    values = [_array(x) for x in inputs]
+    for k, (part, want) in enumerate(zip(parts, wanted, strict=True)):
         wrong = _difference(want, 0.0 if part is None else part)
         if wrong:
-            return Wrong(program, f"{name}: its contribution {wrong}", _hint(want, part))
+            found = None if part is None else _array(part)
+            hint = ""
+            if found is not None and found.shape == _array(want).shape:
+                hint = slip(name, k, values, _array(out), _array(g), found, names)
+                hint = hint or _incomplete(forward, inputs, g, k, found)
+            what = f"{names[k]}: its contribution {wrong}"
+            yours = wrong.replace("should be", "not").replace(", and is", "; yours:")
+            return Wrong(program, what, hint or _hint(want, part), remarks={names[k]: yours})
     return None
+
+
+def _incomplete(forward: Function, inputs: Inputs, g: object, k: int, got: np.ndarray) -> str:
+    """Is it the contribution of a part of the result, as if the others had been written over?"""
+    whole = _array(g)
+
+    def of(seed: np.ndarray) -> np.ndarray:
+        made = torch.tensor(seed) if isinstance(g, Tensor) else float(seed)
+        return _array(_gradients(forward, inputs, made)[k])
+
+    for d, n in enumerate(whole.shape):
+        for place in (n - 1, 0) if n > 1 else ():
+            one = np.where(np.arange(n) == place, 1.0, 0.0)
+            one = one.reshape([-1 if e == d else 1 for e in range(whole.ndim)])
+            if np.allclose(of(whole * one), got, rtol=1e-5):
+                return (
+                    f"only what result[{', '.join([':'] * d + [str(place)])}] gives is there: "
+                    "contributions add up, so write += and not ="
+                )
+    if whole.shape == got.shape and 1 < whole.size <= 64:
+        own = np.zeros_like(whole)
+        for e in np.ndindex(whole.shape):
+            seed = np.zeros_like(whole)
+            seed[e] = whole[e]
+            own[e] = of(seed)[e]
+        if np.allclose(own, got, rtol=1e-5):
+            return (
+                "each element of the result depends on several of the input, and yours has only "
+                "its own: add up what comes from all results that read it"
+            )
+    return ""
+
+
+def _pictured(
+    wrong: Wrong, functions: Sequence[Function | None], name: str, names: Sequence[str],
+    inputs: Inputs, g: object,
+) -> Wrong:  # fmt: skip
+    """With the graph in which it went wrong, if the function runs on the engine's tensors."""
+    for function in functions:
+        leaves = [_leaf(x) for x in inputs]
+        out = None if function is None else _tried(function, leaves)
+        if isinstance(out, Tensor) and out.requires_grad:
+            seed = _tensor(g).reshape(out.shape)
+            root = (out * seed).sum()
+            own = dict(zip(names, leaves, strict=False))
+            wrong.names = own | {name: out, "g": seed, "L": root}
+            wrong.root = root
+            break
+    return wrong
+
+
+def _tried(function: Function | None, inputs: Sequence[object]) -> object:
+    """What a function gives; None where it takes other arguments than these."""
+    try:
+        return None if function is None else function(*inputs)
+    except Exception:
+        return None
 
 
 def _hint(wanted: object, got: object) -> str:
@@ -125,7 +200,7 @@ def _engine(name: str) -> Function | None:
     for place in (torch, nn.functional):
         found = getattr(place, name, None) if not name.startswith("_") else None
         if callable(found) and not isinstance(found, type):
-            return lambda *x: found(*[_tensor(v) for v in x])
+            return lambda *x: found(*[v if isinstance(v, Tensor) else _tensor(v) for v in x])
     return None
 
 

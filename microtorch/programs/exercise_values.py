@@ -12,15 +12,21 @@ from microtorch import Scalar
 from microtorch.graph import Node
 
 from .exercise_answers import Answer, Function, Wrong, near, raised, shown
+from .exercise_slips import slip
 
 START = {"a": 2.0, "b": -3.0}
+FINE = {"a": 0.7, "b": -1.3}  # where functions are not flat
 NEEDED = {  # methods that a program needs, beside __add__ and __mul__
-    "L = a - b": "__sub__", "L = -a": "__neg__", "L = a / b": "__truediv__",
-    "L = a ** 3": "__pow__", "L = a ** -1": "__pow__", "L = a + 1": "__add__",
-    "L = a * 2": "__mul__", "L = 1 + a": "__radd__", "L = 2 * a": "__rmul__",
-    "L = 1 - a": "__rsub__", "L = 3 / a": "__rtruediv__",
+    "L = a ** 3": "__pow__", "L = a ** -1": "__pow__", "L = -a": "__neg__", "L = a - b": "__sub__",
+    "L = a / b": "__truediv__", "L = a + 1": "__add__", "L = a * 2": "__mul__",
+    "L = 1 + a": "__radd__", "L = 2 * a": "__rmul__", "L = 1 - a": "__rsub__",
+    "L = 3 / a": "__rtruediv__",
 }  # fmt: skip
-FUNCTIONS = ("tanh", "exp", "relu", "sigmoid", "log", "sin", "cos", "sqrt", "abs")
+FUNCTIONS = {  # what each is tried on: its sign matters
+    "tanh": "a * b", "exp": "a * b", "relu": "a * b", "sigmoid": "a * b", "log": "a * a",
+    "sin": "a * b", "cos": "a * b", "sqrt": "a * a", "abs": "a * b",
+}  # fmt: skip
+BENT = ("relu", "abs")  # tried on both sides of 0
 SHARED = [
     "L = a + a",
     "L = a * a",
@@ -37,13 +43,19 @@ def check_class(value: type) -> Answer:
     answer = Answer(f"class {value.__name__}")
     programs = ["L = a + b", "L = a * b"]
     for program, method in NEEDED.items():
-        (programs if method in dir(value) else answer.later).append(program)
-    for f in FUNCTIONS:
-        program = f"c = a * b\nL = c.{f}()" if f != "log" else "c = a * a\nL = c.log()"
-        program = program.replace("a * b", "a * a") if f == "sqrt" else program
-        known = f in dir(value) and hasattr(Scalar, f)
-        (programs if known else answer.later).append(program if known else f"{f}()")
-    for program in [*programs, *SHARED]:
+        if method in dir(value):
+            programs.append(program)
+        else:
+            answer.later.append(f"{program[4:]} ({method})")
+    functions: list[str] = []
+    for f, first in FUNCTIONS.items():
+        if f not in dir(value):
+            answer.later.append(f"{f}()")
+            continue
+        # in the middle of a program, so that a forgotten out.grad shows
+        for c in (first, "a * a") if f in BENT else (first,):
+            functions.append(f"c = {c}\nd = c.{f}()\nL = d * a")
+    for program in [*programs[:2], *functions, *programs[2:], *SHARED]:
         answer.wrong = _compare(value, program)
         if answer.wrong is not None:
             return answer
@@ -54,11 +66,17 @@ def check_class(value: type) -> Answer:
     if answer.wrong is None:
         answer.right.append("gradients of two graphs add up in a leaf")
         answer.wrong, answer.note = _deep(value)
+        answer.note = "\n         ".join(filter(None, [_at_zero(value), answer.note]))
     return answer
 
 
+def _start(program: str) -> dict[str, float]:
+    """What a program is run on."""
+    return FINE if any(f".{f}()" in program for f in FUNCTIONS) else START
+
+
 def _run(make: Function, program: str) -> dict[str, Any]:
-    names: dict[str, Any] = {k: make(v) for k, v in START.items()}
+    names: dict[str, Any] = {k: make(v) for k, v in _start(program).items()}
     exec(program, {}, names)
     return names
 
@@ -75,6 +93,9 @@ def _compare(value: type, program: str) -> Wrong | None:
         if not isinstance(got, (int, float)) or not near(scalar.data, got):
             what = f"{name}: the value should be {shown(scalar.data)}, and is {_text(got)}"
             hint = "backward is not to blame: this is computed on the way forward"
+            method = NEEDED.get(program, "")
+            if method.startswith("__r"):
+                hint += f", by a.{method}({program.split()[2]})"
             return _wrong(program, what, hint, ours, name, f"yours: {_text(got)}")
     try:
         theirs["L"].backward()
@@ -94,7 +115,7 @@ def _compare(value: type, program: str) -> Wrong | None:
             parts = _contributions(ours, name)
             if len(parts) > 1:
                 what += f"\nit is the sum of {' and '.join(map(shown, parts))}"
-            hint = _hint(program, name, wanted, got, parts)
+            hint = _hint(program, name, wanted, got, parts, ours)
             return _wrong(program, what, hint, ours, name, f"yours: {_text(got)}")
     return None
 
@@ -102,7 +123,7 @@ def _compare(value: type, program: str) -> Wrong | None:
 def _wrong(
     program: str, what: str, hint: str, ours: Mapping[str, Any], name: str, remark: str
 ) -> Wrong:
-    return Wrong(program, what, hint, ours["L"], ours, {name: remark})
+    return Wrong(program, what, hint, ours["L"], ours, {name: remark}, _start(program))
 
 
 def _text(got: object) -> str:
@@ -124,7 +145,7 @@ def _finite(value: type, program: str, name: str) -> float | None:
     ends = []
     h = 1e-5
     for sign in (h, -h):
-        names = {k: value(v + sign * (k == name)) for k, v in START.items()}
+        names = {k: value(v + sign * (k == name)) for k, v in _start(program).items()}
         try:
             exec(program, {}, names)
             ends.append(float(names["L"].data))
@@ -133,11 +154,15 @@ def _finite(value: type, program: str, name: str) -> float | None:
     return (ends[0] - ends[1]) / (2 * h)
 
 
-def _hint(program: str, name: str, wanted: float, got: object, parts: list[float]) -> str:
+def _hint(
+    program: str, name: str, wanted: float, got: object, parts: list[float], ours: Mapping[str, Any]
+) -> str:
     """What usually makes such a number out of the right one."""
     if name == "L":
         return "backward starts with the gradient 1 of the result itself"
-    if got is None or got == 0:
+    users = [u for u in ours.values() if any(x is ours[name] for x in u.inputs)]
+    function = f".{users[0].op.name}()" in program if users else False
+    if got is None or (got == 0 and not function):
         return (
             "nothing arrived: backward must come to every value below the result, and from the "
             "result down"
@@ -145,16 +170,24 @@ def _hint(program: str, name: str, wanted: float, got: object, parts: list[float
     assert isinstance(got, (int, float))
     if len(parts) > 1 and any(near(got, d) for d in parts):
         return f"one of {len(parts)} contributions is left: they add up, so write += and not ="
+    if program not in SHARED and len(users) == 1:
+        user = users[0]
+        position = next(k for k, x in enumerate(user.inputs) if x is ours[name])
+        values = [float(x.value) for x in user.inputs]
+        texts = [next((k for k, v in ours.items() if v is x), shown(x.value)) for x in user.inputs]
+        said = slip(user.op.name, position, values, float(user.value), user.grad, got, texts)
+        if said:
+            return said
+        text = next(t for t in program.splitlines() if ours[t.partition(" = ")[0]] is user)
+        text = text.partition(" = ")[2]
+        slopes = f"is {shown(wanted / user.grad)} here, and yours {shown(got / user.grad)}"
+        return f"the derivative of {text} by {name} {slopes}"
     if near(got, -wanted):
         return "the sign: a minus is missing, or there is one too many"
-    if len(program.splitlines()) > 2:
-        return (
-            "a value sends its gradient on before it is complete, or more than once: each value "
-            "once, after all that use it (topological order)"
-        )
-    op = program.splitlines()[-1].partition("=")[2].strip()
-    ratio = f" (yours times {shown(wanted / got)} would be right)"
-    return f"look at the derivative of {op} by {name}, and at the factor out.grad{ratio}"
+    return (
+        "a value sends its gradient on before it is complete, or more than once: each value "
+        "once, after all that use it (topological order)"
+    )
 
 
 def _twice(value: type) -> Wrong | None:
@@ -171,7 +204,22 @@ def _twice(value: type) -> Wrong | None:
     if isinstance(got, (int, float)) and near(got, 5.0):
         return None
     what = f"a: after two backwards the gradient should be 2 + 3 = 5, and is {_text(got)}"
-    return Wrong(program, what, "a leaf keeps what it has until somebody empties it: +=")
+    hint = "a leaf keeps what it has until somebody empties it: +="
+    ours = {"a": Scalar(2.0)}
+    ours["L"] = ours["a"] * 3.0
+    return Wrong(program, what, hint, ours["L"], ours, {"a": f"yours: {_text(got)}"})
+
+
+def _at_zero(value: type) -> str:
+    """What relu takes for its derivative where it has none."""
+    if "relu" not in dir(value):
+        return ""
+    x = value(0.0)
+    (x.relu() * value(1.0)).backward()
+    slope = getattr(x, "grad", None)
+    if not isinstance(slope, (int, float)) or slope == 0:
+        return ""
+    return f"at 0, relu has any derivative from 0 to 1; PyTorch takes 0, and yours is {slope:g}"
 
 
 def _structure(value: type) -> Wrong | None:
@@ -237,7 +285,7 @@ def check_backward(backward: Function) -> Answer:
             if not isinstance(got, (int, float)) or not near(node.grad, got):
                 what = f"{name}: the gradient should be {shown(node.grad)}, and is {_text(got)}"
                 parts = _contributions(ours, name)
-                hint = _hint(program, name, node.grad, got, parts)
+                hint = _hint(program, name, node.grad, got, parts, ours)
                 answer.wrong = _wrong(program, what, hint, ours, name, f"yours: {_text(got)}")
                 return answer
         answer.right.append("; ".join(program.splitlines()[:5]))

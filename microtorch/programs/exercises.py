@@ -25,7 +25,7 @@ import microtorch as torch
 
 from ..facade.alias import run_script
 from . import exercise_ops, exercise_values
-from .exercise_answers import Answer
+from .exercise_answers import Answer, patience
 
 
 def check(given: str | os.PathLike[str] | Mapping[str, object] | type) -> list[Answer]:
@@ -60,7 +60,11 @@ def _kind(name: str, thing: object) -> str:
 
 
 def _checked(name: str, thing: object, given: Mapping[str, object]) -> Answer:
-    kind = _kind(name, thing)
+    with patience():
+        return _answer(name, thing, given, _kind(name, thing))
+
+
+def _answer(name: str, thing: object, given: Mapping[str, object], kind: str) -> Answer:
     if kind == "value" and isinstance(thing, type):
         return exercise_values.check_class(thing)
     if isinstance(thing, type) and issubclass(thing, torch.autograd.Function):
@@ -94,9 +98,9 @@ def command(arguments: list[str] | None = None) -> int:
             print(f"microtorch check: {path}: {error}", file=sys.stderr)
             status = 1
             continue
-        except Exception:
+        except Exception as error:
             print(f"microtorch check: {path} does not run:", file=sys.stderr)
-            traceback.print_exc()
+            print(_said(error), end="", file=sys.stderr)
             status = 1
             continue
         for answer in answers:
@@ -104,6 +108,14 @@ def command(arguments: list[str] | None = None) -> int:
             print(answer)
             status |= not answer
     return status
+
+
+def _said(error: Exception) -> str:
+    """The traceback from the pupil's first line on."""
+    frames = traceback.extract_tb(error.__traceback__)
+    first = next((k for k, f in enumerate(frames) if "microtorch" not in f.filename), len(frames))
+    head = traceback.format_list(frames[first:])
+    return "".join([*head, *traceback.format_exception_only(error)])
 
 
 def draw(answer: Answer, path: str) -> None:

@@ -289,9 +289,11 @@ def test_in_place_in_both_kinds_at_once():
     assert quantile.tolist() == [[0.25, 0.75]]
 
 
-def test_what_leaves_the_level_is_an_ordinary_gradient():
-    x = torch.tensor(0.5, requires_grad=True)
-    tangent = func.jvp(lambda x: x.reshape(1).exp().sum(), (x,), (torch.tensor(1.0),))[1]
-    tangent.backward()
-    assert torch.allclose(x.grad.detach(), torch.tensor(0.5).exp())
-    assert x.grad.numpy().dtype == np.float32
+def test_a_captured_leaf_receives_a_plain_gradient():
+    """Where a gradient leaves the level, the copy that a leaf keeps is none of the level's."""
+    m, b = (torch.ones(n, 3, requires_grad=True) for n in (3, 1))
+    for f in (lambda m: (m @ b[0]).pow(2).sum(), lambda m: (m + b).sum()):
+        m.grad = b.grad = None
+        out, tangent = torch.func.jvp(f, (m,), (torch.ones(3, 3),))
+        (out * tangent).backward()
+        assert type(m.grad.numpy()) is type(b.grad.numpy()) is np.ndarray

@@ -182,11 +182,25 @@ def test_an_earlier_stepper_in_a_variable_names_nothing():
     assert "computation" not in str(viz.trace(n)) and len(kept) > 4
 
 
-def test_through_an_op_of_several_results_and_not_inside_of_vmap():
+def test_through_an_op_of_several_results():
     a = torch.tensor([[4.0, 1.0], [0.5, 3.0]], requires_grad=True)
     trace = viz.step(torch.linalg.slogdet(a)[1], mode="forward", wrt=a).trace
     (wanted,) = torch.autograd.grad(torch.logdet(a), a)
     assert trace.nodes[-1].grad.number == pytest.approx(wanted.sum().item(), rel=1e-5)
-    inside = torch.vmap(lambda row: (row * row).sum())(a).sum()
-    with pytest.raises(RuntimeError, match="inside of vmap or of jvp"):
-        viz.step(inside, mode="forward", wrt=a)
+
+def test_inside_of_vmap_and_of_jvp():
+    w = torch.tensor([[1.0, 0.2], [-0.3, 0.7]], dtype=torch.float64, requires_grad=True)
+    x = torch.tensor([[0.3, -0.1], [0.8, 0.4]], dtype=torch.float64)
+
+    def curved(m):
+        return torch.vmap(lambda row: (row @ m).tanh().max())(x).sum()
+
+    def pushed(m):
+        return torch.func.jacfwd(lambda m: (m @ x).sin().sum(1))(m).pow(2).sum()
+
+    way = torch.tensor([[0.0, 1.0], [0.0, 0.0]], dtype=torch.float64)
+    for f in (curved, pushed):
+        trace = viz.step(f(w), mode="forward", wrt=w, direction=(0, 1)).trace
+        _, wanted = torch.func.jvp(f, (w.detach(),), (way,))
+        assert trace.steps[-1].contribution == pytest.approx(float(wanted))
+        assert all(s.check.ok for s in trace.steps if getattr(s, "check", None))

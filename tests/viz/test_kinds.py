@@ -53,3 +53,33 @@ def test_numbers_that_a_cast_rounds_are_checked_without_rounding():
         y = lin(X)
     check = viz.check(y.float().pow(2).sum())
     assert check.ok and "lin.weight" in str(check)
+
+
+class Wrong(torch.autograd.Function):
+    """Its derivative is half of what it should be."""
+
+    @staticmethod
+    def forward(ctx, x):
+        return x * 2
+
+    @staticmethod
+    def backward(ctx, g):
+        return g
+
+
+def test_a_gradient_that_is_another_by_convention_is_no_fault():
+    table = torch.tensor([[0.3, 1.0], [0.5, -1.0]], requires_grad=True)
+    rows = torch.nn.functional.embedding(torch.tensor([0, 1]), table * 1, padding_idx=0)
+    found = viz.check(rows.sum())
+    assert found.ok and "≠  (meant so: the row of padding_idx" in str(found)
+    said = "".join(viz.step(rows.sum()).frames())
+    assert "✗" not in said and "≠ meant so" in said
+    rows = torch.nn.functional.embedding(torch.tensor([0, 1]), Wrong.apply(table), padding_idx=0)
+    found = viz.check(rows.pow(2).sum())
+    assert not found.ok and found.worst == "table"
+
+
+def test_a_checkpoint_is_checked_as_far_as_it_can_be():
+    x, w = torch.tensor([0.5, 1.0]), torch.tensor([0.3, 0.2], requires_grad=True)
+    again = torch.utils.checkpoint.checkpoint(lambda x: (x * w).tanh(), x, use_reentrant=False)
+    assert viz.check((again * w).sum()).ok

@@ -39,7 +39,8 @@ class _Marked(Drawing):
         if n.id not in self.remarks:
             return label
         text = labels.font(labels.bold(labels.escape(self.remarks[n.id], 60)), self.t.ink, 10)
-        return labels.plain(labels.row(f"<TD>{label}</TD>") + labels.row(labels.cell(text)))
+        remark = labels.cell(text, "CENTER", extra=' CELLPADDING="7"')
+        return labels.plain(labels.row(f"<TD>{label}</TD>") + labels.row(remark))
 
     def _unit(self, u: Unit, g: Canvas) -> None:
         held = not self.remarks.keys().isdisjoint(u.members)

@@ -1,4 +1,5 @@
 // ---- check and curve ----------------------------------------------------------------------------------------------
+const MEANT = "meant so: "; // a difference that is a convention of the op (differences.py)
 function check() {
   const step = now.steps[at], n = N[step.n], rows = [], box = $("check");
   const row = (a, b, look) => rows.push(h("tr", look ? { class: look } : {}, h("td", {}, a), h("td", {}, b)));
@@ -7,11 +8,12 @@ function check() {
     if (step.l != null) row(["local derivative ", frac(step.from, step.n)], covered ? dots : num(step.l));
     if (n.s && !n.m) row("shape", shape(n));
     if (c) {
-      const [analytic, finite, error, ok, what] = c, note = what === "the derivative" ? "" : `, ${what.split(",")[0]}`;
+      const [analytic, finite, error, ok, what] = c, meant = what.startsWith(MEANT), note = what === "the derivative" || meant ? "" : `, ${what.split(",")[0]}`;
       if (!step.last && step.new != null) row("gradient so far", covered ? dots : num(step.new));
       row(step.last ? `analytic gradient${note}` : "gradient when all have arrived", covered ? dots : exact(analytic));
       row("finite difference (h = 1e−5)", covered ? dots : exact(finite));
-      row("agreement", covered ? dots : ok && /kink/.test(what) ? "✓ between both sides" : `${ok ? "✓" : "✗ differs by"} ${error === 0 ? "0" : scientific(error)}`, !ok && !covered ? "bad" : "");
+      if (meant) row("agreement", covered ? dots : `≠ ${what}`, "long");
+      else row("agreement", covered ? dots : ok && /kink/.test(what) ? "✓ between both sides" : `${ok ? "✓" : "✗ differs by"} ${error === 0 ? "0" : scientific(error)}`, !ok && !covered ? "bad" : "");
     } else row("finite difference", n.m ? "that of each result is checked" : n.s?.includes(0) ? "no element to move" : "not run: an op cannot run again, or too much work", "long");
   } else if (step.k === "r") {
     row("processes", String(D.tops.length));

@@ -1,16 +1,4 @@
-// ---- linear algebra: solved here by elimination, on numbers that remember what they were made of -------------------
-// The page's own engine in small: a Num holds its value and, of each number that it was made from, the local derivative.
-// The tape lists them as they were made; read backwards, it is backward.
-let tape = [];
-class Num {
-  constructor(v, from = []) { this.v = v; this.from = from; this.g = 0; tape.push(this); }
-  add(b) { return new Num(this.v + b.v, [[this, 1], [b, 1]]); }
-  sub(b) { return new Num(this.v - b.v, [[this, 1], [b, -1]]); }
-  mul(b) { return new Num(this.v * b.v, [[this, b.v], [b, this.v]]); }
-  div(b) { return new Num(this.v / b.v, [[this, 1 / b.v], [b, -this.v / b.v / b.v]]); }
-  sqrt() { const r = Math.sqrt(this.v); return new Num(r, [[this, 0.5 / r]]); }
-  log_size() { return new Num(Math.log(Math.abs(this.v)), [[this, 1 / this.v]]); }
-}
+// ---- linear algebra: solved here by elimination, on numbers that remember what they were made of (tape.js) -----------
 const grid = (rows, columns, f) => Array.from({ length: rows }, (_, r) => Array.from({ length: columns }, (_, c) => f(r, c)));
 const identity = n => grid(n, n, (r, c) => new Num(+(r === c)));
 const flipped = A => grid(A[0].length, A.length, (r, c) => A[c][r]);
@@ -43,6 +31,20 @@ function cholesky_of(A) {
   }
   return L;
 }
+// L and U in one matrix, by LAPACK's way: of each column the largest element comes first, if it may.
+const factored = pivot => A => {
+  const a = [...A.map(row => [...row])], columns = a[0].length, order = a.map((_, r) => r);
+  for (let c = 0; c < Math.min(a.length, columns); c++) {
+    let best = c;
+    for (let r = c + 1; r < a.length && pivot; r++) if (Math.abs(a[r][c].v) > Math.abs(a[best][c].v)) best = r;
+    [a[c], a[best], order[c], order[best]] = [a[best], a[c], order[best], order[c]];
+    for (let r = c + 1; r < a.length; r++) {
+      const by = a[r][c].div(a[c][c]);
+      a[r] = a[r].map((x, k) => k < c ? x : k === c ? by : x.sub(by.mul(a[c][k])));
+    }
+  }
+  return Object.assign([a], { order: String(order) });
+};
 const triangle = (A, upper, unit) => grid(A.length, A.length, (r, c) => r === c && unit ? new Num(1) : (upper ? c >= r : c <= r) ? A[r][c] : new Num(0));
 // exp A = (1 + A/2ˢ + (A/2ˢ)²/2! + ...) to the power 2ˢ
 function exponential(A) {
@@ -116,6 +118,7 @@ const ALGEBRA_OF = {
   lstsq: whole((A, B) => solution(times_matrix(flipped(A), A), times_matrix(flipped(A), B))),
   matrixexp: whole(exponential),
   qr: [orthogonal],
+  lu: [factored(true), factored(false)],
   eigh: [(A, like) => { const [values, vectors] = spectrum(A, like?.[1]); return [[values], vectors]; }],
   svd: [singular],
 };
@@ -137,16 +140,17 @@ function algebra(i) {
   const given = n.i.map(j => elements(N[j].v)), near = values => { const own = elements(n.v), top = Math.max(1, ...own.map(Math.abs)); return values.every((v, k) => Math.abs(v - own[k]) <= 1e-4 * top); };
   const form = ALGEBRA_OF[n.op].find((form, k, all) => all.length === 1 || near(results_of(run(form, given))));
   if (!form) return null;
-  const sizes = run(form, given)[0].made.map(A => many * A.flat().length);
-  return { kind: "algebra", sizes, f: W => results_of(run(form, W)), b: (W, _, g) => {
+  const first = run(form, given), sizes = first[0].made.map(A => many * A.flat().length), orders = made => String(made.map(m => m.made.order));
+  const l = { kind: "algebra", sizes, f: W => { const made = run(form, W); l.turned = orders(made) !== orders(first); return results_of(made); }, b: (W, _, g) => {
     const back = W.map(() => []);
     run(form, W).forEach(({ M, made, tape }, z) => {
       let first = 0;
       made.forEach((A, part) => { const own = A.flat(), from = first + z * own.length; own.forEach((x, k) => { x.g += g[from + k] || 0; }); first += sizes[part]; });
-      for (let k = tape.length - 1; k >= 0; k--) if (tape[k].g) for (const [x, d] of tape[k].from) x.g += d * tape[k].g;
+      read_backwards();
       M.forEach((A, q) => back[q].push(...A.flat().map(x => x.g)));
     });
     return back;
   } };
+  return l;
 }
 const ALGEBRA = Object.fromEntries(Object.keys(ALGEBRA_OF).map(name => [name, algebra]));

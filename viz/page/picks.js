@@ -27,6 +27,19 @@ const so_far = better => (i, { dim }) => {
   const first = String(picks([elements(N[j].v)])), l = { kind: "picks", f: W => { const p = picks(W); l.turned = String(p) !== first; return p.map(e => W[0][e]); }, b: laid_back(picks) };
   return l;
 };
-const PICKS = { ...Object.fromEntries(["max", "min", "median", "nanmedian", "kthvalue", "sort", "topk"].map(name => [name, ranked])), median_of_all: middle_of_all, amax: extreme(Math.max), amin: extreme(Math.min), cummax: so_far((a, b) => a > b), cummin: so_far((a, b) => a < b) };
+// The element that occurs most often, at its last place; of several, the smallest.
+function most_often(i, { dim }) {
+  const [j, at] = N[i].i, rows = rows_of(shapeOf(j), dim), first = elements(N[at].v);
+  const places = ([x]) => rows.map(row => {
+    let best = 0, length = 0, run = 0;
+    const order = in_order_of(x, row);
+    order.forEach((k, r) => { run = r && x[row[k]] === x[row[order[r - 1]]] ? run + 1 : 1; if (run > length || run === length && x[row[k]] === x[row[best]]) { length = run; best = k; } });
+    return best;
+  });
+  const picks = W => { const own = places(W); l.turned = own.some((k, r) => k !== first[r]); return own.map((k, r) => rows[r][k]); };
+  const l = { kind: "picks", f: W => picks(W).map(e => W[0][e]), b: laid_back(picks) };
+  return l;
+}
+const PICKS = { ...Object.fromEntries(["max", "min", "median", "nanmedian", "kthvalue", "sort", "topk"].map(name => [name, ranked])), mode: most_often, median_of_all: middle_of_all, amax: extreme(Math.max), amin: extreme(Math.min), cummax: so_far((a, b) => a > b), cummin: so_far((a, b) => a < b) };
 // A program may have used the numbers of the places that were picked. What it did with them is not in the graph.
 const repicked = () => changed.size ? N.flatMap((n, i) => structures.get(i)?.turned ? [`${n.op} (${n.n})`] : []) : [];

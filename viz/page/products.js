@@ -62,6 +62,24 @@ function largest(i, geometry) {
   windows_of(y, geometry.kernel, geometry, x, (at, k, u, spot) => term_of(l, k, flatten([at[0], at[1], ...spot], x), -1, 1));
   return l;
 }
+// Windows of nearly equal sizes that cover the image, as many as there are results.
+function binned(i) {
+  const x = shapeOf(N[i].i[0]), y = shapeOf(i), l = list("reduce", { choose: true });
+  each(y, (at, k) => {
+    const first = at.map((v, d) => d < 2 ? v : Math.floor(v * x[d] / y[d])), reach = at.map((v, d) => d < 2 ? 1 : Math.ceil((v + 1) * x[d] / y[d]) - first[d]);
+    each(reach, u => term_of(l, k, flatten(u.map((v, d) => first[d] + v), x), -1, 1));
+  });
+  return l;
+}
+// The gradient of a convolution's kernel, as an op: each element is a sum over the windows in which it met the image.
+function kernels(i, geometry) {
+  const [x, g] = N[i].i.map(shapeOf), w = shapeOf(i), group = g[1] / geometry.groups, l = list("product", { q: 1 });
+  if (sizeOf(g) * sizeOf(w.slice(1)) > MOST_TERMS) return null;
+  windows_of(g, w.slice(2), geometry, x, (at, k, u, spot) => {
+    for (let c = 0; c < w[1]; c++) term_of(l, flatten([at[1], c, ...u], w), flatten([at[0], Math.floor(at[1] / group) * w[1] + c, ...spot], x), k, 1);
+  });
+  return l;
+}
 function product(i) {
   const [x, w] = N[i].i.map(shapeOf), y = shapeOf(i), inner = x.at(-1), l = list("product", { q: 1 });
   if (sizeOf(y) * inner > MOST_TERMS) return null;
@@ -131,7 +149,8 @@ function crossed(i) {
 }
 const STRUCTURES = {
   BinaryCrossEntropy: crossed,
-  conv2d: convolution, conv3d: convolution, conv_transpose2d: transposed, conv_transpose3d: transposed, avg_pool2d: average, avg_pool3d: average, max_pool2d: largest,
+  conv2d: convolution, conv3d: convolution, conv_transpose2d: transposed, conv_transpose3d: transposed, avg_pool2d: average, avg_pool3d: average, max_pool2d: largest, max_pool3d: largest,
+  adaptive_max_pool2d: binned, adaptive_max_pool3d: binned, conv2d_weight: kernels, conv3d_weight: kernels, ctc_loss: typeof readings === "function" ? readings : () => null,
   matmul: product, linear: affine, sum: total(false), mean: total(true), softmax: per_row(soft, (y, g) => { const t = plus_all(y.map((v, k) => v * g[k])); return y.map((v, k) => v * (g[k] - t)); }),
   log_softmax: per_row(log_soft, (y, g) => { const t = plus_all(g); return y.map((v, k) => g[k] - Math.exp(v) * t); }), mse_loss: squares, nll_loss: likelihood,
   steps: moved(same), output: (i, { index }) => { // of several results: one after the other, or the parts of one

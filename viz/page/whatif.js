@@ -88,6 +88,8 @@ function tensors() {
     const close = error <= (grain ? 2e-2 : 1e-5) * Math.max(1, Math.abs(own[e])), sides = [(here - moved(-step)) / step, (moved(step) - here) / step].sort((a, b) => a - b), room = 1e-3 * (sides[1] - sides[0]);
     const kink = !close && room > 1e-6 * Math.abs(own[e]) && sides[0] - room <= own[e] && own[e] <= sides[1] + room;
     exactly = false;
+    const said = start.check[k]?.[4];
+    if (!close && said?.startsWith(MEANT)) return [own[e], finite, error, 1, said];
     return [own[e], finite, error, +(close || kink), kink ? "at a kink" : N[i].s ? `at ${element_name(i, N[i].n, e)}` : "the derivative"];
   };
   now = { V: W.map((a, i) => a && (N[i].op || changed.has(i)) ? asValue(i, a) : N[i].v), G: G.map((a, i) => a && asValue(i, a)), steps, check: [], measured };

@@ -178,7 +178,10 @@ class Computation:
     def gradients_at(self, values: list[Data]) -> dict[int, Gradient]:
         """The gradients where the nodes have other values."""
         customs = [i for i, node in enumerate(self.nodes) if custom(node)]
-        ran = {i: self._ran_on(i, values) or self.customs.once(i, self.values) for i in customs}
+        ran = {i: self._ran_on(i, values) for i in customs}
+        for i in customs:
+            if ran[i] is None and self.nodes[i].saved is None:  # else it has what it kept
+                ran[i] = self.customs.once(i, self.values)
         return Backward(self.nodes, values, ran).gradients
 
     def slope(self, i: int, position: int) -> float | None:

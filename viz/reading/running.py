@@ -4,7 +4,8 @@ An op that picks elements is a list of places, whatever its name: it is found by
 numbers that can be told apart. An op that is linear is a sum for each element: it is run on one
 unit after the other. Both also where the numbers are complex, or of another kind; a complex number
 is two numbers, its real and its imaginary part. What else is done with complex numbers is run on
-pairs of Scalars (pairs.py). Each program is compared with the op on several inputs, and with the
+pairs of Scalars (pairs.py), and what is done with dual numbers on Scalars whose derivatives carry
+the tangents. Each program is compared with the op on several inputs, and with the
 gradients that backward had, before it is believed.
 """
 
@@ -18,11 +19,13 @@ import numpy as np
 from microtorch import autograd
 from microtorch.backends.expansion import Expansion
 from microtorch.base.types import AnyArray
-from microtorch.graph import in_order
+from microtorch.graph import Node, in_order
 from microtorch.handles.scalar import Scalar
+from microtorch.kinds.dual import Dual
 
 from .arithmetic import Program
 from .customs import custom
+from .kinds import of_a_kind
 from .measure import Computation, Data, attributes
 from .pairs import Pair
 from .replay import CLOSE, chosen, numbers_of
@@ -84,19 +87,25 @@ class _Op:
 
     def rows(self, draw: np.random.Generator, spread: float = 0.0) -> list[np.ndarray]:
         """Random rows for the operands; ``spread``: of their sizes, in powers of ten."""
-        sizes = [_row(self.arrays[p]).size for p in self.free]
-        return [draw.standard_normal(n) * 10 ** draw.uniform(-spread, spread, n) for n in sizes]
+        sizes = {self.inputs[p]: _row(self.arrays[p]).size for p in self.free}
+        drawn = {
+            j: draw.standard_normal(n) * 10 ** draw.uniform(-spread, spread, n)
+            for j, n in sizes.items()
+        }
+        return [drawn[self.inputs[p]] for p in self.free]  # of x * x the same row twice
 
     def program(self) -> Program | None:
         repeated = len(set(self.inputs)) < len(self.inputs)
-        if not self.free or (repeated and not self.complex) or chosen(self.node.op.name):
+        two = self.complex or _dual(self.node)  # are the numbers pairs?
+        if not self.free or (repeated and not two) or chosen(self.node.op.name):
             return None
         if sum(x.size for x in self.arrays) > READ:
             return None
         if custom(self.node) or (self.node.op.projection and custom(self.node.inputs[0])):
             return None
         ways: list[Callable[[], Program | None]] = [] if repeated else [self._moves, self._linear]
-        for way in [*ways, self._pairs] if self.complex else ways:
+        ways += [self._pairs] if self.complex else [self._duals] if _dual(self.node) else []
+        for way in ways:
             made = way()
             if made is not None and self._right(made):
                 return made
@@ -200,6 +209,46 @@ class _Op:
             results: list[Any] = []
             for cell in made.ravel():
                 results += _parts(cell) if np.iscomplexobj(self.out) else [_real(cell)]
+        return self._assembled(cells, places, results)
+
+    # ---- or dual numbers: tangents by the derivatives that backward finds ------------------------
+    def _duals(self) -> Program | None:
+        if max(_row(x).size for x in (self.out, *self.arrays)) > UNITS:
+            return None
+        cells: list[Scalar] = []
+        places: list[tuple[int, int]] = []
+        moving: list[tuple[Scalar, Scalar]] = []
+        given: list[np.ndarray] = []
+        with autograd.enable_grad():
+            for p, (j, x) in enumerate(zip(self.inputs, self.arrays, strict=True)):
+                if p not in self.free:
+                    given.append(x)
+                    continue
+                own = [Scalar(float(v)) for v in _row(x)]
+                places += [(p, k) for k in range(len(own))]
+                cells += own
+                dual = _dual(self.found.nodes[j])
+                if dual:
+                    half = len(own) // 2
+                    moving += zip(own[:half], own[half:], strict=True)
+                grid = np.empty(x.shape[dual:], object)
+                for place, cell in zip(np.ndindex(grid.shape), own, strict=False):
+                    grid[place] = cell
+                given.append(grid)
+            try:
+                kernel = getattr(Expansion(), self.node.op.name)
+                made = np.asarray(kernel(*given, **attributes(self.node)), object).ravel().tolist()
+            except Exception:  # a Scalar lacks what the kernel asks for
+                return None
+            if 2 * len(made) != self.out.size or len(made) * len(moving) > TERMS:
+                return None
+            tangents = [_tangent(cell, moving) for cell in made]
+        return self._assembled(cells, places, [*made, *tangents])
+
+    def _assembled(
+        self, cells: list[Scalar], places: list[tuple[int, int]], results: list[Any]
+    ) -> Program | None:
+        """The program of ``results``, Scalars or numbers, from the Scalars at ``places``."""
         if len(results) != _row(self.out).size or None in results:
             return None
         nodes = in_order([*cells, *[r for r in results if isinstance(r, Scalar)]], constants=True)
@@ -243,7 +292,8 @@ class _Op:
         """A program without a choice has the derivative of the function that it computes. An op may
         have another, as an embedding has that leaves out its padding.
         """
-        if self.complex and made.ops and any(n not in ("add", "mul") for n, _ in made.ops):
+        plain = all(n in ("add", "mul") for n, _ in made.ops)
+        if not plain and (self.complex or _dual(self.node)):
             return True
         back = self.found.backward
         g = back.gradients.get(self.i)
@@ -260,6 +310,22 @@ class _Op:
             if had.size != len(sent[p]) or not _close(np.array(sent[p]), had, 1e-2):
                 return False
         return True
+
+
+def _dual(node: Node) -> bool:
+    """Does a node hold dual numbers, whose parts are plain ones?"""
+    dev = node.dev
+    return of_a_kind(dev) and dev.memory is Dual and not of_a_kind(dev.inner)
+
+
+def _tangent(cell: Any, moving: list[tuple[Scalar, Scalar]]) -> Any:
+    """Σ ∂cell/∂x · ẋ over the values x that move, and their tangents ẋ."""
+    if not isinstance(cell, Scalar) or not cell.requires_grad:
+        return 0.0
+    slopes = autograd.grad([cell], [x for x, _ in moving], create_graph=True, allow_unused=True)
+    terms = [d * t for d, (_, t) in zip(slopes, moving, strict=True) if d is not None]
+    out: Any = sum(terms[1:], terms[0]) if terms else 0.0
+    return out
 
 
 def _row(x: np.ndarray) -> np.ndarray:

@@ -21,13 +21,12 @@ from microtorch.engine.record import constant
 from microtorch.graph import Node
 from microtorch.handles.scalar import Scalar
 from microtorch.handles.tensor import Tensor
-from microtorch.kinds.borders import CROSSINGS
 from microtorch.kinds.dual import LINEAR, Dual
 from microtorch.kinds.level import Level, entered
 
 from . import numbers
-from .kinds import of_a_kind
-from .measure import Computation, Data, attributes
+from .kinds import UNLISTED, inside, of_a_kind, outside
+from .measure import Computation, Data, attributes, computed
 
 if TYPE_CHECKING:
     from microtorch.base.types import Argument, DType
@@ -169,25 +168,26 @@ def _derivative(
     if made is not None:
         return made[0]
     attrs = attributes(node)
-    if of_a_kind(node.dev) or node.op in CROSSINGS:
-        what = f"{node.op.name} cannot be stepped in forward mode: it is inside of vmap or of jvp"
-        fix = "step the function without the transform, on one sample; or step backward"
-        raise errors.GraphError(errors.message(what, fix=fix))
     try:
+        if node.op in UNLISTED:  # a border of vmap or of jvp: linear in all that it is given
+            return np.asarray(computed(node, [moving.get(p, 0 * a) for p, a in enumerate(args)]))
         if node.op.name == "element":
             return float(np.asarray(moving[0])[attrs["index"]])
         if node.dev is None:
             rules = node.op.scalar_derivatives
             return float(sum(rules[p](None, t, value, *args, **attrs) for p, t in moving.items()))
-        arrays: list[Any] = [np.asarray(a) for a in args]
+        plain = [np.asarray(a) for a in args]
+        devs = [x.dev for x in node.inputs]
+        arrays: list[Any] = [inside(dev, x) for dev, x in zip(devs, plain, strict=True)]
         for p, t in moving.items():
-            arrays[p] = Dual(level, arrays[p], np.asarray(t, arrays[p].dtype))
-        dtype = np.asarray(value).dtype
-        out = node.op.kernels[level.backend(cpu.of(dtype))](*arrays, **attrs)
+            towards = inside(devs[p], np.asarray(t, plain[p].dtype))
+            arrays[p] = Dual(level, arrays[p], towards)
+        dev = node.dev if of_a_kind(node.dev) else cpu.of(np.asarray(value).dtype)
+        out = node.op.kernels[level.backend(dev)](*arrays, **attrs)
     except (NotImplementedError, AttributeError, TypeError, KeyError) as error:
         raise _refused(node, error) from error
     tangent = getattr(out, "tangent", None)
-    return None if tangent is None else np.asarray(tangent)
+    return None if tangent is None else np.asarray(outside(tangent))
 
 
 def _custom(

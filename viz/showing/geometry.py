@@ -12,15 +12,17 @@ from typing import Any
 from ..reading.trace import TraceNode
 
 WINDOWS = frozenset(
-    "conv2d conv3d conv_transpose2d conv_transpose3d avg_pool2d avg_pool3d max_pool2d".split()
+    "conv2d conv3d conv_transpose2d conv_transpose3d avg_pool2d avg_pool3d max_pool2d "
+    "max_pool3d".split()
 )
 ALGEBRA = frozenset(
-    "inv solve det slogdet cholesky choleskysolve solvetriangular pinv lstsq matrixexp qr eigh "
-    "svd".split()
+    "inv solve det slogdet cholesky choleskysolve solvetriangular pinv lstsq matrixexp qr eigh svd "
+    "lu".split()
 )
 NORMS = frozenset({"layer_norm", "batch_norm"})
 KNOWN = WINDOWS | ALGEBRA | NORMS | frozenset(
-    "max min median nanmedian kthvalue sort topk median_of_all amax amin cummax cummin "
+    "adaptive_max_pool2d adaptive_max_pool3d conv2d_weight conv3d_weight ctc_loss "
+    "max min median nanmedian mode kthvalue sort topk median_of_all amax amin cummax cummin "
     "matmul linear sum mean softmax log_softmax mse_loss nll_loss "
     "reshape squeeze unsqueeze expand t permute transpose output steps BinaryCrossEntropy".split()
 )
@@ -33,6 +35,8 @@ def geometry(t: TraceNode) -> dict[str, Any] | None:
         return None
     if t.op in BARE:
         return {}
+    if t.op in WINDOWS and "stride" not in t.attrs:  # called by its name, with places alone
+        return None
     try:
         return {k: ast.literal_eval(v) for k, v in t.attrs.items()}
     except (ValueError, SyntaxError):  # an argument that is no plain data, or was cut off

@@ -40,15 +40,20 @@ from .scene import Scene, scene
 JSON: TypeAlias = dict[str, Any]  # what the page's script reads
 SCRIPTS = (  # one script in parts, by purpose; a part's constants may use those of parts above it
     "state.js", "graph.js", "camera.js", "near.js", "links.js", "lens.js", "matrix.js", "reals.js",
-    "linalg.js", "picks.js", "norms.js", "products.js", "window.js", "recurrence.js",
-    "attention.js", "whatif.js", "source.js", "explain.js", "check.js", "tools.js", "travel.js",
-    "forward.js", "steps.js",
+    "special.js", "tape.js", "linalg.js", "picks.js", "norms.js", "products.js",
+    "window.js", "recurrence.js", "attention.js", "whatif.js", "source.js", "explain.js",
+    "check.js", "tools.js", "travel.js", "forward.js", "steps.js",
 )  # fmt: skip
 FORWARD = "forward.js"  # what only a page of forward mode needs
 TENSORS = (  # what a page of single numbers does not need
-    "matrix.js", "reals.js", "linalg.js", "picks.js", "norms.js", "products.js",
+    "matrix.js", "reals.js", "tape.js", "linalg.js", "picks.js", "norms.js", "products.js",
     "window.js", "recurrence.js", "attention.js", "whatif.js",
 )  # fmt: skip
+USERS = {  # what only some ops need
+    "linalg.js": ALGEBRA,
+    "tape.js": ALGEBRA | {"ctc_loss"},
+    "special.js": frozenset(javascript.SPECIAL),
+}
 CONTEXT, GAP = 2, 5  # lines of source shown around those that ran; a longer gap is folded
 LONGEST = 2000  # characters of a line of source
 SLOPES = {
@@ -76,10 +81,11 @@ def page(trace: Trace, quiz: Quiz | None = None) -> str:
     drawn = scene(trace)
     data = _data(trace, drawn)
     data["quiz"] = None if quiz is None else _quiz(trace, data, quiz["seed"])
-    ops = {n.op for n in trace.nodes if javascript.can(n.op)}
+    ops = {n.op for n in trace.nodes if javascript.can(n.op) or n.op in javascript.SPECIAL}
     ops.update(op for p in data["prog"].values() for op in p["n"])
     without = {*(TENSORS if data["live"] else ()), *(() if trace.mode == "forward" else (FORWARD,))}
-    without |= set() if any(n.op in ALGEBRA for n in trace.nodes) else {"linalg.js"}
+    made = {n.op for n in trace.nodes}
+    without |= {part for part, users in USERS.items() if not made & users}
     parts = [p for p in SCRIPTS if p not in without]
     script = onefile.script(*parts, before=javascript.table(ops))
     sheets = ("page.css",) if data["live"] else ("page.css", "tensors.css")
@@ -157,7 +163,7 @@ def _attrs(t: TraceNode) -> dict[str, float] | None:
     """The static arguments of an op as numbers; None where one has no value."""
     if not t.op:
         return {}
-    wanted = formulas.ARGUMENTS.get(t.op, {})
+    wanted = javascript.static_arguments(t.op)
     out = {k: v for k, v in {**wanted, **attributes(t)}.items() if k in wanted}
     known = {k: v for k, v in out.items() if v is not None}
     return known if len(known) == len(out) else None

@@ -9,10 +9,12 @@ whose hash the page's policy names: nothing is ever evaluated from data.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
+from microtorch.engine.registry import REGISTRY
 from microtorch.notation import expr, formulas
 from microtorch.notation.formulas import LETTERS
+from microtorch.ops import special
 
 _MATH = frozenset(
     "abs acos acosh asin asinh atan atan2 atanh ceil cos cosh exp expm1 floor log log10 log1p log2 "
@@ -41,12 +43,8 @@ const softplus = x => Math.max(x, 0) + Math.log1p(Math.exp(-Math.abs(x)));
 const fmod = (x, y) => x % y;
 const remainder = (x, y) => { const r = x % y; return r && (r < 0) !== (y < 0) ? r + y : r; };
 const round = x => { const r = Math.round(x); return r - x === 0.5 && r % 2 ? r - 1 : r; };
-const erfc = x => {
-  if (x < 2) return 1 - erf(x);
-  let f = 0;
-  for (let k = 60; k > 0; k--) f = k / 2 / (x + f);
-  return Math.exp(-x * x) / Math.sqrt(Math.PI) / (x + f);
-};
+const far_erfc = x => { let f = 0; for (let k = 60; k > 0; k--) f = k / 2 / (x + f); return f; };
+const erfc = x => x < 2 ? 1 - erf(x) : Math.exp(-x * x) / Math.sqrt(Math.PI) / (x + far_erfc(x));
 const erf = x => {
   if (Math.abs(x) >= 2) return Math.sign(x) * (1 - erfc(Math.abs(x)));
   let term = x, sum = x;
@@ -56,16 +54,40 @@ const erf = x => {
 """
 
 
+# Ops that are no formula but a function of page/special.js: their derivatives are formulas. Those
+# that are not stated here stand in the op's declaration.
+_STATED: dict[str, tuple[str | None, ...]] = {
+    "digamma": ("g * polygamma(1, x)",),
+    "copysign": ("where(x == 0, 0, g * (out / where(x == 0, 1, x)))", None),
+    "mantissa": ("where(x == 0, g, g * (out / where(x == 0, 1, x)))",),
+    "nextafter": ("g", None),
+}
+SPECIAL: dict[str, tuple[str | None, ...]] = {
+    op: _STATED.get(op, tuple(REGISTRY[op].rule))
+    for op in (*_STATED, "polygamma", *(n for n, row in special.TABLE.items() if row[1]))
+}
+_ARGUMENTS: dict[str, dict[str, None]] = {"polygamma": {"n": None}}
+
+
 def can(op: str) -> bool:
     """Is this op in the formula table?"""
     return op in formulas.TABLE
 
 
+def static_arguments(op: str) -> Mapping[str, float | None]:
+    """The names of an op's static arguments, and their defaults."""
+    return formulas.ARGUMENTS.get(op) or _ARGUMENTS.get(op, {})
+
+
 def function(op: str) -> str:
     """``{f: value, d: [derivatives]}`` of an op; static arguments come last, by name."""
-    value, derivatives = formulas.TABLE[op]
+    if op in SPECIAL:
+        static, derivatives = static_arguments(op), SPECIAL[op]
+        value = f"{op}({', '.join([*static, *LETTERS[: len(derivatives)]])})"
+    else:
+        value, derivatives = formulas.TABLE[op]
     inputs = ", ".join(LETTERS[: len(derivatives)])
-    static = formulas.ARGUMENTS.get(op, {})
+    static = static_arguments(op)
     tail = f", {{{', '.join(static)}}}" if static else ""
     rows = [
         "null" if d is None else f"(g, out, {inputs}{tail}) => {expr.render(d, JS)}"

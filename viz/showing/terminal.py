@@ -19,7 +19,7 @@ from ..reading.trace import Contribution, Push, Step, Trace, TraceNode
 
 if TYPE_CHECKING:
     from rich.text import Text
-from ..telling.differences import DERIVATIVE
+from ..telling.differences import DERIVATIVE, MEANT
 from ..telling.pushing import over
 from ..telling.words import cut, display_names, expression, partial, printable
 
@@ -159,8 +159,9 @@ def _explanation(now: Step, width: int) -> list[Text]:
     check = now.check
     lines = [Text(" "), line]
     if check is not None and (isinstance(now, Push) or now.final):
-        sign = "✓" if check.ok else "✗"
-        what = "" if check.what == DERIVATIVE else f", {check.what},"
+        meant = check.what.startswith(MEANT)
+        sign = "≠ meant so" if meant else "✓" if check.ok else "✗"
+        what = "" if check.what == DERIVATIVE or meant else f", {check.what},"
         words = f" finite difference{what} {check.finite:.6f} {sign}".replace("-", "−")
         look = GOOD if check.ok else BAD
         if len(line.plain) + len(words) + 3 <= width:
