@@ -27,6 +27,7 @@ from ..graph import mode
 from ..handles.memory import offset, owner
 from ..handles.scalar import Scalar
 from ..handles.tensor import Tensor
+from ..kinds.level import frames
 from ..nn import global_hooks
 from .build import CompilerError
 from .collecting import uncollected
@@ -50,6 +51,7 @@ from .turns import Busy, recording_now
 
 if TYPE_CHECKING:
     from ..base.types import Kernel, Operand
+    from ..graph import Node
 
     Key = tuple[Operand, ...]
 
@@ -85,8 +87,9 @@ class Compiled:
                     return result
             except Otherwise:
                 pass
-        if self.reason or recording_now() or listeners or foreseers or is_anomaly_enabled() or any(
-            global_hooks.on_calls
+        if (
+            self.reason or recording_now() or listeners or foreseers or is_anomaly_enabled()
+            or frames.get() or any(global_hooks.on_calls)
         ):  # fmt: skip
             return self.function(*args, **kwargs)
         if isinstance(self.mixed, Mixed):
@@ -138,11 +141,9 @@ class Compiled:
             array, node = t.array, t.node
             if type(array) is not np.ndarray:
                 raise Refused(f"an argument lies on {node.dev.device}")
-            if node.needs and node.op is not None:
-                raise Refused("an argument has a graph that was begun outside the function")
             shared = owners.setdefault(id(owner(array)), len(owners))
             about.append((array.shape, array.dtype, array.strides, node.needs, shared,
-                          type(t), t.origin is None))  # fmt: skip
+                          type(t), t.origin is None, _has_graph(node)))  # fmt: skip
         m = mode.get()
         return (shape, tuple(about), m.grad, m.scope is None, dtypes.default_numpy(), _backend())
 
@@ -315,6 +316,9 @@ class Compiled:
             if r.late is not None and not any(o.kind == "number" for o in outputs):
                 r.give_up("it reads a number, and returns something else")
             r.program.split = len(r.program.steps)
+            if r.backward and any(_has_graph(t.node) for t in tensors):
+                r.give_up("an argument has a graph that was begun outside the function, and "
+                          "backward runs inside: .detach() it")
             if not r.reason and any(o.kind == "late" for o in outputs):
                 late_backward(r, outputs)
             check_kept(r, outputs)
@@ -437,6 +441,10 @@ class Compiled:
             return str(entry.program)
         text: str = vars(entry.function)["text"]
         return text
+
+
+def _has_graph(node: Node) -> bool:
+    return node.needs and node.op is not None
 
 
 def _backend() -> str:

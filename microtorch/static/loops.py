@@ -108,6 +108,8 @@ class Plan:
             later.update(step.reads())
         calls = [s.step for s in alive(chain, later)]
         chain = self.checks_first(alive(joined(self.program, chain, later), later))
+        if not chain:  # nobody reads what they make
+            return set()
         made = {n for s in chain for n in makes(s)}
         views = {s.result: s for s in chain if isinstance(s, View)}
         wanted = {n for n in made if n in later}

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gc
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -22,6 +24,7 @@ from .values import SLOT
 
 if TYPE_CHECKING:
     from ..base.types import Operand
+    from ..graph import Node
     from .recording import Recording
 
 
@@ -64,9 +67,27 @@ def output(r: Recording, x: Operand, outputs: list[Output]) -> Operand:
     return x
 
 
-@no_grad()
+@contextmanager
+def cut(nodes: Sequence[Node]) -> Iterator[None]:
+    """Nothing lies below these nodes: their graphs were begun outside."""
+    below = [n.inputs for n in nodes]
+    try:
+        for n in nodes:
+            n.inputs = ()
+        yield
+    finally:
+        for n, inputs in zip(nodes, below, strict=True):
+            n.inputs = inputs
+
+
 def late_backward(r: Recording, outputs: list[Output]) -> None:
     """The program's own backward: from the outputs' gradients to the leaves'."""
+    outside = [n for n in r.nodes.values() if n.needs and n.op is not None]
+    with no_grad(), cut(outside):
+        _late_backward(r, outputs)
+
+
+def _late_backward(r: Recording, outputs: list[Output]) -> None:
     steps = r.program.steps
     for i, o in enumerate(outputs):  # is the graph below it whole?
         if o.kind == "late":
