@@ -22,6 +22,7 @@ from ..autograd import is_anomaly_enabled
 from ..backends import cpu
 from ..base.errors import message
 from ..base.naming import named
+from ..engine import autocast
 from ..engine.listening import foreseers, listeners
 from ..graph import mode
 from ..handles.memory import offset, owner
@@ -106,8 +107,10 @@ class Compiled:
         for entry, template in self.entries.get(key, ()):
             why = entry.fails(tensors)
             if not why:
-                if isinstance(entry, Entry) and not kwargs and len(tensors) == len(args) and all(
-                    map(is_, tensors, args)
+                if (
+                    isinstance(entry, Entry) and not kwargs and len(tensors) == len(args)
+                    and all(map(is_, tensors, args)) and autocast.region.get() is None
+                    and not entry.watch.names & {"getattr", "hasattr"}  # of arguments, perhaps
                 ):  # fmt: skip
                     self.quick, self.arity = entry.quick(args), len(args)
                 try:
@@ -143,9 +146,11 @@ class Compiled:
                 raise Refused(f"an argument lies on {node.dev.device}")
             shared = owners.setdefault(id(owner(array)), len(owners))
             about.append((array.shape, array.dtype, array.strides, node.needs, shared,
-                          type(t), t.origin is None, _has_graph(node)))  # fmt: skip
-        m = mode.get()
-        return (shape, tuple(about), m.grad, m.scope is None, dtypes.default_numpy(), _backend())
+                          type(t), t.origin is None, _has_graph(node),
+                          vars(t) and structure(vars(t), [])))  # fmt: skip
+        m, region = mode.get(), autocast.region.get()
+        return (shape, tuple(about), m.grad, m.scope is None, dtypes.default_numpy(), _backend(),
+                None if region is None else region.dtype)  # fmt: skip
 
     # ---- recording -------------------------------------------------------------------------------
     def record(
@@ -175,7 +180,7 @@ class Compiled:
             (t, About(t)[""]) for t in before.watch.tensors.values()
         ]  # fmt: skip
         try:
-            run = self.recorded(args, kwargs, tensors, grads, others)
+            run = self.recorded(key, args, kwargs, tensors, grads, others)
         except Busy:
             return self.function(*args, **kwargs)
         except BaseException:  # the function's own error, at a call that says nothing of others
@@ -300,17 +305,20 @@ class Compiled:
         return found
 
     def recorded(
-        self, args: Operand, kwargs: Operand, tensors: list[Tensor], grads: dict[int, bool],
-        others: Sequence[tuple[Operand, int]],
+        self, key: Key, args: Operand, kwargs: Operand, tensors: list[Tensor],
+        grads: dict[int, bool], others: Sequence[tuple[Operand, int]],
     ) -> Run:  # fmt: skip
         """One call, written down. ``others``: tensors that it may not read, and About them."""
         r = Recording(self.__name__, tensors, getattr(self.function, "__code__", None))
         outputs: list[Output] = []
 
         def run() -> Operand:
-            result = self.function(*args, **kwargs)
+            result = self.itself(*args, **kwargs)
             if self.own_outputs:
                 result = owned(result, r)
+            after: list[Operand] = []
+            if structure((args, kwargs), after) != key[0] or not all(map(is_, after, tensors)):
+                r.give_up("it changes a list, a dict or a dataclass that it is given")
             r.program.outputs = output(r, result, outputs)
             r.program.returned = [o.number for o in outputs]
             if r.late is not None and not any(o.kind == "number" for o in outputs):
@@ -353,6 +361,18 @@ class Compiled:
             for leaf in program.leaves if leaf.kind != "seed"
         ]  # fmt: skip
         return Run(r, result, outputs, watch, has)
+
+    def itself(self, *args: Operand, **kwargs: Operand) -> Operand:
+        """The function; within autocast in a region of its own, since the casts of weights that
+        others have made there are no part of the program."""
+        now = autocast.region.get()
+        if now is None:
+            return self.function(*args, **kwargs)
+        token = autocast.enter(autocast.Region(now.dtype, {}))
+        try:
+            return self.function(*args, **kwargs)
+        finally:
+            autocast.leave(token)
 
     def refuse(self, why: str) -> None:
         """From now on the function runs as it is written; say so once."""

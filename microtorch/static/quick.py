@@ -17,6 +17,7 @@ import numpy as np
 from ..arrays import dtypes
 from ..autograd import anomaly
 from ..backends import cpu
+from ..engine import autocast
 from ..engine.listening import foreseers, listeners
 from ..engine.record import Constant, constant_node, handle, new
 from ..graph import Node, last_write, mode, storage_of, tick, user_frame
@@ -212,7 +213,9 @@ def written_quick(
     arguments such as ``tensors``, and as Compiled.__call__ calls it."""
     w = CallWriter(entry)
     now = mode.get()
+    w.names["region"] = autocast.region.get
     w.say("m = mode()")
+    w.unless("region() is None")
     w.unless(f"m.grad is {now.grad} and (m.scope is None) is {now.scope is None}")
     views = {i: t for i, t in enumerate(tensors) if t.array.base is not None}
     gradients = [leaf for leaf in entry.leaves if leaf.kind == "gradient"]
