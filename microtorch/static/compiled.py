@@ -147,7 +147,7 @@ class Compiled:
             shared = owners.setdefault(id(owner(array)), len(owners))
             about.append((array.shape, array.dtype, array.strides, node.needs, shared,
                           type(t), t.origin is None, _has_graph(node),
-                          vars(t) and structure(vars(t), [])))  # fmt: skip
+                          structure(vars(t), []) if vars(t) else ()))  # fmt: skip
         m, region = mode.get(), autocast.region.get()
         return (shape, tuple(about), m.grad, m.scope is None, dtypes.default_numpy(), _backend(),
                 None if region is None else region.dtype)  # fmt: skip
@@ -311,6 +311,7 @@ class Compiled:
         """One call, written down. ``others``: tensors that it may not read, and About them."""
         r = Recording(self.__name__, tensors, getattr(self.function, "__code__", None))
         outputs: list[Output] = []
+        marks = [{**vars(t)} for t in tensors]
 
         def run() -> Operand:
             result = self.itself(*args, **kwargs)
@@ -319,6 +320,8 @@ class Compiled:
             after: list[Operand] = []
             if structure((args, kwargs), after) != key[0] or not all(map(is_, after, tensors)):
                 r.give_up("it changes a list, a dict or a dataclass that it is given")
+            if marks != [vars(t) for t in tensors]:
+                r.give_up("it gives an attribute to a tensor")
             r.program.outputs = output(r, result, outputs)
             r.program.returned = [o.number for o in outputs]
             if r.late is not None and not any(o.kind == "number" for o in outputs):
