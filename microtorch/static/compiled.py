@@ -8,11 +8,13 @@ warning that says why.
 """
 from __future__ import annotations
 
+import sys
 import warnings
 from collections.abc import Callable, Sequence
 from functools import partial
 from operator import is_
 from os import PathLike
+from types import MethodType
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -58,6 +60,7 @@ if TYPE_CHECKING:
 
 MOST_PROGRAMS = 8
 MOST_RECORDINGS = 6  # of one key, before they are given up
+MOST_PENDING = 64  # keys that had no second call
 
 
 class Compiled:
@@ -77,7 +80,16 @@ class Compiled:
         self.count = 0
         self.reason = ""  # why it runs as it is written, if it does
         self.__name__ = getattr(function, "__name__", type(function).__name__)
+        self.__qualname__ = getattr(function, "__qualname__", self.__name__)
+        self.__doc__ = getattr(function, "__doc__", None)
+        self.__module__ = getattr(function, "__module__", __name__)
         self.__wrapped__ = function
+
+    def __reduce__(self) -> Operand:
+        """A copy has the function, and no programs. One that a decorator made goes by its name."""
+        if getattr(sys.modules.get(self.__module__), self.__qualname__, None) is self:
+            return self.__qualname__
+        return type(self), (self.function, self.fullgraph, self.use_c)
 
     def __call__(self, *args: Operand, **kwargs: Operand) -> Operand:
         quick = self.quick
@@ -118,7 +130,11 @@ class Compiled:
                 except Otherwise as e:
                     why = str(e)
         if key not in self.pending:
-            self.pending[key] = None
+            if len(self.pending) - len(self.entries) >= MOST_PENDING:
+                self.refuse(f"it has been called in {MOST_PENDING} ways that did not come back: "
+                            f"{differing(key, next(reversed(self.pending)))}")  # fmt: skip
+            else:
+                self.pending[key] = None
             return self.function(*args, **kwargs)
         with uncollected():
             return self.record(key, args, kwargs, tensors, why)
@@ -291,8 +307,10 @@ class Compiled:
                      if isinstance(v, Tensor) and isinstance(k, str)}  # fmt: skip
         method = getattr(type(self.function), "forward", None)  # of a Module, after self
         code = getattr(self.function, "__code__", getattr(method, "__code__", None))
-        parameters = code.co_varnames[code is not getattr(self.function, "__code__", None) :
-                                      code.co_argcount] if code is not None else ()  # fmt: skip
+        bound = isinstance(self.function, MethodType) or code is not getattr(
+            self.function, "__code__", None
+        )
+        parameters = code.co_varnames[bound : code.co_argcount] if code is not None else ()
         for leaf in entry.leaves:
             name = by_tensor.get(id(leaf.tensor))
             if leaf.kind == "argument" and leaf.place < len(parameters):
@@ -382,6 +400,7 @@ class Compiled:
         if self.reason:
             return
         self.reason, self.quick = why, None
+        self.pending.clear()
         text = message(
             f"compile: {self.__name__} runs as it is written, without a program: {why}",
             fix="see docs/static-graph.md for what can be recorded",
@@ -464,6 +483,15 @@ class Compiled:
             return str(entry.program)
         text: str = vars(entry.function)["text"]
         return text
+
+
+def differing(key: Key, other: Key) -> str:
+    """In what two keys differ, and how to avoid it."""
+    if key[0] != other[0]:
+        return "its Python arguments change: give numbers that change as tensors"
+    if key[1] != other[1]:
+        return "its tensors have other shapes, dtypes or strides: pad them to a few sizes"
+    return "modes of the library change"
 
 
 def _has_graph(node: Node) -> bool:

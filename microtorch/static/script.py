@@ -71,13 +71,6 @@ class ScriptModule(CompiledModule):
         for name in ("_parameters", "_buffers", "_modules", "_non_persistent_buffers_set"):
             vars(self)[name] = vars(module)[name]
 
-    def train(self, mode: bool = True) -> ScriptModule:
-        """Set the mode, of the module as well. Returns self."""
-        super().train(mode)
-        if "_orig_mod" in vars(self):
-            self._orig_mod.training = mode
-        return self
-
     @property
     def code(self) -> str:
         """The source of ``forward``, and below it the program, if there is one yet."""
