@@ -28,12 +28,18 @@ if TYPE_CHECKING:
     from .recording import Recording
 
 
+MOST_WORK = 1000  # to find out whether two arrays share memory
+
+
 def output(r: Recording, x: Operand, outputs: list[Output]) -> Operand:
     """The template of what the function returns; Ref: number of an output."""
     if isinstance(x, Tensor) and x.is_sparse:
         r.give_up("it returns a sparse tensor")
         return x
     if isinstance(x, Tensor):
+        for i, o in enumerate(outputs):
+            if o.tensor is x:
+                return Ref(i)
         found: Operand = x.array
         kind = "value"
         leaf = next((y for y in r.program.leaves if y.tensor is x), None)
@@ -160,8 +166,12 @@ def owned(x: Operand, r: Recording) -> Operand:
 
 
 def _shares(r: Recording, found: Recorded, outputs: list[Output]) -> bool:
-    """Does an output lie in memory of a leaf, of a constant or of another output?"""
+    """Does an output lie in memory of a leaf or of a constant, or over another output?"""
     mine = owner(found.value)
-    theirs = [owner(leaf.array) for leaf in r.program.leaves]
-    theirs += [owner(r.real(o.tensor.array)) for o in outputs]
-    return any(mine is x for x in theirs) or mine.base is not None
+    if mine.base is not None or any(mine is owner(leaf.array) for leaf in r.program.leaves):
+        return True
+    others = [r.real(o.tensor.array) for o in outputs]
+    try:  # parts of one array may be returned that have no element in common
+        return any(np.shares_memory(found.value, x, max_work=MOST_WORK) for x in others)
+    except np.exceptions.TooHardError:
+        return True
