@@ -165,7 +165,7 @@ class File:
         """What stands above numbers in a file of them: a line for each array."""
         lines = [f"{h}\n" for h in arrays]
         if self.draws and arrays == self.weights:
-            lines.append("generator: uint32 [625]\n")
+            lines.append("generator: uint32 [628]\n")
         return "".join(lines) or "nothing\n"
 
     # ---- its text --------------------------------------------------------------------------------

@@ -206,8 +206,10 @@ class Folder:
 
 
 def twister() -> bytes:
-    """The generator's words, and how many of them are used up."""
-    state: Array = generator.default_generator.state().astype(np.uint32)
+    """The generator's words, how many of them are used up, and a normal number that waits."""
+    g = generator.default_generator
+    state: Array = g.state().astype(np.uint32)
     if state[624] == 0:  # before the first draw
         state[624] = 624
-    return state.tobytes()
+    value, waits = g.spare
+    return state.tobytes() + np.float64(value).tobytes() + np.uint32(waits).tobytes()
