@@ -103,7 +103,7 @@ def whole(entry: Entry) -> Region:
     other = [x for x in plan.items if isinstance(x, Step)]
     printed = {o.number for o in entry.outputs}
     if len(regions) != 1 or other or printed - {*regions[0].gives}:
-        step = other[0] if other else p.steps[0]
+        step = [*plan.unwritten, *other, *p.steps][0]
         raise RuntimeError(
             message(
                 f"{p.name} cannot be exported: {step.name}, at {step.site}, is not written as a "

@@ -59,6 +59,7 @@ class Plan:
         found = {id(s): lowered(program, s, arrays, alone) for s in self.steps}
         if alone:
             found = {k: s and self.copied(s) for k, s in found.items()}
+        self.unwritten = [s for s in self.steps if found[id(s)] is None]
         self.items: list[Step | Region] = []
         refused: set[int] = set()
         while True:
