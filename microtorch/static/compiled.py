@@ -330,6 +330,7 @@ class Compiled:
         r = Recording(self.__name__, tensors, getattr(self.function, "__code__", None))
         outputs: list[Output] = []
         marks = [{**vars(t)} for t in tensors]
+        outside = any(_has_graph(t.node) for t in tensors)
 
         def run() -> Operand:
             result = self.itself(*args, **kwargs)
@@ -345,7 +346,7 @@ class Compiled:
             if r.late is not None and not any(o.kind == "number" for o in outputs):
                 r.give_up("it reads a number, and returns something else")
             r.program.split = len(r.program.steps)
-            if r.backward and any(_has_graph(t.node) for t in tensors):
+            if r.backward and outside:
                 r.give_up("an argument has a graph that was begun outside the function, and "
                           "backward runs inside: .detach() it")
             if not r.reason and any(o.kind == "late" for o in outputs):

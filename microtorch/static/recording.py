@@ -27,7 +27,7 @@ from ..backends.reference import Reference
 from ..engine import operands, whole
 from ..engine.record import constant
 from ..graph import Node, here, user_frame
-from ..handles.memory import owner
+from ..handles.memory import overwrite, owner
 from ..handles.tensor import Tensor
 from ..kinds.level import Kind
 from ..notation import formulas
@@ -339,6 +339,13 @@ class Recording(Values, Turn):
         for work in self.later:
             work()
         self.unwrap([t for t in (r() for r in self.made) if t is not None])
+
+    def overwrite(self, x: Recorded, values: Operand) -> None:
+        """Write to all of an array, which numpy may have locked because it was expanded."""
+        if x.value.flags.writeable:
+            x[...] = values
+        else:
+            self.call("numpy", "overwrite", overwrite, (x, values), {})
 
     def rate(self, group: dict[str, Operand], key: str, i: int | None) -> float:
         """A kernel's learning rate: the program reads it from the group at each call."""
