@@ -135,7 +135,8 @@ class Compiled:
                             f"{differing(key, next(reversed(self.pending)))}")  # fmt: skip
             else:
                 self.pending[key] = None
-            return self.function(*args, **kwargs)
+            if not self.mixed:  # which has been called before
+                return self.function(*args, **kwargs)
         with uncollected():
             return self.record(key, args, kwargs, tensors, why)
 
@@ -420,7 +421,8 @@ class Compiled:
             message(
                 f"{self.__name__} has no program yet",
                 self.reason and f"it runs as it is written: {self.reason}",
-                fix="call it three times: the first call is an ordinary one, two are recorded",
+                fix="call it three times: the first call is an ordinary one, two are recorded; four "
+                    "times if it has Scalars and Tensors",
             )
         )
 
@@ -455,9 +457,13 @@ class Compiled:
         if isinstance(entry, ScalarEntry):
             alone.export(entry, folder, steps, target)
             return
-        export(
-            self.last()[0], folder, steps, target, data, None if other is None else other.last()[0]
-        )
+        more = None if other is None else other.last()[0]
+        if isinstance(self.mixed, Mixed):
+            inner, outputs = self.mixed.inner.last()
+            again = self.mixed.again(inner, outputs, self.__name__)
+            export(inner, folder, steps, target, data, more, again)
+            return
+        export(self.last()[0], folder, steps, target, data, more)
 
     def last(self) -> tuple[Entry, Operand]:
         """The entry that was made last, which must be one of tensors, and its outputs."""
@@ -465,8 +471,8 @@ class Compiled:
         if isinstance(self.mixed, Mixed):
             raise RuntimeError(
                 message(f"{self.__name__} has Scalars and Tensors, and its program is not written "
-                        "to files: it is given the Scalars' numbers at each call",
-                        fix="parameters as Tensors of no dimension; or Scalars alone")
+                        "to such files: it is given the Scalars' numbers at each call",
+                        fix="parameters as Tensors of no dimension; or export(), as C")
             )  # fmt: skip
         entry, outputs = next(reversed(self.entries.values()))[-1]
         if not isinstance(entry, Entry):
