@@ -337,7 +337,9 @@ class Watch:
                     return f"a {type(x).__name__}"
             self.lengths = lengths
         for x, held in self.copies:
-            if x != held if type(held) is set else not np.array_equal(x, held):
+            if x != held if type(held) is set else (
+                x.shape != held.shape or x.dtype != held.dtype or x.tobytes() != held.tobytes()
+            ):  # fmt: skip
                 return f"a {type(x).__name__}"
         return ""
 
