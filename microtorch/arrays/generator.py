@@ -110,6 +110,11 @@ class Generator:
         """A number for each of the n columns, by draws among which are such normals."""
         return self.fill(what, columns.shape[1], columns, self._spare)
 
+    @property
+    def spare(self) -> tuple[float, int]:
+        """The normal number that waits for the next call, and whether there is one."""
+        return float(self._spare[0]), int(self._spare[1])
+
     def seed(self) -> int:
         """Seed from the operating system's entropy; returns the 64-bit seed."""
         return self.manual_seed(int.from_bytes(os.urandom(8), "little")).initial_seed()

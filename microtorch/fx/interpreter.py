@@ -9,7 +9,7 @@ from .graph import Graph
 from .graph_module import GraphModule
 from .node import Argument, Node, Target, Value, map_arg
 from .proxy import Proxy
-from .tracing import Tracer
+from .tracing import Tracer, recording
 
 
 class Interpreter:
@@ -164,7 +164,9 @@ class Transformer(Interpreter):
 
     def transform(self) -> GraphModule:
         """The module with the new graph."""
-        result = super().run()
+        self.tracer.param_shapes_constant = True  # a weight that is asked for is that weight
+        with recording(self.tracer, type(self).call_function):  # functions of proxies make nodes
+            result = super().run()
         self.new_graph.output(self.tracer.create_arg(result))
         return GraphModule(self.module, self.new_graph)
 

@@ -13,7 +13,7 @@ import sys
 import types
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from functools import wraps
+from functools import update_wrapper, wraps
 from typing import Any, TypeVar
 
 from ..base.errors import message
@@ -137,7 +137,7 @@ class Tracer(TracerBase):
         names = [p.name for p in _ordered(function)]
         for name, value in (concrete_args or {}).items():
             args[names.index(name)] = value
-        with _recording(self, function):
+        with recording(self, function):
             result = _plain(function)(*args)
         self.create_node("output", "output", (self.create_arg(result),), {})
         return self.graph
@@ -204,8 +204,25 @@ def _has_proxy(args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
     return False
 
 
+class Exchanged:
+    """A function in the place of ``f``, and equal to it: a pass may ask for what is called."""
+
+    def __init__(self, f: Callable[..., Any], called: Callable[..., Any]) -> None:
+        update_wrapper(self, f)
+        self.f, self.called = f, called
+
+    def __call__(self, *args: Value, **kwargs: Value) -> Value:
+        return self.called(*args, **kwargs)
+
+    def __eq__(self, other: object) -> bool:
+        return other is self or other is self.f
+
+    def __hash__(self) -> int:
+        return hash(self.f)
+
+
 @contextmanager
-def _recording(tracer: Tracer, function: Callable[..., Any]) -> Iterator[None]:
+def recording(tracer: Tracer, function: Callable[..., Any]) -> Iterator[None]:
     """Functions, methods and modules that record, as long as the block runs."""
     undo: list[tuple[Any, str, Any]] = []
     recorders: dict[int, Callable[..., Any]] = {}
@@ -221,7 +238,6 @@ def _recording(tracer: Tracer, function: Callable[..., Any]) -> Iterator[None]:
     def recorder(f: Value, whole: bool = False) -> Callable[..., Any]:
         """``f``, which becomes a node where it is given a proxy."""
 
-        @wraps(f)
         def called(*args: Value, **kwargs: Value) -> Value:
             if not _has_proxy(args, kwargs):
                 return f(*args, **kwargs)
@@ -229,7 +245,7 @@ def _recording(tracer: Tracer, function: Callable[..., Any]) -> Iterator[None]:
                 args, kwargs = _as_pytorch_does(f, args, kwargs)
             return tracer.create_proxy("call_function", f, args, kwargs)
 
-        return called
+        return Exchanged(f, called)
 
     def method(name: str, f: Value) -> Callable[..., Any]:
         @wraps(f)

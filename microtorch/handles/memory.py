@@ -39,7 +39,10 @@ def repeated_error(what: str) -> Exception:
 def overwrite(array: Array, values: Array) -> None:
     """Store ``values`` in ``array``, also where numpy has locked it."""
     if not is_locked(array):
-        array[...] = values
+        if type(array) is not np.ndarray and hasattr(array, "recording"):
+            array.recording.overwrite(array, values)  # a static graph writes it down
+        else:
+            array[...] = values
     elif repeats_itself(array):
         # an element that keeps its value must not undo what another wrote to the same place
         changed = values != array

@@ -35,14 +35,20 @@ class Watched:
         if not callable(draw):
             return draw
 
-        def watched(*args: AnyArray, **options: AnyArray) -> AnyArray:
-            mapped = [f for f in frames.get() if issubclass(f.level.kind, Batch)]
-            return _drawn(name, draw, mapped, args, options)
-
-        return watched
+        return asking(name, draw)
 
 
 WATCHED = Watched()
+
+
+def asking(name: str, draw: Callable[..., Any]) -> Callable[..., Any]:
+    """A function that draws, as one that does what the running vmaps want."""
+
+    def watched(*args: AnyArray, **options: AnyArray) -> AnyArray:
+        mapped = [f for f in frames.get() if issubclass(f.level.kind, Batch)]
+        return _drawn(name, draw, mapped, args, options)
+
+    return watched
 
 
 def _drawn(
@@ -76,7 +82,7 @@ def _drawn(
     if name == "randperm" or name in ARRAYS:
         dev: AnyArray = next((a.dev for a in args if getattr(a, "level", None) is level), None)
         if dev is not None:
-            return dev.looped(getattr(source, name), args, options)
+            return dev.looped(draw, args, options)
         rows = [_drawn(name, draw, running[:-1], args, options) for _ in range(level.size)]
         return batch_array(np.stack(rows), level, 0)
     i = 1 if name == "bernoulli" else 0  # where the shape stands

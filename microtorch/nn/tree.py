@@ -1,7 +1,7 @@
 """What a module does by walking over the tree below it: list, find, convert, freeze."""
 from __future__ import annotations
 
-import warnings
+import importlib
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
@@ -239,14 +239,9 @@ class Tree:
         """Move to `device` without the values: parameters and buffers are then uninitialised."""
         return self._apply(lambda tensor: empty_like(tensor, device=device), recurse)
 
-    def compile(self, *args: Argument, **kwargs: Argument) -> object:
-        """Accepted without effect but a warning: calls run as they are written."""
-        warnings.warn(
-            "Module.compile: microtorch runs a module as it is written; nothing was compiled. "
-            "microtorch.compile(module) returns one that is.",
-            stacklevel=2,
-        )
-        return None
+    def compile(self, *args: Argument, **kwargs: Argument) -> None:
+        """Record `forward`, and run it as its program from then on; as `torch.compile` does."""
+        importlib.import_module("microtorch.static").in_place(self, *args, **kwargs)  # far above
 
     def share_memory(self: T) -> T:
         """Move parameters and buffers to memory shared with processes that are started later."""

@@ -488,6 +488,9 @@ def lerp(input: Tensor, end: Tensor, weight: Tensor | AnyNumber) -> Tensor:
     others: dict[str, Any] = {"end": end, "weight": weight}
     for name, t in others.items():
         if name == "weight" and (not isinstance(t, Handle) or not t.array.ndim):
+            near = isinstance(t, Handle) and t.node.dev.device is input.node.dev.device
+            if near and (t.array.dtype.kind != "c" or input.array.dtype.kind == "c"):
+                continue  # nothing to look at, and a recording could not repeat it
             number = t.array.item() if isinstance(t, Handle) else t
             element(number, input.array.dtype)
             weight = weight if t is number or t.node.needs else number

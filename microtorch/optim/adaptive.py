@@ -19,7 +19,7 @@ import numpy as np
 from ..backends import defines
 from ..base.errors import message
 from ..handles.tensor import Tensor
-from ..utils.kernels import arrays, gradients, rate
+from ..utils.kernels import arrays, cycled, gradients, rate
 from .adam import decay_square, lerp
 from .optimizer import Closure, Group, Optimizer, ParamsT
 from .stepping import (
@@ -241,7 +241,7 @@ class RMSprop(Optimizer):
             alpha=group["alpha"],
             eps=group["eps"],
             weight_decay=group["weight_decay"],
-            momentum=momentum,
+            momentum=cycled(group, "momentum"),
             centered=centered,
             maximize=group["maximize"],
         )

@@ -73,10 +73,11 @@ def get_swa_multi_avg_fn() -> MultiAverage:
 
     @no_grad()
     def swa_update(averaged: Tensors, current: Tensors, num_averaged: Any) -> None:
-        count: Any = float(num_averaged) + 1
+        count = num_averaged + 1
         for mean, new in zip(averaged, current, strict=True):
             if mean.is_floating_point():
-                mean.lerp_(new, 1 / count)
+                mean.lerp_(new, 1 / count if not isinstance(count, Tensor) else
+                           (1 / count.double()).to(mean.dtype))  # fmt: skip
             else:
                 mean.copy_(mean + (new - mean) / count)
 

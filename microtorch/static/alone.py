@@ -54,6 +54,18 @@ class Held(NamedTuple):
         return f"{self.name}: {self.value}"
 
 
+class Again(NamedTuple):
+    """Arguments whose numbers a program gives back as results, for its next step: those of Scalars.
+
+    ``begin``: what they hold at first, by place; ``moves``: (place, which number of it, number of
+    the value that it becomes); ``shown``: the values that the function returns.
+    """
+
+    begin: dict[int, Array]
+    moves: list[tuple[int, int, int]]
+    shown: list[int]
+
+
 class Part(NamedTuple):
     """One program: its region, and which array each of its values is."""
 
@@ -63,6 +75,7 @@ class Part(NamedTuple):
     rows: dict[int, Held]  # input -> the data whose rows it is
     table: Held | None = None  # the rates of each step, and
     moved: Held | None = None  # how many steps have been made
+    again: Again | None = None
 
     def of(self, *roles: str) -> list[Held]:
         return [h for h in self.held.values() if h.role in roles]
@@ -70,7 +83,7 @@ class Part(NamedTuple):
     @property
     def learns(self) -> bool:
         """Does it change what it begins with?"""
-        return any(self.held[n].role in ("parameter", "state") for n in self.region.written)
+        return self.again is not None or any(self.held[n].role in ("parameter", "state") for n in self.region.written)
 
     @property
     def draws(self) -> bool:
@@ -81,7 +94,13 @@ class Part(NamedTuple):
     @property
     def results(self) -> list[Held]:
         """What it returns, in order, each once."""
-        return [self.held[n] for n in dict.fromkeys(o.number for o in self.entry.outputs)]
+        numbers = [o.number for o in self.entry.outputs] if self.again is None else self.again.shown
+        return [self.held[n] for n in dict.fromkeys(numbers)]
+
+    def taking(self, place: int) -> int:
+        """The value that is the argument at a place."""
+        found = (x.number for x in self.entry.leaves if x.kind == "argument" and x.place == place)
+        return next(found, -1)
 
 
 class File:
@@ -93,7 +112,9 @@ class File:
         self.used: list[str] = []
         self.rates: dict[int, tuple[str, float]] = {}  # by id of the group
 
-    def add(self, entry: Entry, region: Region, data: dict[int, Array]) -> None:
+    def add(
+        self, entry: Entry, region: Region, data: dict[int, Array], again: Again | None = None
+    ) -> None:
         """One more program. ``data``: the rows that an input is filled with, by its place among
         the arguments."""
         p = entry.program
@@ -104,7 +125,10 @@ class File:
         for n in [*region.takes, *region.gives]:
             wanted = entry.names.get(n) or f"v{n}"
             leaf = leaves.get(n)
-            if n in printed:
+            if leaf is not None and again is not None and leaf.place in again.begin:
+                name = self.name(f"scalars{'_' * (leaf.place != min(again.begin))}")
+                held[n] = Held(name, "state", p.values[n], again.begin[leaf.place])
+            elif n in printed:
                 held[n] = Held(self.name(f"result_{printed.index(n)}"), "result", p.values[n], None)
             elif leaf is not None and leaf.kind == "argument":
                 given = data.get(leaf.place)
@@ -125,13 +149,13 @@ class File:
                 self.rates[id(x.group)] = (self.name(word), float(x.group["lr"]))
         rates = table(p, region.rates)
         if rates is None:
-            self.parts.append(Part(entry, region, held, rows))
+            self.parts.append(Part(entry, region, held, rows, again=again))
             return
         both = [
             Held(self.name(name), "state", Value(a.shape, a.dtype, a.strides), a)
             for name, a in (("schedule", rates), ("moved", np.zeros(1, np.int64)))
         ]
-        self.parts.append(Part(entry, region, held, rows, *both))
+        self.parts.append(Part(entry, region, held, rows, *both, again))
 
     def name(self, wanted: str) -> str:
         """A name that no array has yet."""
@@ -165,7 +189,7 @@ class File:
         """What stands above numbers in a file of them: a line for each array."""
         lines = [f"{h}\n" for h in arrays]
         if self.draws and arrays == self.weights:
-            lines.append("generator: uint32 [625]\n")
+            lines.append("generator: uint32 [628]\n")
         return "".join(lines) or "nothing\n"
 
     # ---- its text --------------------------------------------------------------------------------
@@ -241,7 +265,15 @@ class File:
                 at = f"{p.moved.name}[0] * {rates} + {i}" if rates > 1 else f"{p.moved.name}[0]"
                 lines.append(f"    {self.rates[id(x.group)][0]} = {p.table.name}[{at}];")
             lines.append(f"    {p.moved.name}[0]++;")
-        lines.append(wrapped(f"return {p.region.name}({', '.join(passed)});", 4))
+        call = f"{p.region.name}({', '.join(passed)});"
+        moves = [] if p.again is None else [
+            f"    {p.held[p.taking(place)].name}[{i}] = {p.held[n].name}[0];"
+            for place, i, n in p.again.moves if p.taking(place) in p.held
+        ]  # fmt: skip
+        if moves:
+            lines += [wrapped(f"const int failed = {call}", 4), *moves, "    return failed;"]
+        else:
+            lines.append(wrapped(f"return {call}", 4))
         about = f"/* {p.entry.program.name}: 0, or what went wrong (main) */\n"
         begin = f"EXPORTED({name}) int" if page else "static int"
         body = "\n".join(lines)

@@ -274,28 +274,3 @@ def _pool(s: Look) -> list[Lowered] | None:
         return None
     images = math.prod(shape[:2])
     return [s.call(s.step.name, images, *shape[2:], *sizes, *more, *rest, *used, s.step.result)]
-
-
-# ---- random numbers ------------------------------------------------------------------------------
-@calls.entry("draw dropout_noise")
-def _dropout_noise(s: Look) -> list[Lowered] | None:
-    p = s.given[2] if len(s.given) > 2 else s.attr("p")
-    if not s.alone or not s.rows(s.step.result) or not 0 < p < 1 or not s.size(s.step.result):
-        return None
-    kind = s.program.values[s.step.result.number].dtype.type
-    kept = float(kind(1) / kind(1 - p))
-    bound = math.ceil((1 - p) * 2.0**53)
-    return [s.call("dropout_noise", s.size(s.step.result), bound, kept, s.step.result)]
-
-
-@calls.entry("draw uniform", "draw normal")
-def _drawn(s: Look) -> list[Lowered] | None:
-    normal, out = s.step.name == "normal", s.step.result
-    first, second, source = (*s.given[2:], *(0.0, 1.0, None)[len(s.given) - 2 :])[:3]
-    if not s.alone or not s.rows(out) or s.step.attrs or source is not None:
-        return None
-    if not normal:
-        return [s.call("uniform", s.size(out), out)] if (first, second) == (0, 1) else None
-    if s.size(out) < 16 or not is_number(first) or not is_number(second):
-        return None  # few are drawn in pairs, of which the second may wait
-    return [s.call("normal", s.size(out), float(first), float(second), out)]

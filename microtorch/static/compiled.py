@@ -8,11 +8,13 @@ warning that says why.
 """
 from __future__ import annotations
 
+import sys
 import warnings
 from collections.abc import Callable, Sequence
 from functools import partial
 from operator import is_
 from os import PathLike
+from types import MethodType
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -22,11 +24,13 @@ from ..autograd import is_anomaly_enabled
 from ..backends import cpu
 from ..base.errors import message
 from ..base.naming import named
+from ..engine import autocast
 from ..engine.listening import foreseers, listeners
 from ..graph import mode
 from ..handles.memory import offset, owner
 from ..handles.scalar import Scalar
 from ..handles.tensor import Tensor
+from ..kinds.level import frames
 from ..nn import global_hooks
 from .build import CompilerError
 from .collecting import uncollected
@@ -50,11 +54,13 @@ from .turns import Busy, recording_now
 
 if TYPE_CHECKING:
     from ..base.types import Kernel, Operand
+    from ..graph import Node
 
     Key = tuple[Operand, ...]
 
 MOST_PROGRAMS = 8
 MOST_RECORDINGS = 6  # of one key, before they are given up
+MOST_PENDING = 64  # keys that had no second call
 
 
 class Compiled:
@@ -74,7 +80,16 @@ class Compiled:
         self.count = 0
         self.reason = ""  # why it runs as it is written, if it does
         self.__name__ = getattr(function, "__name__", type(function).__name__)
+        self.__qualname__ = getattr(function, "__qualname__", self.__name__)
+        self.__doc__ = getattr(function, "__doc__", None)
+        self.__module__ = getattr(function, "__module__", __name__)
         self.__wrapped__ = function
+
+    def __reduce__(self) -> Operand:
+        """A copy has the function, and no programs. One that a decorator made goes by its name."""
+        if getattr(sys.modules.get(self.__module__), self.__qualname__, None) is self:
+            return self.__qualname__
+        return type(self), (self.function, self.fullgraph, self.use_c)
 
     def __call__(self, *args: Operand, **kwargs: Operand) -> Operand:
         quick = self.quick
@@ -85,8 +100,9 @@ class Compiled:
                     return result
             except Otherwise:
                 pass
-        if self.reason or recording_now() or listeners or foreseers or is_anomaly_enabled() or any(
-            global_hooks.on_calls
+        if (
+            self.reason or recording_now() or listeners or foreseers or is_anomaly_enabled()
+            or frames.get() or any(global_hooks.on_calls)
         ):  # fmt: skip
             return self.function(*args, **kwargs)
         if isinstance(self.mixed, Mixed):
@@ -103,8 +119,10 @@ class Compiled:
         for entry, template in self.entries.get(key, ()):
             why = entry.fails(tensors)
             if not why:
-                if isinstance(entry, Entry) and not kwargs and len(tensors) == len(args) and all(
-                    map(is_, tensors, args)
+                if (
+                    isinstance(entry, Entry) and not kwargs and len(tensors) == len(args)
+                    and all(map(is_, tensors, args)) and autocast.region.get() is None
+                    and not entry.watch.names & {"getattr", "hasattr"}  # of arguments, perhaps
                 ):  # fmt: skip
                     self.quick, self.arity = entry.quick(args), len(args)
                 try:
@@ -112,8 +130,13 @@ class Compiled:
                 except Otherwise as e:
                     why = str(e)
         if key not in self.pending:
-            self.pending[key] = None
-            return self.function(*args, **kwargs)
+            if len(self.pending) - len(self.entries) >= MOST_PENDING:
+                self.refuse(f"it has been called in {MOST_PENDING} ways that did not come back: "
+                            f"{differing(key, next(reversed(self.pending)))}")  # fmt: skip
+            else:
+                self.pending[key] = None
+            if not self.mixed:  # which has been called before
+                return self.function(*args, **kwargs)
         with uncollected():
             return self.record(key, args, kwargs, tensors, why)
 
@@ -138,13 +161,13 @@ class Compiled:
             array, node = t.array, t.node
             if type(array) is not np.ndarray:
                 raise Refused(f"an argument lies on {node.dev.device}")
-            if node.needs and node.op is not None:
-                raise Refused("an argument has a graph that was begun outside the function")
             shared = owners.setdefault(id(owner(array)), len(owners))
             about.append((array.shape, array.dtype, array.strides, node.needs, shared,
-                          type(t), t.origin is None))  # fmt: skip
-        m = mode.get()
-        return (shape, tuple(about), m.grad, m.scope is None, dtypes.default_numpy(), _backend())
+                          type(t), t.origin is None, _has_graph(node),
+                          structure(vars(t), []) if vars(t) else ()))  # fmt: skip
+        m, region = mode.get(), autocast.region.get()
+        return (shape, tuple(about), m.grad, m.scope is None, dtypes.default_numpy(), _backend(),
+                None if region is None else region.dtype)  # fmt: skip
 
     # ---- recording -------------------------------------------------------------------------------
     def record(
@@ -174,7 +197,7 @@ class Compiled:
             (t, About(t)[""]) for t in before.watch.tensors.values()
         ]  # fmt: skip
         try:
-            run = self.recorded(args, kwargs, tensors, grads, others)
+            run = self.recorded(key, args, kwargs, tensors, grads, others)
         except Busy:
             return self.function(*args, **kwargs)
         except BaseException:  # the function's own error, at a call that says nothing of others
@@ -285,8 +308,10 @@ class Compiled:
                      if isinstance(v, Tensor) and isinstance(k, str)}  # fmt: skip
         method = getattr(type(self.function), "forward", None)  # of a Module, after self
         code = getattr(self.function, "__code__", getattr(method, "__code__", None))
-        parameters = code.co_varnames[code is not getattr(self.function, "__code__", None) :
-                                      code.co_argcount] if code is not None else ()  # fmt: skip
+        bound = isinstance(self.function, MethodType) or code is not getattr(
+            self.function, "__code__", None
+        )
+        parameters = code.co_varnames[bound : code.co_argcount] if code is not None else ()
         for leaf in entry.leaves:
             name = by_tensor.get(id(leaf.tensor))
             if leaf.kind == "argument" and leaf.place < len(parameters):
@@ -299,22 +324,32 @@ class Compiled:
         return found
 
     def recorded(
-        self, args: Operand, kwargs: Operand, tensors: list[Tensor], grads: dict[int, bool],
-        others: Sequence[tuple[Operand, int]],
+        self, key: Key, args: Operand, kwargs: Operand, tensors: list[Tensor],
+        grads: dict[int, bool], others: Sequence[tuple[Operand, int]],
     ) -> Run:  # fmt: skip
         """One call, written down. ``others``: tensors that it may not read, and About them."""
         r = Recording(self.__name__, tensors, getattr(self.function, "__code__", None))
         outputs: list[Output] = []
+        marks = [{**vars(t)} for t in tensors]
+        outside = any(_has_graph(t.node) for t in tensors)
 
         def run() -> Operand:
-            result = self.function(*args, **kwargs)
+            result = self.itself(*args, **kwargs)
             if self.own_outputs:
                 result = owned(result, r)
+            after: list[Operand] = []
+            if structure((args, kwargs), after) != key[0] or not all(map(is_, after, tensors)):
+                r.give_up("it changes a list, a dict or a dataclass that it is given")
+            if marks != [vars(t) for t in tensors]:
+                r.give_up("it gives an attribute to a tensor")
             r.program.outputs = output(r, result, outputs)
             r.program.returned = [o.number for o in outputs]
             if r.late is not None and not any(o.kind == "number" for o in outputs):
                 r.give_up("it reads a number, and returns something else")
             r.program.split = len(r.program.steps)
+            if r.backward and outside:
+                r.give_up("an argument has a graph that was begun outside the function, and "
+                          "backward runs inside: .detach() it")
             if not r.reason and any(o.kind == "late" for o in outputs):
                 late_backward(r, outputs)
             check_kept(r, outputs)
@@ -350,11 +385,24 @@ class Compiled:
         ]  # fmt: skip
         return Run(r, result, outputs, watch, has)
 
+    def itself(self, *args: Operand, **kwargs: Operand) -> Operand:
+        """The function; within autocast in a region of its own, since the casts of weights that
+        others have made there are no part of the program."""
+        now = autocast.region.get()
+        if now is None:
+            return self.function(*args, **kwargs)
+        token = autocast.enter(autocast.Region(now.dtype, {}))
+        try:
+            return self.function(*args, **kwargs)
+        finally:
+            autocast.leave(token)
+
     def refuse(self, why: str) -> None:
         """From now on the function runs as it is written; say so once."""
         if self.reason:
             return
         self.reason, self.quick = why, None
+        self.pending.clear()
         text = message(
             f"compile: {self.__name__} runs as it is written, without a program: {why}",
             fix="see docs/static-graph.md for what can be recorded",
@@ -373,7 +421,8 @@ class Compiled:
             message(
                 f"{self.__name__} has no program yet",
                 self.reason and f"it runs as it is written: {self.reason}",
-                fix="call it three times: the first call is an ordinary one, two are recorded",
+                fix="call it three times: the first call is an ordinary one, two are recorded; four "
+                    "times if it has Scalars and Tensors",
             )
         )
 
@@ -408,9 +457,13 @@ class Compiled:
         if isinstance(entry, ScalarEntry):
             alone.export(entry, folder, steps, target)
             return
-        export(
-            self.last()[0], folder, steps, target, data, None if other is None else other.last()[0]
-        )
+        more = None if other is None else other.last()[0]
+        if isinstance(self.mixed, Mixed):
+            inner, outputs = self.mixed.inner.last()
+            again = self.mixed.again(inner, outputs, self.__name__)
+            export(inner, folder, steps, target, data, more, again)
+            return
+        export(self.last()[0], folder, steps, target, data, more)
 
     def last(self) -> tuple[Entry, Operand]:
         """The entry that was made last, which must be one of tensors, and its outputs."""
@@ -418,8 +471,8 @@ class Compiled:
         if isinstance(self.mixed, Mixed):
             raise RuntimeError(
                 message(f"{self.__name__} has Scalars and Tensors, and its program is not written "
-                        "to files: it is given the Scalars' numbers at each call",
-                        fix="parameters as Tensors of no dimension; or Scalars alone")
+                        "to such files: it is given the Scalars' numbers at each call",
+                        fix="parameters as Tensors of no dimension; or export(), as C")
             )  # fmt: skip
         entry, outputs = next(reversed(self.entries.values()))[-1]
         if not isinstance(entry, Entry):
@@ -437,6 +490,19 @@ class Compiled:
             return str(entry.program)
         text: str = vars(entry.function)["text"]
         return text
+
+
+def differing(key: Key, other: Key) -> str:
+    """In what two keys differ, and how to avoid it."""
+    if key[0] != other[0]:
+        return "its Python arguments change: give numbers that change as tensors"
+    if key[1] != other[1]:
+        return "its tensors have other shapes, dtypes or strides: pad them to a few sizes"
+    return "modes of the library change"
+
+
+def _has_graph(node: Node) -> bool:
+    return node.needs and node.op is not None
 
 
 def _backend() -> str:

@@ -194,7 +194,7 @@ class Entry:
                     return "a gradient has another layout"
                 continue
             node = tensors[leaf.place].node
-            if node.needs is not needs or (needs and node.op is not None) or node.hooks:
+            if node.needs is not needs or node.hooks:
                 return "requires_grad, or a hook, of a tensor that it reads"
             if (node.grad is not None) is not had:
                 return "a gradient that is None, or not"

@@ -17,7 +17,7 @@ from ..arrays import generator
 from ..base.errors import ShapeError, message
 from ..handles.tensor import Tensor
 from . import page
-from .alone import File, Held
+from .alone import Again, File, Held
 from .program import Step
 from .schedules import effects_of
 from .supposed import random_state
@@ -66,6 +66,7 @@ TRAINING = """\
 def export(
     entry: Entry, folder: str | os.PathLike[str], steps: int = 10, target: str = "c",
     data: Sequence[Operand] | None = None, predict: Entry | None = None,
+    again: Again | None = None,
 ) -> None:  # fmt: skip
     """Write the folder. ``steps``: how many steps of training are checked, and made by default.
 
@@ -82,8 +83,9 @@ def export(
         page.compiler()
     file = File()
     region = whole(entry)
-    learns = bool(region.written)
-    file.add(entry, region._replace(name="train" if learns else "forward"), rows(entry, data or ()))
+    learns = bool(region.written) or again is not None
+    region = region._replace(name="train" if learns else "forward")
+    file.add(entry, region, rows(entry, data or ()), again)
     if predict is not None:
         file.add(predict, whole(predict)._replace(name="predict"), {})
     Folder(file, steps if learns else 1).write(os.fspath(folder), target == "wasm")
@@ -103,7 +105,7 @@ def whole(entry: Entry) -> Region:
     other = [x for x in plan.items if isinstance(x, Step)]
     printed = {o.number for o in entry.outputs}
     if len(regions) != 1 or other or printed - {*regions[0].gives}:
-        step = other[0] if other else p.steps[0]
+        step = [*plan.unwritten, *other, *p.steps][0]
         raise RuntimeError(
             message(
                 f"{p.name} cannot be exported: {step.name}, at {step.site}, is not written as a "
@@ -152,22 +154,32 @@ class Folder:
     def expected(self) -> list[str]:
         """The numbers of some steps, by the interpreter, on copies of the memory."""
         entry = self.first.entry
-        leaves = [x.array.copy() for x in entry.leaves]
+        again = self.first.again
+        begin = {} if again is None else again.begin
+        argument = {i: x.place for i, x in enumerate(entry.leaves) if x.kind == "argument"}
+        leaves = [begin.get(argument.get(i, -1), x.array).copy()
+                  for i, x in enumerate(entry.leaves)]  # fmt: skip
+        places = {place: i for i, place in argument.items()}
+        moves = [(places[place], i, n) for place, i, n in ([] if again is None else again.moves)
+                 if place in places]  # fmt: skip
         batches = [
             (leaves[i], data.content)
             for i, x in enumerate(entry.leaves)
             if (data := self.first.rows.get(x.number)) is not None and data.content is not None
         ]
-        at = [entry.gives.index(n) for n in dict.fromkeys(o.number for o in entry.outputs)]
+        shown = [o.number for o in entry.outputs] if again is None else again.shown
+        at = [entry.gives.index(n) for n in dict.fromkeys(shown)]
         state, lines = random_state(), list[str]()
         schedules = effects_of(entry.program)
         try:
             for step in range(self.steps):
                 for batch, all_rows in batches:
-                    places = step * len(batch) + np.arange(len(batch))
-                    batch[...] = all_rows[places % len(all_rows)]
+                    next_rows = step * len(batch) + np.arange(len(batch))
+                    batch[...] = all_rows[next_rows % len(all_rows)]
                 given = entry.function(*leaves)
                 lines += [f"{float(v):.6g}\n" for i in at for v in np.ravel(given[i])]
+                for leaf, i, n in moves:
+                    leaves[leaf][i] = given[entry.gives.index(n)]
         finally:
             generator.Generator.set_state(generator.default_generator, state)
             for s in schedules.states:
@@ -206,8 +218,10 @@ class Folder:
 
 
 def twister() -> bytes:
-    """The generator's words, and how many of them are used up."""
-    state: Array = generator.default_generator.state().astype(np.uint32)
+    """The generator's words, how many of them are used up, and a normal number that waits."""
+    g = generator.default_generator
+    state: Array = g.state().astype(np.uint32)
     if state[624] == 0:  # before the first draw
         state[624] = 624
-    return state.tobytes()
+    value, waits = g.spare
+    return state.tobytes() + np.float64(value).tobytes() + np.uint32(waits).tobytes()

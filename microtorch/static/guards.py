@@ -7,6 +7,7 @@ modules of layers, optimizers, lists and dicts; it does not follow installed pac
 """
 from __future__ import annotations
 
+import builtins
 import dis
 import os
 import re
@@ -23,6 +24,7 @@ from types import (
     CodeType,
     FunctionType,
     GetSetDescriptorType,
+    MappingProxyType,
     MemberDescriptorType,
     MethodDescriptorType,
     MethodType,
@@ -37,7 +39,7 @@ import numpy as np
 
 from ..backends.table import BackendTable
 from ..engine.handle import Handle
-from ..graph import Node
+from ..graph import Node, Site
 from ..graph.source import is_library, user_frame
 from ..handles.tensor import Tensor
 from ..nn.module import Module
@@ -65,10 +67,11 @@ UNHOOKED = frozenset(
 )
 
 
+_tuplegetter = type(vars(Site)["file"])  # of a field of a named tuple
 _STATELESS = (
     range, slice, type(Ellipsis), type(NotImplemented), np.ufunc, np.generic, ref, re.Pattern,
     WrapperDescriptorType, MethodDescriptorType, GetSetDescriptorType, MemberDescriptorType,
-    ClassMethodDescriptorType, MethodWrapperType, CellType,
+    ClassMethodDescriptorType, MethodWrapperType, CellType, _tuplegetter,
 )  # fmt: skip
 
 
@@ -78,7 +81,15 @@ UNSEEN = {
     "eval": "which runs a text", "exec": "which runs a text", "open": "which reads a file",
     "input": "which reads what is typed",
     "_version": "a count that every write changes",
+    **dict.fromkeys(
+        ("initial_seed", "get_rng_state", "get_num_threads", "get_float32_matmul_precision",
+         "are_deterministic_algorithms_enabled"), "which reads a setting of the library",
+    ),
+    "import_module": "which gives modules that are not in its text",
+    "__import__": "which gives modules that are not in its text",
 }  # fmt: skip
+# what reads names that are no part of a function's text
+BY_NAME = frozenset({"getattr", "hasattr", "vars", "__dict__", "attrgetter", "dir"})
 
 
 class Slots:
@@ -89,6 +100,16 @@ class Slots:
 
     def __getitem__(self, name: str) -> Operand:
         return getattr(self.x, name, None)
+
+
+class Has:
+    """Does a dict have a key, by key?"""
+
+    def __init__(self, x: Mapping[str, Operand]):
+        self.x = x
+
+    def __getitem__(self, key: str) -> bool:
+        return key in self.x
 
 
 class About:
@@ -146,6 +167,8 @@ class Watch:
                 x.node.needs or x.node.grad is not None
             ):  # fmt: skip
                 self.tensors[id(x)] = x
+            if isinstance(x, Handle) and getattr(x, "__dict__", None):
+                yield vars(x)
             return
         self.seen.add(id(x))
         self.kept.append(x)
@@ -193,6 +216,8 @@ class Watch:
         yield f.__kwdefaults__
         if not is_users_code(f.__code__):
             return
+        if set(vars(f)) - {"__wrapped__"}:
+            yield vars(f)
         if f.__defaults__:
             yield from self.item(Slots(f, ("__defaults__",)), "__defaults__")
         if asked := sorted(names & UNSEEN.keys() - f.__globals__.keys()):
@@ -204,13 +229,25 @@ class Watch:
             if name in f.__globals__:
                 yield from self.item(f.__globals__, name)
                 yield from self.module(f.__globals__[name], names)
+            elif not hasattr(builtins, name):  # as yet
+                yield from self.item(Has(f.__globals__), name)
+        for name in imported_by(f.__code__):
+            yield from self.module(sys.modules.get(name), names)
 
     def module(self, x: Operand, names: set[str]) -> Iterator[Operand]:
         """The names of a module that a function uses; of an installed one, plain values."""
         if not isinstance(x, ModuleType):
             return
         users, ours = is_users(x), x.__name__.partition(".")[0] in ("microtorch", "numpy")
-        for name in sorted(names & vars(x).keys()):
+        if x is sys and "modules" in names:
+            raise Unwatchable("it uses 'sys.modules', which gives modules that it does not name")
+        if x is os and "getenv" in names:
+            names = {*names, "environ"}
+        named = names & vars(x).keys()
+        if users and names & BY_NAME:  # it may name what is not in its text
+            named = {*vars(x)}
+            self.sizes.append((vars(x), len(named)))
+        for name in sorted(named):
             value = vars(x)[name]
             plain = isinstance(value, (*SIMPLE, list, dict, set, os._Environ)) and not ours
             if users or plain:
@@ -232,10 +269,11 @@ class Watch:
     def mapping(
         self, x: Mapping[str, Operand], unread: Collection[str] = ()
     ) -> Iterator[Operand]:
-        if type(x) is dict:
+        if isinstance(x, (dict, MappingProxyType)):  # the latter is a class's
             self.sizes.append((x, len([k for k in x if k not in UNWATCHED])))
         for key in [k for k in x if k not in unread]:
-            if not (isinstance(key, str) and key.startswith("__") and key.endswith("__")):
+            special = isinstance(key, str) and key.startswith("__") and key.endswith("__")
+            if not special or isinstance(x[key], (FunctionType, property)):
                 yield from self.item(x, key)
 
     def object(self, x: Operand) -> Iterator[Operand]:
@@ -294,12 +332,14 @@ class Watch:
         if lengths != self.lengths:
             for x, n in self.sizes:
                 if len(x) != n and (
-                    type(x) is not dict or len([k for k in x if k not in UNWATCHED]) != n
+                    not isinstance(x, (dict, MappingProxyType)) or len([k for k in x if k not in UNWATCHED]) != n
                 ):
                     return f"a {type(x).__name__}"
             self.lengths = lengths
         for x, held in self.copies:
-            if x != held if type(held) is set else not np.array_equal(x, held):
+            if x != held if type(held) is set else (
+                x.shape != held.shape or x.dtype != held.dtype or x.tobytes() != held.tobytes()
+            ):  # fmt: skip
                 return f"a {type(x).__name__}"
         return ""
 
@@ -365,6 +405,15 @@ def globals_of(code: CodeType) -> set[str]:
     for x in code.co_consts:
         if isinstance(x, CodeType):
             found |= globals_of(x)
+    return found
+
+
+def imported_by(code: CodeType) -> set[str]:
+    """The modules that a function, and those in it, import."""
+    found = {i.argval for i in dis.get_instructions(code) if i.opname == "IMPORT_NAME"}
+    for x in code.co_consts:
+        if isinstance(x, CodeType):
+            found |= imported_by(x)
     return found
 
 

@@ -2,12 +2,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import is_dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..handles.scalar import Scalar
 from ..handles.tensor import Tensor
+from ..nn.module import Module
 from .guards import SIMPLE
 from .templates import Ref
 
@@ -29,15 +31,25 @@ def structure(x: Operand, tensors: list[Operand]) -> Operand:
                 return Ref(i)
         tensors.append(x)
         return Ref(len(tensors) - 1)
-    if isinstance(x, SIMPLE):
-        return type(x), repr(x) if isinstance(x, float) else x
+    if isinstance(x, (*SIMPLE, slice, range, np.generic)):
+        return type(x), x if isinstance(x, (str, bytes)) else repr(x)
     if isinstance(x, (tuple, list)):
         return type(x), tuple([structure(y, tensors) for y in x])
     if type(x) is dict:
         return dict, tuple([(k, structure(y, tensors)) for k, y in x.items()])
     if isinstance(x, np.ndarray):
         raise Refused("an argument is a numpy array: torch.from_numpy makes it a tensor")
+    if is_record(x):
+        return type(x), structure(vars(x), tensors)
     return _Same(x)
+
+
+def is_record(x: Operand) -> bool:
+    """Is it a dataclass, which is what is in it?"""
+    return (
+        is_dataclass(x) and not isinstance(x, (type, Module))
+        and type(getattr(x, "__dict__", None)) is dict
+    )  # fmt: skip
 
 
 def opaque(x: Operand) -> Iterator[Operand]:
@@ -47,6 +59,9 @@ def opaque(x: Operand) -> Iterator[Operand]:
             yield from opaque(y)
     elif type(x) is dict:
         yield from opaque([*x.values()])
+    elif is_record(x):
+        yield type(x)
+        yield from opaque(vars(x))
     elif not isinstance(x, (Tensor, Scalar, *SIMPLE)):
         yield x
 

@@ -16,6 +16,8 @@ from ..handles.memory import offset, owner
 from ..notation import expr, formulas
 from .calls import calls
 from .cells import cells
+from .drawn import drawn
+from .gathered import gathered
 from .look import has_tables
 from .parts import laid_out, new, parts
 from .statements import C_TYPES, Copy, Each, Lowered, Place, Product, Sum, View, row_major
@@ -68,7 +70,7 @@ def lowered(
         return None
     if step.kind == "operator" and (step.name in IN_PLACE or step.name == "setitem"):
         return _written(program, step, arrays)
-    for table in (calls, updates, cells):
+    for table in (calls, updates, cells, drawn, gathered):
         found = table.lowered(program, step, alone)
         if found is not None:
             return found

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from ..base.types import Kernel, Operand
 
 
+OWN = frozenset({*vars(Module()), "training"})  # what a wrapper has for itself
+
+
 class CompiledModule(Module):
     """A Module around another, ``_orig_mod``, whose calls are recorded and run as a program.
 
@@ -27,6 +30,22 @@ class CompiledModule(Module):
         self._orig_mod = module
         self.training = module.training
         vars(self)["_compiled"] = Compiled(module, fullgraph, use_c)
+
+    def __getattr__(self, name: str) -> Operand:
+        """What is no attribute here is the other's."""
+        try:
+            return super().__getattr__(name)
+        except AttributeError:
+            if not complete(self):
+                raise
+            return getattr(self._orig_mod, name)
+
+    def __setattr__(self, name: str, value: Operand) -> None:
+        """What is set here is set there."""
+        if name in OWN or not complete(self):
+            super().__setattr__(name, value)
+        if complete(self) and (name not in OWN or name == "training"):
+            setattr(self._orig_mod, name, value)
 
     def forward(self, *args: Operand, **kwargs: Operand) -> Operand:
         """The module's output."""
@@ -71,6 +90,16 @@ class CompiledModule(Module):
             for _ in range(3):
                 self(*example)
         return self
+
+
+def complete(module: Module) -> bool:
+    """Is a wrapper more than begun?"""
+    return "_compiled" in vars(module)
+
+
+def in_place(module: Module, **options: Operand) -> None:
+    """Let a Module's ``forward`` run as a program; ``options``: those of ``compile``."""
+    vars(module)["forward"] = compile(module.forward, **options)
 
 
 def compile(

@@ -92,7 +92,7 @@ def description(file: File, wasm: bytes, generator: bytes) -> dict[str, Operand]
         arrays[name] = {"role": "rate", "shape": [], "dtype": "float64", "bytes": rate}
     if file.draws:
         arrays["generator"] = {
-            "role": "state", "shape": [625], "dtype": "uint32", "bytes": text(generator),
+            "role": "state", "shape": [628], "dtype": "uint32", "bytes": text(generator),
         }  # fmt: skip
     return {
         "wasm": text(wasm),

@@ -54,9 +54,7 @@ def disagreement(run: Run, again: Run) -> str:
             )
         if type(x) is Rate:
             return x.same(y)
-        if isinstance(x, SIMPLE):
-            return repr(x) == repr(y)
-        if isinstance(x, slice):
+        if isinstance(x, (*SIMPLE, slice, np.generic)):
             return repr(x) == repr(y)
         return x is y or (isinstance(x, np.dtype) and x == y)
 

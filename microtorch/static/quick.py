@@ -17,6 +17,7 @@ import numpy as np
 from ..arrays import dtypes
 from ..autograd import anomaly
 from ..backends import cpu
+from ..engine import autocast
 from ..engine.listening import foreseers, listeners
 from ..engine.record import Constant, constant_node, handle, new
 from ..graph import Node, last_write, mode, storage_of, tick, user_frame
@@ -212,26 +213,31 @@ def written_quick(
     arguments such as ``tensors``, and as Compiled.__call__ calls it."""
     w = CallWriter(entry)
     now = mode.get()
+    w.names["region"] = autocast.region.get
     w.say("m = mode()")
+    w.unless("region() is None")
     w.unless(f"m.grad is {now.grad} and (m.scope is None) is {now.scope is None}")
-    for leaf in entry.leaves:
-        if leaf.kind == "gradient":
-            a = leaf.array
-            w.say(f"g = {w.holder(leaf)}")
-            w.unless(
-                f"g is not None and g.array.shape == {a.shape} and g.array.strides == {a.strides} "
-                f"and g.array.dtype is {w.constant(a.dtype, 'dtype')} and not g.node.needs"
-            )
     views = {i: t for i, t in enumerate(tensors) if t.array.base is not None}
+    gradients = [leaf for leaf in entry.leaves if leaf.kind == "gradient"]
+    for i, t in enumerate(tensors):  # before Python looks into it
+        if i in views or any(w.holder(leaf).startswith(f"t{i}.") for leaf in gradients):
+            w.unless(f"type(t{i}) is {w.constant(type(t), 'Type')}")
+    for leaf in gradients:
+        a = leaf.array
+        w.say(f"g = {w.holder(leaf)}")
+        w.unless(
+            f"g is not None and g.array.shape == {a.shape} and g.array.strides == {a.strides} "
+            f"and g.array.dtype is {w.constant(a.dtype, 'dtype')} and not g.node.needs"
+        )
     w.names["homes"] = entry.owners
     for i, t in views.items():
         n = t.node
         w.say(f"a, n = t{i}.array, t{i}.node")
         w.unless(
-            f"type(t{i}) is {w.constant(type(t), 'Type')} and type(a) is ndarray "
+            "type(a) is ndarray "
             f"and a.dtype is {w.constant(t.array.dtype, 'dtype')} "
             f"and a.shape == {t.array.shape} and a.strides == {t.array.strides} "
-            f"and n.needs is {n.needs} and n.op is None and n.hooks is None "
+            f"and n.needs is {n.needs} and (n.op is None) is {n.op is None} and n.hooks is None "
             f"and (n.grad is None) is {n.grad is None} and (t{i}.origin is None) is "
             f"{t.origin is None}"
         )

@@ -17,6 +17,8 @@ from ..backends.half import Half
 from ..backends.reference import Reference
 from ..backends.table import forget
 from ..engine.vjps import FusedVjps
+from ..kinds.borders import CROSSINGS
+from ..kinds.draws import asking
 from .recorded import Recorded
 
 if TYPE_CHECKING:
@@ -62,7 +64,7 @@ class Draws:
                     self.recording.give_up("it draws from a generator of its own")
             return self.recording.call("draw", name, function, arguments, named)
 
-        return draw
+        return asking(name, draw)
 
 
 class Recorder(Reference):
@@ -133,7 +135,7 @@ class Lanes:
 
     def vjp(self, op: Op, i: int, real: Vjp, dev: Reference) -> Vjp:
         """A derivative that is written down."""
-        if real is None:
+        if real is None or op in CROSSINGS:  # out of a vmap: by kernels, which are steps
             return real
         function = partial(real, dev)
         # of (g, out, *inputs)

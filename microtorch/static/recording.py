@@ -27,8 +27,9 @@ from ..backends.reference import Reference
 from ..engine import operands, whole
 from ..engine.record import constant
 from ..graph import Node, here, user_frame
-from ..handles.memory import owner
+from ..handles.memory import overwrite, owner
 from ..handles.tensor import Tensor
+from ..kinds.level import Kind
 from ..notation import formulas
 from ..utils import kernels
 from .asked import Asked
@@ -38,14 +39,14 @@ from .recorded import BY_DATA, Recorded
 from .recorder import Lanes
 from .templates import Rate, Ref, Setting
 from .turns import Turn
-from .values import SLOT, Values
+from .values import SLOT, Values, all_recorded
 
 if TYPE_CHECKING:
     from ..base.types import Array, Backend, DType, Frame, Kernel, Operand
 
 # files whose functions make arrays of sizes and numbers, without data
 WITHOUT_DATA = re.compile(
-    r"/microtorch/(create/(counted|filled|windows|strided)|autograd/function|"
+    r"/microtorch/(create/(counted|filled|windows|strided)|autograd/(function|functional)|func/arguments|"
     r"(ops|linalg|fft|nn/functional|nn/layers)/\w+|nn/utils/rnn)\.py$"
 )
 # operators whose result is new memory, and that write to nothing
@@ -167,6 +168,10 @@ class Recording(Values, Turn):
             return array
         if self.inside:
             return array
+        if isinstance(array, Kind):  # a transform's, whose kernels end in those of the CPU
+            if not all_recorded(array):
+                self.give_up("a tensor is read of a vmap, or a forward mode, that began outside")
+            return cast("Array", array)
         found = self.arrays.get(id(array))
         if found is None:
             found = self.lift(t, array)
@@ -193,7 +198,7 @@ class Recording(Values, Turn):
         self.nodes[n] = t.node
         self.versions[n] = 0 if t.node.storage is None else t.node.storage.version
         self.before[n] = array.copy()
-        if t.node.needs and t.node.op is not None:
+        if t.node.needs and t.node.op is not None and kind != "argument":
             self.give_up("a tensor is read whose graph was begun outside the function")
         if t.node.hooks:
             self.give_up("a tensor with hooks is read")
@@ -334,6 +339,13 @@ class Recording(Values, Turn):
         for work in self.later:
             work()
         self.unwrap([t for t in (r() for r in self.made) if t is not None])
+
+    def overwrite(self, x: Recorded, values: Operand) -> None:
+        """Write to all of an array, which numpy may have locked because it was expanded."""
+        if x.value.flags.writeable:
+            x[...] = values
+        else:
+            self.call("numpy", "overwrite", overwrite, (x, values), {})
 
     def rate(self, group: dict[str, Operand], key: str, i: int | None) -> float:
         """A kernel's learning rate: the program reads it from the group at each call."""

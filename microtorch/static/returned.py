@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gc
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -22,7 +24,11 @@ from .values import SLOT
 
 if TYPE_CHECKING:
     from ..base.types import Operand
+    from ..graph import Node
     from .recording import Recording
+
+
+MOST_WORK = 1000  # to find out whether two arrays share memory
 
 
 def output(r: Recording, x: Operand, outputs: list[Output]) -> Operand:
@@ -31,6 +37,9 @@ def output(r: Recording, x: Operand, outputs: list[Output]) -> Operand:
         r.give_up("it returns a sparse tensor")
         return x
     if isinstance(x, Tensor):
+        for i, o in enumerate(outputs):
+            if o.tensor is x:
+                return Ref(i)
         found: Operand = x.array
         kind = "value"
         leaf = next((y for y in r.program.leaves if y.tensor is x), None)
@@ -64,9 +73,27 @@ def output(r: Recording, x: Operand, outputs: list[Output]) -> Operand:
     return x
 
 
-@no_grad()
+@contextmanager
+def cut(nodes: Sequence[Node]) -> Iterator[None]:
+    """Nothing lies below these nodes: their graphs were begun outside."""
+    below = [n.inputs for n in nodes]
+    try:
+        for n in nodes:
+            n.inputs = ()
+        yield
+    finally:
+        for n, inputs in zip(nodes, below, strict=True):
+            n.inputs = inputs
+
+
 def late_backward(r: Recording, outputs: list[Output]) -> None:
     """The program's own backward: from the outputs' gradients to the leaves'."""
+    outside = [n for n in r.nodes.values() if n.needs and n.op is not None]
+    with no_grad(), cut(outside):
+        _late_backward(r, outputs)
+
+
+def _late_backward(r: Recording, outputs: list[Output]) -> None:
     steps = r.program.steps
     for i, o in enumerate(outputs):  # is the graph below it whole?
         if o.kind == "late":
@@ -139,8 +166,12 @@ def owned(x: Operand, r: Recording) -> Operand:
 
 
 def _shares(r: Recording, found: Recorded, outputs: list[Output]) -> bool:
-    """Does an output lie in memory of a leaf, of a constant or of another output?"""
+    """Does an output lie in memory of a leaf or of a constant, or over another output?"""
     mine = owner(found.value)
-    theirs = [owner(leaf.array) for leaf in r.program.leaves]
-    theirs += [owner(r.real(o.tensor.array)) for o in outputs]
-    return any(mine is x for x in theirs) or mine.base is not None
+    if mine.base is not None or any(mine is owner(leaf.array) for leaf in r.program.leaves):
+        return True
+    others = [r.real(o.tensor.array) for o in outputs]
+    try:  # parts of one array may be returned that have no element in common
+        return any(np.shares_memory(found.value, x, max_work=MOST_WORK) for x in others)
+    except np.exceptions.TooHardError:
+        return True

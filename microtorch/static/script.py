@@ -9,6 +9,7 @@ from __future__ import annotations
 import inspect
 import os
 import textwrap
+import typing
 from typing import IO, TYPE_CHECKING
 
 from ..base.errors import message
@@ -27,7 +28,7 @@ from .turns import recording_now
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ..base.types import Kernel, Operand
+    from ..base.types import Array, Kernel, Operand
 
     File = str | os.PathLike[str] | IO[bytes]
 
@@ -51,7 +52,13 @@ def _save(compiled: Compiled, what: Operand, f: File) -> None:
         except TypeError:  # it has no name by which it could be found again
             pass
     entry, outputs = compiled.last()
-    save_file(stored(entry, outputs, entry.names), f)
+    names, buffers = entry.names, list[str]()
+    if isinstance(what, Module):  # those of its state
+        buffers = [name for name, _ in what.named_buffers()]
+        known = {id(t): name for name, t in (*what.named_parameters(), *what.named_buffers())}
+        names = names | {x.number: known[id(x.tensor)] for x in entry.leaves
+                         if id(x.tensor) in known}  # fmt: skip
+    save_file(stored(entry, outputs, names) | {"buffers": buffers}, f)
 
 
 class ScriptModule(CompiledModule):
@@ -71,12 +78,10 @@ class ScriptModule(CompiledModule):
         for name in ("_parameters", "_buffers", "_modules", "_non_persistent_buffers_set"):
             vars(self)[name] = vars(module)[name]
 
-    def train(self, mode: bool = True) -> ScriptModule:
-        """Set the mode, of the module as well. Returns self."""
-        super().train(mode)
-        if "_orig_mod" in vars(self):
-            self._orig_mod.training = mode
-        return self
+    @property
+    def original_name(self) -> str:
+        """What the module's class is called."""
+        return type(self._orig_mod).__name__
 
     @property
     def code(self) -> str:
@@ -139,13 +144,24 @@ class LoadedProgram(Module):
         self._inputs = [n for n, place, _ in data["leaves"] if place >= 0]
         for n, place, name in data["leaves"]:
             if place < 0:
-                name = name.replace(".", "_")
-                while name in self._parameters:
-                    name += "_"
-                weight = constant(kept[n])
-                self.register_parameter(name, Parameter(weight, requires_grad=False))
-                self._parameters[name].array = kept[n]
+                self._take(name.split("."), kept[n], name in data.get("buffers", ()))
         self._places = [place for _, place, _ in data["leaves"] if place >= 0]
+
+    def _take(self, path: list[str], array: Array, buffer: bool) -> None:
+        """A weight under the name that it had; modules on the way are made."""
+        home: Module = self
+        for part in path[:-1]:
+            if part not in home._modules:
+                home.add_module(part, Module())
+            home = home._modules[part]
+        name = path[-1]
+        while hasattr(home, name):
+            name += "_"
+        if buffer:
+            home.register_buffer(name, constant(array))
+        else:
+            home.register_parameter(name, Parameter(constant(array), requires_grad=False))
+        (home._buffers if buffer else home._parameters)[name].array = array
 
     def forward(self, *tensors: Tensor) -> Operand:
         """What the saved function returned; RuntimeError for other shapes, strides or dtypes."""
@@ -210,15 +226,15 @@ def trace(
     The function is called three times, and the program runs once: what it writes to, such as the
     statistics of batch norm, is written each time. RuntimeError says why there can be no program.
     """
-    example: Sequence[Operand] = (
-        (example_inputs,) if isinstance(example_inputs, Tensor) else tuple(example_inputs)
-    )
+    named: dict[str, Operand] = kwargs.get("example_kwarg_inputs") or {}
+    given = () if example_inputs is None else example_inputs
+    example: Sequence[Operand] = (given,) if isinstance(given, Tensor) else tuple(given)
     made = script(func)
     compiled: Compiled = vars(made)["_compiled"] if isinstance(made, ScriptModule) else made
     compiled.fullgraph = compiled.own_outputs = True
     before = compiled.count
     for _ in range(8):
-        made(*example)
+        made(*example, **named)
         if compiled.count > before:
             break
     compiled.fullgraph = False
@@ -261,8 +277,40 @@ def _as_it_is(f: Operand = None, **options: Operand) -> Operand:
     return _as_it_is if f is None or isinstance(f, bool) else f
 
 
-ignore = unused = export = script_method = _as_it_is
+ignore = unused = export = script_method = script_if_tracing = interface = _as_it_is
 optimize_for_inference = freeze
+Final = typing.Final
+
+
+def trace_module(
+    mod: Module, inputs: dict[str, Operand], *args: Operand, **kwargs: Operand
+) -> Operand:
+    """``trace`` of ``forward``; the other methods that ``inputs`` names run as they are written."""
+    return trace(mod, inputs["forward"], *args, **kwargs)
+
+
+def annotate(the_type: Operand, the_value: Operand) -> Operand:
+    """The value: types are not asked here."""
+    return the_value
+
+
+def fork(func: Kernel, *args: Operand, **kwargs: Operand) -> Operand:
+    """What a function returns; it runs at once. To be given to ``wait``."""
+    return func(*args, **kwargs)
+
+
+def wait(future: Operand) -> Operand:
+    """What ``fork`` returned."""
+    return future
+
+
+def enable_onednn_fusion(enabled: bool) -> None:
+    """Accepted without effect: the program's own loops are fused always."""
+
+
+def set_fusion_strategy(strategy: Operand) -> Operand:
+    """Accepted without effect; returns what it is given."""
+    return strategy
 
 
 def is_scripting() -> bool:

@@ -15,6 +15,7 @@ import numpy as np
 from ..engine.handle import Handle
 from ..graph import Node, tick
 from ..handles.tensor import Tensor
+from ..kinds.level import Kind
 from .program import Program
 from .recorded import Recorded
 from .templates import Rate, Ref, Unread, Value, through
@@ -153,4 +154,18 @@ def _real(x: Operand) -> Operand:
 
 
 def _value(x: Operand) -> Operand:
+    if isinstance(x, Kind):
+        return x.around(lambda v, _: _value(v))
     return x.value if type(x) is Recorded else x
+
+
+def all_recorded(x: Kind) -> bool:
+    """Are all arrays recorded that are in an array of a transform?"""
+    found: list[bool] = []
+
+    def inner(v: Operand, _: int) -> Operand:
+        found.append(all_recorded(v) if isinstance(v, Kind) else type(v) is Recorded)
+        return v
+
+    x.around(inner)
+    return all(found)

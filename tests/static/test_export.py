@@ -94,7 +94,7 @@ def test_a_step_of_training_prints_pythons_losses(tmp_path):
     np.testing.assert_allclose(c, python, rtol=1e-4)
     assert "the same numbers" in built(tmp_path, "check")
     head = (tmp_path / "trained.bin").read_bytes().split(b"\n\n")[0].decode()
-    assert "generator: uint32 [625]" in head and "weight: float32 [4, 1, 3, 3]" in head
+    assert "generator: uint32 [628]" in head and "weight: float32 [4, 1, 3, 3]" in head
     bad = (tmp_path / "input.bin").read_bytes()[:-8] + (7).to_bytes(8, "little")
     (tmp_path / "bad.bin").write_bytes(bad)
     failed = subprocess.run(["./model", "bad.bin"], cwd=tmp_path, capture_output=True, text=True)

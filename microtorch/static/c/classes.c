@@ -136,3 +136,43 @@ static inline void embedding_vjp0@(int count, int rows, int n, const real *restr
         for (int j = 0; j < n; j++)
             table[index[i] * n + j] += g[i * n + j];
 }
+
+
+/* Are all numbers from 0 to 1? */
+static inline int chances_float32(int n, const float *p)
+{
+    for (int i = 0; i < n; i++)
+        if (!(p[i] >= 0 && p[i] <= 1))
+            return 0;
+    return 1;
+}
+
+
+static inline int chances_float64(int n, const double *p)
+{
+    for (int i = 0; i < n; i++)
+        if (!(p[i] >= 0 && p[i] <= 1))
+            return 0;
+    return 1;
+}
+
+
+/* in which bag each of n rows is, if a bag starts at each of `starts`, and how many are in each;
+ * `last`: the last start is an end; rows with the index `padding`, if it `pads`, are in none */
+static inline void bags@(int n, int many, int last, int pads, long long padding,
+                         const long long *restrict index, const long long *restrict starts,
+                         long long *restrict bag, real *restrict counts)
+{
+    for (int b = 0; b < many; b++)
+        counts[b] = 0;
+    for (int i = 0, b = 0; i < n; i++) {
+        while (b + 1 < many && starts[b + 1] <= i)
+            b++;
+        const int none = (last && i >= starts[many]) || (pads && index[i] == padding);
+        bag[i] = none ? many : b;
+        if (!none)
+            counts[b] += 1;
+    }
+    for (int b = 0; b < many; b++)
+        counts[b] = counts[b] > 1 ? counts[b] : 1;
+}

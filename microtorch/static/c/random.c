@@ -1,9 +1,9 @@
 /* random.c - the random numbers of PyTorch (read by functions.py) */
 
 
-/* 32 random bits of the Mersenne twister (Matsumoto and Nishimura 1998): 624 words, and the number
- * of those that are used up */
-static unsigned generator[625];
+/* 32 random bits of the Mersenne twister (Matsumoto and Nishimura 1998): 624 words, the number of
+ * those that are used up; then a normal number that waits (serial_normal), and whether one does */
+static unsigned generator[628];
 static inline unsigned random_bits(void)
 {
     if (generator[624] >= 624) {
@@ -23,7 +23,7 @@ static inline unsigned random_bits(void)
 
 
 /* `value` where 53 random bits are below `bound`, else 0 */
-static inline void dropout_noise@(int n, long long bound, double value, real *restrict out)
+static inline void coins@(int n, long long bound, double value, real *restrict out)
 {
     for (int i = 0; i < n; i++) {
         const unsigned long long high = random_bits(), bits = high << 32 | random_bits();
@@ -40,6 +40,81 @@ static inline void uniform@(int n, real *restrict out)
         out[i] = sizeof *out == 4 ? (real)((bits & 0xffffff) / 16777216.0)
             : (real)(((bits << 32 | random_bits()) & 0x1fffffffffffffull) / 9007199254740992.0);
     }
+}
+
+
+/* numbers from low to below high */
+static inline void uniform_between@(int n, double low, double high, real *restrict out)
+{
+    const real first = (real)low, last = (real)high;
+    uniform@(n, out);
+    for (int i = 0; i < n; i++) {
+        const real x = fma@(out[i], last - first, first);
+        out[i] = x == last ? first : x;
+    }
+}
+
+
+/* 1 with probability p, else 0 */
+static inline void bernoulli@(int n, const real *restrict p, real *restrict out)
+{
+    uniform@(n, out);
+    for (int i = 0; i < n; i++)
+        out[i] = out[i] < p[i];
+}
+
+
+/* whole numbers from low on, `span` different ones */
+static inline void random_integers(int n, int low, int span, long long *restrict out)
+{
+    for (int i = 0; i < n; i++)
+        out[i] = low + (long long)(random_bits() % (unsigned)span);
+}
+
+
+/* 0 to n - 1 in random order (Fisher and Yates) */
+static inline void permutation(int n, long long *restrict out)
+{
+    for (int i = 0; i < n; i++)
+        out[i] = i;
+    for (int i = 0; i < n - 1; i++) {
+        const int j = i + (int)(random_bits() % (unsigned)(n - i));
+        const long long x = out[i];
+        out[i] = out[j];
+        out[j] = x;
+    }
+}
+
+
+/* 53 random bits as a number from 0 to below 1 */
+static inline double unit(void)
+{
+    const unsigned long long high = random_bits(), bits = high << 32 | random_bits();
+    return (double)(bits & 0x1fffffffffffffull) / 9007199254740992.0;
+}
+
+
+/* normal numbers one after the other, in pairs: an odd one out waits in the generator */
+static inline void serial_normal@(int n, double mean, double std, real *restrict out)
+{
+    union {
+        double number;
+        unsigned words[2];
+    } spare;
+    spare.words[0] = generator[625];
+    spare.words[1] = generator[626];
+    for (int i = 0; i < n; i++) {
+        double x = spare.number;
+        if (!generator[627]) {
+            const double angle = 6.283185307179586 * unit(), radius = sqrt(-2 * log1p(-unit()));
+            x = radius * cos(angle);
+            spare.number = radius * sin(angle);
+        }
+        generator[627] = !generator[627];
+        out[i] = (real)fma(x, std, mean);
+    }
+    generator[625] = spare.words[0];
+    generator[626] = spare.words[1];
 }
 
 

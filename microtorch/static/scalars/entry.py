@@ -15,10 +15,10 @@ import numpy as np
 from ...base.errors import message
 from ...graph import last_write, storage_of, tick
 from ...handles.scalar import Scalar, constant_scalar
+from ..agreement import close
 from ..build import CompilerError, library
 from ..guards import TooMuch, Unwatchable, Watch
 from ..keys import opaque
-from ..loops import close
 from ..outputs import walked_op
 from ..templates import replaced
 from .emit import Text

@@ -67,6 +67,7 @@ class Lift:
         graded: Sequence[bool],
     ):  # fmt: skip
         self.r, self.leaves = r, leaves
+        self.graded = tuple(graded)
         self.known = {id(s) for s in leaves}
         self.lane: Operand = Reference.by_dtype[dtypes.F64]
         self.before: list[Patch] = []
@@ -280,7 +281,7 @@ class Lift:
             self.r.give_up("it keeps a Scalar that it made, in a list, dict or attribute")
         changed = tuple([(i, tensor(x)) for i, x in data])
         graded = tuple([(i, tensor(g)) for i, g in grads])
-        return template, changed, graded, gone, tensors
+        return template, changed, graded, gone, tensors, self.graded
 
     def alive(self) -> list[Scalar]:
         return [x for x in gc.get_objects() if type(x) is Scalar and x.seq > self.r.start]

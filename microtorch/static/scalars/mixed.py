@@ -11,19 +11,22 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ...base.errors import message
 from ...engine.record import constant
 from ...graph import last_write, storage_of, tick
 from ...handles.scalar import Scalar, constant_scalar
+from ..alone import Again
 from ..guards import TooMuch, Unwatchable, Watch
 from ..keys import opaque
 from ..outputs import walked_op
 from ..recording import Recording
-from ..templates import through
+from ..templates import Ref, through
 from ..turns import turn_now
 from .lifted import Lift, Spot
 
 if TYPE_CHECKING:
     from ...base.types import Kernel, Operand
+    from ..entry import Entry
 
 
 class Lifted:
@@ -60,6 +63,7 @@ class Mixed:
         self.inner = compile(self.lifted)
         self.inner.root, self.inner.mixed = root, True
         self.watch: Watch | None = None
+        self.given = 0  # how many of the Scalars are arguments
 
     def __call__(self, args: Operand, kwargs: Operand) -> Operand:
         try:
@@ -81,13 +85,50 @@ class Mixed:
             tuple([g is not None for g in grads]), tuple([s.needs for s in leaves]),
         )  # fmt: skip
         self.lifted.leaves = leaves
-        found = self.inner(*through(args, spot), numbers=numbers, **through(kwargs, spot))
+        found = self.inner(*through(args, spot), **through(kwargs, spot), numbers=numbers)
         return found[0] if len(found) == 1 else self.left(leaves, *found)
+
+    def again(self, entry: Entry, outputs: Operand, name: str) -> Again:
+        """For an exported program: which numbers it gives back for its next step."""
+        template, changed, graded, gone, tensors, before = outputs
+        leaves = self.lifted.leaves
+        had = {i for i, x in enumerate(before) if x}
+        after = (had | {i for i, _ in graded}) - {*gone}
+        if any(i >= self.given for i in after ^ had):  # those of arguments are new each time
+            raise RuntimeError(
+                message(
+                    f"{name} cannot be exported: it leaves gradients of Scalars where it found "
+                    "None, or the other way round",
+                    fix="export it after more steps, or set gradients to None in it",
+                )
+            )
+        first = entry.takes - 2  # the numbers are the last of its arguments
+        grads = [0.0 if s.grad is None else float(s.grad) for s in leaves]
+        begin = {first: np.array([s.value for s in leaves], float), first + 1: np.array(grads)}
+        of = [o.number for o in entry.outputs]
+        moves = [
+            (place, i, of[tensors[at].number])
+            for place, found in ((first, changed), (first + 1, graded)) for i, at in found
+            if i >= self.given
+        ]  # fmt: skip
+        shown: list[int] = []
+
+        def show(x: Operand) -> Operand:
+            if type(x) is Spot and x.kind == "leaf":
+                raise RuntimeError(message(f"{name} cannot be exported: it returns a Scalar that "
+                                           "was there before", fix="return its .data"))  # fmt: skip
+            if type(x) in (Spot, Ref):
+                shown.append(of[x.number if type(x) is Ref else tensors[x.at].number])
+            return x
+
+        through(template, show)
+        return Again(begin, moves, shown)
 
     def reached(self, args: Operand, kwargs: Operand) -> list[Scalar]:
         """The Scalars that the function can reach: those among the arguments first."""
         every: list[Scalar] = []
         through((args, kwargs), lambda x: every.append(x) if isinstance(x, Scalar) else None)
+        self.given = len({*map(id, every)})
         if self.watch is None or self.watch.changed():
             self.watch = Watch(self.root, *opaque((args, kwargs)))
         every += [x for x in self.watch.scalars if x.op is None]
@@ -96,7 +137,7 @@ class Mixed:
     @staticmethod
     def left(
         leaves: Sequence[Scalar], template: Operand, changed: Operand, graded: Operand,
-        gone: Operand, tensors: Operand,
+        gone: Operand, tensors: Operand, before: Operand,
     ) -> Operand:  # fmt: skip
         """Write back what the program leaves; returns what the function returns."""
         values = [t.item() for t in tensors]
