@@ -4,7 +4,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..arrays.dtypes import F64
-from .c_text import wrapped
+from .batches import Batch
+from .c_text import counting, wrapped
 from .emit_copies import copy
 from .emit_each import each, joins
 from .emit_places import Places
@@ -53,7 +54,7 @@ class Emitter(Places):
         """Bytes of the block that the function is given; known once its text is."""
         return self.memory.size + self.turned
 
-    def walk(self, items: Sequence[Lowered | Rounds], rounds: Rounds | None = None) -> None:
+    def walk(self, items: Sequence[Lowered | Rounds | Batch], rounds: Rounds | None = None) -> None:
         """Statements, those that fit together as one loop. ``rounds``: of which they are the body.
         """
         group: list[Each] = []
@@ -68,6 +69,8 @@ class Emitter(Places):
             moves = rounds.starts[i] if rounds is not None else 0
             if isinstance(s, Rounds):
                 self.rounds(s)
+            elif isinstance(s, Batch):
+                self.batch(s)
             elif isinstance(s, Each):
                 group = [s]
                 if s.into is not None:
@@ -81,6 +84,7 @@ class Emitter(Places):
                 self.places[s.result] = base._replace(
                     start=start, strides=s.strides, moves=base.moves + moves
                 )
+                self.declared.add(s.result)
             elif isinstance(s, Sum):
                 total(self, s)
             elif isinstance(s, Product):
@@ -103,6 +107,24 @@ class Emitter(Places):
         self.places, self.said = before, ""
         for rows, _, _ in x.moved.values():
             self.places |= {m: self.row(rows, i) for i, m in enumerate(rows.members)}
+
+    def batch(self, x: Batch) -> None:
+        """A loop over matrices."""
+        index = [f"b{k}" for k in range(len(x.shape))]
+        for m, n in x.slices.items():
+            place = self.places[n] if n in self.places else self.new(n)
+            terms = zip(index, place.strides, self.program.values[n].shape, strict=False)
+            part = [f"{i} * {k}" for i, k, size in terms if size > 1]
+            self.places[m] = place._replace(
+                strides=place.strides[len(index) :], part=" + ".join(part)
+            )
+            self.declared.add(m)
+            self.kept.add(m)
+        lines, self.lines, self.said = self.lines, [], ""
+        self.walk(x.body)
+        for name, size in zip(index[::-1], x.shape[::-1], strict=True):
+            self.lines = [counting(name, size), *[f"    {line}" for line in self.lines], "}"]
+        self.lines, self.said = [*lines, *self.lines], ""
 
     def calls(self, s: Call) -> None:
         values = self.program.values

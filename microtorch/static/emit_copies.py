@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 def copy(e: Places, s: Copy) -> None:
     out = e.new(s.result)
+    if s.fill is None and not s.parts:  # it is made part by part
+        return
     e.comment([s])
     if s.fill is not None:
         value = e.program.values[s.result]

@@ -24,18 +24,15 @@ def each(e: Places, group: list[Each], moves: int = 0) -> None:
     shape = values[group[0].result].shape if into is None else into.shape
     made = {s.result for s in group} if into is None else set()
     read = {x.number for s in group for x in s.operands.values() if type(x) is Ref} - made
-    flat = into is None and all(
-        values[n].shape in (shape, ()) or math.prod(values[n].shape) == 1
-        for n in read
-    ) and all(
-        math.prod(values[n].shape) == 1 or (n in e.places
+    kept = read_later(e, group)
+    stored = {n: e.new(n) for n in made if n in kept}
+    flat = into is None and all(x.strides == row_major(shape) for x in stored.values()) and all(
+        math.prod(values[n].shape) == 1 or (values[n].shape == shape and n in e.places
         and e.places[n].strides == row_major(shape))
         for n in read
     )  # fmt: skip
     opened, index, depth = e.loops(shape, flat)
     e.comment(group)
-    kept = read_later(e, group)
-    stored = {n: e.new(n) for n in made if n in kept}
     moving = any(n in e.places and e.moves(n) for n in read)
     if moving and any(map(e.moves, stored)) and opened[-1].lstrip().startswith("for"):
         opened[-1] = f"{'    ' * (len(opened) - 1)}INDEPENDENT {opened[-1].lstrip()}"
@@ -48,7 +45,7 @@ def each(e: Places, group: list[Each], moves: int = 0) -> None:
     def element(n: int) -> str:
         """Of the array for value n, where this loop is."""
         to = stored[n]
-        strides = (1,) if flat else row_major(shape)
+        strides = (1,) if flat else to.strides
         one = flat and math.prod(shape) == 1
         return f"{to.name}[{to.at() if one else to.at(index, strides)}]"
 
@@ -117,7 +114,7 @@ def read_later(e: Places, group: list[Each]) -> set[int]:
     """Which results of a group are read outside it."""
     steps = {id(s) for s in group}
     read = {s.result for s in group if e.readers.get(s.result, steps) - steps}
-    return read | e.rows.keys() | set(e.region.gives)
+    return read | e.kept
 
 
 def joins(e: Places, s: Each, group: list[Each]) -> bool:

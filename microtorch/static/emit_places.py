@@ -4,9 +4,10 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+from .batches import batched, once
 from .c_text import Lies, number, plus
 from .memory import planned
-from .rounds import once, rolled
+from .rounds import rolled
 from .statements import C_TYPES, makes, reads, row_major
 
 if TYPE_CHECKING:
@@ -35,8 +36,10 @@ class Places:
         self.lines: list[str] = []
         self.scratch: list[str] = []
         self.called: set[tuple[str, str]] = set()  # functions, and of which type
-        self.items, self.rows = rolled(program, region.steps, {*region.gives})
+        items, self.rows = rolled(program, region.steps, {*region.gives})
+        self.items = batched(program, items, self.rows, {*region.gives})
         self.memory = planned(program, self.items, self.rows, {*region.gives})
+        self.kept = {*region.gives, *self.rows}  # what is read later, and so has memory
         made = [program.values[n].nbytes for s in region.steps for n in makes(s)]
         self.long = sum(made) > LONG
         self.said = ""  # the last comment

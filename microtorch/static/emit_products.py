@@ -2,12 +2,12 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from .c_text import counting, plus
 from .emit_places import TILE
 from .functions import named
-from .statements import C_TYPES, row_major
+from .statements import C_TYPES
 
 if TYPE_CHECKING:
     from ..base.types import Shape
@@ -18,66 +18,91 @@ NARROW = 8  # columns of a product below which its tiles would be nearly empty
 DOT = 5  # what a sum along a row costs besides, in steps of a tile
 
 
+class Matrix(NamedTuple):
+    """Where a matrix begins, and how far its next row and its next column are."""
+
+    begin: str
+    row: int
+    column: int
+
+    @property
+    def turned(self) -> Matrix:
+        return Matrix(self.begin, self.column, self.row)
+
+
 def product(e: Places, s: Product) -> None:
-    """A product: its tiles, or where a row of y does not lie together, y first laid out."""
-    values, d = e.program.values, e.program.values[s.result].dtype
-    shape, kind = values[s.result].shape, C_TYPES[d.name]
-    a, b = (matrix(e, n, s.step.name) for n in (s.x, s.y))
-    (*batch, m, n), _ = a
-    inner, rows = (m, n) if s.x_turned else (n, m)
-    columns = b[0][-2] if s.y_turned else b[0][-1]
-    xi, xk = a[1][-2:][:: -1 if s.x_turned else 1]
-    yk, yj = b[1][-2:][:: -1 if s.y_turned else 1]
+    """A product, or several of them in loops."""
+    shape = e.program.values[s.result].shape
     out = e.new(s.result)
-    e.comment([s])
+    strides = out.strides
+    if s.step.name.startswith("linear"):
+        shape, strides = (math.prod(shape[:-1]), shape[-1]), (shape[-1], 1)
+    *batch, rows, columns = shape
     index = [f"i{k}" for k in range(len(batch))]
+    e.comment([s])
     for k, size in enumerate(batch):
         e.lines.append("    " * k + counting(index[k], size))
-    tab = "    " * len(batch)
-    x, y, bias, to = (
-        begins(e, s.x, index, a[1]), begins(e, s.y, index, b[1]),
-        "NULL" if s.bias is None else e.pointer(s.bias),
-        plus(out.name, out.at(index, row_major(tuple(shape))[: len(batch)])),
-    )  # fmt: skip
-    rows_, d_ = f"({kind} *)rows", d.name
-    small, sizes = columns < NARROW, f"{rows}, {columns}, {inner}"
+    (x, inner), (y, _) = (matrix(e, n, s, index) for n in (s.x, s.y))
+    if s.x_turned:
+        inner, x = rows_of(e, s.x, s), x.turned
+    y = y.turned if s.y_turned else y
+    to = Matrix(plus(out.name, out.at(index, strides[:-2])), *strides[-2:])
+    first, lines = len(e.lines), e.lines
+    if to.column == 1:
+        multiply(e, s, (rows, columns, inner), x, y, to)
+    else:
+        multiply(e, s, (columns, rows, inner), y.turned, x.turned, to.turned)
+    lines[first:] = ["    " * len(batch) + line for line in lines[first:]]
+    e.lines += ["    " * k + "}" for k in reversed(range(len(batch)))]
+
+
+def matrix(e: Places, n: int, s: Product, index: list[str]) -> tuple[Matrix, int]:
+    """An operand, and how many columns it has; of ``linear``, all dimensions but the last are rows.
+    """
+    shape, place = e.program.values[n].shape, e.places[n]
+    strides = place.strides
+    if s.step.name.startswith("linear") and len(shape) != 2:
+        strides = (shape[-1], 1)
+    begin = plus(place.name, place.at(index[: len(strides) - 2], strides[:-2]))
+    return Matrix(begin, *strides[-2:]), shape[-1]
+
+
+def rows_of(e: Places, n: int, s: Product) -> int:
+    shape = e.program.values[n].shape
+    return math.prod(shape[:-1]) if s.step.name.startswith("linear") else shape[-2]
+
+
+def multiply(
+    e: Places, s: Product, sizes: Shape, x: Matrix, y: Matrix, to: Matrix
+) -> None:
+    """One product, row by row: its tiles, or where a row of y does not lie together, y first laid
+    out. ``sizes``: rows, columns, and products that are added up."""
+    d = e.program.values[s.result].dtype
+    kind, (rows, columns, inner) = C_TYPES[d.name], sizes
+    bias = "NULL" if s.bias is None else e.pointer(s.bias)
+    apart = f"({kind} *)rows"
 
     def say(name: str, *given: object) -> None:
         e.call(name, d)
-        e.lines.append(f"{tab}{named(name, d_)}({', '.join(map(str, given))});")
+        e.lines.append(f"{named(name, d.name)}({', '.join(map(str, given))});")
 
     def turn(high: int, wide: int, row: int, column: int, room: int) -> None:
         """y as an array that lies row by row."""
         e.turned = max(e.turned, high * room * d.itemsize)
-        say("turned", high, wide, y, row, column, rows_, room)
+        say("turned", high, wide, y.begin, row, column, apart, room)
 
-    if small and xi == 1 and rows >= TILE and s.bias is None:  # the product turned
+    if columns < NARROW and x.row == 1 and rows >= TILE and s.bias is None:  # the product turned
         e.turned = max(e.turned, rows * columns * d.itemsize)
-        say("product", columns, rows, inner, y, yj, yk, x, xk, "NULL", rows_)
-        say("turned", rows, columns, rows_, 1, rows, to, columns)
+        say("product", columns, rows, inner, *y.turned, x.begin, x.column, "NULL", apart, rows)
+        say("turned", rows, columns, apart, 1, rows, to.begin, to.row)
     elif columns * (inner // TILE + DOT) < inner:
-        if yk != 1:
-            turn(columns, inner, yj, yk, inner)
-            y, yj = rows_, inner
-        say("dots", sizes, x, xi, xk, y, yj, bias, to)
+        if y.row != 1:
+            turn(columns, inner, y.column, y.row, inner)
+            y = Matrix(apart, 1, inner)
+        say("dots", *sizes, *x, y.begin, y.column, bias, to.begin, to.row)
     else:
         room = max(columns, TILE)
-        if yj != 1 or columns < TILE:
-            turn(inner, columns, yk, yj, room)
-            y, yk = rows_, room
-        say("product", sizes, x, xi, xk, y, yk, bias, to)
-    for k in reversed(range(len(batch))):
-        e.lines.append("    " * k + "}")
-
-
-def matrix(e: Places, n: int, name: str) -> tuple[Shape, Shape]:
-    """Shape and strides of an operand; of ``linear``, all dimensions but the last are rows."""
-    shape, strides = e.program.values[n].shape, e.places[n].strides
-    if name.startswith("linear") and len(shape) != 2:
-        return (math.prod(shape[:-1]), shape[-1]), (shape[-1], 1)
-    return shape, strides
-
-
-def begins(e: Places, n: int, index: list[str], strides: Shape) -> str:
-    place = e.places[n]
-    return plus(place.name, place.at(index, strides[: len(index)]))
+        if y.column != 1 or columns < TILE:
+            turn(inner, columns, y.row, y.column, room)
+            y = Matrix(apart, room, 1)
+        say("product", *sizes, *x, y.begin, y.row, bias, to.begin, to.row)

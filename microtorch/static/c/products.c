@@ -64,7 +64,7 @@ INLINE void row@(int width, int inner, const real *restrict x, int xcolumn,
  * rows or columns is computed once more with those before. */
 static void product@(int rows, int columns, int inner, const real *restrict x, int xrow,
                      int xcolumn, const real *restrict y, int yrow, const real *restrict bias,
-                     real *restrict out)
+                     real *restrict out, int outrow)
 {
     const int width = columns < TILE ? columns : TILE;
     for (int j = 0; j < columns; j += TILE) {
@@ -76,10 +76,10 @@ static void product@(int rows, int columns, int inner, const real *restrict x, i
         for (; i < rows && rows >= ROWS; i += ROWS) {
             const int r = i + ROWS > rows ? rows - ROWS : i;
             tile@(width, inner, x + r * xrow, xrow, xcolumn, y + c, yrow, first,
-                  out + r * columns + c, columns);
+                  out + r * outrow + c, outrow);
         }
         for (; i < rows; i++)
-            row@(width, inner, x + i * xrow, xcolumn, y + c, yrow, first, out + i * columns + c);
+            row@(width, inner, x + i * xrow, xcolumn, y + c, yrow, first, out + i * outrow + c);
     }
 }
 
@@ -98,7 +98,7 @@ INLINE real total@(real *restrict x)
 /* x y + bias for few columns: sums along k, where a column of y lies together */
 INLINE void dots@(int rows, int columns, int inner, const real *restrict x, int xrow, int xcolumn,
                   const real *restrict y, int ycolumn, const real *restrict bias,
-                  real *restrict out)
+                  real *restrict out, int outrow)
 {
     for (int i = 0; i < rows; i++)
         for (int j = 0; j < columns; j++) {
@@ -110,7 +110,7 @@ INLINE void dots@(int rows, int columns, int inner, const real *restrict x, int 
                     sums[l] = ADD@(a[(k + l) * xcolumn], b[k + l], sums[l]);
             for (; k < inner; k++)
                 sums[k % TILE] = ADD@(a[k * xcolumn], b[k], sums[k % TILE]);
-            out[i * columns + j] = bias ? total@(sums) + bias[j] : total@(sums);
+            out[i * outrow + j] = bias ? total@(sums) + bias[j] : total@(sums);
         }
 }
 
