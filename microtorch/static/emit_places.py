@@ -71,6 +71,12 @@ class Places:
         place = self.places[n]
         return plus(place.name, place.at())
 
+    def element(self, n: int, i: str) -> str:
+        """An element of a value that lies row by row."""
+        place = self.places[n]
+        at = place.at() if i == "0" else place.at([i], [1])
+        return f"{place.name}[{at}]"
+
     def new(self, n: int) -> Lies:
         """Memory for value n: an output, an array, a place in the block, or a row of these."""
         value, rows = self.program.values[n], self.rows.get(n)

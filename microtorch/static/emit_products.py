@@ -19,15 +19,32 @@ DOT = 5  # what a sum along a row costs besides, in steps of a tile
 
 
 class Matrix(NamedTuple):
-    """Where a matrix begins, and how far its next row and its next column are."""
+    """Where a matrix begins, ``name[at]``, and how far its next row and its next column are."""
 
-    begin: str
+    name: str
+    at: str
     row: int
     column: int
 
     @property
+    def begin(self) -> str:
+        return plus(self.name, self.at)
+
+    @property
     def turned(self) -> Matrix:
-        return Matrix(self.begin, self.column, self.row)
+        return Matrix(self.name, self.at, self.column, self.row)
+
+    def moved(self, *index: tuple[str, int]) -> str:
+        terms = [i if far == 1 else f"{i} * {far}" for i, far in index if i != "0"]
+        return " + ".join([self.at] * (self.at != "0") + terms) or "0"
+
+    def element(self, *index: tuple[str, int]) -> str:
+        """``name[at + i * far + ...]``."""
+        return f"{self.name}[{self.moved(*index)}]"
+
+    def along(self, *index: tuple[str, int]) -> str:
+        """Where a row or a column begins."""
+        return plus(self.name, self.moved(*index))
 
 
 def product(e: Places, s: Product) -> None:
@@ -46,7 +63,7 @@ def product(e: Places, s: Product) -> None:
     if s.x_turned:
         inner, x = rows_of(e, s.x, s), x.turned
     y = y.turned if s.y_turned else y
-    to = Matrix(plus(out.name, out.at(index, strides[:-2])), *strides[-2:])
+    to = Matrix(out.name, out.at(index, strides[:-2]), *strides[-2:])
     first, lines = len(e.lines), e.lines
     if to.column == 1:
         multiply(e, s, (rows, columns, inner), x, y, to)
@@ -63,8 +80,8 @@ def matrix(e: Places, n: int, s: Product, index: list[str]) -> tuple[Matrix, int
     strides = place.strides
     if s.step.name.startswith("linear") and len(shape) != 2:
         strides = (shape[-1], 1)
-    begin = plus(place.name, place.at(index[: len(strides) - 2], strides[:-2]))
-    return Matrix(begin, *strides[-2:]), shape[-1]
+    at = place.at(index[: len(strides) - 2], strides[:-2])
+    return Matrix(place.name, at, *strides[-2:]), shape[-1]
 
 
 def rows_of(e: Places, n: int, s: Product) -> int:
@@ -93,16 +110,31 @@ def multiply(
 
     if columns < NARROW and x.row == 1 and rows >= TILE and s.bias is None:  # the product turned
         e.turned = max(e.turned, rows * columns * d.itemsize)
-        say("product", columns, rows, inner, *y.turned, x.begin, x.column, "NULL", apart, rows)
+        say("product", columns, rows, inner, y.begin, y.column, y.row, x.begin, x.column, "NULL",
+            apart, rows)
         say("turned", rows, columns, apart, 1, rows, to.begin, to.row)
     elif columns * (inner // TILE + DOT) < inner:
         if y.row != 1:
             turn(columns, inner, y.column, y.row, inner)
-            y = Matrix(apart, 1, inner)
-        say("dots", *sizes, *x, y.begin, y.column, bias, to.begin, to.row)
+            y = Matrix(f"({apart})", "0", 1, inner)
+        sums(e, s, sizes, x, y, to)
     else:
         room = max(columns, TILE)
         if y.column != 1 or columns < TILE:
             turn(inner, columns, y.row, y.column, room)
-            y = Matrix(apart, room, 1)
-        say("product", *sizes, *x, y.begin, y.row, bias, to.begin, to.row)
+            y = Matrix(apart, "0", room, 1)
+        say("product", *sizes, x.begin, x.row, x.column, y.begin, y.row, bias, to.begin, to.row)
+
+
+def sums(e: Places, s: Product, sizes: Shape, x: Matrix, y: Matrix, to: Matrix) -> None:
+    """A product of few columns: for each element a sum, along which y lies together."""
+    d, (rows, columns, inner) = e.program.values[s.result].dtype, sizes
+    j = "j" if columns > 1 else "0"
+    given = f"{inner}, {x.along(('i', x.row))}, {x.column}, {y.along((j, y.column))}"
+    bias = "" if s.bias is None else f" + {e.element(s.bias, j)}"
+    e.call("dot", d)
+    e.lines.append(counting("i", rows).removesuffix(" {"))
+    if columns > 1:
+        e.lines.append("    " + counting("j", columns).removesuffix(" {"))
+    text = f"{to.element(('i', to.row), (j, 1))} = {named('dot', d.name)}({given}){bias};"
+    e.lines.append("    " * (1 + (columns > 1)) + text)
