@@ -17,13 +17,15 @@ if TYPE_CHECKING:
 
 class Lies(NamedTuple):
     """Where a value's elements lie: ``name[start + i * strides[0] + ... + a * step]``, where ``a``
-    is how much further each round of a loop begins; ``turns``: a row of two, used in turn."""
+    is how much further each round of a loop begins; ``turns``: a row of two, used in turn;
+    ``part``: which of several matrices it is."""
 
     name: str
     start: int
     strides: Shape
     moves: int = 0
     turns: str = ""
+    part: str = ""
 
     def at(self, index: Sequence[str] = (), strides: Sequence[int] = ()) -> str:
         """An element's index."""
@@ -37,7 +39,7 @@ class Lies(NamedTuple):
             terms.append(f"{far} * {row}" if far > 1 else row)
         elif start:
             terms.append(str(start))
-        terms += [self.turns] * (self.turns != "")
+        terms += [x for x in (self.turns, self.part) if x]
         text = " + ".join(terms)
         if far and start % far:
             text += f" {'-+'[self.moves > 0]} {far} * step"

@@ -269,7 +269,7 @@ def _pool(s: Look) -> list[Lowered] | None:
     if not largest and type(s.attr("divisor")) is not int:
         return None
     more = [*s.attr("dilation")] if largest else [s.attr("divisor")]
-    used = [out, s.given[1], x] if vjp and largest else [out] if vjp else [x]
+    used = [out, x] if vjp and largest else [out] if vjp else [x]
     if not s.rows(*used, s.step.result):
         return None
     images = math.prod(shape[:2])

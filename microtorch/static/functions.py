@@ -77,33 +77,39 @@ def needed(calls: Iterable[tuple[str, str]]) -> str:
 
 def used(text: str, below: str) -> str:
     """The parts of a text, between empty lines, that ``below`` asks for: those that define a word
-    that is used there, or in a part that is kept; and those that define nothing."""
+    that is used there, or in a part that is kept; and those that define nothing. Of several
+    macros, those that are used."""
     kept: list[str] = []
     words = {*re.findall(r"\w+", below)}
     for part in reversed(text.strip("\n").split("\n\n")):
-        defined = {*re.findall(r"#define (\w+)", part), *_DEFINED.findall(part)}
-        if not defined or defined & words:
-            words.update(re.findall(r"\w+", part))
-            kept.append(part)
+        macros = {*re.findall(r"#define (\w+)", part)}
+        defined = macros | {*_DEFINED.findall(part)}
+        if defined and not defined & words:
+            continue
+        lines = [line for line in part.splitlines() if not (
+            line.startswith("#define ") and line.split()[1].split("(")[0] in macros - words
+        )]  # fmt: skip
+        words.update(re.findall(r"\w+", "\n".join(lines)))
+        kept.append("\n".join(lines))
     return "".join(f"{part}\n" for part in reversed(kept))
+
+
+# the shared text as C: it is written for a float or a vector, and for two languages
+_SPOKEN = {"F": "float", "BITS": "as_uint", "NUMBER": "as_float", "FUNCTION": "INLINE",
+           "fabs": "fabsf", "copysign": "copysignf"}  # fmt: skip
 
 
 def floats(names: Collection[str]) -> str:
     """The functions of float that are called ("tanh", "sigmoid"), and those that they call."""
     wanted = {f"fast_{n}" for n in names if n in VECTORS} | {f"{n}f" for n in names}
     texts = [(SHARED / name).read_text(encoding="utf-8") for name in ("exp.cl", "float.cl")]
-    parts = "\n".join([*texts, text_of("floats")]).split("\n\n")
     kept: list[str] = []
-    found = False
-    for part in reversed(parts):  # what a function calls stands before it
-        defined = {*re.findall(r"^(?:FUNCTION|INLINE) \w+ (\w+)\(", part, re.MULTILINE)}
-        if defined & wanted:
-            found = True
-            wanted.update(re.findall(r"\b(\w+)\(", part))
-            kept.append(part)
-        elif defined:
-            kept += [x for x in part.splitlines() if x.startswith("#undef")]
-        elif "#" in part:  # definitions for all
-            kept.append(part)
-    text = "\n\n".join(reversed(kept)).strip("\n")
-    return text_of("shared").replace("SHARED\n", f"{text}\n") if found else ""
+    for part in reversed("\n".join([*texts, text_of("floats")]).split("\n\n")):
+        lines = [x for x in part.splitlines() if not x.startswith(("// ----", "#if", "#en", "#un"))]
+        text = "\n".join(x for x in lines if not x.startswith("#define FUNCTION"))
+        text = re.sub(r"\w+", lambda m: _SPOKEN.get(m[0], m[0]), text)
+        defined = {*_DEFINED.findall(text), *re.findall(r"#define (\w+)", text)}
+        if defined & wanted:  # what a function calls stands before it
+            wanted.update(re.findall(r"\w+", re.sub(r"//.*", "", text)))
+            kept.append(text)
+    return text_of("shared") + "\n".join(reversed(kept)) + "\n" if kept else ""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, NamedTuple
 
+from .batches import Batch
 from .rounds import Rounds
 from .statements import Each, View, makes, reads
 
@@ -47,7 +48,8 @@ def looped(program: Program, s: Lowered) -> Shape | None:
 
 
 def planned(
-    program: Program, items: Sequence[Lowered | Rounds], rows: dict[int, Rows], kept: set[int]
+    program: Program, items: Sequence[Lowered | Rounds | Batch], rows: dict[int, Rows],
+    kept: set[int],
 ) -> Memory:
     """The plan. ``rows``: values that are rows of arrays, of which the first stands for all.
     ``kept``: values that lie elsewhere, since they are read after the region."""
@@ -56,9 +58,11 @@ def planned(
     last: dict[int, int] = {}
     time, shape = 0, None
     for item in items:
-        begin = time
-        shape = None if isinstance(item, Rounds) else shape
-        for s in item.body if isinstance(item, Rounds) else (item,):
+        begin, loop = time, isinstance(item, (Rounds, Batch))
+        shape = None if loop else shape
+        if isinstance(item, Batch):
+            root |= {m: root.get(n, n) for m, n in item.slices.items()}
+        for s in item.body if isinstance(item, (Rounds, Batch)) else (item,):
             before, shape = shape, looped(program, s)
             time += shape is None or shape != before  # one loop reads and writes at once
             for n in reads(s):
@@ -69,12 +73,15 @@ def planned(
             for n in makes(s):
                 first.setdefault(root.get(n, n), time)
                 last[root.get(n, n)] = time
-        if isinstance(item, Rounds):  # what is older is read in the next round, too
+        if isinstance(item, (Rounds, Batch)):  # what is older is read in the next round, too
             for n in last:
                 if last[n] > begin and first.get(n, 0) <= begin:
                     last[n] = time
-            for x in item.moved.values():
-                last[x.rows.members[0]] = time
+            whole = item.slices if isinstance(item, Batch) else item.moved
+            for n in {root.get(m, m) for m in whole}:  # and all rows of an array live throughout
+                last[n] = time
+                if n in first:
+                    first[n] = min(first[n], begin + 1)
             shape = None
     stack: set[int] = set()
     rooms: dict[int, Room] = {}

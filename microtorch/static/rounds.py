@@ -14,7 +14,7 @@ from .statements import Call, Copy, Each, Lowered, Product, Sum, View, makes, re
 from .templates import Rate, Ref, replaced
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterator, Sequence
+    from collections.abc import Container, Sequence
 
     from ..base.types import Operand
     from .program import Program
@@ -115,15 +115,6 @@ def renumbered(s: Lowered, to: dict[int, int]) -> Lowered:
 
 def _read(template: Operand, to: dict[int, int]) -> Operand:
     return replaced(template, lambda ref: Ref(to.get(ref.number, ref.number)))
-
-
-def once(items: Sequence[Lowered | Rounds]) -> Iterator[Lowered]:
-    """The statements that are written, bodies once."""
-    for x in items:
-        if isinstance(x, Rounds):
-            yield from x.body
-        else:
-            yield x
 
 
 class Found(NamedTuple):

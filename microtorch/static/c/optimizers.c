@@ -5,9 +5,9 @@
 static inline void sgd@(int n, real *restrict p, const real *restrict g, double lr, double decay,
                         int maximize)
 {
-    const real rate = (real)lr, penalty = (real)decay, sign = maximize ? -1 : 1;
+    const real rate = (real)lr, penalty = (real)decay, way = maximize ? -1 : 1;
     for (int i = 0; i < n; i++)
-        p[i] -= rate * (sign * g[i] + penalty * p[i]);
+        p[i] -= rate * (way * g[i] + penalty * p[i]);
 }
 
 
@@ -17,9 +17,9 @@ static inline void sgd_momentum@(int n, real *restrict p, const real *restrict g
                                  double decay, int nesterov, int maximize, int first)
 {
     const real rate = (real)lr, kept = (real)momentum, fresh = (real)(1 - dampening);
-    const real penalty = (real)decay, sign = maximize ? -1 : 1;
+    const real penalty = (real)decay, way = maximize ? -1 : 1;
     for (int i = 0; i < n; i++) {
-        const real up = sign * g[i] + penalty * p[i];
+        const real up = way * g[i] + penalty * p[i];
         v[i] = first ? up : kept * v[i] + fresh * up;
         p[i] -= rate * (nesterov ? up + kept * v[i] : v[i]);
     }
@@ -35,9 +35,9 @@ static inline void adam@(int n, real *restrict p, const real *restrict g, real *
     const real rate = (real)(lr / (1 - pow(beta1, t))), scale = (real)(1 / sqrt(1 - pow(beta2, t)));
     const real b1 = (real)beta1, fresh1 = (real)(1 - beta1), b2 = (real)beta2;
     const real fresh2 = (real)(1 - beta2), penalty = decoupled ? 0 : (real)decay;
-    const real keep = decoupled ? (real)(1 - lr * decay) : 1, sign = maximize ? -1 : 1;
+    const real keep = decoupled ? (real)(1 - lr * decay) : 1, way = maximize ? -1 : 1;
     for (int i = 0; i < n; i++) {
-        const real up = sign * g[i] + penalty * p[i], change = up - m[i];
+        const real up = way * g[i] + penalty * p[i], change = up - m[i];
         m[i] = fresh1 < (real)0.5 ? m[i] + fresh1 * change : up - b1 * change;
         v[i] = b2 * v[i] + fresh2 * up * up;
         p[i] = keep * p[i] - rate * m[i] / (sqrt@(v[i]) * scale + (real)eps);
@@ -52,10 +52,10 @@ static inline void rmsprop@(int n, real *restrict p, const real *restrict g, rea
                             double alpha, double eps, double decay, double momentum, int maximize)
 {
     const real rate = (real)lr, kept = (real)alpha, fresh = (real)(1 - alpha);
-    const real penalty = (real)decay, held = (real)momentum, sign = maximize ? -1 : 1;
+    const real penalty = (real)decay, held = (real)momentum, way = maximize ? -1 : 1;
     *step += 1;
     for (int i = 0; i < n; i++) {
-        const real up = sign * g[i] + penalty * p[i];
+        const real up = way * g[i] + penalty * p[i];
         real square = s[i] = kept * s[i] + fresh * up * up;
         if (m) {
             m[i] += fresh * (up - m[i]);
@@ -76,9 +76,9 @@ static inline void adagrad@(int n, real *restrict p, const real *restrict g, rea
 {
     *step += 1;
     const real rate = (real)(lr / (1 + (*step - 1.0) * slower)), penalty = (real)decay;
-    const real sign = maximize ? -1 : 1;
+    const real way = maximize ? -1 : 1;
     for (int i = 0; i < n; i++) {
-        const real up = sign * g[i] + penalty * p[i];
+        const real up = way * g[i] + penalty * p[i];
         s[i] += up * up;
         p[i] -= rate * up / (sqrt@(s[i]) + (real)eps);
     }

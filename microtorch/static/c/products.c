@@ -64,7 +64,7 @@ INLINE void row@(int width, int inner, const real *restrict x, int xcolumn,
  * rows or columns is computed once more with those before. */
 static void product@(int rows, int columns, int inner, const real *restrict x, int xrow,
                      int xcolumn, const real *restrict y, int yrow, const real *restrict bias,
-                     real *restrict out)
+                     real *restrict out, int outrow)
 {
     const int width = columns < TILE ? columns : TILE;
     for (int j = 0; j < columns; j += TILE) {
@@ -76,52 +76,40 @@ static void product@(int rows, int columns, int inner, const real *restrict x, i
         for (; i < rows && rows >= ROWS; i += ROWS) {
             const int r = i + ROWS > rows ? rows - ROWS : i;
             tile@(width, inner, x + r * xrow, xrow, xcolumn, y + c, yrow, first,
-                  out + r * columns + c, columns);
+                  out + r * outrow + c, outrow);
         }
         for (; i < rows; i++)
-            row@(width, inner, x + i * xrow, xcolumn, y + c, yrow, first, out + i * columns + c);
+            row@(width, inner, x + i * xrow, xcolumn, y + c, yrow, first, out + i * outrow + c);
     }
 }
 
 
-/* The sum of a row of a tile. */
-INLINE real total@(real *restrict x)
+/* the sum of x[k step] y[k], for k below n, in parts that are added up last */
+INLINE real dot@(int n, const real *restrict x, int step, const real *restrict y)
 {
-    for (int l = 0; l < 8; l++)
-        x[l] += x[l + 8];
-    for (int l = 0; l < 4; l++)
-        x[l] += x[l + 4];
-    return (x[0] + x[1]) + (x[2] + x[3]);
+    real sums[TILE] = {0};
+    int k = 0;
+    for (; k + TILE <= n; k += TILE)
+        for (int l = 0; l < TILE; l++)
+            sums[l] = ADD@(x[(k + l) * step], y[k + l], sums[l]);
+    for (; k < n; k++)
+        sums[k % TILE] = ADD@(x[k * step], y[k], sums[k % TILE]);
+    UNROLLED for (int half = TILE / 2; half; half /= 2)
+        for (int l = 0; l < half; l++)
+            sums[l] += sums[l + half];
+    return sums[0];
 }
 
 
-/* x y + bias for few columns: sums along k, where a column of y lies together */
-INLINE void dots@(int rows, int columns, int inner, const real *restrict x, int xrow, int xcolumn,
-                  const real *restrict y, int ycolumn, const real *restrict bias,
-                  real *restrict out)
-{
-    for (int i = 0; i < rows; i++)
-        for (int j = 0; j < columns; j++) {
-            const real *a = x + i * xrow, *b = y + j * ycolumn;
-            real sums[TILE] = {0};
-            int k = 0;
-            for (; k + TILE <= inner; k += TILE)
-                for (int l = 0; l < TILE; l++)
-                    sums[l] = ADD@(a[(k + l) * xcolumn], b[k + l], sums[l]);
-            for (; k < inner; k++)
-                sums[k % TILE] = ADD@(a[k * xcolumn], b[k], sums[k % TILE]);
-            out[i * columns + j] = bias ? total@(sums) + bias[j] : total@(sums);
-        }
-}
-
-
-/* the sum of all rows, which are at most 1024 numbers long */
+/* the sum of all rows, which are at most 1024 numbers long; four rows are added up first */
 static inline void rows_sum@(int rows, int columns, const real *restrict x, real *restrict out)
 {
-    double total[1024];
-    for (int j = 0; j < columns; j++)
-        total[j] = 0;
-    for (int i = 0; i < rows; i++, x += columns)
+    double total[1024] = {0};
+    int i = 0;
+    for (const int n = columns; i + 4 <= rows; i += 4, x += 4 * n)
+        for (int j = 0; j < n; j++)
+            total[j] += (x[j] + x[j + n]) + (x[j + 2 * n] + x[j + 3 * n]);
+    for (; i < rows; i++, x += columns)
         for (int j = 0; j < columns; j++)
             total[j] += x[j];
     for (int j = 0; j < columns; j++)

@@ -1,6 +1,6 @@
 // e^x for F, which is float or a vector of floats; BITS and NUMBER are as_uint and as_float for it.
 // For devices of type CPU, like functions.cl, whose head says why.
-//
+
 // x = n ln 2 + r with |r| <= ln 2 / 2, so e^x = 2^n e^r (Cody and Waite 1980, chapter 6); ln 2 is
 // subtracted in two parts, the first short enough for exact products. Added to SHIFT, a number is
 // rounded to an integer, which then stands in the sum's low bits. So if the sum is SHIFT + n + 127,

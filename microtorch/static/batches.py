@@ -1,0 +1,235 @@
+"""Products of many small matrices, and what is done to them, as one loop over the matrices.
+
+Attention multiplies the queries and keys of each head: a product of as many matrices as there are
+heads. Its scores are scaled, masked, made probabilities and multiplied again, and each of these
+steps would go over all heads, whose numbers together do not fit the cache. ``batched`` turns the
+loops inside out: for each head all of the steps. What only they need is then one matrix.
+
+And what a product gives only to be copied into a part of a larger array, is made there (``homes``).
+"""
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, NamedTuple
+
+from .parts import new
+from .rounds import Rounds
+from .statements import Call, Copy, Each, Product, View, makes, reads, row_major
+from .templates import Ref, replaced
+
+if TYPE_CHECKING:
+    from collections.abc import Container, Iterator, Sequence
+
+    from ..base.types import Shape
+    from .program import Program
+    from .rounds import Rows
+    from .statements import Lowered, Place
+
+# functions whose first operand is the number of rows, one after the other, of all arrays
+OF_ROWS = frozenset("softmax log_softmax softmax_vjp0 log_softmax_vjp0".split())
+SMALLEST = 128  # numbers of a matrix that is worth loops of its own
+
+
+class Batch(NamedTuple):
+    """``body``: statements on matrices, for each index of ``shape``. ``slices``: the body's values
+    that are parts of values, one at each index; the others are made anew for each."""
+
+    shape: Shape
+    body: list[Lowered]
+    slices: dict[int, int]
+
+
+def once(items: Sequence[Lowered | Rounds | Batch]) -> Iterator[Lowered]:
+    """The statements that are written, bodies once."""
+    for x in items:
+        if isinstance(x, (Rounds, Batch)):
+            yield from x.body
+        else:
+            yield x
+
+
+def batched(
+    program: Program, items: Sequence[Lowered | Rounds], rows: dict[int, Rows], kept: set[int]
+) -> list[Lowered | Rounds | Batch]:
+    """The statements, with batches. ``kept``: values that are read after them."""
+    fixed = kept | rows.keys()
+    items = homes(program, items, fixed, rows)
+    readers: dict[int, set[int]] = {}
+    for x in once(items):
+        for n in reads(x):
+            readers.setdefault(n, set()).add(id(x))
+    done: list[Lowered | Rounds | Batch] = []
+    i = 0
+    while i < len(items):
+        s = items[i]
+        run = Run(program, program.values[s.result].shape[:-2]) if type(s) is Product else None
+        begin = i
+        while run is not None and i < len(items) and run.takes(items[i]):
+            i += 1
+        if run is not None and run.work > 1:
+            done += run.made(readers, fixed)
+        else:
+            i = begin + 1
+            done.append(s)
+    return done
+
+
+class Run:
+    """Successive statements on matrices for each index of ``shape``."""
+
+    def __init__(self, program: Program, shape: Shape):
+        self.program, self.shape, self.depth = program, shape, len(shape)
+        self.before: list[Lowered] = []  # names of other memory, which are no work
+        self.body: list[Lowered] = []
+        self.inner: dict[int, int] = {}  # a value -> what the body calls its part
+        self.new: set[int] = set()  # what the body makes
+        self.views: list[View] = []  # of what the body makes
+        self.seen: set[int] = set()  # the statements that it is made of, by id
+        self.work = 0
+
+    def takes(self, s: Lowered | Rounds) -> bool:
+        """Take a statement, if it belongs to the run."""
+        if isinstance(s, Rounds) or math.prod(self.shape) == 1 or not self.depth:
+            return False
+        if isinstance(s, View):
+            return self.view(s)
+        if isinstance(s, Copy) and not s.parts and s.fill is None:
+            self.before.append(s)
+            return True
+        fits = (isinstance(s, Each) and s.into is None) or (
+            isinstance(s, Product) and s.bias is None
+        ) or (isinstance(s, Call) and s.function in OF_ROWS)  # fmt: skip
+        if not fits or not all(self.part(n, s) for n in [*reads(s), *makes(s)]):
+            return False
+        self.new.update(makes(s))
+        self.body.append(self.renumbered(s))
+        self.seen.add(id(s))
+        self.work += 1
+        return True
+
+    def part(self, n: int, s: Lowered) -> bool:
+        """May a statement of the body read or make value n? Gives its part a number."""
+        values = self.program.values
+        if n in self.inner:
+            return True
+        shape, made = values[n].shape, values[makes(s)[0]].shape
+        if len(shape) < len(made):  # the same for each index
+            return isinstance(s, Each) and len(shape) <= len(made) - self.depth
+        inner = shape[self.depth :]
+        if len(shape) != len(made) or not inner or any(
+            m not in (1, k) for k, m in zip(self.shape, shape, strict=False)
+        ):  # fmt: skip
+            return False
+        if n in makes(s) and (
+            shape[: self.depth] != self.shape or math.prod(inner) < SMALLEST
+        ):  # fmt: skip
+            return False
+        self.inner[n] = new(self.program, inner, n)
+        return True
+
+    def renumbered(self, s: Lowered) -> Lowered:
+        """A statement about the parts."""
+
+        def number(n: int) -> int:
+            return self.inner.get(n, n)
+
+        if isinstance(s, Product):
+            return s._replace(result=number(s.result), x=number(s.x), y=number(s.y))
+        given = replaced(s.operands, lambda r: Ref(number(r.number)))  # type: ignore[union-attr]
+        if isinstance(s, Each):
+            return s._replace(result=number(s.result), operands=given)
+        assert isinstance(s, Call)
+        return s._replace(operands=[given[0] // math.prod(self.shape), *given[1:]],
+                          makes=[*map(number, s.makes)])  # fmt: skip
+
+    def view(self, s: View) -> bool:
+        """Take another look at a value."""
+        if s.base not in self.new:
+            self.before.append(s)
+            return True
+        values = self.program.values
+        shape, base = values[s.result].shape, values[s.base].shape
+        inner, size = s.strides[self.depth :], math.prod(base[self.depth :])
+        far = s.start + sum((n - 1) * k for n, k in zip(shape[self.depth :], inner, strict=True))
+        if shape[: self.depth] != self.shape or far >= size or (
+            s.strides[: self.depth] != row_major(base)[: self.depth] or len(shape) == self.depth
+        ):  # fmt: skip
+            return False
+        self.inner[s.result] = new(self.program, shape[self.depth :], s.result)
+        self.new.add(s.result)
+        self.views.append(s)
+        self.seen.add(id(s))
+        self.body.append(View(s.step, self.inner[s.result], self.inner[s.base], s.start, inner))
+        return True
+
+    def made(self, readers: dict[int, set[int]], kept: set[int]) -> list[Lowered | Rounds | Batch]:
+        """The loop, and what stands before it."""
+        there = {s.result for s in self.before if isinstance(s, View)} | kept
+        there.update(n for n in self.new if readers.get(n, set()) - self.seen)
+        after = [s for s in self.views if s.result in there]  # where they are read
+        there.update(s.base for s in after)
+        slices = {
+            m: n for n, m in self.inner.items()
+            if n not in self.new or (n in there and n not in {s.result for s in self.views})
+        }  # fmt: skip
+        return [*self.before, Batch(self.shape, self.body, slices), *after]
+
+
+# ---- what is made where it is to be --------------------------------------------------------------
+def homes(
+    program: Program, items: Sequence[Lowered | Rounds], fixed: set[int], rows: Container[int]
+) -> list[Lowered | Rounds]:
+    """The statements, where results of products that are only copied are views of where to."""
+    readers: dict[int, int] = {}
+    for x in once(items):
+        for n in {*reads(x)}:
+            readers[n] = readers.get(n, 0) + 1
+    views = {s.result: s for s in items if isinstance(s, View)}
+    made = {s.result: i for i, s in enumerate(items) if isinstance(s, Product)}
+    before: dict[int, list[Lowered]] = {}
+    gone: set[int] = set()
+    items = [*items]
+    for i, s in enumerate(items):
+        if not isinstance(s, Copy) or s.fill is not None or s.result in rows:
+            continue
+        found: list[View] = []
+        left: list[tuple[int, Place]] = []
+        for n, place in s.parts:
+            chain = [n]  # views, and what they are of
+            while chain[-1] in views:
+                chain.append(views[chain[-1]].base)
+            p, starts = chain[-1], sum(views[m].start for m in chain[:-1])
+            free = p in made and p not in fixed and all(readers[m] == 1 for m in chain)
+            seen = views[n].strides if n in views else row_major(place.shape)
+            home = _home(program, p, seen, place) if free and not starts else None
+            if home is None:
+                left.append((n, place))
+            else:
+                found.append(View(s.step, p, s.result, place.start, home))
+                gone.update(chain[:-1])
+        if found:
+            items[i] = s._replace(parts=left)
+            first = min(made[v.result] for v in found)
+            before.setdefault(first, []).extend([Copy(s.step, s.result, None, []), *found])
+    done: list[Lowered | Rounds] = []
+    for i, s in enumerate(items):
+        if not isinstance(s, View) or s.result not in gone:
+            done += [*before.get(i, ()), s]
+    return done
+
+
+def _home(program: Program, p: int, seen: Shape, place: Place) -> Shape | None:
+    """The strides that a product p would have where it is copied to, if C can write it so;
+    ``seen``: the strides with which the copy reads it."""
+    shape = program.values[p].shape
+    own = row_major(shape)
+    if len(shape) < 3:
+        return None
+    home = [0] * len(shape)
+    for i, (n, k) in enumerate(zip(shape, own, strict=True)):
+        for m, t, far in zip(place.shape, seen, place.strides, strict=True):
+            if n > 1 and t <= k and k % t == 0 and k * n <= t * m:
+                home[i] = far * (k // t)
+    if any(n > 1 and not k for n, k in zip(shape, home, strict=True)) or 1 not in home[-2:]:
+        return None
+    return tuple(home)

@@ -1,0 +1,143 @@
+"""Where the values of a region lie in its C function, and the lines written so far."""
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from .batches import batched, once
+from .c_text import Lies, number, plus
+from .memory import planned
+from .rounds import rolled
+from .statements import C_TYPES, makes, reads, row_major
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from ..base.types import DType, Shape
+    from .program import Program
+    from .region import Region
+    from .rounds import Rows
+    from .statements import Lowered
+
+LONG = 1 << 17  # bytes that a region makes if it takes longer than a change of threads
+TILE = 16  # columns of a tile (c/head.txt)
+
+
+class Places:
+    """What is known while a region is written. ``names``: what its inputs and outputs are called.
+
+    ``places``: where each value lies that there is so far. ``scratch``: the arrays of the function,
+    ``lines``: what it does.
+    """
+
+    def __init__(self, program: Program, region: Region, names: dict[int, str]):
+        self.program, self.region, self.names = program, region, names
+        self.places: dict[int, Lies] = {}
+        self.lines: list[str] = []
+        self.scratch: list[str] = []
+        self.called: set[tuple[str, str]] = set()  # functions, and of which type
+        items, self.rows = rolled(program, region.steps, {*region.gives})
+        self.items = batched(program, items, self.rows, {*region.gives})
+        self.memory = planned(program, self.items, self.rows, {*region.gives})
+        self.kept = {*region.gives, *self.rows}  # what is read later, and so has memory
+        made = [program.values[n].nbytes for s in region.steps for n in makes(s)]
+        self.long = sum(made) > LONG
+        self.said = ""  # the last comment
+        self.readers: dict[int, set[int]] = {}  # the statements that read a value, by id
+        for s in once(self.items):
+            for n in reads(s):
+                self.readers.setdefault(n, set()).add(id(s))
+        self.declared: set[int] = set()
+        self.turned = 0  # bytes of the largest array that a product lays out anew
+        for n in region.takes:
+            value = program.values[n]
+            strides = tuple([s // value.dtype.itemsize for s in value.strides])
+            self.places[n] = Lies(names[n], 0, strides)
+
+    # ---- elements --------------------------------------------------------------------------------
+    def at(self, n: int, index: list[str], shape: Shape) -> str:
+        """The element of value n at an index of the (larger) shape."""
+        value, constant = self.program.values[n], self.program.constants.get(n)
+        if constant is not None and n not in self.places:
+            return number(constant.item(), value.dtype)
+        place = self.places[n]
+        extra = len(shape) - len(value.shape)
+        used = [i for i, size in enumerate(value.shape) if size > 1]
+        at = place.at([index[i + extra] for i in used], [place.strides[i] for i in used])
+        return f"{place.name}[{at}]"
+
+    def pointer(self, n: int) -> str:
+        """Where a value that lies row by row begins."""
+        place = self.places[n]
+        return plus(place.name, place.at())
+
+    def element(self, n: int, i: str) -> str:
+        """An element of a value that lies row by row."""
+        place = self.places[n]
+        at = place.at() if i == "0" else place.at([i], [1])
+        return f"{place.name}[{at}]"
+
+    def new(self, n: int) -> Lies:
+        """Memory for value n: an output, an array, a place in the block, or a row of these."""
+        value, rows = self.program.values[n], self.rows.get(n)
+        head, shape = (n, value.shape) if rows is None else (
+            rows.members[0], (rows.height, *value.shape)
+        )  # fmt: skip
+        if head in self.declared:
+            return self.places[n]
+        self.declared.add(head)
+        name = self.names.get(head, f"v{head}")
+        kind, room = C_TYPES[value.dtype.name], self.memory.rooms.get(head)
+        if head in self.memory.stack:
+            size = max(math.prod(shape), 1)
+            sizes = size if rows is None else f"{rows.height} * {size // rows.height}"
+            self.scratch.append(f"{'ALIGNED ' * (size >= TILE)}{kind} {name}[{sizes}];")
+        elif room is not None:
+            about = f"/* {list(shape)}, {room.size} bytes */"
+            self.scratch.append(f"{kind} *const {name} = ({kind} *)(block + {room.start}); {about}")
+        if rows is None:
+            self.places[n] = Lies(name, 0, row_major(value.shape))
+        else:
+            self.places |= {m: self.row(rows, i) for i, m in enumerate(rows.members)
+                            if m not in self.places}  # fmt: skip
+        return self.places[n]
+
+    def row(self, rows: Rows, first: int, step: int = 0) -> Lies:
+        """A row of an array: ``first`` + ``step`` times the round."""
+        head = rows.members[0]
+        shape = self.program.values[head].shape
+        name, size = self.names.get(head, f"v{head}"), math.prod(shape)
+        if not rows.turns or not step:
+            first = first % 2 if rows.turns else first
+            return Lies(name, first * size, row_major(shape), step * size)
+        turn = "step % 2" if first == 0 else "(step + 1) % 2"
+        return Lies(name, 0, row_major(shape), 0, turn if size == 1 else f"{size} * ({turn})")
+
+    def moves(self, n: int) -> bool:
+        """Does a value lie elsewhere in each round of a loop?"""
+        return bool(self.places[n].moves or self.places[n].turns)
+
+    # ---- lines -----------------------------------------------------------------------------------
+    def loops(self, shape: Shape, flat: bool) -> tuple[list[str], list[str], int]:
+        """Lines that open loops over a shape, the indices, and how many braces to close."""
+        if flat:
+            n = math.prod(shape)
+            return ([f"for (int i = 0; i < {n}; i++) {{"] if n != 1 else ["{"]), ["i"], 1
+        names = [f"i{k}" for k in range(len(shape))]
+        opened, depth = [], 0
+        for name, n in zip(names, shape, strict=True):
+            opened.append("    " * depth + f"for (int {name} = 0; {name} < {n}; {name}++) {{")
+            depth += 1
+        return opened, names, depth
+
+    def comment(self, steps: Iterable[Lowered]) -> None:
+        seen: dict[str, list[str]] = {}
+        for s in steps:
+            seen.setdefault(str(s.step.site), []).append(s.step.name)
+        what = "; ".join(f"{site}: {', '.join(names)}" for site, names in seen.items())
+        if what != self.said:
+            self.lines.append(f"/* {what} */")
+        self.said = what
+
+    def call(self, name: str, d: DType) -> None:
+        self.called.add((name, d.name))

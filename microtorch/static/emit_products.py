@@ -1,0 +1,140 @@
+"""Products of matrices, as calls of the functions of c/products.c."""
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, NamedTuple
+
+from .c_text import counting, plus
+from .emit_places import TILE
+from .functions import named
+from .statements import C_TYPES
+
+if TYPE_CHECKING:
+    from ..base.types import Shape
+    from .emit_places import Places
+    from .statements import Product
+
+NARROW = 8  # columns of a product below which its tiles would be nearly empty
+DOT = 5  # what a sum along a row costs besides, in steps of a tile
+
+
+class Matrix(NamedTuple):
+    """Where a matrix begins, ``name[at]``, and how far its next row and its next column are."""
+
+    name: str
+    at: str
+    row: int
+    column: int
+
+    @property
+    def begin(self) -> str:
+        return plus(self.name, self.at)
+
+    @property
+    def turned(self) -> Matrix:
+        return Matrix(self.name, self.at, self.column, self.row)
+
+    def moved(self, *index: tuple[str, int]) -> str:
+        terms = [i if far == 1 else f"{i} * {far}" for i, far in index if i != "0"]
+        return " + ".join([self.at] * (self.at != "0") + terms) or "0"
+
+    def element(self, *index: tuple[str, int]) -> str:
+        """``name[at + i * far + ...]``."""
+        return f"{self.name}[{self.moved(*index)}]"
+
+    def along(self, *index: tuple[str, int]) -> str:
+        """Where a row or a column begins."""
+        return plus(self.name, self.moved(*index))
+
+
+def product(e: Places, s: Product) -> None:
+    """A product, or several of them in loops."""
+    shape = e.program.values[s.result].shape
+    out = e.new(s.result)
+    strides = out.strides
+    if s.step.name.startswith("linear"):
+        shape, strides = (math.prod(shape[:-1]), shape[-1]), (shape[-1], 1)
+    *batch, rows, columns = shape
+    index = [f"i{k}" for k in range(len(batch))]
+    e.comment([s])
+    for k, size in enumerate(batch):
+        e.lines.append("    " * k + counting(index[k], size))
+    (x, inner), (y, _) = (matrix(e, n, s, index) for n in (s.x, s.y))
+    if s.x_turned:
+        inner, x = rows_of(e, s.x, s), x.turned
+    y = y.turned if s.y_turned else y
+    to = Matrix(out.name, out.at(index, strides[:-2]), *strides[-2:])
+    first, lines = len(e.lines), e.lines
+    if to.column == 1:
+        multiply(e, s, (rows, columns, inner), x, y, to)
+    else:
+        multiply(e, s, (columns, rows, inner), y.turned, x.turned, to.turned)
+    lines[first:] = ["    " * len(batch) + line for line in lines[first:]]
+    e.lines += ["    " * k + "}" for k in reversed(range(len(batch)))]
+
+
+def matrix(e: Places, n: int, s: Product, index: list[str]) -> tuple[Matrix, int]:
+    """An operand, and how many columns it has; of ``linear``, all dimensions but the last are rows.
+    """
+    shape, place = e.program.values[n].shape, e.places[n]
+    strides = place.strides
+    if s.step.name.startswith("linear") and len(shape) != 2:
+        strides = (shape[-1], 1)
+    at = place.at(index[: len(strides) - 2], strides[:-2])
+    return Matrix(place.name, at, *strides[-2:]), shape[-1]
+
+
+def rows_of(e: Places, n: int, s: Product) -> int:
+    shape = e.program.values[n].shape
+    return math.prod(shape[:-1]) if s.step.name.startswith("linear") else shape[-2]
+
+
+def multiply(
+    e: Places, s: Product, sizes: Shape, x: Matrix, y: Matrix, to: Matrix
+) -> None:
+    """One product, row by row: its tiles, or where a row of y does not lie together, y first laid
+    out. ``sizes``: rows, columns, and products that are added up."""
+    d = e.program.values[s.result].dtype
+    kind, (rows, columns, inner) = C_TYPES[d.name], sizes
+    bias = "NULL" if s.bias is None else e.pointer(s.bias)
+    apart = f"({kind} *)rows"
+
+    def say(name: str, *given: object) -> None:
+        e.call(name, d)
+        e.lines.append(f"{named(name, d.name)}({', '.join(map(str, given))});")
+
+    def turn(high: int, wide: int, row: int, column: int, room: int) -> None:
+        """y as an array that lies row by row."""
+        e.turned = max(e.turned, high * room * d.itemsize)
+        say("turned", high, wide, y.begin, row, column, apart, room)
+
+    if columns < NARROW and x.row == 1 and rows >= TILE and s.bias is None:  # the product turned
+        e.turned = max(e.turned, rows * columns * d.itemsize)
+        say("product", columns, rows, inner, y.begin, y.column, y.row, x.begin, x.column, "NULL",
+            apart, rows)
+        say("turned", rows, columns, apart, 1, rows, to.begin, to.row)
+    elif columns * (inner // TILE + DOT) < inner:
+        if y.row != 1:
+            turn(columns, inner, y.column, y.row, inner)
+            y = Matrix(f"({apart})", "0", 1, inner)
+        sums(e, s, sizes, x, y, to)
+    else:
+        room = max(columns, TILE)
+        if y.column != 1 or columns < TILE:
+            turn(inner, columns, y.row, y.column, room)
+            y = Matrix(apart, "0", room, 1)
+        say("product", *sizes, x.begin, x.row, x.column, y.begin, y.row, bias, to.begin, to.row)
+
+
+def sums(e: Places, s: Product, sizes: Shape, x: Matrix, y: Matrix, to: Matrix) -> None:
+    """A product of few columns: for each element a sum, along which y lies together."""
+    d, (rows, columns, inner) = e.program.values[s.result].dtype, sizes
+    j = "j" if columns > 1 else "0"
+    given = f"{inner}, {x.along(('i', x.row))}, {x.column}, {y.along((j, y.column))}"
+    bias = "" if s.bias is None else f" + {e.element(s.bias, j)}"
+    e.call("dot", d)
+    e.lines.append(counting("i", rows).removesuffix(" {"))
+    if columns > 1:
+        e.lines.append("    " + counting("j", columns).removesuffix(" {"))
+    text = f"{to.element(('i', to.row), (j, 1))} = {named('dot', d.name)}({given}){bias};"
+    e.lines.append("    " * (1 + (columns > 1)) + text)

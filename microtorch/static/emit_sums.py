@@ -1,0 +1,80 @@
+"""Sums as loops of C."""
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from .c_text import counting, plus
+from .functions import named
+from .statements import C_TYPES, row_major
+
+if TYPE_CHECKING:
+    from .c_text import Lies
+    from .emit_places import Places
+    from .statements import Sum
+
+
+def total(e: Places, s: Sum) -> None:
+    """A sum: of each element that stays, or where neighbours stay, of a row of them at a time.
+    """
+    value, shape = e.program.values[s.result], e.program.values[s.operand].shape
+    out, kind = e.new(s.result), C_TYPES[value.dtype.name]
+    if in_a_row(e, s, out):
+        return
+    kept = [i for i in range(len(shape)) if i not in s.dims and shape[i] > 1]
+    dims = [i for i in s.dims if shape[i] > 1]
+    index = ["0" if n == 1 else f"i{k}" for k, n in enumerate(shape)]
+    x = e.at(s.operand, index, shape)
+    strides = dict(zip(kept, row_major(tuple([shape[i] for i in kept])), strict=True))
+    e.comment([s])
+    width = shape[kept[-1]] if kept else 1
+    aside = bool(kept and dims) and kept[-1] > dims[-1] and width <= 1024
+    row = kept[-1] if aside else -1
+    lines, depth = [], 0
+    for i in kept[: -1 if aside else None]:
+        lines.append("    " * depth + counting(index[i], shape[i]))
+        depth += 1
+    if not depth:
+        lines, depth = ["{"], 1
+    tab = "    " * depth
+    lines.append(f"{tab}double total{f'[{width}] = {{0}}' if aside else ' = 0'};")
+    for k, i in enumerate([*dims, *([row] if aside else [])]):
+        mark = "ADDED_UP " * (not aside and k == len(dims) - 1)
+        lines.append(tab + "    " * k + mark + counting(index[i], shape[i]).removesuffix(" {"))
+    inner = tab + "    " * (len(dims) + aside)
+    lines.append(f"{inner}total{f'[{index[row]}]' if aside else ''} += {x};")
+    place = f"{out.name}[{out.at([index[i] for i in kept], [strides[i] for i in kept])}]"
+    over = "" if s.divisor == 1 else f" / {s.divisor}"
+    if aside:
+        lines.append(tab + counting(index[row], width).removesuffix(" {"))
+        lines.append(f"{tab}    {place} = ({kind})(total[{index[row]}]{over});")
+    else:
+        lines.append(f"{tab}{place} = ({kind})(total{over});")
+    e.lines += [*lines, *["    " * k + "}" for k in reversed(range(depth))]]
+
+
+def in_a_row(e: Places, s: Sum, out: Lies) -> bool:
+    """A sum of all that lies in a row, or of rows that do; False: it is neither."""
+    value, shape = e.program.values[s.result], e.program.values[s.operand].shape
+    seen, kind = e.places[s.operand], C_TYPES[value.dtype.name]
+    size, columns = math.prod(shape), math.prod(value.shape)
+    if seen.strides != row_major(shape):
+        return False
+    if len(s.dims) == len(shape):
+        over = "" if s.divisor == 1 else f" / {s.divisor}"
+        e.comment([s])
+        e.lines += [
+            "{", "    double total = 0;",
+            f"    ADDED_UP {counting('i', size).removesuffix(' {')}",
+            f"        total += {seen.name}[{seen.at(['i'], [1])}];",
+            f"    {out.name}[{out.at()}] = ({kind})(total{over});", "}",
+        ]  # fmt: skip
+        return True
+    if s.divisor == 1 and s.dims == (*range(len(s.dims)),) and 1 < columns <= 1024:
+        e.call("rows_sum", value.dtype)
+        e.comment([s])
+        given = f"{size // columns}, {columns}, {e.pointer(s.operand)}"
+        called = f"{named('rows_sum', value.dtype.name)}({given}"
+        e.lines.append(f"{called}, {plus(out.name, out.at())});")
+        return True
+    return False
