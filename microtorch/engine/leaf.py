@@ -53,7 +53,13 @@ class AccumulateGrad(Node):
                     )
                 )
             for hook in list(self.hooks.accumulated.values()):
-                hook(self.variable)
+                if hook(self.variable) is not None:
+                    raise RuntimeError(
+                        errors.message(
+                            "Tensor post accumulate grad hooks should return None.",
+                            fix="write into tensor.grad: what the hook returns replaces nothing",
+                        )
+                    )
 
     def _add(self, g: Gradient) -> None:
         old = self.grad
