@@ -242,7 +242,7 @@ def _backward(F: Namespace, g: Gradient, node: Node) -> list[Contribution]:
             grads.append(constant(np.zeros(*like), node.dev) if ctx._materialize and like else None)
     ctx._node = node
     try:
-        results = op.function.backward(ctx, *grads)
+        results = op.function._derivative()(ctx, *grads)
     finally:
         ctx._node = None
     results = results if isinstance(results, tuple) else (results,)

@@ -87,7 +87,16 @@ def make_dual(tensor: Tensor, tangent: Tensor, *, level: int | None = None) -> T
             )
         )
     if isinstance(tangent, Tensor) and isinstance(tensor, Tensor):
-        tangent = tangent.to(tensor.dtype)
+        if tangent.array.dtype.kind in "fVc":
+            tangent = tangent.to(tensor.dtype)
+        if has_tangent(tangent.array, now):
+            raise RuntimeError(
+                message(
+                    "Setting a forward grad that itself has a forward gradient at the same level "
+                    "is not supported.",
+                    fix="unpack_dual(tangent).primal, or torch.func.jvp, which nests",
+                )
+            )
     return paired(tensor, tangent, now)
 
 

@@ -135,9 +135,11 @@ class Function:
     @staticmethod
     def backward(ctx: Any, *grads: Any) -> Any:
         raise NotImplementedError(
-            "You must implement the backward method for your custom autograd.Function."
+            "You must implement either the backward or vjp method for your custom "
+            "autograd.Function to use it with backward mode AD."
         )
 
+    vjp = backward  # its other name
     setup_context: Any = None
     vmap: Callable[..., Any] | None = None
     generate_vmap_rule = False
@@ -171,6 +173,21 @@ class Function:
             if followed(a) and type(a.array) is not np.ndarray and levels_in(a.array):
                 return apply_inside(cls, args)
         return cls._applied(args)[0]
+
+    @classmethod
+    def _derivative(cls) -> Callable[..., Any]:
+        """The class's backward or vjp, whichever it has."""
+        if cls.vjp is Function.vjp:
+            return cls.backward
+        if cls.backward is not Function.backward:
+            raise RuntimeError(
+                errors.message(
+                    "Implementing both 'backward' and 'vjp' for a custom Function is not allowed. "
+                    "You should only implement one of them.",
+                    cls.__name__,
+                )
+            )
+        return cls.vjp
 
     @classmethod
     def _applied(cls, args: tuple[Any, ...]) -> tuple[Any, FunctionCtx]:

@@ -47,6 +47,7 @@ def _tuple(given: Tree, what: str, name: str) -> tuple[bool, tuple[Tensor, ...]]
     return several, given if several else (given,)
 
 
+@enable_grad()  # under no_grad, too
 def _fresh(xs: Sequence[Tensor], create_graph: bool) -> tuple[Tensor, ...]:
     """Leaves to differentiate at; under create_graph, views, so that the user's graph continues."""
     xs = [lifted_to_all(x) for x in xs]

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import warnings
 from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
@@ -49,6 +50,15 @@ class _Switch:
         return type(self)()
 
     def __call__(self, function: F) -> F:
+        if inspect.isclass(function):
+            warnings.warn(
+                "Decorating classes is deprecated and will be disabled in future versions. You "
+                "should only decorate functions or methods. To preserve the current behavior of "
+                "class decoration, you can directly decorate the `__init__` method and nothing "
+                "else.",
+                FutureWarning,
+                stacklevel=2,
+            )
         if inspect.isgeneratorfunction(function):
 
             @functools.wraps(function)
@@ -101,6 +111,9 @@ class inference_mode(_Switch):
 
     (PyTorch's also skips the counting of versions; here that costs nothing.)
     """
+
+    def __new__(cls, mode: Any = True) -> Any:
+        return super().__new__(cls, mode)
 
     def __init__(self, mode: bool = True):
         super().__init__()

@@ -11,6 +11,7 @@ derivatives.
 from __future__ import annotations
 
 import itertools
+import warnings
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -47,7 +48,7 @@ def gradcheck(
     check_undefined_grad: bool = True,
     check_grad_dtypes: bool = False,
     check_batched_grad: bool = False,
-    check_batched_forward_ad: bool = False,
+    check_batched_forward_grad: bool = False,
     check_forward_ad: bool = False,
     check_backward_ad: bool = True,
     fast_mode: bool = False,
@@ -60,8 +61,8 @@ def gradcheck(
     one by one.
 
     If not, RuntimeError (or False) names output, input, element, numeric and analytic value of the
-    worst mismatch. ValueError means that no input requires gradient, or that one is not in double
-    precision: in float32 such differences mean nothing.
+    worst mismatch. ValueError means that no input requires gradient. UserWarning: an input is not
+    in double precision; in float32 differences of a small step drown in its rounding error.
     """
     try:
         _check(
@@ -83,11 +84,21 @@ def gradgradcheck(
     eps: float = 1e-6,
     atol: float = 1e-5,
     rtol: float = 1e-3,
+    gen_non_contig_grad_outputs: bool = False,
     raise_exception: bool = True,
+    nondet_tol: float = 0.0,
+    check_undefined_grad: bool = True,
+    check_grad_dtypes: bool = False,
+    check_batched_grad: bool = False,
+    check_fwd_over_rev: bool = False,
+    check_rev_over_rev: bool = True,
+    fast_mode: bool = False,
+    masked: bool = False,
 ) -> bool:
     """gradcheck of the gradients of ``func``: second derivatives.
 
-    ``grad_outputs`` default to fixed random numbers.
+    ``grad_outputs`` default to fixed random numbers. ``check_fwd_over_rev``: these derivatives by
+    forward mode, too; ``check_rev_over_rev=False``: only so.
     """
     inputs = _tuple(inputs)
     with enable_grad():
@@ -110,8 +121,10 @@ def gradgradcheck(
         return tuple(g for g in found if g is not None and g.requires_grad) or (xs[chosen[0]] * 0,)
 
     return gradcheck(
-        gradients, (*inputs, *seeds), eps=eps, atol=atol, rtol=rtol, raise_exception=raise_exception
-    )
+        gradients, (*inputs, *seeds), eps=eps, atol=atol, rtol=rtol,
+        raise_exception=raise_exception, check_batched_grad=check_batched_grad,
+        check_forward_ad=check_fwd_over_rev, check_backward_ad=check_rev_over_rev,
+    )  # fmt: skip
 
 
 def _tuple(inputs: Inputs) -> tuple[Any, ...]:
@@ -124,7 +137,7 @@ def _random(rng: np.random.Generator, like: Tensor) -> Array:
     return out + 1j * rng.standard_normal(out.shape) if like.is_complex() else out
 
 
-def _parts(array: Array) -> Array:
+def parts_of(array: Array) -> Array:
     """The elements in a row; of complex ones the real and the imaginary part, one by one.
 
     A view of a contiguous array.
@@ -155,10 +168,11 @@ def _check(
         )
     for i, x in chosen:
         if x.array.dtype not in (np.float64, np.complex128):
-            raise ValueError(
+            warnings.warn(
                 f"gradcheck: input {i} is {errors.describe(x)}; finite differences of step {eps:g} "
                 "drown in its rounding error. Use double precision: "
-                "x.double().detach().requires_grad_()"
+                "x.double().detach().requires_grad_()",
+                stacklevel=3,
             )
     from .gradcheck_modes import batched_as_single, forward_jacobian  # they need kinds of numbers
 
@@ -169,23 +183,23 @@ def _check(
         if batched and (where := batched_as_single(y, [x for _, x in chosen])):
             raise GradcheckError(f"gradients computed at once (vmap) differ: output {k}, {where}")
         for i, x in chosen if forward else ():
-            numeric = _numeric(func, inputs, x, k, eps, y.array.size)
+            numeric = _numeric(func, inputs, x, k, eps, len(parts_of(host(y.array))))
             _compare(numeric, columns[i][k], k, i, x, y, atol, rtol)
         if not backward:
             continue
         analytic = _analytic(y, [x for _, x in chosen])
         for (i, x), a in zip(chosen, analytic, strict=True):
-            numeric = _numeric(func, inputs, x, k, eps, len(_parts(host(y.array))))
+            numeric = _numeric(func, inputs, x, k, eps, len(parts_of(host(y.array))))
             _compare(numeric, a, k, i, x, y, atol, rtol)
 
 
 def _analytic(y: Tensor, xs: Sequence[Tensor]) -> list[Array]:
     """Jacobians dy/dx as arrays (parts of y, parts of x): one backward per part of the output."""
-    n = len(_parts(host(y.array)))
-    jacobians = [np.zeros((n, len(_parts(host(x.array))))) for x in xs]
+    n = len(parts_of(host(y.array)))
+    jacobians = [np.zeros((n, len(parts_of(host(x.array))))) for x in xs]
     for j in range(n):
         seed = np.zeros(y.array.size, y.array.dtype)
-        _parts(seed)[j] = 1
+        parts_of(seed)[j] = 1
         found = grad(
             y,
             xs,
@@ -195,7 +209,7 @@ def _analytic(y: Tensor, xs: Sequence[Tensor]) -> list[Array]:
         )
         for jacobian, g in zip(jacobians, found, strict=True):
             if g is not None:
-                jacobian[j] = _parts(host(g.array))
+                jacobian[j] = parts_of(host(g.array))
     return jacobians
 
 
@@ -211,7 +225,7 @@ def _numeric(
         with enable_grad():
             y = _outputs(func(*inputs))[k]
         with no_grad():
-            return _parts(host(y.array)).copy()
+            return parts_of(host(y.array)).copy()
 
     steps = itertools.product(np.ndindex(x.array.shape), units)
     for j, (place, step) in enumerate(steps):

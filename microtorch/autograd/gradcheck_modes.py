@@ -13,6 +13,7 @@ from ..kinds.dual import Dual
 from ..kinds.level import entered
 from .forward_ad import paired, unpacked
 from .grad_mode import enable_grad
+from .gradcheck import parts_of
 from .gradients import grad
 
 if TYPE_CHECKING:
@@ -23,15 +24,15 @@ def forward_jacobian(
     func: Callable[..., Any], inputs: tuple[Any, ...], i: int,
     outputs: Callable[[Any], list[Tensor]],
 ) -> list[Array]:  # fmt: skip
-    """d func / d input ``i`` by forward mode, a column for each element: one array per output.
+    """d func / d input ``i`` by forward mode, a column for each part of it: one array per output.
 
     ``outputs``: those of the results of ``func`` that count.
     """
     x: Tensor = inputs[i]
     columns: list[list[Array]] = []
-    for place in np.ndindex(x.array.shape):
+    for j in range(len(parts_of(host(x.array)))):
         direction = np.zeros(x.array.shape, x.array.dtype)
-        direction[place] = 1
+        parts_of(direction)[j] = 1
         with entered(Dual) as level:
             given = list(inputs)
             given[i] = paired(x, constant(direction, x.node.dev), level)
@@ -40,7 +41,7 @@ def forward_jacobian(
             parts = [unpacked(y, level) for y in ys]
         columns.append(
             [
-                np.zeros(p.array.size) if t is None else host(t.array).reshape(-1).copy()
+                parts_of(np.zeros_like(host(p.array)) if t is None else host(t.array)).copy()
                 for p, t in parts
             ]
         )

@@ -175,7 +175,7 @@ def grad(
         if node in found:
             out.append(as_tensor(found[node], node))
         elif materialize_grads:
-            out.append(0.0 if isinstance(node, Scalar) else _zeros(node))
+            out.append(0.0 if isinstance(node, Scalar) else _zeros(node, create_graph))
         elif allow_unused:
             out.append(None)
         else:
@@ -216,8 +216,9 @@ def _batched(
     return tuple([None if i in unused else next(used) for i in range(n)])
 
 
-def _zeros(node: Node) -> Tensor:
-    return constant(np.zeros(node.shape, node.dtype), node.dev)
+def _zeros(node: Node, needs: bool) -> Tensor:
+    """The gradient of what was not used; differentiable again (to zeros) if it has to be."""
+    return constant(np.zeros(node.shape, node.dtype), node.dev).requires_grad_(needs)
 
 
 def _listed(x: Tree) -> list[Any]:

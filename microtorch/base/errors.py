@@ -52,6 +52,10 @@ class OutOfMemoryError(RuntimeError):
     """The device has no memory left for an array."""
 
 
+class NoMemory(RuntimeError, MemoryError):
+    """No memory of the host for an array: PyTorch's class and Python's."""
+
+
 class MissingKernel(NotImplementedError):
     """An op that the device's backend cannot run, or a numpy function in it."""
 
@@ -69,6 +73,15 @@ class NoTensor(TypeError, AttributeError):
 
 class DimError(IndexError):
     """A dimension out of range."""
+
+
+def no_memory(e: Exception) -> Exception:
+    """What to raise for numpy's error where it found no room for an array; other errors as is."""
+    if isinstance(e, MemoryError):
+        return NoMemory(message(f"DefaultCPUAllocator: can't allocate memory: {e}"))
+    if "array is too big" in str(e) or "Maximum allowed dimension" in str(e):
+        return NoMemory(message(f"Storage size calculation overflowed: {e}"))
+    return e
 
 
 def message(what: str, *details: str, fix: str = "", at: Site | None = None) -> str:

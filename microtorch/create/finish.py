@@ -11,7 +11,7 @@ from ..arrays import dtypes
 from ..arrays.device import CPU, default
 from ..arrays.layout import strided
 from ..backends import cpu, home
-from ..base.errors import describe, message
+from ..base.errors import describe, message, no_memory
 from ..engine.calling import reading
 from ..engine.out import into
 from ..engine.record import constant, constant_node, handle
@@ -56,16 +56,19 @@ def with_options(f: F, plain: Callable[..., Tensor]) -> F:
 
     @functools.wraps(f)
     def function(*args: object, **kwargs: object) -> object:
-        if not kwargs:
-            return plain(*args)
-        check_layout(f.__name__, kwargs.pop("layout", None))
-        kwargs.pop("pin_memory", None)
-        out = kwargs.pop("out", None)
-        if out is None:
-            return f(*args, **kwargs)
-        if isinstance(out, Handle):
-            kwargs = {"dtype": out.dtype, "device": out.device} | kwargs
-        return into(out, f, args, kwargs)
+        try:
+            if not kwargs:
+                return plain(*args)
+            check_layout(f.__name__, kwargs.pop("layout", None))
+            kwargs.pop("pin_memory", None)
+            out = kwargs.pop("out", None)
+            if out is None:
+                return f(*args, **kwargs)
+            if isinstance(out, Handle):
+                kwargs = {"dtype": out.dtype, "device": out.device} | kwargs
+            return into(out, f, args, kwargs)
+        except (MemoryError, ValueError) as e:
+            raise no_memory(e) from None
 
     return cast(F, function)
 

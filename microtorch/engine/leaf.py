@@ -57,7 +57,7 @@ class AccumulateGrad(Node):
                     raise RuntimeError(
                         errors.message(
                             "Tensor post accumulate grad hooks should return None.",
-                            fix="write to the tensor's .grad in the hook",
+                            fix="write into tensor.grad: what the hook returns replaces nothing",
                         )
                     )
 

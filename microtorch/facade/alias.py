@@ -62,7 +62,21 @@ class _Finder(SecondName):
                 f"no {ours}.{nearest(fullname, known)}",
                 name=fullname,
             ) from None
+        _enter_hidden(ours, fullname)
         return self.spec(fullname, module)
+
+
+def _enter_hidden(ours: str, theirs: str) -> None:
+    """Enter the loaded modules in package `ours` whose name means another thing there.
+
+    `import torch.autograd.gradcheck` would bind the module to the function's name otherwise: a
+    module that is in `sys.modules` is not bound again.
+    """
+    package = vars(sys.modules[ours])
+    for name, module in list(sys.modules.items()):
+        above, _, last = name.rpartition(".")
+        if above == ours and last not in OLD and package.get(last, module) is not module:
+            sys.modules.setdefault(f"{theirs}.{last}", module)
 
 
 def alias_for_good() -> None:

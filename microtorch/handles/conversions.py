@@ -14,6 +14,7 @@ from ..engine.basic_ops import place
 from ..engine.handle import Handle
 from ..engine.hot import single
 from ..engine.registry import REGISTRY
+from ..graph import mode
 from .methods import bind_methods
 
 if TYPE_CHECKING:
@@ -44,9 +45,10 @@ def tolist(self: Tensor) -> Any:
 def numpy(self: Tensor, *, force: bool = False) -> Array:
     """The elements as a numpy array on the same memory.
 
+    Of a tensor that requires gradient under ``no_grad`` only, where no write is recorded.
     ``force`` also takes them from a tensor that requires gradient, and from a device.
     """
-    if self.requires_grad and not force:
+    if self.requires_grad and not force and mode.get().grad:
         raise RuntimeError(
             errors.message(
                 "Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() "

@@ -103,7 +103,9 @@ def resize_(self: Tensor, *sizes: int, memory_format: Any = None) -> Tensor:
             )
         )
     if shape != self.array.shape:
-        array = _resized(self.detach().numpy(), shape)
+        if type(self.array) is not np.ndarray:
+            self.numpy()  # raises, and says what to do
+        array = _resized(self.array, shape)
         if not np.may_share_memory(array, self.array) and self.array.size:
             others = [v for v in views_of(self) if v is not self]
             if self.origin is not None or others:
@@ -116,6 +118,7 @@ def resize_(self: Tensor, *sizes: int, memory_format: Any = None) -> Tensor:
                 )
         self.array = array
         self.node = _moved(self)
+    storage_of(self.node).wrote("resize_")
     return self
 
 
@@ -191,7 +194,10 @@ def _resized(array: Array, shape: Shape) -> Array:
         flat = memory.ravel("K") if memory.flags.forc else array
         start = offset(array) if memory.flags.forc else 0
         return np.ndarray(shape, array.dtype, flat, start)
-    out = np.zeros(n, array.dtype)  # PyTorch leaves the rest as it finds it
+    try:
+        out = np.zeros(n, array.dtype)  # PyTorch leaves the rest as it finds it
+    except (MemoryError, ValueError) as e:
+        raise errors.no_memory(e) from None
     if memory.flags.forc:  # all that the memory holds from here on, shown before or not
         kept = np.ndarray(room // array.itemsize, array.dtype, memory.ravel("K"), offset(array))
     else:

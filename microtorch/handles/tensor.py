@@ -625,6 +625,9 @@ class Tensor(Methods):
     def __setitem__(self, index: Index, value: Any) -> None:
         setitem(self, index, value)
 
+    def __delitem__(self, index: Index) -> None:
+        raise TypeError("Tensor does not support deleting items")
+
     def __repr__(self) -> str:
         if type(self.array) is not np.ndarray and hasattr(self.array, "shown"):
             return str(self.array.shown())  # of some kind of numbers (kinds/)

@@ -162,9 +162,12 @@ def _array(part: Any) -> Array | int:
         return int(array) if not hasattr(array, "level") else array.copy()
     if array.dtype == np.int64 or array.dtype == np.int32:
         return array.copy()
+    if array.dtype == np.uint8 and array.ndim:
+        what = "indexing with dtype torch.uint8 is now deprecated, please use a dtype torch.bool"
+        warn(f"{what} instead.")
     if kind == "b" or array.dtype == np.uint8:
         return array.astype(bool)
-    if not array.size:
+    if not array.size and not hasattr(part, "node"):
         return array.astype(np.int64)
     if not array.ndim and not hasattr(part, "shape"):  # a float, a complex number, any object
         raise IndexError(
@@ -190,7 +193,7 @@ def _array(part: Any) -> Array | int:
 def refuse_bytes(index: Index) -> None:
     """Raise for a mask of uint8, which PyTorch takes, but not to write one number at its places."""
     parts = index if isinstance(index, tuple) else (index,)
-    if any(isinstance(p, Handle) and p.array.dtype == np.uint8 for p in parts):
+    if any(isinstance(p, Handle) and p.array.dtype == np.uint8 and p.array.ndim for p in parts):
         what = "masked_fill_ only supports boolean masks, but got mask with dtype unsigned char"
         raise RuntimeError(message(what, fix="x[mask.bool()] = number"))
 

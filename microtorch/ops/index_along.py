@@ -231,6 +231,7 @@ def index_reduce(
                 f"{reduce}."
             )
         )
+    refuse_complex("index_func_", input)
     place = _place("index_reduce", input, dim, index, ("int32", "int64"), RuntimeError)
     _same_type("index_reduce", input, source)
     x, source, d = _lined(input), _lined(source), len(place) - 1

@@ -9,7 +9,7 @@ from ..base.errors import MissingKernel, message
 from ..engine.apply import apply
 from ..engine.op import Op
 from ..engine.record import constant
-from .arguments import owned
+from .arguments import owned, refuse_complex
 from .gather import added, flat, operands
 from .select import masked_fill
 from .settled import linked
@@ -86,6 +86,7 @@ scatter_reduce_op = Op(
     vjps=(_input_vjp, None, _source_vjp),
     saves=("x y z out", "", "x y z out"),
     ties=False,
+    complex="holomorphic",
     rule=("g × the product of the others, or g where it wins", None, "likewise, at the index"),
 )
 
@@ -119,6 +120,8 @@ def scatter_reduce(
                 f"reduce argument must be either sum, prod, mean, amax or amin, got {reduce}"
             )
         )
+    if reduce in ("amax", "amin"):
+        refuse_complex(f"scatter_gather_tensor_cpu_reduce_{reduce}", input)
     x, d, i, s = operands("scatter_reduce", input, dim, index, src)
     if not i.array.size:
         return linked(input.clone(), s)
@@ -132,7 +135,7 @@ def scatter_reduce(
         out = x + added(x, d, i, s, x.array.shape)
         if reduce == "mean":
             n = (counts + 1 if include_self else counts.clamp(min=1)).to(x.dtype)
-            out = out / n if x.array.dtype.kind in "fV" else out // n
+            out = out // n if x.array.dtype.kind in "biu" else out / n
     else:
         out = apply(scatter_reduce_op, (x, i, s), {"dim": d, "reduce": reduce})
     return owned(reshape(out, *input.array.shape))

@@ -207,7 +207,10 @@ def view(
 def _bits(input: Tensor, dtype: dtypes.dtype) -> Tensor:
     """The same memory read as another dtype; no gradient flows."""
     try:
-        out = constant(input.array.view(dtype.numpy), input.node.dev)
+        array = input.array.view(dtype.numpy)
+        if not array.flags.aligned and input.array.flags.aligned:
+            raise ValueError("the elements of the wider dtype would lie between its places")
+        out = constant(array, input.node.dev)
     except (ValueError, TypeError):
         raise RuntimeError(
             message(
@@ -271,8 +274,8 @@ def unflatten(input: Tensor, dim: int, sizes: Sequence[int]) -> Tensor:
 
 @public()
 def ravel(input: Tensor) -> Tensor:
-    """All elements in one dimension."""
-    return reshape(input, -1)
+    """All elements in one dimension, and in a row in memory."""
+    return reshape(input.contiguous(), -1)
 
 
 @public(aliases=("swapdims",))

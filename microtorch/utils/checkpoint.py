@@ -36,6 +36,7 @@ from ..handles.tensor import Tensor
 if TYPE_CHECKING:
     from ..autograd.function import FunctionCtx
     from ..base.types import Argument, Gradient
+    from ..engine.op import Op
     from ..graph import Node
 
     Contexts = Callable[[], tuple[AbstractContextManager[object], AbstractContextManager[object]]]
@@ -108,8 +109,8 @@ def checkpoint(
 
     `preserve_rng_state=True` gives the second run the random numbers of the first one.
     `context_fn` gives two contexts, for the first run and for the second one.
-    `determinism_check` is "default" (outputs of both runs must have the same shape and dtype:
-    CheckpointError otherwise) or "none". `debug` and `early_stop` are accepted without effect.
+    `determinism_check` is "default" (both runs must record the same operations, and their outputs
+    have the same shape and dtype: CheckpointError otherwise) or "none". `debug` and `early_stop` are accepted without effect.
     """
     if use_reentrant is None:
         _say_which("checkpoint")
@@ -150,7 +151,8 @@ def checkpoint(
     if not is_grad_enabled():
         return result
     results = result if isinstance(result, tuple) else (result,)
-    outside = [handle(node.value, node) for node in _since(results, start)[1]]
+    young, old = _since(results, start)
+    outside = [handle(node.value, node) for node in old]
     if not outside:
         return result
     made = [isinstance(r, Tensor) and r.requires_grad and r.node.seq > start for r in results]
@@ -158,8 +160,9 @@ def checkpoint(
     others = [None if new else r for r, new in zip(results, made, strict=True)]
     kept = [a for a in (*args, *kwargs.values()) if isinstance(a, Tensor)]
     whole = isinstance(result, tuple)
-    del result, results  # the first run's graph goes
-    passed = iter(_Recomputed.apply(call, made, values, kept, *outside))
+    steps = [node.op for node in young]
+    del result, results, young, old  # the first run's graph goes
+    passed = iter(_Recomputed.apply(call, made, values, steps, kept, *outside))
     out = tuple([next(passed) if new else r for r, new in zip(others, made, strict=True)])
     return out if whole else out[0]
 
@@ -217,11 +220,12 @@ class _Recomputed(Function):
         call: _Call,
         made: list[bool],
         values: list[Tensor],
+        steps: list[Op],
         kept: list[Tensor],
         *outside: Tensor,
     ) -> tuple[Tensor, ...]:
         ctx.call, ctx.made, ctx.outside = call, made, outside
-        ctx.forms = [_form(v) for v in values]
+        ctx.forms, ctx.steps = [_form(v) for v in values], steps
         ctx.set_materialize_grads(False)
         ctx.save_for_backward(*kept)  # to notice if they were overwritten
         return tuple(values)
@@ -243,6 +247,16 @@ class _Recomputed(Function):
                     fix="the function must do the same in both runs",
                 )
             )
+        if ctx.call.check and (now := [n.op for n in _since(outputs, start)[0]]) != ctx.steps:
+            raise CheckpointError(
+                message(
+                    "torch.utils.checkpoint: A different number of tensors was saved during the "
+                    "original forward and recomputation, or by other operations.",
+                    f"first: {_names(ctx.steps)}",
+                    f"again: {_names(now)}",
+                    fix="the function must do the same in both runs",
+                )
+            )
         found = _through(outputs, start, grads)
         aims = [t.node for t in ctx.outside]
         if not found.keys() <= set(aims):
@@ -253,7 +267,7 @@ class _Recomputed(Function):
                     fix="the function must do the same in both runs",
                 )
             )
-        return (None, None, None, None, *[_shown(found.get(node), node) for node in aims])
+        return (None, None, None, None, None, *[_shown(found.get(node), node) for node in aims])
 
 
 def _through(
@@ -267,6 +281,10 @@ def _through(
     order = _since([y for y, _ in pairs], start)[0]
     descend(order, (gradients, {}, NOTHING, None, record, None, record is not None, set()))
     return gradients
+
+
+def _names(steps: Sequence[Op]) -> str:
+    return ", ".join("a leaf" if op is None else op.name for op in steps)
 
 
 def _shown(g: Gradient, node: Node) -> Tensor | None:
