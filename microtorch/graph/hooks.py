@@ -35,19 +35,29 @@ class Hooks:
 class RemovableHandle:
     """Returned by ``register_hook``; ``remove()`` takes the hook away again.
 
-    Also a context manager, as in PyTorch.
+    Also a context manager, as in PyTorch. ``extra_dict``: one dict or a list of them, which say
+    more about hooks under the same number. Who gives no ``hook`` stores it under ``handle.id``.
     """
 
     _ids = count()
 
-    def __init__(self, hooks: dict[int, Any], hook: Any):
-        if not callable(hook):
+    def __init__(
+        self, hooks_dict: dict[int, Any], hook: Any = ..., *, extra_dict: Any = None
+    ) -> None:
+        if not callable(hook) and hook is not ...:
             raise TypeError(f"a hook must be callable, but got {type(hook).__name__}")
-        self.hooks, self.id = hooks, next(RemovableHandle._ids)
-        hooks[self.id] = hook
+        self.hooks, self.id = hooks_dict, next(RemovableHandle._ids)
+        self.extra = [extra_dict] if isinstance(extra_dict, dict) else list(extra_dict or ())
+        if hook is not ...:
+            hooks_dict[self.id] = hook
+
+    def hooks_dict_ref(self) -> dict[int, Any]:
+        """The dict that holds the hook."""
+        return self.hooks
 
     def remove(self) -> None:
-        self.hooks.pop(self.id, None)
+        for stored in (self.hooks, *self.extra):
+            stored.pop(self.id, None)
 
     def __enter__(self) -> RemovableHandle:
         return self

@@ -29,7 +29,12 @@ def call_with_hooks(
     called: set[int] = set()
     output = None
     try:
-        for hook in [*everywhere.forward_pre.values(), *module._forward_pre_hooks.values()]:
+        for number, hook in [*everywhere.forward_pre.items(), *module._forward_pre_hooks.items()]:
+            if number not in module._forward_pre_hooks_with_kwargs:
+                result = hook(module, args)
+                if result is not None:
+                    args = result if isinstance(result, tuple) else (result,)
+                continue
             result = hook(module, args, kwargs)
             if result is not None:
                 if not (isinstance(result, tuple) and len(result) == 2):
@@ -49,7 +54,7 @@ def call_with_hooks(
         output = module.forward(*args, **kwargs)
         for number, hook in [*everywhere.forward.items(), *module._forward_hooks.items()]:
             called.add(number)
-            result = hook(module, args, kwargs, output)
+            result = _after(number, hook, module, args, kwargs, output)
             if result is not None:
                 output = result
         if watch is not None:
@@ -61,11 +66,26 @@ def call_with_hooks(
         for number, hook in [*everywhere.forward.items(), *module._forward_hooks.items()]:
             always = number in everywhere.always or number in module._forward_hooks_always_called
             if always and number not in called:
-                _call_last(hook, module, args, kwargs, output)
+                _call_last(number, hook, module, args, kwargs, output)
         raise
 
 
+def _after(
+    number: int,
+    hook: Hook,
+    module: Module,
+    args: tuple[Argument, ...],
+    kwargs: dict[str, Argument],
+    output: Argument,
+) -> Argument:
+    """What a forward hook answers."""
+    if number in module._forward_hooks_with_kwargs or number in everywhere.kwargs_too:
+        return hook(module, args, kwargs, output)
+    return hook(module, args, output)
+
+
 def _call_last(
+    number: int,
     hook: Hook,
     module: Module,
     args: tuple[Argument, ...],
@@ -74,7 +94,7 @@ def _call_last(
 ) -> None:
     """Call a hook on the way out of an error, which a second error must not hide."""
     try:
-        hook(module, args, kwargs, output)
+        _after(number, hook, module, args, kwargs, output)
     except Exception as error:
         warnings.warn(
             "module forward hook with ``always_call=True`` raised an exception that was silenced "

@@ -26,7 +26,8 @@ forward_pre: Hooks = OrderedDict()
 forward: Hooks = OrderedDict()
 backward_pre: Hooks = OrderedDict()
 backward: Hooks = OrderedDict()
-always: set[int] = set()
+kwargs_too: dict[int, bool] = {}
+always: dict[int, bool] = {}
 registration: dict[str, Hooks] = {
     "_parameters": OrderedDict(),
     "_buffers": OrderedDict(),
@@ -40,7 +41,7 @@ full: list[bool] = []  # of the backward hooks, once there are some: do they see
 def register_module_forward_pre_hook(hook: Hook) -> RemovableHandle:
     """Call hook(module, args) before every module's forward; its result replaces the args."""
     ANY[:] = [True]
-    return hooks.add_pre_hook(forward_pre, hook, False, False)
+    return hooks.add(forward_pre, hook)
 
 
 def register_module_forward_hook(
@@ -52,10 +53,8 @@ def register_module_forward_hook(
     output None, also where forward raised.
     """
     ANY[:] = [True]
-    handle = hooks.add_hook(forward, hook, False, with_kwargs)
-    if always_call:
-        always.add(handle.id)
-    return handle
+    noted = [d for d, wanted in ((kwargs_too, with_kwargs), (always, always_call)) if wanted]
+    return hooks.add(forward, hook, noted=noted)
 
 
 def register_module_full_backward_pre_hook(hook: Hook) -> RemovableHandle:

@@ -4,21 +4,21 @@
     forward_hook(module, args, output)      -> None | new output
     with_kwargs=True inserts `kwargs` after `args`; a pre-hook then returns None or (args, kwargs)
 
-They are stored in one shape, the one with kwargs; a hook without is wrapped when it is
-registered. `called.py` runs them, `global_hooks.py` has those of all modules.
+They are stored as they are given; those of which more is to be known have their numbers in other
+dicts. `called.py` runs them, `global_hooks.py` has those of all modules.
 """
 
 from __future__ import annotations
 
 from collections import OrderedDict
-from typing import TYPE_CHECKING, Any, TypeAlias
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, TypeAlias
 
 from ..base.errors import message
 from ..graph import RemovableHandle
 
 if TYPE_CHECKING:
-    from ..base.types import Hook
-    from .module import Module
+    from ..base.types import Argument, Hook
 
     Hooks: TypeAlias = OrderedDict[int, Hook]  # in the order in which they run
 
@@ -32,39 +32,30 @@ def own(module: object, store: str) -> Hooks:
     return found
 
 
-def add_pre_hook(
-    hooks: Hooks, hook: Hook, prepend: bool, with_kwargs: bool
+class WithModule:
+    """A hook on loading that wants the module first; the module is not kept, but passed to it."""
+
+    def __init__(self, hook: Hook) -> None:
+        self.hook = hook
+
+    def __call__(self, *given: Argument) -> Argument:
+        return self.hook(*given)
+
+
+def add(
+    hooks: Hooks, hook: Hook, prepend: bool = False, *, noted: Sequence[dict[int, bool]] = ()
 ) -> RemovableHandle:
-    def call(module: Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        result = hook(module, args)
-        if result is None:
-            return None
-        return (result if isinstance(result, tuple) else (result,)), kwargs
-
-    return _add(hooks, hook, hook if with_kwargs else call, prepend)
-
-
-def add_hook(hooks: Hooks, hook: Hook, prepend: bool, with_kwargs: bool) -> RemovableHandle:
-    def call(module: Module, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any) -> Any:
-        return hook(module, args, output)
-
-    return _add(hooks, hook, hook if with_kwargs else call, prepend)
-
-
-def _add(hooks: Hooks, given: Hook, stored: Hook, prepend: bool) -> RemovableHandle:
-    if not callable(given):
+    """Add a hook, and note its number in each of the dicts `noted`."""
+    if not callable(hook):
         raise TypeError(
             message(
-                f"a hook must be callable, but got {type(given).__name__}",
+                f"a hook must be callable, but got {type(hook).__name__}",
                 fix="a function of (module, args), or for a forward hook (module, args, output)",
             )
         )
-    handle = RemovableHandle(hooks, stored)
+    handle = RemovableHandle(hooks, hook, extra_dict=noted)
+    for numbers in noted:
+        numbers[handle.id] = True
     if prepend:
         hooks.move_to_end(handle.id, last=False)
     return handle
-
-
-def add(hooks: Hooks, hook: Hook, prepend: bool = False) -> RemovableHandle:
-    """Add a hook that is stored as it is given."""
-    return _add(hooks, hook, hook, prepend)

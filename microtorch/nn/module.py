@@ -61,9 +61,6 @@ __all__ = [
 
 T = TypeVar("T", bound="Module")
 
-_NO_IDS: set[int] = set()
-
-
 class Module(Stateful):
     """Base class of all layers and models; a subclass defines `forward`."""
 
@@ -71,7 +68,9 @@ class Module(Stateful):
     call_super_init = False  # PyTorch's: shall __init__ pass its arguments on, for a second base?
     # `_hooked` says that a call has to look for hooks, and is True for modules from older files
     _hooked = True
-    _forward_hooks_always_called = _NO_IDS
+    _forward_hooks_with_kwargs = hooks.NONE
+    _forward_pre_hooks_with_kwargs = hooks.NONE
+    _forward_hooks_always_called = hooks.NONE
     _backward_hooks = hooks.NONE
     _backward_pre_hooks = hooks.NONE
     _is_full_backward_hook: bool | None = None
@@ -93,7 +92,6 @@ class Module(Stateful):
             "_modules": {},
             "_forward_hooks": OrderedDict(),
             "_forward_pre_hooks": OrderedDict(),
-            "_forward_hooks_always_called": set(),
             "_backward_hooks": OrderedDict(),
             "_backward_pre_hooks": OrderedDict(),
             "_hooked": False,
@@ -141,7 +139,8 @@ class Module(Stateful):
         What it returns, if not None, becomes the new args.
         """
         self._hooked = True
-        return hooks.add_pre_hook(self._forward_pre_hooks, hook, prepend, with_kwargs)
+        noted = [hooks.own(self, "_forward_pre_hooks_with_kwargs")] if with_kwargs else []
+        return hooks.add(self._forward_pre_hooks, hook, prepend, noted=noted)
 
     def register_forward_hook(
         self,
@@ -157,12 +156,10 @@ class Module(Stateful):
         the output None, also where forward raised.
         """
         self._hooked = True
-        handle = hooks.add_hook(self._forward_hooks, hook, prepend, with_kwargs)
+        noted = [hooks.own(self, "_forward_hooks_with_kwargs")] if with_kwargs else []
         if always_call:
-            if "_forward_hooks_always_called" not in self.__dict__:
-                self._forward_hooks_always_called = set()
-            self._forward_hooks_always_called.add(handle.id)
-        return handle
+            noted.append(hooks.own(self, "_forward_hooks_always_called"))
+        return hooks.add(self._forward_hooks, hook, prepend, noted=noted)
 
     def register_full_backward_pre_hook(
         self, hook: Hook, prepend: bool = False

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 from ..autograd import no_grad
 from ..base.errors import message
 from ..handles.tensor import Tensor
+from .hooks import WithModule
 from .parameter import Parameter, UninitializedTensorMixin, is_lazy
 
 if TYPE_CHECKING:
@@ -79,14 +80,15 @@ def collect(
     return destination
 
 
-def without_result(hook: Hook) -> Hook:
+class WithoutResult:
     """The hook, and an error if it returns something."""
 
-    def call(*given: Argument) -> None:
-        if hook(*given) is not None:
-            raise RuntimeError(message("state_dict post-hook must return None"))
+    def __init__(self, hook: Hook) -> None:
+        self.hook = hook
 
-    return call
+    def __call__(self, *given: Argument) -> None:
+        if self.hook(*given) is not None:
+            raise RuntimeError(message("state_dict post-hook must return None"))
 
 
 def old_arguments(
@@ -208,7 +210,8 @@ def load_own(
     Called by a program, outside of load_state_dict, it copies at once.
     """
     for hook in list(module._load_state_dict_pre_hooks.values()):
-        hook(state_dict, prefix, local, strict, missing, unexpected, errors)
+        first = (module,) if isinstance(hook, WithModule) else ()
+        hook(*first, state_dict, prefix, local, strict, missing, unexpected, errors)
     assign = bool(local.get("assign_to_params_buffers", False))
     todo: list[Callable[[], object]] = []
     slots = _slots_of(module)

@@ -105,7 +105,7 @@ class Stateful(Tree):
 
         It may change `state_dict` in place, and must return None.
         """
-        return hooks.add(hooks.own(self, "_state_dict_hooks"), state.without_result(hook))
+        return hooks.add(hooks.own(self, "_state_dict_hooks"), state.WithoutResult(hook))
 
     def _register_state_dict_hook(self, hook: Hook) -> graph.RemovableHandle:
         """The old kind, whose result, if not None, becomes the state dict."""
@@ -117,17 +117,14 @@ class Stateful(Tree):
 
         It may change the dict and the lists in place.
         """
-        return hooks.add(
-            hooks.own(self, "_load_state_dict_pre_hooks"), lambda *given: hook(self, *given)
-        )
+        return self._register_load_state_dict_pre_hook(hook, with_module=True)
 
     def _register_load_state_dict_pre_hook(
         self, hook: Hook, with_module: bool = False
     ) -> graph.RemovableHandle:
         """The old kind, which is not given the module."""
-        if with_module:
-            return self.register_load_state_dict_pre_hook(hook)
-        return hooks.add(hooks.own(self, "_load_state_dict_pre_hooks"), hook)
+        stored = hooks.WithModule(hook) if with_module else hook
+        return hooks.add(hooks.own(self, "_load_state_dict_pre_hooks"), stored)
 
     def register_load_state_dict_post_hook(self, hook: Hook) -> graph.RemovableHandle:
         """Call hook(module, incompatible_keys) when the values are in the module.

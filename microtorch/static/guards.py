@@ -62,7 +62,8 @@ _FIXED = (BuiltinFunctionType, Handle, Node, np.dtype, CodeType, BackendTable)
 UNWATCHED = frozenset({"_opt_called", "_step_count"})
 # what no call of a module reads whose `_hooked` is False: every hook that is registered sets it
 UNHOOKED = frozenset(
-    "_forward_hooks _forward_pre_hooks _forward_hooks_always_called _backward_hooks "
+    "_forward_hooks _forward_pre_hooks _forward_hooks_with_kwargs _forward_pre_hooks_with_kwargs "
+    "_forward_hooks_always_called _backward_hooks "
     "_backward_pre_hooks _non_persistent_buffers_set _scope_label".split()
 )
 

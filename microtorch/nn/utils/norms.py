@@ -111,7 +111,7 @@ def weight_norm(module: T, name: str = "weight", dim: int | None = 0) -> T:
     module.register_parameter(name + "_g", Parameter(norm_except(weight, hook.dim).detach()))
     module.register_parameter(name + "_v", Parameter(weight.detach()))
     setattr(module, name, hook.compute_weight(module))
-    module.register_forward_pre_hook(hook, with_kwargs=True)
+    module.register_forward_pre_hook(hook)
     return module
 
 
@@ -158,7 +158,7 @@ def spectral_norm(
     setattr(module, name, weight.detach())
     module.register_buffer(name + "_u", u)
     module.register_buffer(name + "_v", v)
-    module.register_forward_pre_hook(hook, with_kwargs=True)
+    module.register_forward_pre_hook(hook)
     return module
 
 

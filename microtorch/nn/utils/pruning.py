@@ -80,7 +80,7 @@ class BasePruningMethod:
             mask = method.compute_mask(scores.detach(), default_mask)
             module.register_buffer(name + "_mask", mask)
             setattr(module, name, method.apply_mask(module))
-            module.register_forward_pre_hook(method, with_kwargs=True)
+            module.register_forward_pre_hook(method)
         except Exception:
             if number is None:
                 module.register_parameter(name, module._parameters.pop(name + "_orig"))
