@@ -27,7 +27,7 @@ from .table import definition, definitions, forget
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ..base.types import Array, DType, Kernel, Number
+    from ..base.types import AnyNumber, Array, DType, Kernel, Number, Shape
 
 # op name -> numpy's ufunc, where numpy has the op (under the same name if the right side is empty)
 UFUNCS: dict[str, Kernel] = {

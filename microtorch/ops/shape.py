@@ -52,7 +52,7 @@ def explain_reshape(
 
 
 # ---- views ---------------------------------------------------------------------------------------
-def _reshaped(x: Array, shape: Shape) -> Array:
+def _in_shape(x: Array, shape: Shape) -> Array:
     """A large array in another shape: a view or, where its layout allows none, a copy."""
     try:
         return x.reshape(shape, copy=False)
@@ -66,7 +66,7 @@ def _reshape_op(name: str, **options: Any) -> Op:
     return Op(
         name,
         lambda F, x, shape: (
-            _reshaped(x, shape)
+            _in_shape(x, shape)
             if type(x) is np.ndarray and x.nbytes >= LARGE and not x.flags.c_contiguous
             else x.reshape(shape)
         ),
