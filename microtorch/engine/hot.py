@@ -323,7 +323,7 @@ def viewing(op: Op, name: str | None = None) -> Callable[[Tensor, Any], Tensor]:
         t = new(Tensor)
         t.array = out
         grad = (m := now()).grad
-        if grad and a.needs:
+        if grad and a.needs and (dev is not cpu or recording.check_whole(op, (a,))):
             t.node = n = node_type()
             n.inputs = n.saved = (a,)
             n.attrs, n.scope = attrs, m.scope
