@@ -243,12 +243,13 @@ def _derive(view: Tensor, base: Tensor, written: bool = True) -> None:
     if not written and mark is not UNRECORDED:
         mark = None
     scope, frame = mode.get().scope, user_frame(sys._getframe(1))
+    own = view.node.dev  # not the parent's, of which it may be the real part
     if not parent.needs and view.node.op is None:
-        node: Node = constant_node(view.array, parent.dev)
+        node: Node = constant_node(view.array, own)
         node.storage = parent.storage
     elif mark is not None:
         node = fill(
-            unfollowed.node(), (parent,), (parent,), view.array, parent.dev, mark, scope, frame
+            unfollowed.node(), (parent,), (parent,), view.array, own, mark, scope, frame
         )
         node.storage = parent.storage
     else:

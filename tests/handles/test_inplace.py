@@ -381,3 +381,10 @@ def test_what_a_loss_keeps():
     loss = torch.nn.functional.margin_ranking_loss(x, x.detach() * 2, target)
     target.fill_(2)
     loss.backward()
+
+
+def test_a_real_view_of_a_complex_leaf_stays_real_after_a_write():
+    p = torch.ones(3, dtype=torch.complex128, requires_grad=True)
+    with torch.no_grad():
+        for view in (torch.view_as_real(p), p.real, p.view(torch.float64)):
+            assert view.add_(view).clamp_(max=1.5).max().item() == 1.5  # complex has no clamp
