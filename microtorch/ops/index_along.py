@@ -16,7 +16,7 @@ from ..engine.apply import apply
 from ..engine.hot import single
 from ..engine.record import constant, constant_node, handle
 from ..engine.whole import on_arrays, writers
-from .arguments import as_element, dim_of, element, owned, within
+from .arguments import as_element, dim_of, element, owned, refuse_complex, within
 from .index import Place, index_op, index_put_op
 from .select import where
 from .shape import expand, reshape
