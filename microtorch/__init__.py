@@ -25,6 +25,7 @@ from .arrays.dtypes import dtype, finfo, get_default_dtype, iinfo, set_default_d
 from .arrays.printing import set_printoptions
 from .autograd import enable_grad, inference_mode, is_grad_enabled, no_grad, set_grad_enabled
 from .autograd.grad_mode import is_inference_mode_enabled
+from .base.naming import settle as _settle
 from .facade import namespace as _namespace
 from .facade import paths as _paths
 from .handles.scalar import Scalar
@@ -35,6 +36,7 @@ from .version import __version__
 backends.choose_at_import()
 globals().update({name: getattr(_dtypes, name) for name in _dtypes.NAMES})
 globals().update(_namespace.functions)
+_settle(__name__, _namespace.functions)
 pi, e, inf, nan, newaxis = _math.pi, _math.e, _math.inf, _math.nan, None
 torch = _sys.modules[__name__]  # torch.torch, which PyTorch's import of itself left behind
 __all__ = _namespace.ALL

@@ -180,11 +180,21 @@ def _no_number(data: Any, bad: object) -> Exception:
         return TypeError(
             message("new(): invalid data type 'str'", given, fix="tensors hold numbers")
         )
+    if isinstance(bad, str) and not isinstance(_first(data), str):
+        return TypeError(
+            message("new(): invalid data type 'str'", given, fix="tensors hold numbers")
+        )
     if isinstance(bad, str):
         return ValueError(message("too many dimensions 'str'", given, fix="tensors hold numbers"))
     return RuntimeError(
         message(f"Could not infer dtype of {type(bad).__name__}", f"found in {given}")
     )
+
+
+def _first(data: Any) -> object:
+    while isinstance(data, (list, tuple)) and data:
+        data = data[0]
+    return data
 
 
 def _overflow() -> ValueError:
@@ -206,7 +216,9 @@ def _plain(data: Any) -> Any:
                     fix="torch.stack(list)",
                 )
             )
-        return data.array.reshape(()) if data.device.type == "cpu" else data.item()
+        if data.device.type != "cpu" or data.array.dtype.kind == "V":
+            return data.item()
+        return data.array.reshape(())
     if type(data) in COERCE:
         return float(data)
     return data

@@ -11,7 +11,7 @@ import warnings
 from collections.abc import Iterator
 from copy import deepcopy
 from math import prod
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -72,6 +72,8 @@ NO_GRADIENT_KEPT = (
     "access the non-leaf Tensor by mistake, make sure you access the leaf Tensor instead."
 )
 # tensor == what no tensor can be made of
+# an array's sizes need no look at each
+_sized = cast("Callable[[type[Size], Shape], Size]", tuple.__new__)
 NEVER_EQUAL = (type(None), str, tuple, list, dict, type)
 
 
@@ -236,12 +238,12 @@ class Tensor(Methods):
     @property
     def shape(self) -> Size:
         """Sizes of the dimensions."""
-        return Size(self.array.shape)
+        return _sized(Size, self.array.shape)
 
     def size(self, dim: int | None = None) -> Any:
         """The shape, or the size of one dimension."""
         shape = self.array.shape
-        return Size(shape) if dim is None else shape[dim_of_some(dim, len(shape), "size")]
+        return _sized(Size, shape) if dim is None else shape[dim_of_some(dim, len(shape), "size")]
 
     @property
     def ndim(self) -> int:
