@@ -173,7 +173,8 @@ def _mapped(
     check_leaf(self, name)
     check_locked(self.array, name)
     source: Array = self.array
-    columns = [surface.METHODS["expand"](t.detach(), *source.shape).array.ravel().tolist() for t in others]
+    expand, shape = surface.METHODS["expand"], source.shape
+    columns = [expand(t.detach(), *shape).array.ravel().tolist() for t in others]
     values = [function(*v) for v in zip(source.ravel().tolist(), *columns, strict=True)]
     for v in values:
         if isinstance(v, str) or not hasattr(v, "__float__"):

@@ -8,7 +8,7 @@ other methods are functions of ``ops/``, which ``methods.py`` binds, and those o
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from copy import deepcopy
 from math import prod
 from typing import TYPE_CHECKING, Any, cast
@@ -53,7 +53,7 @@ from .views import rederive
 
 if TYPE_CHECKING:
     from ..arrays.memory_format import memory_format
-    from ..base.types import Array, Chain, Hook, Index, TensorLike
+    from ..base.types import Array, Chain, Hook, Index, Shape, TensorLike
 
 ADD, SUB, MUL, DIV, POW = [REGISTRY[name] for name in ("add", "sub", "mul", "div", "pow")]
 NEG, ABS, MATMUL = [REGISTRY[name] for name in ("neg", "abs", "matmul")]
@@ -72,9 +72,9 @@ NO_GRADIENT_KEPT = (
     "access the non-leaf Tensor by mistake, make sure you access the leaf Tensor instead."
 )
 # tensor == what no tensor can be made of
-# an array's sizes need no look at each
-_sized = cast("Callable[[type[Size], Shape], Size]", tuple.__new__)
 NEVER_EQUAL = (type(None), str, tuple, list, dict, type)
+# a Size of an array's sizes, which need no look at each
+_sized = cast("Callable[[type[Size], Shape], Size]", tuple.__new__)
 
 
 class Tensor(Methods):
