@@ -287,3 +287,12 @@ def test_in_place_in_both_kinds_at_once():
     assert func.hessian(scattered)(x).tolist() == [[0, 0], [0, 2]]
     quantile = func.jacfwd(lambda x: x.quantile(0.25, keepdim=True))(x)
     assert quantile.tolist() == [[0.25, 0.75]]
+
+
+def test_tangents_that_make_dual_refuses():
+    x = torch.ones(2)
+    with fw.dual_level():
+        with pytest.raises(ValueError, match="floating point"):
+            fw.make_dual(x, torch.ones(2, dtype=torch.int64))
+        with pytest.raises(RuntimeError, match="same level"):
+            fw.make_dual(x, fw.make_dual(torch.ones(2), x))

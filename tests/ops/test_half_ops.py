@@ -222,3 +222,8 @@ def test_a_half_beside_wider_operands_is_promoted(f):
     assert f(half, half, torch.ones(())).dtype == torch.float16  # 0-d: no dimension outranked
     with pytest.raises(RuntimeError, match="dtype"):
         torch.addmm(half.expand(2, 2), wide.expand(2, 2), wide.expand(2, 2))
+
+
+def test_the_bound_of_hardshrink_is_of_the_dtype():
+    x = torch.tensor([0.3, 0.31], dtype=torch.bfloat16)
+    assert x.hardshrink(0.3).tolist() == [0, x[1].item()]
