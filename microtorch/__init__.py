@@ -24,6 +24,7 @@ from .arrays.device import device
 from .arrays.dtypes import dtype, finfo, get_default_dtype, iinfo, set_default_dtype
 from .autograd import enable_grad, inference_mode, is_grad_enabled, no_grad, set_grad_enabled
 from .autograd.grad_mode import is_inference_mode_enabled
+from .base.naming import settle as _settle
 from .facade import namespace as _namespace
 from .facade import paths as _paths
 from .handles.scalar import Scalar
@@ -41,7 +42,9 @@ _paths.install(__all__)
 
 
 def __getattr__(name: str) -> object:
-    return globals().setdefault(name, _namespace.find(name))  # of several threads, the first's
+    found = globals().setdefault(name, _namespace.find(name))  # of several threads, the first's
+    _settle(__name__, {name: found})
+    return found
 
 
 def __dir__() -> list[str]:

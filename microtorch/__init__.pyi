@@ -821,7 +821,7 @@ def softmax(
 ) -> Tensor: ...
 def sort(
     input: Tensor, dim: builtins.int = -1, descending: builtins.bool = False,
-    stable: builtins.bool = False, *, axis: builtins.int = -1
+    stable: builtins.bool | None = None, *, axis: builtins.int = -1
 ) -> Picked: ...
 def split(
     tensor: Tensor, split_size_or_sections: builtins.int | Sequence[builtins.int],

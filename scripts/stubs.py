@@ -184,10 +184,16 @@ def op_of(f: Callable[..., Any]) -> Op | None:
     return REGISTRY.get(f.__name__) if made else None
 
 
+def home(value: object) -> str:
+    """The module in which something was written: not the public one, which functions name."""
+    written = inspect.unwrap(value) if callable(value) else value
+    return getattr(written, "__globals__", {}).get("__name__") or getattr(value, "__module__", "")
+
+
 def of_function(stub: Stub, f: Callable[..., Any], method: bool) -> Signature:
     """The signature of a function as it was written; as a method's, its first parameter is self."""
     written = inspect.unwrap(f)
-    module, signature = written.__module__, inspect.signature(written)
+    module, signature = home(written), inspect.signature(written)
     parameters, star = [], False
     own = list(signature.parameters.values())
     if takes_numpys_names(f):
@@ -317,7 +323,7 @@ def package() -> str:
     names = sorted({*namespace.EAGER, *namespace.FUNCTION_NAMES})
     for name in names:
         value = getattr(microtorch, name)
-        module, own = getattr(value, "__module__", ""), getattr(value, "__name__", "")
+        module, own = home(value), getattr(value, "__name__", "")
         if isinstance(value, dtype):
             stub.lines.append(f"{name}: {stub.annotation('dtype', TYPES)}")
         elif isinstance(value, float):

@@ -34,7 +34,7 @@ class device:
             type = type.type
         if not isinstance(type, str):
             raise TypeError(f"device(): argument 'type' must be str, not {type.__class__.__name__}")
-        kind, _, number = type.partition(":")
+        kind, colon, number = type.partition(":")
         if kind not in KNOWN:
             raise DeviceError(
                 message(
@@ -43,8 +43,9 @@ class device:
                     fix="device('cpu') always works." + nearest(kind, KNOWN),
                 )
             )
-        if number:
-            if not number.isdigit() or index is not None:
+        if colon:
+            plain = number.isdigit() and (number == "0" or number[0] != "0")
+            if not plain or index is not None:
                 raise DeviceError(
                     message(
                         f"Invalid device string: '{type}'", fix="write it as 'cpu' or 'opencl:0'"

@@ -139,7 +139,10 @@ def check_randint(low: int, high: int, dtype: DType) -> None:
 def check_randperm(n: int, dtype: DType) -> None:
     if n < 0:
         refuse(f"randperm expects n >= 0, but got n={n}", "the number of elements")
-    most = np.iinfo(dtype).max if dtype.kind in "iu" else 2 ** (mantissa_bits(dtype) + 1) + 1
+    if dtype.kind in "bc":
+        raise NotImplementedError(message(f'"randperm" not implemented for {dtype}'))
+    exact = 0 if dtype.kind in "iu" else 2 ** (mantissa_bits(dtype) + 1)
+    most = (exact or int(np.iinfo(dtype).max)) + 1
     if n > most and dtype.kind != "V":  # PyTorch has no limit for bfloat16
         refuse(f"randperm: n={n} cannot be greater than {most} for {dtype}", "dtype=torch.int64")
 

@@ -200,8 +200,16 @@ def of(array: Array | np.generic) -> dtype:
         raise unsupported(array.dtype) from None
 
 
-def unsupported(d: Any) -> TypeError:
+def unsupported(d: Any) -> Exception:
     """The error for an array of a type that no tensor has."""
+    if getattr(d, "isnative", True) is False:
+        what = "given numpy array has byte order different from the native byte order. Conversion "
+        return ValueError(
+            message(
+                f"{what}between byte orders is currently not supported.",
+                fix="array.astype(array.dtype.newbyteorder('='))",
+            )
+        )
     return DTypeError(
         message(
             f"can't convert np.ndarray of type {d}.",

@@ -79,6 +79,8 @@ def no_memory(e: Exception) -> Exception:
     """What to raise for numpy's error where it found no room for an array; other errors as is."""
     if isinstance(e, MemoryError):
         return NoMemory(message(f"DefaultCPUAllocator: can't allocate memory: {e}"))
+    if "maximum supported dimension" in str(e):
+        return RuntimeError(message("more dimensions than numpy's arrays have", str(e)))
     if "array is too big" in str(e) or "Maximum allowed dimension" in str(e):
         return NoMemory(message(f"Storage size calculation overflowed: {e}"))
     return e

@@ -1,7 +1,8 @@
 """Made functions bear the name of what they stand for, in tracebacks and in ``help()``."""
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import FunctionType
 from typing import Any, TypeVar
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -12,6 +13,16 @@ def with_parameters(function: F, *names: str) -> F:
     code = function.__code__
     function.__code__ = code.replace(co_varnames=(*names, *code.co_varnames[len(names) :]))
     return function
+
+
+def settle(place: str, names: Mapping[str, object]) -> None:
+    """Give the functions among ``names`` the module that users import them from.
+
+    By it and its name pickle finds a function again, as an argument of another process.
+    """
+    for name, f in names.items():
+        if isinstance(f, FunctionType) and f.__name__ == name:
+            f.__module__ = place
 
 
 def named(function: F, name: str, doc: str | None = None, **attributes: object) -> F:

@@ -10,6 +10,7 @@ from ..arrays import dtypes, rounding
 from ..backends import cpu, defines
 from ..base.errors import message
 from ..engine.calling import is_int
+from ..engine.operands import element
 from .finish import chosen, export, finish, number
 
 if TYPE_CHECKING:
@@ -126,6 +127,7 @@ def linspace(
     """``steps`` numbers evenly spaced from ``start`` to ``end``, both included."""
     first, last = number(start, RuntimeError), number(end, RuntimeError)
     d = chosen(dtype, _of_ends(first, last))
+    _check_ends("linspace", first, last, d)
     if not is_int(steps):
         what = f"argument 'steps' must be int, not {type(steps).__name__}"
         raise TypeError(message(what, fix="int(steps)"))
@@ -135,11 +137,20 @@ def linspace(
         )
     if d not in (dtypes.F32, dtypes.F64) or steps < 2:
         numbers = _evenly(first, last, steps, complex if d.kind == "c" else float)
-        if d.kind in "iu" and steps:
-            _to_int64(first, f"linspace({first}, {last})")
-            _to_int64(last, f"linspace({first}, {last})")
         return finish(numbers.astype(d), device, requires_grad)
     return finish(cpu.of(d).spaced(first, last, steps), device, requires_grad)
+
+
+def _check_ends(name: str, first: Setting, last: Setting, d: DType) -> None:
+    """Raise for numbers that dtype d does not hold, which would be cut off or wrap around."""
+    kind = dtypes.TORCH_TYPES[d.name]
+    if d.kind != "c" and (isinstance(first, complex) or isinstance(last, complex)):
+        inferred = f"torch.{name}(): inferred dtype complex can't be safely cast to passed dtype"
+        raise RuntimeError(message(f"{inferred} {kind}", f"from {first} to {last}"))
+    if d.kind == "b":
+        raise NotImplementedError(message(f"\"{name}_cpu\" not implemented for '{kind}'"))
+    for end in (first, last) if d.kind in "iu" else ():
+        element(end, d)
 
 
 def _evenly(first: Setting, last: Setting, steps: int, kind: type) -> Array:
@@ -184,6 +195,7 @@ def logspace(
         )
     first, last = number(start, RuntimeError), number(end, RuntimeError)
     d = chosen(dtype, _of_ends(first, last, base))
+    _check_ends("logspace", first, last, d)
     kind = complex if d.kind == "c" else float
     ends: list[Any] = [kind(first), kind(last)]
     if d.kind not in "fcV":

@@ -88,17 +88,24 @@ def from_numpy(ndarray: Array) -> Tensor:
     if ndarray.dtype is not F32:  # which needs no look into the table
         dtypes.of(ndarray)
     if not ndarray.flags.c_contiguous:
-        _refuse_negative_strides(ndarray)
+        _check_strides(ndarray)
     return constant(ndarray)
 
 
-def _refuse_negative_strides(array: Array) -> None:
+def _check_strides(array: Array) -> None:
     if min(array.strides, default=0) < 0:
         raise ValueError(
             message(
                 "At least one stride in the given numpy array is negative, and tensors with "
                 "negative strides are not currently supported. (You can probably work around this "
                 "by making a copy of your array with array.copy().)"
+            )
+        )
+    if any(step % array.itemsize for step in array.strides):
+        raise ValueError(
+            message(
+                "given numpy array strides not a multiple of the element byte size. Copy the numpy "
+                "array to reallocate the memory."
             )
         )
 
@@ -111,7 +118,7 @@ def _array(data: Any, dtype: DTypeLike | None) -> Array:
         array = data.array
     elif isinstance(data, (np.ndarray, np.generic)):
         array = np.asarray(data)
-        _refuse_negative_strides(array)
+        _check_strides(array)
     else:
         array = _from_lists(data, target)
         if target is not None and array.dtype.kind == "c" and target.kind in "fViu":
@@ -173,11 +180,21 @@ def _no_number(data: Any, bad: object) -> Exception:
         return TypeError(
             message("new(): invalid data type 'str'", given, fix="tensors hold numbers")
         )
+    if isinstance(bad, str) and not isinstance(_first(data), str):
+        return TypeError(
+            message("new(): invalid data type 'str'", given, fix="tensors hold numbers")
+        )
     if isinstance(bad, str):
         return ValueError(message("too many dimensions 'str'", given, fix="tensors hold numbers"))
     return RuntimeError(
         message(f"Could not infer dtype of {type(bad).__name__}", f"found in {given}")
     )
+
+
+def _first(data: Any) -> object:
+    while isinstance(data, (list, tuple)) and data:
+        data = data[0]
+    return data
 
 
 def _overflow() -> ValueError:
@@ -199,7 +216,9 @@ def _plain(data: Any) -> Any:
                     fix="torch.stack(list)",
                 )
             )
-        return data.array.reshape(()) if data.device.type == "cpu" else data.item()
+        if data.device.type != "cpu" or data.array.dtype.kind == "V":
+            return data.item()
+        return data.array.reshape(())
     if type(data) in COERCE:
         return float(data)
     return data
@@ -235,11 +254,18 @@ def _gather(data: Tree, found: set[DType]) -> None:
         found.add(PLAIN[kind]() if d is None else d)
 
 
+def _nested(v: object) -> bool:
+    return isinstance(v, (list, tuple)) or (isinstance(v, np.ndarray) and v.ndim > 0)
+
+
 def _check_lists(data: Any, dim: int) -> None:
     """Raise PyTorch's error for lists of unequal lengths, or of unequal depth."""
-    if not isinstance(data, (list, tuple)):
+    if not _nested(data):
         return
-    lengths = [len(v) if isinstance(v, (list, tuple)) else None for v in data]
+    kinds = set(map(type, data))
+    if kinds <= PLAIN.keys():
+        return
+    lengths = [len(v) if _nested(v) else None for v in data]
     for v, n in zip(data, lengths, strict=True):
         if n != lengths[0] and (n is None or lengths[0] is None):
             raise TypeError(
@@ -257,7 +283,10 @@ def _check_lists(data: Any, dim: int) -> None:
                     fix="every row needs the same length",
                 )
             )
-    if lengths and lengths[0] is not None:
+    if lengths and lengths[0] is not None and not isinstance(data, np.ndarray):
+        if np.ndarray in kinds:  # of one shape they need no look at their elements
+            shapes = {v.shape if isinstance(v, np.ndarray) else None for v in data}
+            data = data if len(shapes) == 1 else [list(v) for v in data]
         for v in data:
             _check_lists(v, dim + 1)
 

@@ -20,8 +20,21 @@ else:
     from .handle import Handle as Tensor
 
 
-# functions that compute in the dtype of their ``out``
-IN_ITS_DTYPE = frozenset({"sum", "prod", "cumsum", "cumprod"})
+# Functions whose out must have the dtype of the result. All others cast to it, as arithmetic does.
+EXACT = frozenset(
+    "addmm amax amin aminmax argmax argmin baddbmm bitwise_not bmm bucketize ceil clamp clamp_max "
+    "clamp_min clip conj_physical cross cummax cummin det diag dot eigh float_power floor frac "
+    "frexp gather hardshrink heaviside histc index_add index_copy index_select inner inv inverse "
+    "isin isneginf isposinf kthvalue lerp log_softmax logcumsumexp logsigmoid masked_select "
+    "matmul matrix_norm matrix_power max median min mm mode mv nan_to_num nanmedian nanquantile "
+    "narrow_copy neg negative nonzero norm qr quantile renorm round scatter scatter_add "
+    "searchsorted sgn sign signbit slogdet softmax sort take take_along_dim topk tril triu trunc "
+    "vdot vector_norm where".split()
+)
+# These compute in the dtype of out.
+SUMS = frozenset({"cumprod", "cumsum", "mean", "nansum", "prod", "sum"})
+# These fill an out of as many elements in its own shape: a part of a matrix, for example.
+RANGES = frozenset({"arange", "linspace", "logspace", "range"})
 
 
 def into(
@@ -42,8 +55,11 @@ def into(
                     f"not {type(t).__name__}"
                 )
             )
-    if function.__name__ in IN_ITS_DTYPE and kwargs.get("dtype") is None:
-        kwargs = {**kwargs, "dtype": out.dtype}
+    asked = kwargs.get("dtype")
+    if function.__name__ in SUMS and asked is None:
+        kwargs = {**kwargs, "dtype": targets[0].dtype}
+    elif asked is not None and any(t.dtype != asked for t in targets):
+        raise _wrong_dtype(function.__name__, asked, targets[0])
     now = mode.get()
     token = mode.set(Mode(False, now.scope, now.inference))
     try:
@@ -87,6 +103,8 @@ def _write(name: str, results: Sequence[Tensor], targets: Sequence[Tensor]) -> N
     for r, t in zip(results, targets, strict=True):
         _check(name, r, t)
     for r, t in zip(results, targets, strict=True):
+        if name in RANGES and t.array.size == r.array.size:
+            r = r.reshape(t.shape)
         if t.array.shape != r.array.shape:
             _resize(t, r)
         t.copy_(r)
@@ -127,7 +145,9 @@ def _check(name: str, result: Tensor, out: Tensor) -> None:
             )
         )
     source, target = result.array.dtype, out.array.dtype
-    if not dtypes.can_cast(source, target):
+    if source != target and name in EXACT:
+        raise _wrong_dtype(name, result.dtype, out)
+    if name != "bernoulli" and not dtypes.can_cast(source, target):
         names = [dtypes.TORCH_TYPES.get(d.name, d.name) for d in (source, target)]
         raise RuntimeError(
             message(
@@ -136,6 +156,16 @@ def _check(name: str, result: Tensor, out: Tensor) -> None:
                 fix="give an out of the result's dtype",
             )
         )
+
+
+def _wrong_dtype(name: str, dtype: object, out: Tensor) -> RuntimeError:
+    return RuntimeError(
+        message(
+            f"Expected out tensor to have dtype {dtype}, but got {out.dtype} instead",
+            f"{name}(out={describe(out)})",
+            fix="give an out of the result's dtype",
+        )
+    )
 
 
 def _resize(out: Tensor, result: Tensor) -> None:

@@ -35,6 +35,8 @@ class Closeness(NamedTuple):
     atol: float | None
     equal_nan: bool
     check_dtype: bool
+    check_stride: bool
+    subclasses: bool  # may a tensor of a subclass be compared with one of another class?
 
 
 def assert_close(
@@ -54,6 +56,7 @@ def assert_close(
     """Raise AssertionError unless |actual - expected| <= atol + rtol * |expected| everywhere.
 
     Shapes and dtypes must be equal. Takes tensors, numbers, and sequences and mappings of them.
+    ``check_stride`` compares these, too; ``allow_subclasses=False`` the tensors' classes.
     ``rtol`` and ``atol`` are PyTorch's for the dtype unless both are given. ``msg`` stands in place
     of the report; if it is a function, what it makes of the report does.
     """
@@ -62,7 +65,7 @@ def assert_close(
             f"rtol and atol must both be specified or both be unspecified, but got rtol={rtol} and "
             f"atol={atol}"
         )
-    close = Closeness(rtol, atol, equal_nan, check_dtype)
+    close = Closeness(rtol, atol, equal_nan, check_dtype, check_stride, allow_subclasses)
     report = _difference(actual, expected, "", close)
     if report:
         raise AssertionError(report if msg is None else msg(report) if callable(msg) else msg)
@@ -102,7 +105,7 @@ def make_tensor(
     first, last = (-9, 9 + whole) if dtype.numpy != np.bool_ else (0, 2)
     a, b = first if low is None else low, last if high is None else high
     least, most = (0, 2) if dtype.numpy == np.bool_ else _range(dtype)
-    if a != a or b != b or a > b or (whole and a == b) or b < least or a > most:
+    if a != a or b != b or a > b or (whole and a == b) or b <= least or a >= most:
         raise ValueError(f"`low` must be less than `high`, but got {a} and {b} of {dtype}")
     a, b = max(a, least), min(b, most)
     apart = noncontiguous and math.prod(sizes) > 1
@@ -160,9 +163,12 @@ def _in_double(v: Any) -> Any:
 
 def _value_difference(a: Any, b: Any, at: str, close: Closeness) -> str:
     item = f"\n\nThe failure occurred for item {at}" if at else ""
-    if a is None or b is None or isinstance(a, str) or isinstance(b, str):
-        return "" if a == b else f"{a!r} and {b!r} are not equal{item}"
-    if isinstance(a, Tensor) != isinstance(b, Tensor):
+    if a is None or b is None:
+        return "" if a is b else f"{a!r} and {b!r} are not equal{item}"
+    strange = isinstance(a, str) or isinstance(b, str)
+    if not close.subclasses and isinstance(a, Tensor):
+        strange = strange or type(a) is not type(b)
+    if strange or isinstance(a, Tensor) != isinstance(b, Tensor):
         raise TypeError(
             f"No comparison pair was able to handle inputs of type {type(a)} and {type(b)}.{item}"
         )
@@ -173,6 +179,9 @@ def _value_difference(a: Any, b: Any, at: str, close: Closeness) -> str:
     if close.check_dtype and isinstance(a, Tensor) and x.dtype != y.dtype:
         names = f"torch.{x.dtype.name} != torch.{y.dtype.name}"
         return f"The values for attribute 'dtype' do not match: {names}.{item}"
+    if close.check_stride and isinstance(a, Tensor) and a.stride() != b.stride():
+        strides = f"{a.stride()} != {b.stride()}"
+        return f"The values for attribute 'stride()' do not match: {strides}.{item}"
     defaults = [_TOLERANCES.get(v.dtype.name, (0.0, 0.0)) for v in (x, y)]
     rtol = max(d[0] for d in defaults) if close.rtol is None else close.rtol
     atol = max(d[1] for d in defaults) if close.atol is None else close.atol

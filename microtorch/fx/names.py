@@ -52,7 +52,8 @@ def _known() -> dict[Any, str]:
         owner = module(place)
         for name in names:
             f = getattr(owner, name)
-            here = f.__module__.startswith(place.replace("torch", "microtorch", 1) + ".")
+            inside = place.replace("torch", "microtorch", 1) + "."
+            here = f"{f.__module__}.".startswith(inside)
             # of several names the function's own, where it is defined, or the first
             rank = (here and place != "torch", name == f.__name__)
             if f not in found or rank > found[f][0]:

@@ -173,8 +173,13 @@ def _mapped(
     check_leaf(self, name)
     check_locked(self.array, name)
     source: Array = self.array
-    columns = [np.broadcast_to(t.array, source.shape).ravel().tolist() for t in others]
+    expand, shape = surface.METHODS["expand"], source.shape
+    columns = [expand(t.detach(), *shape).array.ravel().tolist() for t in others]
     values = [function(*v) for v in zip(source.ravel().tolist(), *columns, strict=True)]
+    for v in values:
+        if isinstance(v, str) or not hasattr(v, "__float__"):
+            what = f"must be real number, not {type(v).__name__}"
+            raise TypeError(message(what, f"returned by the function given to {name}_()"))
     write(self, np.array(values, source.dtype).reshape(source.shape), name)
     return self
 

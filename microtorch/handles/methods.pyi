@@ -780,7 +780,7 @@ class Methods(Handle):
     def softsign_(self) -> Self: ...
     def sort(
         self, dim: builtins.int = -1, descending: builtins.bool = False,
-        stable: builtins.bool = False, *, axis: builtins.int = -1
+        stable: builtins.bool | None = None, *, axis: builtins.int = -1
     ) -> Picked: ...
     def split(
         self, split_size: builtins.int | Sequence[builtins.int], dim: builtins.int = 0

@@ -2,11 +2,21 @@
 from __future__ import annotations
 
 import operator
-from typing import Any
+from collections.abc import Iterable
+from typing import Any, SupportsIndex
 
 import numpy as np
 
 from ..base.errors import message
+
+
+def _size(n: Any, place: int) -> int:
+    try:
+        return operator.index(n)
+    except TypeError:
+        kind = type(n).__name__
+        what = f"torch.Size() takes an iterable of 'int' (item {place} is '{kind}')"
+        raise TypeError(message(what)) from None
 
 
 class Size(tuple[int, ...]):
@@ -14,6 +24,16 @@ class Size(tuple[int, ...]):
 
     __slots__ = ()
     __module__ = "microtorch"
+
+    def __new__(cls, sizes: Iterable[SupportsIndex] = ()) -> Size:
+        """RuntimeError and TypeError as PyTorch's for what is no size."""
+        if type(sizes) is tuple:
+            for n in sizes:
+                if type(n) is not int:
+                    break
+            else:
+                return tuple.__new__(cls, sizes)
+        return tuple.__new__(cls, [_size(n, i) for i, n in enumerate(sizes)])
 
     def numel(self) -> int:
         """The number of elements of a tensor of this size."""

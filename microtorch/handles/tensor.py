@@ -8,10 +8,10 @@ other methods are functions of ``ops/``, which ``methods.py`` binds, and those o
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from copy import deepcopy
 from math import prod
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -52,7 +52,7 @@ from .views import rederive
 
 if TYPE_CHECKING:
     from ..arrays.memory_format import memory_format
-    from ..base.types import Array, Chain, Hook, Index, TensorLike
+    from ..base.types import Array, Chain, Hook, Index, Shape, TensorLike
 
 ADD, SUB, MUL, DIV, POW = [REGISTRY[name] for name in ("add", "sub", "mul", "div", "pow")]
 NEG, ABS, MATMUL = [REGISTRY[name] for name in ("neg", "abs", "matmul")]
@@ -72,6 +72,8 @@ NO_GRADIENT_KEPT = (
 )
 # tensor == what no tensor can be made of
 NEVER_EQUAL = (type(None), str, tuple, list, dict, type)
+# a Size of an array's sizes, which need no look at each
+_sized = cast("Callable[[type[Size], Shape], Size]", tuple.__new__)
 
 
 class Tensor(Methods):
@@ -235,12 +237,12 @@ class Tensor(Methods):
     @property
     def shape(self) -> Size:
         """Sizes of the dimensions."""
-        return Size(self.array.shape)
+        return _sized(Size, self.array.shape)
 
     def size(self, dim: int | None = None) -> Any:
         """The shape, or the size of one dimension."""
         shape = self.array.shape
-        return Size(shape) if dim is None else shape[dim_of_some(dim, len(shape), "size")]
+        return _sized(Size, shape) if dim is None else shape[dim_of_some(dim, len(shape), "size")]
 
     @property
     def ndim(self) -> int:

@@ -21,6 +21,7 @@ requires gradient, because to lose the gradient in silence would be worse.
 from __future__ import annotations
 
 from ..base.errors import missing
+from ..base.naming import settle
 from ..engine.calling import reading
 from ..engine.entering import enter_all
 from .checks import LinAlgError as LinAlgError
@@ -71,5 +72,6 @@ __all__ = [
 for _name in __all__:  # two of PyTorch's have no out=
     globals()[_name] = reading(globals()[_name], out=_name not in ("diagonal", "matrix_exp"))
 enter_all(globals())
+settle(__name__, {name: globals()[name] for name in __all__})
 
 __getattr__ = missing(__name__, __all__)

@@ -334,6 +334,12 @@ def number_first(
     return old, cast("AnyNumber", number)
 
 
+def _takes(alpha: AnyNumber, *operands: TensorLike) -> bool:
+    """May this alpha, no int, stand before operands of which one is floating?"""
+    floating = any(getattr(getattr(x, "array", x), "dtype", BOOL).kind in "fcV" for x in operands)
+    return floating and type(alpha) is not bool
+
+
 @public()
 def add(
     input: Tensor, other: TensorLike, *old: Tensor, alpha: AnyNumber = 1, out: Any = None
@@ -343,7 +349,7 @@ def add(
         (other,), alpha = number_first("add", other, old)
     if out is not None:
         return into(out, add, (input, other), {"alpha": alpha})
-    if alpha == 1 and alpha is not True:
+    if alpha == 1 and (type(alpha) is int or _takes(alpha, input, other)):
         return ELEMENTWISE["add"](input, other)
     if _alike((input, other), alpha):
         return ELEMENTWISE["add_scaled"](input, other, alpha=alpha)
@@ -359,7 +365,7 @@ def sub(
         (other,), alpha = number_first("sub", other, old)
     if out is not None:
         return into(out, sub, (input, other), {"alpha": alpha})
-    if alpha == 1 and alpha is not True:
+    if alpha == 1 and (type(alpha) is int or _takes(alpha, input, other)):
         return ELEMENTWISE["sub"](input, other)
     if other is True or other is False or getattr(other, "dtype", None) is dtypes.bool:
         raise no_subtraction("sub", (input, other))

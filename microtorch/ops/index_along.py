@@ -16,7 +16,7 @@ from ..engine.apply import apply
 from ..engine.hot import single
 from ..engine.record import constant, constant_node, handle
 from ..engine.whole import on_arrays, writers
-from .arguments import as_element, dim_of, element, owned, within
+from .arguments import as_element, dim_of, element, owned, refuse_complex, within
 from .index import Place, index_op, index_put_op
 from .select import where
 from .shape import expand, reshape
@@ -183,6 +183,9 @@ def index_fill(input: Tensor, dim: int, index: Tensor, value: TensorLike) -> Ten
     """A copy of ``input`` with ``value`` in the slices ``index`` along ``dim``."""
     place = _place("index_fill", input, dim, index, ("int64",), IndexError, True, True)
     written: Any = value
+    if isinstance(written, complex) and not input.is_complex():
+        what = "index_fill_(): Converting complex Scalar to non-complex type is not supported"
+        raise RuntimeError(message(what, f"{written} into {describe(input)}"))
     if not hasattr(written, "node"):
         written = element(written, input)
     elif written.array.ndim:

@@ -241,6 +241,8 @@ def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
             )
         )
     kept = [x for x in tensors if x.array.shape != (0,)] or tensors[:1]
+    if kept[0].array.shape == (0,):  # of those skipped PyTorch does not look at the dimension
+        dim = 0
     d = dim_of(dim, kept[0].array.ndim, "cat")
     if len(kept) < len(tensors):
         shape = list(kept[0].array.shape)

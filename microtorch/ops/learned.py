@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from ..arrays.dtypes import TORCH_TYPES
 from ..base.errors import describe, message
+from .arguments import element
 from .elementwise import ELEMENTWISE
 from .surface import public
 
@@ -59,6 +60,8 @@ def prelu(input: Tensor, weight: Tensor) -> Tensor:
 def hardshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
     """x where |x| > lambd, else 0. NotImplementedError for integers."""
     _floating("hardshrink", input)
+    if input.array.dtype.itemsize == 2:  # the bound itself is of the dtype
+        lambd = element(lambd, input).item()
     return ELEMENTWISE["hardshrink"](input, lambd=lambd)
 
 

@@ -176,6 +176,8 @@ def _areas(
         raise RuntimeError(message(what, fix="y.float()"))
     both = part(y, d, None, -1) + part(y, d, 1, None)
     if x is None:
+        if isinstance(dx, complex):
+            raise RuntimeError(message(f"{name}: Currently, we only support dx as a real number."))
         return d, both * ((1 if dx is None else dx) / 2)
     if dx is not None:
         raise TypeError(message(f"{name}(): takes x or dx, not both"))

@@ -374,7 +374,9 @@ def key_order(F: Namespace, keys: Array) -> Array:
 
 
 @public()
-def sort(input: Tensor, dim: int = -1, descending: bool = False, stable: bool = False) -> Picked:
+def sort(
+    input: Tensor, dim: int = -1, descending: bool = False, stable: bool | None = None
+) -> Picked:
     """(values, indices) in order along ``dim``; equal elements keep their order."""
     if input.array.dtype.kind == "c":
         what = "Sort currently does not support complex dtypes on CPU"

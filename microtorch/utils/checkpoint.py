@@ -110,7 +110,8 @@ def checkpoint(
     `preserve_rng_state=True` gives the second run the random numbers of the first one.
     `context_fn` gives two contexts, for the first run and for the second one.
     `determinism_check` is "default" (both runs must record the same operations, and their outputs
-    have the same shape and dtype: CheckpointError otherwise) or "none". `debug` and `early_stop` are accepted without effect.
+    have the same shape and dtype: CheckpointError otherwise) or "none". `debug` and `early_stop`
+    are accepted without effect.
     """
     if use_reentrant is None:
         _say_which("checkpoint")

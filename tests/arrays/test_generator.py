@@ -489,7 +489,7 @@ def test_float32_log_sin_cos_are_accurate():
         (lambda: rng.randint(3, 5, 5), RuntimeError, "from=5 >= to=5"),
         (lambda: rng.randint(3, 0, 257, np.uint8), RuntimeError, "out of bounds for uint8"),
         (lambda: rng.randperm(-1), RuntimeError, "n=-1"),
-        (lambda: rng.randperm(256, np.uint8), RuntimeError, "255 for uint8"),
+        (lambda: rng.randperm(257, np.uint8), RuntimeError, "256 for uint8"),
         (lambda: rng.multinomial(np.ones(3), 4), RuntimeError, "without replacement"),
         (lambda: rng.multinomial(np.ones(3), 0), RuntimeError, "n_sample <= 0"),
         (lambda: rng.multinomial(np.zeros(3), 1), RuntimeError, "sum of probabilities"),

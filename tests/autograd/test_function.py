@@ -487,3 +487,28 @@ def test_an_output_that_is_returned_twice_is_one():
     assert a is b
     (a + b).sum().backward()  # all of it is the gradient of the last
     assert x.grad.tolist() == [6, 6]
+
+
+def test_vjp_is_another_name_of_backward():
+    class Thrice(Function):
+        @staticmethod
+        def forward(ctx, x):
+            return 3 * x
+
+        @staticmethod
+        def vjp(ctx, g):
+            return 3 * g
+
+    class Both(Thrice):
+        @staticmethod
+        def backward(ctx, g):
+            return 3 * g
+
+    class Neither(Function):
+        forward = Thrice.forward
+
+    x = torch.ones(1, dtype=torch.float64, requires_grad=True)
+    assert gradcheck(Thrice.apply, x)
+    for kind in (Both, Neither):
+        with pytest.raises(RuntimeError, match="vjp"):
+            kind.apply(x).backward()

@@ -297,3 +297,24 @@ def test_integers_beyond_what_numpy_reads_whole(data, dtype, expected):
             torch.tensor(data, dtype=d)
     else:
         assert torch.tensor(data, dtype=d).tolist() == expected
+
+
+def test_data_that_is_refused_and_taken():
+    other = "<i4" if np.dtype(int).str[0] == ">" else ">i4"
+    apart = np.lib.stride_tricks.as_strided(np.ones(3), (3,), (3,))
+    for wrong in (np.arange(3, dtype=other), apart):
+        with pytest.raises(ValueError, match="byte"):
+            torch.from_numpy(wrong)
+    with pytest.raises(ValueError, match="expected sequence of length 2"):
+        torch.tensor([np.ones(2), np.ones(3)])
+    with pytest.raises(TypeError, match="invalid data type"):
+        torch.tensor([0, "a"])
+    half = torch.tensor(1.5, dtype=torch.bfloat16)
+    assert torch.tensor([half, half]).dtype is torch.bfloat16
+    assert torch.randperm(256, dtype=torch.uint8).max() == 255
+    for call in (lambda: torch.linspace(0, 300, 3, dtype=torch.uint8),
+                 lambda: torch.linspace(0, 1j, 3, dtype=torch.float32)):  # fmt: skip
+        with pytest.raises(RuntimeError):
+            call()
+    with pytest.raises(NotImplementedError, match="Bool"):
+        torch.logspace(0, 1, 3, dtype=torch.bool)

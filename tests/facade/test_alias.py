@@ -137,6 +137,16 @@ def test_the_command_explains_itself(capsys):
     assert capsys.readouterr().out == f"microtorch {microtorch.version.MICROTORCH}\n"
 
 
+def test_a_module_does_not_hide_the_function_of_its_name(tmp_path):
+    script = write(
+        tmp_path,
+        "from torch.autograd.gradcheck import GradcheckError\n"
+        "import torch.autograd.gradcheck\n"
+        "found = callable(torch.autograd.gradcheck) and issubclass(GradcheckError, RuntimeError)\n",
+    )
+    assert alias.run_script(script)["found"]
+
+
 def test_as_a_process(tmp_path):
     """In a process of its own, where the script is the only one to import anything."""
     script = write(

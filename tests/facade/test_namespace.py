@@ -4,6 +4,7 @@ After a deliberate change run `python tests/facade/test_namespace.py`, which wri
 beside it anew, and commit both.
 """
 import importlib
+import pickle
 import subprocess
 import sys
 import threading
@@ -239,3 +240,21 @@ def test_names_are_pytorchs():
 
 if __name__ == "__main__":
     NAMES.write_text(listing())
+
+
+def test_functions_are_pickled_by_the_name_that_users_know():
+    F, linalg = torch.nn.functional, torch.linalg
+    for f in (torch.tanh, torch.sum, torch.mm, torch.softmax, F.mse_loss, F.dropout, linalg.inv):
+        assert pickle.loads(pickle.dumps(f)) is f
+
+
+def test_assert_close_of_strides_and_classes():
+    close, x = torch.testing.assert_close, torch.ones(2, 2)
+    close(x, x.t())
+    close(x, torch.nn.Parameter(x))
+    with pytest.raises(AssertionError, match="stride"):
+        close(x, x.t(), check_stride=True)
+    with pytest.raises(TypeError):
+        close(x, torch.nn.Parameter(x), allow_subclasses=False)
+    with pytest.raises(TypeError):
+        close("a", "a")

@@ -297,3 +297,12 @@ def test_a_captured_leaf_receives_a_plain_gradient():
         out, tangent = torch.func.jvp(f, (m,), (torch.ones(3, 3),))
         (out * tangent).backward()
         assert type(m.grad.numpy()) is type(b.grad.numpy()) is np.ndarray
+
+
+def test_tangents_that_make_dual_refuses():
+    x = torch.ones(2)
+    with fw.dual_level():
+        with pytest.raises(ValueError, match="floating point"):
+            fw.make_dual(x, torch.ones(2, dtype=torch.int64))
+        with pytest.raises(RuntimeError, match="same level"):
+            fw.make_dual(x, fw.make_dual(torch.ones(2), x))

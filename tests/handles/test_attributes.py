@@ -159,3 +159,12 @@ def test_indexing_gives_row_major_results():
     i = torch.tensor([0, 1, 1])
     for y in (x[i], x[:, i], x.index_select(1, i)):
         assert y.is_contiguous()
+
+
+def test_map_and_apply_refuse_what_does_not_fit():
+    x = torch.zeros(2)
+    with pytest.raises(RuntimeError, match="expand"):
+        x.map_(torch.ones(2, 2), lambda a, b: b)
+    for wrong in (None, "1"):
+        with pytest.raises(TypeError, match="real number"):
+            x.apply_(lambda _, w=wrong: w)

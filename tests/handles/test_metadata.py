@@ -201,3 +201,20 @@ def test_a_gradient_that_is_given():
     x.register_post_accumulate_grad_hook(lambda p: p.grad)
     with pytest.raises(RuntimeError, match="hooks should return None"):
         x.sum().backward()
+
+
+def test_resize_counts_as_a_write_and_says_what_is_too_large():
+    x = torch.ones(4, dtype=torch.bfloat16)
+    assert x.resize_(2, 2)._version == 1 and x.tolist() == [[1, 1], [1, 1]]
+    for call in (lambda: x.resize_(2**62), lambda: torch.empty(2**62), lambda: torch.rand(2**45)):
+        with pytest.raises(RuntimeError, match=r"overflowed|can't allocate"):
+            call()
+    with pytest.raises(RuntimeError, match="cannot be read"):  # its places lie between
+        torch.ones(5, dtype=torch.bfloat16)[1:].view(torch.float32)
+    assert torch.ones(2, 2)[:, 1].ravel().is_contiguous()
+
+
+def test_sizes_are_integers():
+    assert torch.Size([torch.tensor(1), 2]) == (1, 2)
+    with pytest.raises(TypeError, match="item 0 is 'float'"):
+        torch.Size([1.5])

@@ -110,6 +110,7 @@ HALVES = torch.tensor([1.0, 2.0]).half()
         (lambda: torch.ones(1).addbmm_(torch.ones(2, 5, 3), torch.ones(2, 3, 10)), RuntimeError),
     ],
 )
+@pytest.mark.filterwarnings("ignore:indexing with dtype torch.uint8")
 def test_numbers_that_are_refused(call, error):
     with pytest.raises(error):
         call()

@@ -240,3 +240,8 @@ def test_a_choice_between_a_tensor_of_one_element_and_a_number(dtype):
     assert x.grad.dtype == dtype
     with pytest.raises(RuntimeError, match="more than one element"):
         torch.ones(3, dtype=dtype, requires_grad=True).mul(1).expand(2, 3).add_(1)
+
+
+def test_the_bound_of_hardshrink_is_of_the_dtype():
+    x = torch.tensor([0.3, 0.31], dtype=torch.bfloat16)
+    assert x.hardshrink(0.3).tolist() == [0, x[1].item()]

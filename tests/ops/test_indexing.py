@@ -232,3 +232,24 @@ def test_masked_scatter_and_the_twins_in_place():
     assert torch.argwhere(torch.tensor(1.0)).shape == (1, 0)
     taken = torch.take_along_dim(torch.tensor([[1.0, 2.0]]), torch.tensor([[-1], [0]]), 1)
     assert taken.tolist() == [[2], [1]]
+
+
+def test_bytes_as_indices_and_what_is_none():
+    x = torch.zeros(2, 2)
+    with pytest.warns(UserWarning, match="uint8 is now deprecated"):
+        assert x[torch.tensor([1, 0], dtype=torch.uint8)].shape == (1, 2)
+    x[torch.tensor(1, dtype=torch.uint8)] = 3  # of no dimensions: all, or nothing
+    assert x.tolist() == [[3, 3], [3, 3]]
+    with pytest.raises(IndexError, match="must be long"):
+        x[torch.tensor([])]
+    with pytest.raises(TypeError, match="deleting"):
+        del x[0]
+
+
+def test_scatter_reduce_of_complex_numbers():
+    z = torch.tensor([1 + 2j, 2 - 1j, 0.5j], dtype=torch.complex128, requires_grad=True)
+    i = torch.tensor([0, 0, 1])
+    for reduce in ("prod", "mean"):
+        assert autograd.gradcheck(lambda z, r=reduce: z.scatter_reduce(0, i, z * 1j, r), z)
+    with pytest.raises(NotImplementedError, match="amax"):
+        z.scatter_reduce(0, i, z, "amax")

@@ -130,3 +130,26 @@ def test_sums_compute_in_the_dtype_of_out():
         assert f(x, 0, out=torch.empty(2, dtype=torch.int8)).tolist() == values
     with pytest.raises(RuntimeError, match="automatic differentiation"):
         torch.cumsum(x.requires_grad_(), 0, out=torch.empty(2, dtype=torch.int8))
+
+
+def test_the_dtype_that_out_must_have():
+    x, ints = torch.ones(2), torch.empty(0, dtype=torch.int64)
+    doubles = torch.empty(0, dtype=torch.float64)
+    for call in (
+        lambda: torch.argmax(x, 0, out=torch.empty(0)),
+        lambda: torch.neg(x, out=doubles),
+        lambda: torch.sum(x, 0, dtype=torch.float32, out=doubles),
+        lambda: torch.zeros(2, dtype=torch.float32, out=ints),
+        lambda: torch.max(x, 0, out=(doubles, ints)),
+    ):
+        with pytest.raises(RuntimeError, match="Expected out tensor to have dtype"):
+            call()
+    assert torch.sin(x, out=doubles).dtype is torch.float64  # arithmetic casts
+    assert torch.cumsum(torch.tensor([1.5, 1.5]), 0, out=ints).tolist() == [1, 2]
+    assert torch.bernoulli(x, out=ints).tolist() == [1, 1]
+
+
+def test_a_range_fills_an_out_of_another_shape():
+    x = torch.zeros(2, 3)
+    torch.arange(4, out=x[:, 1:])
+    assert x.tolist() == [[0, 0, 1], [0, 2, 3]]

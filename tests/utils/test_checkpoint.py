@@ -147,3 +147,16 @@ def test_sequential_pieces():
         checkpoint(torch.sin, x)
     with pytest.raises(ValueError, match="determinism_check"):
         checkpoint(torch.sin, x, use_reentrant=False, determinism_check="all")
+
+
+def test_a_second_run_of_other_operations_is_noticed():
+    runs = []
+
+    def changing(x):
+        runs.append(None)
+        return x.sin().exp() if len(runs) % 2 else x.sin()
+
+    x = torch.ones(2, requires_grad=True)
+    with pytest.raises(CheckpointError, match="first: sin, exp"):
+        checkpoint(changing, x, use_reentrant=False).sum().backward()
+    checkpoint(changing, x, use_reentrant=False, determinism_check="none").sum().backward()

@@ -5,6 +5,7 @@ ops, so that a picture of the graph shows each step.
 """
 
 from ...base.errors import missing
+from ...base.naming import settle
 from ...engine.calling import reading
 from ...engine.entering import enter_all
 from ...ops.conv import conv1d, conv2d, conv_transpose1d, conv_transpose2d
@@ -183,4 +184,5 @@ enter_all(globals())
 for _name in (FUNCTIONS.keys() | BY_ARGUMENTS.keys()) & set(__all__):
     globals()[_name] = renaming(globals()[_name])  # PyTorch's name on the node of the result
 
+settle(__name__, {name: globals()[name] for name in __all__})
 __getattr__ = missing(__name__, __all__)
