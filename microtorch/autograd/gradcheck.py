@@ -23,7 +23,7 @@ from ..engine.record import constant
 from ..handles.scalar import Scalar
 from ..handles.tensor import Tensor
 from .grad_mode import enable_grad, no_grad
-from .gradcheck_modes import batched_as_single, forward_jacobian
+from .gradcheck_modes import batched_as_single, forward_jacobian, parts
 from .gradients import grad
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def gradcheck(
     check_undefined_grad: bool = True,
     check_grad_dtypes: bool = False,
     check_batched_grad: bool = False,
-    check_batched_forward_ad: bool = False,
+    check_batched_forward_grad: bool = False,
     check_forward_ad: bool = False,
     check_backward_ad: bool = True,
     fast_mode: bool = False,
@@ -84,11 +84,21 @@ def gradgradcheck(
     eps: float = 1e-6,
     atol: float = 1e-5,
     rtol: float = 1e-3,
+    gen_non_contig_grad_outputs: bool = False,
     raise_exception: bool = True,
+    nondet_tol: float = 0.0,
+    check_undefined_grad: bool = True,
+    check_grad_dtypes: bool = False,
+    check_batched_grad: bool = False,
+    check_fwd_over_rev: bool = False,
+    check_rev_over_rev: bool = True,
+    fast_mode: bool = False,
+    masked: bool = False,
 ) -> bool:
     """gradcheck of the gradients of ``func``: second derivatives.
 
-    ``grad_outputs`` default to fixed random numbers.
+    ``grad_outputs`` default to fixed random numbers. ``check_fwd_over_rev``: compare those that
+    forward mode takes of the gradients, too; ``check_rev_over_rev=False``: only these.
     """
     inputs = _tuple(inputs)
     with enable_grad():
@@ -111,8 +121,10 @@ def gradgradcheck(
         return tuple(g for g in found if g is not None and g.requires_grad) or (xs[chosen[0]] * 0,)
 
     return gradcheck(
-        gradients, (*inputs, *seeds), eps=eps, atol=atol, rtol=rtol, raise_exception=raise_exception
-    )
+        gradients, (*inputs, *seeds), eps=eps, atol=atol, rtol=rtol,
+        raise_exception=raise_exception, check_batched_grad=check_batched_grad,
+        check_forward_ad=check_fwd_over_rev, check_backward_ad=check_rev_over_rev,
+    )  # fmt: skip
 
 
 def _tuple(inputs: Inputs) -> tuple[Any, ...]:
@@ -123,15 +135,6 @@ def _random(rng: np.random.Generator, like: Tensor) -> Array:
     """Normal random numbers in the shape of ``like``, complex if it is."""
     out: Array = np.asarray(rng.standard_normal(like.array.shape))
     return out + 1j * rng.standard_normal(out.shape) if like.is_complex() else out
-
-
-def _parts(array: Array) -> Array:
-    """The elements in a row; of complex ones the real and the imaginary part, one by one.
-
-    A view of a contiguous array.
-    """
-    flat = np.ascontiguousarray(array).reshape(-1)
-    return flat.view(dtypes.real_type(flat.dtype)) if flat.dtype.kind == "c" else flat
 
 
 def _needs(x: object) -> bool:
@@ -168,23 +171,23 @@ def _check(
         if batched and (where := batched_as_single(y, [x for _, x in chosen])):
             raise GradcheckError(f"gradients computed at once (vmap) differ: output {k}, {where}")
         for i, x in chosen if forward else ():
-            numeric = _numeric(func, inputs, x, k, eps, y.array.size)
+            numeric = _numeric(func, inputs, x, k, eps, len(parts(host(y.array))))
             _compare(numeric, columns[i][k], k, i, x, y, atol, rtol)
         if not backward:
             continue
         analytic = _analytic(y, [x for _, x in chosen])
         for (i, x), a in zip(chosen, analytic, strict=True):
-            numeric = _numeric(func, inputs, x, k, eps, len(_parts(host(y.array))))
+            numeric = _numeric(func, inputs, x, k, eps, len(parts(host(y.array))))
             _compare(numeric, a, k, i, x, y, atol, rtol)
 
 
 def _analytic(y: Tensor, xs: Sequence[Tensor]) -> list[Array]:
     """Jacobians dy/dx as arrays (parts of y, parts of x): one backward per part of the output."""
-    n = len(_parts(host(y.array)))
-    jacobians = [np.zeros((n, len(_parts(host(x.array))))) for x in xs]
+    n = len(parts(host(y.array)))
+    jacobians = [np.zeros((n, len(parts(host(x.array))))) for x in xs]
     for j in range(n):
         seed = np.zeros(y.array.size, y.array.dtype)
-        _parts(seed)[j] = 1
+        parts(seed)[j] = 1
         found = grad(
             y,
             xs,
@@ -194,7 +197,7 @@ def _analytic(y: Tensor, xs: Sequence[Tensor]) -> list[Array]:
         )
         for jacobian, g in zip(jacobians, found, strict=True):
             if g is not None:
-                jacobian[j] = _parts(host(g.array))
+                jacobian[j] = parts(host(g.array))
     return jacobians
 
 
@@ -210,7 +213,7 @@ def _numeric(
         with enable_grad():
             y = _outputs(func(*inputs))[k]
         with no_grad():
-            return _parts(host(y.array)).copy()
+            return parts(host(y.array)).copy()
 
     steps = itertools.product(np.ndindex(x.array.shape), units)
     for j, (place, step) in enumerate(steps):

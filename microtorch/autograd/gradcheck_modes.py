@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..arrays.dtypes import real_type
 from ..backends import host
 from ..engine.record import constant
 from ..handles.tensor import Tensor
@@ -23,28 +24,37 @@ def forward_jacobian(
     func: Callable[..., Any], inputs: tuple[Any, ...], i: int,
     outputs: Callable[[Any], list[Tensor]],
 ) -> list[Array]:  # fmt: skip
-    """d func / d input ``i`` by forward mode, a column for each element: one array per output.
+    """d func / d input ``i`` by forward mode, a column for each part: one array per output.
 
     ``outputs``: those of the results of ``func`` that count.
     """
     x: Tensor = inputs[i]
     columns: list[list[Array]] = []
-    for place in np.ndindex(x.array.shape):
+    for j in range(len(parts(host(x.array)))):
         direction = np.zeros(x.array.shape, x.array.dtype)
-        direction[place] = 1
+        parts(direction)[j] = 1
         with entered(Dual) as level:
             given = list(inputs)
             given[i] = paired(x, constant(direction, x.node.dev), level)
             with enable_grad():
                 ys = outputs(func(*given))
-            parts = [unpacked(y, level) for y in ys]
+            pairs = [unpacked(y, level) for y in ys]
         columns.append(
             [
-                np.zeros(p.array.size) if t is None else host(t.array).reshape(-1).copy()
-                for p, t in parts
+                parts(np.zeros_like(host(p.array)) if t is None else host(t.array)).copy()
+                for p, t in pairs
             ]
         )
     return [np.stack(column, 1) for column in zip(*columns, strict=True)]
+
+
+def parts(array: Array) -> Array:
+    """The elements in a row; of complex ones the real and the imaginary part, one by one.
+
+    A view of a contiguous array.
+    """
+    flat = np.ascontiguousarray(array).reshape(-1)
+    return flat.view(real_type(flat.dtype)) if flat.dtype.kind == "c" else flat
 
 
 def batched_as_single(y: Tensor, xs: Sequence[Tensor]) -> str:

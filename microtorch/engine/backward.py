@@ -112,7 +112,7 @@ def descend(order: list[Node], walk: Walk) -> None:
                 if d.shape != (of[0] if type(of) is tuple else of.shape):
                     d = unbroadcast(F, d, x.shape)
                 if x.op is None and (d is g or d.base is not None):
-                    d = F.clone(d)
+                    d = (x.dev or F).clone(d)
                 held = grads.get(x)
                 grads[x] = d if held is None else held + d
             if not retain:

@@ -204,7 +204,9 @@ def _count_steps(optimizer: Optimizer) -> None:
         self = owner()
         assert self is not None  # it is the one that calls
         self._opt_called = True
-        self.__dict__.pop("step", None)  # seen once: from now on step() is the class's own again
-        return self.step(*args, **kwargs)
+        if self.__dict__.get("step") is wrapped:  # not if the program has put its own there
+            del self.__dict__["step"]  # seen once: from now on step() is the class's own again
+        return type(self).step(self, *args, **kwargs)
 
-    optimizer.__dict__["step"] = named(counted, "step", _wrapped_by_lr_sched=True)
+    wrapped = named(counted, "step", _wrapped_by_lr_sched=True)
+    optimizer.__dict__["step"] = wrapped
