@@ -62,7 +62,21 @@ class _Finder(SecondName):
                 f"no {ours}.{nearest(fullname, known)}",
                 name=fullname,
             ) from None
+        if rest:
+            _enter_hidden(fullname, module)
         return self.spec(fullname, module)
+
+
+def _enter_hidden(fullname: str, package: types.ModuleType) -> None:
+    """Enter its modules whose names are those of functions in it, such as autograd.gradcheck.
+
+    Importing one later would put the module in the function's place.
+    """
+    inside = package.__name__ + "."
+    for name, module in list(sys.modules.items()):
+        child = name.removeprefix(inside)
+        if name.startswith(inside) and vars(package).get(child, module) is not module:
+            sys.modules.setdefault(f"{fullname}.{child}", module)
 
 
 def alias_for_good() -> None:
