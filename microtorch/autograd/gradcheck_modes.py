@@ -38,11 +38,11 @@ def forward_jacobian(
             given[i] = paired(x, constant(direction, x.node.dev), level)
             with enable_grad():
                 ys = outputs(func(*given))
-            parts = [unpacked(y, level) for y in ys]
+            pairs = [unpacked(y, level) for y in ys]
         columns.append(
             [
                 parts_of(np.zeros_like(host(p.array)) if t is None else host(t.array)).copy()
-                for p, t in parts
+                for p, t in pairs
             ]
         )
     return [np.stack(column, 1) for column in zip(*columns, strict=True)]

@@ -169,7 +169,7 @@ def grad(
             )
     targets = [_node(x) for x in wanted]
     retain = create_graph if retain_graph is None else retain_graph
-    found = _run(roots, seeds, retain, create_graph, frozenset(targets))
+    found = _run(roots, seeds, retain, create_graph, frozenset(targets), True)
     out: list[Any] = []
     for x, node in zip(wanted, targets, strict=True):
         if node in found:
@@ -369,6 +369,7 @@ def _run(
     retain: bool,
     create_graph: bool,
     targets: frozenset[Node] | None,
+    tangents: bool = False,
 ) -> dict[Node, Gradient]:
     create_graph = create_graph and not mode.get().inference
     graph = RECORDED if create_graph else None
@@ -376,13 +377,21 @@ def _run(
         if type(g) is not ndarray and type(g) is not float:  # on a device, or of some kind
             from ..kinds.borders import rooted
 
-            with rooted([x.array for x in roots if isinstance(x, Tensor)], targets):
-                return _walk(roots, seeds, retain, create_graph, graph or _graph(seeds), targets)
+            with rooted([x.array for x in roots if isinstance(x, Tensor)], targets, tangents):
+                graph = graph or _graph(seeds, tangents)
+                return _walk(roots, seeds, retain, create_graph, graph, targets)
     return _walk(roots, seeds, retain, create_graph, graph, targets)
 
 
-def _graph(seeds: list[Gradient]) -> Recorded | None:
-    """Tensors as seeds: gradients of more kinds of numbers than their roots have."""
+def _graph(seeds: list[Gradient], tangents: bool) -> Recorded | None:
+    """Tensors as seeds: gradients of more kinds of numbers than what lies below their roots."""
+    if tangents:
+        from ..kinds.dual import Dual
+        from ..kinds.level import dev_of, levels_in
+
+        for i, g in enumerate(seeds):
+            if any(level.kind is Dual for level in levels_in(g)):
+                seeds[i] = constant(g, dev_of(g))
     return RECORDED if any([isinstance(g, Tensor) for g in seeds]) else None
 
 

@@ -31,6 +31,9 @@ class ProcessException(Exception):
         super().__init__(msg)
         self.msg, self.error_index, self.pid = msg, error_index, pid
 
+    def __reduce__(self) -> tuple[Argument, ...]:
+        return type(self), (self.msg, self.error_index, self.pid)
+
 
 class ProcessRaisedException(ProcessException):
     """It raised; the message has its traceback."""
@@ -49,6 +52,10 @@ class ProcessExitedException(ProcessException):
     ) -> None:
         super().__init__(msg, error_index, error_pid)
         self.exit_code, self.signal_name = exit_code, signal_name
+
+    def __reduce__(self) -> tuple[Argument, ...]:
+        kind, given = super().__reduce__()
+        return kind, (*given, self.exit_code, self.signal_name)
 
 
 def _exited(index: int, pid: int, exit_code: int) -> ProcessExitedException:

@@ -165,10 +165,12 @@ class Pickler:
             kind, n = Name("torch.storage.UntypedStorage"), len(block.memory)
         pid = ("storage", kind, key, cpu, n)
         storage = StorageId((*pid, None) if self.sequence else pid)
-        if name is None:
-            self.call("torch._utils._rebuild_tensor_v3", storage, *args, block.dtype, of=of)
-        else:
-            self.call("torch._utils._rebuild_tensor_v2", storage, *args, of=of)
+        path = f"torch._utils._rebuild_tensor_{'v3' if name is None else 'v2'}"
+        made: tuple[object, ...] = (storage, *args) if name else (storage, *args, block.dtype)
+        if type(x) is Tensor and vars(x):  # attributes of the user's
+            tensor = Name("torch.Tensor")
+            path, made = "torch._tensor._rebuild_from_type_v2", (Name(path), tensor, made, vars(x))
+        self.call(path, *made, of=of)
 
     def reduced(self, x: object) -> None:
         """Write an object in the way in which it says itself that it is made."""

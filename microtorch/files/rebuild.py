@@ -93,14 +93,19 @@ def rebuild_parameter(
     if not isinstance(data, Tensor):
         raise damaged(f"a parameter is made of a {type(data).__name__}")
     made = Parameter(data, requires_grad is True)
+    _attributes(guard, made, state)
+    return made
+
+
+def _attributes(guard: Guard, made: Tensor, state: object) -> None:
+    """Give a tensor the attributes that a program has given it."""
     if isinstance(state, tuple) and len(state) == 2 and not state[1]:
         state = state[0]
     if isinstance(state, dict):
         guard.pay(len(state))
         guard.insert((), ((_text(k), v) for k, v in state.items()), made.__dict__.__setitem__)
     elif state:
-        raise damaged("the state of a parameter is no dict")
-    return made
+        raise damaged("the state of a tensor is no dict")
 
 
 REBUILD: dict[int, Call] = {
@@ -118,8 +123,8 @@ def rebuild_from_type(
     made = call(guard, *args)
     if kind is Parameter and isinstance(made, Parameter):
         return rebuild_parameter(guard, made, made.requires_grad, None, state)
-    if state and state != (None, None):
-        warnings.warn("a tensor in the file has attributes, which are left out", stacklevel=2)
+    if isinstance(made, Tensor):
+        _attributes(guard, made, state)
     return made
 
 

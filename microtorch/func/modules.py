@@ -1,7 +1,7 @@
 """A module as a function of its parameters."""
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from ..base.types import Tree
 
 Named = Mapping[str, Any]
+_ABSENT = object()
 
 
 def functional_call(
@@ -24,11 +25,13 @@ def functional_call(
 
     They are named as in ``named_parameters()`` and ``named_buffers()``; what is not named stays.
     ``tie_weights``: a parameter that has several names is replaced under all of them. ``strict``:
-    RuntimeError unless all are named. The module itself is not changed.
+    RuntimeError unless all are named. A name that the module does not know is an attribute for as
+    long as the call lasts. The module itself is not changed; what its forward assigns to one of
+    these names goes into the dict given.
     """
     given = parameter_and_buffer_dicts
     if isinstance(given, Mapping):
-        named = dict(given)
+        named = given
     else:
         if not isinstance(given, Sequence) or not all(isinstance(d, Mapping) for d in given):
             raise ValueError(
@@ -52,66 +55,113 @@ def functional_call(
         return module(*arguments, **(kwargs or {}))
 
 
-def _places(module: Tree) -> dict[str, tuple[dict[str, Any], str]]:
-    """For each name of a parameter or buffer the dict that holds it, and the key there."""
-    out = {}
-    for path, part in module.named_modules(remove_duplicate=False):
-        for held in (part._parameters, part._buffers):
-            for key, value in held.items():
-                if value is not None:
-                    out[f"{path}.{key}" if path else key] = held, key
+@contextmanager
+def _replaced(
+    module: Tree, named: Named, tie_weights: bool, strict: bool
+) -> Iterator[None]:
+    """While it lasts, ``module`` has the tensors ``named``; what it has put there instead by the
+    end is then found in ``named``, where that can be written."""
+    wanted = dict(named)
+    if tie_weights or strict:
+        known = {
+            name: tensor
+            for all_of in (module.named_parameters, module.named_buffers)
+            for name, tensor in all_of(remove_duplicate=False)
+        }
+        if tie_weights:
+            wanted = _with_ties(known, wanted)
+        if strict:
+            _check_names(type(module).__name__, known, wanted)
+    before: list[tuple[Tree, str, Tree]] = []
+    try:
+        for name, value in wanted.items():
+            part, key = _place(module, name)
+            before.append((part, key, _exchange(part, key, value, name)))
+        yield
+    finally:
+        after = {}
+        for (part, key, old), name in reversed(list(zip(before, wanted, strict=False))):
+            after[name] = _exchange(part, key, old, name)
+        if isinstance(named, MutableMapping):
+            named.update({name: after[name] for name in named if name in after})
+
+
+def _with_ties(known: Named, wanted: Named) -> dict[str, Any]:
+    """``wanted``, and the same for the other names of each tensor in it."""
+    names: dict[int, list[str]] = {}
+    for name, tensor in known.items():
+        names.setdefault(id(tensor), []).append(name)
+    out = dict(wanted)
+    for tied in names.values():
+        given = [name for name in tied if name in wanted]
+        if len({id(wanted[name]) for name in given}) > 1:
+            raise ValueError(
+                message(
+                    f"functional_call got multiple values for keys {sorted(tied)}, which are tied. "
+                    "Consider using tie_weights=False"
+                )
+            )
+        out.update({name: wanted[given[0]] for name in tied if given})
     return out
 
 
-@contextmanager
-def _replaced(
-    module: Tree, named: Mapping[str, Any], tie_weights: bool, strict: bool
-) -> Iterator[None]:
-    places = _places(module)
-    known = {name: held[key] for name, (held, key) in places.items()}
-    wanted = dict(named)
-    if tie_weights:
-        for name, value in named.items():
-            if name in known:
-                for other, tensor in known.items():
-                    if tensor is known[name] and other != name:
-                        if other in named and named[other] is not value:
-                            raise ValueError(
-                                message(
-                                    "functional_call got multiple values for keys "
-                                    f"{sorted((name, other))}, which are tied. Consider using "
-                                    "tie_weights=False"
-                                )
-                            )
-                        wanted[other] = value
-    unexpected = [name for name in wanted if name not in places]
-    absent = [name for name in places if name not in wanted]
-    if strict and (unexpected or absent):
-        text = "Error(s) in loading state_dict for " + type(module).__name__ + ":"
-        if unexpected:
-            text += f" Unexpected key(s): {', '.join(unexpected)}."
-        if absent:
-            text += f" Missing key(s): {', '.join(absent)}."
-        raise RuntimeError(message(text, "functional_call(strict=True) needs every name"))
+def _check_names(kind: str, known: Named, wanted: Named) -> None:
+    unexpected = [repr(name) for name in wanted if name not in known]
+    absent = [repr(name) for name in known if name not in wanted]
+    lines = [f"Error(s) in reparametrizing for {kind}:"]
     if unexpected:
-        raise AttributeError(
-            message(
-                f"{type(module).__name__} has no attribute `{unexpected[0]}`",
-                fix="names are those of named_parameters() and named_buffers()",
-            )
+        lines.append(f"Unexpected key(s): {', '.join(unexpected)}.")
+    if absent:
+        lines.append(f"Missing key(s): {', '.join(absent)}.")
+    if unexpected or absent:
+        raise RuntimeError(
+            message("\n\t".join(lines), "functional_call(strict=True) needs every name")
         )
-    for name, value in wanted.items():
-        if not isinstance(value, Tensor):
-            raise TypeError(message(f"{value!r} is not an instance of torch.Tensor", f"for {name}"))
-    before = [(held, key, held[key]) for held, key in (places[name] for name in wanted)]
-    try:
-        for name, value in wanted.items():
-            held, key = places[name]
-            held[key] = value
-        yield
-    finally:
-        for held, key, value in before:
-            held[key] = value
+
+
+def _place(module: Tree, name: str) -> tuple[Tree, str]:
+    """The part of the module, and the attribute there, that a name of the whole means."""
+    *path, key = name.split(".")
+    for step in path:
+        if not hasattr(module, step):
+            raise AttributeError(
+                message(
+                    f"{type(module).__name__} has no attribute `{step}`",
+                    f"functional_call: {name!r}",
+                    fix="names are those of named_parameters() and named_buffers()",
+                )
+            )
+        module = getattr(module, step)
+        if not hasattr(module, "_parameters"):
+            raise TypeError(message(f"submodule `{step}`: {module} is not an instance of Module"))
+    if not key:
+        raise KeyError('tensor name can\'t be empty string ""')
+    return module, key
+
+
+def _exchange(part: Tree, key: str, value: Tree, name: str) -> Tree:
+    """Put ``value`` there (_ABSENT: nothing); what was there before.
+
+    Where the part has no parameter or buffer of that name it gets an attribute.
+    """
+    if not isinstance(value, Tensor) and value is not None and value is not _ABSENT:
+        raise TypeError(message(f"{value!r} is not an instance of torch.Tensor", f"for {name}"))
+    for held in (part._parameters, part._buffers):
+        if key in held:
+            old = held[key]
+            if value is _ABSENT:
+                del held[key]
+            else:
+                held[key] = value
+            return old
+    old = getattr(part, key, _ABSENT)
+    if not isinstance(old, Tensor) and old is not None and old is not _ABSENT:
+        raise TypeError(message(f"attribute `{key}`: {old!r} is not an instance of torch.Tensor"))
+    if value is not _ABSENT:
+        setattr(part, key, value)
+    elif old is not _ABSENT:
+        delattr(part, key)
+    return old
 
 
 def stack_module_state(models: Sequence[Any]) -> tuple[dict[str, Any], dict[str, Any]]:

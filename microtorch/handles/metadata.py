@@ -158,7 +158,8 @@ def set_(
 
     With ``size`` (and ``stride``, by default row by row), from ``storage_offset`` on.
     """
-    if self.node.needs:
+    alone = self.node.op is None and not mode.get().grad  # a leaf, under no_grad, stays one
+    if self.node.needs and not alone:
         raise RuntimeError(
             errors.message(
                 "set_() on a tensor that requires grad would change it behind autograd's back",
@@ -181,6 +182,9 @@ def set_(
         rows = [math.prod(size[i + 1 :]) for i in range(len(size))]
         steps = tuple(rows if stride is None else stride)
         shown = METHODS["as_strided"](shown.detach(), tuple(size), steps, storage_offset)
+    if self.node.needs:
+        self.data = shown
+        return self
     self.array, self.origin = shown.array, shown.origin
     self.node = constant_node(shown.array, shown.node.dev)
     self.node.storage = storage_of(shown.node)

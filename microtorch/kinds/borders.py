@@ -182,13 +182,14 @@ def dual(primal: Tensor, tangent: Tensor, level: Level, entry: bool = False) -> 
     return record(dual_op, [primal, tangent], array, dev_of(array), attrs)
 
 
-# where backward runs inside of the level, what lies outside receives the gradient itself
+# where backward runs inside of the level, what lies outside receives the gradient itself: with its
+# tangent if the program asks for it, without it for a `.grad`, which outlives the level
 dual_op = Op(
     "dual",
     None,
     vjps=(
-        lambda F, g, out, x, t=None, *, level, entry: part(
-            g, level, 0 if entry and level.direct else 1
+        lambda F, g, out, x, t=None, *, level, entry: (
+            g if entry and level.whole else part(g, level, 0 if entry and level.direct else 1)
         ),
         lambda F, g, out, x, t, level, entry: (
             F.zero(t) if entry and level.direct else part(g, level, 0)
@@ -206,8 +207,12 @@ Dual.lift = constant_dual
 
 # ---- roots inside of a level ---------------------------------------------------------------------
 @contextmanager
-def rooted(arrays: Sequence[Any], targets: Collection[Node] | None) -> Iterator[None]:
+def rooted(
+    arrays: Sequence[Any], targets: Collection[Node] | None, tangents: bool
+) -> Iterator[None]:
     """Backward from these arrays, to these nodes (None: to the leaves).
+
+    ``tangents``: shall what lies outside of a level receive its gradient with the tangent?
 
     A root that is a dual number is differentiated as its primal value, and a gradient inside of
     the level is then the gradient with its tangent: no place is exchanged. Raises RuntimeError
@@ -245,9 +250,9 @@ def rooted(arrays: Sequence[Any], targets: Collection[Node] | None) -> Iterator[
             )
     duals = [level for level in levels if level.kind is Dual and not level.direct]
     for level in duals:
-        level.direct = True
+        level.direct, level.whole = True, tangents
     try:
         yield
     finally:
         for level in duals:
-            level.direct = False
+            level.direct = level.whole = False

@@ -42,14 +42,14 @@ class Level:
     """
 
     __slots__ = ("__weakref__", "backends", "birth", "carried", "devices", "direct", "kind",
-                 "size")  # fmt: skip
+                 "size", "whole")  # fmt: skip
 
     def __init__(self, kind: type[Kind], size: int = 0):
         self.kind, self.size, self.birth = kind, size, next(_births)
         # weakly: a backend knows its level, and no cycle may keep arrays
         self.backends: WeakValueDictionary[Backend, Any] = WeakValueDictionary()
         self.devices: dict[device, device] = {}
-        self.direct = False  # does backward run from inside of it? (borders.py)
+        self.direct = self.whole = False  # does backward run from inside of it? (borders.py)
         self.carried: list[ReferenceType[Tensor]] = []  # tensors that in-place writes made of it
 
     def backend(self, inner: Backend) -> AnyArray:

@@ -82,11 +82,12 @@ class UninitializedTensorMixin(_Base):
             _turn(self, own)
 
     def materialize(
-        self, shape: Sequence[int], device: DeviceLike = None, dtype: DTypeLike = None
+        self, shape: int | Sequence[int], device: DeviceLike = None, dtype: DTypeLike = None
     ) -> None:
         """Become an ordinary parameter or buffer of `shape`, whose elements are not set yet."""
         data = self.data
-        made = empty(tuple(shape), device=device or data.device, dtype=dtype or data.dtype)
+        size = (shape,) if isinstance(shape, int) else tuple(shape)
+        made = empty(size, device=device or data.device, dtype=dtype or data.dtype)
         _turn(self, self.cls_to_become)
         setattr(self, "data", made)  # noqa: B010  (the class has just changed)
 

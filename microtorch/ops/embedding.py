@@ -42,7 +42,7 @@ def _embedding_sum(F: Namespace, g: Array, index: Array, rows: int, padding: int
     order = np.argsort(index, kind="stable")
     index = index[order]
     starts = np.flatnonzero(np.concatenate(([True], index[1:] != index[:-1])))
-    out[index[starts]] = np.add.reduceat(g.reshape(-1, g.shape[-1])[order], starts, axis=0)
+    out[index[starts]] = np.add.reduceat(g.reshape(len(index), g.shape[-1])[order], starts, axis=0)
     if padding is not None:
         out[padding] = 0
     return out
@@ -81,7 +81,7 @@ def _rows(
 ) -> Gradient:
     if type(g) is not np.ndarray:  # create_graph, and other devices: all rows
         return F.embedding_sum(g, index, rows=w.shape[0], padding=padding)
-    which, values = index.reshape(-1), g.reshape(-1, g.shape[-1])
+    which, values = index.reshape(-1), g.reshape(index.size, w.shape[1])
     if padding is not None:
         values, which = values[which != padding], which[which != padding]
     return cast("Gradient", Rows(which, values, w.shape))

@@ -144,15 +144,16 @@ def _taken(x: Array, at: Array, axis: int) -> Array:
         shape[:2], shape[axis] = at.shape[:2], at.shape[2]
         return np.take_along_axis(x, at.reshape(shape), axis)
     step = int(at[1] - at[0]) if len(at) > 1 else 1
-    if step > 0 and (np.diff(at) == step).all():
+    if len(at) and step > 0 and (np.diff(at) == step).all():
         return x[(slice(None),) * axis + (slice(int(at[0]), int(at[-1]) + 1, step),)]
     return np.take(x, at, axis)
 
 
 def table(windows: Sequence[Sequence[int]]) -> Array:
     """Windows as one table of indices: shorter ones repeat their last index."""
-    width = max(map(len, windows))
-    return np.array([[*w, *[w[-1]] * (width - len(w))] for w in windows], np.int64)
+    width = max(map(len, windows), default=1)
+    rows = [[*w, *[w[-1]] * (width - len(w))] for w in windows]
+    return np.array(rows, np.int64).reshape(len(rows), width)
 
 
 def _on_host(x: Tensor) -> Array:
@@ -328,7 +329,7 @@ def fractional(
             )
         )
     for d, (m, k, count) in enumerate(zip(x.array.shape[2:], kernel, sizes, strict=True)):
-        if count + k - 1 > m or count < 1:
+        if count + k - 1 > m:
             name = ("time", "height", "width")[d + 3 - n]
             raise RuntimeError(
                 message(
@@ -359,7 +360,7 @@ def _starts(u: Array, m: int, count: int, k: int) -> Array:
         steps = np.arange(count - 1).astype(u.dtype)
         starts[..., :-1] = ((steps + u[..., None]) * alpha).astype(np.int64)
         starts[..., :-1] -= (u * alpha).astype(np.int64)[..., None]
-    starts[..., -1] = m - k
+    starts[..., -1:] = m - k
     return starts
 
 

@@ -240,8 +240,11 @@ adaptive_spread_op = Op(
 
 
 # ---- reading arguments ---------------------------------------------------------------------------
-def check(op: str, input: Tensor, n: int) -> None:
-    if input.array.ndim not in (n + 1, n + 2) or 0 in input.array.shape[-n - 1 :]:
+def check(op: str, input: Tensor, n: int, least: int = 1) -> None:
+    """ShapeError unless it is (N, C, ...), or (C, ...) with C of at ``least`` so many."""
+    shape = input.array.shape
+    few = len(shape) == n + 1 and shape[0] < least
+    if len(shape) not in (n + 1, n + 2) or 0 in shape[1:] or few:
         raise ShapeError(
             message(
                 f"{op}: Expected {n + 1}D or {n + 2}D (batch mode) tensor with optional 0 dim "
@@ -441,7 +444,9 @@ def target_size(op: str, input: Tensor, output_size: TargetSize, n: int) -> Shap
                 f"{op}: input {describe(input)}, output_size={tuple(output_size)}",
             )
         )
-    check(op, input, n)
+    check(op, input, n, 0)
+    if input.array.dtype.kind not in "fV":
+        raise not_floating(op, input)
     sizes = output_size if isinstance(output_size, (tuple, list)) else (output_size,) * n
     given = zip(input.array.shape[-n:], sizes, strict=False)
     return numbers(tuple(m if s is None else s for m, s in given), n, "output_size", op)

@@ -64,6 +64,8 @@ class Adafactor(Composed):
 
     @staticmethod
     def _update(p: Tensor, g: Tensor, state: dict[str, Any], group: Group) -> None:
+        if p.is_complex():
+            raise RuntimeError(message("Adafactor does not support complex parameters"))
         matrix = g.dim() > 1
         if not state:
             state["step"] = zero_count()

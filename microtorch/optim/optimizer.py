@@ -235,6 +235,10 @@ class Optimizer:
         """Also the end of load_state_dict: a subclass may add settings that old files lack."""
         self.__dict__.update(state)
         self._make_hooks()
+        for group in self.param_groups:
+            for name, before in _ADDED.items():
+                if name in self.defaults:
+                    group.setdefault(name, before)
 
     # ---------------------------------------------------------------- hooks
 
@@ -327,6 +331,14 @@ def _params_of(given: Any) -> tuple[list[Any], list[str] | None]:
             )
         )
     return [param for _, param in params], [name for name, _ in params]
+
+
+# settings that came later, and how steps were made before: for files of older versions
+_ADDED = {
+    "maximize": False, "amsgrad": False, "nesterov": False, "centered": False, "momentum": 0,
+    "decoupled_weight_decay": False, "foreach": None, "capturable": False,
+    "differentiable": False, "fused": None,
+}  # fmt: skip
 
 
 def _settings(group: Group) -> Group:

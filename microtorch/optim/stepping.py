@@ -100,7 +100,10 @@ def states(
             if name not in state:  # also where a setting such as amsgrad is switched on later
                 state[name] = full_like(p, value, device=p.device)
             column.append(state[name].array)
-        found[-1].append(state["step"].array)
+        step = state["step"]
+        if not isinstance(step, Tensor):  # a number, in files of older versions
+            step = state["step"] = tensor(float(step), dtype=float32)
+        found[-1].append(step.array)
     return [tuple(column) for column in found]
 
 

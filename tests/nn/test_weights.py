@@ -13,7 +13,8 @@ import pytest
 import microtorch as torch
 from microtorch import nn
 from microtorch.autograd import gradcheck, gradgradcheck
-from microtorch.nn.utils import parametrizations, parametrize, prune, stateless
+from microtorch.func import functional_call
+from microtorch.nn.utils import parametrizations, parametrize, prune
 
 
 def made_by(kind, layer):
@@ -56,7 +57,7 @@ def test_gradients(kind):
     x = torch.randn(2, 3, dtype=torch.float64, requires_grad=True)
 
     def call(x, *values):
-        return stateless.functional_call(layer, dict(zip(names, values, strict=True)), (x,))
+        return functional_call(layer, dict(zip(names, values, strict=True)), (x,))
 
     assert gradcheck(call, (x, *values))
     assert gradgradcheck(call, (x, *values))
@@ -131,17 +132,42 @@ def test_functional_call_restores_after_an_error():
     layer = nn.Linear(2, 2)
     weight = layer.weight
     with pytest.raises(RuntimeError, match="shapes cannot be multiplied"):
-        stateless.functional_call(layer, {"weight": torch.ones(2, 2)}, torch.ones(1, 3))
+        functional_call(layer, {"weight": torch.ones(2, 2)}, torch.ones(1, 3))
     assert layer.weight is weight
-    with pytest.raises(AttributeError, match="Unexpected key"):
-        stateless.functional_call(layer, {"wait": torch.ones(2, 2)}, torch.ones(1, 2))
+    with pytest.raises(AttributeError, match="no attribute `wait`"):
+        functional_call(layer, {"wait.weight": torch.ones(2, 2)}, torch.ones(1, 2))
     with pytest.raises(RuntimeError, match="Missing key"):
-        stateless.functional_call(layer, {"bias": torch.ones(2)}, torch.ones(1, 2), strict=True)
+        functional_call(layer, {"bias": torch.ones(2)}, torch.ones(1, 2), strict=True)
     shared = nn.Sequential(layer, layer)
     shared[1] = nn.Linear(2, 2)
     shared[1].weight = layer.weight
     new = {"0.weight": torch.zeros(2, 2), "0.bias": torch.zeros(2), "1.bias": torch.ones(2)}
-    assert stateless.functional_call(shared, new, torch.ones(1, 2)).tolist() == [[1.0, 1.0]]
+    assert functional_call(shared, new, torch.ones(1, 2)).tolist() == [[1.0, 1.0]]
+    with pytest.warns(FutureWarning, match="functional_call"):
+        torch.nn.utils.stateless.functional_call(layer, {}, torch.ones(1, 2))
+
+
+class Counting(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("calls", torch.zeros(()))
+
+    def forward(self, x):
+        self.calls = self.calls + 1
+        return x * self.factor
+
+
+def test_functional_call_takes_names_that_the_module_lacks_and_gives_back_what_it_assigns():
+    net, zero = Counting(), torch.zeros(())
+    given = {"calls": zero, "factor": torch.tensor(3.0)}
+    assert functional_call(net, given, torch.ones(2)).tolist() == [3, 3]
+    assert given["calls"].item() == 1 and zero.item() == 0 == net.calls.item()
+    assert not hasattr(net, "factor")
+    with pytest.raises(TypeError, match="not an instance"):
+        functional_call(net, {"training": zero}, torch.ones(2))
+    net.inner = nn.Linear(1, 1)
+    net.inner.outer = net  # a circle
+    functional_call(net, {"inner.outer.factor": zero}, torch.ones(2), tie_weights=False)
 
 
 def test_loading_leaves_the_module_as_it_was_on_an_error():

@@ -5,7 +5,7 @@ import warnings
 import microtorch as torch
 import microtorch.nn.functional as F
 from microtorch import nn
-from microtorch.nn.utils import parametrizations, parametrize, prune, stateless
+from microtorch.nn.utils import parametrizations, parametrize, prune
 
 warnings.simplefilter("ignore")
 torch.manual_seed(0)
@@ -125,7 +125,7 @@ print(torch.allclose(fused(x), norm(conv(x)), atol=1e-6))
 said(lambda: nn.utils.fuse_conv_bn_eval(conv.train(), norm))
 layer = nn.Linear(2, 1)
 weights = {"weight": torch.tensor([[2.0, 3.0]], requires_grad=True), "bias": torch.zeros(1)}
-y = stateless.functional_call(layer, weights, torch.ones(1, 2))
+y = torch.func.functional_call(layer, weights, torch.ones(1, 2))
 y.sum().backward()
 print(y, weights["weight"].grad, layer.weight.grad)
 layer = nn.utils.skip_init(nn.Linear, 3, 4)

@@ -29,6 +29,21 @@ def scaled_dot_product_attention(
     sees itself and earlier ones. `dropout_p` always acts, so give 0 in evaluation.
     `enable_gqa`: query may have a multiple of the heads of key and value (dim -3).
     """
+    if min(query.ndim, key.ndim, value.ndim) < 2:
+        raise RuntimeError(
+            message(
+                "Expected query, key, and value to all be at least 2 dimensional, but got "
+                f"{describe(query)}, {describe(key)}, {describe(value)}",
+                fix="the layout is (batch, heads, length, size)",
+            )
+        )
+    if enable_gqa and any(query.shape[-3] % other.shape[-3] for other in (key, value)):
+        raise RuntimeError(
+            message(
+                "Number of heads in key and value must divide the number of heads in query",
+                f"query has {query.shape[-3]}, key {key.shape[-3]}, value {value.shape[-3]}",
+            )
+        )
     length, source = query.shape[-2], key.shape[-2]
     scale = 1.0 / math.sqrt(query.shape[-1]) if scale is None else scale
     if enable_gqa:

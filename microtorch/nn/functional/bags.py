@@ -45,6 +45,14 @@ def embedding_bag(
         )
         input, weight = weight, input
     _check(input, weight, offsets, mode, per_sample_weights, sparse, scale_grad_by_freq)
+    if padding_idx is not None and not -len(weight) <= padding_idx < len(weight):
+        raise RuntimeError(
+            message(
+                f"padding_idx must be within the number of embeddings, {-len(weight)} through "
+                f"{len(weight) - 1}, but got {padding_idx}",
+                "embedding_bag()",
+            )
+        )
     if input.ndim == 2:
         bags, each = input.shape
         offsets = arange(bags, dtype=input.dtype) * each
@@ -66,7 +74,10 @@ def embedding_bag(
         "bags", _bags, input, offsets, weight.detach(), include_last=include_last_offset,
         padding=padding,
     )  # fmt: skip
-    rows = embedding(input, weight)
+    try:
+        rows = embedding(input, weight)
+    except IndexError as error:  # PyTorch has another class here than for F.embedding
+        raise RuntimeError(str(error)) from None
     if scale_grad_by_freq:
         rows = by_frequency(rows, input)
     if mode == "max":

@@ -12,6 +12,7 @@ from ...handles.tensor import Tensor
 from ...ops.max_pool import fractional, max_pool3d, max_unpool
 from ...ops.pool import avg_pool1d, avg_pool2d, max_pool1d, max_pool2d
 from ...ops.volumes import avg_pool3d
+from ...ops.windows import numbers
 from ..common_types import Size
 
 if TYPE_CHECKING:
@@ -180,11 +181,10 @@ def _unpool(
     padding: Size,
     output_size: Sequence[int] | None,
 ) -> Tensor:
-    def each(value: Size) -> tuple[int, ...]:
-        return (value,) * n if isinstance(value, int) else tuple(value)
-
-    kernel = each(kernel_size)
-    steps, around = kernel if stride is None else each(stride), each(padding)
+    op = f"max_unpool{n}d"
+    kernel = numbers(kernel_size, n, "kernel_size", op, 1)
+    steps = kernel if stride is None else numbers(stride, n, "stride", op, 1)
+    around = numbers(padding, n, "padding", op)
     sides = input.shape[-n:]
     default = [
         (m - 1) * s + k - 2 * p

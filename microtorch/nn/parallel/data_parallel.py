@@ -8,10 +8,10 @@ from ...arrays.device import device as device_of
 from ...backends.opencl.runtime import device_names
 from ...base.errors import message
 from ...base.types import Argument
+from ...func.modules import functional_call
 from ...handles.tensor import Tensor
 from ...ops.surface import FUNCTIONS
 from ..module import Module
-from ..utils.stateless import functional_call
 
 
 class DataParallel(Module):

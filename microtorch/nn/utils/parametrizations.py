@@ -119,7 +119,7 @@ class _SpectralNorm(Module):
         with no_grad():
             for _ in range(times):
                 self._u.copy_(F.normalize(matrix.mv(self._v), dim=0, eps=self.eps))
-                self._v.copy_(F.normalize(matrix.mT.mv(self._u), dim=0, eps=self.eps))
+                self._v.copy_(F.normalize(matrix.mH.mv(self._u), dim=0, eps=self.eps))
 
     def forward(self, weight: Tensor) -> Tensor:
         if weight.ndim == 1:
@@ -128,7 +128,7 @@ class _SpectralNorm(Module):
         if self.training:
             self._iterate(matrix, self.n_power_iterations)
         u, v = self._u.clone(), self._v.clone()  # the next iteration writes into them
-        return weight / u.dot(matrix.mv(v))
+        return weight / u.vdot(matrix.mv(v))
 
     def right_inverse(self, value: Tensor) -> Tensor:
         return value  # the original is then not divided
@@ -161,8 +161,8 @@ _MAPS = ("matrix_exp", "cayley", "householder")
 class _Orthogonal(Module):
     """A matrix with orthonormal columns (rows, if it is wider than tall) from any matrix.
 
-    matrix_exp: exp(A - Aᵀ) of a lower triangle A; cayley: (I + S/2)(I - S/2)⁻¹ of S = A - Aᵀ;
-    householder: a product of reflections. With `use_trivialization` it is multiplied by `base`,
+    matrix_exp: exp(S) of S = A - Aᴴ, A a lower triangle; cayley: (I + S/2)(I - S/2)⁻¹;
+    householder: a product of reflections, of real matrices only. With `use_trivialization` it is multiplied by `base`,
     so that training may start at any orthogonal matrix.
     """
 
@@ -172,6 +172,13 @@ class _Orthogonal(Module):
         self, weight: Tensor, orthogonal_map: str, *, use_trivialization: bool = True
     ) -> None:
         super().__init__()
+        if weight.is_complex() and orthogonal_map == "householder":
+            raise ValueError(
+                message(
+                    "The householder parametrization does not support complex tensors.",
+                    fix='orthogonal_map="matrix_exp", or "cayley"',
+                )
+            )
         self.shape = weight.shape
         self.orthogonal_map = orthogonal_map
         if use_trivialization:
@@ -192,7 +199,7 @@ class _Orthogonal(Module):
             A = X.tril()
             if n != k:  # as the first columns of a square matrix
                 A = cat([A, A.new_zeros((*A.shape[:-1], n - k))], dim=-1)
-            S = A - A.mT
+            S = A - A.mH
             if self.orthogonal_map == "matrix_exp":
                 Q = linalg.matrix_exp(S)
             else:
@@ -249,7 +256,7 @@ class _Orthogonal(Module):
 def _is_orthogonal(Q: Tensor) -> bool:
     n, k = Q.shape[-2:]
     unit = eye(k, dtype=Q.dtype, device=Q.device)
-    return (Q.mT @ Q).allclose(unit.expand(*Q.shape[:-2], k, k), atol=10 * n * finfo(Q.dtype).eps)
+    return (Q.mH @ Q).allclose(unit.expand(*Q.shape[:-2], k, k), atol=10 * n * finfo(Q.dtype).eps)
 
 
 def _make_orthogonal(A: Tensor) -> Tensor:

@@ -204,7 +204,10 @@ def _count_steps(optimizer: Optimizer) -> None:
         self = owner()
         assert self is not None  # it is the one that calls
         self._opt_called = True
-        self.__dict__.pop("step", None)  # seen once: from now on step() is the class's own again
-        return self.step(*args, **kwargs)
+        # not if the program has put its own there
+        if getattr(self.__dict__.get("step"), "__code__", None) is code:
+            del self.__dict__["step"]  # seen once: from now on step() is the class's own again
+        return type(self).step(self, *args, **kwargs)
 
+    code = counted.__code__  # not `counted`: a function in its own closure is a cycle
     optimizer.__dict__["step"] = named(counted, "step", _wrapped_by_lr_sched=True)

@@ -73,7 +73,8 @@ class TensorDataset(Dataset):
         """What default_collate makes of these samples, picked at once; None: collate them."""
         if type(self).__getitem__ is not TensorDataset.__getitem__:
             return None
-        return [tensor[indices] for tensor in self.tensors]
+        rows = list(indices)  # a tuple would be an index of several dimensions
+        return [tensor[rows] for tensor in self.tensors]
 
 
 class StackDataset(Dataset):
@@ -193,7 +194,7 @@ class ConcatDataset(Dataset):
                 message("datasets should not be an empty iterable", fix="ConcatDataset([a, b])")
             )
         if any(isinstance(dataset, IterableDataset) for dataset in self.datasets):
-            raise TypeError(
+            raise AssertionError(
                 message(
                     "ConcatDataset does not support IterableDataset",
                     "a stream has no index",
