@@ -25,7 +25,7 @@ from ..base.errors import message
 from .table import definition, definitions, forget
 
 if TYPE_CHECKING:
-    from ..base.types import Array, DType, Kernel, Number
+    from ..base.types import AnyNumber, Array, DType, Kernel, Number, Shape
 
 # op name -> numpy's ufunc, where numpy has the op (under the same name if the right side is empty)
 UFUNCS: dict[str, Kernel] = {

@@ -318,9 +318,7 @@ def viewing(op: Op, name: str | None = None) -> Callable[[Tensor, Any], Tensor]:
         except (ValueError, TypeError, IndexError) as e:
             raise op.explain(op, [input], attrs, e) from None
         t = new(Tensor)
-        t.array = out
-        grad = (m := now()).grad
-        if grad and a.needs:
+        if (grad := (m := now()).grad) and a.needs:
             t.node = n = node_type()
             n.inputs = n.saved = (a,)
             n.attrs, n.scope = attrs, m.scope
@@ -330,7 +328,7 @@ def viewing(op: Op, name: str | None = None) -> Callable[[Tensor, Any], Tensor]:
             n.code, n.lasti = code, f.f_lasti
         else:
             t.node = n = Constant()
-        n.value = out
+        t.array = n.value = out
         n.dev = dev
         n.seq = tick()
         n.grad = n.hooks = None
@@ -345,8 +343,7 @@ def viewing(op: Op, name: str | None = None) -> Callable[[Tensor, Any], Tensor]:
         if not grad and n.op is None:
             chain = (*chain, (unfollowing[0], UNRECORDED))
         t.origin = (base, chain)
-        views = storage.views
-        if (count := len(views)) < 8 or count & (count - 1):
+        if (count := len(views := storage.views)) < 8 or count & (count - 1):
             views.append(ref(t))
         else:
             storage.add_view(ref(t))

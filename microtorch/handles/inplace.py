@@ -29,7 +29,7 @@ from ..engine.handle import Handle
 from ..engine.kept import KEPT
 from ..engine.op import Op
 from ..engine.operands import COERCE, NUMBERS, element, lone_element
-from ..engine.record import constant, handle, packers, record
+from ..engine.record import constant, handle, packers
 from ..engine.registry import REGISTRY
 from ..graph import last_write, mode, storage_of, tick
 from ..notation import formulas
@@ -377,7 +377,7 @@ def _stored(t: Tensor, index: Any, value: Any) -> bool:
     return True
 
 
-def _bound(t: Tensor, index: Argument, value: Argument) -> bool:
+def _bound(t: Tensor, index: Argument, value: Any) -> bool:
     """``setitem`` in the common case with a gradient, at a third of the time; False where it is
     another.
 
@@ -583,16 +583,16 @@ def _of_op(op: Op, optional: Callable[..., Tensor] | None = None) -> Callable[..
             for x in others:
                 tensors_only(name, other=x)
         if function is not None and _straight(input, others):
-            other, dev = others[0] if n == 1 else None, input.node.dev
-            kernel = kernels[dev] if isinstance(other, Handle) and other.node.dev is dev else None
-            try:
-                if kernel is not None and not attrs:
-                    out = kernel(input.array, other.array)
-                else:
-                    out = function(input, *others, **attrs).array
-            except ValueError:  # apply_inplace says why
-                out = None
-            if _put(input, out, own):
+            if n == 1 and isinstance(others[0], Handle) and not attrs:
+                other, dev = others[0], input.node.dev
+                kernel = kernels[dev] if other.node.dev is dev else None
+                try:
+                    out = None if kernel is None else kernel(input.array, other.array)
+                except ValueError:  # apply_inplace says why
+                    out = None
+            else:
+                out = function(input, *others, **attrs).array
+            if out is not None and _put(input, out, own):
                 return input
         return apply_inplace(op, input, others, attrs or None)
 
