@@ -336,13 +336,10 @@ def viewing(op: Op, name: str | None = None) -> Callable[[Tensor, Any], Tensor]:
             n.storage = t.origin = None  # a copy
             return t
         n.storage = storage = a.storage or storage_of(a)
-        if (origin := input.origin) is None:
-            base, chain = input, ((op, attrs),)
-        else:
-            base, chain = origin[0], (*origin[1], (op, attrs))
+        base, chain = input.origin or (input, ())
+        t.origin = (base, (*chain, (op, attrs)))
         if not grad and n.op is None:
-            chain = (*chain, (unfollowing[0], UNRECORDED))
-        t.origin = (base, chain)
+            t.origin = (base, (*chain, (op, attrs), (unfollowing[0], UNRECORDED)))
         if (count := len(views := storage.views)) < 8 or count & (count - 1):
             views.append(ref(t))
         else:
