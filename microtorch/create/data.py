@@ -33,6 +33,10 @@ def tensor(
     Python floats give the default dtype (float32), ints int64, bools bool; arrays keep their dtype.
     Raises ValueError for lists of unequal length, TypeError for what is not a number.
     """
+    if type(data) is list and {*map(type, data)} == FLOATS and dtype is None:
+        d = dtypes.default_numpy()  # the common case
+        if d.itemsize > 2:
+            return finish(np.array(data).astype(d, copy=False), device, requires_grad)
     if isinstance(data, Tensor) and data.device.type != "cpu":
         t = data.detach().to(dtype=dtype, device=device, copy=True)
         return t.requires_grad_() if requires_grad else t
@@ -224,6 +228,7 @@ def _plain(data: Any) -> Any:
     return data
 
 
+FLOATS = {float}
 PLAIN: dict[type, Callable[[], DType]] = {
     bool: lambda: dtypes.BOOL, int: lambda: dtypes.I64, float: dtypes.default_numpy,
     complex: lambda: dtypes.complex_type(dtypes.default_numpy()),

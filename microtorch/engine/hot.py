@@ -321,7 +321,6 @@ def viewing(op: Op, name: str | None = None) -> Callable[[Tensor, Any], Tensor]:
         except (ValueError, TypeError, IndexError) as e:
             raise op.explain(op, [input], attrs, e) from None
         t = new(Tensor)
-        t.array = out
         grad = (m := now()).grad
         if grad and a.needs and (dev is not cpu or recording.check_whole(op, (a,))):
             t.node = n = node_type()
@@ -333,7 +332,7 @@ def viewing(op: Op, name: str | None = None) -> Callable[[Tensor, Any], Tensor]:
             n.code, n.lasti = code, f.f_lasti
         else:
             t.node = n = Constant()
-        n.value = out
+        t.array = n.value = out
         n.dev = dev
         n.seq = tick()
         n.grad = n.hooks = None
@@ -341,15 +340,11 @@ def viewing(op: Op, name: str | None = None) -> Callable[[Tensor, Any], Tensor]:
             n.storage = t.origin = None  # a copy
             return t
         n.storage = storage = a.storage or storage_of(a)
-        if (origin := input.origin) is None:
-            base, chain = input, ((op, attrs),)
-        else:
-            base, chain = origin[0], (*origin[1], (op, attrs))
+        base, chain = input.origin or (input, ())
+        t.origin = (base, (*chain, (op, attrs)))
         if not grad and n.op is None:
-            chain = (*chain, (unfollowing[0], UNRECORDED))
-        t.origin = (base, chain)
-        views = storage.views
-        if (count := len(views)) < 8 or count & (count - 1):
+            t.origin = (base, (*chain, (op, attrs), (unfollowing[0], UNRECORDED)))
+        if (count := len(views := storage.views)) < 8 or count & (count - 1):
             views.append(ref(t))
         else:
             storage.add_view(ref(t))

@@ -123,22 +123,24 @@ def marked_views(
     a, x, m = input.node, input.array, mode.get()
     inputs, dev, storage, flows = (a,), a.dev, storage_of(a), a.needs and m.grad
     flows = flows and (a.dev is not cpu or check_whole(op, inputs))
-    frame, views, lead = user_frame(sys._getframe(1)), [], pieces.lead
+    frame, views, lead = sys._getframe(1), [], pieces.lead
+    if flows:
+        frame = user_frame(frame)
     for i, place in enumerate(places):
         index = (*lead, place, ...)
         out = x[index]
-        node: Node = (
-            fill(op.node(), inputs, inputs, out, dev, {"index": index}, m.scope, frame)
-            if flows
-            else constant_node(out, dev)
-        )
+        if flows:
+            node = fill(op.node(), inputs, inputs, out, dev, {"index": index}, m.scope, frame)
+        else:
+            node = constant_node(out, dev)
         node.storage = storage
         t = handle(out, node)
         way = Way()
-        way.pieces, way.i = pieces, i
+        way.pieces = pieces
+        way.i = i
         t.origin = (base, way)
         views.append(t)
-    storage.add_views(map(ref, views))
+    storage.add_views([ref(t) for t in views])
     return views
 
 

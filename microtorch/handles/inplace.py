@@ -10,11 +10,12 @@ input is saved as a copy first.
 """
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 from weakref import ref
 
 import numpy as np
+from numpy import ndarray
 
 from ..arrays import dtypes
 from ..arrays.dtypes import TORCH_TYPES
@@ -28,13 +29,13 @@ from ..engine.handle import Handle
 from ..engine.kept import KEPT
 from ..engine.op import Op
 from ..engine.operands import COERCE, NUMBERS, element, lone_element
-from ..engine.record import constant, handle, packers, record
+from ..engine.record import constant, handle, packers
 from ..engine.registry import REGISTRY
 from ..graph import last_write, mode, storage_of, tick
 from ..notation import formulas
 from ..ops import index as indexing
 from ..ops.arguments import as_element, tensors_only
-from ..ops.elementwise import ALIASES, OF_OPS, TENSORS_ONLY
+from ..ops.elementwise import ALIASES, ELEMENTWISE, OF_OPS, TENSORS_ONLY
 from ..ops.node_names import rename
 from ..ops.settled import settled
 from ..ops.surface import FUNCTIONS, METHODS
@@ -82,6 +83,7 @@ def check_leaf(t: Tensor, name: str) -> None:
         )
 
 
+PLAIN = frozenset({int, float, bool, str, type(None)})  # what is read before anything is written
 # what makes room in a target for another kind of numbers (kinds/carry.py, once imported)
 carrying: list[Callable[[Tensor, Array, str], None]] = []
 
@@ -118,6 +120,50 @@ def apply_inplace(
     if not op.differentiable and not op.name.startswith("logical"):
         return requiring(target, *others, name=f"{op.name.capitalize()}Backward1")
     return target
+
+
+def _straight(target: Tensor, operands: Iterable[Any], whole: bool = False) -> bool:
+    """Is a write to ``target`` one that nothing is recorded of, and that reads nothing it writes?
+
+    That is the common case, at a third of the time: of numbers, and of tensors that lie in other
+    memory than the target, or are (unless ``whole``) the target itself.
+    """
+    a = target.array
+    if type(a) is not ndarray or not a.flags.writeable:
+        return False
+    grad, memory = mode.get().grad, a if a.base is None else a.base
+    if (grad and (target.node.needs or target.origin is not None)) or packers:
+        return False
+    if type(memory) is not ndarray or memory.base is not None:
+        return False  # it is lent
+    for x in operands:
+        if isinstance(x, Handle):
+            v = x.array
+            if type(v) is not ndarray or (grad and x.node.needs):
+                return False
+            if v is a:
+                if whole:
+                    return False
+                continue
+            own = v if v.base is None else v.base
+            if own is memory or type(own) is not ndarray or own.base is not None:
+                return False
+        elif type(x) not in PLAIN:
+            return False
+    return True
+
+
+def _put(target: Tensor, out: Array, name: str) -> bool:
+    """Write a result straight into ``target``, if it fits; see ``_straight``."""
+    a = target.array
+    if type(out) is not ndarray or out.dtype is not a.dtype or out.shape != a.shape:
+        return False
+    storage = target.node.storage or storage_of(target.node)
+    storage.wrote(name)  # before it is done, as in write()
+    a[...] = out
+    if storage.views:
+        renew_views(target)
+    return True
 
 
 def _check_outcome(
@@ -248,6 +294,8 @@ def copy_(self: Tensor, other: Tensor, non_blocking: bool = False) -> Tensor:
     """Copy the elements of ``other`` (broadcast, converted to this dtype) into this tensor."""
     if not isinstance(other, Handle):
         return _copy(self, other, "copy")
+    if _straight(self, (other,)) and _put(self, other.array, "copy"):
+        return self
     # elements copied to themselves may also be expanded ones: each gets its own value
     return _copy(self, other, "fill" if same_elements(self.array, other.array) else "copy")
 
@@ -336,7 +384,7 @@ def _stored(t: Tensor, index: Any, value: Any) -> bool:
     return True
 
 
-def _bound(t: Tensor, index: Argument, value: Argument) -> bool:
+def _bound(t: Tensor, index: Argument, value: Any) -> bool:
     """``setitem`` in the common case with a gradient, at a third of the time; False where it is
     another.
 
@@ -526,18 +574,35 @@ def _abs_(of_real: Callable[..., Tensor]) -> Callable[..., Tensor]:
     return named(method, "abs_", of_real.__doc__, __wrapped__=of_real)
 
 
-def _of_op(op: Op) -> Callable[..., Tensor]:
-    name, n = f"{op.name}_", op.arity - 1
+def _of_op(op: Op, optional: Callable[..., Tensor] | None = None) -> Callable[..., Tensor]:
+    """``optional``: the method with more arguments than the op's."""
+    name, n, own = f"{op.name}_", op.arity - 1, op.name
+    function = ELEMENTWISE[own] if own in ELEMENTWISE and op.differentiable else None
+    kernels = op.hot_kernels
 
     def method(input: Tensor, *others: Any, **attrs: Any) -> Tensor:
         if attrs or len(others) != n:
+            if optional is not None:
+                return optional(input, *others, **attrs)
             (input, *rest), attrs = operands_given(
                 name, op.parameters, n + 1, (input, *others), attrs
             )
             others = tuple(rest)
-        if op.name in TENSORS_ONLY:
+        if own in TENSORS_ONLY:
             for x in others:
                 tensors_only(name, other=x)
+        if function is not None and _straight(input, others):
+            if n == 1 and isinstance(others[0], Handle) and not attrs:
+                other, dev = others[0], input.node.dev
+                kernel = kernels[dev] if other.node.dev is dev else None
+                try:
+                    out = None if kernel is None else kernel(input.array, other.array)
+                except ValueError:  # apply_inplace says why
+                    out = None
+            else:
+                out = function(input, *others, **attrs).array
+            if out is not None and _put(input, out, own):
+                return input
         return apply_inplace(op, input, others, attrs or None)
 
     doc = f"In-place {op.name}: the result replaces this tensor's elements."
@@ -547,14 +612,16 @@ def _of_op(op: Op) -> Callable[..., Tensor]:
 
 def _composed(name: str) -> Callable[..., Tensor]:
     """The in-place form of a function made of several ops: computed apart, then copied."""
-    function = METHODS[name]
+    function, whole = METHODS[name], name.startswith(("index_", "scatter", "put"))
 
     def method(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+        if _straight(self, (*args, *kwargs.values()), whole):
+            if _put(self, function(self, *args, **kwargs).array, name):
+                return self
         check_leaf(self, name)
         if is_whole(self) and mode.get().grad:
             with recording(False):
                 return method(self, *args, **kwargs)
-        whole = name.startswith(("index_", "scatter", "put"))
         operands = () if name in UNCHECKED else (*args, *kwargs.values())
         check_overlap(self.array, operands, name, self if whole else False)
         with without_hooks(self):
@@ -595,13 +662,8 @@ def float_power_(self: Tensor, exponent: Tensor | Number) -> Tensor:
 
 def _with_options(name: str) -> Callable[..., Tensor]:
     """The in-place form of an op whose function also has options (``alpha``, ``rounding_mode``)."""
-    op, composed = REGISTRY[name], _composed(name)
-
-    def method(self: Tensor, other: Any, *old: Any, **options: Any) -> Tensor:
-        if options or old:
-            return composed(self, other, *old, **options)
-        return apply_inplace(op, self, (other,))
-
+    method = _of_op(REGISTRY[name], _composed(name))
+    del vars(method)["op"]  # its parameters are those of the function
     return named(method, f"{name}_", f"In-place {name}.", __wrapped__=METHODS[name])
 
 

@@ -27,6 +27,7 @@ from .memory import check_locked, overwrite, repeated_error, repeats_itself
 
 if TYPE_CHECKING:
     from ..base.types import Array, Attrs, Chain, Namespace, Operand
+    from ..engine.handle import Handle
     from .tensor import Tensor
 
 
@@ -75,7 +76,7 @@ def rebind(target: Tensor, outcome: Tensor, writer: str) -> None:
 
 
 def write_region(
-    t: Tensor, region: Array, step: tuple[Op, Attrs], copy: Op, value: Tensor
+    t: Tensor, region: Array, step: tuple[Op, Attrs], copy: Op, value: Handle
 ) -> None:
     """``rebind`` of the view ``step`` of ``t``, which shows ``region``, to a copy of ``value``.
 

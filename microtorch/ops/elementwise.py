@@ -295,6 +295,9 @@ def sgn(input: Tensor) -> Tensor:
 # ---- signatures with more than the operands ------------------------------------------------------
 def _scaled(other: TensorLike, alpha: AnyNumber, input: TensorLike) -> Any:
     """alpha * other, for ``add`` and ``sub``. RuntimeError for an alpha of a higher kind."""
+    if isinstance(input, Handle) and isinstance(other, Handle) and type(alpha) in (float, int):
+        if input.node.dev is other.node.dev and input.node.dev.dtype is not None:
+            return ELEMENTWISE["mul"](other, alpha)  # floats of one dtype: nothing to look at
     kinds = [
         x.array.dtype.kind if isinstance(x, Handle) else np.result_type(type(x)).kind
         for x in (input, other)

@@ -268,7 +268,9 @@ def scatter(
         s = element(given, input)
     if not i.array.size:
         return linked(input.clone(), s)
-    return owned(reshape(apply(scatter_op, (x, i, s), {"dim": d}), *input.array.shape))
+    out = apply(scatter_op, (x, i, s), {"dim": d})
+    same = out.array.shape == input.array.shape  # not so for a single number
+    return out if same else owned(reshape(out, *input.array.shape))
 
 
 @public()

@@ -407,6 +407,8 @@ def nonzero(input: Tensor, *, as_tuple: bool = False) -> Tensor | tuple[Tensor, 
         return tuple(constant(p, dev) for p in np.nonzero(x if x.ndim else x.reshape(1)))
     if not x.ndim:
         return constant(np.zeros((int(np.count_nonzero(x)), 0), np.int64), dev)
+    if x.ndim == 1 and type(x) is np.ndarray:  # np.stack takes longer than all the rest
+        return constant(x.nonzero()[0].reshape(-1, 1).copy(), dev)
     return constant(np.stack(np.nonzero(x), 1), dev)
 
 

@@ -17,7 +17,7 @@ from ..arrays.dtypes import TORCH_TYPES
 from ..base.errors import describe, message
 from ..base.naming import named
 from ..engine.apply import apply
-from ..engine.hot import several, single
+from ..engine.hot import kept_dtype, several, single
 from ..engine.op import Op
 from ..graph import mode
 from .arguments import dim_of, not_floating, owned, rows
@@ -231,7 +231,10 @@ def nll_loss(
                 f"nll_loss: {x.shape[1]} classes, weight {describe(weight)}",
             )
         )
-    return apply(nll_op, operands, {"reduction": reduction, "ignore_index": ignore_index})
+    attrs = {"reduction": reduction, "ignore_index": ignore_index}
+    if weight is None and nll_op.family is not None:
+        return kept_dtype(nll_op.family(2), input, target, attrs)
+    return apply(nll_op, operands, attrs)
 
 
 def check_reduction(reduction: str) -> None:

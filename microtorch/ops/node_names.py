@@ -160,13 +160,13 @@ BY_ARGUMENTS: dict[str, Callable[[Sequence[Any], dict[str, Any]], str | None]] =
 
 def rename(result: Tree, name: str, arguments: Sequence[Any] = ()) -> Tree:
     """Show the node of a result as ``name``, unless it is the node of an argument."""
-    given = [a.node for a in arguments if isinstance(a, Handle)]
+    given = None
     for one in result if isinstance(result, tuple) else (result,):
-        if isinstance(one, Handle):
-            node = one.node
-            op = node.op
-            if op is not None and not op.projection and node not in given:
-                node.__class__ = op.named(name)
+        if isinstance(one, Handle) and (op := one.node.op) is not None and not op.projection:
+            if given is None:
+                given = [a.node for a in arguments if isinstance(a, Handle)]
+            if one.node not in given:
+                one.node.__class__ = op.named(name)
     return result
 
 

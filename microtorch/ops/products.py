@@ -291,8 +291,8 @@ _publish("mv", (2, 1), "a matrix and a vector")
 
 def _same(name: str, input: Tensor, other: Tensor, words: str) -> None:
     """Raise unless both are of one dtype."""
-    kinds = [TORCH_TYPES[t.array.dtype.name] for t in (input, other)]
-    if kinds[0] != kinds[1]:
+    if input.array.dtype != other.array.dtype:
+        kinds = [TORCH_TYPES[t.array.dtype.name] for t in (input, other)]
         raise RuntimeError(
             message(
                 f"{name} : expected both {words} to have same dtype, but found {kinds[0]} and "

@@ -218,6 +218,8 @@ def _var(F: Namespace, x: Array, dim: Shape | None, correction: float, keepdim: 
         return total * total.dtype.type(math.nan)
     if total.dtype.kind not in "fV":
         return total / (n - correction)
+    if n > correction:
+        return total / total.dtype.type(n - correction)
     with np.errstate(divide="ignore", invalid="ignore"):  # said once, by the function itself
         return total / max(total.dtype.type(n - correction), total.dtype.type(0))
 
@@ -449,19 +451,23 @@ Op(
 
 
 # ---- truth ---------------------------------------------------------------------------------------
-def _publish_truth(name: str, reduce: Callable[..., Any]) -> None:
+def _publish_truth(name: str, reduce: Callable[..., Any], ufunc: np.ufunc) -> None:
     def truth(input: Tensor, dim: Dims = None, keepdim: bool = False) -> Tensor:
-        d = None if dim is None else dims_of(dim, input.array.ndim, name)
-        out = reduce(input.array, axis=d, keepdims=keepdim)
-        if input.array.dtype == np.uint8:  # which was PyTorch's type of truth before bool
+        x = input.array
+        d = None if dim is None else dims_of(dim, x.ndim, name)
+        if type(x) is np.ndarray:  # what numpy's function calls, at half of the time
+            out: Array = np.asarray(ufunc.reduce(x, axis=d, keepdims=keepdim))
+        else:
+            out = reduce(x, axis=d, keepdims=keepdim)
+        if x.dtype == np.uint8:  # which was PyTorch's type of truth before bool
             out = input.node.dev.array(out).astype(np.uint8)
         return constant(out, input.node.dev)
 
     public()(named(truth, name, f"Are {name} elements true (nonzero), over ``dim``?"))
 
 
-_publish_truth("all", np.all)
-_publish_truth("any", np.any)
+_publish_truth("all", np.all, np.logical_and)
+_publish_truth("any", np.any, np.logical_or)
 
 
 @public()

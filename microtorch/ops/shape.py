@@ -153,9 +153,20 @@ flip_op = Op(
 )
 
 
+def _roll(F: Namespace, x: Array, shifts: Shape, dims: Shape) -> Array:
+    if len(dims) > 1 or type(x) is not ndarray:
+        return rows(np.roll(x, shifts, dims))
+    out, lead, n = np.empty(x.shape, x.dtype), ALL * dims[0], x.shape[dims[0]]
+    by = shifts[0] % n if n else 0
+    for to, source in (((by, None), (None, n - by)), ((None, by), (n - by, None))):
+        place, at = (*lead, slice(*to)), (*lead, slice(*source))
+        out[place] = x[at]
+    return out
+
+
 roll_op = Op(
     "roll",
-    lambda F, x, shifts, dims: rows(np.roll(x, shifts, dims)),
+    _roll,
     vjps=(
         lambda F, g, out, x, shifts, dims: F.roll(g, shifts=tuple(-s for s in shifts), dims=dims),
     ),
@@ -483,6 +494,8 @@ def roll(input: Tensor, shifts: int | Sequence[int], dims: Dims = None) -> Tenso
     ]
     if not by:
         raise RuntimeError(message("`shifts` required", "roll(shifts=())"))
+    if not over and len(by) == 1 == input.array.ndim:
+        over = (0,)
     if not over and len(by) == 1:
         return owned(reshape(roll(ravel(input), by, (0,)), *input.array.shape))
     if len(by) != len(over):

@@ -123,6 +123,8 @@ def from_images(out: Tensor, like: Tensor, n: int, view: bool) -> Tensor:
 # ---- reading arguments ---------------------------------------------------------------------------
 def numbers(value: Any, n: int, name: str, op: str, least: int = 0) -> Shape:
     """``value`` (an int, or n of them) as n ints of at least ``least``."""
+    if type(value) is int and value >= least:  # the common case
+        return (value,) * n
     values = tuple(value) if isinstance(value, (tuple, list)) else (value,)
     if any(isinstance(v, bool) or not hasattr(v, "__index__") for v in values):
         raise TypeError(
