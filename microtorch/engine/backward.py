@@ -226,7 +226,8 @@ def contributions(
         if x.needs and (wanted is None or x in wanted):
             d = unbroadcast(F, vjp(F, g, out, *saved, **attrs), x.shape)
             if graph is None and x.op is None and (d is g or d.base is not None):
-                d = (x.dev or F).clone(d)  # a leaf keeps what it is given: nobody else may hold that memory
+                # a leaf keeps what it is given: nobody else may hold that memory
+                d = (x.dev or F).clone(d)
         parts.append(d)
     return parts
 

@@ -567,7 +567,8 @@ def _composed(name: str) -> Callable[..., Tensor]:
         if shown is not None and ("out" in KEPT.get(name, "") or any(-1 in w for w in op.watched)):
             watch(result.node, (self.node,), tick())
         if shown is None:
-            return requiring(self, *args, *kwargs.values(), name=f"{name.title().replace('_', '')}Backward1")
+            title = f"{name.title().replace('_', '')}Backward1"
+            return requiring(self, *args, *kwargs.values(), name=title)
         return self if self.node.op is not copy_op else rename(self, shown)
 
     # __wrapped__ has the signature that help() shows
