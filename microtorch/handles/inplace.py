@@ -176,7 +176,7 @@ def _flat(op: Op, outcome: Tensor, target: Tensor, others: tuple[Any, ...]) -> T
         return outcome
     read = [x for x in others if hasattr(x, "node") and not op.name.startswith("logical")]
     written = outcome.to(target.dtype).array
-    return settled(op.name, written, target, *read, zero=len(read))
+    return settled(op.name, written, target, *read, zero=len(read), written=True)
 
 
 def _keep(node: Node, target: Tensor) -> bool:

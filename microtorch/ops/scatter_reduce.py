@@ -97,6 +97,9 @@ def _identity(reduce: str, dtype: Any) -> Any:
         return 0
     if reduce == "prod":
         return 1
+    if dtype.kind == "c":
+        what = f"\"scatter_gather_tensor_cpu_reduce_{reduce}\" not implemented for complex numbers"
+        raise NotImplementedError(message(what, fix="they have no order"))
     if dtype.kind == "b":
         return reduce == "amin"
     if dtype.kind in "fV":

@@ -240,3 +240,13 @@ def test_a_choice_between_a_tensor_of_one_element_and_a_number(dtype):
     assert x.grad.dtype == dtype
     with pytest.raises(RuntimeError, match="more than one element"):
         torch.ones(3, dtype=dtype, requires_grad=True).mul(1).expand(2, 3).add_(1)
+
+
+@KINDS
+def test_a_gradient_comes_back_in_the_dtype_of_what_was_copied(dtype):
+    other = torch.bfloat16 if dtype == torch.float16 else torch.float16
+    source = torch.ones(2, dtype=other, requires_grad=True)
+    target = torch.zeros(2, 2, dtype=dtype)
+    target.copy_(source)
+    target.sum().backward()
+    assert source.grad.dtype == other and source.grad.tolist() == [2, 2]
