@@ -148,7 +148,7 @@ def _taken(x: Array, at: Array, axis: int) -> Array:
 
 def table(windows: Sequence[Sequence[int]]) -> Array:
     """Windows as one table of indices: shorter ones repeat their last index."""
-    width = max(map(len, windows))
+    width = max(map(len, windows), default=0)
     return np.array([[*w, *[w[-1]] * (width - len(w))] for w in windows], np.int64)
 
 
