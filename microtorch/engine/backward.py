@@ -110,7 +110,7 @@ def descend(order: list[Node], walk: Walk) -> None:
                      vjp(F, g, value, saved[0], saved[1]))  # fmt: skip
                 of = x.value  # where it is freed, another graph shares that node
                 if d.shape != (of[0] if type(of) is tuple else of.shape):
-                    d = unbroadcast(F, d, x.shape)
+                    d = unbroadcast(x.dev or F, d, x.shape)
                 if x.op is None and (d is g or d.base is not None):
                     d = (x.dev or F).clone(d)  # at the border of a level x has another backend
                 held = grads.get(x)
@@ -224,7 +224,8 @@ def contributions(
     for x, vjp in zip(node.inputs, vjps):  # noqa: B905
         d = None
         if x.needs and (wanted is None or x in wanted):
-            d = unbroadcast(F, vjp(F, g, out, *saved, **attrs), x.shape)
+            d = vjp(F, g, out, *saved, **attrs)
+            d = unbroadcast(graph or x.dev or F, d, x.shape)
             if graph is None and x.op is None and (d is g or d.base is not None):
                 d = (x.dev or F).clone(d)  # a leaf keeps what it is given: nobody else may hold it
         parts.append(d)

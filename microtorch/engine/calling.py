@@ -37,7 +37,9 @@ OTHER_NAMES = {
 }  # fmt: skip
 MOST = 2**63
 # flags that functions which PyTorch writes in Python hand on to its C++, which looks at types
-FLAGS = frozenset({"training", "is_causal", "log_target"})
+FLAGS = frozenset({
+    "training", "is_causal", "log_target", "log_input", "ceil_mode",
+})  # fmt: skip
 FIRST = frozenset({"input", "self", "x", "a", "x1"})  # of the first parameter
 
 
@@ -190,6 +192,7 @@ TYPES: dict[str, tuple[Callable[[Any], bool], str]] = {
     "None": (lambda x: x is None, "None"),
     "Dims": (lambda x: x is None or _one_or_all(is_int)(x), "tuple of ints"),
     "Pair": (_one_or_all(is_int), "tuple of ints"),
+    "Size": (_one_or_all(is_int), "tuple of ints"),
     "Shape": (_all(is_int), "tuple of ints"),
     "Sequence[int]": (_all(is_int), "tuple of ints"),
     "Sequence[float]": (_all(_is_float), "tuple of floats"),
@@ -199,7 +202,7 @@ TYPES: dict[str, tuple[Callable[[Any], bool], str]] = {
 }  # fmt: skip
 
 
-INTS = frozenset({"int", "Dims", "Pair", "Sequence[int]"})
+INTS = frozenset({"int", "Dims", "Pair", "Size", "Sequence[int]"})
 
 
 def kinds(annotation: str) -> list[str]:
@@ -288,7 +291,11 @@ def mistaken(
             if type(value) is int and not -MOST <= value < MOST and INTS & set(kinds(annotation)):
                 return ValueError(message("Overflow when unpacking long long"))
             if should := misfit(annotation, value):
-                if not strict and should in ("str", "bool") and not isinstance(e, RuntimeError):
+                # PyTorch's Python says so before its C++ looks at types
+                if not strict and (
+                    isinstance(e, (ValueError, AssertionError))
+                    or (should in ("str", "bool") and type(e) is not RuntimeError)
+                ):
                     return e
                 place = f" (position {i})" if name not in kwargs else ""
                 what = f"argument '{name}'{place} must be {should}, not {type(value).__name__}"

@@ -270,16 +270,13 @@ def single(op: Op, input: Any, attrs: Attrs, *arguments: Any) -> Tensor:
         raise op.explain(op, [input], attrs, e) from None
     if type(out) is not ndarray:
         out = dev.array(out)
-    flows = True
+    flows = dev is not cpu
     if out.dtype is not x.dtype:
         dev = dev.of(out.dtype)
-        flows = a.dev is cpu or out.dtype.kind in "fcV"
+        flows = out.dtype.kind in "fcV"
     t = new(Tensor)
     t.array, t.origin = out, None
-    if (
-        flows and a.needs and (m := mode.get()).grad and op.differentiable
-        and (dev is not cpu or recording.check_whole(op, (a,)))
-    ):  # fmt: skip
+    if flows and a.needs and (m := mode.get()).grad and op.differentiable:
         n = op.node()
         n.inputs = inputs = (a,)
         n.saved = (x,) if op.saved_inputs else inputs
@@ -293,6 +290,7 @@ def single(op: Op, input: Any, attrs: Attrs, *arguments: Any) -> Tensor:
         n.code, n.lasti = code, f.f_lasti
         t.node = n
     else:
+        dev is not cpu or not a.needs or recording.check_whole(op, (a,))
         t.node = constant_node(out, dev)
     if op.view:
         link_view(t, input, op, attrs)

@@ -37,7 +37,7 @@ KEPT: dict[str, str | dict[str, str]] = {
     "addcmul": {"tensor1": "tensor2", "tensor2": "tensor1"}, "clamp": "input min max",
     "complex": {"real": "real", "imag": "imag"}, "polar": "out",
     "copysign": "out", "sgn": "input out",
-    "ldexp": {"input": "other", "other": "other out"}, "nan_to_num": "input", "mvlgamma": "input",
+    "ldexp": "other out", "nan_to_num": "input", "mvlgamma": "input",
     # sums and products
     "cumprod": "input out",
     "nansum": "input", "nanmean": "input", "cross": {"input": "other", "other": "input"},

@@ -61,8 +61,9 @@ def as_tensors(op: Op, inputs: Sequence[Any]) -> Sequence[Tensor]:
             break
     else:
         return inputs
-    given = [x for x in inputs if isinstance(x, Handle)]
-    like = next((x for x in inputs[op.unpromoted :] if isinstance(x, Handle)), *given[:1] or [None])
+    given = [x for x in inputs[op.unpromoted :] if isinstance(x, Handle)]
+    given += [x for x in inputs if isinstance(x, Handle)]
+    like = given[0] if given else None
     return [x if isinstance(x, Handle) else as_tensor(op, x, like, inputs) for x in inputs]
 
 

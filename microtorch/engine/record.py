@@ -141,7 +141,7 @@ def check_whole(op: Op, nodes: Iterable[Node]) -> bool:
 
     A cast is for those who know.
     """
-    for n in nodes:
+    for n in nodes if op.differentiable and mode.get().grad else ():
         if n.needs and n.dtype.kind not in "fcV" and op.name != "cast":
             name = TORCH_TYPES[n.dtype.name]
             raise RuntimeError(

@@ -16,7 +16,7 @@ from ..base.errors import describe, message
 from ..handles.tensor import Tensor
 
 if TYPE_CHECKING:
-    from ..base.types import DeviceLike, TensorLike
+    from ..base.types import AnyNumber, DeviceLike, TensorLike
 
 __all__ = [
     "are_deterministic_algorithms_enabled", "can_cast", "get_default_device",
@@ -72,11 +72,16 @@ def promote_types(type1: dtypes.dtype, type2: dtypes.dtype) -> dtypes.dtype:
     return dtypes.FROM_NUMPY[dtypes.promote(operands)]
 
 
-def result_type(tensor: TensorLike, other: TensorLike) -> dtypes.dtype:
+def result_type(
+    tensor: TensorLike, other: TensorLike | None = None, *, scalar: AnyNumber | None = None
+) -> dtypes.dtype:
     """The dtype of an operation on both.
 
-    Tensors with dimensions outrank 0-d tensors, which outrank Python numbers.
+    Tensors with dimensions outrank 0-d tensors, which outrank Python numbers. ``scalar`` is
+    PyTorch's name of a number that is given before the tensor.
     """
+    if scalar is not None:
+        tensor, other = scalar, tensor
     operands = []
     for x in (tensor, other):
         if isinstance(x, Tensor):

@@ -223,7 +223,7 @@ def _flat(op: Op, outcome: Tensor, target: Tensor, others: tuple[Any, ...]) -> T
         return outcome
     read = [x for x in others if hasattr(x, "node") and not op.name.startswith("logical")]
     written = outcome.to(target.dtype).array
-    return settled(op.name, written, target, *read, zero=len(read))
+    return settled(op.name, written, target, *read, zero=len(read), written=True)
 
 
 def _keep(node: Node, target: Tensor) -> bool:
@@ -638,7 +638,8 @@ def _composed(name: str) -> Callable[..., Tensor]:
         if shown is not None and ("out" in KEPT.get(name, "") or any(-1 in w for w in op.watched)):
             watch(result.node, (self.node,), tick())
         if shown is None:
-            return requiring(self, *args, *kwargs.values(), name=f"{name.title().replace('_', '')}Backward1")
+            title = f"{name.title().replace('_', '')}Backward1"
+            return requiring(self, *args, *kwargs.values(), name=title)
         return self if self.node.op is not copy_op else rename(self, shown)
 
     # __wrapped__ has the signature that help() shows

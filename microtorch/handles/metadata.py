@@ -50,7 +50,7 @@ def _view_in_place(name: str) -> Callable[..., Tensor]:
         before = handle(self.array, self.node)
         before.origin = self.origin
         others = views_of(self) if self.origin is None else []
-        with recording(self.node.needs or mode.get().grad):  # it keeps its gradient under no_grad
+        with recording(True):  # also under no_grad it stays what it is, with its gradient
             view = function(before, *args, **kwargs)
         back = _way_back(view, before)
         for v in others:

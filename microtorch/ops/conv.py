@@ -272,6 +272,15 @@ def check(
                 got(),
             )
         )
+    no_image = transposed and n < 3 and 0 in x.shape[-n:]
+    if not first or 0 in w.shape[2 - transposed :] or no_image:
+        raise ShapeError(
+            message(
+                f"{op}: kernel, channels and images should be greater than zero, but got a weight "
+                f"of size {list(w.shape)}",
+                got(),
+            )
+        )
     outputs = w.shape[1] * groups if transposed else first
     if bias is not None and bias.array.shape != (outputs,):
         raise ShapeError(

@@ -76,12 +76,14 @@ def _trunc_divide(F: Namespace, x: Array, y: Array) -> Array:
     return np.floor_divide(x - np.fmod(x, nonzero_divisor("div", y)), y)  # exact
 
 
-def no_derivative(name: str, fix: str = "") -> Callable[..., Gradient]:
+def no_derivative(
+    name: str, fix: str = "", error: type[RuntimeError] = RuntimeError
+) -> Callable[..., Gradient]:
     """The derivative of an op that PyTorch has none for: it raises where backward reaches it."""
 
     def vjp(F: Namespace, g: Gradient, out: Operand, *inputs: Operand, **attrs: Any) -> Gradient:
         text = f"derivative for aten::{name} is not implemented"
-        raise RuntimeError(message(text, fix=fix or "x.detach()"))
+        raise error(message(text, fix=fix or "x.detach()"))
 
     vars(vjp)["refuses"] = True
     return vjp

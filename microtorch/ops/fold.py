@@ -124,6 +124,11 @@ def fold(
 
 
 def _columns(op: str, kernel: Pair, dilation: Pair, padding: Pair, stride: Pair) -> Attrs:
+    named = {"kernel_size": kernel, "dilation": dilation, "padding": padding, "stride": stride}
+    for name, value in named.items():
+        if isinstance(value, (tuple, list)) and len(value) == 1:
+            what = f"It is expected {name} equals to 2, but got size 1"
+            raise RuntimeError(message(what, f"{op}()", fix=f"{name}={value[0]}"))
     return {
         "kernel": numbers(kernel, 2, "kernel_size", op, 1),
         "stride": numbers(stride, 2, "stride", op, 1),

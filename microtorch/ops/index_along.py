@@ -135,7 +135,7 @@ def index_add(
     fits = list(x.array.shape)
     fits[d] = index.array.size
     if list(source.array.shape) != fits:
-        raise RuntimeError(
+        raise (RuntimeError if input.array.ndim or source.array.ndim > 1 else IndexError)(
             message(
                 "source tensor shape must match self tensor shape, excluding the specified "
                 f"dimension. Got self.shape = {list(x.array.shape)} source.shape = "
@@ -241,7 +241,7 @@ def index_reduce(
     fits = list(x.array.shape)
     fits[d] = index.array.size
     if list(source.array.shape) != fits:
-        raise RuntimeError(
+        raise (RuntimeError if input.array.ndim or source.array.ndim > 1 else IndexError)(
             message(
                 "index_reduce(): source must have the shape of self, and as many slices as indices",
                 f"input {describe(input)}, source {describe(source)}, {index.array.size} indices",

@@ -115,8 +115,8 @@ FUNCTIONS = {
         "addbmm addcdiv addcmul addmm addmv addr aminmax baddbmm block_diag cdist dist "
         "index_add index_copy index_fill index_reduce index_select ldexp masked_fill "
         "masked_scatter masked_select nan_to_num nansum put renorm repeat roll rot90 "
-        "scatter_add scatter_reduce select_scatter sgn slice_scatter diagonal_scatter "
-        "std_mean take trace unbind var_mean bmm "
+        "scatter_add scatter_reduce segment_reduce select_scatter sgn slice_scatter "
+        "diagonal_scatter std_mean take trace unbind var_mean bmm "
         # of torch.nn.functional
         "binary_cross_entropy binary_cross_entropy_with_logits channel_shuffle glu hardshrink "
         "huber_loss multi_margin_loss multilabel_margin_loss pixel_shuffle pixel_unshuffle "

@@ -242,6 +242,8 @@ def batch_norm(
                 describe(input),
             )
         )
+    if training and eps <= 0:
+        raise ValueError(message(f"batch_norm eps must be positive during training, but got {eps}"))
     if input.array.dtype.kind not in "fV":
         raise not_floating("batch_norm", input)
     for name, v in (

@@ -447,7 +447,12 @@ def target_size(op: str, input: Tensor, output_size: TargetSize, n: int) -> Shap
     check(op, input, n, 0)
     if input.array.dtype.kind not in "fV":
         raise not_floating(op, input)
+    if output_size is None:
+        what = f"{op}(): argument 'output_size' (position 2) must be tuple of ints, not NoneType"
+        raise TypeError(message(what, fix="None keeps one of several sizes: (None, 7)"))
     sizes = output_size if isinstance(output_size, (tuple, list)) else (output_size,) * n
+    if len(sizes) != n:
+        raise RuntimeError(message(f"{op}: output_size must be {n} numbers, not {len(sizes)}"))
     given = zip(input.array.shape[-n:], sizes, strict=False)
     return numbers(tuple(m if s is None else s for m, s in given), n, "output_size", op)
 

@@ -22,6 +22,7 @@ from ..engine.out import into
 from ..engine.record import constant
 from ..engine.registry import REGISTRY
 from .arguments import dim_of, dims_of, rows, whole_or_not
+from .node_names import rename
 from .scan import shifted_products
 from .surface import FUNCTIONS, METHODS, public
 
@@ -359,6 +360,8 @@ def prod(
         return in_dtype(prod, input, dtype, dim, keepdim)
     if dim is None or not input.array.ndim:
         dim_of(dim or 0, input.array.ndim, "prod")
+        if not input.array.ndim and input.array.dtype.kind in "fcV":
+            return rename(input.clone(), "ProdBackward0")  # its derivative reads nothing
         input, dim, keepdim = input.reshape(-1), 0, False
     d = dim_of(dim, input.array.ndim, "prod")
     return single(prod_op, input, {"dim": d, "keepdim": keepdim})

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..base.errors import MissingKernel, message
+from ..base.errors import MissingKernel, describe, message
 from ..engine.apply import apply
 from ..engine.op import Op
 from ..engine.record import constant
@@ -14,10 +14,10 @@ from .gather import added, flat, operands
 from .select import masked_fill
 from .settled import linked
 from .shape import reshape
-from .surface import public
+from .surface import FUNCTIONS, METHODS, public
 
 if TYPE_CHECKING:
-    from ..base.types import Array, Gradient, Namespace, Operand
+    from ..base.types import AnyNumber, Array, Gradient, Namespace, Operand
     from ..handles.tensor import Tensor
 
 UFUNCS: dict[str, Any] = {"prod": np.multiply, "amax": np.maximum, "amin": np.minimum}
@@ -98,6 +98,9 @@ def _identity(reduce: str, dtype: Any) -> Any:
         return 0
     if reduce == "prod":
         return 1
+    if dtype.kind == "c":
+        what = f"\"scatter_gather_tensor_cpu_reduce_{reduce}\" not implemented for complex numbers"
+        raise NotImplementedError(message(what, fix="they have no order"))
     if dtype.kind == "b":
         return reduce == "amin"
     if dtype.kind in "fV":
@@ -145,3 +148,63 @@ def _counts(x: Tensor, dim: int, index: Tensor) -> Tensor:
     """How many elements of the source go to each place."""
     ones = constant(index.node.dev.full(index.array.shape, 1, np.int64), index.node.dev)
     return added(x, dim, index, ones, x.array.shape)
+
+
+# ---- segments ------------------------------------------------------------------------------------
+@public(method=False)
+def segment_reduce(
+    data: Tensor, reduce: str, *, lengths: Tensor | None = None, indices: Tensor | None = None,
+    offsets: Tensor | None = None, axis: int = 0, unsafe: bool = False,
+    initial: AnyNumber | None = None,
+) -> Tensor:  # fmt: skip
+    """Pieces of ``data`` one after the other along ``axis``, each combined to one element.
+
+    ``reduce``: "sum", "mean", "prod", "max" or "min". The pieces have these ``lengths`` (..., n),
+    or begin and end at ``offsets`` (..., n + 1), whose last dimension is ``axis``. ``initial`` is
+    combined with each. An empty piece gives it, or else 0, NaN, 1, -inf and inf.
+    """
+    if reduce not in ("sum", "mean", "prod", "max", "min"):
+        raise RuntimeError(message(f"segment_reduce(): unsupported reduction {reduce}"))
+    if indices is not None or (lengths is None and offsets is None):
+        raise RuntimeError(message("segment_reduce(): Either lengths or offsets must be defined."))
+    given = lengths if lengths is not None else offsets
+    assert given is not None
+    if given.array.dtype.kind not in "iu":
+        raise NotImplementedError(
+            message("segment_reduce(): lengths and offsets are integers", describe(given))
+        )
+    if given.array.ndim != axis + 1:
+        raise RuntimeError(
+            message(f"segment_reduce(): Expected axis to be the last dimension of lengths but got "
+                    f"{axis}.", describe(given))
+        )  # fmt: skip
+    counts = given.array if lengths is not None else np.diff(given.array)
+    if (counts < 0).any():
+        raise RuntimeError(message("lengths contains negative value!", f"{counts}"))
+    size, n = data.array.shape[axis], counts.shape[-1]
+    if not unsafe and (counts.sum(-1) != size).any():
+        raise RuntimeError(
+            message(
+                "segment_reduce(): Expected all rows of lengths along axis to sum to "
+                "data.size(lengths.dim()-1) when !unsafe.",
+                f"{describe(data)}, lengths {counts.tolist()}",
+            )
+        )
+    ends, at = counts.cumsum(-1), np.arange(size)
+    place = (at[:, None] >= ends[..., None, :]).sum(-1)  # the piece of each element; n for none
+    rest = (1,) * (data.array.ndim - place.ndim)
+    index = constant(np.broadcast_to(place.reshape(place.shape + rest), data.array.shape).copy())
+    kind = {"max": "amax", "min": "amin", "mean": "sum"}.get(reduce, reduce)
+    shape = (*data.array.shape[:axis], n + 1, *data.array.shape[axis + 1 :])
+    none = np.full(shape, _identity(kind, data.array.dtype), data.array.dtype)
+    out = scatter_reduce(constant(none), axis, index, data, kind, include_self=False)
+    out = METHODS["narrow"](out, axis, 0, n)
+    if initial is not None and reduce in ("max", "min"):
+        better = out < initial if reduce == "max" else out > initial
+        out = FUNCTIONS["where"](better, initial, out)
+    elif initial is not None:
+        out = out * initial if reduce == "prod" else out + initial
+    if reduce != "mean":
+        return owned(out)
+    divisor = counts if initial is None else np.maximum(counts, 1)
+    return out / constant(divisor.reshape(divisor.shape + rest).astype(data.array.dtype))

@@ -51,6 +51,9 @@ BELOW, ABOVE = _bound("max", ">", "ClampMin"), _bound("min", "<", "ClampMax")
 def clamp(input: Tensor, min: TensorLike | None = None, max: TensorLike | None = None) -> Tensor:
     """Elements limited to [min, max]; either bound may be None, a number, or a tensor."""
     if isinstance(min, complex) or isinstance(max, complex):
+        if input.array.dtype.kind == "c" or isinstance(min or 0, type(max or 0)):
+            what = "clamp is not supported for complex types"
+            raise NotImplementedError(message(what, describe(input)))
         raise RuntimeError(message("value cannot be converted to type double without overflow"))
     if min is None and max is None:
         raise RuntimeError(message("torch.clamp: At least one of 'min' or 'max' must not be None"))

@@ -21,16 +21,19 @@ if TYPE_CHECKING:
     from ..handles.tensor import Tensor
 
 
-def settled(name: str, value: Array, *inputs: Tensor, zero: int = -1) -> Tensor:
+def settled(
+    name: str, value: Array, *inputs: Tensor, zero: int = -1, written: bool = False
+) -> Tensor:
     """``value`` as a tensor that came from ``inputs``, of which the first is on its device.
 
-    ``zero``: the derivative is 0, and this the number in PyTorch's name of the node.
+    ``zero``: the derivative is 0, and this the number in PyTorch's name of the node. ``written``:
+    it is written in place, where PyTorch allows it of complex numbers, too.
     """
     dev = inputs[0].node.dev.of(value.dtype)
     needs = mode.get().grad and any([x.node.needs for x in inputs])
     if not needs or value.dtype.kind not in "fcV":
         return constant(value, dev)
-    if zero >= 0 and value.dtype.kind == "c":
+    if zero >= 0 and value.dtype.kind == "c" and not written:
         what = f"{name} does not support automatic differentiation for outputs with complex dtype."
         raise RuntimeError(message(what, describe(value), fix="x.detach()"))
     return record(_op(name, len(inputs), zero), inputs, value, dev, None)
@@ -53,10 +56,11 @@ def linked(value: Tensor, *sources: Tensor) -> Tensor:
 
 @cache
 def _op(name: str, n: int, zero: int) -> Op:
+    error = NotImplementedError if name == "unique" else RuntimeError  # as PyTorch's
     op = Op(
         name,
         None,
-        vjps=[_zero_of(i) if zero >= 0 else no_derivative(name) for i in range(n)],
+        vjps=[_zero_of(i) if zero >= 0 else no_derivative(name, "", error) for i in range(n)],
         rule=("0" if zero >= 0 else "not implemented",) * n,
         register=False,
     )

@@ -89,3 +89,16 @@ def test_what_pytorch_keeps():
     half.addcmul_(half, half)
     with pytest.raises(RuntimeError, match="modified by an inplace operation"):
         half.sum().backward()
+
+
+def test_comparisons_of_complex_numbers_in_place():
+    x = torch.ones(2, dtype=torch.complex64, requires_grad=True)
+    y = x * 1
+    y.eq_(torch.ones(2))
+    y.abs().sum().backward()
+    assert y.tolist() == [1, 1] and x.grad.tolist() == [0, 0]
+
+
+def test_of_distinct_elements_there_is_no_derivative():
+    with pytest.raises(NotImplementedError):
+        torch.ones(2, requires_grad=True).unique().sum().backward()

@@ -245,3 +245,13 @@ def test_a_choice_between_a_tensor_of_one_element_and_a_number(dtype):
 def test_the_bound_of_hardshrink_is_of_the_dtype():
     x = torch.tensor([0.3, 0.31], dtype=torch.bfloat16)
     assert x.hardshrink(0.3).tolist() == [0, x[1].item()]
+
+
+@KINDS
+def test_a_gradient_comes_back_in_the_dtype_of_what_was_copied(dtype):
+    other = torch.bfloat16 if dtype == torch.float16 else torch.float16
+    source = torch.ones(2, dtype=other, requires_grad=True)
+    target = torch.zeros(2, 2, dtype=dtype)
+    target.copy_(source)
+    target.sum().backward()
+    assert source.grad.dtype == other and source.grad.tolist() == [2, 2]

@@ -253,3 +253,23 @@ def test_scatter_reduce_of_complex_numbers():
         assert autograd.gradcheck(lambda z, r=reduce: z.scatter_reduce(0, i, z * 1j, r), z)
     with pytest.raises(NotImplementedError, match="amax"):
         z.scatter_reduce(0, i, z, "amax")
+
+
+def test_segments():
+    data = torch.arange(6.0).reshape(3, 2)
+    lengths = torch.tensor([1, 0, 2])
+    expected = {"sum": [[0, 1], [0, 0], [6, 8]], "prod": [[0, 1], [1, 1], [8, 15]],
+                "max": [[0, 1], [-math.inf] * 2, [4, 5]], "min": [[0, 1], [math.inf] * 2, [2, 3]],
+                }  # fmt: skip
+    for reduce, value in expected.items():
+        assert torch.segment_reduce(data, reduce, lengths=lengths).tolist() == value
+    means = torch.segment_reduce(data, "mean", lengths=lengths, initial=2.0)
+    assert means.tolist() == [[2, 3], [2, 2], [4, 5]]
+    offsets = torch.tensor([0, 1, 3])
+    assert torch.segment_reduce(data, "sum", offsets=offsets).tolist() == [[0, 1], [6, 8]]
+    x = torch.tensor([2.0, 2.0, 3.0, 0.0], dtype=torch.float64, requires_grad=True)
+    torch.segment_reduce(x, "max", lengths=torch.tensor([2, 2])).sum().backward()
+    assert x.grad.tolist() == [0.5, 0.5, 1, 0]
+    for wrong in ({}, {"lengths": torch.tensor([1, 1])}, {"lengths": torch.tensor([4, -1])}):
+        with pytest.raises(RuntimeError):
+            torch.segment_reduce(data, "sum", **wrong)

@@ -42,6 +42,7 @@ from ...ops.pool import (
     max_pool2d,
 )
 from ...ops.volumes import adaptive_avg_pool3d, avg_pool3d, conv3d, conv_transpose3d
+from .accepted import BUILTIN, accepting
 from .activations import (
     celu,
     celu_,
@@ -179,7 +180,9 @@ DIRECT = frozenset(
     "tanh".split()
 )
 for _name in {*__all__} - DIRECT:
-    globals()[_name] = reading(globals()[_name], out=False, strict=False)
+    globals()[_name] = accepting(
+        reading(globals()[_name], out=False, strict=_name in BUILTIN)
+    )
 enter_all(globals())
 for _name in (FUNCTIONS.keys() | BY_ARGUMENTS.keys()) & set(__all__):
     globals()[_name] = renaming(globals()[_name])  # PyTorch's name on the node of the result

@@ -9,6 +9,7 @@ from ...arrays.dtypes import bool as bool_dtype
 from ...arrays.dtypes import dtype, float64, uint8
 from ...base.errors import describe, message, warn
 from ...create.filled import empty, ones_like, zeros_like
+from ...engine.calling import misfit
 from ...engine.operands import element
 from ...engine.whole import whole
 from ...handles.tensor import Tensor
@@ -97,6 +98,13 @@ def mish(input: Tensor, inplace: bool = False) -> Tensor:
 
 def softplus(input: Tensor, beta: float = 1.0, threshold: float = 20.0) -> Tensor:
     """log(1 + exp(beta * x)) / beta; x itself where beta * x > threshold."""
+    for name, value in (("beta", beta), ("threshold", threshold)):
+        if should := misfit("Number", value):
+            text = f"softplus(): argument '{name}' must be {should}, not {type(value).__name__}"
+            raise TypeError(message(text))
+        if isinstance(value, complex):
+            what = "value cannot be converted to type float without overflow"
+            raise RuntimeError(message(what, f"softplus: {name}={value}"))
     return FUNCTIONS["softplus"](input, beta=beta, threshold=threshold)
 
 

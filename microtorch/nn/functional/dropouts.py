@@ -66,7 +66,7 @@ def feature_alpha_dropout(
     input: Tensor, p: float = 0.5, training: bool = False, inplace: bool = False
 ) -> Tensor:
     """alpha_dropout of whole channels of (N, C, ...)."""
-    if training and input.ndim < 2:
+    if training and p and input.ndim < 2 and input.numel():
         raise RuntimeError(
             message(
                 "Feature dropout requires at least 2 dimensions in the input",
@@ -101,6 +101,8 @@ def _of_channels(
     """Dropout with one draw for each channel of (N, C, ...); n: how many dims a channel has."""
     if not 0.0 <= p <= 1.0:
         raise _no_probability(p)
+    if not training or p == 0 or input.numel() == 0:
+        return input
     if n > 1 and input.ndim not in (n + 1, n + 2) and input.ndim > 1:
         warn(
             f"{name}: Received a {input.ndim}-D input to {name}, which is deprecated and will "
@@ -115,8 +117,6 @@ def _of_channels(
                 fix="dropout drops single elements",
             )
         )
-    if not training or p == 0 or input.numel() == 0:
-        return input
     noise = dropout_noise(input, (*input.shape[:2], *[1] * (input.ndim - 2)), p)
     return input.mul_(noise) if inplace else input * noise
 

@@ -15,7 +15,7 @@ from ...ops.arguments import owned, tensors_only
 from ...ops.select import where
 from .activations import logsigmoid
 from .distances import pairwise_distance
-from .reduction import both, check_reduction, legacy_reduction, reduce_loss
+from .reduction import both, check_reduction, legacy_reduction, put_into, reduce_loss
 
 
 def margin_ranking_loss(
@@ -161,7 +161,7 @@ def soft_margin_loss(
     """log(1 + exp(-target input)), for targets 1 and -1."""
     tensors_only("soft_margin_loss", input=input, target=target)
     reduction = legacy_reduction(size_average, reduce, reduction)
-    return reduce_loss((-target * input).exp().log1p(), reduction)
+    return reduce_loss(put_into((-target * input).exp().log1p(), input), reduction)
 
 
 def multilabel_soft_margin_loss(
@@ -172,12 +172,13 @@ def multilabel_soft_margin_loss(
     reduce: bool | None = None,
     reduction: str = "mean",
 ) -> Tensor:
-    """Binary cross entropy of sigmoid(input), averaged over the classes (the last dim)."""
+    """Binary cross entropy of sigmoid(input), averaged over the classes (input's last dim)."""
     reduction = legacy_reduction(size_average, reduce, reduction)
     loss = -(target * logsigmoid(input) + (1 - target) * logsigmoid(-input))
     if weight is not None:
         loss = loss * weight
-    return reduce_loss(loss.sum(-1) / input.shape[-1], reduction)
+    dim = max(input.ndim - 1, 0)  # of a target with more dimensions it is not the last
+    return reduce_loss(loss.sum(dim) / input.shape[dim], reduction)
 
 
 def multi_margin_loss(

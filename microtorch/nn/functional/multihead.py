@@ -79,7 +79,7 @@ def multi_head_attention_forward(
     _check_sizes(query, key, value, embed_dim_to_check, num_heads, use_separate_proj_weight)
     if use_separate_proj_weight:
         projections = (q_proj_weight, k_proj_weight, v_proj_weight)
-        q, k, v = _separately((query, key, value), projections, in_proj_bias)
+        q, k, v = _separately((query, key, value), projections, in_proj_bias, True)
     else:
         if in_proj_weight is None:
             raise AssertionError(
@@ -155,8 +155,9 @@ def _together(
 
 
 def _separately(
-    given: tuple[Tensor, ...], weights: tuple[Tensor | None, ...], bias: Tensor | None
-) -> tuple[Tensor, ...]:
+    given: tuple[Tensor, ...], weights: tuple[Tensor | None, ...], bias: Tensor | None,
+    checked: bool = False,
+) -> tuple[Tensor, ...]:  # fmt: skip
     biases = (None,) * 3 if bias is None else bias.chunk(3)
     out = []
     for name, x, w, b in zip("qkv", given, weights, biases, strict=True):
@@ -164,8 +165,20 @@ def _separately(
             raise AssertionError(
                 message(f"use_separate_proj_weight is True but {name}_proj_weight is None")
             )
+        if checked:
+            _check_part(name, "weight", w, (given[0].shape[-1], x.shape[-1]))
+        if checked and b is not None:
+            _check_part(name, "bias", b, w.shape[:1])
         out.append(linear(x, w, b))
     return tuple(out)
+
+
+def _check_part(name: str, what: str, given: Tensor, shape: tuple[int, ...]) -> None:
+    """AssertionError unless the weight or bias of query, key or value has this shape."""
+    if given.shape != shape:
+        full = {"q": "query", "k": "key", "v": "value"}[name]
+        text = f"expecting {full} {what}s of shape {tuple(shape)}, but got {tuple(given.shape)}"
+        raise AssertionError(message(text, "multi_head_attention_forward"))
 
 
 def _static(name: str, x: Tensor, batch: int, heads: int, size: int) -> Tensor:

@@ -45,6 +45,8 @@ def pad(
                 f"pad: {describe(input)} with {tuple(pad)}",
             )
         )
+    if isinstance(value, complex) and input.array.dtype.kind != "c":
+        raise TypeError(message("pad(): argument 'value' (position 4) must be float, not complex"))
     if mode != "constant":
         return _padded_by_index(input, pad, mode)
     borders = {input.ndim - 1 - i: (pad[2 * i], pad[2 * i + 1]) for i in range(len(pad) // 2)}
@@ -52,7 +54,7 @@ def pad(
     for dim, size in enumerate(input.shape):
         before, after = borders.get(dim, (0, 0))
         total = size + before + after
-        if total < 0:
+        if total < 0 or -min(before, after, 0) > size:
             raise RuntimeError(
                 message(
                     f"F.pad: dim {dim} of size {size} cannot lose {-before - after} elements",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from ...base.errors import describe, message
@@ -181,14 +181,14 @@ def _unpool(
     padding: Size,
     output_size: Sequence[int] | None,
 ) -> Tensor:
-    op = f"max_unpool{n}d"
-    kernel = numbers(kernel_size, n, "kernel_size", op, 1)
-    steps = kernel if stride is None else numbers(stride, n, "stride", op, 1)
-    around = numbers(padding, n, "padding", op)
-    sides = input.shape[-n:]
+    def each(value: Size) -> tuple[int, ...]:
+        return tuple(value) if isinstance(value, Iterable) else (value,) * n
+
+    kernel = each(kernel_size)
+    steps, around = kernel if stride is None else each(stride), each(padding)
+    sides = range(-len(kernel), 0)  # one number too few is an IndexError, as in PyTorch
     default = [
-        (m - 1) * s + k - 2 * p
-        for m, s, k, p in zip(sides, steps, kernel, around, strict=True)
+        (input.shape[d] - 1) * steps[i] + kernel[i] - 2 * around[i] for i, d in enumerate(sides)
     ]
     if output_size is None:
         return max_unpool(n, input, indices, tuple(default))
@@ -201,7 +201,7 @@ def _unpool(
                 f"max_unpool{n}d of {describe(input)}",
             )
         )
-    for d, (given, middle, s) in enumerate(zip(size, default, steps, strict=True)):
+    for d, (given, middle, s) in enumerate(zip(size, default, steps, strict=False)):
         if not middle - s < given < middle + s:
             raise ValueError(
                 message(

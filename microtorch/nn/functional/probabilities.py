@@ -9,7 +9,7 @@ from ...base.errors import describe, message, warn
 from ...handles.tensor import Tensor
 from ...ops.arguments import refuse_complex, tensors_only
 from .activations import logsigmoid
-from .reduction import both, legacy_reduction, reduce_loss
+from .reduction import both, legacy_reduction, put_into, reduce_loss
 
 
 class BinaryCrossEntropy(Function):
@@ -81,7 +81,7 @@ def binary_cross_entropy(
     if weight is not None:
         tensors_only("binary_cross_entropy", weight=weight)
     loss = BinaryCrossEntropy.apply(input, target)
-    return reduce_loss(loss if weight is None else loss * weight, reduction)
+    return reduce_loss(loss if weight is None else put_into(loss * weight, loss), reduction)
 
 
 def binary_cross_entropy_with_logits(
@@ -122,8 +122,8 @@ def binary_cross_entropy_with_logits(
     log_sigmoid = logsigmoid(input)
     if pos_weight is not None:
         log_sigmoid = ((pos_weight - 1) * target + 1) * log_sigmoid
-    loss = (1 - target) * input - log_sigmoid
-    return reduce_loss(loss if weight is None else loss * weight, reduction)
+    loss = put_into((1 - target) * input - log_sigmoid, target)
+    return reduce_loss(loss if weight is None else put_into(loss * weight, loss), reduction)
 
 
 def kl_div(

@@ -6,7 +6,8 @@ number.
 
 from __future__ import annotations
 
-from ...base.errors import describe, message, warn
+from ...base.errors import ShapeError, describe, message, warn
+from ...handles.inplace import check_cast
 from ...handles.tensor import Tensor
 
 
@@ -16,6 +17,23 @@ def reduce_loss(loss: Tensor, reduction: str) -> Tensor:
     if reduction == "mean":
         return loss.mean()
     return loss.sum() if reduction == "sum" else loss
+
+
+def put_into(result: Tensor, place: Tensor) -> Tensor:
+    """``result``, which PyTorch writes into a tensor like ``place``: in its dtype.
+
+    RuntimeError if it does not fit in.
+    """
+    if result.shape != place.shape:
+        raise ShapeError(
+            message(
+                f"output with shape {list(place.shape)} doesn't match the broadcast shape "
+                f"{list(result.shape)}",
+                fix="give input, target and weight one shape",
+            )
+        )
+    check_cast(result.array.dtype, place, "loss")
+    return result.to(place.dtype)
 
 
 def check_reduction(reduction: str) -> None:

@@ -12,7 +12,7 @@ from ...ops.arguments import not_floating
 from ...ops.loss import mse_loss as mse_loss_op
 from ...ops.shape import broadcast_tensors
 from ...ops.surface import FUNCTIONS
-from .reduction import check_weight, legacy_reduction, reduce_loss, weighted
+from .reduction import check_weight, legacy_reduction, put_into, reduce_loss, weighted
 
 _smooth_l1, _huber = FUNCTIONS["smooth_l1"], FUNCTIONS["huber"]
 
@@ -83,15 +83,15 @@ def huber_loss(
 ) -> Tensor:
     """d²/2 where d = |input - target| <= delta, else delta * (d - delta/2) (Huber 1964)."""
     input, target = _same_sizes(input, target)
-    if delta <= 0:
+    if not delta > 0:
         raise RuntimeError(
             message(
                 f"huber_loss does not support non-positive values for delta. Got {delta}.",
                 fix="delta=1.0",
             )
         )
-    input, target = _floating("huber_cpu", input, target)
-    loss = _huber(input - target, delta=float(delta))
+    x, target = _floating("huber_cpu", input, target)
+    loss = put_into(_huber(x - target, delta=float(delta)), input)
     if weight is not None:
         check_weight(weight, input)
         loss = loss * weight  # its "mean" divides by the number of elements, as PyTorch's does

@@ -51,6 +51,9 @@ def interpolate(
                 f"interpolate: {mode=}",
             )
         )
+    if align_corners is not None and not isinstance(align_corners, bool):
+        what = f"argument 'align_corners' must be bool, not {type(align_corners).__name__}"
+        raise TypeError(message(f"interpolate(): {what}"))
     sizes, scales = _sizes(input, size, scale_factor, recompute_scale_factor)
     if antialias and (mode not in _SMOOTH or input.ndim != 4):
         raise ValueError(
@@ -170,7 +173,7 @@ def _sizes(
 
 
 def _check_count(input: Tensor, what: str, given: list[Any]) -> None:
-    if len(given) != input.ndim - 2 and input.ndim > 2:
+    if len(given) != max(input.ndim - 2, 0):
         raise ValueError(
             message(
                 f"Input and {what} must have the same number of spatial dimensions, but got input "

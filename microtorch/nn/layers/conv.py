@@ -9,7 +9,7 @@ uniform in ±1/sqrt(in_channels / groups * kernel elements).
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence, Sized
 from typing import Any
 
 from ...base.errors import message
@@ -27,7 +27,7 @@ PADDING_MODES = ("zeros", "reflect", "replicate", "circular")
 
 def repeated(value: Size, n: int) -> tuple[int, ...]:
     """`value` as n numbers."""
-    return (value,) * n if isinstance(value, int) else tuple(value)
+    return tuple(value) if isinstance(value, Iterable) else (value,) * n
 
 
 class _ConvNd(Module):
@@ -58,7 +58,7 @@ class _ConvNd(Module):
     ) -> None:
         super().__init__()
         if not hasattr(type(self), "n"):
-            self.n = 1 if isinstance(kernel_size, int) else len(kernel_size)
+            self.n = len(kernel_size) if isinstance(kernel_size, Sized) else 1
         if transposed != self.transposed:
             self.transposed = transposed
         if groups <= 0:

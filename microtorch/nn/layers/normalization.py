@@ -74,7 +74,7 @@ class _NormBase(_Affine):
         super().__init__()
         self.num_features, self.eps, self.momentum = num_features, eps, momentum
         self.affine, self.track_running_stats = affine, track_running_stats
-        self._make((num_features,), affine, affine and bias, device, dtype)
+        self._make((num_features,), bool(affine), bool(affine and bias), device, dtype)
         kept = track_running_stats
         self.register_buffer(
             "running_mean", zeros(num_features, device=device, dtype=dtype) if kept else None
@@ -191,7 +191,8 @@ class LayerNorm(_Affine):
             (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
         )
         self.normalized_shape, self.eps, self.elementwise_affine = shape, eps, elementwise_affine
-        self._make(shape, elementwise_affine, elementwise_affine and bias, device, dtype)
+        wanted = bool(elementwise_affine)
+        self._make(shape, wanted, wanted and bool(bias), device, dtype)
         self.reset_parameters()
 
     def forward(self, input: Tensor) -> Tensor:
@@ -223,7 +224,7 @@ class RMSNorm(_Affine):
             (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
         )
         self.normalized_shape, self.eps, self.elementwise_affine = shape, eps, elementwise_affine
-        self._make(shape, elementwise_affine, None, device, dtype)
+        self._make(shape, bool(elementwise_affine), None, device, dtype)
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
@@ -267,7 +268,7 @@ class GroupNorm(_Affine):
             )
         self.num_groups, self.num_channels = num_groups, num_channels
         self.eps, self.affine = eps, affine
-        self._make((num_channels,), affine, affine and bias, device, dtype)
+        self._make((num_channels,), bool(affine), bool(affine and bias), device, dtype)
         self.reset_parameters()
 
     def forward(self, input: Tensor) -> Tensor:

@@ -103,6 +103,13 @@ class RNNBase(Module):
             if mode not in MODES:
                 raise ValueError(message(f"Unrecognized RNN mode: {mode}"))
             self._mode, self.gates, self.states = mode, *MODES[mode][:2]
+        for name, given, kind in (
+            ("input_size", input_size, int), ("hidden_size", hidden_size, int),
+            ("bias", bias, bool), ("batch_first", batch_first, bool),
+        ):  # fmt: skip
+            if not isinstance(given, kind):
+                what = f"{name} should be of type {kind.__name__}, got: {type(given).__name__}"
+                raise TypeError(message(what, type(self).__name__))
         if proj_size and self.states != 2:
             raise ValueError(
                 message(
@@ -128,7 +135,8 @@ class RNNBase(Module):
                     f"{type(self).__name__}: {dropout=}",
                 )
             )
-        for name, count in (("hidden_size", hidden_size), ("num_layers", num_layers)):
+        sizes = {"input_size": input_size, "hidden_size": hidden_size, "num_layers": num_layers}
+        for name, count in sizes.items():
             if count <= 0:
                 raise ValueError(
                     message(f"{name} must be greater than zero", f"{type(self).__name__}: {count}")

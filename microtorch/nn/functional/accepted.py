@@ -1,0 +1,50 @@
+"""What PyTorch's functions refuse, though ours would compute it: dtypes, and types of arguments."""
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
+
+from ...arrays.dtypes import TORCH_TYPES
+from ...base.errors import describe, message
+from ...engine.handle import Handle
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+# function -> the kinds of numpy's dtypes that PyTorch has a kernel for; "u" is uint8, "V" bfloat16
+KINDS = {
+    **dict.fromkeys(
+        ("adaptive_avg_pool2d", "adaptive_avg_pool3d", "adaptive_max_pool1d", "adaptive_max_pool2d",
+         "adaptive_max_pool3d", "max_unpool1d", "max_unpool2d", "max_unpool3d", "nll_loss",
+         "multi_margin_loss", "multilabel_margin_loss", "rrelu"), "fV",
+    ),
+    "adaptive_avg_pool1d": "fVc", "interpolate": "fVu", "upsample_nearest": "fVu",
+    "unfold": "fVcb", "softsign": "fVciu", "max_pool1d": "fV", "max_pool3d": "fViu",
+}  # fmt: skip
+
+# those that PyTorch writes in C++, which looks at the types of all arguments
+BUILTIN = frozenset(
+    "adaptive_avg_pool1d avg_pool1d avg_pool2d avg_pool3d bilinear celu_ channel_shuffle conv1d "
+    "conv2d conv3d conv_tbc conv_transpose1d conv_transpose2d conv_transpose3d cosine_similarity "
+    "elu_ hardshrink hardtanh_ leaky_relu_ native_channel_shuffle one_hot pairwise_distance pdist "
+    "pixel_shuffle pixel_unshuffle prelu relu_ rrelu_ scaled_dot_product_attention selu_ "
+    "softshrink threshold_".split()
+)
+
+
+def accepting(f: F) -> F:
+    """``f``, which raises NotImplementedError for a first operand of a dtype not in ``KINDS``."""
+    kinds = KINDS.get(f.__name__)
+    if kinds is None:
+        return f
+
+    @functools.wraps(f)
+    def function(*args: Any, **kwargs: Any) -> Any:
+        x = args[0] if args else kwargs.get("input")
+        if isinstance(x, Handle) and x.array.dtype.kind not in kinds:
+            name = TORCH_TYPES[x.array.dtype.name]
+            what = f"\"{f.__name__}\" not implemented for '{name}'"
+            raise NotImplementedError(message(what, describe(x), fix="x.float()"))
+        return f(*args, **kwargs)
+
+    return cast(F, function)
