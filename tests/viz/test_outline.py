@@ -89,3 +89,12 @@ def test_the_table_shows_matrices_where_there_is_room(monkeypatch):
 def test_a_c_text_opens_at_its_loop():
     text = "/* head\n * more */\n#include <x.h>\nstatic void f(int n)\n{\n    for (;;) {}\n}\n"
     assert opening(text) == 3 and opening("/* nothing */") == 0
+
+
+@pytest.mark.needs("dot")
+def test_greek_names_are_commands_of_tex(tmp_path):
+    α = torch.tensor(0.5, requires_grad=True)
+    loss = (α * 2).tanh()
+    assert r"\alpha" in viz.trace(loss).to_latex() and "α" not in viz.trace(loss).to_latex()
+    text = viz.draw(loss).save(tmp_path / "p.tex").read_text(encoding="utf-8")
+    assert r"{$\alpha$\\ 0.5000}" in text and "α" not in text
