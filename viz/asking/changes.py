@@ -133,7 +133,7 @@ class Changes(Drawing):
     def _label(self, n: TraceNode) -> str:
         label = super()._label(n)
         old = self.before[n.id]
-        rows = []
+        rows: list[str] = []
         for word, a, b, ink in (
             ("value", old.value, n.value, self.t.ink),
             ("grad", old.grad, n.grad, self.t.gradient),
