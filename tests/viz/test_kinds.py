@@ -1,5 +1,7 @@
 """Graphs through ``vmap`` and forward mode: what a node holds there is shown, and run again."""
 
+import re
+
 import numpy as np
 import pytest
 
@@ -83,3 +85,8 @@ def test_a_checkpoint_is_checked_as_far_as_it_can_be():
     x, w = torch.tensor([0.5, 1.0]), torch.tensor([0.3, 0.2], requires_grad=True)
     again = torch.utils.checkpoint.checkpoint(lambda x: (x * w).tanh(), x, use_reentrant=False)
     assert viz.check((again * w).sum()).ok
+
+
+def test_a_file_holds_no_addresses():
+    a = torch.tensor([[2.0, 1.0], [0.0, 3.0]], requires_grad=True)
+    assert not re.search("object at 0x[0-9a-f]{6}", viz.step(a.inverse().sum()).trace.to_json())

@@ -89,3 +89,14 @@ def test_the_table_shows_matrices_where_there_is_room(monkeypatch):
 def test_a_c_text_opens_at_its_loop():
     text = "/* head\n * more */\n#include <x.h>\nstatic void f(int n)\n{\n    for (;;) {}\n}\n"
     assert opening(text) == 3 and opening("/* nothing */") == 0
+
+
+@pytest.mark.needs("dot")
+def test_greek_names_are_commands_of_tex(tmp_path):
+    θ = torch.tensor(0.5, requires_grad=True)
+    loss = (θ * 2).tanh()
+    table = viz.trace(loss).to_latex()
+    viz.draw(loss).save(tmp_path / "p.tex")
+    text = (tmp_path / "p.tex").read_text(encoding="utf-8")
+    assert r"\theta" in table and r"{$\theta$\\ 0.5000}" in text
+    assert "θ" not in table + text

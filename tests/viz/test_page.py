@@ -712,10 +712,13 @@ def test_in_the_frame_of_a_notebook(show):
     assert b.js(f"Math.round({foot} - innerHeight)") == 0
     b.until("!gliding")
     assert b.js("box(stop(S[at]).own[0]).w > 20 && in_view(box(stop(S[at]).own[0]), view)")
+    assert b.js("$('map').hasAttribute('hidden') || +$('map').firstChild.getAttribute('width') > 0")
     b.frame()
     # where the frames are taken out, the picture is what is seen
     b.js("(document.querySelectorAll('iframe').forEach(f => f.remove()), 1)")
     assert b.js("[...document.images].every(i => i.checkVisibility() && i.width > 300)")
+    bare = "[...document.querySelectorAll('div')].map(d => d.clientHeight - d.firstChild.height)"
+    assert max(b.js(bare)) < 10  # no room is kept for them
 
 
 @in_browser

@@ -180,3 +180,23 @@ def test_the_lens_closes_and_the_graph_gets_its_room(show):
     assert b.js("$('explain').classList.contains('shut')")
     b.keys("z")
     assert b.js("!$('explain').classList.contains('shut')")
+
+
+def test_wide_planes_and_long_sums_stay_inside(chromium, tmp_path):
+    """A padded convolution of one row, whose planes are wide, and a sum of thirty squares."""
+    torch.manual_seed(0)
+    conv, x = nn.Conv1d(1, 3, 3, padding=1), torch.randn(2, 1, 5)
+    out = conv(x)
+    path = viz.step(F.mse_loss(out, torch.randn(2, 3, 5))).save(tmp_path / "wide.html")
+    chromium.size(1024, 768)
+    chromium.open(path, painted=False)
+    chromium.js("(actions.p(), 1)")
+    over = """S.flatMap((s, k) => { if (k % 2) return []; go(k); stop_gliding(); fit();
+      return [$("explain"), $("written")].map(e => e ? e.scrollHeight - e.clientHeight : 0)
+        .some(n => n > 1) ? [k + 1] : []; })"""
+    assert chromium.js(over) == []
+    chromium.js("(go(S.findIndex(s => N[s.n]?.op === 'mse_loss')), 1)")
+    assert "more" in chromium.text("#written")
+    chromium.click("#written .more")
+    assert chromium.js("$('written').querySelectorAll('.math[hidden]').length") == 0
+    assert chromium.log("browser") == []

@@ -133,7 +133,7 @@ class Changes(Drawing):
     def _label(self, n: TraceNode) -> str:
         label = super()._label(n)
         old = self.before[n.id]
-        rows = []
+        rows: list[str] = []
         for word, a, b, ink in (
             ("value", old.value, n.value, self.t.ink),
             ("grad", old.grad, n.grad, self.t.gradient),
@@ -143,7 +143,9 @@ class Changes(Drawing):
                 continue
             mark = "▲" if y > x else "▼" if y < x else "≈"
             text = f"{word} was {numbers.short(x)} {mark}"
-            rows.append(labels.row(labels.cell(labels.font(labels.escape(text), ink, 9), "RIGHT")))
+            shown = labels.font(labels.escape(text), ink, 9)
+            room = ' CELLPADDING="5"' if not rows else ""
+            rows.append(labels.row(labels.cell(shown, "RIGHT", extra=room)))
         if not rows:
             return label
         return labels.plain(labels.row(f"<TD>{label}</TD>") + "".join(rows))

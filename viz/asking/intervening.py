@@ -128,7 +128,8 @@ class _Replaced(Changes):
         if n.id not in self.given:
             return label
         word = labels.font(labels.bold("replaced"), self.t.ink, 9)
-        return labels.plain(labels.row(f"<TD>{label}</TD>") + labels.row(labels.cell(word)))
+        remark = labels.cell(word, "CENTER", extra=' CELLPADDING="4"')
+        return labels.plain(labels.row(f"<TD>{label}</TD>") + labels.row(remark))
 
     def _unit(self, u: Unit, g: Canvas) -> None:
         held = not self.given.isdisjoint(u.members)

@@ -135,7 +135,7 @@ _TEX = {
     "×": r"$\times$", "→": r"$\to$", "−": r"$-$", "·": r"$\cdot$", "∗": r"$*$", "Σ": r"$\sum$",
     "…": r"\dots{}", "∂": r"$\partial$", "∞": r"$\infty$", "≤": r"$\le$", "≥": r"$\ge$",
     "ᵀ": r"$^{\top}$", "–": "--",
-}  # fmt: skip
+} | {c: f"${command}$" for c, command in numbers.GREEK.items() if c != "Σ"}  # fmt: skip
 _RAISED = dict(zip("⁰¹²³⁴⁵⁶⁷⁸⁹⁻", "0123456789-", strict=True))
 _LOWERED = dict(zip("₀₁₂₃₄₅₆₇₈₉", "0123456789", strict=True))
 

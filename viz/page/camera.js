@@ -120,7 +120,8 @@ function minimap() {
   const x = view.x - w / 2, y = view.y - room.H / 2 / view.scale;
   map.toggleAttribute("hidden", x <= 1 && y <= 1 && x + w >= PICTURE.w - 1 && y + hgt >= PICTURE.h - 1);
   if (map.hasAttribute("hidden")) return;
-  if (!drawn_map) {
+  if (!drawn_map || !+map.firstChild.getAttribute("width")) { // 0: a notebook's frame that was not laid out yet
+    map.replaceChildren();
     map.setAttribute("viewBox", `-6 -6 ${PICTURE.w + 12} ${PICTURE.h + 12}`);
     drawn_map = new Map();
     for (const e of document.querySelectorAll("#svg .n")) {

@@ -65,11 +65,31 @@ function fit_lens(box) {
   const way = { span: SPANS[0], tiled: true, summed: true, look: "" };
   if (!fits(way)) {
     // what is given up so that nothing scrolls, in this order: the sums as matrices, the products in their tiles, parts
-    // of the matrices, the general rule, which the sum of the cell shows anyway, and that sum's own column
+    // of the matrices, the general rule, which the sum of the cell shows anyway, that sum's own column, and one row of planes
     const large = [...box.querySelectorAll("table")].some(t => Math.max(t.rows.length, t.rows[0]?.cells.length) > SPANS.at(-1)), tiles = box.querySelector(".tiles");
-    const ways = ["", "tight", "tight stacked", "tight stacked wrapped"].flatMap(look => (large ? SPANS : SPANS.slice(0, 1)).flatMap(span => (tiles ? [true, false] : [true]).map(tiled => ({ span, tiled, summed: false, look }))));
+    const ways = ["", "tight", "tight stacked", "tight stacked wrapped", "tight stacked wrapped below"].flatMap(look => (large ? SPANS : SPANS.slice(0, 1)).flatMap(span => (tiles ? [true, false] : [true]).map(tiled => ({ span, tiled, summed: false, look }))));
     if (!ways.some(fits)) fits(best);
   }
+  shorten(box, $("written"));
+}
+// Lines that are longer than their room are cut to as many rows as it has; then what abbreviations mean goes, from the
+// last one on. A click shows all.
+function shorten(box, sum) {
+  const over = () => sum.scrollHeight > sum.clientHeight + 1 || box.scrollHeight > box.clientHeight + 1;
+  if (!sum || !over()) return;
+  sum.classList.add("short");
+  for (let rows = 5; rows > 1 && over(); rows--) sum.style.setProperty("--rows", rows);
+  for (const line of sum.querySelectorAll(".math")) { line.title = line.textContent; line.onclick = () => line.classList.toggle("whole"); }
+  const lines = [...sum.querySelectorAll(".math")].slice(1).filter(e => !e.classList.contains("sum")), gone = [];
+  if (!over() || !lines.length) return;
+  const all = () => { sum.className = ""; gone.forEach(e => { e.hidden = false; }); more.remove(); }, more = h("button", { class: "more", onclick: all });
+  sum.append(more);
+  while (over() && lines.length) {
+    gone.push(lines.pop());
+    gone.at(-1).hidden = true;
+    put(more, `… ${gone.length} more`);
+  }
+  if (over()) all(); // it is not the sum that is too high
 }
 function drag(table, move) {
   table.addEventListener("pointerdown", e => {

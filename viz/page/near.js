@@ -1,5 +1,6 @@
 // ---- neighbours that are not in view: each a tag at the rim of the stage, where its edge leaves it -----------------
 const TAGGED = 0.7; // of a box's area: what is seen of less needs a tag
+const FRAME = 5; // pixels that the active one's thick line reaches out of its box
 function neighbours() {
   const layer = $("near"), { own, near } = stop(now.steps[at]), room = free();
   layer.replaceChildren();
@@ -10,17 +11,18 @@ function neighbours() {
   const placed = new Map(near.map(id => [id, on_stage(box(id))])), away = near.filter(id => share(placed.get(id)) < TAGGED);
   const there = id => placed.get(id), whole = id => !away.includes(id), k = known(at);
   // a tag may have to lie on a neighbour, but not on what is active nor on another tag
-  const taken = own.filter(whole).map(there), seen = near.filter(id => whole(id) && !own.includes(id)).map(there);
+  const framed = b => ({ x: b.x - FRAME, y: b.y - FRAME, w: b.w + 2 * FRAME, h: b.h + 2 * FRAME });
+  const bare = own.filter(whole).map(there), taken = bare.map(framed), seen = near.filter(id => whole(id) && !own.includes(id)).map(there);
   for (const id of away) {
     const tag = tag_of(id, k), [ex, ey] = way_out(id, own, p => [(p.x - x0) * view.scale, (p.y - y0) * view.scale], room);
     layer.append(tag);
     const w = tag.offsetWidth, hgt = tag.offsetHeight, clamp = (v, size, most) => Math.max(4, Math.min(most - size - 4, v));
-    const x = clamp(ex - w / 2, w, room.w), y = clamp(ey - hgt / 2, hgt, room.h), free_at = boxes => p => !boxes.some(b => p.x < b.x + b.w + 3 && b.x < p.x + w + 3 && p.y < b.y + b.h + 3 && b.y < p.y + hgt + 3);
+    const x = clamp(ex - w / 2, w, room.w), y = clamp(ey - hgt / 2, hgt, room.h), free_at = (boxes, gap = 3) => p => !boxes.some(b => p.x < b.x + b.w + gap && b.x < p.x + w + gap && p.y < b.y + b.h + gap && b.y < p.y + hgt + gap);
     const spots = Array.from({ length: 25 * 31 }, (_, n) => ({ x: clamp(x + (n % 25 - 12) * w / 3, w, room.w), y: clamp(y + (Math.floor(n / 25) - 15) * hgt / 3, hgt, room.h) }));
     spots.sort((p, q) => Math.hypot(p.x - x, p.y - y) - Math.hypot(q.x - x, q.y - y));
-    const spot = spots.find(free_at([...taken, ...seen])) ?? spots.find(free_at(taken)) ?? { x, y };
+    const spot = spots.find(free_at([...taken, ...seen])) ?? spots.find(free_at(taken)) ?? spots.find(free_at(bare, 1)) ?? { x, y };
     tag.style.transform = `translate(${spot.x}px, ${spot.y}px)`;
-    taken.push({ ...spot, w, h: hgt });
+    for (const boxes of [taken, bare]) boxes.push({ ...spot, w, h: hgt });
   }
 }
 // Where the edge between a box and the active ones leaves the free part of the stage, on its way there.

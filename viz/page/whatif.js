@@ -4,6 +4,8 @@ function obstacle(i) {
   const n = N[i];
   if (D.prog[i] || structure(i) || OPS[n.op] && [i, ...n.i].every(j => !N[j].s)) return "";
   if (n.own) return `${n.op} (${n.n}) is a Function written in Python, which a page cannot run`;
+  if (n.op.startsWith("fractional")) return `${n.op} (${n.n}) drew its windows at random`;
+  if (ALGEBRA_OPS.includes(n.op) && n.i.some(is_complex)) return `${n.op} (${n.n}) is of complex numbers, and the page solves equations of real ones`;
   if (D.zoom[i]) return `${n.op} (${n.n}) decides by the values of the moment, or has no formula`;
   return `${n.op} (${n.n}, ${shape(n) || "a number"}) is too large to be spelled out in a page, or has no formula`;
 }

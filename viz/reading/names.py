@@ -177,11 +177,13 @@ class Names:
             site = self.site(i)
             if site is None or derived.call(source.of(site.file), site):
                 continue
-            for j, name in zip(
-                free, source.operands(source.of(site.file).expression(site), len(free)), strict=True
-            ):
+            expression = source.of(site.file).expression(site)
+            # of a function made of several ops, a mask is its own, and no argument
+            inner = isinstance(expression, ast.Call) and not _calls(expression, node.op.name)
+            for j, name in zip(free, source.operands(expression, len(free)), strict=True):
                 if (
                     name
+                    and not (inner and self.nodes[j].dtype == bool)
                     and leaves.get(name, self.nodes[j]) is self.nodes[j]  # h0 in rnn(x) is not x
                     and self.nodes[j].op is None
                     and not self.name(j)
@@ -279,6 +281,11 @@ def _contents(value: Any) -> list[tuple[str, object]]:
     ):
         return [(f".{k}", v) for k, v in attributes.items() if not k.startswith("_")]
     return []
+
+
+def _calls(call: ast.Call, op: str) -> bool:
+    """Is the function that is called, or the method, the op itself?"""
+    return getattr(call.func, "attr", getattr(call.func, "id", "")).rstrip("_") == op
 
 
 def _is_op(node: Node) -> bool:

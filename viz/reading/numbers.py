@@ -78,3 +78,15 @@ def shape(s: Sequence[int]) -> str:
 def count(n: int, word: str, plural: str = "") -> str:
     """``1 node``, ``12,345 nodes``."""
     return f"{n:,} {word if n == 1 else plural or word + 's'}"
+
+
+# what TeX calls the letters that a name may have and that pdflatex does not know
+GREEK = {
+    chr(0x3B1 + k): rf"\{name}"
+    for k, name in enumerate(
+        "alpha beta gamma delta varepsilon zeta eta theta iota kappa lambda mu nu xi o pi rho "
+        "varsigma sigma tau upsilon varphi chi psi omega".split()
+    )
+} | {c: rf"\{name}" for c, name in zip("ΓΔΘΛΞΠΣΥΦΨΩ", (
+    "Gamma Delta Theta Lambda Xi Pi Sigma Upsilon Phi Psi Omega".split()
+), strict=True)}  # fmt: skip

@@ -34,6 +34,8 @@ from .trace import Edge, ModuleCall, Site, Trace, TraceNode, too_large
 
 CONTAINERS = frozenset({"Sequential", "ModuleList", "ModuleDict"})
 WRAPPERS = (DataParallel, DistributedDataParallel)
+ADDRESS = re.compile(r" object at 0x[0-9a-f]+")  # another one in each run
+LONGEST = 4_000  # characters of an argument; the divisors of a padded pooling are many numbers
 MOST = 10_000  # nodes, where nobody says how many
 PICTURES = frozenset({"draw", "draw_dot", "make_dot", "step"})
 DRAWN = frozenset({"draw", "draw_dot", "make_dot"})  # what may be given several results at once
@@ -280,7 +282,7 @@ def _describe(t: TraceNode, n: Node) -> None:
         t.kernels = [n.dev.kernel_text(name) for name in (n.op.name, *vjps)]
     for k, v in (n.attrs or {}).items():
         if isinstance(v, (int, float, str, bool, tuple)):
-            t.attrs[k] = repr(v)[:60]
+            t.attrs[k] = ADDRESS.sub("", repr(v))[:LONGEST]
 
 
 def conjugated(rule: str) -> str:

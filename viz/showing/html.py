@@ -30,6 +30,7 @@ from ..reading.arithmetic import function
 from ..reading.loops import loop
 from ..reading.recurrence import Recurrence
 from ..reading.replay import program, registered
+from ..reading.special import SPECIAL
 from ..reading.trace import Contribution, Push, Step, Trace, TraceNode, Value
 from ..telling.steps import attributes, remark, rule_of, written
 from ..telling.words import display_names, expression
@@ -52,7 +53,7 @@ TENSORS = (  # what a page of single numbers does not need
 USERS = {  # what only some ops need
     "linalg.js": ALGEBRA,
     "tape.js": ALGEBRA | {"ctc_loss"},
-    "special.js": frozenset(javascript.SPECIAL),
+    "special.js": frozenset(SPECIAL),
 }
 CONTEXT, GAP = 2, 5  # lines of source shown around those that ran; a longer gap is folded
 LONGEST = 2000  # characters of a line of source
@@ -81,7 +82,7 @@ def page(trace: Trace, quiz: Quiz | None = None) -> str:
     drawn = scene(trace)
     data = _data(trace, drawn)
     data["quiz"] = None if quiz is None else _quiz(trace, data, quiz["seed"])
-    ops = {n.op for n in trace.nodes if javascript.can(n.op) or n.op in javascript.SPECIAL}
+    ops = {n.op for n in trace.nodes if javascript.can(n.op) or n.op in SPECIAL}
     ops.update(op for p in data["prog"].values() for op in p["n"])
     without = {*(TENSORS if data["live"] else ()), *(() if trace.mode == "forward" else (FORWARD,))}
     made = {n.op for n in trace.nodes}

@@ -11,10 +11,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from microtorch.engine.registry import REGISTRY
 from microtorch.notation import expr, formulas
 from microtorch.notation.formulas import LETTERS
-from microtorch.ops import special
+
+from ..reading.special import ARGUMENTS, SPECIAL
 
 _MATH = frozenset(
     "abs acos acosh asin asinh atan atan2 atanh ceil cos cosh exp expm1 floor log log10 log1p log2 "
@@ -54,21 +54,6 @@ const erf = x => {
 """
 
 
-# Ops that are no formula but a function of page/special.js: their derivatives are formulas. Those
-# that are not stated here stand in the op's declaration.
-_STATED: dict[str, tuple[str | None, ...]] = {
-    "digamma": ("g * polygamma(1, x)",),
-    "copysign": ("where(x == 0, 0, g * (out / where(x == 0, 1, x)))", None),
-    "mantissa": ("where(x == 0, g, g * (out / where(x == 0, 1, x)))",),
-    "nextafter": ("g", None),
-}
-SPECIAL: dict[str, tuple[str | None, ...]] = {
-    op: _STATED.get(op, tuple(REGISTRY[op].rule))
-    for op in (*_STATED, "polygamma", *(n for n, row in special.TABLE.items() if row[1]))
-}
-_ARGUMENTS: dict[str, dict[str, None]] = {"polygamma": {"n": None}}
-
-
 def can(op: str) -> bool:
     """Is this op in the formula table?"""
     return op in formulas.TABLE
@@ -76,7 +61,7 @@ def can(op: str) -> bool:
 
 def static_arguments(op: str) -> Mapping[str, float | None]:
     """The names of an op's static arguments, and their defaults."""
-    return formulas.ARGUMENTS.get(op) or _ARGUMENTS.get(op, {})
+    return formulas.ARGUMENTS.get(op) or ARGUMENTS.get(op, {})
 
 
 def function(op: str) -> str:

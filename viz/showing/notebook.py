@@ -32,10 +32,11 @@ def mimebundle(trace: Trace, quiz: Quiz | None, text: str) -> dict[str, str]:
     except render.RenderError as error:
         return {"text/plain": f"{text}\n{error}"}
     image = base64.b64encode(svg).decode()
-    cover = f"position:absolute;inset:0;width:100%;height:{HEIGHT}px;box-sizing:border-box"
+    # one cell of a grid holds both; without the frame it is no higher than the picture
+    cover = f"grid-area:1/1;width:100%;height:{HEIGHT}px;box-sizing:border-box;z-index:1"
     markup = (
-        f'<div style="position:relative;overflow:hidden;min-height:{HEIGHT}px">'
-        f'<img style="max-width:100%;max-height:{HEIGHT}px" alt="computation graph" '
+        f'<div style="display:grid;grid-template-columns:minmax(0,1fr);overflow:hidden">'
+        f'<img style="grid-area:1/1;max-width:100%;max-height:{HEIGHT}px" alt="computation graph" '
         f'src="data:image/svg+xml;base64,{image}">'
         f'<iframe sandbox="allow-scripts" '
         f'style="{cover};border:1px solid #9AA3AF;background:#fff" '

@@ -21,7 +21,8 @@ class Record:
     ``value``    a Tensor (a detached copy), or the number of a Scalar; None if it is lost
     ``grad``     d loss / d value of the same kind, whatever ``.grad`` of the user's tensors holds;
                  None where no gradient flows
-    ``time``     seconds that its op took when ``replay()`` ran it again; None before
+    ``time``     seconds that its op takes when it runs again from its recorded inputs; None for
+                 a leaf, and where that cannot be
     """
 
     def __init__(self, trace: Trace, recording: Recording, i: int):
@@ -45,6 +46,9 @@ class Record:
 
     @property
     def time(self) -> float | None:
+        if self.op and self.node not in self.recording.seconds:
+            for _ in range(2):  # the first run may have to make or to find what it needs
+                self.recording.again(self.node, np.random.default_rng(SEED))
         return self.recording.seconds.get(self.node)
 
     @property

@@ -228,7 +228,7 @@ _SYMBOLS = {
     "%": r"\%", "#": r"\#", "_": r"\_",
     "$": r"\$", "{": r"\{", "}": r"\}", "\\": r"\backslash ", "~": r"\sim ", "^": r"\wedge ",
     "→": r"\to ", "–": r"\text{--}",
-}  # fmt: skip
+} | {c: f"{command} " for c, command in numbers.GREEK.items() if c != "Σ"}  # fmt: skip
 
 
 def latex(s: str) -> str:
