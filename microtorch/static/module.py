@@ -84,7 +84,7 @@ class CompiledModule(Module):
         made: Compiled = vars(self)["_compiled"]
         return made.reason
 
-    def compile(self, *example: Operand) -> CompiledModule:  # type: ignore[override]
+    def compile(self, *example: Operand) -> CompiledModule:
         """This module. With an example, its program is made now: three calls on the example."""
         if example:
             for _ in range(3):
