@@ -24,8 +24,8 @@ static const struct kernels *table(int k)
 }
 
 #ifdef SEVERAL_ISAS
-/* The processor is asked itself: __builtin_cpu_supports reads what the compiler's library has found
- * out, and that of the package ziglang finds nothing. Bits as in Intel's manual, volume 2, CPUID. */
+/* The processor is asked itself: __builtin_cpu_supports reads what the compiler's library found
+ * out, and that of the package ziglang finds nothing. Bits as in Intel's manual, volume 2. */
 static int has(unsigned found, unsigned bits)
 {
     return (found & bits) == bits;
