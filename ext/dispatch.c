@@ -3,6 +3,9 @@
 #include "core.h"
 #include "table.h"
 
+#ifdef SEVERAL_ISAS
+#include <cpuid.h>
+#endif
 #if defined(__unix__) || defined(__APPLE__)
 #include <unistd.h>
 #endif
@@ -20,17 +23,41 @@ static const struct kernels *table(int k)
 #endif
 }
 
+#ifdef SEVERAL_ISAS
+/* The processor is asked itself: __builtin_cpu_supports reads what the compiler's library found
+ * out, and that of the package ziglang finds nothing. Bits as in Intel's manual, volume 2. */
+static int has(unsigned found, unsigned bits)
+{
+    return (found & bits) == bits;
+}
+
+static int isa_of_processor(int k)
+{
+    enum { FMA = 1u << 12, SAVED = 1u << 27, AVX = 1u << 28 };                 /* leaf 1, ecx */
+    enum { BMI = 1u << 3, AVX2 = 1u << 5, BMI2 = 1u << 8 };                    /* leaf 7, ebx */
+    const unsigned wide = 1u << 16 | 1u << 17 | 1u << 30 | 1u << 31; /* avx512f, dq, bw, vl */
+    unsigned a, b, c, d, state, upper, more;
+    if (!__get_cpuid(1, &a, &b, &c, &d) || !has(c, FMA | SAVED | AVX))
+        return 0;
+    if (!__get_cpuid_count(7, 0, &a, &more, &c, &d) || !has(more, BMI | AVX2 | BMI2))
+        return 0;
+    __asm__ volatile("xgetbv" : "=a"(state), "=d"(upper) : "c"(0)); /* does the system save them? */
+    return has(state, 0x06) && (k == 1 || (has(more, wide) && has(state, 0xe6)));
+}
+
+static int made_by_intel(void)
+{
+    unsigned most, b = 0, c = 0, d = 0;
+    return __get_cpuid(0, &most, &b, &c, &d) && b == 0x756e6547 && d == 0x49656e69 &&
+           c == 0x6c65746e; /* "Genu" "ineI" "ntel" */
+}
+#endif
+
 int isa_supported(int k)
 {
 #ifdef SEVERAL_ISAS
-    __builtin_cpu_init();
-    if (k == 0)
-        return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
-               __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&
-               __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi2");
-    if (k == 1)
-        return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
-               __builtin_cpu_supports("bmi2");
+    if (k < 2)
+        return k >= 0 && isa_of_processor(k);
 #endif
     return table(k) != NULL;
 }
@@ -52,9 +79,8 @@ void use_copies(int copies)
         processor.l2 = smaller(larger((size_t)l2, 1 << 18), 1 << 21);
 #endif
 #ifdef SEVERAL_ISAS
-    __builtin_cpu_init();
     if (copies < 0)
-        copies = __builtin_cpu_is("intel") != 0;
+        copies = made_by_intel();
 #endif
     processor.copies = copies > 0;
 }

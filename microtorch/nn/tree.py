@@ -239,9 +239,10 @@ class Tree:
         """Move to `device` without the values: parameters and buffers are then uninitialised."""
         return self._apply(lambda tensor: empty_like(tensor, device=device), recurse)
 
-    def compile(self, *args: Argument, **kwargs: Argument) -> None:
+    def compile(self, *args: Argument, **kwargs: Argument) -> object:
         """Record `forward`, and run it as its program from then on; as `torch.compile` does."""
         importlib.import_module("microtorch.static").in_place(self, *args, **kwargs)  # far above
+        return None
 
     def share_memory(self: T) -> T:
         """Move parameters and buffers to memory shared with processes that are started later."""

@@ -83,7 +83,10 @@ class Part(NamedTuple):
     @property
     def learns(self) -> bool:
         """Does it change what it begins with?"""
-        return self.again is not None or any(self.held[n].role in ("parameter", "state") for n in self.region.written)
+        kept = ("parameter", "state")
+        return self.again is not None or any(
+            self.held[n].role in kept for n in self.region.written
+        )
 
     @property
     def draws(self) -> bool:
@@ -151,11 +154,11 @@ class File:
         if rates is None:
             self.parts.append(Part(entry, region, held, rows, again=again))
             return
-        both = [
+        of_rates, moved = (
             Held(self.name(name), "state", Value(a.shape, a.dtype, a.strides), a)
             for name, a in (("schedule", rates), ("moved", np.zeros(1, np.int64)))
-        ]
-        self.parts.append(Part(entry, region, held, rows, *both, again))
+        )
+        self.parts.append(Part(entry, region, held, rows, of_rates, moved, again))
 
     def name(self, wanted: str) -> str:
         """A name that no array has yet."""

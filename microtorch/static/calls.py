@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from .look import Look, Table, is_number
+from .look import Look, Table
 from .statements import Call, Lowered, Sum
 from .templates import Ref
 

@@ -421,8 +421,8 @@ class Compiled:
             message(
                 f"{self.__name__} has no program yet",
                 self.reason and f"it runs as it is written: {self.reason}",
-                fix="call it three times: the first call is an ordinary one, two are recorded; four "
-                    "times if it has Scalars and Tensors",
+                fix="call it three times: the first call is an ordinary one, two are recorded; "
+                    "four times if it has Scalars and Tensors",
             )
         )
 

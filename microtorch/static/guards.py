@@ -332,9 +332,8 @@ class Watch:
         lengths = [*map(len, self.sized)]
         if lengths != self.lengths:
             for x, n in self.sizes:
-                if len(x) != n and (
-                    not isinstance(x, (dict, MappingProxyType)) or len([k for k in x if k not in UNWATCHED]) != n
-                ):
+                plain = not isinstance(x, (dict, MappingProxyType))
+                if len(x) != n and (plain or len([k for k in x if k not in UNWATCHED]) != n):
                     return f"a {type(x).__name__}"
             self.lengths = lengths
         for x, held in self.copies:

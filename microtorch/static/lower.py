@@ -131,6 +131,8 @@ def _each(program: Program, step: Step, result: int) -> Each | None:
     letters: tuple[str, ...]
     if step.kind == "vjp":
         op, _, i = name.rpartition("_vjp")
+        if op == "cast":
+            return _cast(program, step, result)
         if op in ("sum", "mean") and i == "0":
             return _spread(program, step, result, op == "mean")
         if op == "where":

@@ -4,6 +4,7 @@ The steps are those of one run under ``no_grad``; onnx_writer.py makes nodes of 
 """
 from __future__ import annotations
 
+import copy
 import os
 import re
 import warnings
@@ -20,6 +21,7 @@ from ..nn.layers.rnn import spelt_out
 from ..nn.modes import modes_kept
 from ..nn.module import Module
 from .compiled import Compiled
+from .onnx_sizes import Sized, Unlike, symbols
 from .onnx_writer import OPSET, Writer, onnx_package
 from .script import script, trace
 from .templates import Ref
@@ -52,9 +54,14 @@ def export(
     with no_grad(), modes_kept(model) if isinstance(model, Module) else nullcontext():
         if isinstance(model, Module):
             model.eval()
-        made = built(model, given, input_names, output_names, opset_version, dynamic_axes or {})
+        names = input_names, output_names, opset_version, dynamic_axes or {}
+        made = built(model, given, *names)
         if dynamic_axes:
-            agree(made, model, given, dynamic_axes)
+            try:
+                agree(made, model, given, dynamic_axes)
+            except RuntimeError:
+                made = sized(made, model, given, *names)
+                agree(made, model, given, dynamic_axes)
     if isinstance(f, (str, os.PathLike)):
         with open(f, "wb") as file:
             file.write(made.SerializeToString())
@@ -107,6 +114,7 @@ def built(
             f"torch.onnx.export: opset_version={opset}, but this package onnx has {newest} at most",
             fix=f"opset_version={OPSET}"))  # fmt: skip
     w = Writer(entry, named, inputs, outputs)
+    w.apart = bool(dynamic)  # equal numbers may be different ones for other sizes
     w.write()
     w.step = None
     for name, o in zip(outputs, entry.outputs, strict=True):
@@ -152,6 +160,31 @@ def called(what: str, names: Sequence[str] | None, values: Sequence[object]) -> 
             f"torch.onnx.export: {len(found)} {what}_names {found} for {len(values)} {what}s",
             fix=f"at most one name for each {what}"))  # fmt: skip
     return found + [f"{what}_{i}" for i in range(len(found), len(values))]
+
+
+def sized(
+    made: Operand, model: Operand, given: tuple[Tensor, ...], input_names: Sequence[str] | None,
+    output_names: Sequence[str] | None, opset: int | None, dynamic: Mapping[str, Operand],
+) -> Operand:  # fmt: skip
+    """The model for any sizes, from a second one for others; the same model, if that fails."""
+    onnx, other, sizes = onnx_package(), [*given], {}
+    inputs = [i.name for i in made.graph.input]
+    for more, (word, places) in enumerate(symbols(dynamic, inputs, given).items(), 1):
+        n = given[places[0][0]].shape[places[0][1]]
+        sizes[word] = (inputs[places[0][0]], places[0][1], n, n + more + 1)
+        for i, axis in places:
+            for _ in range(more + 1):
+                other[i] = other[i].index_select(axis, _more(other[i], axis))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        second = built(model, tuple(other), input_names, output_names, opset, dynamic)
+    found = copy.deepcopy(made)
+    try:
+        Sized(onnx, found, second, sizes)
+        onnx.checker.check_model(found, full_check=True)
+    except (Unlike, onnx.checker.ValidationError, onnx.shape_inference.InferenceError):
+        return made
+    return found
 
 
 def agree(

@@ -77,6 +77,7 @@ class Writer:
         self.constants: dict[str, Array] = {}
         self.names: dict[int, str] = {}
         self.step: Step | None = None
+        self.apart = False  # is each constant to be one of its own?
         self.taken = {*inputs, *outputs, *names.values()}
         for leaf in entry.leaves:
             if leaf.kind == "argument":
@@ -121,7 +122,7 @@ class Writer:
         return self.constant(np.asarray(x, like))
 
     def constant(self, array: Array) -> str:
-        for name, known in self.constants.items():
+        for name, known in () if self.apart else self.constants.items():
             if known.dtype == array.dtype and known.shape == array.shape and (
                 known.size < 16 and known.tobytes() == array.tobytes()
             ) and name not in self.weights:  # which may be trained, and then differ  # fmt: skip

@@ -222,6 +222,35 @@ def test_patterns(capsys):
     ]  # fmt: skip
 
 
+class Swapped(fx.Transformer):
+    """The tutorial's: sigmoid and neg, each in the other's place; functions of proxies, too."""
+
+    def call_function(self, target, args, kwargs):
+        if target == torch.sigmoid:
+            return torch.neg(*args, **kwargs)
+        return super().call_function(target, args, kwargs)
+
+    def call_method(self, target, args, kwargs):
+        if target == "neg":
+            return args[0].sigmoid()
+        return super().call_method(target, args, kwargs)
+
+    def call_module(self, target, args, kwargs):
+        if isinstance(self.fetch_attr(target), nn.ReLU):
+            return torch.nn.functional.gelu(args[0]) + super().call_module(target, args, kwargs)
+        return super().call_module(target, args, kwargs)
+
+
+def test_a_transformer_calls_functions_with_proxies():
+    x = torch.randn(3)
+    gm = Swapped(fx.symbolic_trace(lambda x: torch.sigmoid(x).neg())).transform()
+    assert torch.equal(gm(x), x.neg().sigmoid()) and "torch.neg(x)" in gm.code
+    net = nn.Sequential(nn.Linear(3, 2), nn.ReLU())
+    gm, h = Swapped(fx.symbolic_trace(net)).transform(), net[0](x)
+    assert torch.equal(gm(x), nn.functional.gelu(h) + h.relu())
+    assert type(torch.neg).__name__ == "function"
+
+
 def test_passes():
     net = nn.Sequential(nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2), nn.ReLU()).eval()
     net[1].running_mean.fill_(0.5)

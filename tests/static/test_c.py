@@ -15,7 +15,7 @@ import microtorch as torch
 from microtorch import nn
 from microtorch.engine.registry import REGISTRY
 from microtorch.nn import functional as F
-from microtorch.static import build, functions, loops
+from microtorch.static import agreement, build, functions, loops
 
 try:
     build.compiler()
@@ -61,8 +61,8 @@ def test_all_elementwise_ops_and_derivatives_in_one_program(monkeypatch):
     quick = ("-std=gnu99", "-O1", "-ffp-contract=off", "-fPIC", "-shared", "-w")
     monkeypatch.setattr(build, "flags", lambda: quick)  # a long text, and doubles alone
     checked = []
-    close = loops.close
-    monkeypatch.setattr(loops, "close", lambda *a: checked.append(close(*a)) or checked[-1])
+    close = agreement.close
+    monkeypatch.setattr(agreement, "close", lambda *a: checked.append(close(*a)) or checked[-1])
     c = torch.compile(f)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)

@@ -94,3 +94,32 @@ def test_classes_and_kinds_of_numbers(tmp_path):
     x = torch.tensor([[1.0, 3.0, 3.0], [float("nan"), 0.0, 1.0], [-2.0, -5.0, -1.0]])
     with np.errstate(invalid="ignore"):
         exported(tmp_path, f, x, torch.tensor([1, 0, 0]))
+
+
+def test_draws_bags_and_windows(tmp_path):
+    """The numbers that Python would draw, one by one and in blocks, of all kinds."""
+    torch.manual_seed(0)
+    bag, images = nn.EmbeddingBag(10, 3), torch.randn(1, 2, 5, 7, requires_grad=True)
+    optimizer = torch.optim.Adam([*bag.parameters(), images], lr=0.1)
+
+    def step(rows, x):
+        few = torch.randn(3) + torch.randn(2).sum() + torch.randn(20).mean()
+        noise = few + torch.empty(3).uniform_(-2, 5) + torch.randint(-3, 9, (3,))
+        noise = noise + torch.randperm(3) + torch.empty(3).normal_(1, 2)
+        coins = torch.bernoulli(x.sigmoid()) + torch.bernoulli(x, 0.3)
+        loss = (bag(rows) * (noise + coins)).sum().sin() + torch.rand(2, dtype=torch.float64).sum()
+        loss = loss + F.adaptive_avg_pool2d(images, (2, 3)).square().sum()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        return loss, noise, coins
+
+    exported(tmp_path, step, torch.tensor([[1, 2], [9, 1]]), torch.tensor([-1.0, 0.0, 2.0]))
+
+
+def test_an_op_without_c_is_named_and_not_the_one_before_it(tmp_path):
+    f = torch.compile(lambda x: (x * 2 + 1).sort()[0], backend="eager")
+    for _ in range(3):
+        f(torch.randn(3))
+    with pytest.raises(RuntimeError, match=r"sort, at .* is not written as a loop of C"):
+        f.export(tmp_path)

@@ -66,6 +66,21 @@ def test_trace_save_and_load(tmp_path):
         torch.jit.load(tmp_path / "other.pt")
 
 
+def test_a_loaded_program_has_the_names_of_the_module(tmp_path):
+    net = nn.Sequential(nn.Linear(4, 3), nn.Sequential(nn.BatchNorm1d(3), nn.Linear(3, 2))).eval()
+    x = torch.randn(2, 4)
+    with torch.no_grad():
+        made = torch.jit.trace(net, example_kwarg_inputs={"input": x})
+    made.save(tmp_path / "net.pt")
+    loaded = torch.jit.load(tmp_path / "net.pt")
+    state = {k: v for k, v in net.state_dict().items() if "num_batches" not in k}
+    assert [*loaded.state_dict()] == [*state] and made.original_name == "Sequential"
+    assert [n for n, _ in loaded.named_buffers()] == ["1.0.running_mean", "1.0.running_var"]
+    loaded.load_state_dict({k: v * 0 for k, v in state.items()})
+    assert not loaded(x).any() and net(x).any()
+    assert torch.jit.wait(torch.jit.fork(torch.add, x, 1)).equal(x + 1)
+
+
 def test_a_loaded_file_calls_kernels_only(tmp_path):
     from microtorch.static.stored import function_of
 

@@ -305,3 +305,38 @@ def test_a_condition_that_the_library_asks_is_not_part_of_a_model(tmp_path):
     torch.onnx.export(Loss(), given, tmp_path / "loss.onnx")
     again = torch.onnx.load(tmp_path / "loss.onnx")
     assert torch.allclose(again(*given), Loss()(*given))
+
+
+class Causal(nn.Module):
+    """Positions, a mask, sizes that are products of others: all of them follow the input's."""
+
+    def __init__(self):
+        super().__init__()
+        self.rows, self.places = nn.Embedding(7, 8), nn.Embedding(9, 8)
+        self.block = nn.TransformerEncoderLayer(8, 2, 16, batch_first=True)
+        self.rnn = nn.GRU(8, 3, batch_first=True)
+
+    def forward(self, x):
+        h = self.rows(x) + self.places(torch.arange(x.size(1)))
+        mask = nn.Transformer.generate_square_subsequent_mask(x.size(1))
+        h = self.block(h, src_mask=mask, is_causal=True)
+        return F.scaled_dot_product_attention(h, h, h, is_causal=True)
+
+
+def test_sizes_that_may_differ_follow_the_inputs(tmp_path):
+    net, path = Causal().eval(), tmp_path / "model.onnx"
+    x = torch.tensor([[1, 2, 3], [4, 5, 6]])
+    torch.onnx.export(net, x, path, input_names=["x"], output_names=["y"],
+                      dynamic_axes={"x": {0: "n", 1: "t"}, "y": {0: "n", 1: "t"}})  # fmt: skip
+    loaded = torch.onnx.load(path)
+    for shape in ((1, 5), (4, 2)):
+        other = torch.arange(shape[0] * shape[1]).reshape(shape) % 7
+        want = net(other).detach().numpy()
+        np.testing.assert_allclose(run(path, other)[0], want, rtol=1e-3, atol=1e-4)
+        np.testing.assert_allclose(loaded(other).detach().numpy(), want, rtol=1e-3, atol=1e-4)
+    wide = lambda x: net.rnn(net.rows(x))[0]  # noqa: E731 - whose state has the batch's size
+    torch.onnx.export(wide, x, path, input_names=["x"], dynamic_axes={"x": [0]})
+    more = torch.tensor([[1, 2, 3]] * 5)
+    np.testing.assert_allclose(run(path, more)[0], wide(more).detach().numpy(), atol=1e-5)
+    with pytest.raises(RuntimeError, match="other sizes of the dynamic axes"):
+        torch.onnx.export(wide, x, path, input_names=["x"], dynamic_axes={"x": [1]})

@@ -1,0 +1,249 @@
+"""What a compiled function may read of Python, and change: other values are another program."""
+
+import collections
+import copy
+import dataclasses
+import pickle
+import types
+import warnings
+
+import numpy as np
+import pytest
+
+import microtorch as torch
+from microtorch import nn
+
+user_module = types.ModuleType("user_module")
+user_module.VALUE = 2.0
+
+
+class Box:
+    n = 2.0
+
+
+class Descriptor:
+    def __get__(self, instance, owner):
+        return WORLD["factor"]
+
+
+class Holder:
+    found = Descriptor()
+
+    def __call__(self, x):
+        return x * WORLD["factor"]
+
+
+WORLD = {"factor": 2.0, "more": collections.OrderedDict(a=1.0), "box": Box(), "holder": Holder(),
+         "weight": torch.ones(2)}  # fmt: skip
+WORLD["weight"].share = 2.0
+
+
+def tagged(x):
+    return x * tagged.n
+
+
+tagged.n = 2.0
+
+
+def imports(x):
+    import user_module as m
+
+    return x * m.VALUE
+
+
+def appears(x):
+    return x * (LATER if "LATER" in names() else 1.0)
+
+
+def names():
+    return [k for k in ("LATER",) if hasattr(user_module, k)]
+
+
+LATER = 3.0
+
+CHANGES = {
+    "an attribute of a function": (tagged, lambda v: setattr(tagged, "n", v)),
+    "an attribute of a tensor": (
+        lambda x: x * WORLD["weight"].share, lambda v: setattr(WORLD["weight"], "share", v),
+    ),
+    "a module that is imported inside": (imports, lambda v: setattr(user_module, "VALUE", v)),
+    "a name that is computed": (
+        lambda x: x * getattr(user_module, "VAL" + "UE"),
+        lambda v: setattr(user_module, "VALUE", v),
+    ),
+    "a name that appears": (
+        appears, lambda v: vars(user_module).update(LATER=1) if v != 2 else
+        vars(user_module).pop("LATER", None),
+    ),
+    "an ordered dict that grows": (
+        lambda x: x * len(WORLD["more"]), lambda v: WORLD["more"].update({str(v): 1.0}),
+    ),
+    "a global that a descriptor reads": (
+        lambda x: x * WORLD["holder"].found, lambda v: WORLD.update(factor=v),
+    ),
+    "a global that a call of an object reads": (
+        lambda x: WORLD["holder"](x), lambda v: WORLD.update(factor=v),
+    ),
+    "an attribute that a class is given": (
+        lambda x: x * getattr(WORLD["box"], "extra", 1.0),
+        lambda v: setattr(Box, "extra", v) if v != 2 else vars(Box).get("extra"),
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_a_value_that_changes_makes_another_program(name, monkeypatch):
+    monkeypatch.setitem(__import__("sys").modules, "user_module", user_module)
+    function, change = CHANGES[name]
+    compiled, x = torch.compile(function, backend="eager"), torch.ones(2)
+    try:
+        for value in (2.0, 5.0):
+            change(value)
+            for _ in range(4):
+                assert torch.equal(compiled(x), function(x)), value
+        assert compiled.count == 2 and not compiled.reason
+    finally:
+        change(2.0)
+        vars(user_module).pop("LATER", None)
+
+
+@pytest.mark.parametrize("function", [
+    lambda d: (d.update(n=5), d["x"] * 2)[1],
+    lambda d: d.pop("x") * 2,
+    lambda d: (d["l"].append(3), d["x"] * 2)[1],
+    lambda d: (d["l"].reverse(), d["l"][0] * d["x"])[1],
+    lambda d: (setattr(d["x"], "tag", 1), d["x"] * 2)[1],
+])  # fmt: skip
+def test_what_a_function_changes_of_its_arguments_is_not_lost(function):
+    compiled = torch.compile(function, backend="eager")
+    with pytest.warns(UserWarning, match="changes a list, a dict|gives an attribute to a tensor"):
+        for i in range(5):
+            given = [{"x": torch.full((2,), float(i)), "l": [1, 2]} for _ in range(2)]
+            assert torch.equal(function(given[0]), compiled(given[1]))
+            assert [*given[0]] == [*given[1]] and given[0]["l"] == given[1]["l"]
+            assert vars(given[0].get("x", 0) if "x" in given[0] else Box()) == (
+                vars(given[1].get("x", 0) if "x" in given[1] else Box())
+            )
+
+
+@dataclasses.dataclass
+class Batch:
+    x: torch.Tensor
+    scale: float = 2.0
+
+    def scaled(self):
+        return self.x * self.scale
+
+
+Pair = collections.namedtuple("Pair", "a b")
+
+
+def test_dataclasses_named_tuples_slices_and_numbers_of_numpy_are_arguments():
+    def f(batch, pair, part, n):
+        return Pair(batch.scaled()[part] * n, pair.a + pair.b)
+
+    compiled = torch.compile(f, backend="eager")
+    for i in range(8):
+        given = (Batch(torch.full((3,), float(i)), 2.0 + i // 4), Pair(torch.ones(2), i // 4),
+                 slice(0, 2), np.float32(1.5))  # fmt: skip
+        for x, y in zip(f(*given), compiled(*given), strict=True):
+            assert torch.equal(x, y)
+    assert compiled.count == 2 and not compiled.reason
+
+
+def test_arguments_that_never_come_back_are_given_up_and_not_kept():
+    compiled = torch.compile(lambda x, k: x * k)
+    with pytest.warns(UserWarning, match="Python arguments change: give numbers"):
+        for i in range(70):
+            compiled(torch.ones(2), float(i))
+    assert not compiled.pending
+
+
+def test_an_argument_that_was_a_tensor_and_is_none():
+    def f(x, m=None):
+        return x if m is None else x * m
+
+    compiled = torch.compile(f)
+    for i in range(16):
+        x, m = torch.randn(3), None if i % 3 == 2 else torch.randn(3)
+        assert torch.allclose(compiled(x, m), f(x, m))
+    assert compiled(torch.ones(3), 2.0).tolist() == [2, 2, 2]
+
+
+# ---- modules -------------------------------------------------------------------------------------
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layer, self.k = nn.Linear(2, 2), 3.0
+
+    def forward(self, x):
+        return self.layer(x) * self.k
+
+
+def test_a_compiled_module_is_the_module():
+    net = torch.compile(Net(), backend="eager")
+    x = torch.randn(3, 2)
+    for k in (3.0, 5.0):
+        net.k = k
+        for _ in range(4):
+            assert torch.equal(net(x), net.layer(x) * k)
+    assert net._orig_mod.k == 5.0 and "k" not in vars(net) and not net.reason
+    net.layer = nn.Linear(2, 1)
+    assert net(x).shape == (3, 1)
+    for other in (copy.deepcopy(net), pickle.loads(pickle.dumps(net))):
+        assert torch.equal(other(x), net(x))
+        other.layer.weight.data.zero_()
+        assert not torch.equal(other(x), net(x))
+    with pytest.raises(AttributeError, match="nothing"):
+        net.nothing  # noqa: B018
+
+
+@torch.compile
+def decorated(x):
+    """Twice."""
+    return x * 2
+
+
+def test_compiled_in_place_by_a_decorator_and_by_name():
+    net, x = Net(), torch.randn(3, 2)
+    want = net(x)
+    assert net.compile(backend="eager") is None
+    for _ in range(4):
+        assert torch.equal(net(x), want)
+    assert net.forward.count == 1 and [*net.state_dict()] == ["layer.weight", "layer.bias"]
+    other = copy.deepcopy(net)
+    other.k = 0.0
+    assert not other(x).any() and torch.equal(net(x), want)
+    assert pickle.loads(pickle.dumps(decorated)) is decorated and decorated.__doc__ == "Twice."
+
+
+# ---- results -------------------------------------------------------------------------------------
+def test_parts_of_one_array_and_one_tensor_twice_are_returned():
+    layer = nn.Linear(4, 6)
+
+    def f(x):
+        q, k, v = layer(x).chunk(3, -1)
+        return q, k, v, q, (x * 2).unbind(0)
+
+    compiled = torch.compile(f)
+    for _ in range(5):
+        x, grads = torch.randn(2, 4), []
+        for function in (f, compiled):
+            q, k, v, again, rows = function(x)
+            assert q is again
+            layer.zero_grad()
+            (q * k + v).sum().backward()
+            grads.append([layer.weight.grad.clone(), *[r.clone() for r in rows]])
+        assert all(map(torch.allclose, *grads))
+    assert compiled.count == 1 and not compiled.reason
+
+
+def test_results_that_lie_over_one_another_run_as_written():
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        compiled = torch.compile(lambda x: (lambda y: (y, y[0]))(x * 2))
+        for _ in range(4):
+            whole, row = compiled(torch.ones(2, 2))
+            row.zero_()
+            assert whole[0].tolist() == [0, 0]
+    assert compiled.reason and len(said) == 1
