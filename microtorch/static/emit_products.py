@@ -108,7 +108,10 @@ def multiply(
         e.turned = max(e.turned, high * room * d.itemsize)
         say("turned", high, wide, y.begin, row, column, apart, room)
 
-    if columns < NARROW and x.row == 1 and rows >= TILE and s.bias is None:  # the product turned
+    if s.few:
+        turn(inner, columns, y.row, y.column, columns)
+        say("product_of_few", *sizes, x.begin, x.row, x.column, apart, to.begin, to.row)
+    elif columns < NARROW and x.row == 1 and rows >= TILE and s.bias is None:  # the product turned
         e.turned = max(e.turned, rows * columns * d.itemsize)
         say("product", columns, rows, inner, y.begin, y.column, y.row, x.begin, x.column, "NULL",
             apart, rows)

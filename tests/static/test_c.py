@@ -370,3 +370,27 @@ def test_what_a_loop_reads_is_not_overwritten_by_it():
         grads.append([a.grad for a in xs])
     for a, b in zip(*grads, strict=True):
         near(a, b)
+
+
+@pytest.mark.parametrize("case", ["half", "none", "infinite"])
+def test_a_product_leaves_out_what_relu_made_zero(case):
+    """Half of the gradient, nothing of it; and all counts where 0 times a number is NaN."""
+    x = t(20, 130)
+    if case == "infinite":
+        x[3, 5] = float("inf")
+    grads = []
+    for compiled in (False, True):
+        w = t(300, 130, seed=1).requires_grad_()
+        bias = torch.full((300,), -1e3 if case == "infinite" else 1e3 if case == "none" else 0.0)
+
+        def f(x, w=w, bias=bias):
+            w.grad = None
+            torch.relu(torch.nn.functional.linear(x, w, bias)).square().sum().backward()
+
+        step = torch.compile(f) if compiled else f
+        for _ in range(4):
+            step(x)
+        grads.append(w.grad)
+    assert "product_of_fewf(300, 130, 20" in step.c_source()
+    assert torch.allclose(*grads, rtol=1e-4, atol=1e-3, equal_nan=True)
+    assert grads[1].isnan().any() == (case == "infinite")

@@ -53,6 +53,55 @@ static void product@(int rows, int columns, int inner, const real *restrict x, i
 }
 
 
+/* out = x y, where many x are 0, as a gradient is after relu: for each row of x, what is not 0 is
+ * listed, and the other products are left out. But not where fewer than a quarter are 0, or where y
+ * has numbers that times 0 are NaN. */
+static void product_of_few@(int rows, int columns, int inner, const real *restrict x, int xrow,
+                            int xcolumn, const real *restrict y, real *restrict out, int outrow)
+{
+    enum { HIGH = 16, DEEP = 256, WIDE = 7 };
+    double total = 0;
+    ADDED_UP for (int k = 0; k < inner * columns; k++)
+        total += y[k] * 0;
+    int zeros = 0;
+    for (int k = 0; k < inner; k++)
+        for (int i = 0; i < rows; i++)
+            zeros += x[i * xrow + k * xcolumn] == 0;
+    if (total != 0 || zeros < rows * inner / 4) {
+        product@(rows, columns, inner, x, xrow, xcolumn, y, columns, NULL, out, outrow);
+        return;
+    }
+    for (int i = 0; i < rows; i += HIGH) {
+        real factors[HIGH][DEEP];
+        int from[HIGH][DEEP], count[HIGH];
+        const int high = rows - i < HIGH ? rows - i : HIGH;
+        for (int r = 0; r < high; r++) {
+            int n = 0;
+            for (int k = 0; k < inner; k++) {
+                factors[r][n] = x[(i + r) * xrow + k * xcolumn];
+                from[r][n] = k * columns;
+                n += factors[r][n] != 0;
+            }
+            count[r] = n;
+        }
+        for (int j = 0; j < columns; j += WIDE * TILE) {
+            const int c = j + WIDE * TILE > columns ? columns - WIDE * TILE : j;
+            for (int r = 0; r < high; r++) {
+                real sums[WIDE][TILE] = {{0}};
+                for (int n = 0; n < count[r]; n++)
+                    UNROLLED for (int t = 0; t < WIDE; t++)
+                        for (int l = 0; l < TILE; l++)
+                            sums[t][l] = ADD@(factors[r][n], y[from[r][n] + c + t * TILE + l],
+                                              sums[t][l]);
+                UNROLLED for (int t = 0; t < WIDE; t++)
+                    for (int l = 0; l < TILE; l++)
+                        out[(i + r) * outrow + c + t * TILE + l] = sums[t][l];
+            }
+        }
+    }
+}
+
+
 /* the sum of x[k step] y[k], for k below n, in parts that are added up last */
 INLINE real dot@(int n, const real *restrict x, int step, const real *restrict y)
 {
