@@ -51,28 +51,14 @@ static inline void log_softmax@(int rows, int n, const real *restrict x, real *r
 }
 
 
-/* the sum of x[j] y[j]: of 256 each in their own type, and of these sums in double */
-INLINE double sum_of_products@(int n, const real *restrict x, const real *restrict y)
-{
-    double sum = 0;
-    for (; n > 0; n -= 256, x += 256, y += 256) {
-        real total = 0;
-        ADDED_UP for (int j = 0; j < (n < 256 ? n : 256); j++)
-            total += x[j] * y[j];
-        sum += total;
-    }
-    return sum;
-}
-
-
 /* out (g - the sum of g out) */
-static inline void softmax_vjp0@(int rows, int n, const real *restrict g, const real *restrict out,
-                                 real *restrict dx)
+INLINE void softmax_vjp0@(int rows, int n, const real *restrict g, const real *restrict out,
+                          real *restrict dx)
 {
     for (int i = 0; i < rows; i++, g += n, out += n, dx += n) {
-        const real sum = (real)sum_of_products@(n, g, out);
+        const real total = dot@(n, g, 1, out);
         for (int j = 0; j < n; j++)
-            dx[j] = out[j] * (g[j] - sum);
+            dx[j] = out[j] * (g[j] - total);
     }
 }
 
