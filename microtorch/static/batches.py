@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from .parts import new
 from .rounds import Rounds
-from .statements import Call, Copy, Each, Product, View, makes, reads, row_major
+from .statements import Call, Copy, Each, Product, View, makes, reads, row_major, writes
 from .templates import Ref, replaced
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def batched(
 ) -> list[Lowered | Rounds | Batch]:
     """The statements, with batches. ``kept``: values that are read after them."""
     fixed = kept | rows.keys()
-    items = homes(program, items, fixed, rows)
+    items = homes(program, late(program, items, fixed), fixed, rows)
     readers: dict[int, set[int]] = {}
     for x in once(items):
         for n in reads(x):
@@ -173,6 +173,45 @@ class Run:
             if n not in self.new or (n in there and n not in {s.result for s in self.views})
         }  # fmt: skip
         return [*self.before, Batch(self.shape, self.body, slices), *after]
+
+
+# ---- what is made when it is asked for -----------------------------------------------------------
+def late(
+    program: Program, items: Sequence[Lowered | Rounds], fixed: set[int]
+) -> list[Lowered | Rounds]:
+    """The statements, where numbers that one elementwise step asks for are computed there, so that
+    one loop does both."""
+    readers: dict[int, list[Lowered]] = {}
+    for x in once(items):
+        for n in {*reads(x)}:
+            readers.setdefault(n, []).append(x)
+    alone = {id(x) for x in items}
+    waiting: dict[int, Each] = {}
+    done: list[Lowered | Rounds] = []
+
+    def give(n: int) -> None:
+        if n in waiting:
+            s = waiting.pop(n)
+            for m in reads(s):
+                give(m)
+            done.append(s)
+
+    for s in items:
+        if isinstance(s, Rounds) or writes(s):  # which may write to what those that wait read
+            for n in [*waiting]:
+                give(n)
+        elif isinstance(s, Each) and s.result not in fixed:
+            to = readers.get(s.result, [])
+            if len(to) == 1 and id(to[0]) in alone and isinstance(to[0], Each) and (
+                to[0].into is None
+                and program.values[to[0].result].shape == program.values[s.result].shape
+            ):  # fmt: skip
+                waiting[s.result] = s
+                continue
+        for n in () if isinstance(s, Rounds) else reads(s):
+            give(n)
+        done.append(s)
+    return done
 
 
 # ---- what is made where it is to be --------------------------------------------------------------

@@ -42,9 +42,12 @@ class Emitter(Places):
         block = self.size()
         if block:
             given.append(("char *restrict block", f"{block} bytes for what is made on the way"))
-        if self.turned:
-            self.scratch.append(f"char *const rows = block + {block - self.turned};")
-        body = "".join(f"{wrapped(x)}\n" for x in [*self.scratch, *self.lines, "return 0;"])
+        at = f"block + {block - self.turned}"
+        self.scratch += [f"{kind} *const {name} = ({kind} *)({at}); /* for products */"
+                         for kind, name in self.kinds.items() if self.turned]  # fmt: skip
+        arrays = [f"{kind} {', '.join(names)};" for kind, names in self.arrays.items()]
+        lines = [*arrays, *self.scratch, *self.lines, "return 0;"]
+        body = "".join(f"{wrapped(x)}\n" for x in lines)
         ends = [","] * (len(given) - 1) + [")"]
         head = "".join(f"    {text}{end}{f' /* {about} */' if about else ''}\n"
                        for (text, about), end in zip(given, ends, strict=True))  # fmt: skip

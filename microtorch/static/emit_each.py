@@ -1,8 +1,10 @@
 """Elementwise steps as loops of C."""
 from __future__ import annotations
 
+import ast
 import math
 import re
+from functools import cache
 from typing import TYPE_CHECKING
 
 from ..notation import expr
@@ -65,7 +67,7 @@ def each(e: Places, group: list[Each], moves: int = 0) -> None:
                 texts[k] = f"{place.name}[{place.at(index, [1])}]"
             else:
                 texts[k] = e.at(x.number, index, shape)
-            if "where" in expr.functions(s.formula) and "[" in texts[k]:
+            if k in sides(s.formula) and "[" in texts[k]:
                 # read on either side of the condition: so the loop becomes vector code
                 kind = C_TYPES[values[x.number].dtype.name]
                 e.lines.append(f"{tab}const {kind} t{s.result}{k} = {texts[k]};")
@@ -97,6 +99,16 @@ def each(e: Places, group: list[Each], moves: int = 0) -> None:
     if e.lines[first - 1] == "{" and depth == 0:
         e.lines[first - 1 :] = [e.lines[first].strip()]
     e.lines += ["    " * i + "}" for i in reversed(range(depth))]
+
+
+@cache
+def sides(formula: str) -> frozenset[str]:
+    """The operands that are read only where a condition holds, or only where it does not."""
+    tree = ast.parse(formula)
+    calls = [x for x in ast.walk(tree) if isinstance(x, ast.Call)]
+    choices = [x for x in calls if ast.unparse(x.func) == "where"]
+    return frozenset(x.id for choice in choices for side in choice.args[1:]
+                     for x in ast.walk(side) if isinstance(x, ast.Name))  # fmt: skip
 
 
 def mentions(group: list[Each]) -> dict[int, int]:

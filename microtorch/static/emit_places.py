@@ -26,7 +26,7 @@ TILE = 16  # columns of a tile (c/head.txt)
 class Places:
     """What is known while a region is written. ``names``: what its inputs and outputs are called.
 
-    ``places``: where each value lies that there is so far. ``scratch``: the arrays of the function,
+    ``places``: where each value lies that there is so far. ``scratch``: what it calls these,
     ``lines``: what it does.
     """
 
@@ -34,6 +34,7 @@ class Places:
         self.program, self.region, self.names = program, region, names
         self.places: dict[int, Lies] = {}
         self.lines: list[str] = []
+        self.arrays: dict[str, list[str]] = {}  # of the function itself, by type
         self.scratch: list[str] = []
         self.called: set[tuple[str, str]] = set()  # functions, and of which type
         items, self.rows = rolled(program, region.steps, {*region.gives})
@@ -48,6 +49,7 @@ class Places:
             for n in reads(s):
                 self.readers.setdefault(n, set()).add(id(s))
         self.declared: set[int] = set()
+        self.kinds: dict[str, str] = {}  # what that array is called, by type
         self.turned = 0  # bytes of the largest array that a product lays out anew
         for n in region.takes:
             value = program.values[n]
@@ -71,6 +73,11 @@ class Places:
         place = self.places[n]
         return plus(place.name, place.at())
 
+    def apart(self, kind: str) -> str:
+        """The array in which products lay out what does not lie row by row."""
+        self.kinds.setdefault(kind, f"rows{len(self.kinds) + 1}" if self.kinds else "rows")
+        return self.kinds[kind]
+
     def element(self, n: int, i: str) -> str:
         """An element of a value that lies row by row."""
         place = self.places[n]
@@ -91,7 +98,9 @@ class Places:
         if head in self.memory.stack:
             size = max(math.prod(shape), 1)
             sizes = size if rows is None else f"{rows.height} * {size // rows.height}"
-            self.scratch.append(f"{'ALIGNED ' * (size >= TILE)}{kind} {name}[{sizes}];")
+            self.arrays.setdefault("ALIGNED " * (size >= TILE) + kind, []).append(
+                f"{name}[{sizes}]"
+            )
         elif room is not None:
             about = f"/* {list(shape)}, {room.size} bytes */"
             self.scratch.append(f"{kind} *const {name} = ({kind} *)(block + {room.start}); {about}")

@@ -97,7 +97,7 @@ def multiply(
     d = e.program.values[s.result].dtype
     kind, (rows, columns, inner) = C_TYPES[d.name], sizes
     bias = "NULL" if s.bias is None else e.pointer(s.bias)
-    apart = f"({kind} *)rows"
+    apart = e.apart(kind)
 
     def say(name: str, *given: object) -> None:
         e.call(name, d)
@@ -108,7 +108,10 @@ def multiply(
         e.turned = max(e.turned, high * room * d.itemsize)
         say("turned", high, wide, y.begin, row, column, apart, room)
 
-    if columns < NARROW and x.row == 1 and rows >= TILE and s.bias is None:  # the product turned
+    if s.few:
+        turn(inner, columns, y.row, y.column, columns)
+        say("product_of_few", *sizes, x.begin, x.row, x.column, apart, to.begin, to.row)
+    elif columns < NARROW and x.row == 1 and rows >= TILE and s.bias is None:  # the product turned
         e.turned = max(e.turned, rows * columns * d.itemsize)
         say("product", columns, rows, inner, y.begin, y.column, y.row, x.begin, x.column, "NULL",
             apart, rows)
@@ -116,13 +119,25 @@ def multiply(
     elif columns * (inner // TILE + DOT) < inner:
         if y.row != 1:
             turn(columns, inner, y.column, y.row, inner)
-            y = Matrix(f"({apart})", "0", 1, inner)
+            y = Matrix(apart, "0", 1, inner)
         sums(e, s, sizes, x, y, to)
+    elif columns < TILE:  # y filled up to a tile, and of what comes out the columns that are meant
+        out = Matrix(apart, str(inner * TILE), TILE, 1)
+        turn(inner, columns, y.row, y.column, TILE)
+        e.turned = max(e.turned, (inner + rows) * TILE * d.itemsize)
+        say("product", rows, TILE, inner, x.begin, x.row, x.column, apart, TILE, "NULL",
+            out.begin, TILE)
+        bias = "" if s.bias is None else f" + {e.element(s.bias, 'j')}"
+        e.lines += [
+            counting("i", rows).removesuffix(" {"),
+            "    " + counting("j", columns).removesuffix(" {"),
+            f"        {to.element(('i', to.row), ('j', 1))} = "
+            f"{out.element(('i', TILE), ('j', 1))}{bias};",
+        ]
     else:
-        room = max(columns, TILE)
-        if y.column != 1 or columns < TILE:
-            turn(inner, columns, y.row, y.column, room)
-            y = Matrix(apart, "0", room, 1)
+        if y.column != 1:
+            turn(inner, columns, y.row, y.column, columns)
+            y = Matrix(apart, "0", columns, 1)
         say("product", *sizes, x.begin, x.row, x.column, y.begin, y.row, bias, to.begin, to.row)
 
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from .emit_places import Places
     from .statements import Sum
 
+FEW = 1024  # numbers whose sum need not be vector code
 
 def total(e: Places, s: Sum) -> None:
     """A sum: of each element that stays, or where neighbours stay, of a row of them at a time.
@@ -60,7 +61,7 @@ def in_a_row(e: Places, s: Sum, out: Lies) -> bool:
     size, columns = math.prod(shape), math.prod(value.shape)
     if seen.strides != row_major(shape):
         return False
-    if len(s.dims) == len(shape):
+    if len(s.dims) == len(shape) and size > FEW:
         over = "" if s.divisor == 1 else f" / {s.divisor}"
         e.comment([s])
         e.lines += [
@@ -70,11 +71,13 @@ def in_a_row(e: Places, s: Sum, out: Lies) -> bool:
             f"    {out.name}[{out.at()}] = ({kind})(total{over});", "}",
         ]  # fmt: skip
         return True
-    if s.divisor == 1 and s.dims == (*range(len(s.dims)),) and 1 < columns <= 1024:
+    if (s.divisor == 1 or columns == 1) and s.dims == (*range(len(s.dims)),) and columns <= 1024:
         e.call("rows_sum", value.dtype)
         e.comment([s])
         given = f"{size // columns}, {columns}, {e.pointer(s.operand)}"
         called = f"{named('rows_sum', value.dtype.name)}({given}"
         e.lines.append(f"{called}, {plus(out.name, out.at())});")
+        if s.divisor != 1:
+            e.lines.append(f"{out.name}[{out.at()}] /= {s.divisor};")
         return True
     return False

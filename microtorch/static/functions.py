@@ -82,8 +82,8 @@ def used(text: str, below: str) -> str:
     kept: list[str] = []
     words = {*re.findall(r"\w+", below)}
     for part in reversed(text.strip("\n").split("\n\n")):
-        macros = {*re.findall(r"#define (\w+)", part)}
-        defined = macros | {*_DEFINED.findall(part)}
+        macros = {*re.findall(r"#define (\w+)", part)} - {"__attribute__"}
+        defined = macros | {*_DEFINED.findall(part), *re.findall(r"(\w+) = \d", part)}
         if defined and not defined & words:
             continue
         lines = [line for line in part.splitlines() if not (
@@ -112,4 +112,5 @@ def floats(names: Collection[str]) -> str:
         if defined & wanted:  # what a function calls stands before it
             wanted.update(re.findall(r"\w+", re.sub(r"//.*", "", text)))
             kept.append(text)
-    return text_of("shared") + "\n".join(reversed(kept)) + "\n" if kept else ""
+    text = "\n".join([text_of("shared").strip(), *reversed(kept)]) + "\n"
+    return (f"#include <float.h>\n{text}" if "FLT_" in text else text) if kept else ""

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 # multiplications up to which a product of two matrices is written as loops: where the right one has
 # first to be laid out anew, and where not
 SMALL_PRODUCT, MEDIUM_PRODUCT = 1 << 17, 1 << 19
+# sizes of products that may leave out what relu has made 0 (c/products.c: product_of_few)
+DEEPEST_OF_FEW, NARROWEST_OF_FEW = 256, 112
 # functions for which the C core has tables, and sums of them over rows (look.py)
 TABLES = frozenset("erf exp expm1 log log1p sigmoid softplus tanh".split())
 ROWS_OF_EXP = frozenset({"softmax", "log_softmax"})
@@ -419,6 +421,11 @@ def _product(program: Program, step: Step, result: int, alone: bool) -> list[Low
         both: dict[str, Operand] = {"x": Ref(found.x), "y": Ref(found.y)}
         if len(values[found.x].shape) == len(values[result].shape) == len(values[found.y].shape):
             return [*before, Each(step, result, "x * y", both)]
+    if rows * columns * inner > MEDIUM_PRODUCT and inner <= DEEPEST_OF_FEW and (
+        found.x_turned and len(shape) == 2 and columns >= NARROWEST_OF_FEW
+        and any(s.name == "relu_vjp0" and found.x in s.gives() for s in program.steps)
+    ):  # fmt: skip
+        return [*before, found._replace(few=True)]
     y = values[found.y]
     most = MEDIUM_PRODUCT if y.strides[-2 if found.y_turned else -1] == y.dtype.itemsize else (
         SMALL_PRODUCT

@@ -9,7 +9,6 @@ from .c_text import wrapped
 from .emit_c import Emitter
 from .functions import VECTORS, floats, functions, needed, text_of, used
 from .lower import HELPERS, LIBRARY
-from .statements import C_TYPES
 
 if TYPE_CHECKING:
     from collections.abc import Container, Sequence
@@ -26,8 +25,8 @@ def source(
     title = f"{program.name}: {n} of its {len(program.steps)} steps"
     written = [Emitter(program, r, names) for r in regions]
     texts = [e.text() for e in written]
-    glue = [GLUE, *[_called(program, e) for e in written]]
-    return "\n".join([head(title, written, texts), *texts, *glue]), written
+    side = python_side([_called(e) for e in written])
+    return "\n".join([head(title, written, texts), *texts, side]), written
 
 
 def head(title: str, written: list[Emitter], texts: list[str]) -> str:
@@ -42,13 +41,20 @@ def head(title: str, written: list[Emitter], texts: list[str]) -> str:
     return "\n".join(x for x in [above, basics, below] if x)
 
 
-GLUE = """\
-/* ---- what Python calls, with the addresses of its objects ---- */
-void *PyLong_FromLong(long), *PyEval_SaveThread(void);
-void PyEval_RestoreThread(void *);
-#define DATA(type, array) (*(type **)((array) + 2 * sizeof(void *))) /* of an array of numpy */
-#define NUMBER(number) (*(double *)((number) + 2 * sizeof(void *))) /* of a float */
-"""
+GLUE = "/* ---- what Python calls, with the addresses of its objects ---- */\n"
+_MEANT = {
+    "PyLong_FromLong": "void *PyLong_FromLong(long);",
+    "PyEval_SaveThread": "void *PyEval_SaveThread(void), PyEval_RestoreThread(void *);",
+    "DATA": "#define DATA(i) (*(void **)(a[i] + 2 * sizeof(void *))) /* of an array of numpy */",
+    "NUMBER": "#define NUMBER(i) (*(double *)(a[i] + 2 * sizeof(void *))) /* of a float */",
+}
+
+
+def python_side(functions: Sequence[str]) -> str:
+    """The functions ``glue``, and above them what they call."""
+    words = {*re.findall(r"\w+", "".join(functions))}
+    above = "".join(f"{text}\n" for word, text in _MEANT.items() if word in words)
+    return "\n".join([GLUE + above, *functions])
 
 
 def glue(name: str, given: Sequence[str], long: bool = False) -> str:
@@ -65,13 +71,13 @@ def glue(name: str, given: Sequence[str], long: bool = False) -> str:
     return f"void *call_{name}(void *self, const size_t *a)\n{{\n{call}\n}}\n"
 
 
-def _called(program: Program, e: Emitter) -> str:
+def _called(e: Emitter) -> str:
     """``a``: the arrays, then the learning rates, then the block."""
     r = e.region
-    kinds = [C_TYPES[program.values[n].dtype.name] for n in [*r.takes, *r.gives]]
-    given = [f"DATA({kind}, a[{i}])" for i, kind in enumerate(kinds)]
-    given += [f"NUMBER(a[{len(kinds) + i}])" for i in range(len(r.rates))]
-    given += [f"DATA(char, a[{len(given)}])"] * (e.size() > 0)
+    arrays, rates = len(r.takes) + len(r.gives), len(r.rates)
+    given = [f"DATA({i})" for i in range(arrays)]
+    given += [f"NUMBER({arrays + i})" for i in range(rates)]
+    given += [f"DATA({arrays + rates})"] * (e.size() > 0)
     return glue(r.name, given, e.long)
 
 
@@ -99,19 +105,19 @@ def reserved() -> frozenset[str]:
     calls, as function of double and of float."""
     parts = ("head", "basics", "floats", "shared", "main", "rows", "page")
     text = "\n".join([*map(text_of, parts), *functions().values(), floats(VECTORS)])
-    defined = re.findall(r"#define (\w+)", text)
+    defined = [*re.findall(r"#define (\w+)", text), "ROWS", "TILE"]
     called = {*re.findall(r"\b([a-z]\w+)@?\(", text), *LIBRARY.values(), *HELPERS}
     return frozenset({*WORDS, *defined, *called, *(f"{name}f" for name in called)})
 
 
-OURS = re.compile(r"[vti]\d+[a-z]?|(run_|call_)?(forward|backward|train|predict)(_\d+)?")
+OURS = re.compile(r"[vtib]\d+[a-z]?|(run_|call_)?(forward|backward|train|predict)(_\d+)?")
 WORDS = (
     "auto break case char const continue default do double else enum extern float for goto if "
     "inline int long register restrict return short signed sizeof static struct switch typedef "
     "union unsigned void volatile while "
     # variables of the text
-    "i j k total sum largest shift step steps block rows generator argc argv file heading weights "
-    "inputs lr unused factor weight_sizes input_sizes arrays "
+    "i j k total sum largest shift step steps block rows rows2 generator argc argv file heading "
+    "weights inputs lr unused factor weight_sizes input_sizes arrays "
     # <math.h>, <stdio.h>, <stdlib.h>, <string.h>
     "NULL NAN INFINITY EOF FILE BUFSIZ RAND_MAX acosh asinh atanh cbrt copysign drem erf erfc "
     "exp10 fdim fma fmax fmin fpclassify frexp gamma hypot ilogb isfinite isinf isnan isnormal "

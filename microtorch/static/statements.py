@@ -57,6 +57,7 @@ class Product(NamedTuple):
     """result[..., i, j] = the sum over k of x[..., i, k] * y[..., k, j], plus bias[j].
 
     A product of two dimensions may be one of more, whose first ones are taken as one: ``rows``.
+    ``few``: many x are 0.
     """
 
     step: Step
@@ -66,6 +67,7 @@ class Product(NamedTuple):
     x_turned: bool
     y_turned: bool
     bias: int | None
+    few: bool = False
 
 
 class Copy(NamedTuple):

@@ -373,3 +373,69 @@ def test_what_a_loop_reads_is_not_overwritten_by_it():
         grads.append([a.grad for a in xs])
     for a, b in zip(*grads, strict=True):
         near(a, b)
+
+
+@pytest.mark.parametrize("case", ["half", "infinite"])
+def test_a_product_leaves_out_what_relu_made_zero(case):
+    """Half of the gradient counts; all of it where 0 times a number is NaN."""
+    x = t(20, 130)
+    if case == "infinite":
+        x[3, 5] = float("inf")
+    grads = []
+    for compiled in (False, True):
+        w = t(300, 130, seed=1).requires_grad_()
+        bias = torch.full((300,), -1e3 if case == "infinite" else 0.0)
+
+        def f(x, w=w, bias=bias):
+            w.grad = None
+            torch.relu(torch.nn.functional.linear(x, w, bias)).square().sum().backward()
+
+        step = torch.compile(f) if compiled else f
+        for _ in range(4):
+            step(x)
+        grads.append(w.grad)
+    assert "product_of_fewf(300, 130, 20" in step.c_source()
+    assert torch.allclose(*grads, rtol=1e-4, atol=1e-3, equal_nan=True)
+    assert grads[1].isnan().any() == (case == "infinite")
+
+
+class Heads(torch.nn.Module):
+    """Attention with heads, whose mask is one for all heads, or a number for each example."""
+
+    def __init__(self, mask):
+        super().__init__()
+        self.mask, self.qkv, self.out = mask, torch.nn.Linear(32, 96), torch.nn.Linear(32, 32)
+
+    def forward(self, x):
+        n, length, _ = x.shape
+        q, k, v = (y.view(n, length, 2, 16).transpose(1, 2) for y in self.qkv(x).chunk(3, -1))
+        scores = q @ k.transpose(-2, -1) / 4
+        if self.mask == "all":
+            scores = scores.masked_fill(torch.ones(length, length).triu(1).bool(), -1e9)
+        else:
+            scores = scores + x.mean((1, 2)).reshape(n, 1, 1, 1)
+        weights = torch.softmax(scores, -1)
+        y = (weights @ v).transpose(1, 2).reshape(n, length, 32)
+        return self.out(y), weights if self.mask == "each" else scores
+
+
+@pytest.mark.parametrize("mask", ["all", "each"])
+def test_attention_is_a_loop_over_heads(mask):
+    results = []
+    for compiled in (False, True):
+        torch.manual_seed(0)
+        net = Heads(mask)
+
+        def f(x, net=net):
+            net.zero_grad()
+            y, more = net(x)
+            (y.square().sum() + more[:, :, ::3].tanh().mean()).backward()
+            return y.sum()
+
+        step = torch.compile(f) if compiled else f
+        for i in range(4):
+            loss = step(t(3, 12, 32, seed=i))
+        results.append([loss.item(), *[p.grad for p in net.parameters()]])
+    assert "for (int b1 = 0; b1 < 2; b1++)" in step.c_source()
+    for a, b in zip(*results, strict=True):
+        near(torch.as_tensor(a), torch.as_tensor(b))

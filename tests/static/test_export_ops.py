@@ -123,3 +123,19 @@ def test_an_op_without_c_is_named_and_not_the_one_before_it(tmp_path):
         f(torch.randn(3))
     with pytest.raises(RuntimeError, match=r"sort, at .* is not written as a loop of C"):
         f.export(tmp_path)
+
+
+def test_the_gradient_of_a_maximum_goes_where_it_goes_in_python(tmp_path):
+    """To the last NaN of a window, and to the first of equal numbers."""
+    p = torch.randn(1, 2, 7, 7)
+    p[0, 0, 2, 2] = p[0, 0, 2, 4] = p[0, 1, 6, 6] = float("nan")
+    p[0, 1, 0, :4] = 5.0
+    p.requires_grad_()
+    places = torch.arange(98.0).reshape(1, 2, 7, 7)
+
+    def step(places):
+        p.grad = None
+        F.max_pool2d(p, 3, 2).sum().backward()
+        return (p.grad * places).sum()
+
+    assert np.isfinite(exported(tmp_path, step, places, steps=1)).all()

@@ -52,15 +52,13 @@ static inline void log_softmax@(int rows, int n, const real *restrict x, real *r
 
 
 /* out (g - the sum of g out) */
-static inline void softmax_vjp0@(int rows, int n, const real *restrict g, const real *restrict out,
-                                 real *restrict dx)
+INLINE void softmax_vjp0@(int rows, int n, const real *restrict g, const real *restrict out,
+                          real *restrict dx)
 {
     for (int i = 0; i < rows; i++, g += n, out += n, dx += n) {
-        double total = 0;
-        ADDED_UP for (int j = 0; j < n; j++)
-            total += (double)g[j] * out[j];
+        const real total = dot@(n, g, 1, out);
         for (int j = 0; j < n; j++)
-            dx[j] = out[j] * (g[j] - (real)total);
+            dx[j] = out[j] * (g[j] - total);
     }
 }
 

@@ -10,7 +10,7 @@ import numpy as np
 from ...notation import expr
 from ..c_text import wrapped
 from ..functions import text_of
-from ..source import GLUE, glue
+from ..source import glue, python_side
 from .rooms import Index
 
 if TYPE_CHECKING:
@@ -116,5 +116,5 @@ def file(trace: Trace, statements: int, tables: Iterable[str], lines: Sequence[s
     takes = wrapped(", ".join(f"{kind} *restrict {name}" for kind, name in PARAMETERS) + ")", 4)
     return "\n".join([
         head, *needed, *tables, "", f"static int step(\n{takes}", "{", unused + body,
-        "    return 0;", "}", "", GLUE, glue("step", [f"DATA(double, a[{i}])" for i in range(5)]),
+        "    return 0;", "}", "", python_side([glue("step", [f"DATA({i})" for i in range(5)])]),
     ])  # fmt: skip
