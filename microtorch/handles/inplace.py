@@ -33,7 +33,7 @@ from ..graph import last_write, mode, storage_of, tick
 from ..notation import formulas
 from ..ops import index as indexing
 from ..ops.arguments import as_element, tensors_only
-from ..ops.elementwise import ALIASES, TENSORS_ONLY
+from ..ops.elementwise import ALIASES, PARTS, TENSORS_ONLY
 from ..ops.node_names import rename
 from ..ops.settled import settled
 from ..ops.surface import FUNCTIONS, METHODS
@@ -487,7 +487,7 @@ def inplace_methods() -> dict[str, Callable[..., Tensor]]:
     """The in-place twin of every elementwise op, and the methods that exist only in place."""
     out: dict[str, Callable[..., Tensor]] = {}
     for name in OPS:
-        if name != "where":
+        if name != "where" and name not in PARTS:
             for alias in (name, *ALIASES.get(name, ())):
                 out[f"{alias}_"] = _of_op(REGISTRY[name])
     for name in COMPOSED:
