@@ -462,7 +462,7 @@ def _of_dtype(
 
 # ---- the in-place twins of functions -------------------------------------------------------------
 OPS = (
-    *formulas.TABLE, *formulas.COMPARISONS, "floor_divide",
+    *(name for name in formulas.TABLE if name not in PARTS), *formulas.COMPARISONS, "floor_divide",
     "copysign", "digamma", "erfinv", "gcd", "heaviside", "i0", "igamma", "igammac", "lcm", "lgamma",
     "nextafter", "bitwise_left_shift", "bitwise_right_shift",
     "logical_and", "logical_or", "logical_xor", "logical_not",
@@ -487,7 +487,7 @@ def inplace_methods() -> dict[str, Callable[..., Tensor]]:
     """The in-place twin of every elementwise op, and the methods that exist only in place."""
     out: dict[str, Callable[..., Tensor]] = {}
     for name in OPS:
-        if name != "where" and name not in PARTS:
+        if name != "where":
             for alias in (name, *ALIASES.get(name, ())):
                 out[f"{alias}_"] = _of_op(REGISTRY[name])
     for name in COMPOSED:
