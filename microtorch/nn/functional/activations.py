@@ -9,7 +9,9 @@ from ...arrays.dtypes import bool as bool_dtype
 from ...arrays.dtypes import dtype, float64, uint8
 from ...base.errors import describe, message, warn
 from ...create.filled import empty, ones_like, zeros_like
+from ...engine.hot import several
 from ...engine.operands import element
+from ...engine.registry import REGISTRY
 from ...engine.whole import whole
 from ...handles.tensor import Tensor
 from ...ops.arguments import not_floating, tensors_only
@@ -17,6 +19,7 @@ from ...ops.learned import hardshrink as hardshrink
 from ...ops.learned import prelu as prelu
 from ...ops.surface import FUNCTIONS
 
+NUMBERS = (float, int)
 sigmoid: Callable[[Tensor], Tensor] = FUNCTIONS["sigmoid"]
 tanh: Callable[[Tensor], Tensor] = FUNCTIONS["tanh"]
 logsigmoid: Callable[[Tensor], Tensor] = FUNCTIONS["logsigmoid"]
@@ -26,6 +29,8 @@ def _activation(name: str, input: Tensor, inplace: bool, **settings: float) -> T
     """The op `name`; with inplace, its in-place form, which the graph records as well."""
     if inplace:
         return getattr(input, f"{name}_")(**settings)
+    if settings and type(input) is Tensor and all([type(v) in NUMBERS for v in settings.values()]):
+        return several(REGISTRY[name], (input,), settings or None)  # there is nothing to check
     return FUNCTIONS[name](input, **settings)
 
 
@@ -97,7 +102,7 @@ def mish(input: Tensor, inplace: bool = False) -> Tensor:
 
 def softplus(input: Tensor, beta: float = 1.0, threshold: float = 20.0) -> Tensor:
     """log(1 + exp(beta * x)) / beta; x itself where beta * x > threshold."""
-    return FUNCTIONS["softplus"](input, beta=beta, threshold=threshold)
+    return _activation("softplus", input, False, beta=beta, threshold=threshold)
 
 
 def hardtanh(
