@@ -1,9 +1,8 @@
 /* cast.c - numbers of one type as numbers of another.
  *
- * A loop for each pair of types that programs have: masks, bytes and whole numbers as floats, floats
- * as whole numbers, float and double. C's conversion is numpy's. What lies further apart than a
- * register is wide (a byte and its 8 bytes) compilers widen in steps, so that a line of bytes is
- * read once. Pairs without `real` are compiled for both types, and Python calls one of them. */
+ * A loop for each pair of types that programs have: masks, bytes and whole numbers as floats,
+ * floats as whole numbers, float and double. C's conversion is numpy's. Pairs without `real` are
+ * compiled for both types, and Python calls one of them. */
 #define CAST(name, from_type, to_type)                                     \
     static void NAME(name)(const void *task, size_t begin, size_t end)     \
     {                                                                      \

@@ -2,8 +2,8 @@
  *
  * The dimensions are taken in the order in which the result lies in memory. If the source goes on
  * with small steps in another dimension than the result (a transposed matrix), neither can be read
- * and written along its lines at once: then blocks are copied of which the lines of both stay in the
- * first-level cache. */
+ * and written along its lines at once: then blocks are copied of which the lines of both stay in
+ * the first-level cache. */
 #ifndef MICROTORCH_COPIES_H
 #define MICROTORCH_COPIES_H
 

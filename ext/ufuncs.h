@@ -1,8 +1,8 @@
 /* ufuncs.h - numpy's own loops, on several threads.
  *
- * What has no kernel here, numpy computes: whole numbers, comparisons, functions of float64, scipy's
- * special functions. A ufunc's object holds a table with a loop for each combination of types, as
- * numpy's documentation of its C interface says (PyUFuncObject, unchanged since 1.x):
+ * What has no kernel here, numpy computes: whole numbers, comparisons, functions of float64,
+ * scipy's special functions. A ufunc's object holds a table with a loop for each combination of
+ * types, as numpy's documentation of its C interface says (PyUFuncObject, unchanged since 1.x):
  *
  *     loop(args, dimensions, steps, data): for n elements, args[k] going on by steps[k] bytes
  *

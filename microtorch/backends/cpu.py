@@ -19,7 +19,7 @@ from .half import Half
 from .reference import Reference
 
 if TYPE_CHECKING:
-    from ..base.types import DType
+    from ..base.types import DType, Kernel
 
 # The CPU's backends; `use` changes their class, so that every tensor follows.
 cpu = Reference.rest = Reference()
@@ -44,6 +44,11 @@ def available() -> dict[str, bool]:
     return {"reference": True, "core": core.is_available()}
 
 
+def plain(ufunc: Kernel) -> Kernel:
+    """A ufunc as it is, where numpy computes with one thread."""
+    return ufunc
+
+
 def use(name: str) -> None:
     """Take CPU kernels from ``"reference"`` (numpy), or from ``"core"`` (C) where it has them.
 
@@ -53,7 +58,7 @@ def use(name: str) -> None:
         raise ValueError(f"no backend named '{name}'; the CPU backends are 'core' and 'reference'")
     if name == "core" and not core.is_available():
         raise RuntimeError(f"the C core is not available: {core.reason}")
-    Reference.threaded = staticmethod(core.threaded if name == "core" else lambda ufunc: ufunc)
+    Reference.threaded = staticmethod(core.threaded if name == "core" else plain)
     Reference.fill = staticmethod(core.fill if name == "core" else np.copyto)
     Reference.rest.choose(core.Rest if name == "core" else Reference)
     for dtype, backend in Reference.by_dtype.items():  # all other dtypes are numpy's

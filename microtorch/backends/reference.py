@@ -89,7 +89,7 @@ class Reference:
     draws: ClassVar[Any] = draws  # the functions that make random arrays
     fill: ClassVar[Kernel] = staticmethod(np.copyto)  # fill(out, x): out[...] = x
     # a ufunc as the function that runs it: `cpu.use` may choose one with several threads
-    threaded: ClassVar[Callable[[Any], Kernel]] = staticmethod(lambda ufunc: ufunc)
+    threaded: ClassVar[Kernel] = staticmethod(lambda ufunc: ufunc)
 
     def __init__(self, dtype: DType | None = None):
         self.dtype = cast("DType", dtype)  # of its arrays; None for `rest`
@@ -106,7 +106,7 @@ class Reference:
     def __getattr__(self, name: str) -> Any:
         kernel = UFUNCS.get(name)
         if kernel is not None:
-            kernel = self.threaded(kernel)
+            kernel = Reference.threaded(kernel)
         else:
             if name not in definitions:
                 raise AttributeError(f"the {self.name} backend has no kernel '{name}'")
@@ -159,7 +159,7 @@ class Reference:
             # the integer part of the quotient: 0, but for 1 and -1
             small = np.where(np.abs(x) == 1, x ** (np.abs(y) % 2), 0)
             return np.where(np.less(y, 0), small, np.power(x, np.maximum(y, 0))).astype(x.dtype)
-        return Reference.threaded(np.power)(x, y)  # type: ignore[no-any-return]
+        return Reference.threaded(np.power)(x, y)
 
     @staticmethod
     def sign(x: Array) -> Array:
@@ -176,12 +176,12 @@ class Reference:
     @staticmethod
     def remainder(x: Array, y: Array) -> Array:
         """x - floor(x / y) * y."""
-        return Reference.threaded(np.remainder)(x, nonzero_divisor("remainder", y))  # type: ignore[no-any-return]
+        return Reference.threaded(np.remainder)(x, nonzero_divisor("remainder", y))
 
     @staticmethod
     def fmod(x: Array, y: Array) -> Array:
         """x - trunc(x / y) * y."""
-        return Reference.threaded(np.fmod)(x, nonzero_divisor("fmod", y))  # type: ignore[no-any-return]
+        return Reference.threaded(np.fmod)(x, nonzero_divisor("fmod", y))
 
     def erf(self, x: Array) -> Array:
         """The error function. numpy has none, so it is the C library's, element by element."""

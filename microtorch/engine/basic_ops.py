@@ -13,7 +13,7 @@ from .op import Op
 from .record import record
 
 if TYPE_CHECKING:
-    from ..base.types import Array, Backend, DeviceLike, DType, Namespace
+    from ..base.types import Array, Backend, DeviceLike, DType, Namespace, Operand
     from ..handles.tensor import Tensor
 
 def as_type(d: dtype | DType) -> DType:
@@ -21,12 +21,12 @@ def as_type(d: dtype | DType) -> DType:
     return d.numpy if isinstance(d, dtype) else d
 
 
-def _copy(F: Namespace, x: Array, order: str = "K") -> Array:
+def _copy(F: Namespace, x: Array, order: Operand = "K") -> Array:
     if order == "K" and 0 in x.strides:
         return laid_out(x, x.dtype)
     if type(x) is not np.ndarray or x.nbytes < LARGE:
         return x.copy(order)
-    out = np.empty_like(x, order=order)
+    out: Array = np.empty_like(x, order=order)
     Reference.fill(out, x)
     return out
 

@@ -35,7 +35,7 @@ from ..graph import last_write, mode, storage_of, tick
 from ..notation import formulas
 from ..ops import index as indexing
 from ..ops.arguments import as_element, tensors_only
-from ..ops.elementwise import ALIASES, ELEMENTWISE, OF_OPS, TENSORS_ONLY
+from ..ops.elementwise import ALIASES, ELEMENTWISE, OF_OPS, PARTS, TENSORS_ONLY
 from ..ops.node_names import rename
 from ..ops.settled import settled
 from ..ops.surface import FUNCTIONS, METHODS
@@ -525,7 +525,7 @@ def _of_dtype(
 
 # ---- the in-place twins of functions -------------------------------------------------------------
 OPS = (
-    *formulas.TABLE, *formulas.COMPARISONS, "floor_divide",
+    *(name for name in formulas.TABLE if name not in PARTS), *formulas.COMPARISONS, "floor_divide",
     "copysign", "digamma", "erfinv", "gcd", "heaviside", "i0", "igamma", "igammac", "lcm", "lgamma",
     "nextafter", "bitwise_left_shift", "bitwise_right_shift",
     "logical_and", "logical_or", "logical_xor", "logical_not",

@@ -357,7 +357,7 @@ def add(
     if alpha == 1 and (type(alpha) is int or _takes(alpha, input, other)):
         return ELEMENTWISE["add"](input, other)
     if _alike((input, other), alpha):
-        return ELEMENTWISE["add_scaled"](input, other, alpha=alpha)
+        return several(REGISTRY["add_scaled"], (input, other), {"alpha": alpha})
     return ELEMENTWISE["add"](input, _scaled(other, alpha, input))
 
 
@@ -430,7 +430,7 @@ def round(input: Tensor, *, decimals: int | None = None) -> Tensor:
     return back(ELEMENTWISE["round"](there(input, scale)), scale)
 
 
-def _alike(operands: Sequence[TensorLike], number: AnyNumber) -> bool:
+def _alike(operands: Sequence[TensorLike], number: TensorLike | AnyNumber) -> bool:
     """Are the operands tensors of one floating dtype, and the number real?"""
     if type(number) is not float and type(number) is not int:
         return False
@@ -464,7 +464,7 @@ def addcmul(
         (tensor1, tensor2), value = number_first("addcmul", tensor1, (tensor2, *old))
     operands = (input, tensor1, tensor2)
     if _alike(operands, value):
-        return ELEMENTWISE["addcmul"](*operands, value=value)
+        return several(REGISTRY["addcmul"], operands, {"value": value})
     only("uifc", "addcmul_cpu_out")(REGISTRY["mul"], operands)
     return _plus(input, value, "mul", tensor1, tensor2)
 
@@ -477,7 +477,7 @@ def addcdiv(
     if old:
         (tensor1, tensor2), value = number_first("addcdiv", tensor1, (tensor2, *old))
     if _alike((input, tensor1, tensor2), value):
-        return ELEMENTWISE["addcdiv"](input, tensor1, tensor2, value=value)
+        return several(REGISTRY["addcdiv"], (input, tensor1, tensor2), {"value": value})
     if not any(t.array.dtype.kind in "fcV" for t in (tensor1, tensor2)):
         raise RuntimeError(
             message(
@@ -514,5 +514,5 @@ def lerp(input: Tensor, end: Tensor, weight: Tensor | AnyNumber) -> Tensor:
                 )
             )
     if _alike((input, end), weight):
-        return ELEMENTWISE["lerp_by"](input, end, weight=weight)
+        return several(REGISTRY["lerp_by"], (input, end), {"weight": weight})
     return ELEMENTWISE["lerp"](input, end, weight)

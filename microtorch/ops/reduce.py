@@ -199,10 +199,21 @@ def nanmean(
 ROUNDING = {np.dtype(np.float32): 2.0**-23, np.dtype(np.float64): 2.0**-52}
 
 
+def _deviations(x: Array, dim: Shape | None) -> tuple[Array, Array]:
+    mean = add_up(x, axis=dim, keepdims=True) / (count(x, dim) or 1)
+    return mean, add_up(squares(x - mean), axis=dim, keepdims=True)
+
+
+@defines
+def deviations(F: Namespace, x: Array, dim: Shape | None) -> tuple[Array, Array]:
+    """The mean over ``dim``, which is kept, and the sum of the squares of what differs from it."""
+    return _deviations(x, dim)
+
+
 def _var(F: Namespace, x: Array, dim: Shape | None, correction: float, keepdim: bool) -> Array:
     n = count(x, dim)
-    mean = add_up(x, axis=dim, keepdims=True) / (n or 1)
-    total = add_up(squares(x - mean), axis=dim, keepdims=True)
+    of = F.deviations if type(x) is np.ndarray and x.dtype in ROUNDING else _deviations
+    mean, total = of(x, dim)
     if type(total) is np.ndarray and total.dtype in ROUNDING:
         # of equal elements it is 0, as PyTorch's, and not what the mean was rounded by
         rounded = n * (min(n, 1000) * ROUNDING[total.dtype]) ** 2

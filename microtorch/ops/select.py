@@ -58,7 +58,7 @@ def clamp(input: Tensor, min: TensorLike | None = None, max: TensorLike | None =
     if min is None and max is None:
         raise RuntimeError(message("torch.clamp: At least one of 'min' or 'max' must not be None"))
     if isinstance(min, Handle) and isinstance(max, Handle):
-        return ELEMENTWISE["clamp_between"](input, min, max)
+        return several(REGISTRY["clamp_between"], (input, min, max))
     if isinstance(min, Handle) or isinstance(max, Handle):
         out = input if min is None else apply(BELOW, (input, min))
         return out if max is None else apply(ABOVE, (out, max))

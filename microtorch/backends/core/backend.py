@@ -8,7 +8,6 @@ from __future__ import annotations
 from functools import cached_property
 
 from .along import Along
-from .casts import Casts
 from .convolution import Convolution
 from .distances import Distances
 from .elementwise import Elementwise
@@ -27,7 +26,7 @@ from .special import Special
 
 class Core(
     Products, Convolution, Reductions, Along, Scans, Distances, Losses, Normalisation,
-    Embedding, Halves, Casts, Optimizers, Recurrent, Special, Elementwise,
+    Embedding, Halves, Optimizers, Recurrent, Special, Elementwise,
 ):  # fmt: skip
     """The CPU backend of float32 and float64 arrays, with C's kernels."""
 

@@ -1,19 +1,22 @@
 """Conversions between types and copies from one layout to another, in C (ext/cast.c, copies.h)."""
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy._core import umath
 
 from ...arrays.dtypes import BOOL, F32, F64, I64
 from ..reference import Reference
 from ..table import definition
 from . import library
 from .library import SUFFIXES, calls
+from .ufuncs import threaded
 
 if TYPE_CHECKING:
-    from ...base.types import Array, DType
+    from ...base.types import Array, DType, Operand
 
+CLIP: Operand = umath.__dict__["clip"]  # np.clip itself takes 2 us to get there
 MANY = 1 << 12  # bytes that numpy converts sooner than C is called
 LARGE = 1 << 17  # bytes that are worth two threads
 
@@ -32,7 +35,7 @@ class Casts(Reference):
     """The op ``cast``, of float32 and float64."""
 
     @calls("of_whole", "of_float", "of_double", "to_whole")
-    def cast(self, x: Array, dtype: Any) -> Array:
+    def cast(self, x: Array, dtype: Operand) -> Array:
         dtype = getattr(dtype, "numpy", dtype)
         if type(x) is np.ndarray and x.nbytes >= MANY and x.flags.c_contiguous:
             kernel = KERNELS.get((x.dtype, dtype))
@@ -45,6 +48,11 @@ class Casts(Reference):
 
 class Rest(Casts):
     """The backend of all other dtypes, which numpy computes, with several threads (ufuncs.py)."""
+
+    def clamp(self, x: Array, *, min: Operand, max: Operand) -> Array:
+        if type(x) is np.ndarray and x.dtype.kind in "iu":
+            return threaded(CLIP)(x, min, max)
+        return definition("clamp")(self, x, min=min, max=max)
 
 
 def fill(out: Array, x: Array) -> None:

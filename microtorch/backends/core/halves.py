@@ -5,9 +5,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ...arrays.dtypes import laid_out
-from ..reference import Reference
 from ..table import definition
+from .casts import Casts
 
 if TYPE_CHECKING:
     from ...base.types import Array, DType
@@ -15,7 +14,7 @@ if TYPE_CHECKING:
 MANY = 512  # elements of which numpy's loop takes longer than the calls here
 
 
-class Halves(Reference):
+class Halves(Casts):
     """The conversions that backends/half.py defines."""
 
     def widen(self, x: Array) -> Array:
@@ -29,7 +28,7 @@ class Halves(Reference):
         dtype = getattr(dtype, "numpy", dtype)
         if dtype.itemsize == 2 and dtype.kind in "fV":
             return self.narrow(x, dtype)
-        return x.astype(dtype) if 0 not in x.strides else laid_out(x, dtype)
+        return super().cast(x, dtype)
 
     def narrow(self, x: Array, dtype: DType) -> Array:
         if x.size >= MANY and x.flags.c_contiguous:

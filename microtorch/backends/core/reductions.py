@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     Step: TypeAlias = tuple[int, int, int, Shape]  # outer, n, inner, and the shape of the result
 
 
+MANY = 1 << 12  # elements of which numpy's passes take longer than the calls here
+
+
 class Reductions(Reference):
     """The reductions of ops/reduce.py."""
 
@@ -65,6 +68,26 @@ class Reductions(Reference):
         steps, count = runs(x.shape, dim, keepdim)
         out = self._reduced(self.kernels.amin, x, steps) if count else None
         return definition("amin")(self, x, dim, keepdim) if out is None else out
+
+    @calls("moments")
+    def deviations(self, x: Array, dim: Dims) -> tuple[Array, Array]:
+        steps, n = runs(x.shape, dim, True)
+        outer, _, inner, shape = steps[-1]
+        whole = len(steps) == 1 and x.flags.c_contiguous and n * outer * inner == x.size >= MANY
+        if not whole or min(outer, inner) > 1:
+            return definition("deviations")(self, x, dim)
+        parts = 1  # a long row is cut into as many equal ones, for the threads
+        while inner == 1 and parts < 32 and n % (2 * parts) == 0 and n > 4096 * parts:
+            parts *= 2
+        mean, var = (np.empty((outer * inner, parts), self.dtype) for _ in range(2))
+        sizes = (n, inner, 1) if inner > 1 else (1, outer * parts, n // parts)
+        if not self.kernels.moments(*sizes, id(x), id(mean), id(var)):
+            return definition("deviations")(self, x, dim)
+        # of parts of one size: their own deviations, and those of their means (Chan et al. 1983)
+        middle = mean.mean(1, dtype=np.float64)
+        apart = np.square(mean - middle[:, None]).sum(1) * (n // parts)
+        total = var.sum(1, dtype=np.float64) * (n // parts) + apart
+        return middle.astype(self.dtype).reshape(shape), total.astype(self.dtype).reshape(shape)
 
     def prod(self, x: Array, dim: int, keepdim: bool) -> Array:
         steps, count = runs(x.shape, dim, keepdim)

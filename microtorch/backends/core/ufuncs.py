@@ -46,7 +46,7 @@ def threaded(ufunc: Operand) -> Callable[..., Any]:
     Anything that is no ufunc of numbers is returned as it is.
     """
     if type(ufunc) is not np.ufunc or not plans_of(ufunc):
-        return ufunc  # type: ignore[no-any-return]
+        return ufunc
 
     def on_threads(x: Operand, *others: Operand, **options: Operand) -> Operand:
         if getattr(x, "nbytes", 0) < MANY or options:

@@ -10,7 +10,9 @@ from ...arrays.dtypes import dtype, float64, uint8
 from ...base.errors import describe, message, warn
 from ...create.filled import empty, ones_like, zeros_like
 from ...engine.calling import misfit
+from ...engine.hot import several
 from ...engine.operands import element
+from ...engine.registry import REGISTRY
 from ...engine.whole import whole
 from ...handles.tensor import Tensor
 from ...ops.arguments import not_floating, tensors_only
@@ -18,6 +20,7 @@ from ...ops.learned import hardshrink as hardshrink
 from ...ops.learned import prelu as prelu
 from ...ops.surface import FUNCTIONS
 
+NUMBERS = (float, int)
 sigmoid: Callable[[Tensor], Tensor] = FUNCTIONS["sigmoid"]
 tanh: Callable[[Tensor], Tensor] = FUNCTIONS["tanh"]
 logsigmoid: Callable[[Tensor], Tensor] = FUNCTIONS["logsigmoid"]
@@ -27,6 +30,8 @@ def _activation(name: str, input: Tensor, inplace: bool, **settings: float) -> T
     """The op `name`; with inplace, its in-place form, which the graph records as well."""
     if inplace:
         return getattr(input, f"{name}_")(**settings)
+    if settings and type(input) is Tensor and all([type(v) in NUMBERS for v in settings.values()]):
+        return several(REGISTRY[name], (input,), settings or None)  # there is nothing to check
     return FUNCTIONS[name](input, **settings)
 
 
@@ -105,7 +110,7 @@ def softplus(input: Tensor, beta: float = 1.0, threshold: float = 20.0) -> Tenso
         if isinstance(value, complex):
             what = "value cannot be converted to type float without overflow"
             raise RuntimeError(message(what, f"softplus: {name}={value}"))
-    return FUNCTIONS["softplus"](input, beta=beta, threshold=threshold)
+    return _activation("softplus", input, False, beta=beta, threshold=threshold)
 
 
 def hardtanh(

@@ -84,6 +84,23 @@ def test_long_rows_are_cut_into_segments(isa):
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
+def test_deviations_of_long_rows(dtype):
+    """Also of rows that are cut into parts, and of equal numbers, of which they are 0."""
+    for shape, dims in (((1 << 15,), ((0,), None)), ((3, 1 << 13), ((0,), (1,), (0, 1)))):
+        x = numbers(shape, dtype) + 100
+        for dim in dims:
+            got = cpu.of(x.dtype).deviations(x, dim)
+            wide = x.astype(np.longdouble)
+            mean = wide.mean(dim, keepdims=True)
+            wanted = mean, np.square(wide - mean).sum(dim, keepdims=True)
+            for a, b in zip(got, wanted, strict=True):
+                assert a.shape == b.shape and a.dtype == dtype
+                rtol = 3e-5 if dtype == np.float32 else 1e-12
+                np.testing.assert_allclose(a, b.astype(float), rtol=rtol)
+    assert torch.full((3, 1 << 13), 0.1, dtype=torch.float64).var(1).tolist() == [0, 0, 0]
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
 def test_the_derivative_of_running_products(dtype, isa):
     for shape in ((700,), (65, 3), (2, 130), (2, 3, 70)):
         x, g = np.exp(numbers(shape, dtype) / 9), numbers(shape, dtype, 1)
