@@ -25,7 +25,6 @@ from ..base.errors import message
 from .table import definition, definitions, forget
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
 
     from ..base.types import AnyNumber, Array, DType, Kernel, Number, Shape
 

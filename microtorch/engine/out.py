@@ -80,7 +80,7 @@ def _check_gradients(
 ) -> None:
     """Raise where a gradient would be lost. (That a comparison has none is known without.)"""
     lost = any(t.node.needs for t in targets)
-    if name in IN_ITS_DTYPE or any(r.array.dtype.kind in "fcV" for r in results):
+    if name in SUMS or any(r.array.dtype.kind in "fcV" for r in results):
         lost = lost or any(t.node.needs for t in given)
     if lost:
         raise RuntimeError(

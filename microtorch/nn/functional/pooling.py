@@ -12,7 +12,6 @@ from ...handles.tensor import Tensor
 from ...ops.max_pool import fractional, max_pool3d, max_unpool
 from ...ops.pool import avg_pool1d, avg_pool2d, max_pool1d, max_pool2d
 from ...ops.volumes import avg_pool3d
-from ...ops.windows import numbers
 from ..common_types import Size
 
 if TYPE_CHECKING:
