@@ -191,7 +191,7 @@ def _no_number(data: Any, bad: object) -> Exception:
     )
 
 
-def _first(data: Any) -> object:
+def _first(data: object) -> object:
     while isinstance(data, (list, tuple)) and data:
         data = data[0]
     return data
