@@ -112,7 +112,7 @@ class inference_mode(_Switch):
     (PyTorch's also skips the counting of versions; here that costs nothing.)
     """
 
-    def __new__(cls, mode: Any = True) -> Any:
+    def __new__(cls, mode: object = True) -> Any:
         return super().__new__(cls, mode)
 
     def __init__(self, mode: bool = True):

@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -71,7 +71,7 @@ def asarray(
     said, it stays what it is. Raises ValueError where ``copy=False`` and a copy is needed.
     """
     t = as_tensor(obj, dtype, device)
-    shares = getattr(obj, "array", obj) is t.array
+    shares = getattr(obj, "array", obj) is t.array or _same_memory(obj, t)
     if copy is False and not shares:
         what = "arbitrary sequence or convert without a copy"
         if isinstance(obj, Tensor) and obj.dtype is not t.dtype:
@@ -82,6 +82,17 @@ def asarray(
     if requires_grad is False and t.node.needs:
         return t.detach()  # PyTorch stops the gradient of obj itself, where that is a leaf
     return t.requires_grad_() if requires_grad and not t.node.needs else t
+
+
+def _same_memory(obj: object, t: Tensor) -> bool:
+    """Does a tensor lie in a buffer of Python's, such as a memoryview?"""
+    if type(t.array) is not np.ndarray or isinstance(obj, (Tensor, list, tuple)):
+        return False
+    try:
+        memory = np.frombuffer(cast("Any", obj), np.uint8)
+    except (TypeError, ValueError, BufferError):  # it has none
+        return False
+    return np.may_share_memory(memory, t.array)
 
 
 @export
@@ -195,7 +206,7 @@ def _no_number(data: Any, bad: object) -> Exception:
     )
 
 
-def _first(data: Any) -> object:
+def _first(data: object) -> object:
     while isinstance(data, (list, tuple)) and data:
         data = data[0]
     return data

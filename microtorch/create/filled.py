@@ -11,7 +11,7 @@ from ..arrays.device import default
 from ..arrays.memory_format import preserve_format
 from ..arrays.memory_order import in_memory_order, outermost_first
 from ..backends import cpu, home
-from ..base.errors import message
+from ..base.errors import message, no_memory
 from ..base.naming import named
 from ..engine.operands import element
 from ..engine.record import constant_node, handle
@@ -146,7 +146,11 @@ def _filled(
             _refuse(f"new_{name}", more)
         d = chosen(dtype, self.array.dtype)
         dev = self.node.dev.of(d) if device is None else home(device, d)
-        return finish(make(dev, shape_of(size, f"new_{name}"), d), dev.device, requires_grad)
+        try:
+            array = make(dev, shape_of(size, f"new_{name}"), d)
+        except (MemoryError, ValueError) as e:
+            raise no_memory(e) from None
+        return finish(array, dev.device, requires_grad)
 
     if not random:
         method_doc = f"{doc} in this tensor's dtype and device."

@@ -437,6 +437,8 @@ def setitem(t: Tensor, index: Index, value: Any) -> None:
         return
     if advanced:
         given = value
+        if not t.array.ndim and value.array.ndim > 1 and value.array.size == 1:
+            value = value.reshape(())  # numpy's masks take no (1, 1) for it
         if value.array.dtype != t.array.dtype:
             at = [p for p in parsed if hasattr(p, "dtype")]
             fills = value.array.size == 1 and len(at) == 1 and at[0].dtype == np.bool_

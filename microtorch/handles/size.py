@@ -10,7 +10,7 @@ import numpy as np
 from ..base.errors import message
 
 
-def _size(n: Any, place: int) -> int:
+def _size(n: SupportsIndex, place: int) -> int:
     try:
         return operator.index(n)
     except TypeError:

@@ -108,6 +108,7 @@ class Flags(NamedTuple):
     c_contiguous: bool
     writeable: bool
     aligned: bool = True
+    f_contiguous: bool = False  # nobody asks for that order here
 
 
 def _operator(name: str) -> AnyArray:

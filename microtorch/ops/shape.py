@@ -219,7 +219,9 @@ def _bits(input: Tensor, dtype: dtypes.dtype) -> Tensor:
     """The same memory read as another dtype; no gradient flows."""
     try:
         array = input.array.view(dtype.numpy)
-        if not array.flags.aligned and input.array.flags.aligned:
+        size = array.dtype.itemsize
+        between = input.array.flags.aligned and not array.flags.aligned
+        if between or any(s % size for s in array.strides):
             raise ValueError("the elements of the wider dtype would lie between its places")
         out = constant(array, input.node.dev)
     except (ValueError, TypeError):

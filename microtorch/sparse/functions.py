@@ -119,6 +119,9 @@ def to_sparse(self: Tensor, sparse_dim: int | None = None, **other: object) -> S
     """The elements that are not 0, by their coordinates; gradients flow back to them."""
     if other and other != {"layout": layout.sparse_coo}:
         raise NotImplementedError(message("only coordinates (layout=torch.sparse_coo) are here"))
+    if not self.array.ndim:
+        what = "to_sparse(): a tensor of 0 dimensions has no coordinates to store"
+        raise NotImplementedError(message(what, fix="x.reshape(1).to_sparse()"))
     places = np.nonzero(self.detach().numpy())
     where = from_numpy(np.stack(places).astype(np.int64))
     return SparseTensor(where, self[tuple(where)], self.shape, True)

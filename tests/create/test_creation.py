@@ -318,3 +318,10 @@ def test_data_that_is_refused_and_taken():
             call()
     with pytest.raises(NotImplementedError, match="Bool"):
         torch.logspace(0, 1, 3, dtype=torch.bool)
+
+
+def test_asarray_copies_a_buffer_if_it_is_asked_to():
+    memory = memoryview(np.ones(2, np.float32))
+    copied, shared = torch.asarray(memory, copy=True), torch.asarray(memory, copy=False)
+    memory[0] = 5
+    assert copied.tolist() == [1, 1] and shared.tolist() == [5, 1]

@@ -42,6 +42,7 @@ class Flags(NamedTuple):
     c_contiguous: bool
     writeable: bool
     aligned: bool = True
+    f_contiguous: bool = False  # nobody asks for that order here
 
 
 Binary: TypeAlias = "Callable[[Array, Operand], Array]"
