@@ -7,7 +7,6 @@ which may be anything.
 from __future__ import annotations
 
 import re
-import warnings
 from collections import Counter, OrderedDict, defaultdict, deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeAlias
