@@ -98,4 +98,13 @@ DIFFERENT: tuple[str, ...] = (
     "A matrix product with `out=` one of its operands is right; PyTorch's reads what it writes.",
     "The gradient of `CrossMapLRN2d` is that of its formula; PyTorch's does not pass its own "
     "`gradcheck`.",
+    "`elu_` and `leaky_relu_` with a negative slope, and `max_pool1d` and `max_pool2d` whose "
+    "indices were overwritten, have their right gradient; PyTorch refuses.",
+    "With `include_last_offset` the last offset of an `EmbeddingBag` ends the last bag, whatever "
+    "the dtype; some of PyTorch's kernels read on to the end.",
+    "Inside of `torch.func`'s transforms a function may write into tensors from outside, and "
+    "call `requires_grad_` and `torch.autograd.functional`; PyTorch refuses.",
+    "A `.grad` that `backward` writes inside of a `dual_level` has no tangent; the gradients of "
+    "`torch.autograd.grad` have theirs.",
+    "`torch.linalg.cond` of a matrix with NaN is NaN; PyTorch's is inf in some norms.",
 )

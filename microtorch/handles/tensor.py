@@ -423,6 +423,8 @@ class Tensor(Methods):
     def grad(self) -> None:
         self.node.grad = None
 
+    _grad = grad  # PyTorch's name for it in C++, which some programs use
+
     def retain_grad(self) -> None:
         """Keep the gradient of this non-leaf tensor in ``.grad`` when backward runs."""
         if not self.node.needs:

@@ -182,6 +182,15 @@ def _permutation(pivots: Tensor, LU: Tensor) -> Tensor:
 
 def _moved(pivots: Tensor, LU: Tensor) -> Tensor:
     m = LU.array.shape[-2]
+    if ((pivots.array < 1) | (pivots.array > m)).any():
+        raise RuntimeError(
+            message(
+                "Pivots given to lu_solve must all be greater or equal to 1, and at most "
+                f"LU.size(-2) = {m}",
+                describe(pivots),
+                fix="the pivots as torch.linalg.lu_factor returns them: rows, counted from 1",
+            )
+        )
     order = kernels.permutation(pivots.array, m)
     rows = np.arange(m)[:, None] == order[..., None, :]
     return constant(rows.astype(LU.array.dtype), LU.node.dev)

@@ -23,6 +23,10 @@ def vector_norm(
     *, dtype: DTypeName | None = None,
 ) -> Tensor:  # fmt: skip
     """The norm (Σ |x|**ord) ** (1/ord) of the elements over ``dim`` (all if None)."""
+    if isinstance(ord, complex):
+        raise RuntimeError(
+            message("linalg.vector_norm: Expected a non-complex scalar as the order of norm.")
+        )
     if isinstance(ord, str):
         raise TypeError(
             message("linalg_vector_norm(): argument 'ord' (position 2) must be Number, not str",
@@ -63,14 +67,21 @@ def matrix_norm(
         floating("matrix_norm", A)
     if ord in ("nuc", 2, -2):
         values = svdvals(A.movedim((row, column), (-2, -1)))
-        out = values.sum(-1) if ord == "nuc" else values.amax(-1) if ord == 2 else values.amin(-1)
+        empty = ord == 2 and not values.array.shape[-1]  # nothing is larger than 0
+        out = (
+            values.sum(-1) if ord == "nuc" or empty
+            else values.amax(-1) if ord == 2 else values.amin(-1)
+        )  # fmt: skip
         for d in sorted((row, column)) if keepdim else ():
             out = out.unsqueeze(d)
         return out
     assert not isinstance(ord, str)
     along, over = (row, column) if abs(ord) == 1 else (column, row)
     sums = A.abs().sum(along, keepdim=True)
-    out = sums.amax(over, True) if ord > 0 else sums.amin(over, True)
+    if ord > 0 and not sums.array.shape[over]:
+        out = sums.sum(over, keepdim=True)
+    else:
+        out = sums.amax(over, True) if ord > 0 else sums.amin(over, True)
     return out if keepdim else owned(out.squeeze((row, column)))
 
 
@@ -96,6 +107,15 @@ def norm(
     if isinstance(ord, str) or two:
         dims = (-2, -1) if dim is None else (dim,) if isinstance(dim, int) else dim
         return matrix_norm(A, ord, dims, keepdim, dtype=dtype)
+    if isinstance(dim, Sequence) and len(dim) > 2:
+        raise RuntimeError(
+            message(
+                "linalg.norm: If dim is specified, it must be of length 1 or 2. Got "
+                f"{tuple(dim)}",
+                describe(A),
+                fix="torch.linalg.vector_norm takes any number of dimensions",
+            )
+        )
     return vector_norm(A, ord, dim, keepdim, dtype=dtype)
 
 
@@ -108,11 +128,15 @@ def cond(A: Tensor, p: Number | str | None = None) -> Tensor:
     matrices("cond", A)
     if p in (None, 2, -2):
         values = svdvals(A)
+        if not values.array.shape[-1]:
+            return values.sum(-1)
         first, last = values[..., 0], values[..., -1]
         return last / first if p == -2 else first / last
     if p not in ("fro", "nuc", 1, -1, math.inf, -math.inf):
         raise RuntimeError(message(f"linalg.cond got an invalid norm type: {p}"))
     square(f"cond(ord={p})", A)
     inverse, info = inv_ex(A)
-    out = matrix_norm(A, p) * matrix_norm(inverse, p)
-    return out.masked_fill(info != 0, math.inf) if info.array.any() else out
+    if not info.array.any():
+        return matrix_norm(A, p) * matrix_norm(inverse, p)
+    inverse = inverse.masked_fill((info != 0)[..., None, None], 0.0)
+    return (matrix_norm(A, p) * matrix_norm(inverse, p)).masked_fill(info != 0, math.inf)

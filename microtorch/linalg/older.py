@@ -12,7 +12,7 @@ from ..engine.calling import reading
 from ..engine.entering import enter_all
 from ..ops.surface import FUNCTIONS
 from . import factors, norms, orthogonal, pseudoinverse, results, solving, spectra
-from .checks import broadcast_batches, floating, identity, matrices, square
+from .checks import LinAlgError, broadcast_batches, floating, identity, matrices, square
 from .determinants import det, logdet, slogdet
 from .factors import lu_unpack
 from .orthogonal import geqrf, ormqr
@@ -102,6 +102,16 @@ def cholesky_inverse(input: Tensor, upper: bool = False) -> Tensor:
     square("cholesky_inverse", input)
     floating("cholesky_inverse", input)
     n = input.array.shape[-1]
+    diagonal = input.detach().diagonal(dim1=-2, dim2=-1)
+    if (diagonal == 0).array.any():
+        place = int((diagonal == 0).nonzero()[0, -1]) + 1
+        raise LinAlgError(
+            message(
+                f"cholesky_inverse: The diagonal element {place} is zero, the inverse could not be "
+                "completed because the input matrix is singular.",
+                describe(input),
+            )
+        )
     return cholesky_solve(identity(n, input).expand(input.array.shape), input, upper)
 
 
@@ -231,6 +241,13 @@ def frobenius_norm(input: Tensor, dim: Dims, keepdim: bool = False) -> Tensor:
 # ---- products ------------------------------------------------------------------------------------
 def chain_matmul(*matrices: Tensor) -> Tensor:
     """torch.linalg.multi_dot of any number of matrices."""
+    if not matrices:
+        raise RuntimeError(message("chain_matmul(): Expected one or more matrices"))
+    for matrix in matrices:
+        if matrix.array.ndim != 2:
+            raise RuntimeError(
+                message(f"Tensor dimension is {matrix.array.ndim}, expected 2 instead.")
+            )
     return multi_dot(matrices) if len(matrices) > 1 else matrices[0]
 
 

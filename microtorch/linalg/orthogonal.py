@@ -177,7 +177,7 @@ def ormqr(
                 f"input {describe(input)}, tau {describe(tau)}, other {describe(other)}",
             )
         )
-    if tau.array.shape[:-1] != input.array.shape[:-2] != other.array.shape[:-2]:
+    if not tau.array.shape[:-1] == input.array.shape[:-2] == other.array.shape[:-2]:
         raise RuntimeError(message("torch.ormqr: the batch dimensions must be equal"))
     if left:
         return _reflected("ormqr", input, tau, other, transpose)

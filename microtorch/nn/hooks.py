@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ..base.errors import message
 from ..graph import RemovableHandle
@@ -43,7 +43,7 @@ class WithModule:
 
 
 def add(
-    hooks: Hooks, hook: Hook, prepend: bool = False, *, noted: Sequence[dict[int, bool]] = ()
+    hooks: Hooks, hook: Hook, prepend: bool = False, *, noted: Sequence[dict[int, Any]] = ()
 ) -> RemovableHandle:
     """Add a hook, and note its number in each of the dicts `noted`."""
     if not callable(hook):

@@ -14,6 +14,7 @@ from ..base.errors import describe, message, warn
 from ..engine.handle import Handle
 from ..engine.operands import NUMBERS
 from ..engine.record import constant
+from .arguments import check_factor
 from .surface import METHODS, public
 
 if TYPE_CHECKING:
@@ -179,18 +180,11 @@ def addr(
         (input, vec1, vec2), beta, alpha = numbers_first("addr", input, vec1, vec2, *old)
     _check_rank("addr", (vec1, vec2), (1, 1))
     product = METHODS["outer"](vec1, vec2)
-    if not any(t.array.dtype.kind in "fcV" for t in (input, vec1, vec2)):
-        for factor, word in ((beta, "beta"), (alpha, "alpha")):
-            if isinstance(factor, float):
-                raise RuntimeError(
-                    message(
-                        f"For integral input tensors, argument {word} must not be a floating point "
-                        "number.",
-                        f"{word}={factor}",
-                    )
-                )
-        if input.array.dtype == product.array.dtype == np.bool_:
-            input = _fitted("addr", input, product.array.shape)
-            nothing = input & False
-            return (input if beta else nothing) | (product if alpha else nothing)
+    kinds = [t.array.dtype.kind for t in (input, product)]
+    check_factor("beta", beta, kinds)
+    check_factor("alpha", alpha, kinds)
+    if kinds == ["b", "b"]:
+        input = _fitted("addr", input, product.array.shape)
+        nothing = input & False
+        return (input if beta else nothing) | (product if alpha else nothing)
     return added("addr", input, product, beta, alpha, ignore=False)

@@ -1,7 +1,7 @@
 """Reading arguments: dimensions, shapes, and tensors given one by one or as a list."""
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +20,7 @@ from ..graph import ABSENT, mode
 from ..notation.formulas import LETTERS
 
 if TYPE_CHECKING:
-    from ..base.types import Array, Dims, DTypeLike, Shape, Vjp
+    from ..base.types import AnyNumber, Array, Dims, DTypeLike, Shape, Vjp
     from ..handles.tensor import Tensor
 
 
@@ -227,3 +227,16 @@ def whole_or_not(input: Tensor, dtype: DTypeLike) -> Tensor:
             )
         )
     return out
+
+
+def check_factor(word: str, factor: AnyNumber, kinds: Sequence[str]) -> None:
+    """RuntimeError for a factor of a higher kind than the tensors, whose ``kinds`` are numpy's."""
+    what = ""
+    if isinstance(factor, bool) and {*kinds} != {"b"}:
+        what = f"Boolean {word} only supported for Boolean results."
+    elif isinstance(factor, complex) and "c" not in kinds:
+        what = f"For non-complex input tensors, argument {word} must not be a complex number."
+    elif isinstance(factor, float) and not {"f", "V", "c"} & {*kinds}:
+        what = f"For integral input tensors, argument {word} must not be a floating point number."
+    if what:
+        raise RuntimeError(message(what, f"{word} = {factor}", fix="input.float()"))

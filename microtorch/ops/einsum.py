@@ -208,7 +208,7 @@ def einsum(*args: Any) -> Tensor:
         if len(operands) == 1 and isinstance(operands[0], (tuple, list)):
             operands = list(operands[0])
     if not operands:
-        raise RuntimeError(message("einsum(): must provide at least one operand"))
+        raise ValueError(message("einsum(): must provide at least one operand"))
     terms, result = _parsed(equation, tuple([x.array.ndim for x in operands]))
     letters = "".join("".join(set(term)) for term in terms)
     if any(letters.count(c) > 1 for c in set(letters) - set(result)):  # products are added up

@@ -28,6 +28,7 @@ from ..engine.out import into
 from ..engine.promotion import common_dtype
 from ..engine.registry import REGISTRY
 from ..notation import formulas
+from .arguments import check_factor
 from .surface import FUNCTIONS, METHODS, public
 
 if TYPE_CHECKING:
@@ -304,15 +305,7 @@ def _scaled(other: TensorLike, alpha: AnyNumber, input: TensorLike) -> Any:
         x.array.dtype.kind if isinstance(x, Handle) else np.result_type(type(x)).kind
         for x in (input, other)
     ]
-    what = ""
-    if isinstance(alpha, bool) and kinds != ["b", "b"]:
-        what = "Boolean alpha only supported for Boolean results."
-    elif isinstance(alpha, complex) and "c" not in kinds:
-        what = "For non-complex input tensors, argument alpha must not be a complex number."
-    elif isinstance(alpha, float) and not {"f", "V", "c"} & {*kinds}:
-        what = "For integral input tensors, argument alpha must not be a floating point number."
-    if what:
-        raise RuntimeError(message(what, f"alpha = {alpha}", fix="input.float()"))
+    check_factor("alpha", alpha, kinds)
     if kinds == ["b", "b"]:
         alpha = bool(alpha)
     if isinstance(other, Handle):

@@ -67,7 +67,7 @@ def unfold(
 
     An unbatched image (C, H, W) gives (C * kh * kw, L).
     """
-    if input.array.ndim not in (3, 4):
+    if input.array.ndim not in (3, 4) or 0 in input.array.shape[input.array.ndim - 3 :]:
         raise ShapeError(
             message(
                 "Expected 3D or 4D (batch mode) tensor for input with possibly 0 batch size and "

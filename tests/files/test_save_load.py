@@ -359,3 +359,13 @@ def test_arguments(tmp_path):
         torch.load(path, map_location="cuda")
     with pytest.raises(TypeError, match="map_location"):
         torch.load(path, map_location=3)
+
+
+def test_attributes_that_a_program_has_given_a_tensor(tmp_path):
+    x = torch.arange(6.0)[1:4]
+    x.name, x.more = "x", [1, torch.ones(2)]
+    torch.save([x, x], tmp_path / "x.pt")
+    for only in (True, False):
+        y, again = torch.load(tmp_path / "x.pt", weights_only=only)
+        assert y is again and y.tolist() == [1, 2, 3]
+        assert y.name == "x" and y.more[0] == 1 and y.more[1].tolist() == [1, 1]

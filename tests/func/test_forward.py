@@ -306,3 +306,30 @@ def test_tangents_that_make_dual_refuses():
             fw.make_dual(x, torch.ones(2, dtype=torch.int64))
         with pytest.raises(RuntimeError, match="same level"):
             fw.make_dual(x, fw.make_dual(torch.ones(2), x))
+
+
+def test_a_gradient_inside_of_a_level_has_its_tangent_also_for_what_lies_outside():
+    w = torch.tensor([1.0, 2.0], dtype=D, requires_grad=True)
+    x, t = torch.tensor([3.0, 4.0], dtype=D), torch.ones(2, dtype=D)
+    with fw.dual_level():
+        d = fw.make_dual(x, t)
+        for create in (False, True):
+            loss = ((w * 2).exp() * d).sum() + (w[:1].expand(2) * d * d).sum()
+            (g,) = torch.autograd.grad(loss, w, create_graph=create)
+            tangent = fw.unpack_dual(g).tangent.detach()  # d/dx of 2 exp(2w) x, and of the sum x²
+            same(tangent, 2 * np.exp([2.0, 4.0]) + [14.0, 0.0])
+        (w + d).sum().backward()  # .grad outlives the level
+    assert type(w.grad.array) is np.ndarray and w.grad.tolist() == [1, 1]
+
+
+def test_second_derivatives_by_forward_over_reverse_and_of_complex_numbers():
+    rng = np.random.default_rng(0)
+    a, b = (
+        torch.tensor(rng.normal(size=(2, 3)) + 1j * rng.normal(size=(2, 3))).requires_grad_()
+        for _ in range(2)
+    )
+    for f in (lambda a, b: a @ b.mT, lambda a, b: a / b, lambda a, b: (a.conj() * b).real):
+        assert torch.autograd.gradcheck(f, (a, b), check_forward_ad=True)
+        assert torch.autograd.gradgradcheck(f, (a, b), check_fwd_over_rev=True)
+    with pytest.raises(RuntimeError, match="Jacobian mismatch"):
+        torch.autograd.gradcheck(lambda a: a * a.detach().conj(), a, check_forward_ad=True)

@@ -234,3 +234,37 @@ ERRORS = [
 def test_errors(kind, words, call):
     with pytest.raises(kind, match=words):
         call()
+
+
+def test_matrices_without_elements_and_singular_ones():
+    for shape in ((0, 0), (2, 0, 3)):
+        empty = torch.empty(shape)
+        for order in ("fro", "nuc", 2, torch.inf):
+            assert not torch.linalg.matrix_norm(empty, order).any()
+    assert torch.linalg.cond(torch.empty(2, 0, 0)).tolist() == [0, 0]
+    two = torch.stack([torch.eye(3), torch.diag(torch.tensor([1.0, 1.0, 0.0]))])
+    assert torch.linalg.cond(two, "nuc").tolist() == [9, torch.inf]
+    with pytest.raises(torch.linalg.LinAlgError, match="diagonal element 3 is zero"):
+        torch.cholesky_inverse(two)
+
+
+def test_arguments_that_have_no_answer():
+    LU, pivots = torch.linalg.lu_factor(torch.eye(3))
+    for wrong in (0, 4):
+        pivots[0] = wrong
+        for solve in (
+            lambda: torch.linalg.lu_solve(LU, pivots, torch.ones(3, 1)),
+            lambda: torch.lu_unpack(LU, pivots),
+        ):
+            with pytest.raises(RuntimeError, match="greater or equal to 1"):
+                solve()
+    for call in (
+        torch.chain_matmul,
+        lambda: torch.chain_matmul(torch.ones(2), torch.ones(2, 2)),
+        lambda: torch.linalg.norm(torch.ones(2, 2, 2), 1, (0, 1, 2)),
+        lambda: torch.linalg.vector_norm(torch.ones(2), 2j),
+        lambda: torch.linalg.pinv(torch.eye(2), rcond=torch.tensor(1j)),
+        lambda: torch.ormqr(torch.eye(3), torch.ones(2, 2), torch.eye(3)),
+    ):
+        with pytest.raises(RuntimeError):
+            call()

@@ -129,3 +129,17 @@ START = torch.tensor([0])
 def test_mistakes_are_explained(call, error, words):
     with pytest.raises(error, match=words):
         call()
+
+
+def test_rows_of_no_width_and_numbers_that_are_no_rows():
+    for sparse in (False, True):
+        for index in ([], [[0, 2], [1, 1]]):
+            table = nn.Embedding(10, 0, sparse=sparse)
+            table(torch.tensor(index, dtype=torch.int64)).sum().backward()
+            assert table.weight.grad.shape == (10, 0)
+    weight = torch.ones(4, 3)
+    for padding in (-5, 4):
+        with pytest.raises(RuntimeError, match="within the number of embeddings"):
+            F.embedding_bag(torch.tensor([[0, 1]]), weight, padding_idx=padding)
+    with pytest.raises(RuntimeError, match="out of range"):
+        F.embedding_bag(torch.tensor([[0, 9]]), weight)

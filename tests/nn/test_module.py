@@ -317,3 +317,39 @@ def test_flatten_and_unflatten():
     x = torch.zeros(2, 3, 4)
     assert nn.Flatten()(x).shape == (2, 12) and nn.Flatten(0, 1)(x).shape == (6, 4)
     assert nn.Unflatten(1, (3, -1))(torch.zeros(2, 12)).shape == (2, 3, 4)
+
+
+def record_calls(module, args):
+    module.seen = [*getattr(module, "seen", []), len(args)]
+
+
+def record_kwargs(module, args, kwargs, output):
+    module.named = sorted(kwargs)
+
+
+def first_of_all(module, state, prefix, *rest):
+    module.prefix = prefix
+
+
+def test_hooks_are_stored_as_given_and_go_with_copies_and_pickles():
+    layer = nn.Linear(2, 2)
+    plain = layer.register_forward_pre_hook(record_calls)
+    named = layer.register_forward_hook(record_kwargs, with_kwargs=True, always_call=True)
+    layer.register_load_state_dict_pre_hook(first_of_all)
+    assert list(layer._forward_pre_hooks.values()) == [record_calls]
+    assert plain.id in plain.hooks_dict_ref() and named.id in layer._forward_hooks_with_kwargs
+    for other in (copy.deepcopy(layer), pickle.loads(pickle.dumps(layer))):
+        other(input=torch.ones(2))
+        other.load_state_dict(layer.state_dict())
+        assert (other.seen, other.named, other.prefix) == ([0], ["input"], "")
+    assert not hasattr(layer, "prefix")  # nor did the copies' hooks reach the original
+    named.remove()
+    assert not layer._forward_hooks_with_kwargs and not layer._forward_hooks_always_called
+
+
+def test_a_handle_may_be_made_before_its_hook():
+    hooks, more = OrderedDict(), OrderedDict()
+    handle = torch.utils.hooks.RemovableHandle(hooks, extra_dict=more)
+    hooks[handle.id] = more[handle.id] = print
+    handle.remove()
+    assert not hooks and not more

@@ -391,3 +391,21 @@ def test_old_reduction_flags_warn():
         warnings.simplefilter("always")
         assert nn.SoftMarginLoss(size_average=False).reduction == "sum"
     assert "will be deprecated" in str(caught[0].message)
+
+
+def test_sizes_of_zero():
+    for pool in (nn.AdaptiveMaxPool2d, nn.AdaptiveAvgPool2d):
+        assert pool(0)(torch.ones(2, 3, 4, 4)).shape == (2, 3, 0, 0)
+        assert pool(2)(torch.ones(0, 4, 4)).shape == (0, 2, 2)
+        with pytest.raises(NotImplementedError, match="not implemented for 'Int'"):
+            pool(2)(torch.ones(1, 4, 4, dtype=torch.int32))
+    assert nn.FractionalMaxPool2d(2, output_size=(0, 1))(torch.ones(1, 3, 8, 8)).shape[2] == 0
+    for shape in ((3, 0, 5), (3, 4, 0)):
+        with pytest.raises(RuntimeError, match="non-zero dimensions"):
+            nn.ReplicationPad1d(1)(torch.ones(shape))
+    one = torch.ones(1, 1, 1, 1, 1)
+    for wrong in ({"stride": 0}, {"kernel_size": (1, 1)}):
+        with pytest.raises(RuntimeError):
+            nn.functional.max_unpool3d(one, one.long(), **{"kernel_size": 1, **wrong})
+    with pytest.raises(RuntimeError, match="at least 2 dimensional"):
+        nn.functional.scaled_dot_product_attention(*[torch.ones(3)] * 3)

@@ -195,3 +195,19 @@ def test_hooks_hold_no_module():
         assert alive() is None
     finally:
         gc.enable()
+
+
+def test_complex_weights_stay_unitary_and_are_divided_by_their_norm():
+    torch.manual_seed(0)
+    for kind in ("matrix_exp", "cayley"):
+        layer = nn.Linear(3, 5, bias=False, dtype=torch.complex128)
+        parametrizations.orthogonal(layer, orthogonal_map=kind, use_trivialization=False)
+        w = layer.weight.detach()
+        assert torch.allclose(w.mH @ w, torch.eye(3, dtype=w.dtype))
+    with pytest.raises(ValueError, match="complex"):
+        parametrizations.orthogonal(nn.Linear(3, 3, dtype=torch.complex64), "weight", "householder")
+    layer = nn.Linear(2, 2, dtype=torch.complex128)
+    with torch.no_grad():
+        layer.weight.set_(torch.diag(torch.tensor([3j, 1.0 + 0j], dtype=torch.complex128)))
+    parametrizations.spectral_norm(layer)
+    assert torch.allclose(layer.weight.diagonal().abs(), torch.tensor([1.0, 1 / 3]).double())

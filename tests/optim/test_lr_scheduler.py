@@ -195,3 +195,19 @@ def test_scheduler_keeps_the_optimizer_free_of_cycles():
         assert gone() is None
     finally:
         gc.enable()
+
+
+def test_a_step_that_the_program_has_put_in_place_stays():
+    p = torch.nn.Parameter(torch.ones(2))
+    optimizer, calls = torch.optim.SGD([p], lr=0.1), []
+    torch.optim.lr_scheduler.StepLR(optimizer, 3)
+    plain = optimizer.step
+
+    def step():
+        calls.append(1)
+        plain()
+
+    optimizer.step = step
+    for _ in range(3):
+        optimizer.step()
+    assert len(calls) == 3

@@ -219,3 +219,21 @@ def test_copy_of_an_optimizer():
     twin.step()
     assert q.item() == pytest.approx(0.9)
     assert optimizer.param_groups[0]["params"][0].item() == 1.0 and scheduler.last_epoch == 0
+
+
+def test_a_state_of_an_older_version_has_fewer_settings_and_counts_steps_in_numbers():
+    for kind in (torch.optim.Adam, torch.optim.RMSprop, torch.optim.Adadelta, torch.optim.ASGD):
+        p = torch.nn.Parameter(torch.ones(2))
+        optimizer = kind([p])
+        p.grad = torch.ones(2)
+        optimizer.step()
+        state = copy.deepcopy(optimizer.state_dict())
+        state["state"][0]["step"] = 1
+        for name in ("maximize", "foreach", "capturable", "differentiable", "fused"):
+            state["param_groups"][0].pop(name, None)
+        before = copy.deepcopy(p)
+        optimizer.step()
+        p.data, expected = before.data, p.data.clone()
+        optimizer.load_state_dict(state)
+        optimizer.step()
+        assert torch.equal(p, expected) and optimizer.param_groups[0]["maximize"] is False

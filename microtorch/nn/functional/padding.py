@@ -87,6 +87,14 @@ def _padded_by_index(input: Tensor, pad: Sequence[int], mode: str) -> Tensor:
                 f"{count + 2}, but got {describe(input)}",
             )
         )
+    if mode != "circular" and 0 in input.shape[input.ndim - count - 1 :]:
+        raise RuntimeError(
+            message(
+                f"Expected {count + 1}D or {count + 2}D (batch mode) tensor with possibly 0 batch "
+                f"size and other non-zero dimensions for input, but got: {list(input.shape)}",
+                f"F.pad(mode={mode!r})",
+            )
+        )
     places: list[np.ndarray] = []
     for i in range(count):
         dim, before, after = input.ndim - 1 - i, pad[2 * i], pad[2 * i + 1]

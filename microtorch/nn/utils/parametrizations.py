@@ -162,8 +162,8 @@ class _Orthogonal(Module):
     """A matrix with orthonormal columns (rows, if it is wider than tall) from any matrix.
 
     matrix_exp: exp(S) of S = A - Aᴴ, A a lower triangle; cayley: (I + S/2)(I - S/2)⁻¹;
-    householder: a product of reflections, of real matrices only. With `use_trivialization` it is multiplied by `base`,
-    so that training may start at any orthogonal matrix.
+    householder: a product of reflections, of real matrices only. With `use_trivialization` it is
+    multiplied by `base`, so that training may start at any orthogonal matrix.
     """
 
     base: Tensor | None

@@ -7,7 +7,7 @@ import warnings
 import weakref
 from collections.abc import Iterable
 from functools import wraps
-from typing import Any
+from typing import Any, cast
 
 from ...base.errors import message
 from ...base.naming import named
@@ -209,5 +209,6 @@ def _count_steps(optimizer: Optimizer) -> None:
             del self.__dict__["step"]  # seen once: from now on step() is the class's own again
         return type(self).step(self, *args, **kwargs)
 
-    code = counted.__code__  # not `counted`: a function in its own closure is a cycle
+    # not `counted` itself: a function in its own closure is a cycle
+    code = cast("types.FunctionType", counted).__code__
     optimizer.__dict__["step"] = named(counted, "step", _wrapped_by_lr_sched=True)
