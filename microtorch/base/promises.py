@@ -7,8 +7,11 @@ from __future__ import annotations
 import importlib
 import sys
 import threading
-from collections.abc import Callable, ItemsView, Iterable, Iterator, KeysView, ValuesView
-from typing import Any, TypeVar
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    from _collections_abc import dict_items, dict_keys, dict_values
 
 V = TypeVar("V")
 # held while values are made one by one. Not while a module is imported: the import system has its
@@ -85,17 +88,17 @@ class Promises(dict[str, V]):
         self.keep_all()
         return super().__len__()
 
-    def keys(self) -> KeysView[str]:  # type: ignore[override]
+    def keys(self) -> dict_keys[str, V]:
         """All names."""
         self.keep_all()
         return super().keys()
 
-    def values(self) -> ValuesView[V]:  # type: ignore[override]
+    def values(self) -> dict_values[str, V]:
         """All values."""
         self.keep_all()
         return super().values()
 
-    def items(self) -> ItemsView[str, V]:  # type: ignore[override]
+    def items(self) -> dict_items[str, V]:
         """All names with their values."""
         self.keep_all()
         return super().items()

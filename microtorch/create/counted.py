@@ -16,6 +16,7 @@ from .finish import chosen, export, finish, number
 if TYPE_CHECKING:
     from ..base.types import (
         AnyNumber,
+        Argument,
         Array,
         DeviceLike,
         DType,
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 MOST = 2**60 - 1  # numbers of 8 bytes that an address can reach
 
 
-def _whole(*numbers: Any) -> Tensor:
+def _whole(*numbers: Argument) -> Tensor:
     """``arange`` of one or two ints, the common case: a hot path."""
     for n in numbers:
         if type(n) is not int:

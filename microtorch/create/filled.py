@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from ..arrays.memory_format import memory_format
     from ..base.types import (
         AnyNumber,
+        Argument,
         Array,
         Backend,
         DeviceLike,
@@ -103,7 +104,7 @@ def _filled(
         dev = home(device, d)
         return finish(make(dev, shape, d, **draw), dev.device, requires_grad)
 
-    def plain(*size: Any) -> Tensor:
+    def plain(*size: Argument) -> Tensor:
         """``create`` of sizes alone: a hot path."""
         shape = size[0] if len(size) == 1 and type(size[0]) is tuple else size
         for n in shape:

@@ -305,7 +305,7 @@ def viewing(op: Op, name: str | None = None) -> Callable[[Tensor, Any], Tensor]:
     """
     kernels, node_type, getframe, now = op.kernels, op.node, sys._getframe, mode.get
 
-    def view(input: Any, argument: Any) -> Tensor:
+    def view(input: Argument, argument: Argument) -> Tensor:
         attrs = argument if name is None else {name: argument}
         try:
             x, a = input.array, input.node

@@ -384,7 +384,7 @@ def _stored(t: Tensor, index: Any, value: Any) -> bool:
     return True
 
 
-def _bound(t: Tensor, index: Argument, value: Any) -> bool:
+def _bound(t: Tensor, index: Argument, value: Argument) -> bool:
     """``setitem`` in the common case with a gradient, at a third of the time; False where it is
     another.
 

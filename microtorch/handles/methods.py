@@ -6,7 +6,7 @@ Which they are, with their signatures, the stub ``methods.pyi`` says, for editor
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..backends import definitions
 from ..base.promises import Promises
@@ -16,6 +16,9 @@ from ..graph import Node
 from ..ops.contents import CONTENTS
 from ..ops.surface import FUNCTIONS, METHODS
 from .inplace import IN_PLACE
+
+if TYPE_CHECKING:
+    from ..base.types import Argument
 
 for _family, (_ops, _kernels, _functions, _methods) in CONTENTS.items():
     _module = f"microtorch.ops.{_family}"
@@ -49,7 +52,7 @@ class Promised:
     def __init__(self, name: str, methods: Promises[Callable[..., Any]], cls: type):
         self.name, self.methods, self.cls = name, methods, cls
 
-    def __get__(self, instance: object, owner: type) -> Any:
+    def __get__(self, instance: object, owner: type) -> Argument:
         method = self.methods[self.name]
         if vars(self.cls).get(self.name) is self:
             setattr(self.cls, self.name, method)
