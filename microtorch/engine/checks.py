@@ -95,6 +95,8 @@ def _follow(node: Node, source: Node, j: int) -> None:
         return  # a detached leaf stays one; of other data, only the shape is read
     if node.op.name == "linear" and j == 1:  # PyTorch saves the transpose, a tensor of its own
         return
+    if node.op.name == "matmul" and len(node.shape) > 2:  # and of batches, views of them
+        return
     if data is None:
         raise errors.InplaceError(
             errors.message(

@@ -272,8 +272,7 @@ def single(op: Op, input: Any, attrs: Attrs, *arguments: Any) -> Tensor:
         out = dev.array(out)
     flows = dev is not cpu
     if out.dtype is not x.dtype:
-        dev = dev.of(out.dtype)
-        flows = out.dtype.kind in "fcV"
+        dev, flows = dev.of(out.dtype), out.dtype.kind in "fcV"
     t = new(Tensor)
     t.array, t.origin = out, None
     if flows and a.needs and (m := mode.get()).grad and op.differentiable:

@@ -39,7 +39,7 @@ KEPT: dict[str, str | dict[str, str]] = {
     "copysign": "out", "sgn": "input out",
     "ldexp": "other out", "nan_to_num": "input", "mvlgamma": "input",
     # sums and products
-    "cumprod": "input out",
+    "cumprod": "input out", "prod": "input",
     "nansum": "input", "nanmean": "input", "cross": {"input": "other", "other": "input"},
     "dist": "input other", "cdist": "x1 x2", "pdist": "input out",
     "bilinear": {"input1": "input2 weight", "input2": "input1 weight", "weight": "input1 input2"},

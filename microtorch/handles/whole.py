@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from ..arrays.dtypes import TORCH_TYPES
 from ..base import errors
@@ -20,11 +20,12 @@ from ..ops.node_names import rename
 from .views import adopt
 
 if TYPE_CHECKING:
+    from ..base.types import Argument
     from ..graph import Node
     from .tensor import Tensor
 
 
-def _refused(F: Any, g: Any, node: Node) -> NoReturn:
+def _refused(F: object, g: object, node: Node) -> NoReturn:
     kind = TORCH_TYPES[node.dtype.name]
     raise RuntimeError(
         errors.message(
@@ -43,7 +44,7 @@ def is_whole(t: Tensor) -> bool:
     return t.node.needs and t.array.dtype.kind not in "fcV"
 
 
-def requiring(target: Tensor, *written: Any, name: str) -> Tensor:
+def requiring(target: Tensor, *written: Argument, name: str) -> Tensor:
     """``target``, into which ``written`` has just been written. PyTorch's ``name`` of the node.
 
     It comes to require gradient if it is of whole numbers and one of them does.

@@ -3,11 +3,14 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from typing import Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from ...arrays.dtypes import TORCH_TYPES
 from ...base.errors import describe, message
 from ...engine.handle import Handle
+
+if TYPE_CHECKING:
+    from ...base.types import Argument
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -39,7 +42,7 @@ def accepting(f: F) -> F:
         return f
 
     @functools.wraps(f)
-    def function(*args: Any, **kwargs: Any) -> Any:
+    def function(*args: Argument, **kwargs: Argument) -> Argument:
         x = args[0] if args else kwargs.get("input")
         if isinstance(x, Handle) and x.array.dtype.kind not in kinds:
             name = TORCH_TYPES[x.array.dtype.name]
