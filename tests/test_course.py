@@ -101,6 +101,7 @@ def answer(text, tmp_path):
         ("other = other if isinstance(other, Value) else Value(other)", "pass",
          ["L = a + 1", "a number stands where a Value is expected"]),
         ("v.push()", "v.pull()", ["AttributeError", "in line "]),
+        ("self.data, self.grad, ", "self.number, self.grad, ", ["attribute 'data'"]),
     ],
 )  # fmt: skip
 def test_the_first_wrong_number_of_a_value(right, wrong, said, tmp_path, monkeypatch):

@@ -93,6 +93,8 @@ def _compare(value: type, program: str) -> Wrong | None:
         if not isinstance(got, (int, float)) or not near(scalar.data, got):
             what = f"{name}: the value should be {shown(scalar.data)}, and is {_text(got)}"
             hint = "backward is not to blame: this is computed on the way forward"
+            if not hasattr(theirs[name], "data"):
+                hint = "the number of a Value is read from .data, and its gradient from .grad"
             method = NEEDED.get(program, "")
             if method.startswith("__r"):
                 hint += f", by a.{method}({program.split()[2]})"

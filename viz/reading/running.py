@@ -318,13 +318,13 @@ def _dual(node: Node) -> bool:
     return of_a_kind(dev) and dev.memory is Dual and not of_a_kind(dev.inner)
 
 
-def _tangent(cell: Any, moving: list[tuple[Scalar, Scalar]]) -> Any:
+def _tangent(cell: object, moving: list[tuple[Scalar, Scalar]]) -> Scalar | float:
     """Σ ∂cell/∂x · ẋ over the values x that move, and their tangents ẋ."""
     if not isinstance(cell, Scalar) or not cell.requires_grad:
         return 0.0
     slopes = autograd.grad([cell], [x for x, _ in moving], create_graph=True, allow_unused=True)
     terms = [d * t for d, (_, t) in zip(slopes, moving, strict=True) if d is not None]
-    out: Any = sum(terms[1:], terms[0]) if terms else 0.0
+    out: Scalar | float = sum(terms[1:], terms[0]) if terms else 0.0
     return out
 
 

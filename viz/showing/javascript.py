@@ -34,8 +34,7 @@ JS = expr.Dialect(
     power=lambda a, b: f"Math.pow({a}, {b})",
 )
 
-# What Math lacks. erf: the series of Abramowitz and Stegun 7.1.6 near 0, far from it the continued
-# fraction 7.1.14.
+# What Math lacks.
 FUNCTIONS = """\
 const exp2 = x => Math.pow(2, x);
 const sigmoid = x => 1 / (1 + Math.exp(-x));
@@ -43,6 +42,9 @@ const softplus = x => Math.max(x, 0) + Math.log1p(Math.exp(-Math.abs(x)));
 const fmod = (x, y) => x % y;
 const remainder = (x, y) => { const r = x % y; return r && (r < 0) !== (y < 0) ? r + y : r; };
 const round = x => { const r = Math.round(x); return r - x === 0.5 && r % 2 ? r - 1 : r; };
+"""
+# The series of Abramowitz and Stegun 7.1.6 near 0, far from it the continued fraction 7.1.14.
+ERROR_FUNCTION = """\
 const far_erfc = x => { let f = 0; for (let k = 60; k > 0; k--) f = k / 2 / (x + f); return f; };
 const erfc = x => x < 2 ? 1 - erf(x) : Math.exp(-x * x) / Math.sqrt(Math.PI) / (x + far_erfc(x));
 const erf = x => {
@@ -83,5 +85,7 @@ def function(op: str) -> str:
 
 def table(ops: Iterable[str]) -> str:
     """The constant ``OPS`` with these ops, and the functions that they call."""
-    rows = ",\n".join(f"  {op}: {function(op)}" for op in sorted(set(ops)))
-    return f"{FUNCTIONS}const OPS = {{\n{rows}\n}};\n"
+    ops = set(ops)
+    rows = ",\n".join(f"  {op}: {function(op)}" for op in sorted(ops))
+    erf = ERROR_FUNCTION if "erf" in rows or ops & SPECIAL.keys() else ""
+    return f"{FUNCTIONS}{erf}const OPS = {{\n{rows}\n}};\n"

@@ -92,8 +92,9 @@ class Record:
         for word, several in (("from", self.parents), ("used", self.children)):
             if several:
                 lines.append(f"  {word:<6} {', '.join(r.name for r in several)}")
-        if self.time is not None:
-            lines.append(f"  time   {1e6 * self.time:.1f} µs")
+        known = self.recording.seconds.get(self.node)  # printed where it was asked for before
+        if known is not None:
+            lines.append(f"  time   {1e6 * known:.1f} µs")
         return "\n".join(lines)
 
     __repr__ = __str__
