@@ -20,7 +20,7 @@ from .templates import Ref, replaced
 if TYPE_CHECKING:
     from collections.abc import Container, Iterator, Sequence
 
-    from ..base.types import Shape
+    from ..base.types import Operand, Shape
     from .program import Program
     from .rounds import Rows
     from .statements import Lowered, Place
@@ -84,6 +84,7 @@ class Run:
         self.inner: dict[int, int] = {}  # a value -> what the body calls its part
         self.new: set[int] = set()  # what the body makes
         self.views: list[View] = []  # of what the body makes
+        self.open: set[int] = set()  # what it makes by parts, which is whole after it
         self.seen: set[int] = set()  # the statements that it is made of, by id
         self.work = 0
 
@@ -102,6 +103,7 @@ class Run:
         if not fits or not all(self.part(n, s) for n in [*reads(s), *makes(s)]):
             return False
         self.new.update(makes(s))
+        self.open.update(v.base for v in self.before if type(v) is View and v.result in makes(s))
         self.body.append(self.renumbered(s))
         self.seen.add(id(s))
         self.work += 1
@@ -112,6 +114,8 @@ class Run:
         values = self.program.values
         if n in self.inner:
             return True
+        if n in self.open:
+            return False
         shape, made = values[n].shape, values[makes(s)[0]].shape
         if len(shape) < len(made):  # the same for each index
             return isinstance(s, Each) and len(shape) <= len(made) - self.depth
@@ -133,17 +137,22 @@ class Run:
         def number(n: int) -> int:
             return self.inner.get(n, n)
 
+        def operands(given: Operand) -> Operand:
+            return replaced(given, lambda r: Ref(number(r.number)))
+
         if isinstance(s, Product):
             return s._replace(result=number(s.result), x=number(s.x), y=number(s.y))
-        given = replaced(s.operands, lambda r: Ref(number(r.number)))  # type: ignore[union-attr]
         if isinstance(s, Each):
-            return s._replace(result=number(s.result), operands=given)
+            return s._replace(result=number(s.result), operands=operands(s.operands))
         assert isinstance(s, Call)
-        return s._replace(operands=[given[0] // math.prod(self.shape), *given[1:]],
+        rows, *rest = operands(s.operands)
+        return s._replace(operands=[rows // math.prod(self.shape), *rest],
                           makes=[*map(number, s.makes)])  # fmt: skip
 
     def view(self, s: View) -> bool:
         """Take another look at a value."""
+        if s.base in self.open:
+            return False
         if s.base not in self.new:
             self.before.append(s)
             return True

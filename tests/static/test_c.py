@@ -439,3 +439,17 @@ def test_attention_is_a_loop_over_heads(mask):
     assert "for (int b1 = 0; b1 < 2; b1++)" in step.c_source()
     for a, b in zip(*results, strict=True):
         near(torch.as_tensor(a), torch.as_tensor(b))
+
+
+def test_what_a_loop_over_matrices_makes_by_parts_is_read_after_it():
+    """As many heads as places: the joined heads have the leading size of the loop."""
+    x = t(12, 12, 16)
+
+    def f(x):
+        y = (x @ x.transpose(1, 2) @ x).transpose(0, 1).reshape(12, 192)
+        return (y * 2).tanh().sum() + (y.reshape(12, 12, 16) @ x.transpose(1, 2)).sum()
+
+    step = torch.compile(f)
+    for _ in range(4):
+        near(step(x), f(x))
+    assert "for (int b0 = 0; b0 < 12; b0++)" in step.c_source()
