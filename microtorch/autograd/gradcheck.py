@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
+from ..arrays import dtypes
 from ..backends import host
 from ..base import errors
 from ..engine.record import constant

@@ -40,6 +40,12 @@ CONTENTS = {
         "conv1d conv2d conv_transpose1d conv_transpose2d",
         "",
     ),
+    "costs": (
+        "",
+        "",
+        "",
+        "",
+    ),
     "cross": (
         "cross",
         "",
@@ -184,7 +190,7 @@ CONTENTS = {
     ),
     "reduce": (
         "amax amin logsumexp mean prod std sum var",
-        "spread",
+        "deviations spread",
         "all amax amin any count_nonzero logsumexp mean nanmean nansum prod std std_mean sum var "
         "var_mean",
         "all amax amin any count_nonzero logsumexp mean nanmean nansum prod std sum var",
@@ -206,7 +212,7 @@ CONTENTS = {
     "scatter_reduce": (
         "scatter_reduce",
         "",
-        "scatter_reduce",
+        "scatter_reduce segment_reduce",
         "scatter_reduce",
     ),
     "search": (
