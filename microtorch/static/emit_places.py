@@ -4,7 +4,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from .batches import batched, once
+from .batches import Batch, batched, once
 from .c_text import Lies, number, plus
 from .memory import planned
 from .rounds import rolled
@@ -48,6 +48,9 @@ class Places:
         for s in once(self.items):
             for n in reads(s):
                 self.readers.setdefault(n, set()).add(id(s))
+        for x in self.items:
+            for n in x.slices.values() if isinstance(x, Batch) else ():
+                self.readers.setdefault(n, set()).add(id(x))
         self.declared: set[int] = set()
         self.kinds: dict[str, str] = {}  # what that array is called, by type
         self.turned = 0  # bytes of the largest array that a product lays out anew

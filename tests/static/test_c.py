@@ -453,3 +453,18 @@ def test_what_a_loop_over_matrices_makes_by_parts_is_read_after_it():
     for _ in range(4):
         near(step(x), f(x))
     assert "for (int b0 = 0; b0 < 12; b0++)" in step.c_source()
+
+
+def test_what_is_made_before_a_loop_over_matrices_is_there_in_it():
+    x = t(12, 12, 16).requires_grad_()
+
+    def f(x):
+        x.grad = None
+        ((x @ x.transpose(1, 2)) * 0.3).tanh().mean().backward()
+        return x.grad.sum()
+
+    step = torch.compile(f, fullgraph=True)
+    for _ in range(4):
+        found = step(x)
+        near(found, f(x))
+    assert "float v" in step.c_source()
