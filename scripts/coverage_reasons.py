@@ -88,6 +88,11 @@ DIFFERENT: tuple[str, ...] = (
     "Backward refuses what PyTorch refuses because it was overwritten. Where a derivative reads "
     "other values here than there (of `kron`, `ldexp`), a write that PyTorch "
     "allows may be refused; the error says what read it.",
+    "`conj()` is computed at once, and so is what is taken of it: a write into it does not reach "
+    "the tensor, and `is_conj` and `is_neg` are False.",
+    "Tensors have at most 64 dimensions, as numpy's arrays do.",
+    "A checkpoint (`use_reentrant=False`) whose second run records other operations raises "
+    "CheckpointError, also where PyTorch stops before it would notice.",
     "`inference_mode` is `no_grad`: what is made in it is a tensor like any other, which backward "
     "may use later; PyTorch refuses.",
     "Where PyTorch's gradient is wrong without an error, the right one is given: `scatter_reduce` "
