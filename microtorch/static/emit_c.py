@@ -65,7 +65,8 @@ class Emitter(Places):
             if isinstance(s, Each) and joins(self, s, group):
                 group.append(s)
                 continue
-            if group and not (isinstance(s, View) and s.base in self.places):
+            made = {g.result for g in group}
+            if group and not (isinstance(s, View) and s.base in self.places.keys() - made):
                 each(self, group)
                 group = []
             # a round begins ``moves`` further than the one before
