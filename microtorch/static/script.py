@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import inspect
 import os
+import pickle
 import textwrap
 import typing
 from typing import IO, TYPE_CHECKING
@@ -49,7 +50,7 @@ def _save(compiled: Compiled, what: Operand, f: File) -> None:
         try:
             save_file({"format": UNCALLED, "of": what}, f)
             return
-        except TypeError:  # it has no name by which it could be found again
+        except (TypeError, pickle.PicklingError):  # it has no name to be found by again
             pass
     entry, outputs = compiled.last()
     names, buffers = entry.names, list[str]()
