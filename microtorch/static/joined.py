@@ -100,12 +100,8 @@ def _at_once(n: int, place: Place, copies: dict[int, Copy]) -> tuple[int, Place]
 
 def _split(seen: np.ndarray, shape: Shape) -> Shape | None:
     """The strides of an array in another shape, if that is possible without a copy."""
-    again = seen.view()
-    try:
-        again.shape = shape
-    except AttributeError:
-        return None
-    return again.strides
+    again = seen.reshape(shape)
+    return again.strides if not seen.size or np.may_share_memory(again, seen) else None
 
 
 def _last(place: Place) -> int:

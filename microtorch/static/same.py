@@ -7,6 +7,7 @@ one is another, guards.py asks again and may find that it is equal.
 from __future__ import annotations
 
 import ctypes
+import sys
 from collections.abc import Sequence
 from functools import cache
 from struct import pack
@@ -75,8 +76,13 @@ def places() -> dict[str, int]:
 
 @cache
 def version_of_dicts() -> int:
-    """Where in a dict's memory its version stands, which each change makes another; 0: Python from
-    3.13 on has none."""
+    """Where in a dict's memory its version stands, which each change makes another; 0: it has none.
+
+    Python 3.13 still counts, but not where an attribute is written into the object that the dict
+    is of.
+    """
+    if sys.version_info >= (3, 13):
+        return 0
     d: dict[str, object] = {"k": 0}
     other = object()
     before = words(d)

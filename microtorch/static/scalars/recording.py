@@ -129,12 +129,12 @@ class ScalarRecording(Turn):
 
     def run_backward(
         self, roots: list[Operand], seeds: list[Operand], retain: bool, create_graph: bool,
-        targets: Operand,
+        targets: Operand, tangents: bool = False,
     ) -> Operand:  # fmt: skip
         """In the place of autograd's own."""
         run = self.originals["_run"]
         if self.elsewhere:
-            return run(roots, seeds, retain, create_graph, targets)
+            return run(roots, seeds, retain, create_graph, targets, tangents)
         if create_graph or targets is not None or len(roots) != 1 or type(seeds[0]) is not float:
             self.give_up("of the ways to ask for gradients, only x.backward() is recorded")
         self.events.append(Event(tick(), "backward", roots[0], seeds[0]))
@@ -143,7 +143,7 @@ class ScalarRecording(Turn):
                 self.grad_before.setdefault(n, GRAD.__get__(n))
         self.inside = True
         try:
-            return run(roots, seeds, retain, create_graph, targets)
+            return run(roots, seeds, retain, create_graph, targets, tangents)
         finally:
             self.inside = False
 
