@@ -349,6 +349,7 @@ from microtorch.ops.regions import masked_scatter as masked_scatter
 from microtorch.ops.regions import masked_select as masked_select
 from microtorch.ops.regions import put as put
 from microtorch.ops.regions import take as take
+from microtorch.ops.scatter_reduce import segment_reduce as segment_reduce
 from microtorch.ops.search import bucketize as bucketize
 from microtorch.ops.search import isin as isin
 from microtorch.ops.search import searchsorted as searchsorted

@@ -187,6 +187,15 @@ def real_type(d: DType) -> DType:
     return {C64: F32, C128: F64}.get(d, d)
 
 
+def real_parts(array: Array) -> Array:
+    """The elements in a row; of complex ones the real and the imaginary part, one by one.
+
+    A view of a contiguous array.
+    """
+    flat = np.ascontiguousarray(array).reshape(-1)
+    return flat.view(real_type(flat.dtype)) if flat.dtype.kind == "c" else flat
+
+
 def of(array: Array | np.generic) -> dtype:
     """The dtype of an array.
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
-from ..arrays import dtypes
+from ..arrays.dtypes import real_parts
 from ..backends import host
 from ..base import errors
 from ..engine.record import constant
@@ -137,15 +137,6 @@ def _random(rng: np.random.Generator, like: Tensor) -> Array:
     return out + 1j * rng.standard_normal(out.shape) if like.is_complex() else out
 
 
-def parts_of(array: Array) -> Array:
-    """The elements in a row; of complex ones the real and the imaginary part, one by one.
-
-    A view of a contiguous array.
-    """
-    flat = np.ascontiguousarray(array).reshape(-1)
-    return flat.view(dtypes.real_type(flat.dtype)) if flat.dtype.kind == "c" else flat
-
-
 def _needs(x: object) -> bool:
     return isinstance(x, Tensor) and x.requires_grad
 
@@ -183,23 +174,23 @@ def _check(
         if batched and (where := batched_as_single(y, [x for _, x in chosen])):
             raise GradcheckError(f"gradients computed at once (vmap) differ: output {k}, {where}")
         for i, x in chosen if forward else ():
-            numeric = _numeric(func, inputs, x, k, eps, len(parts_of(host(y.array))))
+            numeric = _numeric(func, inputs, x, k, eps, len(real_parts(host(y.array))))
             _compare(numeric, columns[i][k], k, i, x, y, atol, rtol)
         if not backward:
             continue
         analytic = _analytic(y, [x for _, x in chosen])
         for (i, x), a in zip(chosen, analytic, strict=True):
-            numeric = _numeric(func, inputs, x, k, eps, len(parts_of(host(y.array))))
+            numeric = _numeric(func, inputs, x, k, eps, len(real_parts(host(y.array))))
             _compare(numeric, a, k, i, x, y, atol, rtol)
 
 
 def _analytic(y: Tensor, xs: Sequence[Tensor]) -> list[Array]:
     """Jacobians dy/dx as arrays (parts of y, parts of x): one backward per part of the output."""
-    n = len(parts_of(host(y.array)))
-    jacobians = [np.zeros((n, len(parts_of(host(x.array))))) for x in xs]
+    n = len(real_parts(host(y.array)))
+    jacobians = [np.zeros((n, len(real_parts(host(x.array))))) for x in xs]
     for j in range(n):
         seed = np.zeros(y.array.size, y.array.dtype)
-        parts_of(seed)[j] = 1
+        real_parts(seed)[j] = 1
         found = grad(
             y,
             xs,
@@ -209,7 +200,7 @@ def _analytic(y: Tensor, xs: Sequence[Tensor]) -> list[Array]:
         )
         for jacobian, g in zip(jacobians, found, strict=True):
             if g is not None:
-                jacobian[j] = parts_of(host(g.array))
+                jacobian[j] = real_parts(host(g.array))
     return jacobians
 
 
@@ -225,7 +216,7 @@ def _numeric(
         with enable_grad():
             y = _outputs(func(*inputs))[k]
         with no_grad():
-            return parts_of(host(y.array)).copy()
+            return real_parts(host(y.array)).copy()
 
     steps = itertools.product(np.ndindex(x.array.shape), units)
     for j, (place, step) in enumerate(steps):

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..arrays.dtypes import real_parts
 from ..backends import host
 from ..engine.record import constant
 from ..handles.tensor import Tensor
@@ -13,7 +14,6 @@ from ..kinds.dual import Dual
 from ..kinds.level import entered
 from .forward_ad import paired, unpacked
 from .grad_mode import enable_grad
-from .gradcheck import parts_of
 from .gradients import grad
 
 if TYPE_CHECKING:
@@ -30,9 +30,9 @@ def forward_jacobian(
     """
     x: Tensor = inputs[i]
     columns: list[list[Array]] = []
-    for j in range(len(parts_of(host(x.array)))):
+    for j in range(len(real_parts(host(x.array)))):
         direction = np.zeros(x.array.shape, x.array.dtype)
-        parts_of(direction)[j] = 1
+        real_parts(direction)[j] = 1
         with entered(Dual) as level:
             given = list(inputs)
             given[i] = paired(x, constant(direction, x.node.dev), level)
@@ -41,7 +41,7 @@ def forward_jacobian(
             pairs = [unpacked(y, level) for y in ys]
         columns.append(
             [
-                parts_of(np.zeros_like(host(p.array)) if t is None else host(t.array)).copy()
+                real_parts(np.zeros_like(host(p.array)) if t is None else host(t.array)).copy()
                 for p, t in pairs
             ]
         )

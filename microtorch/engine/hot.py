@@ -330,8 +330,7 @@ def viewing(op: Op, name: str | None = None) -> Callable[[Tensor, Any], Tensor]:
         else:
             t.node = n = Constant()
         t.array = n.value = out
-        n.dev = dev
-        n.seq = tick()
+        n.dev, n.seq = dev, tick()
         n.grad = n.hooks = None
         if out is not x and (owner := out.base) is not x and (owner is None or owner is not x.base):
             n.storage = t.origin = None  # a copy

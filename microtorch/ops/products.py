@@ -226,8 +226,8 @@ def _as_product(input: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
 def _general_linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     given = [x for x in (input, weight, bias) if isinstance(x, Handle)]
     if len(given) > 1 and input is given[0] and weight is given[1]:
-        usual = weight.array.ndim == 2 and input.array.ndim
-        if not usual or (bias is given[-1] and bias.array.shape != weight.array.shape[:1]):
+        usual = weight.ndim == 2 and input.ndim  # of sparse ones, too
+        if not usual or (bias is given[-1] and bias.shape != weight.shape[:1]):
             try:
                 return _as_product(input, weight, bias)
             except ValueError as e:

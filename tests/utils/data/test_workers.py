@@ -178,7 +178,7 @@ def test_an_error_comes_with_its_traceback():
         def __getitem__(self, index):
             return lambda: index
 
-    with pytest.raises(RuntimeError, match="pickle|local object"):
+    with pytest.raises(RuntimeError, match=r"pickle|local object"):
         next(iter(loader(Unpicklable(), 2, num_workers=1, collate_fn=list)))
 
     def start(id):
