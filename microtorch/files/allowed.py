@@ -94,8 +94,9 @@ def _safe() -> dict[str, Name]:
 
 
 def _get(guard: object, x: object = None, name: object = "") -> object:
-    """`getattr`, as a file may call it: for functions of PyTorch's, and methods."""
-    return program.method_of(x, name) or modules.function_of(x, name)
+    """`getattr`, as a file may call it: for functions of PyTorch's, methods, members of Enums."""
+    member = program.member_of(x, name)  # which may be false
+    return program.method_of(x, name) or modules.function_of(x, name) if member is None else member
 
 
 def _data() -> dict[str, Name]:

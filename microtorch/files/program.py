@@ -94,6 +94,13 @@ def maker(kind: type) -> Call:
     return make
 
 
+def member_of(holder: object, name: object) -> enum.Enum | None:
+    """The member of an enumeration of the program's: how Python 3.11 before .4 names it."""
+    if isinstance(holder, type) and issubclass(holder, enum.Enum) and written(holder):
+        return holder.__members__.get(name) if isinstance(name, str) else None
+    return None
+
+
 def method_of(holder: object, name: object) -> types.MethodType | None:
     """The bound method of a module, or of an object of the program's, that a file names."""
     kind = type(holder)

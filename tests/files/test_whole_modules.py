@@ -340,6 +340,12 @@ def test_only_modules_are_made_and_nothing_is_called(text):
         torch.load(pickled(b"\x80\x02" + text), weights_only=False)
 
 
+def test_a_member_of_an_enumeration_by_its_name():
+    """As Python 3.11.0 to 3.11.3 write it."""
+    text = b"\x80\x02cbuiltins\ngetattr\nc" + HERE + b"\nKind\nX\x04\0\0\0WIDE\x86R."
+    assert torch.load(pickled(text), weights_only=False) is Kind.WIDE
+
+
 def test_attributes_that_are_no_data_are_named():
     class Local(nn.Module):
         pass
