@@ -41,12 +41,15 @@ static void copy_row(char *to, ptrdiff_t into, const char *from, ptrdiff_t out_o
 }
 #undef COPY_AS
 
-/* Elements [begin, end) in the result's order, row by row. */
+enum { SHORT = 8, FAR = 512 }; /* a short row; how many of them stay in the cache */
+
+/* Elements [begin, end) in the result's order, row by row. Of short rows all first elements are
+ * copied, then all second ones: a long loop for each place in a row. */
 static void copy_rows(const void *task, size_t begin, size_t end)
 {
     const struct copying *t = task;
-    const int last = t->ndim - 1;
-    const size_t row = t->shape[last];
+    const int last = t->ndim - 1, across = last > 0 ? last - 1 : 0;
+    const size_t row = t->shape[last], high = last > 0 ? t->shape[across] : 1;
     for (size_t n; begin < end; begin += n) {
         const size_t column = begin % row;
         char *to = t->to + (ptrdiff_t)column * t->into[last];
@@ -55,6 +58,13 @@ static void copy_rows(const void *task, size_t begin, size_t end)
         for (int d = last - 1; d >= 0; left /= t->shape[d--]) {
             const ptrdiff_t at = (ptrdiff_t)(left % t->shape[d]);
             to += at * t->into[d], from += at * t->out_of[d];
+        }
+        const size_t rows = smaller(smaller(high - begin / row % high, (end - begin) / row), FAR);
+        if (row < SHORT && column == 0 && rows > 1) {
+            for (size_t c = 0; c < row; c++, to += t->into[last], from += t->out_of[last])
+                copy_row(to, t->into[across], from, t->out_of[across], rows, t->bytes);
+            n = rows * row;
+            continue;
         }
         n = smaller(row - column, end - begin);
         copy_row(to, t->into[last], from, t->out_of[last], n, t->bytes);
