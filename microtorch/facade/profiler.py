@@ -18,7 +18,7 @@ import time
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, TypeVar
 
-from ..base.errors import missing
+from ..base.errors import message, missing
 from ..graph import here
 from ..nn import global_hooks
 from ..static.clock import Timed, bytes_of, clock, shapes_of
@@ -58,7 +58,18 @@ class ProfilerAction(enum.Enum):
 def schedule(
     *, wait: int, warmup: int, active: int, repeat: int = 0, skip_first: int = 0
 ) -> Callable[[int], ProfilerAction]:
-    """Of each wait + warmup + active steps the last `active` ones, `repeat` times (0: always)."""
+    """Of each wait + warmup + active steps the last `active` ones, `repeat` times (0: always).
+
+    AssertionError for a negative number, or for no active step.
+    """
+    if min(wait, warmup, repeat, skip_first) < 0 or active <= 0:
+        raise AssertionError(
+            message(
+                "Invalid profiler schedule arguments",
+                f"{wait=}, {warmup=}, {active=}, {repeat=}, {skip_first=}",
+                fix="active is at least 1, the others at least 0",
+            )
+        )
 
     def action(step: int) -> ProfilerAction:
         step -= skip_first
@@ -97,6 +108,14 @@ class profile:
         with_stack: bool = False,
         **settings: Argument,
     ) -> None:
+        if schedule is not None and not callable(schedule):
+            raise TypeError(
+                message(
+                    "profile(): schedule must be a function of the step's number, not "
+                    f"{type(schedule).__name__}",
+                    fix="torch.profiler.schedule(wait=1, warmup=1, active=2) makes one",
+                )
+            )
         self.enabled, self._schedule, self._ready = enabled, schedule, on_trace_ready
         self._shapes, self._memory, self._lines = record_shapes, profile_memory, with_stack
         self._events: list[FunctionEvent] = []
@@ -116,6 +135,7 @@ class profile:
         """Begin."""
         if not self.enabled:
             return
+        self._records()  # a schedule that raises leaves nothing behind
         self._handles = [
             global_hooks.register_module_forward_pre_hook(
                 lambda module, args: self._begin(type(module).__name__, "module")

@@ -22,7 +22,7 @@ __all__ = [f"conv{n}d_{what}" for n in (1, 2, 3) for what in ("input", "weight")
 
 
 def _place(size: Sequence[int], like: Tensor) -> Tensor:
-    return zeros(*size, dtype=like.dtype, device=like.device, requires_grad=True)
+    return zeros(size, dtype=like.dtype, device=like.device, requires_grad=True)
 
 
 def _gradient(

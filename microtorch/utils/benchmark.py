@@ -114,6 +114,8 @@ class Timer:
             raise NotImplementedError(
                 message("torch.utils.benchmark.Timer measures Python statements only")
             )
+        if num_threads < 1:
+            raise RuntimeError(message(f"Timer: num_threads must be positive, not {num_threads}"))
         self._timer = timeit.Timer(stmt, setup, timer, dict(globals or {}))
         self._names = (label or str(stmt), sub_label or "", description or "")
         self._threads = num_threads

@@ -54,6 +54,18 @@ def test_nothing_is_seen_afterwards_and_the_backends_are_as_before():
     assert not p.events()
 
 
+def test_what_cannot_be_a_schedule_leaves_nothing_running():
+    with pytest.raises(TypeError, match="schedule must be a function"):
+        profile(schedule=3)
+    with pytest.raises(AssertionError, match="Invalid profiler schedule"):
+        schedule(wait=1, warmup=1, active=0)
+    kind = type(torch.ones(1).node.dev)
+    with pytest.raises(ZeroDivisionError), profile(schedule=lambda step: 1 // step):
+        pass
+    assert type(torch.ones(1).node.dev) is kind
+    assert nn.Linear(1, 1)(torch.ones(1, 1)).shape == (1, 1)
+
+
 def test_profiles_in_each_other_and_threads():
     x = torch.ones(3)
     with profile() as outer:

@@ -20,6 +20,8 @@ def test_a_timer_sets_the_threads_and_gives_them_back():
     with pytest.raises(ZeroDivisionError):
         Timer("1 / 0", num_threads=1).timeit(1)
     assert torch.get_num_threads() == before
+    with pytest.raises(RuntimeError, match="must be positive, not 0"):
+        Timer("1", num_threads=0)
 
 
 TIMES = [
