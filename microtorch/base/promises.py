@@ -8,6 +8,7 @@ import importlib
 import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
@@ -26,8 +27,10 @@ class Promises(dict[str, V]):
     gives it when called with the name.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, apart: bool = False) -> None:
+        """``apart``: making a value twice does no harm, and may import modules: nobody waits."""
         super().__init__()
+        self.turn = nullcontext() if apart else _ONE_AT_A_TIME
         self.open: dict[str, str | Callable[[str], Any]] = {}
         self.making: set[str] = set()
 
@@ -62,13 +65,11 @@ class Promises(dict[str, V]):
         if isinstance(by, str):
             importlib.import_module(by)
             return super().__getitem__(name)
-        with _ONE_AT_A_TIME:
+        with self.turn:
             if not super().__contains__(name):  # else another thread has made it
                 self.making.add(name)
                 try:
-                    value = by(name)
-                    if not super().__contains__(name):
-                        self[name] = value
+                    self.setdefault(name, by(name))
                 finally:
                     self.making.discard(name)
         return super().__getitem__(name)

@@ -671,7 +671,7 @@ def _with_options(name: str) -> Callable[..., Tensor]:
 
 
 # the in-place twin of every elementwise op, and the methods that exist only in place
-IN_PLACE: Promises[Callable[..., Tensor]] = Promises()
+IN_PLACE: Promises[Callable[..., Tensor]] = Promises(apart=True)
 IN_PLACE.promise(
     [f"{a}_" for op in OPS if op != "where" for a in (op, *ALIASES.get(op, ()))], _twin
 )

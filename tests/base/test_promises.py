@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -89,3 +90,19 @@ for name in ("median", "erf", "add", "read_at_places"):
         print(e)
 """
     assert run(program).count("is declared twice") == 4
+
+
+def test_who_makes_a_value_apart_lets_others_make_theirs():
+    """It may import a module, which another thread is importing that asks for a value."""
+    made, asked = threading.Event(), threading.Event()
+    waiting: Promises[bool] = Promises(apart=True)
+    other: Promises[int] = Promises()
+    waiting.promise(["x"], lambda name: asked.set() or made.wait(10))
+    other.promise(["y"], len)
+    found = []
+    thread = threading.Thread(target=lambda: found.append(waiting["x"]))
+    thread.start()
+    assert asked.wait(10) and other["y"] == 1
+    made.set()
+    thread.join()
+    assert found == [True] == list(waiting.values())
