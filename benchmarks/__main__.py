@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import argparse
+import importlib
 import io
 import json
 import os
@@ -14,6 +15,16 @@ from pathlib import Path
 # that of a newer CPU.
 TUNING = ("OPENBLAS_", "GOTO_", "MKL_", "OMP_", "KMP_", "GOMP_", "VECLIB_", "NUMEXPR_")
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+# benchmarks with a table of their own, and the threads they begin with (0: they see to it)
+TABLES = {
+    "engine_steps": ("the engines of docs/engine.md", 0),
+    "several": ("processes under mpirun", 0),
+    "courses": ("statements of course scripts on small tensors", 1),
+    "layouts": ("broadcasting, views and other types", 1),
+    "channels": ("each way of a convolution apart", 1),
+    "registry": ("the worst ratios of all functions", 1),
+    "scaling": ("two threads beside one", 2),
+}
 # cases in which a second thread matters
 TWO_THREADS = ("mlp784", "large-exp", "large-matmul", "adam-1e6", "sgd-momentum-1e6", "lenet")
 
@@ -51,39 +62,12 @@ def main(arguments: list[str]) -> int:
 
     Targets that are missed are shown, no more.
     """
-    if arguments[:1] == ["engine_steps"]:  # a table of its own: the engines of docs/engine.md
-        from . import engine_steps
-
-        return engine_steps.main(arguments[1:])
-    if arguments[:1] == ["several"]:  # likewise: processes under mpirun
-        from . import several
-
-        return several.main(arguments[1:])
-    if arguments[:1] == ["courses"]:  # likewise: statements of course scripts on small tensors
-        restart_clean(arguments, 1)
-        from . import courses
-
-        return courses.main(arguments[1:])
-    if arguments[:1] == ["layouts"]:  # likewise: broadcasting, views and other types
-        restart_clean(arguments, 1)
-        from . import layouts
-
-        return layouts.main(arguments[1:])
-    if arguments[:1] == ["channels"]:  # likewise: each way of a convolution apart
-        restart_clean(arguments, 2 if "--threads" in arguments else 1)
-        from . import channels
-
-        return channels.main(arguments[1:])
-    if arguments[:1] == ["registry"]:  # likewise: the worst ratios of all functions
-        restart_clean(arguments, 1)
-        from . import registry
-
-        return registry.main(arguments[1:])
-    if arguments[:1] == ["scaling"]:  # likewise: two threads beside one
-        restart_clean(arguments, 2)
-        from . import scaling
-
-        return scaling.main(arguments[1:])
+    name = arguments[0] if arguments else ""
+    if name in TABLES:
+        _, threads = TABLES[name]
+        if threads:
+            restart_clean(arguments, 2 if "--threads" in arguments else threads)
+        return importlib.import_module(f".{name}", __package__).main(arguments[1:])
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks", description="microtorch beside its rivals."
     )
@@ -118,6 +102,8 @@ def main(arguments: list[str]) -> int:
     if options.list:
         print(f"groups: {' '.join([*groups, *own_processes])}")
         print(f"cases:  {' '.join(case.name for case in cases)}")
+        for name, (what, _) in TABLES.items():
+            print(f"apart:  {name}: {what}")
         return 0
     for name in options.names:
         if name not in known:
