@@ -29,7 +29,7 @@ from ..handles.tensor import Tensor
 from ..handles.views import adopt, check_followed
 
 if TYPE_CHECKING:
-    from ..base.types import Array, Contribution, Gradient, Namespace, Operand
+    from ..base.types import Array, Backend, Contribution, Gradient, Namespace, Operand
     from ..graph import Storage
     from .function import Function, FunctionCtx
 
@@ -41,6 +41,7 @@ class Saved(NamedTuple):
     node: Node | None  # None for an output
     output: int  # the number of the output, else -1
     storage: Storage
+    dev: Backend
 
 
 def saved_tensors(node: Node) -> tuple[Any, ...]:
@@ -58,7 +59,7 @@ def saved_tensors(node: Node) -> tuple[Any, ...]:
         if entry is not None and entry.storage.written > node.seq:
             raise stale_error(node, entry.node or node, -1)
         if entry is not None:
-            place = entry.node or _output_node(node, entry.output, entry.array)
+            place = entry.node or _output_node(node, entry.output, entry.array, entry.dev)
         out.append(None if entry is None else handle(entry.array, place))
     return tuple(out)
 
@@ -169,14 +170,14 @@ def wrap(node: Node, i: int, y: Any, ctx: FunctionCtx, args: tuple[Any, ...]) ->
     still = _is_among(y, ctx._non_differentiable) or y.array.dtype.kind not in "fcV"
     dirty = _is_among(y, ctx._dirty)
     if dirty:
-        new: Node = constant_node(y.array, y.node.dev) if still else _place_output(node, i, y.array)
+        new: Node = constant_node(y.array, y.node.dev) if still else _place_output(node, i, y)
         adopt(y, new)
         return y
     t = handle(y.array, node)
     if still:
-        t.node = constant_node(t.array, node.dev.of(t.array.dtype))
+        t.node = constant_node(t.array, y.node.dev)
     else:
-        t.node = _place_output(node, i, t.array)
+        t.node = _place_output(node, i, y)
     returned = _is_among(y, args)
     t.node.storage = storage_of(y.node) if returned else y.node.storage
     if returned or y.origin is not None:
@@ -186,23 +187,22 @@ def wrap(node: Node, i: int, y: Any, ctx: FunctionCtx, args: tuple[Any, ...]) ->
     return t
 
 
-def _place_output(node: Node, i: int, array: Array) -> Node:
-    """The node of output i, whose value is ``array``."""
+def _place_output(node: Node, i: int, y: Tensor) -> Node:
+    """The node of output i, whose value is that of ``y`` and lies where it lies."""
     if _outputs(node) == 1:
-        node.value = array
-    return _output_node(node, i, array)
+        node.value, node.dev = y.array, y.node.dev
+    return _output_node(node, i, y.array, y.node.dev)
 
 
 def _outputs(node: Node) -> int:
     return len((node.attrs or {})["outputs"])
 
 
-def _output_node(node: Node, i: int, array: Array) -> Node:
+def _output_node(node: Node, i: int, array: Array, dev: Backend) -> Node:
     """The node of output i: the custom node itself if it has no other."""
     if _outputs(node) == 1:
         return node
     n = output_op.node()
-    dev = node.dev.of(array.dtype)
     fill(n, (node,), (node,), array, dev, {"index": i}, node.scope, sys._getframe())
     n.code, n.lasti = node.code, node.lasti  # the line of the call, also if made anew in backward
     return n
@@ -215,8 +215,9 @@ def save(
         return t  # a sparse tensor as it is: its parts are no array of the graph
     for i, y in enumerate(outputs):
         if y is t:
-            return Saved(wrapped[i].array, None, i, storage_of(wrapped[i].node))
-    return Saved(t.array, t.node, -1, storage_of(t.node))
+            made = wrapped[i]
+            return Saved(made.array, None, i, storage_of(made.node), made.node.dev)
+    return Saved(t.array, t.node, -1, storage_of(t.node), t.node.dev)
 
 
 def packed(

@@ -34,7 +34,11 @@ def apply_inside(cls: type[Function], args: tuple[Any, ...]) -> Tree:
         return _forward_mode(cls, args, level)
     if cls.vmap is not None:
         return _mapped(cls, args, level)
-    return cls._applied(args)[0]  # forward and backward compute with batches
+    # forward and backward compute with batches. What all samples share becomes one, so that its
+    # gradient is the sum of theirs
+    needs = [isinstance(a, Tensor) and a.node.needs for a in args]
+    given = [lift(a, levels) if n else a for a, n in zip(args, needs, strict=True)]
+    return cls._applied(tuple(given))[0]
 
 
 def _forward_mode(cls: type[Function], args: tuple[Any, ...], level: Level) -> Tree:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..graph import Node, storage_of, tick
-from .apply import apply
+from .apply import apply, brought_together
 from .hot import several
 from .op import Op
 from .record import Number, constant, handle, record
@@ -109,10 +109,17 @@ def _tied(node: Node, i: int, vjp: Vjp, *arguments: Operand, **attrs: Operand) -
         read = [node]
     for x in read:
         if not _leads_to(d.node, x, begin):
-            tied = record(tie, [d, handle(x.value, x)], d.array, d.node.dev, None)
-            tied.node.storage = storage_of(d.node)
-            d = tied
+            storage = storage_of(d.node)
+            d = tied(d, handle(x.value, x))
+            d.node.storage = storage
     return d
+
+
+def tied(d: Tensor, x: Tensor) -> Tensor:
+    """``d`` on a path that leads to ``x``, too, from which it takes no number."""
+    if d.node.dev.device is not x.node.dev.device:
+        d, x = brought_together(tie, [d, x], None)[0]  # the 0 is of the kind of numbers that x is
+    return record(tie, [d, x], d.array, d.node.dev, None)
 
 
 # Its value is its first operand; to the second it only leads.

@@ -240,7 +240,7 @@ class Batched(KindBackend):
                     fix="torch.where, or a sum with a mask, has one shape for all",
                 )
             )
-        out = arrays[0].reshape((1, *arrays[0].shape)) if len(arrays) == 1 else np.stack(arrays)
+        out = self.inner.of(arrays[0].dtype).stack(*arrays, dim=0)
         return Batch(self.level, out[:0] if none else out)
 
 
@@ -249,10 +249,11 @@ Batch.backend = Batched
 
 def each(function: Callable[..., Any], *arrays: AnyArray) -> AnyArray:
     """``function`` of plain arrays, for each sample of all batches."""
-    for array in arrays:
-        if isinstance(array, Batch):
-            return array.dev.looped(partial(each, function), arrays, {})
-    return function(*arrays)
+    batches = [x for x in arrays if isinstance(x, Batch)]
+    if not batches:
+        return function(*arrays)
+    outside = max(batches, key=lambda x: x.level.birth)
+    return outside.dev.looped(partial(each, function), arrays, {})
 
 
 # ---- rules ---------------------------------------------------------------------------------------
@@ -416,8 +417,10 @@ def _place(dev: Batched, call: Call) -> AnyArray:
     place = given["index"]
     if _separated(place) or any(isinstance(p, Kind) for p in place):
         return dev.looped(kernel, args, attrs)
+    # a sample's gradient may be one number for all places
+    extra = np.broadcast_to(0, given["shape"])[place].ndim - g.ndim
     given |= {"index": (slice(None), *place), "shape": (g.lead, *given["shape"])}
-    return Batch(dev.level, kernel(g.value, **given))
+    return Batch(dev.level, kernel(_with_dims(g, extra) if extra > 0 else g.value, **given))
 
 
 @rule("matmul")

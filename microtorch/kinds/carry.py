@@ -6,6 +6,7 @@ written into memory that all samples share.
 """
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 from weakref import ref
 
@@ -63,21 +64,27 @@ def _constant(array: Array, storage: AnyArray) -> AnyArray:
 
 def _more_samples(out: AnyArray, into: AnyArray) -> bool:
     """Has ``out`` numbers for several samples where ``into`` has one for all?"""
-    samples: dict[Level, int] = {}
-    for array in (into, out):
-        while isinstance(array, Kind):
-            if isinstance(array, Batch):
-                if array.lead > samples.setdefault(array.level, array.lead):
-                    return True
-            array = array.value
-    return False
+    one_for_all = {level for level, lead in _leads(into) if lead == 1}
+    return any(lead > 1 and level in one_for_all for level, lead in _leads(out))
+
+
+def _leads(array: AnyArray) -> Iterator[tuple[Level, int]]:
+    """The batches that an array is made of, tangents among them: (level, samples)."""
+    if isinstance(array, Batch):
+        yield array.level, array.lead
+    if isinstance(array, Kind):
+        yield from _leads(array.value)
+    if isinstance(array, Dual):
+        yield from _leads(array.tangent)
 
 
 def _with_each(array: AnyArray) -> AnyArray:
     """``array`` with numbers of its own for each sample."""
     if isinstance(array, Batch) and array.lead < array.level.size:
         value = _with_each(array.value)
-        return Batch(array.level, value.repeat(array.level.size, 0))
+        dev = dev_of(value)
+        wide = dev.expand(value, shape=(array.level.size, *array.shape))
+        return Batch(array.level, dev.clone(wide))
     return array.around(lambda v, _: _with_each(v)) if isinstance(array, Kind) else array
 
 

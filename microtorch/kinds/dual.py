@@ -273,8 +273,10 @@ def transposed_twice(
     tangents as gradients, ends at ``u`` with the sum of J_i t_i. None if it does not depend on u.
     """
     now = mode.get()
+    dtype = next(t.dtype for t in tangents if t is not None)  # that of Python's numbers beside it
     mode.set(Mode(True))
     try:
+        primals = [x if hasattr(x, "dtype") else inner.full((), x, dtype) for x in primals]
         inputs = [constant(x, inner.of(x.dtype)) for x in primals]
         for x, t in zip(inputs, tangents, strict=True):
             if t is not None:

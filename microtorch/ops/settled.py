@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from ..base.errors import describe, message
 from ..engine.op import Op
 from ..engine.record import constant, record
-from ..engine.recorded import tie
+from ..engine.recorded import tied
 from ..graph import mode
 from .elementwise import no_derivative
 
@@ -50,7 +50,7 @@ def linked(value: Tensor, *sources: Tensor) -> Tensor:
     """
     for x in sources:
         if x.node.needs and mode.get().grad:
-            value = record(tie, [value, x], value.array, value.node.dev, None)
+            value = tied(value, x)
     return value
 
 
