@@ -11,7 +11,7 @@ one that backward uses:
 """
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +24,7 @@ from ..engine.record import constant
 from ..engine.recorded import RECORDED
 from ..engine.registry import REGISTRY
 from ..graph import Mode, mode
+from ..handles.memory import is_locked, owner, repeats_itself
 from ..notation import formulas
 from .level import Kind, KindBackend, Level, writable
 
@@ -139,9 +140,13 @@ class DualBackend(KindBackend):
             return self._wrapped(out, None)
         if getattr(out, "dtype", None) is None or out.dtype.kind not in "fcV":
             return out
-        out = self.inner.array(out)
-        t = self._derivative(name, REGISTRY.get(name), kernel, primals, tangents, out, attrs)
-        return self._wrapped(out, None if t is None else self.inner.array(t))
+        out, op = self.inner.array(out), REGISTRY.get(name)
+        t = self._derivative(name, op, kernel, primals, tangents, out, attrs)
+        if t is not None:
+            t = self.inner.array(t)
+            if op is not None and not op.view and not _is_apart(t, tangents):
+                t = t.copy()  # (x + 1).mul_(2) writes the tangent of the sum, and not that of x
+        return self._wrapped(out, t)
 
     def _wrapped(self, out: AnyArray, tangent: AnyArray) -> AnyArray:
         if isinstance(out, (tuple, list)):
@@ -247,6 +252,24 @@ def has_tangent(x: AnyArray, level: Level) -> bool:
             return x.tangent is not None
         x = x.value
     return False
+
+
+def _is_apart(t: AnyArray, others: Iterable[Any]) -> bool:
+    """Is ``t`` memory of its own, which may be written?"""
+    mine = list(_parts(t))
+    if any(is_locked(x) or repeats_itself(x) for x in mine):
+        return False
+    theirs = {id(owner(x)) for other in others for x in _parts(other)}
+    return theirs.isdisjoint([id(owner(x)) for x in mine])
+
+
+def _parts(x: AnyArray) -> Iterator[Array]:
+    """The plain arrays that an array is made of."""
+    if isinstance(x, Kind):
+        yield from _parts(x.value)
+        yield from _parts(getattr(x, "tangent", None))
+    elif x is not None:
+        yield x
 
 
 def _floating(x: AnyArray) -> bool:

@@ -48,7 +48,8 @@ class Level:
         self.kind, self.size, self.birth = kind, size, next(_births)
         # weakly: a backend knows its level, and no cycle may keep arrays
         self.backends: WeakValueDictionary[Backend, Any] = WeakValueDictionary()
-        self.devices: dict[device, device] = {}
+        # by the id of the device below, which it keeps: devices of other levels are equal to it
+        self.devices: dict[int, tuple[device, device]] = {}
         self.direct = self.whole = False  # does backward run from inside of it? (borders.py)
         self.carried: list[ReferenceType[Tensor]] = []  # tensors that in-place writes made of it
 
@@ -351,7 +352,8 @@ class KindBackend:
     def __init__(self, level: Level, inner: Backend):
         self.level, self.inner, self.dtype = level, inner, inner.dtype
         # equal to the device below and another object: so `apply` sees that kinds of numbers meet
-        self.device = level.devices.setdefault(inner.device, device(inner.device))
+        below = inner.device
+        self.device = level.devices.setdefault(id(below), (below, device(below)))[1]
 
     @property
     def draws(self) -> AnyArray:
