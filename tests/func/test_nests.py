@@ -1,0 +1,181 @@
+"""Transforms in one another: each result beside finite differences of what it is the derivative of.
+
+Random functions (joins, writes in place, indices, solves, losses) in random nests of ``grad``,
+``jacrev``, ``jacfwd``, ``jvp`` and ``vmap``.
+"""
+from __future__ import annotations
+
+import random
+
+import numpy as np
+import pytest
+
+import microtorch as torch
+from microtorch.nn import functional as F
+
+
+def overwritten(x):
+    y = x.clone()
+    y[0].fill_(1.0)
+    return y * x
+
+
+def first_written(x):
+    y = torch.zeros_like(x) + x * 0
+    y[..., 0] = x[..., 0].sin()
+    return y + x
+
+
+def written_after(x):
+    y = x + 1
+    y.mul_(3.0)
+    return x * y
+
+
+def solved(x):
+    a = x.reshape(-1, 1) * x.reshape(1, -1) + torch.eye(x.numel(), dtype=x.dtype) * 3
+    return torch.linalg.solve(a, x.reshape(-1))
+
+
+STEPS = {
+    "sin": torch.sin,
+    "square": lambda x: x**2,
+    "softmax": lambda x: x.softmax(-1),
+    "cumsum": lambda x: x.cumsum(-1),
+    "flip and scale": lambda x: x.flip(-1) * x,
+    "joined": lambda x: torch.cat([x, x.sin()], 0),
+    "stacked": lambda x: torch.stack([x, x * 2], -1),
+    "index": lambda x: x[torch.tensor([1, 0, 1])] * x[0],
+    "largest": lambda x: x.reshape(-1)[x.detach().reshape(-1).abs().argmax()] * x,
+    "overwritten": overwritten,
+    "first written": first_written,
+    "written after": written_after,
+    "loss": lambda x: F.cross_entropy(x.reshape(1, -1), torch.tensor([1])),
+    "norm": lambda x: torch.complex(x, x.sin()).abs(),
+    "layer norm": lambda x: F.layer_norm(x * torch.arange(1.0, x.shape[-1] + 1), x.shape[-1:]),
+    "solved": solved,
+    "as numbers": lambda x: (x > 0).to(x.dtype) * x * x,
+    "trace": lambda x: torch.outer(x.reshape(-1), x.reshape(-1).cos()).trace(),
+}
+
+
+def total(f):
+    return lambda x: f(x).sum()
+
+
+def along(f):
+    """The derivative in direction of ones."""
+    return lambda x: torch.func.jvp(f, (x,), (torch.ones_like(x),))[1]
+
+
+def of_two(f):
+    return lambda x: torch.vmap(f, out_dims=-1)(torch.stack([x, x * 0.5]))
+
+
+def in_chunks(f):
+    return lambda x: torch.vmap(f, in_dims=-1, chunk_size=1)(torch.stack([x, x * 0.5], -1))
+
+
+# each with what it makes of the matrix of the derivatives of f, one row for each element of f(x)
+DERIVATIVES = {
+    "grad": (lambda f: torch.func.grad(total(f)), lambda J: J.sum(0)),
+    "jacrev": (torch.func.jacrev, lambda J: J),
+    "jacfwd": (torch.func.jacfwd, lambda J: J),
+    "jvp": (along, lambda J: J.sum(1)),
+}
+NESTS = {
+    **{name: make for name, (make, _) in DERIVATIVES.items()},
+    "vmap": of_two,
+    "chunks": in_chunks,
+    "hessian": lambda f: torch.func.hessian(total(f)),
+}
+
+
+def differences(f, x, step=1e-5):
+    """The matrix of the derivatives of f, by central differences of the fourth order."""
+    columns = []
+    for i in np.ndindex(x.shape):
+        e = np.zeros_like(x)
+        e[i] = step
+        up, down, up2, down2 = (
+            f(torch.tensor(x + k * e)).detach().numpy() for k in (1, -1, 2, -2)
+        )
+        columns.append((8 * (up - down) - (up2 - down2)).reshape(-1) / (12 * step))
+    return np.stack(columns, -1)
+
+
+def program(seed):
+    """(a function, the last derivative taken of it, a point), named."""
+    choose = random.Random(seed)
+    steps = [choose.choice([*STEPS]) for _ in range(choose.randint(1, 3))]
+    nests = [choose.choice([*NESTS]) for _ in range(choose.randint(0, 2))]
+
+    def f(x):
+        for name in steps:
+            x = STEPS[name](x) if x.ndim else x.sin() * x
+        return x
+
+    for name in nests:
+        f = NESTS[name](f)
+    shape = choose.choice([(2,), (3,), (2, 2)])
+    x = np.random.default_rng(seed).uniform(0.3, 1.2, shape)
+    return f, choose.choice([*DERIVATIVES]), x, f"{steps}, {nests}"
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_random_nests(seed):
+    f, last, x, told = program(seed)
+    make, of_matrix = DERIVATIVES[last]
+    wanted = of_matrix(differences(f, x))
+    found = make(f)(torch.tensor(x)).detach().numpy().reshape(wanted.shape)
+    scale = 1 + np.abs(wanted).max()
+    np.testing.assert_allclose(found / scale, wanted / scale, atol=2e-6, err_msg=f"{told}, {last}")
+
+
+def test_a_write_leaves_the_tangent_of_the_operand():
+    """x + 1 has the tangent of x, and memory of its own."""
+    for f in (
+        lambda x: (x + 1).mul_(3.0) * x,
+        lambda x: (torch.zeros_like(x) + x).fill_(5.0) * x,
+        lambda x: (x.sum() + torch.zeros(3)).index_fill_(0, torch.tensor([0]), 5.0) * x,
+        lambda x: x.clamp(-9, 9).mul_(x) * x,
+    ):
+        x = torch.tensor([1.0, 2.0, 3.0])
+        forward, backward = torch.func.jacfwd(f)(x), torch.func.jacrev(f)(x)
+        assert torch.equal(forward, backward)
+
+
+def test_a_write_to_the_input_writes_the_given_tangent():
+    x, v = torch.tensor([1.0, 2.0]), torch.tensor([0.5, 1.0])
+    _, t = torch.func.jvp(lambda x: x.mul_(2.0) * x, (x,), (v,))
+    assert (t.tolist(), x.tolist(), v.tolist()) == ([4.0, 16.0], [2.0, 4.0], [1.0, 2.0])
+
+
+def test_levels_of_one_device_are_told_apart():
+    """(x > 0) inside of vmap has lost the level of dual numbers, which x has."""
+    x = torch.tensor([[1.0, -2.0], [3.0, 4.0]])
+    f = torch.vmap(lambda row: (row > 0).to(row.dtype) * row.square())
+    _, t = torch.func.jvp(f, (x,), (torch.ones_like(x),))
+    assert t.tolist() == [[2.0, 0.0], [6.0, 8.0]]
+
+
+def test_a_function_meets_a_shared_argument_in_the_batch():
+    """Its gradient is the sum of the samples', in any order of transforms."""
+
+    class Product(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, x, w):
+            ctx.save_for_backward(x, w)
+            return x * w
+
+        @staticmethod
+        def backward(ctx, g):
+            x, w = ctx.saved_tensors
+            return Product.apply(g, w), Product.apply(g, x)
+
+    w = torch.tensor([1.0, 2.0], requires_grad=True)
+    xs = torch.tensor([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]])
+    torch.vmap(lambda x: Product.apply(x, w))(xs).sum().backward()
+    assert w.grad.tolist() == [9.0, 12.0]
+    h = torch.func.jacrev(torch.func.jacrev(lambda w: Product.apply(w, w).sum()))(w.detach())
+    assert h.tolist() == [[2.0, 0.0], [0.0, 2.0]]
