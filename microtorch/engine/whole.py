@@ -8,7 +8,7 @@ numbers, such as that of a schedule of learning rates, is another: an effect.
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import wraps
+from functools import partial, wraps
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from .record import constant
@@ -40,7 +40,15 @@ def whole(name: str, function: Kernel, *operands: Operand, **attrs: Operand) -> 
 
 
 def on_arrays(name: str, function: Kernel, *arrays: Array, **attrs: Operand) -> Operand:
-    """``function(*arrays, **attrs)``, which gives an array or a tuple of them, as such a part."""
+    """``function(*arrays, **attrs)``, which gives an array or a tuple of them, as such a part.
+
+    The arrays may be of other kinds of numbers (kinds/): ``function`` sees numpy's, one call for
+    each sample of batches, without tangents.
+    """
+    kinds: list[Any] = [a for a in arrays if hasattr(a, "level")]
+    if kinds:
+        outside = max(kinds, key=lambda a: a.level.birth)
+        return outside.dev.by_numpy(partial(on_arrays, name, function), arrays, attrs)
     if not writers:
         return function(*arrays, **attrs)
 

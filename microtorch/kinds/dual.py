@@ -227,7 +227,7 @@ LINEAR = frozenset(
     "spread unfold fold unfold_dimension as_strided avg_pool2d avg_spread adaptive_avg_pool2d "
     "adaptive_spread copy_slices gather scatter_sum scatter embedding embedding_sum max min median "
     "nanmedian mode kthvalue sort topk cummax cummin neg conj real imag complex view_as_real "
-    "view_as_complex".split()
+    "view_as_complex scale_gradient".split()
 )
 
 

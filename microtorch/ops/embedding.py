@@ -20,12 +20,12 @@ from ..engine.hot import kept_dtype
 from ..engine.op import Op
 from ..engine.record import constant, record
 from ..engine.rows import Rows
-from ..engine.whole import unrepeatable, whole, writers
+from ..engine.whole import on_arrays, unrepeatable, whole, writers
 from .arguments import within
 from .select import where
 
 if TYPE_CHECKING:
-    from ..base.types import Array, Backend, Gradient, Namespace, Operand
+    from ..base.types import Array, Backend, DType, Gradient, Namespace, Operand
     from ..handles.tensor import Tensor
 
 
@@ -210,13 +210,13 @@ def _shorten(table: Tensor, index: Tensor, max_norm: float, norm_type: float) ->
 
 def by_frequency(out: Tensor, index: Tensor) -> Tensor:
     """``out`` (*, D), whose gradient is divided by how often its row's number is in ``index``."""
-    share = whole("share_of_row", _share, index, out.detach())
-    return apply(scale_gradient_op, (out, share))
+    numbers, dtype = index.detach().cpu().array, out.array.dtype
+    share = on_arrays("share_of_row", _share, numbers, dtype=dtype)
+    return apply(scale_gradient_op, (out, constant(share, out.node.dev)))
 
 
-def _share(index: Tensor, out: Tensor) -> Tensor:
-    """1 / how often each number is in ``index``, as a tensor like ``out``."""
-    i, dev = index.detach().cpu().array, out.node.dev
-    _, inverse, counts = np.unique(i, return_inverse=True, return_counts=True)
-    share = (1 / counts[inverse.reshape(-1)]).astype(out.array.dtype).reshape(*i.shape, 1)
-    return constant(dev.array(share), dev)
+def _share(index: Array, dtype: DType) -> Array:
+    """1 / how often each number is in ``index``, (*, 1)."""
+    _, inverse, counts = np.unique(index, return_inverse=True, return_counts=True)
+    share: Array = (1 / counts[inverse.reshape(-1)]).astype(dtype).reshape(*index.shape, 1)
+    return share

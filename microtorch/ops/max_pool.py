@@ -23,7 +23,7 @@ from ..base.errors import ShapeError, describe, message
 from ..engine.apply import apply
 from ..engine.op import Op
 from ..engine.record import constant
-from ..engine.whole import whole
+from ..engine.whole import on_arrays
 from .pool import bins, check, geometry_of, max_pool1d, max_pool2d, target_size
 from .windows import from_images, numbers, to_images
 
@@ -118,6 +118,8 @@ def places_of_maxima(x: Array, taps: Sequence[Array]) -> Array:
     count, width) where the windows differ between images. A shorter window repeats an index.
     """
     size = x.shape[2:]
+    if x.dtype == np.float16:
+        x = x.astype(np.float32)
     place: Array = np.broadcast_to(np.arange(math.prod(size)).reshape(size), x.shape)
     nans = x.dtype.kind == "f" and bool(np.isnan(x).any())
     for d in reversed(range(len(size))):
@@ -158,12 +160,7 @@ def table(windows: Sequence[Sequence[int]]) -> Array:
 
 def _on_host(x: Tensor) -> Array:
     """The elements as a numpy array: places are found on the CPU, whatever the device."""
-    array = x.detach().cpu().array
-    return array.astype(np.float32) if array.dtype == np.float16 else array
-
-
-def _places(x: Tensor, taps: Sequence[Array]) -> Tensor:
-    return constant(places_of_maxima(_on_host(x), taps), x.node.dev)
+    return x.detach().cpu().array
 
 
 def _picked(
@@ -172,7 +169,8 @@ def _picked(
 ) -> Pooled:  # fmt: skip
     """``op`` at the maxima of ``input``, images or volumes with or without a batch."""
     x = to_images(input, n)
-    place = whole("places_of_maxima", _places, x, taps=list(taps))
+    found = on_arrays("places_of_maxima", places_of_maxima, _on_host(x), taps=list(taps))
+    place = constant(found, x.node.dev)
     return _at(op, input, n, place, return_indices, windows)
 
 
@@ -338,18 +336,20 @@ def fractional(
                     fix="count + kernel_size - 1 may not exceed the input's size",
                 )
             )
-    place = whole("fractional_places", _fractional_places, x, samples, kernel=tuple(kernel),
-                  sizes=tuple(sizes))  # fmt: skip
+    found = on_arrays("fractional_places", _fractional_places, _on_host(x), _on_host(samples),
+                      kernel=tuple(kernel), sizes=tuple(sizes))  # fmt: skip
+    place = constant(found, x.node.dev)
     return _at(REGISTERED[n], input, n, place, return_indices)
 
 
-def _fractional_places(x: Tensor, samples: Tensor, kernel: Shape, sizes: Shape) -> Tensor:
-    u, n = _on_host(samples), len(kernel)
-    taps = []
-    for d, (m, k, count) in enumerate(zip(x.array.shape[2:], kernel, sizes, strict=True)):
-        own = u[: x.array.shape[0], :, n - 1 - d if n == 2 else d]
+def _fractional_places(x: Array, u: Array, kernel: Shape, sizes: Shape) -> Array:
+    n, taps = len(kernel), []
+    if u.dtype == np.float16:
+        u = u.astype(np.float32)
+    for d, (m, k, count) in enumerate(zip(x.shape[2:], kernel, sizes, strict=True)):
+        own = u[: x.shape[0], :, n - 1 - d if n == 2 else d]
         taps.append(_starts(own, m, count, k)[..., None] + np.arange(k))
-    return _places(x, taps)
+    return places_of_maxima(x, taps)
 
 
 def _starts(u: Array, m: int, count: int, k: int) -> Array:

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 import microtorch as torch
+from microtorch import nn
 from microtorch.nn import functional as F
 
 
@@ -179,3 +180,59 @@ def test_a_function_meets_a_shared_argument_in_the_batch():
     assert w.grad.tolist() == [9.0, 12.0]
     h = torch.func.jacrev(torch.func.jacrev(lambda w: Product.apply(w, w).sum()))(w.detach())
     assert h.tolist() == [[2.0, 0.0], [0.0, 2.0]]
+
+
+# ---- modules -------------------------------------------------------------------------------------
+def bag(mode):
+    return nn.EmbeddingBag(10, 4, mode=mode, padding_idx=2)
+
+
+MODULES = {
+    "adaptive": (lambda: nn.Sequential(nn.Conv1d(2, 3, 2), nn.AdaptiveMaxPool1d(2)), (2, 7)),
+    "volumes": (lambda: nn.Sequential(nn.Conv3d(1, 2, 2), nn.MaxPool3d(2)), (1, 4, 4, 4)),
+    "fractional": (
+        lambda: nn.Sequential(
+            nn.Conv2d(1, 2, 1),
+            nn.FractionalMaxPool2d(2, 2, _random_samples=torch.full((1, 2, 2), 0.3).double()),
+        ),
+        (1, 5, 5),
+    ),
+    **{f"bag, {mode}": (lambda mode=mode: bag(mode), None) for mode in ("max", "mean", "sum")},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_gradients_of_each_sample_and_forward_mode(name):
+    """vmap(grad) is a loop of backward; jvp is the vjp, transposed."""
+    make, shape = MODULES[name]
+    torch.manual_seed(0)
+    net = make().double()
+    rng = np.random.default_rng(0)
+    if shape is None:
+        xs = torch.tensor([[1, 2, 5], [2, 2, 2], [7, 1, 1]])
+    else:
+        xs = torch.tensor(rng.standard_normal((3, *shape)))
+    params = {n: p.detach() for n, p in net.named_parameters()}
+
+    def outcome(p, x):
+        return torch.func.functional_call(net, p, (x.unsqueeze(0),))
+
+    def loss(p, x):
+        return outcome(p, x).square().sum()
+
+    found = torch.vmap(torch.func.grad(loss), (None, 0))(params, xs)
+    for i, x in enumerate(xs):
+        one = torch.func.grad(loss)(params, x)
+        for n in params:
+            assert torch.allclose(found[n][i], one[n])
+    towards = {n: torch.tensor(rng.standard_normal(p.shape)) for n, p in params.items()}
+    y, t = torch.func.jvp(lambda p: outcome(p, xs[0]), (params,), (towards,))
+    (back,) = torch.func.vjp(lambda p: outcome(p, xs[0]), params)[1](torch.ones_like(y))
+    assert torch.allclose(t.sum(), sum((back[n] * towards[n]).sum() for n in params))
+
+
+def test_the_tangent_of_an_embedding_is_not_divided_by_frequency():
+    """What scale_grad_by_freq changes is the gradient, not the function."""
+    w, i = torch.ones(3, 2), torch.tensor([0, 0, 1])
+    _, t = torch.func.jvp(lambda w: F.embedding(i, w, scale_grad_by_freq=True), (w,), (w,))
+    assert torch.equal(t, torch.ones(3, 2))

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from ...arrays.dtypes import int64
 from ...base.errors import describe, message, warn
 from ...create.counted import arange
-from ...create.data import from_numpy
-from ...engine.whole import whole
+from ...engine.record import constant
+from ...engine.whole import on_arrays
 from ...handles.tensor import Tensor
 from ...ops.arguments import owned
 from ...ops.embedding import by_frequency, embedding, embedding_sum_op, shorten
+
+if TYPE_CHECKING:
+    from ...base.types import Array, DType
 
 MODES = ("sum", "mean", "max")
 
@@ -70,10 +75,12 @@ def embedding_bag(
         shorten(weight, input, max_norm, norm_type)
     padding = None if padding_idx is None else padding_idx % len(weight)
     dropped = include_last_offset or padding is not None  # then a bag more takes what is left out
-    bag, counts = whole(
-        "bags", _bags, input, offsets, weight.detach(), include_last=include_last_offset,
-        padding=padding,
+    home = weight.device
+    found = on_arrays(
+        "bags", _bags, input.cpu().array, offsets.cpu().array, include_last=include_last_offset,
+        padding=padding, dtype=weight.array.dtype,
     )  # fmt: skip
+    bag, counts = [constant(a).to(home) for a in found]
     try:
         rows = embedding(input, weight)
     except IndexError as error:  # PyTorch has another class here than for F.embedding
@@ -83,7 +90,9 @@ def embedding_bag(
     if mode == "max":
         if not len(input):
             return rows.new_zeros((bags, rows.shape[1]))
-        best, empty = whole("largest_of_bags", _largest, rows.detach(), bag, bags=bags)
+        arrays = rows.detach().cpu().array, bag.cpu().array
+        found = on_arrays("largest_of_bags", _largest, *arrays, bags=bags)
+        best, empty = [constant(a).to(home) for a in found]
         return rows.gather(0, best).masked_fill(empty, 0.0)
     if per_sample_weights is not None:
         rows = rows * per_sample_weights.unsqueeze(-1)
@@ -93,13 +102,13 @@ def embedding_bag(
 
 
 def _bags(
-    input: Tensor, offsets: Tensor, weight: Tensor, include_last: bool, padding: int | None
-) -> tuple[Tensor, Tensor]:
-    """The bag of each row, and how many rows each has, (B, 1), like weight.
+    input: Array, offsets: Array, include_last: bool, padding: int | None, dtype: DType
+) -> tuple[Array, Array]:
+    """The bag of each row, and how many rows each has, (B, 1), as ``dtype``.
 
     Rows that are in no bag are in one more, the last.
     """
-    n, starts = len(input), offsets.cpu().numpy().astype(np.int64)
+    n, starts = len(input), offsets.astype(np.int64)
     if len(starts) and starts[0] != 0:
         raise RuntimeError(
             message(
@@ -121,22 +130,20 @@ def _bags(
     if include_last:
         bag[starts[-1] :] = bags
     if padding is not None:
-        bag[input.cpu().numpy() == padding] = bags
-    counts = np.maximum(np.bincount(bag, minlength=bags)[:bags], 1).astype(weight.dtype.numpy)
-    home = weight.device
-    return from_numpy(bag).to(home), from_numpy(counts).unsqueeze(-1).to(home)
+        bag[input == padding] = bags
+    counts = np.maximum(np.bincount(bag, minlength=bags)[:bags], 1).astype(dtype)
+    return bag, counts[:, None]
 
 
-def _largest(rows: Tensor, bag: Tensor, bags: int) -> tuple[Tensor, Tensor]:
+def _largest(rows: Array, bag: Array, bags: int) -> tuple[Array, Array]:
     """Which row has the maximum of each bag (bags, D), the first of equal ones; is it empty?"""
-    values, place = rows.cpu().numpy(), bag.cpu().numpy()
-    best = np.zeros((bags, values.shape[1]), np.int64)
+    best = np.zeros((bags, rows.shape[1]), np.int64)
     empty = np.ones((bags, 1), bool)
-    for b in np.unique(place[place < bags]):
-        at = np.flatnonzero(place == b)
-        best[b] = at[values[at].argmax(0)]
+    for b in np.unique(bag[bag < bags]):
+        at = np.flatnonzero(bag == b)
+        best[b] = at[rows[at].argmax(0)]
         empty[b] = False
-    return from_numpy(best).to(rows.device), from_numpy(empty).to(rows.device)
+    return best, empty
 
 
 def _check(
