@@ -9,10 +9,6 @@ from __future__ import annotations
 import math as _math
 import os as _os
 import sys as _sys
-import warnings as _warnings
-
-# numpy warns of overflow and division by zero; PyTorch, and so microtorch, answers inf and nan.
-_warnings.filterwarnings("ignore", category=RuntimeWarning, module=r"microtorch(\.|$)")
 
 # a checkout: viz/ lies beside the package
 if not _os.path.isdir(_os.path.join(__path__[0], "viz")):
@@ -20,6 +16,7 @@ if not _os.path.isdir(_os.path.join(__path__[0], "viz")):
 
 from . import autograd, backends, version
 from .arrays import dtypes as _dtypes
+from .arrays import numpy_warnings as _numpy_warnings
 from .arrays.device import device
 from .arrays.dtypes import dtype, finfo, get_default_dtype, iinfo, set_default_dtype
 from .autograd import enable_grad, inference_mode, is_grad_enabled, no_grad, set_grad_enabled
@@ -32,6 +29,7 @@ from .handles.size import Size
 from .handles.tensor import Tensor
 from .version import __version__
 
+_numpy_warnings.hand_over()
 backends.choose_at_import()
 globals().update({name: getattr(_dtypes, name) for name in _dtypes.NAMES})
 pi, e, inf, nan, newaxis = _math.pi, _math.e, _math.inf, _math.nan, None

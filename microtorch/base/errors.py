@@ -104,7 +104,7 @@ def warn(what: str, category: type[Warning] = UserWarning) -> None:
     frame = user_frame(sys._getframe(1))
     names = frame.f_globals
     warnings.warn_explicit(
-        what, category, frame.f_code.co_filename, frame.f_lineno, names.get("__name__"),
+        what, category, frame.f_code.co_filename, frame.f_lineno, names.get("__name__", "<string>"),
         names.setdefault("__warningregistry__", {}),
     )  # fmt: skip
 
