@@ -418,7 +418,7 @@ def test_retain_grad():
 
 
 # ---- anomaly mode --------------------------------------------------------------------------------
-@pytest.mark.filterwarnings("ignore:.*encountered:RuntimeWarning")
+@pytest.mark.filterwarnings("ignore:Anomaly Detection has been enabled:UserWarning")
 def test_anomaly_mode_names_op_and_line():
     x = leaf(0.0, 1.0)
     y = (x.sqrt() * 0).sum()  # this line
