@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..graph import Node, storage_of, tick
-from .apply import apply
+from .apply import apply, brought_together
 from .hot import several
 from .op import Op
 from .record import Number, constant, handle, record
@@ -109,7 +109,10 @@ def _tied(node: Node, i: int, vjp: Vjp, *arguments: Operand, **attrs: Operand) -
         read = [node]
     for x in read:
         if not _leads_to(d.node, x, begin):
-            tied = record(tie, [d, handle(x.value, x)], d.array, d.node.dev, None)
+            pair: Sequence[Tensor] = [d, handle(x.value, x)]
+            if x.dev.device is not d.node.dev.device:  # one of them is of all samples, say
+                pair, _ = brought_together(tie, pair, None)
+            tied = record(tie, pair, pair[0].array, pair[0].node.dev, None)
             tied.node.storage = storage_of(d.node)
             d = tied
     return d
