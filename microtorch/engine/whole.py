@@ -8,7 +8,7 @@ numbers, such as that of a schedule of learning rates, is another: an effect.
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import wraps
+from functools import partial, wraps
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from .record import constant
@@ -23,6 +23,7 @@ writers: list[Writer] = []  # that write such calls down; the last one does it
 effects: list[Callable[[Kernel, tuple[str, ...], Operand, Operand, Operand], Operand]] = []
 readers: list[Callable[[Operand], Array]] = []  # the same for what `known` is asked for
 refusals: list[Callable[[str], None]] = []  # and for what cannot be repeated
+samplewise: list[Kernel] = []  # the same for arrays of samples, or of dual numbers
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -40,8 +41,13 @@ def whole(name: str, function: Kernel, *operands: Operand, **attrs: Operand) -> 
 
 
 def on_arrays(name: str, function: Kernel, *arrays: Array, **attrs: Operand) -> Operand:
-    """``function(*arrays, **attrs)``, which gives an array or a tuple of them, as such a part."""
+    """``function(*arrays, **attrs)``, which gives an array or a tuple of them, as such a part.
+
+    Of arrays whose numbers are of some kind (kinds/), it is called for each sample.
+    """
     if not writers:
+        if any([hasattr(x, "level") for x in arrays]):
+            return samplewise[-1](partial(function, **attrs), *arrays)
         return function(*arrays, **attrs)
 
     def on_tensors(*tensors: Operand, **attrs: Operand) -> Operand:

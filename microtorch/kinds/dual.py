@@ -26,7 +26,9 @@ from ..engine.record import constant
 from ..engine.recorded import RECORDED
 from ..engine.registry import REGISTRY
 from ..graph import Mode, mode
+from ..engine.whole import samplewise
 from ..notation import formulas
+from .batched import each
 from .level import Kind, KindBackend, Level, writable
 
 if TYPE_CHECKING:
@@ -241,6 +243,9 @@ LINEAR_IN_NUMPY = (np.flip, np.squeeze, np.stack, np.concatenate)
 def primal_of(x: AnyArray) -> AnyArray:
     """An array without tangents: for who knows the derivative of what is computed from it."""
     return x.without_tangents() if isinstance(x, Kind) else x
+
+
+samplewise.append(lambda function, *arrays: each(function, *map(primal_of, arrays)))
 
 
 def with_tangent(x: AnyArray) -> bool:
