@@ -15,6 +15,7 @@ from .record import constant
 
 if TYPE_CHECKING:
     from ..base.types import Array, Kernel, Operand
+    from ..handles.tensor import Tensor
 
     Writer = Callable[[str, Kernel, tuple[Operand, ...], dict[str, Operand]], Operand]
 
@@ -38,6 +39,21 @@ def whole(name: str, function: Kernel, *operands: Operand, **attrs: Operand) -> 
     if not writers:
         return function(*operands, **attrs)
     return writers[-1](name, function, operands, attrs)
+
+
+def whole_of_each(name: str, function: Kernel, *tensors: Tensor, **attrs: Operand) -> Tensor:
+    """``whole`` of Tensors that gives one; where their numbers are of some kind (kinds/), it is
+    called for each sample.
+    """
+    if writers or not any([hasattr(t.array, "level") for t in tensors]):
+        found: Tensor = whole(name, function, *tensors, **attrs)
+        return found
+
+    def on_values(*values: Array) -> Array:
+        out: Array = function(*map(constant, values), **attrs).array
+        return out
+
+    return constant(samplewise[-1](on_values, *[t.array for t in tensors]))
 
 
 def on_arrays(name: str, function: Kernel, *arrays: Array, **attrs: Operand) -> Operand:

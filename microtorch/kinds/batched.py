@@ -248,11 +248,14 @@ Batch.backend = Batched
 
 
 def each(function: Callable[..., Any], *arrays: AnyArray) -> AnyArray:
-    """``function`` of plain arrays, for each sample of all batches."""
-    for array in arrays:
-        if isinstance(array, Batch):
-            return array.dev.looped(partial(each, function), arrays, {})
-    return function(*arrays)
+    """``function`` of plain arrays, for each sample of all batches: of the youngest level first,
+    which is outside of what the older ones know.
+    """
+    batches = [x for x in arrays if isinstance(x, Batch)]
+    if not batches:
+        return function(*arrays)
+    youngest = max(batches, key=lambda x: x.level.birth)
+    return youngest.dev.looped(partial(each, function), arrays, {})
 
 
 # ---- rules ---------------------------------------------------------------------------------------

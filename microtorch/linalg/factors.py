@@ -15,7 +15,7 @@ import numpy as np
 from ..autograd.function import Function
 from ..base.errors import describe, message
 from ..engine.record import constant
-from ..engine.whole import whole
+from ..engine.whole import whole_of_each
 from ..ops.arguments import owned
 from ..ops.surface import FUNCTIONS
 from . import kernels, results
@@ -176,8 +176,7 @@ def lu_unpack(
 
 def _permutation(pivots: Tensor, LU: Tensor) -> Tensor:
     """P of A = P L U: row p[i] of A is row i of L U."""
-    P: Tensor = whole("permutation", _moved, pivots.detach(), LU.detach())
-    return P
+    return whole_of_each("permutation", _moved, pivots.detach(), LU.detach())
 
 
 def _moved(pivots: Tensor, LU: Tensor) -> Tensor:

@@ -23,7 +23,7 @@ from ..base.errors import ShapeError, describe, message
 from ..engine.apply import apply
 from ..engine.op import Op
 from ..engine.record import constant
-from ..engine.whole import whole
+from ..engine.whole import whole, whole_of_each
 from .pool import bins, check, geometry_of, max_pool1d, max_pool2d, target_size
 from .windows import from_images, numbers, to_images
 
@@ -172,7 +172,7 @@ def _picked(
 ) -> Pooled:  # fmt: skip
     """``op`` at the maxima of ``input``, images or volumes with or without a batch."""
     x = to_images(input, n)
-    place = whole("places_of_maxima", _places, x, taps=list(taps))
+    place = whole_of_each("places_of_maxima", _places, x, taps=list(taps))
     return _at(op, input, n, place, return_indices, windows)
 
 
