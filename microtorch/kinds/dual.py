@@ -25,8 +25,8 @@ from ..engine.op import Op
 from ..engine.record import constant
 from ..engine.recorded import RECORDED
 from ..engine.registry import REGISTRY
-from ..graph import Mode, mode
 from ..engine.whole import samplewise
+from ..graph import Mode, mode
 from ..notation import formulas
 from .batched import each
 from .level import Kind, KindBackend, Level, writable

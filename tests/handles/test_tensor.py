@@ -207,9 +207,9 @@ def test_where_the_graph_ends_in_a_number_it_is_said():
     for end in (lambda: float(x[0]), lambda: complex(x[0]), lambda: torch.tensor([x[0] * 2, x[1]])):
         with pytest.warns(UserWarning, match="Converting a tensor with requires_grad=True"):
             end()
-    for copy in (torch.tensor, x.new_tensor):
+    for make in (torch.tensor, x.new_tensor):
         with pytest.warns(UserWarning, match="To copy construct from a tensor"):
-            assert not copy(x).requires_grad
+            assert not make(x).requires_grad
     assert x[0].item() == 1.0 and x.tolist() == [1, 2] and f"{x[0]:.1f}" == "1.0"
 
 
