@@ -2,8 +2,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -51,11 +49,21 @@ class set_detect_anomaly:
         asked.pop()
 
 
-@contextmanager
-def detect_anomaly(check_nan: bool = True) -> Iterator[None]:
-    """``set_detect_anomaly(True)`` for a block."""
-    with set_detect_anomaly(True, check_nan):
-        yield
+class detect_anomaly:
+    """``set_detect_anomaly(True)`` for a block, with PyTorch's warning of the time it takes."""
+
+    def __init__(self, check_nan: bool = True):
+        self.check_nan = check_nan
+        errors.warn(
+            "Anomaly Detection has been enabled. This mode will increase the runtime and should "
+            "only be enabled for debugging."
+        )
+
+    def __enter__(self) -> None:
+        asked.append(self.check_nan)
+
+    def __exit__(self, *exc: object) -> None:
+        asked.pop()
 
 
 def set_anomaly_enabled(enabled: bool, check_nan: bool = True) -> None:

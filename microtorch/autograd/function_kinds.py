@@ -96,17 +96,20 @@ def _by_backward(
         isinstance(t, Tensor) and t.node.needs for t in (*primals, *tangents)
     )
     with enable_grad():
+        tensors = [a for a in (*primals, *tangents) if isinstance(a, Tensor)]
+        levels = {level for a in tensors for level in levels_in(a.array)}
         xs = [
-            a if t is None else a.view_as(a) if a.node.needs else _cut(a).requires_grad_()
+            a if t is None else lift(a, levels).view_as(a) if a.node.needs
+            else lift(_cut(a), levels).requires_grad_()
             for a, t in zip(primals, tangents, strict=True)
-        ]
+        ]  # fmt: skip
         outputs = cls.apply(*xs)
         ys = outputs if isinstance(outputs, tuple) else (outputs,)
         places = [i for i, y in enumerate(ys) if isinstance(y, Tensor) and y.node.needs]
-        us = [_zeros(ys[i]).requires_grad_() for i in places]
+        us = [lift(_zeros(ys[i]), levels).requires_grad_() for i in places]
         pairs = [(x, t) for x, t in zip(xs, tangents, strict=True) if t is not None]
         rows = grad(
-            [ys[i] for i in places], [x for x, _ in pairs], us, create_graph=True,
+            [lift(ys[i], levels) for i in places], [x for x, _ in pairs], us, create_graph=True,
             allow_unused=True,
         )  # fmt: skip
         ways = [

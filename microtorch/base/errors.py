@@ -103,8 +103,9 @@ def warn(what: str, category: type[Warning] = UserWarning) -> None:
     """``warnings.warn``, which names the user's line, however deep below it this is called."""
     frame = user_frame(sys._getframe(1))
     names = frame.f_globals
+    module = names.get("__name__", "<string>")  # with None, Python would drop it without a word
     warnings.warn_explicit(
-        what, category, frame.f_code.co_filename, frame.f_lineno, names.get("__name__"),
+        what, category, frame.f_code.co_filename, frame.f_lineno, module,
         names.setdefault("__warningregistry__", {}),
     )  # fmt: skip
 

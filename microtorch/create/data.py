@@ -8,11 +8,11 @@ import numpy as np
 
 from ..arrays import dtypes
 from ..arrays.dtypes import F32
-from ..base.errors import message
+from ..base.errors import message, warn
 from ..engine.operands import COERCE
 from ..engine.record import constant
 from ..handles.size import sizes_or_data
-from ..handles.tensor import Tensor
+from ..handles.tensor import NUMBER, Tensor
 from .finish import export, finish
 
 if TYPE_CHECKING:
@@ -37,10 +37,28 @@ def tensor(
         d = dtypes.default_numpy()  # the common case
         if d.itemsize > 2:
             return finish(np.array(data).astype(d, copy=False), device, requires_grad)
+    if isinstance(data, Tensor):
+        warn_of_a_copy("torch.tensor(sourceTensor)")
+    return copied(data, dtype, device, requires_grad, pin_memory)
+
+
+def copied(
+    data: Any, dtype: DTypeLike | None, device: DeviceLike | None, requires_grad: bool = False,
+    pin_memory: bool = False,
+) -> Tensor:  # fmt: skip
+    """``tensor``, which says nothing where ``data`` is a tensor."""
     if isinstance(data, Tensor) and data.device.type != "cpu":
         t = data.detach().to(dtype=dtype, device=device, copy=True)
         return t.requires_grad_() if requires_grad else t
     return finish(np.array(_array(data, dtype), copy=True), device, requires_grad)
+
+
+def warn_of_a_copy(call: str) -> None:
+    """Of a constructor that is given a tensor: what it makes knows nothing of its graph."""
+    warn(
+        "To copy construct from a tensor, it is recommended to use sourceTensor.detach().clone() "
+        f"or sourceTensor.detach().clone().requires_grad_(True), rather than {call}."
+    )
 
 
 @export
@@ -53,7 +71,10 @@ def as_tensor(
     """
     if isinstance(data, Tensor):
         return data.to(dtype=dtype, device=device)
-    return finish(_array(data, dtype), device, False)
+    array = _array(data, dtype)
+    if not array.flags.writeable:
+        warn(READ_ONLY.format("NumPy array", "array"))
+    return finish(array, device, False)
 
 
 @export
@@ -102,9 +123,18 @@ def from_numpy(ndarray: Array) -> Tensor:
         raise TypeError(f"expected np.ndarray (got {type(ndarray).__name__})")
     if ndarray.dtype is not F32:  # which needs no look into the table
         dtypes.of(ndarray)
-    if not ndarray.flags.c_contiguous:
+    if not ndarray.flags.carray:  # contiguous and writable
         _check_strides(ndarray)
+        if not ndarray.flags.writeable:
+            warn(READ_ONLY.format("NumPy array", "array"))
     return constant(ndarray)
+
+
+READ_ONLY = (
+    "The given {0} is not writable, and PyTorch does not support non-writable tensors. This means "
+    "you can write to the underlying (supposedly non-writable) {1} using the tensor. You may want "
+    "to copy the {1} to protect its data or make it writable before converting it to a tensor."
+)
 
 
 def _check_strides(array: Array) -> None:
@@ -231,6 +261,8 @@ def _plain(data: Any) -> Any:
                     fix="torch.stack(list)",
                 )
             )
+        if data.node.needs:
+            warn(NUMBER)
         if data.device.type != "cpu" or data.array.dtype.kind == "V":
             return data.item()
         return data.array.reshape(())
@@ -317,7 +349,7 @@ class LegacyType:
     def __call__(self, *data: Any, **given: Any) -> Tensor:
         shape, source = sizes_or_data(data, given)
         if shape is None:
-            return tensor(source, dtype=self.dtype)
+            return copied(source, self.dtype, None)
         return constant(np.empty(shape, self.dtype.numpy))
 
     def __instancecheck__(self, x: object) -> bool:

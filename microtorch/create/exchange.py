@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..arrays import dtypes
-from ..base.errors import describe, message
+from ..base.errors import describe, message, warn
 from ..engine.record import constant
 from ..handles.methods import bind_methods
 from ..handles.tensor import Tensor
+from .data import READ_ONLY
 from .finish import export, finish
 
 if TYPE_CHECKING:
@@ -130,6 +131,8 @@ def frombuffer(
                 f"({size} bytes) minus 1"
             )
         )
+    if memory.readonly:
+        warn(READ_ONLY.format("buffer", "buffer"))
     left = size - offset
     if count < 0 and left % d.itemsize:
         raise ValueError(

@@ -19,7 +19,7 @@ from ..handles.methods import bind_methods
 from ..handles.size import sizes_or_data
 from ..handles.tensor import Tensor
 from ..ops.arguments import shape_of
-from .data import tensor
+from .data import copied, warn_of_a_copy
 from .finish import check_layout, chosen, export, finish, number
 
 if TYPE_CHECKING:
@@ -239,13 +239,15 @@ def new_full(
 
 def new_tensor(self: Tensor, data: Any, **options: Any) -> Tensor:
     """tensor() in this tensor's dtype and device, unless ``options`` name others."""
-    return tensor(data, **{"dtype": self.dtype, "device": self.device, **options})
+    if isinstance(data, Tensor):
+        warn_of_a_copy("tensor.new_tensor(sourceTensor)")
+    return copied(data, **{"dtype": self.dtype, "device": self.device, **options})
 
 
 def new(self: Tensor, *data: int | Sequence[int], **given: object) -> Tensor:
     """PyTorch's old constructor: of sizes, without initial values; of a list or array, a copy."""
     shape, source = sizes_or_data(data, given)
-    return new_tensor(self, source) if shape is None else self.new_empty(shape)
+    return copied(source, self.dtype, self.device) if shape is None else self.new_empty(shape)
 
 
 bind_methods({"new_full": new_full, "new_tensor": new_tensor, "new": new})

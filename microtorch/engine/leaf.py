@@ -73,7 +73,16 @@ class AccumulateGrad(Node):
         elif old.node.needs:
             self.grad = _sum(old, g)
         else:  # in place, as PyTorch does
-            old.array += g
+            try:
+                old.array += g
+            except (TypeError, ValueError):
+                raise RuntimeError(
+                    errors.message(
+                        "the gradient does not fit the .grad that is there",
+                        f".grad is {errors.describe(old)}, the new one {errors.describe(g)}",
+                        fix="set .grad to None where .data is exchanged",
+                    )
+                ) from None
             if old.node.storage is not None:
                 old.node.storage.wrote("backward")
 

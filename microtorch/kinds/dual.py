@@ -15,6 +15,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from ..base.errors import message
 from ..engine.apply import apply
 from ..engine.backward import contributions, run
@@ -204,8 +206,15 @@ class DualBackend(KindBackend):
         """A function of numpy's on the primal values.
 
         What is computed beside the ops (indices, checks) has no derivative in reverse mode either.
+        Where it has one, it is linear, or refused.
         """
-        return function(*_values(self, args), **_values(self, named))
+        out = function(*_values(self, args), **_values(self, named))
+        if not _floating(out) or not _has_tangents(self, (args, named)):
+            return out
+        if function not in LINEAR_IN_NUMPY:
+            raise self.refusal(f"numpy.{getattr(function, '__name__', function)}")
+        t = function(*_values(self, args, 1), **_values(self, named, 1))
+        return Dual(self.level, self.inner.array(out), self.inner.array(t))
 
     @staticmethod
     def refusal(name: str) -> NotImplementedError:
@@ -230,10 +239,15 @@ LINEAR = frozenset(
     "view_as_complex scale_gradient".split()
 )
 
+# functions of numpy that kernels call on arrays
+LINEAR_IN_NUMPY = (np.flip, np.squeeze, np.stack, np.concatenate)
+
 
 def primal_of(x: AnyArray) -> AnyArray:
     """An array without tangents: for who knows the derivative of what is computed from it."""
     return x.without_tangents() if isinstance(x, Kind) else x
+
+
 
 
 def with_tangent(x: AnyArray) -> bool:
@@ -276,15 +290,23 @@ def _floating(x: AnyArray) -> bool:
     return hasattr(x, "dtype") and x.dtype.kind in "fcV"
 
 
-def _values(dev: DualBackend, value: AnyArray) -> AnyArray:
-    """Nested arguments with primal values in place of the level's arrays."""
+def _values(dev: DualBackend, value: AnyArray, part: int = 0) -> AnyArray:
+    """Nested arguments with primal values in place of the level's arrays; or tangents (1)."""
     if dev.mine(value):
-        return value.value
+        return value.part(part)
     if isinstance(value, dict):
-        return {k: _values(dev, v) for k, v in value.items()}
+        return {k: _values(dev, v, part) for k, v in value.items()}
     if type(value) in (tuple, list):
-        return type(value)([_values(dev, v) for v in value])
-    return value
+        return type(value)([_values(dev, v, part) for v in value])
+    return value * 0 if part and _floating(value) else value
+
+
+def _has_tangents(dev: DualBackend, value: AnyArray) -> bool:
+    """Has one of the nested arguments a tangent of the level?"""
+    if isinstance(value, (dict, tuple, list)):
+        inner = value.values() if isinstance(value, dict) else value
+        return any(_has_tangents(dev, v) for v in inner)
+    return dev.mine(value) and value.tangent is not None
 
 
 def transposed_twice(

@@ -15,7 +15,7 @@ import numpy as np
 from ..autograd.function import Function
 from ..base.errors import describe, message
 from ..engine.record import constant
-from ..engine.whole import whole
+from ..engine.whole import on_arrays
 from ..ops.arguments import owned
 from ..ops.surface import FUNCTIONS
 from . import kernels, results
@@ -24,6 +24,7 @@ from .solving import solve_triangular, unchecked_inverse
 
 if TYPE_CHECKING:
     from ..autograd.function import FunctionCtx
+    from ..base.types import Array, DType
     from ..handles.tensor import Tensor
 
 NOT_POSITIVE = (
@@ -176,13 +177,13 @@ def lu_unpack(
 
 def _permutation(pivots: Tensor, LU: Tensor) -> Tensor:
     """P of A = P L U: row p[i] of A is row i of L U."""
-    P: Tensor = whole("permutation", _moved, pivots.detach(), LU.detach())
-    return P
+    m, dtype = LU.array.shape[-2], LU.array.dtype
+    rows = on_arrays("permutation", _moved, pivots.detach().array, m=m, dtype=dtype)
+    return constant(rows, LU.node.dev)
 
 
-def _moved(pivots: Tensor, LU: Tensor) -> Tensor:
-    m = LU.array.shape[-2]
-    if ((pivots.array < 1) | (pivots.array > m)).any():
+def _moved(pivots: Array, m: int, dtype: DType) -> Array:
+    if ((pivots < 1) | (pivots > m)).any():
         raise RuntimeError(
             message(
                 "Pivots given to lu_solve must all be greater or equal to 1, and at most "
@@ -191,9 +192,9 @@ def _moved(pivots: Tensor, LU: Tensor) -> Tensor:
                 fix="the pivots as torch.linalg.lu_factor returns them: rows, counted from 1",
             )
         )
-    order = kernels.permutation(pivots.array, m)
-    rows = np.arange(m)[:, None] == order[..., None, :]
-    return constant(rows.astype(LU.array.dtype), LU.node.dev)
+    order = kernels.permutation(pivots, m)
+    rows: Array = (np.arange(m)[:, None] == order[..., None, :]).astype(dtype)
+    return rows
 
 
 def lu_solve(

@@ -276,9 +276,22 @@ var_op = Op(
     "var", _var, vjps=(_var_vjp,), saves=("x",), rule=("g · 2 (x − mean) / (n − correction)",),
     complex="own",
 )
+
+
+def _std(F: Namespace, x: Array, dim: Shape | None, correction: float, keepdim: bool) -> Array:
+    """The root of the variance; in float64 where squares leave float32, as PyTorch's always are."""
+    var = _var(F, x, dim, correction, keepdim)
+    if type(x) is np.ndarray and x.dtype == np.float32 and count(x, dim) > correction:
+        left = (var < 1e-30) | (var == math.inf)  # below, their digits are fewer
+        if left.any() if var.ndim else left:
+            wide = x.astype(np.float64).var(axis=dim, ddof=correction, keepdims=keepdim)
+            return rows(np.asarray(np.sqrt(wide), np.float32))
+    return F.sqrt(var)
+
+
 std_op = Op(
     "std",
-    lambda F, x, dim, correction, keepdim: F.sqrt(_var(F, x, dim, correction, keepdim)),
+    _std,
     vjps=(_std_vjp,),
     saves=("x out",),
     rule=("g · (x − mean) / ((n − correction) · out)",),

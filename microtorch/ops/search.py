@@ -8,7 +8,7 @@ import numpy as np
 
 from ..base.errors import describe, message
 from ..engine.record import constant
-from ..engine.whole import on_arrays, whole
+from ..engine.whole import on_arrays
 from .arguments import dim_of, refuse_complex
 from .order import comparable, order, sort_key
 from .settled import settled
@@ -59,20 +59,19 @@ def searchsorted(
             f"{list(x.shape)} and input value tensor {list(values.shape)}"
         )
     dev, d = sorted_sequence.node.dev, np.int32 if out_int32 else np.int64
-    found: Tensor = whole("searchsorted", _found, constant(x, dev), constant(values), end=end,
-                          dtype=np.dtype(d))  # fmt: skip
-    return found
+    found: Array = on_arrays("searchsorted", _found, x, values, end=end, dtype=np.dtype(d))
+    return constant(found, getattr(found, "dev", dev))
 
 
-def _found(sequence: Tensor, given: Tensor, end: Any, dtype: np.dtype[Any]) -> Tensor:
-    x, values = comparable(sequence.array), comparable(given.array)
+def _found(x: Array, values: Array, end: Any, dtype: np.dtype[Any]) -> Array:
+    x, values = comparable(x), comparable(values)
     if x.ndim == 1:
         found = np.searchsorted(x, values, end)
     else:
         found = np.empty(values.shape, np.int64)
         for row in np.ndindex(*x.shape[:-1]):
             found[row] = np.searchsorted(x[row], values[row], end)
-    return constant(np.asarray(found).astype(dtype), sequence.node.dev)
+    return np.asarray(found).astype(dtype)
 
 
 @public(method=False)

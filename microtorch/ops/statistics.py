@@ -11,14 +11,14 @@ from ..arrays.dtypes import TORCH_TYPES
 from ..arrays.rounding import spaced
 from ..base.errors import describe, message
 from ..engine.record import constant
-from ..engine.whole import whole
+from ..engine.whole import on_arrays, whole
 from .arguments import dim_of, owned
 from .order import sort
 from .settled import settled
 from .surface import FUNCTIONS, METHODS, public
 
 if TYPE_CHECKING:
-    from ..base.types import Array, Number
+    from ..base.types import Array, Number, Operand
     from ..handles.tensor import Tensor
 
 
@@ -294,21 +294,20 @@ def histc(input: Tensor, bins: int = 100, min: Number = 0, max: Number = 0) -> T
         raise RuntimeError(message("torch.histc: max must be larger than min", f"{min}, {max}"))
     if limits is None and min and not input.array.size:
         limits = (min - 0.5, max + 0.5)
-    counts: Tensor = whole("histc", _histc, input.detach(), bins=bins, limits=limits)
-    return counts
+    counts: Array = on_arrays("histc", _histc, input.array, bins=bins, limits=limits)
+    return constant(counts, getattr(counts, "dev", input.node.dev))
 
 
-def _histc(input: Tensor, bins: int, limits: Sequence[float] | None) -> Tensor:
-    x = input.array.reshape(-1)
-    edges = _edges("histc", input, x, bins, limits, 0)
-    return constant(_count(x[:, None], [edges], None, False, "rounded"), input.node.dev)
+def _histc(x: Array, bins: int, limits: Sequence[float] | None) -> Array:
+    x = x.reshape(-1)
+    return _count(x[:, None], [_edges("histc", x, x, bins, limits, 0)], None, False, "rounded")
 
 
 def _edges(
-    name: str, input: Tensor, x: Array, bins: Any, range: Sequence[float] | None, i: int
+    name: str, input: Operand, x: Array, bins: Any, range: Sequence[float] | None, i: int
 ) -> Array:
     """The edges of the bins of dimension ``i``, whose values are ``x``."""
-    d = x.dtype
+    d = np.asarray(x).dtype  # of a batch, which has other edges for each sample, this is refused
     if d.kind not in "fV" or d.itemsize < 4:
         kernel = "histogram_cpu" if name == "histc" else "histogramdd"
         what = f"\"{kernel}\" not implemented for '{TORCH_TYPES[d.name]}'"

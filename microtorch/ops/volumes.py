@@ -78,7 +78,7 @@ def _add_planes(F: Namespace, planes: Array, n: int, c: int, d: int, geometry: A
     columns = planes.reshape(n, len(planes) // n if n else 0, c, kd, *size)
     count = columns.shape[1]
     out = F.zeros((n, c, d + front + back, *size), planes.dtype)
-    for k in range(kd):
+    for k in range(kd if n else 0):  # an empty batch has no planes to count
         at = k * dilation
         place = (slice(None), slice(None), slice(at, at + stride * (count - 1) + 1, stride))
         out[place] = out[place] + columns[:, :, :, k].swapaxes(1, 2)

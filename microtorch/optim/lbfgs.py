@@ -25,6 +25,11 @@ from .stepping import check_not_negative
 Evaluate: TypeAlias = Callable[[Any], tuple[float, Tensor]]  # step t to loss and gradient there
 
 
+def _number(loss: Any) -> float:
+    """The loss without its graph, which the closure has gone through."""
+    return float(loss.item() if isinstance(loss, Tensor) else loss)
+
+
 class LBFGS(Optimizer):
     """See the module. One parameter group only; `step` needs a closure.
 
@@ -95,7 +100,7 @@ class LBFGS(Optimizer):
         state.setdefault("n_iter", 0)
         with no_grad():
             first, g = loss_and_gradient()
-            loss, evaluations = float(first), 1
+            loss, evaluations = _number(first), 1
             state["func_evals"] += 1
             if float(g.abs().max()) <= group["tolerance_grad"]:
                 return first
@@ -123,7 +128,7 @@ class LBFGS(Optimizer):
                         loss, g = loss_and_gradient()
                         for p, value in zip(self._params, start, strict=True):
                             p.copy_(value)
-                        return float(loss), g
+                        return _number(loss), g
 
                     here = Point(0, loss, g, slope)
                     found, calls = strong_wolfe(at, here, t, d, most - evaluations)
@@ -134,7 +139,7 @@ class LBFGS(Optimizer):
                     self._move(t, d)
                     if iteration != group["max_iter"]:
                         now, g = loss_and_gradient()
-                        loss, calls = float(now), 1
+                        loss, calls = _number(now), 1
                 evaluations += calls
                 state["func_evals"] += calls
                 if (

@@ -417,8 +417,16 @@ def test_retain_grad():
         torch.ones(2).retain_grad()
 
 
+def test_a_gradient_that_does_not_fit_the_one_that_is_there():
+    x = leaf(1.0, 2.0)
+    x.sum().backward()
+    x.data = torch.ones(3)
+    with pytest.raises(RuntimeError, match=r"\.grad is float32 \(2,\), the new one float32 \(3,\)"):
+        x.sum().backward()
+
+
 # ---- anomaly mode --------------------------------------------------------------------------------
-@pytest.mark.filterwarnings("ignore:.*encountered:RuntimeWarning")
+@pytest.mark.filterwarnings("ignore:Anomaly Detection has been enabled:UserWarning")
 def test_anomaly_mode_names_op_and_line():
     x = leaf(0.0, 1.0)
     y = (x.sqrt() * 0).sum()  # this line

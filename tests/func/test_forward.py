@@ -333,3 +333,33 @@ def test_second_derivatives_by_forward_over_reverse_and_of_complex_numbers():
         assert torch.autograd.gradgradcheck(f, (a, b), check_fwd_over_rev=True)
     with pytest.raises(RuntimeError, match="Jacobian mismatch"):
         torch.autograd.gradcheck(lambda a: a * a.detach().conj(), a, check_forward_ad=True)
+
+
+# ---- second derivatives, in every order of the two modes -----------------------------------------
+F = torch.nn.functional
+SPD = torch.eye(3, dtype=D) * 2
+TWICE = [
+    lambda x: (x[0] @ x[1]).sum(),  # a sum of one number, in a loop over the samples
+    lambda x: (torch.relu(x) ** 2).sum(),
+    lambda x: (F.max_pool1d(x[None], 2) ** 2).sum(),
+    lambda x: F.cross_entropy(x, torch.tensor([1, 0])),
+    lambda x: F.binary_cross_entropy(x.sigmoid(), torch.full((2, 3), 0.3, dtype=D)),
+    lambda x: torch.linalg.solve(x.T @ x + SPD, x.T).sum(),
+    lambda x: torch.linalg.qr(x.T @ x + SPD)[1].sum(),
+    lambda x: torch.cholesky_solve(x.T, torch.linalg.cholesky(x.T @ x + SPD)).sum(),
+    lambda x: torch.linalg.slogdet(x.T @ x + SPD)[1],
+]
+
+
+@pytest.mark.parametrize("f", TWICE)
+def test_second_derivatives_agree_in_every_order(f):
+    expected = torch.autograd.functional.hessian(f, X).numpy()
+    modes = (func.jacfwd, func.jacrev)
+    for outer in modes:
+        for inner in modes:
+            same(outer(inner(f))(X), expected, 1e-9)
+
+
+def test_a_tangent_that_numpy_would_drop_is_refused():
+    with fw.dual_level(), pytest.raises(NotImplementedError, match=r"forward AD with numpy\.sort"):
+        np.sort(fw.make_dual(X, T).array)

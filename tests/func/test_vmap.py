@@ -224,6 +224,45 @@ def test_inside_a_tensor_looks_like_one_sample():
     same(torch.vmap(f)(X), X.numpy())
 
 
+F = torch.nn.functional
+BY_SAMPLES = [
+    lambda x: torch.histc(x, 3),
+    lambda x: torch.searchsorted(x.sort()[0], x * 2),
+    lambda x: torch.bucketize(x, torch.tensor([-0.5, 0.5], dtype=D)),
+    lambda x: x.mode(0)[0],
+    lambda x: F.adaptive_max_pool1d(x[None], 3),
+    lambda x: x.masked_scatter(x > 0, x * 3),
+    lambda x: F.binary_cross_entropy(x.sigmoid(), x.detach() ** 2),
+    lambda x: torch.linalg.lu(torch.outer(x, x) + torch.eye(4, dtype=D))[0],
+]
+
+
+@pytest.mark.parametrize("f", BY_SAMPLES)
+def test_functions_that_look_at_values_see_those_of_one_sample(f):
+    same(torch.vmap(f)(X), np.stack([f(x).numpy() for x in X]))
+    twice = torch.vmap(torch.vmap(f))(torch.stack([X, X * 0.3]))
+    same(twice[1], np.stack([f(x).numpy() for x in X * 0.3]))
+
+
+def test_gradients_of_what_all_samples_share_are_summed_through_a_function_too():
+    class Product(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, w, x):
+            ctx.save_for_backward(w, x)
+            return w * x
+
+        @staticmethod
+        def backward(ctx, g):
+            w, x = ctx.saved_tensors
+            return g * x, g * w
+
+    w = torch.ones(4, dtype=D, requires_grad=True)
+    torch.vmap(lambda x: Product.apply(w, x))(X).sum().backward()
+    same(w.grad, X.numpy().sum(0))
+    noise = torch.vmap(F.gumbel_softmax, randomness="different")(X)
+    same(noise.sum(1), np.ones(3))
+
+
 def test_it_leaves_no_memory_behind():
     import gc
     import weakref

@@ -20,6 +20,7 @@ def test_sizes(make):
     assert make(size=(2, 3)).shape == (2, 3) == make(size=[2, 3]).shape
 
 
+@pytest.mark.filterwarnings("ignore:Converting a tensor with requires_grad=True:UserWarning")
 @pytest.mark.parametrize("make", MAKERS)
 def test_data(make):
     for data in ([2, 3], (2, 3), np.array([2, 3]), torch.tensor([2.0, 3.0])):

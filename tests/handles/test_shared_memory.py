@@ -78,7 +78,12 @@ def test_a_gradient_flows_past_a_write_to_an_expanded_row():
 def test_read_only_arrays_are_written_as_pytorch_does():
     a = np.ones(2)
     a.flags.writeable = False
-    assert torch.from_numpy(a).mul_(2).tolist() == [2, 2]
+    with pytest.warns(UserWarning, match="NumPy array is not writable"):
+        assert torch.from_numpy(a).mul_(2).tolist() == [2, 2]
+    with pytest.warns(UserWarning, match="NumPy array is not writable"):
+        torch.as_tensor(a)
+    with pytest.warns(UserWarning, match="buffer is not writable"):
+        torch.frombuffer(bytes(8), dtype=torch.uint8)
 
 
 # ---- operands in the memory that is written ------------------------------------------------------

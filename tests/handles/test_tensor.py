@@ -198,7 +198,19 @@ def test_grad_can_be_set():
 
 def test_transposes(x):
     assert x.T.shape == (3, 2) and x[:, None].mT.shape == (2, 3, 1)
-    assert torch.zeros(2, 3, 4).T.shape == (4, 3, 2)
+    with pytest.warns(UserWarning, match="dimension other than 2"):
+        assert torch.zeros(2, 3, 4).T.shape == (4, 3, 2)
+
+
+def test_where_the_graph_ends_in_a_number_it_is_said():
+    x = torch.tensor([1.0, 2.0], requires_grad=True)
+    for end in (lambda: float(x[0]), lambda: complex(x[0]), lambda: torch.tensor([x[0] * 2, x[1]])):
+        with pytest.warns(UserWarning, match="Converting a tensor with requires_grad=True"):
+            end()
+    for make in (torch.tensor, x.new_tensor):
+        with pytest.warns(UserWarning, match="To copy construct from a tensor"):
+            assert not make(x).requires_grad
+    assert x[0].item() == 1.0 and x.tolist() == [1, 2] and f"{x[0]:.1f}" == "1.0"
 
 
 def test_a_subclass_works():

@@ -59,6 +59,9 @@ def test_nearest_and_nan():
     assert out.flatten().tolist() == [0, 5, 1, 0, 0]
     out = F.grid_sample(x, grid, "nearest", "border", align_corners=True)
     assert out.flatten().tolist()[:4] == [0, 5, 1, 2]
+    grid[0, 0, 3, 0] = np.inf
+    out = F.grid_sample(x, grid, align_corners=True)
+    assert out.isnan().flatten().tolist() == [False, False, False, True, True]
 
 
 @pytest.mark.parametrize(

@@ -290,3 +290,13 @@ def test_masks_and_integers_beside_floating_numbers(loss):
     for both in (mask, mask.long(), numbers * 1j):
         with pytest.raises(NotImplementedError, match="not implemented for"):
             loss(both, both)
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+def test_where_all_targets_are_ignored_the_mean_is_nan_and_the_gradient_0(smoothing):
+    x = torch.zeros(2, 3, requires_grad=True)
+    weight = torch.tensor([1.0, 2.0, 3.0])
+    nothing = torch.tensor([-100, -100])
+    loss = F.cross_entropy(x, nothing, weight, label_smoothing=smoothing)
+    loss.backward()
+    assert loss.isnan() and x.grad.tolist() == [[0, 0, 0]] * 2

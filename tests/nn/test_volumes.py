@@ -85,6 +85,10 @@ def test_without_a_batch_and_with_an_empty_one():
     assert layer(torch.zeros(2, 3, 3, 3)).shape == (3, 2, 2, 2)
     assert layer(torch.zeros(0, 2, 3, 3, 3)).shape == (0, 3, 2, 2, 2)
     assert nn.ConvTranspose3d(2, 3, 2)(torch.zeros(2, 3, 3, 3)).shape == (3, 4, 4, 4)
+    none = torch.zeros(0, 2, 3, 3, 3, requires_grad=True)
+    out = nn.ConvTranspose3d(2, 3, 2, dilation=2)(none)
+    assert out.shape == (0, 3, 5, 5, 5)
+    assert torch.autograd.grad(out.sum(), none)[0].shape == none.shape
 
 
 def test_whole_numbers():

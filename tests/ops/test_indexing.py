@@ -149,12 +149,12 @@ def test_scatter_reduce(reduce, include_self):
         return x.scatter_reduce(0, index, s, reduce, include_self=include_self)
 
     function = {"sum": sum, "mean": np.mean, "prod": np.prod, "amax": max, "amin": min}[reduce]
-    cells = {at: [float(x[at])] for at in np.ndindex(3, 4)}
+    cells = {at: [x[at].item()] for at in np.ndindex(3, 4)}
     own = {at: include_self for at in cells}
     for r, c in np.ndindex(2, 3):
         at = (int(index[r, c]), c)
         cells[at] = cells[at] if own[at] else []
-        cells[at].append(float(source[r, c]))
+        cells[at].append(source[r, c].item())
         own[at] = True
     expected = [[function(cells[r, c]) for c in range(4)] for r in range(3)]
     assert np.allclose(run(x, source).detach().numpy(), expected)

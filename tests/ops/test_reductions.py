@@ -72,6 +72,9 @@ def test_dtypes(out, value, dtype):
         (lambda: torch.tensor([0.0, 1.0, nan]).nanquantile(0.5), 0.5),
         (lambda: torch.tensor([4.0, 2.0, 3.0]).quantile(torch.tensor([0.25, 1.0])), [2.5, 4.0]),
         (lambda: torch.trapezoid(torch.tensor([1, 5, 10])), 10.5),
+        (lambda: torch.trapezoid(torch.tensor([200, 100, 250, 30], dtype=torch.uint8)), 465.0),
+        (lambda: torch.tensor([-1e30, 0.0, 1e30]).std() / 1e30, 1.0),  # squares leave float32
+        (lambda: torch.tensor([[-1e-30, 0.0, 1e-30]]).std(1) * 1e30, [1.0]),
         (lambda: torch.stack(torch.unravel_index(torch.tensor([5, 7]), (3, 4))), [[1, 1], [1, 3]]),
         (lambda: torch.tensor([4.0, 1.0, 1.0, 16.0]).log2().diff(n=2), [2.0, 4.0]),
         (lambda: torch.ones(3).var(correction=5), nan),

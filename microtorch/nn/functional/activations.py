@@ -7,8 +7,9 @@ from collections.abc import Callable
 
 from ...arrays.dtypes import bool as bool_dtype
 from ...arrays.dtypes import dtype, float64, uint8
+from ...arrays.memory_format import contiguous_format
 from ...base.errors import describe, message, warn
-from ...create.filled import empty, ones_like, zeros_like
+from ...create.filled import empty, empty_like, ones_like, zeros_like
 from ...engine.calling import misfit
 from ...engine.hot import several
 from ...engine.operands import element
@@ -281,7 +282,7 @@ def gumbel_softmax(
     """
     if eps != 1e-10:
         warn("`eps` parameter is deprecated and has no effect.")
-    waits = empty(tuple(logits.shape), dtype=logits.dtype, device=logits.device).exponential_()
+    waits = empty_like(logits, memory_format=contiguous_format).exponential_()
     soft: Tensor = ((logits - waits.log()) / tau).softmax(dim)
     if not hard:
         return soft

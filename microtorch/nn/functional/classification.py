@@ -64,17 +64,18 @@ def cross_entropy(
     log_p = input.log_softmax(class_dim)
     if label_smoothing == 0.0:
         return nll_loss(log_p, target, weight, ignore_index=ignore_index, reduction=reduction)
-    picked = nll_loss(log_p, target, weight, ignore_index=ignore_index, reduction="none")
+    picked = nll_loss(log_p, target, weight, ignore_index=ignore_index, reduction=reduction)
     ignored = target.eq(ignore_index)
     spread = -(log_p if weight is None else log_p * _along(weight, log_p)).sum(class_dim)
     spread = where(ignored, 0.0, spread)
-    loss = (1 - label_smoothing) * picked + label_smoothing / input.shape[class_dim] * spread
-    if reduction != "mean":
-        return reduce_loss(loss, reduction)
-    counted = (~ignored).to(log_p.dtype)
-    if weight is not None:
-        counted = counted * weight[where(ignored, 0, target).to(int64)]
-    return loss.sum() / counted.sum()
+    if reduction == "mean":
+        counted = (~ignored).to(log_p.dtype)
+        if weight is not None:
+            counted = counted * weight[where(ignored, 0, target).to(int64)]
+        spread = spread.sum() / counted.sum()
+    elif reduction == "sum":
+        spread = spread.sum()
+    return (1 - label_smoothing) * picked + label_smoothing / input.shape[class_dim] * spread
 
 
 def _soft_cross_entropy(

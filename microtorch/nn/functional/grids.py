@@ -169,7 +169,10 @@ def _reflected(x: Tensor, low: float, high: float) -> Tensor:
 def _read(
     input: Tensor, at: Sequence[Tensor], sizes: tuple[int, ...], weight: Tensor | None = None
 ) -> Tensor:
-    """The elements at whole places (N, *out), times a weight; 0 where there are none."""
+    """The elements at whole places (N, *out), 0 where there are none, times a weight.
+
+    A weight of NaN, which a coordinate of NaN or infinity gives, stays one outside, too.
+    """
     batch, channels = input.shape[:2]
     valid, flat = None, None
     for x, m in zip(at, sizes, strict=True):
@@ -182,9 +185,8 @@ def _read(
     out_shape = tuple(flat.shape[1:])
     places = flat.reshape(batch, 1, -1).expand(batch, channels, -1)
     out = rows.gather(2, places).reshape(batch, channels, *out_shape)
-    if weight is not None:
-        out = out * weight.unsqueeze(1)
-    return where(valid.unsqueeze(1), out, out.new_zeros(()))
+    out = where(valid.unsqueeze(1), out, out.new_zeros(()))
+    return out if weight is None else out * weight.unsqueeze(1)
 
 
 def _bicubic(
