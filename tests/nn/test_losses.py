@@ -292,6 +292,7 @@ def test_masks_and_integers_beside_floating_numbers(loss):
             loss(both, both)
 
 
+@pytest.mark.filterwarnings("ignore::RuntimeWarning:microtorch")
 @pytest.mark.parametrize("smoothing", [0.0, 0.1])
 def test_where_all_targets_are_ignored_the_mean_is_nan_and_the_gradient_0(smoothing):
     x = torch.zeros(2, 3, requires_grad=True)

@@ -82,6 +82,7 @@ def test_dtypes(out, value, dtype):
     ],
 )
 @pytest.mark.filterwarnings("ignore:.*degrees of freedom")
+@pytest.mark.filterwarnings("ignore::RuntimeWarning:microtorch")
 def test_values(out, expected):
     np.testing.assert_allclose(out().numpy(), np.array(expected), rtol=1e-6)
 
