@@ -52,6 +52,7 @@ def test_linear_sampling_is_scipys(sizes, padding, corners):
         np.testing.assert_allclose(out[b, c], expected, atol=1e-12)
 
 
+@pytest.mark.filterwarnings("ignore::RuntimeWarning:microtorch")
 def test_nearest_and_nan():
     x = torch.arange(6.0).reshape(1, 1, 2, 3)
     grid = torch.tensor([[[[-1.0, -1.0], [1.0, 1.0], [0.1, -0.9], [5.0, 0.0], [np.nan, 0.0]]]])
