@@ -307,6 +307,16 @@ def move(running: Tensor, statistic: Array, momentum: float | Tensor) -> None:
     The momentum is a tensor where it is computed from data in a recording.
     """
     r = running.array
+    if hasattr(statistic, "level") and not hasattr(r, "level"):
+        raise RuntimeError(
+            message(
+                "Batch norm got a batched tensor as input while the running_mean or running_var, "
+                "which will be updated in place, were not batched.",
+                "vmap: each sample has statistics of its own, and the running ones are shared",
+                fix="track_running_stats=False, model.eval(), or "
+                "torch.func.replace_all_batch_norm_modules_(model)",
+            )
+        )
     share: Any = momentum.array if isinstance(momentum, Handle) else momentum
     kept = 1 - share
     if isinstance(momentum, Handle):

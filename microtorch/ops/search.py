@@ -67,12 +67,14 @@ def searchsorted(
 def _found(sequence: Tensor, given: Tensor, end: Any, dtype: np.dtype[Any]) -> Tensor:
     x, values = comparable(sequence.array), comparable(given.array)
     if x.ndim == 1:
-        found = np.searchsorted(x, values, end)
-    else:
-        found = np.empty(values.shape, np.int64)
+        return constant(np.searchsorted(x, values, end).astype(dtype))
+    if type(x) is type(values) is np.ndarray:
+        found = np.empty(values.shape, dtype)
         for row in np.ndindex(*x.shape[:-1]):
             found[row] = np.searchsorted(x[row], values[row], end)
-    return constant(np.asarray(found).astype(dtype), sequence.node.dev)
+        return constant(found)
+    rows = [np.searchsorted(x[i], values[i], end) for i in np.ndindex(*x.shape[:-1])]
+    return constant(np.stack(rows).reshape(values.shape).astype(dtype))  # of vmap: see kinds/
 
 
 @public(method=False)
