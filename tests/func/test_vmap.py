@@ -288,7 +288,8 @@ def test_numbers_drawn_by_a_probability_that_has_a_tangent(how):
 
 def test_searchsorted_of_each_sample():
     edges, x = torch.arange(12.0).reshape(3, 4), torch.rand(3, 5) * 12
-    for args, dims in [((edges, x), (0, 0)), ((edges[0], x), (None, 0)), ((edges, x[0]), (0, None))]:
+    cases = [((edges, x), (0, 0)), ((edges[0], x), (None, 0)), ((edges, x[0]), (0, None))]
+    for args, dims in cases:
         rows = [
             torch.searchsorted(*[a[i] if d == 0 else a for a, d in zip(args, dims, strict=True)])
             for i in range(3)
@@ -320,7 +321,7 @@ def test_running_statistics_that_samples_share_are_not_written():
 def test_models_of_which_one_is_frozen_are_not_stacked():
     nets = [torch.nn.Linear(2, 2) for _ in range(2)]
     nets[0].weight.requires_grad_(False)
-    with pytest.raises(RuntimeError, match="same .requires_grad"):
+    with pytest.raises(RuntimeError, match="to have the same"):
         func.stack_module_state(nets)
     nets[1].weight.requires_grad_(False)
     assert {n: p.requires_grad for n, p in func.stack_module_state(nets)[0].items()} == {
