@@ -416,8 +416,9 @@ def _place(dev: Batched, call: Call) -> AnyArray:
     place = given["index"]
     if _separated(place) or any(isinstance(p, Kind) for p in place):
         return dev.looped(kernel, args, attrs)
+    ndim = np.broadcast_to(np.False_, given["shape"])[place].ndim
     given |= {"index": (slice(None), *place), "shape": (g.lead, *given["shape"])}
-    return Batch(dev.level, kernel(g.value, **given))
+    return Batch(dev.level, kernel(_beside(g, ndim) if g.lead > 1 else g.value, **given))
 
 
 @rule("as_strided")

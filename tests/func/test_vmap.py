@@ -327,3 +327,10 @@ def test_models_of_which_one_is_frozen_are_not_stacked():
     assert {n: p.requires_grad for n, p in func.stack_module_state(nets)[0].items()} == {
         "weight": False, "bias": True
     }  # fmt: skip
+
+
+def test_the_gradient_of_a_number_in_each_sample_of_a_loss():
+    x = torch.randn(1, 3, requires_grad=True)
+    loss = torch.nn.functional.nll_loss(x, torch.tensor([1]))
+    rows = torch.vmap(lambda g: torch.autograd.grad(loss, x, g)[0])(torch.tensor([1.0, 2.0]))
+    assert rows.tolist() == [[[0, -1, 0]], [[0, -2, 0]]]

@@ -279,7 +279,7 @@ def test_a_norm_is_taken_in_a_dtype_that_holds_the_input():
                          (x.long(), torch.float32)]:  # fmt: skip
         with pytest.raises(RuntimeError, match="vector_norm"):
             L.norm(given, dtype=asked)
-    with pytest.raises(RuntimeError, match="expected a matrix|two dimensions"):
+    with pytest.raises(RuntimeError, match="more than two dimensions"):
         torch.norm(torch.ones(2, 3, 4), "nuc")
     assert torch.nuclear_norm(torch.ones(3, 3), out=out) is out
 
@@ -290,5 +290,5 @@ def test_of_nothing_the_condition_number_is_0():
 
 
 def test_the_right_sides_of_lstsq_have_as_many_dimensions_or_one_fewer():
-    with pytest.raises(RuntimeError, match="other.dim"):
+    with pytest.raises(RuntimeError, match="matrices or vectors in other"):
         L.lstsq(torch.ones(2, 4, 3), torch.ones(4, 1))
