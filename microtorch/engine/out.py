@@ -146,6 +146,14 @@ def _check(name: str, result: Tensor, out: Tensor) -> None:
             )
         )
     source, target = result.array.dtype, out.array.dtype
+    if name in ("all", "any") and target.name not in ("bool", "uint8"):
+        raise RuntimeError(
+            message(
+                f"{name} only supports bool tensor for result, got: {out.dtype}",
+                f"{name}(out={describe(out)})",
+                fix="out of torch.bool",
+            )
+        )
     if source != target and name in EXACT:
         raise _wrong_dtype(name, result.dtype, out)
     if name != "bernoulli" and not dtypes.can_cast(source, target):

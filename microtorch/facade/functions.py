@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
+from ..base import errors
 from ..base.errors import message, missing
 from ..base.naming import named
 from ..handles.tensor import Tensor
@@ -38,6 +39,13 @@ def _assert(condition: object, message: str) -> None:
     """``assert`` as a function, which torch.fx records. Raises AssertionError."""
     if not condition:
         raise AssertionError(message)
+
+
+def _check(cond: bool, message: Callable[[], str] | None = None) -> None:
+    """RuntimeError with what ``message()`` says, unless ``cond``."""
+    if not cond:
+        text = "Expected cond to be True, but got False." if message is None else message()
+        raise RuntimeError(errors.message(text))
 
 
 # ---- other orders of the arguments ---------------------------------------------------------------

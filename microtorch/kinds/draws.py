@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 
 _lock = threading.Lock()
 _watching = [0]  # how many vmaps run, in all threads
-ARRAYS = frozenset({"normal_tensors", "multinomial"})  # whose operands say how many numbers
+# whose operands say how many numbers
+ARRAYS = frozenset("binomial dirichlet gamma multinomial normal_tensors poisson".split())
 
 
 class Watched:

@@ -334,3 +334,37 @@ def test_the_gradient_of_a_number_in_each_sample_of_a_loss():
     loss = torch.nn.functional.nll_loss(x, torch.tensor([1]))
     rows = torch.vmap(lambda g: torch.autograd.grad(loss, x, g)[0])(torch.tensor([1.0, 2.0]))
     assert rows.tolist() == [[[0, -1, 0]], [[0, -2, 0]]]
+
+
+def test_distributions_of_each_sample():
+    from microtorch import distributions as D
+
+    x = torch.rand(4, 3) + 0.5
+    for f in (
+        lambda v: D.Normal(v, 1.0).log_prob(v),
+        lambda v: D.Categorical(v).log_prob(torch.tensor(1)),
+        lambda v: D.MultivariateNormal(v, torch.eye(3)).log_prob(v * 2),
+        lambda v: D.Gamma(v, v).log_prob(v),
+    ):  # fmt: skip
+        torch.testing.assert_close(torch.vmap(f)(x), torch.stack([f(v) for v in x]))
+        assert torch.vmap(func.grad(lambda v: f(v).sum()))(x).shape == x.shape  # noqa: B023
+    with pytest.raises(ValueError, match="constraint"):
+        torch.vmap(lambda v: D.Normal(v, -v).log_prob(v))(x)
+    for draw in (torch.poisson, torch._standard_gamma, lambda v: D.Beta(v, v).rsample()):
+        found = torch.vmap(draw, randomness="different")(torch.full((50, 3), 20.0))
+        assert found.shape == (50, 3) and len(found.unique()) > 5
+        with pytest.raises(RuntimeError, match="randomness"):
+            torch.vmap(draw)(x)
+    tangent = func.jvp(torch.poisson, (x,), (x,))[1]
+    assert tangent.eq(0).all()
+
+
+def test_the_derivative_of_a_function_of_what_samples_share_and_what_they_do_not():
+    A = torch.tensor([[2.0, 0.0], [1.0, 1.0]])
+    v = torch.tensor([[[1.0], [2.0]], [[3.0], [4.0]]])
+
+    def f(b):
+        return torch.linalg.solve_triangular(A, b, upper=False).pow(2).sum()
+
+    found = torch.vmap(func.grad(f))(v)
+    torch.testing.assert_close(found, torch.stack([func.grad(f)(b) for b in v]))
