@@ -12,6 +12,7 @@ from ...engine.whole import whole
 from ...handles.tensor import Tensor
 from ...ops.arguments import owned
 from ...ops.embedding import by_frequency, embedding, embedding_sum_op, shorten
+from ...ops.settled import linked
 
 MODES = ("sum", "mean", "max")
 
@@ -82,7 +83,7 @@ def embedding_bag(
         rows = by_frequency(rows, input)
     if mode == "max":
         if not len(input):
-            return rows.new_zeros((bags, rows.shape[1]))
+            return linked(rows.new_zeros((bags, rows.shape[1])), rows)
         best, empty = whole("largest_of_bags", _largest, rows.detach(), bag, bags=bags)
         return rows.gather(0, best).masked_fill(empty, 0.0)
     if per_sample_weights is not None:
