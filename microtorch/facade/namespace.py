@@ -106,6 +106,7 @@ LAZY |= {
     "_check": ("facade.functions", "_check"),
     "cpu": ("facade.cpu", ""),
     "return_types": ("facade.return_types", ""),
+    "quasirandom": ("create.quasirandom", ""),
     "TypedStorage": ("handles.storage", "TypedStorage"),
     "UntypedStorage": ("handles.storage", "UntypedStorage"),
     "fx": ("fx", ""),

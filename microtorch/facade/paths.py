@@ -118,6 +118,7 @@ PYTORCH = {
     "backends.mps": "facade.mps",
     "mps": "facade.other_devices",
     "return_types": "facade.return_types",
+    "quasirandom": "create.quasirandom",
     "nn.attention": "facade.attention",
     "compiler": "facade.compiler",
     "cuda": "facade.cuda",
