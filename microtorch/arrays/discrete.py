@@ -122,7 +122,7 @@ def random(
         draws = g.draw64(n) if wide else g.draw32(n)
         return (draws % draws.dtype.type(largest + 1)).astype(dtype).reshape(shape)
     low = 0 if low is None else operator.index(low)
-    if high is None and low == -(2**63):
+    if high is None and low == -(2**63) and (dtype == np.int64 or dtype.kind in "fV"):
         return g.draw64(n).view(np.int64).astype(dtype).reshape(shape)
     high = largest + 1 if high is None else operator.index(high)
     return randint(shape, low, high, dtype, g)

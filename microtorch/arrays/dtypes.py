@@ -354,7 +354,27 @@ def can_cast(source: DType, target: DType) -> builtins.bool:
     return _CATEGORY[source.kind] <= _CATEGORY[target.kind]
 
 
-class finfo:
+class _Limits:
+    """What finfo and iinfo share: those of one dtype are equal."""
+
+    dtype: str
+
+    def __eq__(self, other: object) -> builtins.bool:
+        return type(other) is type(self) and other.dtype == self.dtype
+
+    def __hash__(self) -> builtins.int:
+        return hash((type(self), self.dtype))
+
+    @staticmethod
+    def check(name: str, d: object) -> None:
+        if not isinstance(d, dtype):
+            raise TypeError(
+                f"{name}(): argument 'type' (position 1) must be torch.dtype, not "
+                f"{type(d).__name__}"
+            )
+
+
+class finfo(_Limits):
     """Limits of a floating dtype: ``bits eps max min tiny smallest_normal resolution dtype``."""
 
     eps: builtins.float
@@ -365,7 +385,8 @@ class finfo:
     resolution: builtins.float
 
     def __init__(self, d: dtype | None = None):
-        d = d or _default
+        d = _default if d is None else d
+        self.check("finfo", d)
         if not (d.is_floating_point or d.is_complex):
             raise TypeError(
                 "torch.finfo() requires a floating point input type. Use torch.iinfo to handle "
@@ -388,10 +409,11 @@ class finfo:
         )
 
 
-class iinfo:
+class iinfo(_Limits):
     """Limits of an integer dtype: ``bits max min dtype``."""
 
     def __init__(self, d: dtype):
+        self.check("iinfo", d)
         if d.is_floating_point or d.numpy.kind not in "iu":
             raise TypeError(
                 f"torch.iinfo() requires an integer input type. Use torch.finfo to handle '{d}'"

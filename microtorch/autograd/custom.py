@@ -126,7 +126,9 @@ def record(
     others = tuple([None if followed(a) else a for a in args])
     attrs = {"ctx": ctx, "places": places, "arguments": others, "outputs": like}
     value = outputs[0].array if len(outputs) == 1 else np.empty(0)
-    dev, frame = inputs[0].dev.of(value.dtype), user_frame(sys._getframe(1))
+    lies = [y.array for y in outputs if isinstance(y, Tensor) and hasattr(y.array, "dev")]
+    dev = getattr(lies[0] if lies else None, "dev", inputs[0].dev).of(value.dtype)
+    frame = user_frame(sys._getframe(1))
     return fill(n, inputs, (), value, dev, attrs, mode.get().scope, frame)
 
 

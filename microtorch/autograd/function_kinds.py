@@ -154,13 +154,22 @@ def _mapped(cls: type[Function], args: tuple[Any, ...], level: Level) -> Tree:
     dims = trees.unflatten([0 if m else None for m in mine], structure)
     given = trees.unflatten(whole, structure)
     assert cls.vmap is not None
-    output, out_dims = cls.vmap(VmapInfo(level.size, randomness), dims, *given)
+    result = cls.vmap(VmapInfo(level.size, randomness), dims, *given)
+    if not (isinstance(result, tuple) and len(result) == 2):
+        raise RuntimeError(
+            message(
+                f"Expected the vmap staticmethod of {cls.__name__} to have two returns (output, "
+                f"out_dims), got {type(result)}"
+            )
+        )
+    output, out_dims = result
     ys, form = trees.flatten(output)
     places = trees.spread_over(out_dims, form)
     if places is None:
-        raise ValueError(
+        raise RuntimeError(
             message(
-                f"{cls.__name__}.vmap returned out_dims {out_dims} that do not fit its outputs",
+                f"The vmap staticmethod of {cls.__name__} returned an incompatible (output, "
+                f"out_dims) tuple: out_dims {out_dims} do not fit the outputs",
                 fix="return (output, out_dims) of the same structure",
             )
         )

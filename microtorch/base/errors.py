@@ -75,6 +75,10 @@ class DimError(IndexError):
     """A dimension out of range."""
 
 
+# what a kernel raises where it cannot take its operands; an AxisError is one of the first and third
+FAILED = (ValueError, TypeError, IndexError, MemoryError)
+
+
 def no_memory(e: Exception) -> Exception:
     """What to raise for numpy's error where it found no room for an array; other errors as is."""
     if isinstance(e, MemoryError):

@@ -13,6 +13,7 @@ from ..engine.operands import COERCE
 from ..engine.record import constant
 from ..handles.size import sizes_or_data
 from ..handles.tensor import NUMBER, Tensor
+from .exchange import frombuffer
 from .finish import export, finish
 
 if TYPE_CHECKING:
@@ -91,12 +92,19 @@ def asarray(
     ``requires_grad=False`` gives a tensor cut from the graph, True lets it require gradient; not
     said, it stays what it is. Raises ValueError where ``copy=False`` and a copy is needed.
     """
-    t = as_tensor(obj, dtype, device)
+    if isinstance(obj, (bytes, bytearray, memoryview)):  # elements of the dtype lie in it
+        d = dtypes.FROM_NUMPY[dtypes.default_numpy()] if dtype is None else dtype
+        t = frombuffer(obj, dtype=d).to(device=device)
+    else:
+        t = as_tensor(obj, dtype, device)
     shares = getattr(obj, "array", obj) is t.array or _same_memory(obj, t)
     if copy is False and not shares:
         what = "arbitrary sequence or convert without a copy"
         if isinstance(obj, Tensor) and obj.dtype is not t.dtype:
             what = f"tensor with dtype {obj.dtype} into dtype {t.dtype}"
+        if isinstance(obj, np.generic):
+            raise RuntimeError(message("can't alias NumPy scalars. Either remove copy=False or "
+                                       "transform it in a ndarray."))
         raise ValueError(message(f"can't alias {what}"))
     if copy and shares:
         t = t.clone()

@@ -5,6 +5,7 @@ DLPack is Python's protocol by which array libraries hand memory to one another
 """
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -148,4 +149,35 @@ def frombuffer(
                 f"bytes) must not be greater than actual buffer length ({size} bytes)"
             )
         )
+    if memory.readonly:
+        warn(
+            "The given buffer is not writable, and a tensor is: writing to it is an error. "
+            "torch.frombuffer(bytearray(data), ...) has memory of its own."
+        )
     return finish(np.frombuffer(memory, d, count, offset), None, requires_grad)
+
+
+@export
+def from_file(
+    filename: str | os.PathLike[str], shared: bool | None = None, size: int | None = 0, *,
+    dtype: DTypeLike | None = None, device: DeviceLike | None = None,
+    requires_grad: bool = False,
+) -> Tensor:  # fmt: skip
+    """A 1-d tensor of ``size`` elements on the memory of a file, which need not be read at once.
+
+    ``shared``: what is written to the tensor is written to the file, which is made, or made longer,
+    if need be. RuntimeError for a file that cannot be opened or is too short.
+    """
+    d = dtypes.default_numpy() if dtype is None else dtypes.as_numpy(dtype)
+    count = size or 0
+    try:
+        if shared:
+            with open(filename, "ab") as file:
+                file.truncate(max(file.tell(), count * d.itemsize))
+        mode: Any = "r+" if shared else "c"
+        array = np.memmap(filename, d, mode, shape=(count,)) if count else np.empty(0, d)
+    except (OSError, ValueError) as e:
+        raise RuntimeError(
+            message(f"unable to open file <{filename}> for {count} elements of {d}: {e}")
+        ) from None
+    return finish(array.view(np.ndarray), device, requires_grad)

@@ -148,7 +148,7 @@ def _filled(
         d = chosen(dtype, self.array.dtype)
         dev = self.node.dev.of(d) if device is None else home(device, d)
         try:
-            array = make(dev, shape_of(size, f"new_{name}"), d)
+            array = make(dev, sizes_of(size, f"new_{name}"), d)
         except (MemoryError, ValueError) as e:
             raise no_memory(e) from None
         return finish(array, dev.device, requires_grad)

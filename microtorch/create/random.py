@@ -296,16 +296,17 @@ def normal_(
 def random_(
     self: Tensor,
     from_: int | None = None,
-    to: int | None = None,
+    to: Any = ...,
     *,
     generator: Generator | None = None,
 ) -> Array:
     """Fill with random integers from [from_, to), or with one number, from [0, from_).
 
-    With none, over the dtype's whole range.
+    With none, over the dtype's whole range; with ``to`` None from ``from_`` to its end.
     """
-    if to is None and from_ is not None:
+    if to is ... and from_ is not None:
         from_, to = 0, from_
+    to = None if to is ... else to
     return draw_for(self, "random", from_, to, generator=generator)
 
 

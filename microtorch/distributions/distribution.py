@@ -17,7 +17,7 @@ from ..autograd import no_grad
 from ..handles.size import Size
 from ..handles.tensor import Tensor
 from . import constraints
-from .utils import broadcast_all, lazy_property, origin
+from .utils import all_true, broadcast_all, lazy_property, origin
 
 if TYPE_CHECKING:
     from ..base.types import Number
@@ -87,7 +87,7 @@ class Distribution:
             if name not in self.__dict__ and self._is_lazy(name):
                 continue
             value = getattr(self, name)
-            if not constraint.check(value).all():
+            if not all_true(constraint.check(value)):
                 raise ValueError(
                     f"Expected parameter {name} "
                     f"({type(value).__name__} of shape {tuple(value.shape)}) "
@@ -262,7 +262,7 @@ class Distribution:
                 stacklevel=3,
             )
             return
-        if not support.check(value).all():
+        if not all_true(support.check(value)):
             raise ValueError(
                 "Expected value argument "
                 f"({type(value).__name__} of shape {tuple(value.shape)}) "

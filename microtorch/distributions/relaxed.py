@@ -22,7 +22,7 @@ from .exp_family import ExponentialFamily
 from .odds import Odds, given
 from .transformed import of_base
 from .transforms import ExpTransform, SigmoidTransform
-from .utils import broadcast_all, clamp_probs, lazy_property, logits_to_probs
+from .utils import all_true, broadcast_all, clamp_probs, lazy_property, logits_to_probs
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -154,7 +154,7 @@ class ContinuousBernoulli(Odds, ExponentialFamily):
         parameter: dict[str, Any] = dict(given(probs, logits))
         if probs is not None:
             (value,) = broadcast_all(probs)
-            if validate_args is not None and not CHANCE["probs"].check(value).all():
+            if validate_args is not None and not all_true(CHANCE["probs"].check(value)):
                 raise ValueError("The parameter probs has invalid values")
             parameter["probs"] = clamp_probs(value)
         self._lims = lims

@@ -9,7 +9,7 @@ gradients, 2018). ∂P/∂a has no closed form here; path_gradients.py approxima
 """
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
@@ -18,6 +18,9 @@ from ..autograd.function import Function, once_differentiable
 from ..base.errors import DeviceError, describe, message
 from ..engine.record import constant
 from ..engine.whole import whole
+from ..kinds.batched import each
+from ..kinds.draws import asking as _draw
+from ..kinds.dual import primal_of
 from ..ops.settled import settled
 from . import path_gradients
 
@@ -29,14 +32,16 @@ if TYPE_CHECKING:
 
 
 def _array(name: str, x: Tensor) -> Array:
-    if type(x.array) is not np.ndarray:
+    """What is computed with: what is drawn has no tangent, and vmap a value for each sample."""
+    array = primal_of(x.array)
+    if type(array) is not np.ndarray and not hasattr(array, "level"):
         raise DeviceError(
             message(
                 f"{name} is computed on the CPU only, but got {describe(x)}",
                 fix=f"torch.{name}(x.cpu()).to(x.device)",
             )
         )
-    return x.array
+    return cast("Array", array)
 
 
 def poisson(input: Tensor, generator: Generator | None = None) -> Tensor:
@@ -46,7 +51,7 @@ def poisson(input: Tensor, generator: Generator | None = None) -> Tensor:
 
 
 def _poisson(input: Tensor, generator: Generator | None) -> Tensor:
-    return constant(rejection.poisson(_array("poisson", input), generator))
+    return constant(_draw("poisson", rejection.poisson)(_array("poisson", input), generator))
 
 
 def binomial(count: Tensor, prob: Tensor, generator: Generator | None = None) -> Tensor:
@@ -57,7 +62,7 @@ def binomial(count: Tensor, prob: Tensor, generator: Generator | None = None) ->
 
 def _binomial(count: Tensor, prob: Tensor, generator: Generator | None) -> Tensor:
     arrays = _array("binomial", count), _array("binomial", prob)
-    return constant(rejection.binomial(*arrays, generator))
+    return constant(_draw("binomial", rejection.binomial)(*arrays, generator))
 
 
 def _sample_dirichlet(input: Tensor, generator: Generator | None = None) -> Tensor:
@@ -67,7 +72,8 @@ def _sample_dirichlet(input: Tensor, generator: Generator | None = None) -> Tens
 
 
 def _drawn(input: Tensor, generator: Generator | None) -> Tensor:
-    return constant(rejection.dirichlet(_array("_sample_dirichlet", input), generator))
+    array = _array("_sample_dirichlet", input)
+    return constant(_draw("dirichlet", rejection.dirichlet)(array, generator))
 
 
 def _standard_gamma_grad(input: Tensor, output: Tensor) -> Tensor:
@@ -76,7 +82,7 @@ def _standard_gamma_grad(input: Tensor, output: Tensor) -> Tensor:
 
 
 def _gamma_grad(input: Tensor, output: Tensor) -> Tensor:
-    return constant(path_gradients.gamma(input.array, output.array))
+    return constant(each(path_gradients.gamma, *[primal_of(x.array) for x in (input, output)]))
 
 
 def _dirichlet_grad(x: Tensor, alpha: Tensor, total: Tensor) -> Tensor:
@@ -85,12 +91,13 @@ def _dirichlet_grad(x: Tensor, alpha: Tensor, total: Tensor) -> Tensor:
 
 
 def _beta_grad(x: Tensor, alpha: Tensor, total: Tensor) -> Tensor:
-    return constant(path_gradients.beta(x.array, alpha.array, total.array))
+    arrays = [primal_of(t.array) for t in (x, alpha, total)]
+    return constant(each(path_gradients.beta, *arrays))
 
 
 def _gamma(concentration: Tensor, generator: Generator | None) -> Tensor:
     array = _array("_standard_gamma", concentration)
-    return constant(rejection.standard_gamma(array, generator))
+    return constant(_draw("gamma", rejection.standard_gamma)(array, generator))
 
 
 class StandardGamma(Function):

@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Generic, TypeAlias, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar, overload
 
 from ..arrays import dtypes
 from ..autograd import enable_grad
@@ -142,6 +142,16 @@ def vec_to_tril_matrix(vec: Tensor, diag: int = 0) -> Tensor:
     mat = zeros((*vec.shape[:-1], n, n), dtype=vec.dtype, device=vec.device)
     mat[..., _below(n, diag, vec)] = vec
     return mat
+
+
+def all_true(valid: Tensor) -> bool:
+    """Is every element true? In vmap, in every sample."""
+    array: Any = valid.array
+    if not hasattr(array, "level"):
+        return bool(valid.all())
+    while hasattr(array, "level"):
+        array = array.value
+    return bool(array.all())
 
 
 def origin(cls: type, name: str) -> type:

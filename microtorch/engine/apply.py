@@ -96,7 +96,7 @@ def compute(
             out = op.kernels[dev](*[x.array for x in tensors], **attrs)
     except Unmet:
         raise
-    except (ValueError, TypeError, IndexError) as e:  # an AxisError is a ValueError and IndexError
+    except errors.FAILED as e:
         raise op.explain(op, tensors, attrs or {}, e) from None
     if type(out) is not np.ndarray:
         out = dev.array(out)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 import numpy as np
 
 from ..arrays.dtypes import dtype
-from ..base.errors import NoTensor, message
+from ..base.errors import NoTensor, message, no_memory
 from .handle import Handle
 from .operands import COERCE
 from .out import into
@@ -277,6 +277,8 @@ def mistaken(
     """
     if isinstance(e, TypeError):
         return e
+    if isinstance(e, MemoryError):
+        return e if isinstance(e, RuntimeError) else no_memory(e)
     if isinstance(e, AttributeError):  # of an argument, or of one in a list, that is no tensor
         for x in (*args, *kwargs.values()):
             for one in (x, *(x if isinstance(x, (tuple, list)) else ())):

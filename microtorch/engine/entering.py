@@ -18,6 +18,7 @@ from .autocast import listed
 from .handle import Handle
 from .hot import single
 from .kept import keeping
+from .out import into
 from .registry import REGISTRY
 
 if TYPE_CHECKING:
@@ -53,7 +54,10 @@ def rounded_once(f: F) -> F:
                 return single(REGISTRY["cast"], x, {"dtype": F32})
             return x
 
-        kwargs = {k: v if k == "out" else wide(v) for k, v in kwargs.items()}
+        out = kwargs.pop("out", None)
+        if out is not None:  # it takes the rounded result
+            return into(out, cast(F, function), args, kwargs)
+        kwargs = {k: wide(v) for k, v in kwargs.items()}
         return f(*map(wide, args), **kwargs).to(dtypes.FROM_NUMPY[d])
 
     return cast(F, function)

@@ -24,6 +24,7 @@ import numpy as np
 from ..arrays.dtypes import BOOL, F32, I64
 from ..backends import cpu
 from ..backends.table import SPREAD, HotTable, large_from
+from ..base.errors import FAILED
 from ..base.naming import named
 from ..graph import last_user_code, mode, storage_of, tick, user_frame, users
 from . import record as recording
@@ -117,7 +118,10 @@ def unary(op: Op, written: Callable[..., Tensor]) -> Callable[..., Tensor]:
         kernel = (kernels if x.nbytes < border else large)[dev]
         if kernel is None:  # integers and bools need promotion
             return written(input)
-        value = kernel(x)
+        try:
+            value = kernel(x)
+        except MemoryError as e:
+            raise op.explain(op, [input], {}, e) from None
         if type(value) is not ndarray:
             value = dev.array(value)
         t = new(Tensor)
@@ -173,7 +177,7 @@ def binary(op: Op, written: Callable[..., Tensor], numbers: bool) -> Callable[..
             return written(input, other)
         try:
             value = kernel(x, y)
-        except ValueError as e:
+        except (MemoryError, ValueError) as e:
             raise op.explain(op, [input, other], {}, e) from None
         if type(value) is not ndarray:
             if value is NotImplemented:  # they need promotion
@@ -237,8 +241,8 @@ def without_derivative(
                     return written(input, other)
                 kernel = cold[dev]
             value = kernel(x, y)
-        except (AttributeError, TypeError, ValueError):  # not tensors, or not of shapes that fit
-            return written(input, other)
+        except (AttributeError, MemoryError, TypeError, ValueError):
+            return written(input, other)  # not tensors, not of shapes that fit, or no room
         if type(value) is not ndarray:
             value = dev.array(value)
         t = new(Tensor)
@@ -266,7 +270,7 @@ def single(op: Op, input: Any, attrs: Attrs, *arguments: Any) -> Tensor:
             out = op.kernels[dev](x, **attrs)
     except Unmet:
         return op(input, **attrs)
-    except (ValueError, TypeError, IndexError) as e:
+    except FAILED as e:
         raise op.explain(op, [input], attrs, e) from None
     if type(out) is not ndarray:
         out = dev.array(out)
@@ -315,7 +319,7 @@ def viewing(op: Op, name: str | None = None) -> Callable[[Tensor, Any], Tensor]:
         dev = a.dev
         try:
             out = kernels[dev](x, **attrs) if name is None else kernels[dev](x, argument)
-        except (ValueError, TypeError, IndexError) as e:
+        except FAILED as e:
             raise op.explain(op, [input], attrs, e) from None
         t = new(Tensor)
         grad = (m := now()).grad
@@ -420,7 +424,9 @@ def layer(op: Op, written: Callable[..., Tensor]) -> Callable[..., Tensor]:
                 return written(input, weight, bias)
             value = kernel(x, w) if z is None else kernel(x, w, z)
             needs = a.needs | b.needs | c.needs
-        except (AttributeError, IndexError, RuntimeError, TypeError, ValueError):
+        except (
+            AttributeError, IndexError, MemoryError, RuntimeError, TypeError, ValueError
+        ):  # fmt: skip
             return written(input, weight, bias)  # which says why
         if type(value) is not ndarray or value.dtype is not dev.dtype:
             return written(input, weight, bias)
@@ -464,7 +470,7 @@ def several(op: Op, inputs: Sequence[Any], attrs: Attrs | None = None) -> Tensor
         out = kernel(*arrays) if attrs is None else kernel(*arrays, **attrs)
     except Unmet:
         return op(*inputs, **(attrs or {}))
-    except (ValueError, TypeError, IndexError) as e:
+    except FAILED as e:
         raise op.explain(op, inputs, attrs or {}, e) from None
     if type(out) is not ndarray:
         out = dev.array(out)
@@ -540,7 +546,7 @@ def kept_dtype(op: Op, input: Tensor, index: Tensor, attrs: Attrs) -> Tensor:
         return op(input, index, **attrs)
     try:
         out = op.kernels[dev](x, i, **attrs)
-    except (ValueError, TypeError, IndexError) as e:
+    except FAILED as e:
         raise op.explain(op, [input, index], attrs, e) from None
     if type(out) is not ndarray:
         out = dev.array(out)

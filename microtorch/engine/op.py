@@ -119,7 +119,7 @@ class Op:
         self.floating = self.result == "float"
         self.rule = tuple(self.rule) or (None,) * len(self.vjps)
         self.symbol = SYMBOLS.get(name, name)
-        self.explain = explain_broadcast if self.explain is ABSENT else self.explain
+        self.explain = explaining(explain_broadcast if self.explain is ABSENT else self.explain)
         self.part = self.part or (by_broadcasting if name in formulas.TABLE else None)
         letters = [set(s.split()) for s in saves] or [set[str]() for _ in self.vjps]
         self.reads = tuple(tuple(map(LETTERS.index, sorted(s - {"out"}))) for s in letters)
@@ -349,6 +349,16 @@ def by_broadcasting(place: Shape, *shapes: Shape) -> Slices:
 
 
 # ---- explaining what went wrong ------------------------------------------------------------------
+def explaining(explain: Callable[..., Exception]) -> Callable[..., Exception]:
+    """``explain``, which need not think of an array for which there is no room."""
+
+    def explained(op: Op, tensors: Sequence[Any], attrs: Attrs, e: Exception) -> Exception:
+        full = isinstance(e, MemoryError)
+        return errors.no_memory(e) if full else explain(op, tensors, attrs, e)
+
+    return explained
+
+
 def explain_broadcast(op: Op, tensors: Sequence[Any], attrs: Attrs, e: Exception) -> Exception:
     """numpy's error in PyTorch's class and words, with shapes, the user's line and a fix."""
     if isinstance(e, np.exceptions.AxisError):

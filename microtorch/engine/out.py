@@ -26,10 +26,10 @@ EXACT = frozenset(
     "clamp_min clip conj_physical cross cummax cummin det diag dot eigh float_power floor frac "
     "frexp gather hardshrink heaviside histc index_add index_copy index_select inner inv inverse "
     "isin isneginf isposinf kthvalue lerp log_softmax logcumsumexp logsigmoid masked_select "
-    "matmul matrix_norm matrix_power max median min mm mode mv nan_to_num nanmedian nanquantile "
-    "narrow_copy neg negative nonzero norm qr quantile renorm round scatter scatter_add "
-    "searchsorted sgn sign signbit slogdet softmax sort take take_along_dim topk tril triu trunc "
-    "vdot vector_norm where".split()
+    "matmul matrix_norm matrix_power max median min mm mode multi_dot mv nan_to_num nanmedian "
+    "nanquantile narrow_copy neg negative nonzero norm qr quantile renorm round scatter "
+    "scatter_add searchsorted sgn sign signbit slogdet softmax sort take take_along_dim topk tril "
+    "triu trunc vdot vector_norm where".split()
 )
 # These compute in the dtype of out.
 SUMS = frozenset({"cumprod", "cumsum", "mean", "nansum", "prod", "sum"})
@@ -58,8 +58,9 @@ def into(
     asked = kwargs.get("dtype")
     if function.__name__ in SUMS and asked is None:
         kwargs = {**kwargs, "dtype": targets[0].dtype}
-    elif asked is not None and any(t.dtype != asked for t in targets):
-        raise _wrong_dtype(function.__name__, asked, targets[0])
+    elif asked is not None and function.__name__ not in EXACT:
+        if any(t.dtype != asked for t in targets):
+            raise _wrong_dtype(function.__name__, asked, targets[0])
     now = mode.get()
     token = mode.set(Mode(False, now.scope, now.inference))
     try:
@@ -145,6 +146,14 @@ def _check(name: str, result: Tensor, out: Tensor) -> None:
             )
         )
     source, target = result.array.dtype, out.array.dtype
+    if name in ("all", "any") and target.name not in ("bool", "uint8"):
+        raise RuntimeError(
+            message(
+                f"{name} only supports bool tensor for result, got: {out.dtype}",
+                f"{name}(out={describe(out)})",
+                fix="out of torch.bool",
+            )
+        )
     if source != target and name in EXACT:
         raise _wrong_dtype(name, result.dtype, out)
     if name != "bernoulli" and not dtypes.can_cast(source, target):

@@ -8,11 +8,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
+from ..base import errors
 from ..base.errors import message, missing
 from ..base.naming import named
 from ..handles.tensor import Tensor
 from ..nn import functional as F
 from ..ops.arguments import owned
+from ..ops.norm import per_channel
 
 if TYPE_CHECKING:
     from ..base.types import Shape
@@ -39,6 +41,13 @@ def _assert(condition: object, message: str) -> None:
         raise AssertionError(message)
 
 
+def _check(cond: bool, message: Callable[[], str] | None = None) -> None:
+    """RuntimeError with what ``message()`` says, unless ``cond``."""
+    if not cond:
+        text = "Expected cond to be True, but got False." if message is None else message()
+        raise RuntimeError(errors.message(text))
+
+
 # ---- other orders of the arguments ---------------------------------------------------------------
 def embedding(
     weight: Tensor, indices: Tensor, padding_idx: int = -1, scale_grad_by_freq: bool = False,
@@ -55,7 +64,7 @@ def batch_norm(
     cudnn_enabled: bool = True,
 ) -> Tensor:  # fmt: skip
     """nn.functional.batch_norm, weight and bias first."""
-    return F.batch_norm(input, running_mean, running_var, weight, bias, training, momentum, eps)
+    return per_channel(input, running_mean, running_var, weight, bias, training, momentum, eps)
 
 
 def instance_norm(
@@ -112,7 +121,7 @@ def native_batch_norm(
     running_var: Tensor | None, training: bool, momentum: float, eps: float,
 ) -> tuple[Tensor, Tensor, Tensor]:  # fmt: skip
     """batch_norm, and in training each channel's mean and 1 / standard deviation, else nothing."""
-    out = F.batch_norm(input, running_mean, running_var, weight, bias, training, momentum, eps)
+    out = per_channel(input, running_mean, running_var, weight, bias, training, momentum, eps)
     if not training:
         return out, input.new_empty(0), input.new_empty(0)
     mean, scale = _statistics(input, [i for i in range(input.ndim) if i != 1], eps)

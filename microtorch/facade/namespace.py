@@ -103,6 +103,12 @@ LAZY |= {"export": ("static.exported", "")}
 LAZY |= {
     "__config__": ("facade.config", ""),
     "_assert": ("facade.functions", "_assert"),
+    "_check": ("facade.functions", "_check"),
+    "cpu": ("facade.cpu", ""),
+    "return_types": ("facade.return_types", ""),
+    "quasirandom": ("create.quasirandom", ""),
+    "TypedStorage": ("handles.storage", "TypedStorage"),
+    "UntypedStorage": ("handles.storage", "UntypedStorage"),
     "fx": ("fx", ""),
     "GradScaler": ("facade.amp", "GradScaler"),
     "serialization": ("files", ""),

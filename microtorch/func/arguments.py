@@ -121,6 +121,31 @@ def only_tensors(outputs: Sequence[Any], start: str) -> None:
             )
 
 
+def only_tensors_given(inputs: Sequence[Any]) -> None:
+    """Raise unless all that is differentiated by are tensors."""
+    for x in inputs:
+        if not isinstance(x, Tensor):
+            raise ValueError(
+                message(
+                    f"Thing passed to transform API must be Tensor, got {type(x)}",
+                    fix="torch.tensor(x)",
+                )
+            )
+
+
+def only_real(name: str, what: str, tensors: Sequence[Tensor]) -> None:
+    """Raise for a complex number, of which a Jacobian is no matrix of complex numbers."""
+    for i, t in enumerate(tensors):
+        if t.array.dtype.kind == "c":
+            raise RuntimeError(
+                message(
+                    f"{name}: Expected all {what} to be real but received complex tensor at "
+                    f"flattened input idx: {i}",
+                    fix="torch.view_as_real(z)",
+                )
+            )
+
+
 def basis(tensors: Sequence[Tensor]) -> list[Tensor]:
     """For each tensor, n rows in its shape: together they are the n unit vectors of all elements.
     """

@@ -13,7 +13,16 @@ from ..kinds.dual import Dual
 from ..kinds.level import Level, entered
 from ..kinds.vmap import vmap
 from ..ops.surface import FUNCTIONS
-from .arguments import Argnums, basis, chosen, only_tensors, with_aux, zeros_like
+from .arguments import (
+    Argnums,
+    basis,
+    chosen,
+    only_real,
+    only_tensors,
+    only_tensors_given,
+    with_aux,
+    zeros_like,
+)
 from .reverse import jacrev
 
 if TYPE_CHECKING:
@@ -121,6 +130,8 @@ def jacfwd(
     def jacobian(*args: Tree) -> Tree:
         numbers = chosen(argnums, len(args))
         xs, form = trees.flatten(tuple([args[i] for i in numbers]))
+        only_tensors_given(xs)
+        only_real("jacfwd", "inputs", xs)
         rows = trees.unflatten(basis(xs), form)
 
         def push(directions: Tree) -> Tree:
@@ -133,6 +144,7 @@ def jacfwd(
             found, aux = found
             aux = trees.mapped(lambda t: t[0], aux)
         outputs, structure = trees.flatten(found)
+        only_real("jacfwd", "outputs", outputs)
         sizes = [x.array.size for x in xs]
         out = []
         for y in outputs:

@@ -180,10 +180,10 @@ def stack_module_state(models: Sequence[Any]) -> tuple[dict[str, Any], dict[str,
         )
     parameters = [dict(m.named_parameters()) for m in models]
     buffers = [dict(m.named_buffers()) for m in models]
-    out = {
-        name: _stacked([p[name] for p in parameters]).requires_grad_() for name in parameters[0]
-    }
-    return out, {name: _stacked([b[name] for b in buffers]) for name in buffers[0]}
+    return tuple([
+        {name: _stacked(name, [d[name] for d in named]) for name in named[0]}
+        for named in (parameters, buffers)
+    ])  # type: ignore[return-value]
 
 
 def replace_all_batch_norm_modules_(root: Any) -> Any:
@@ -196,8 +196,16 @@ def replace_all_batch_norm_modules_(root: Any) -> Any:
     return root
 
 
-def _stacked(tensors: Sequence[Tensor]) -> Tree:
-    return FUNCTIONS["stack"]([t.detach() for t in tensors])
+def _stacked(name: str, tensors: Sequence[Tensor]) -> Tree:
+    asked = {t.requires_grad for t in tensors}
+    if len(asked) > 1:
+        raise RuntimeError(
+            message(
+                f"Expected {name} from each model to have the same .requires_grad",
+                fix="requires_grad_() of all models, or of none",
+            )
+        )
+    return FUNCTIONS["stack"]([t.detach() for t in tensors]).requires_grad_(asked.pop())
 
 
 def functionalize(func: Callable[..., Any], *, remove: str = "mutations") -> Callable[..., Any]:

@@ -18,7 +18,9 @@ from .arguments import (
     basis,
     chosen,
     depends_on_more,
+    only_real,
     only_tensors,
+    only_tensors_given,
     released,
     tracked,
     with_aux,
@@ -97,11 +99,7 @@ def _inputs(
         inputs[i] = trees.mapped(lambda x: tracked(x, leaves), inputs[i])
     wanted = inputs[numbers[0]] if isinstance(argnums, int) else tuple([inputs[i] for i in numbers])
     xs, structure = trees.flatten(wanted)
-    for x in xs:
-        if not isinstance(x, Tensor):
-            raise RuntimeError(
-                message(f"Expected tensors, got unsupported type {type(x)}", fix="torch.tensor(x)")
-            )
+    only_tensors_given(xs)
     return inputs, xs, structure
 
 
@@ -186,11 +184,14 @@ def jacrev(
 
     @functools.wraps(func)
     def jacobian(*args: Tree) -> Tree:
-        output, vjp_fn, *aux = vjp_of(func, args, argnums, has_aux)
-        outputs, form = trees.flatten(output)
         numbers = chosen(argnums, len(args))
         wanted = args[numbers[0]] if isinstance(argnums, int) else tuple(args[i] for i in numbers)
         xs, structure = trees.flatten(wanted)
+        only_tensors_given(xs)
+        only_real("jacrev", "inputs", xs)
+        output, vjp_fn, *aux = vjp_of(func, args, argnums, has_aux)
+        outputs, form = trees.flatten(output)
+        only_real("jacrev", "outputs", outputs)
         rows = trees.unflatten(basis(outputs), form)
         found = vmap(vjp_fn, chunk_size=chunk_size)(rows)
         flat = trees.flatten(found)[0]  # (rows, *input.shape) for each input

@@ -163,7 +163,7 @@ class Node:
             return str(self.target).endswith("_") and not str(self.target).endswith("__")
         return self.op == "call_function" and (
             self.target in (setattr, operator.setitem)
-            or getattr(self.target, "__name__", "").endswith("_")
+            or getattr(self.target, "__name__", "").endswith(("_", "_assert"))
             or bool(self.kwargs.get("inplace"))
         )
 

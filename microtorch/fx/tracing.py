@@ -9,6 +9,7 @@ from __future__ import annotations
 import builtins
 import inspect
 import math
+import operator
 import sys
 import types
 from collections.abc import Callable, Iterator, Sequence
@@ -60,9 +61,11 @@ class Tracer(TracerBase):
     """Records. What has ``fx_leaf = True``, a module or a function, becomes a node by itself.
 
     A subclass may say what is a leaf (``is_leaf_module``), and change each call.
+    ``traced_func_name``: the method of a module that is followed.
     """
 
     root: Module
+    traced_func_name = "forward"
 
     def __init__(
         self, autowrap_modules: tuple[Any, ...] = (math,),
@@ -126,16 +129,17 @@ class Tracer(TracerBase):
         """The graph of a module's forward, or of a function.
 
         ``concrete_args``: values for arguments that the function asks about; the graph is right for
-        these alone.
+        these alone, and asks at each call whether it is given them.
         """
         self.root = root if isinstance(root, Module) else Module()
-        function = type(root).forward if isinstance(root, Module) else root
+        function = getattr(type(root), self.traced_func_name) if isinstance(root, Module) else root
         self.graph = Graph(tracer_cls=type(self))
         self._members: dict[str, Proxy] = {}
         bound = isinstance(root, Module)
         args = [*([root] if bound else []), *self._arguments(_ordered(function)[bound:])]
         names = [p.name for p in _ordered(function)]
         for name, value in (concrete_args or {}).items():
+            self._asked(args[names.index(name)], name, value)
             args[names.index(name)] = value
         with recording(self, function):
             result = _plain(function)(*args)
@@ -155,6 +159,15 @@ class Tracer(TracerBase):
             args.append(self.create_proxy("placeholder", name, default, {}, type_expr=kind))
         return args
 
+    def _asked(self, given: Proxy, name: str, value: Value) -> None:
+        """A node that raises AssertionError for another argument than the one traced with."""
+        what = f"{name} has been specialized to have value {value} but got another value"
+        if value is None:
+            self.create_proxy("call_function", _assert_is_none, (given, what), {})
+        elif isinstance(value, (bool, int, float, str)):
+            same = self.create_proxy("call_function", operator.eq, (given, value), {})
+            self.create_proxy("call_function", module("torch")._assert, (same, what), {})
+
     def _member(self, value: Value) -> Value:
         """``self.weight`` within forward: a node, once."""
         if not isinstance(value, Tensor) or self.param_shapes_constant:
@@ -165,6 +178,12 @@ class Tracer(TracerBase):
                     self._members[path] = self.create_proxy("get_attr", path, (), {})
                 return self._members[path]
         return value
+
+
+def _assert_is_none(value: Value, message: str) -> None:
+    """AssertionError unless ``value`` is None."""
+    if value is not None:
+        raise AssertionError(message)
 
 
 _REST, _NAMED = inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD
@@ -274,12 +293,13 @@ def recording(tracer: Tracer, function: Callable[..., Any]) -> Iterator[None]:
                 whole = place == "torch.nn.functional" and name not in AS_GIVEN
                 recorders[id(f)] = recorder(f, whole)
                 exchange(owner, name, recorders[id(f)])
+        wrapped = [space[name] for space, name in _wrapped if name in space]
         for space in _spaces(tracer.root, function):  # what was imported by its name
             for name, value in list(space.items()):
                 if id(value) in recorders and name != "__builtins__":
                     exchange(space, name, recorders[id(value)])
                 elif getattr(value, "fx_leaf", False) or any(
-                    value is f for f in tracer.autowrap_functions
+                    value is f for f in (*tracer.autowrap_functions, *wrapped)
                 ):
                     exchange(space, name, recorder(value))
         for kind in {c for m in tracer.root.modules() for c in type(m).__mro__}:

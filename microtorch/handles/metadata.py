@@ -95,6 +95,11 @@ def resize_(self: Tensor, *sizes: int, memory_format: Any = None) -> Tensor:
     would be left.
     """
     shape = shape_of(sizes, "resize_")
+    if min(shape, default=0) < 0:
+        raise RuntimeError(
+            errors.message(f"Trying to create tensor with negative dimension {min(shape)}: "
+                           f"{list(shape)}")
+        )
     if self.node.needs:
         raise RuntimeError(
             errors.message(

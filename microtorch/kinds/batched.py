@@ -417,10 +417,21 @@ def _place(dev: Batched, call: Call) -> AnyArray:
     place = given["index"]
     if _separated(place) or any(isinstance(p, Kind) for p in place):
         return dev.looped(kernel, args, attrs)
-    # a sample's gradient may be one number for all places
-    extra = np.broadcast_to(0, given["shape"])[place].ndim - g.ndim
+    ndim = np.broadcast_to(np.False_, given["shape"])[place].ndim
     given |= {"index": (slice(None), *place), "shape": (g.lead, *given["shape"])}
-    return Batch(dev.level, kernel(_with_dims(g, extra) if extra > 0 else g.value, **given))
+    return Batch(dev.level, kernel(_beside(g, ndim) if g.lead > 1 else g.value, **given))
+
+
+@rule("as_strided")
+def _as_strided(dev: Batched, call: Call) -> AnyArray:
+    x = call.args[0].value
+    given = dict(zip(("size", "stride", "offset", "own"), call.args[1:], strict=False))
+    given |= call.attrs
+    own = tuple([step // x.itemsize for step in x.strides])
+    if type(x) is not np.ndarray or own[1:] != tuple(given["own"]):
+        return dev.looped(call.kernel, call.args, call.attrs)
+    given |= {"size": (len(x), *given["size"]), "stride": (own[0], *given["stride"]), "own": own}
+    return Batch(dev.level, call.kernel(x, **given))
 
 
 @rule("matmul")

@@ -17,6 +17,7 @@ from ..backends.reference import Reference
 from ..base.errors import message
 from .batched import Batch
 from .borders import batch_array, whole_array
+from .dual import primal_of
 from .level import Frame, Level, frames, levels_in
 
 if TYPE_CHECKING:
@@ -24,7 +25,8 @@ if TYPE_CHECKING:
 
 _lock = threading.Lock()
 _watching = [0]  # how many vmaps run, in all threads
-ARRAYS = frozenset({"normal_tensors", "multinomial"})  # whose operands say how many numbers
+# whose operands say how many numbers
+ARRAYS = frozenset("binomial dirichlet gamma multinomial normal_tensors poisson".split())
 
 
 class Watched:
@@ -58,6 +60,7 @@ def _drawn(
     if not running:
         return draw(*args, **options)
     level, how = running[-1]
+    args = tuple([_shared(primal_of(a), level) for a in args])  # what is drawn has no derivative
     if how == "error":
         raise RuntimeError(
             message(
@@ -89,6 +92,12 @@ def _drawn(
     given = [whole_array(a, level, 0) if _of(a, level) else a for a in args]
     given[i] = (level.size, *args[i])
     return batch_array(_drawn(name, draw, running[:-1], tuple(given), options), level, 0)
+
+
+def _shared(x: AnyArray, level: Level) -> AnyArray:
+    """``x``, as a plain array if all samples share it."""
+    mine = isinstance(x, Batch) and x.level is level
+    return x.sample(0) if mine and x.lead == 1 < level.size else x
 
 
 def _of(x: AnyArray, level: Level) -> bool:

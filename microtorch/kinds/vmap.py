@@ -9,6 +9,7 @@ import functools
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from ..arrays.generator import default_generator
 from ..base.errors import message
 from ..handles.tensor import Tensor
 from ..ops.surface import FUNCTIONS
@@ -73,7 +74,10 @@ def vmap(
         if chunk_size is None or chunk_size >= size:
             return _run(func, leaves, dims, structure, size, out_dims, randomness, kwargs)
         parts = []
+        state = default_generator.get_state() if randomness == "same" else None
         for start in range(0, size, chunk_size):
+            if state is not None:  # of all chunks
+                default_generator.set_state(state)
             n = min(chunk_size, size - start)
             chunk = [
                 x if d is None else x.narrow(d, start, n) for x, d in zip(leaves, dims, strict=True)

@@ -5,6 +5,7 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from ..arrays.dtypes import as_numpy, wider
 from ..base.errors import describe, message
 from ..ops.arguments import dims_of, owned
 from ..ops.surface import METHODS
@@ -32,11 +33,37 @@ def vector_norm(
             message("linalg_vector_norm(): argument 'ord' (position 2) must be Number, not str",
                     fix=f"torch.linalg.matrix_norm(x, {ord!r})")
         )
-    return METHODS["norm"](_in(x, dtype), ord, dim, keepdim)
+    return METHODS["norm"](_in("vector_norm", x, dtype), ord, dim, keepdim)
 
 
-def _in(x: Tensor, dtype: DTypeName | None) -> Tensor:
-    return x if dtype is None else x.to(dtype)
+def _in(name: str, x: Tensor, dtype: DTypeName | None) -> Tensor:
+    """``x`` in the dtype that is asked for, which must hold all that ``x`` may be."""
+    if dtype is None:
+        return x
+    if x.array.dtype.kind not in "fcV":
+        raise RuntimeError(
+            message(
+                f"linalg.{name}: Expected a floating point or complex tensor as input. "
+                f"Got {x.dtype}"
+            )
+        )
+    if dtype.is_complex != x.is_complex():
+        what = "complex" if x.is_complex() else "real"
+        raise RuntimeError(
+            message(
+                f"linalg.{name}: dtype should be {what} for {what} inputs, but got {dtype}",
+                describe(x),
+            )
+        )
+    if wider(x.array.dtype, as_numpy(dtype)) != as_numpy(dtype):
+        raise RuntimeError(
+            message(
+                f"linalg.{name}: the dtype of the input ({x.dtype}) should be convertible without "
+                f"narrowing to the specified dtype ({dtype})",
+                fix="norm(x).to(dtype)",
+            )
+        )
+    return x.to(dtype)
 
 
 def matrix_norm(
@@ -52,7 +79,7 @@ def matrix_norm(
     matrices("matrix_norm", A)
     if isinstance(dim, int) or len(dim) != 2:
         raise RuntimeError(message("linalg.matrix_norm: dim must be a 2-tuple", f"dim={dim}"))
-    A = _in(A, dtype)
+    A = _in("matrix_norm", A, dtype)
     row, column = dims_of(tuple(dim), A.array.ndim, "linalg.matrix_norm")
     if ord == "fro":
         return METHODS["norm"](A, 2, (row, column), keepdim)
@@ -126,10 +153,10 @@ def cond(A: Tensor, p: Number | str | None = None) -> Tensor:
     It is inf for a singular matrix.
     """
     matrices("cond", A)
+    if 0 in A.array.shape[-2:]:
+        return A.abs().sum((-2, -1))
     if p in (None, 2, -2):
         values = svdvals(A)
-        if not values.array.shape[-1]:
-            return values.sum(-1)
         first, last = values[..., 0], values[..., -1]
         return last / first if p == -2 else first / last
     if p not in ("fro", "nuc", 1, -1, math.inf, -math.inf):

@@ -251,7 +251,7 @@ def chain_matmul(*matrices: Tensor) -> Tensor:
     return multi_dot(matrices) if len(matrices) > 1 else matrices[0]
 
 
-NO_OUT = "det lobpcg logdet lu matrix_exp nuclear_norm pca_lowrank pinverse svd_lowrank".split()
+NO_OUT = "det lobpcg logdet lu matrix_exp pca_lowrank pinverse svd_lowrank".split()
 for _name in __all__:
     globals()[_name] = reading(globals()[_name], out=_name not in NO_OUT)
 enter_all(globals())

@@ -23,11 +23,9 @@ from . import results
 from .checks import (
     Found,
     as_tensor,
-    by_numpy,
     floating,
     identity,
     matrices,
-    records,
     without_derivative,
 )
 from .solving import solve_triangular
@@ -56,7 +54,23 @@ class _QR(Function):
         Q, R = ctx.saved_tensors
         if g_Q is None and g_R is None:
             return None, None
+        if Q.array.ndim < R.array.ndim:
+            raise RuntimeError(
+                message(
+                    "The derivative of linalg.qr depends on Q, which is not computed when mode='r'",
+                    fix="torch.linalg.qr(A, mode='reduced')",
+                )
+            )
         m, n = Q.array.shape[-2], R.array.shape[-1]
+        if Q.array.shape[-1] > n:
+            raise RuntimeError(
+                message(
+                    "The QR decomposition is not differentiable when mode='complete' and nrows > "
+                    "ncols",
+                    describe(R),
+                    fix="mode='reduced'",
+                )
+            )
         X: Any = 0 if g_R is None else g_R @ R.mH
         X = X if g_Q is None else X - Q.mH @ g_Q
         if m >= n:
@@ -76,9 +90,9 @@ class _QR(Function):
 def qr(A: Tensor, mode: Any = "reduced") -> results.qr:
     """(Q, R) with A = Q R, Q orthogonal, R upper triangular.
 
-    ``mode``: "reduced", "complete" (Q is square), or "r" (Q is left out, an empty tensor). There is
-    a derivative where Q and R are determined by A: not for "r", nor for the complete Q of more rows
-    than columns.
+    ``mode``: "reduced", "complete" (Q is square), or "r" (Q is left out, an empty tensor). Backward
+    raises where A does not determine Q and R: for "r", and for the complete Q of more rows than
+    columns.
     """
     matrices("qr", A)
     if mode not in ("reduced", "complete", "r"):
@@ -88,25 +102,13 @@ def qr(A: Tensor, mode: Any = "reduced") -> results.qr:
                 "'r', or 'complete'"
             )
         )
-    if mode == "r":
-        if records(A):
-            raise RuntimeError(
-                message(
-                    "The derivative of linalg.qr depends on Q, which is not computed when mode='r'",
-                    fix="torch.linalg.qr(A, mode='reduced')",
-                )
-            )
-        R = by_numpy("qr", lambda a: np.linalg.qr(a, "r"), A)
-        return results.qr(as_tensor(np.empty(0, A.array.dtype)), as_tensor(R))
-    if records(A) and mode == "complete" and A.array.shape[-2] > A.array.shape[-1]:
-        raise RuntimeError(
-            message(
-                "The QR decomposition is not differentiable when mode='complete' and nrows > ncols",
-                describe(A),
-                fix="mode='reduced'",
-            )
-        )
-    found = Found("qr", lambda a: tuple(np.linalg.qr(a, mode)), A)
+    def factors(a: Array) -> tuple[Array, ...]:
+        if mode != "r":
+            return tuple(np.linalg.qr(a, mode))
+        R: Any = np.linalg.qr(a, "r")
+        return np.empty(0, a.dtype), R
+
+    found = Found("qr", factors, A)
     return results.qr(*_QR.apply(A, found))
 
 

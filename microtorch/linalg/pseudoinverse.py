@@ -161,6 +161,14 @@ def lstsq(
             message("torch.linalg.lstsq: other must have at least 1 dimension", describe(B))
         )
     vectors = A.array.ndim - 1 == B.array.ndim and A.array.shape[:-1] == B.array.shape
+    if not vectors and A.array.ndim != B.array.ndim:
+        raise RuntimeError(
+            message(
+                "torch.linalg.lstsq: input.dim() must be greater or equal to other.dim() and "
+                "(input.dim() - other.dim()) <= 1, with matrices or vectors in other",
+                f"{describe(A)}, {describe(B)}",
+            )
+        )
     if vectors:
         B = B.unsqueeze(-1)
     if B.array.ndim < 2 or A.array.shape[-2] != B.array.shape[-2]:

@@ -103,12 +103,17 @@ svd_with_v.__name__ = "svd"
 _OLDER = (svd_with_v, geqrf, triangular_solve)  # functions of torch, the others of torch.linalg
 
 
+def name_of(kind: type) -> str:
+    """A result's name in ``torch.return_types``."""
+    return f"{'' if kind in _OLDER else 'linalg_'}{kind.__name__}"
+
+
 def _shown(self: tuple[Tensor, ...]) -> str:
     kind = type(self)
-    name = f"{'' if kind in _OLDER else 'linalg_'}{kind.__name__}"
-    fields = zip(kind.__annotations__, self, strict=True)
-    return f"torch.return_types.{name}(\n" + ",\n".join(f"{n}={x!r}" for n, x in fields) + ")"
+    fields = ",\n".join([f"{n}={x!r}" for n, x in zip(kind.__annotations__, self, strict=True)])
+    return f"torch.return_types.{name_of(kind)}(\n{fields})"
 
 
-for _kind in [x for x in globals().values() if isinstance(x, type) and issubclass(x, tuple)]:
+KINDS = [x for x in globals().values() if isinstance(x, type) and issubclass(x, tuple)]
+for _kind in KINDS:
     type.__setattr__(_kind, "__repr__", _shown)

@@ -84,8 +84,8 @@ class _Numbered(Module):
         self.add_module(str(number), module)
         return self
 
-    def insert(self, index: int, module: Module) -> Self:
-        """Put `module` before position `index`; returns self."""
+    def insert(self, index: int, module: Module) -> Self | None:
+        """Put `module` before position `index`; Sequential's returns self, as in PyTorch."""
         self._check(module)
         number = operator.index(index)
         if not -len(self) <= number <= len(self):
@@ -98,7 +98,7 @@ class _Numbered(Module):
         children = list(self._modules.values())
         children.insert(number, module)
         self._renumber(children)
-        return self
+        return self if isinstance(self, Sequential) else None
 
     def extend(self, modules: Iterable[Module]) -> Self:
         """Append every module of an iterable; returns self."""
@@ -162,6 +162,15 @@ class Sequential(_Numbered):
     def __iadd__(self, other: Sequential) -> Self:
         _check_sequential(other)
         return self.extend(other)
+
+    def __mul__(self, times: int) -> Sequential:
+        """The same modules, so many times in a row."""
+        return Sequential(*(list(self) * _times(times)))
+
+    __rmul__ = __mul__
+
+    def __imul__(self, times: int) -> Self:
+        return self.extend(list(self) * (_times(times) - 1))
 
 
 class ModuleList(_Uncalled, _Numbered):
@@ -309,7 +318,10 @@ class ParameterList(Module):
 
 
 class ParameterDict(Module):
-    """A dict of parameters, in order of insertion; a Tensor put in becomes a Parameter."""
+    """A dict of parameters; a Tensor put in becomes a Parameter.
+
+    In order of insertion; but the entries of a plain dict are put in sorted, as PyTorch does.
+    """
 
     def __init__(
         self, parameters: Mapping[str, Any] | Iterable[tuple[str, Any]] | None = None
@@ -368,6 +380,23 @@ class ParameterDict(Module):
         """Another dict of the same parameters."""
         return ParameterDict(self.items())
 
+    def fromkeys(self, keys: Iterable[str], default: Any = None) -> ParameterDict:
+        """A new dict, in which all these keys have the same entry."""
+        return ParameterDict((key, default) for key in keys)
+
+    def __reversed__(self) -> Iterator[str]:
+        return reversed(self._keys)
+
+    def __or__(self, other: Mapping[str, Any] | ParameterDict) -> ParameterDict:
+        return self.copy().__ior__(other)
+
+    def __ror__(self, other: Mapping[str, Any]) -> dict[str, Any]:
+        return {**other, **dict(self.items())}
+
+    def __ior__(self, other: Mapping[str, Any] | ParameterDict) -> Self:
+        self.update(other)
+        return self
+
     def keys(self) -> Iterable[str]:
         return self._keys.keys()
 
@@ -377,8 +406,13 @@ class ParameterDict(Module):
     def items(self) -> Iterable[tuple[str, Any]]:
         return [(key, self[key]) for key in self._keys]
 
-    def update(self, parameters: Mapping[str, Any] | Iterable[tuple[str, Any]]) -> None:
-        for key, value in _pairs(self, parameters):
+    def update(
+        self, parameters: Mapping[str, Any] | ParameterDict | Iterable[tuple[str, Any]]
+    ) -> None:
+        pairs = _pairs(self, parameters)
+        if isinstance(parameters, Mapping) and not isinstance(parameters, OrderedDict):
+            pairs = sorted(pairs, key=operator.itemgetter(0))
+        for key, value in pairs:
             self[key] = value
 
     def extra_repr(self) -> str:
@@ -414,6 +448,16 @@ def _check_sequential(other: object) -> None:
                 fix="sequential.append(module) adds a module",
             )
         )
+
+
+def _times(times: object) -> int:
+    if not isinstance(times, int):
+        raise TypeError(
+            message(f"unsupported operand type(s) for *: Sequential and {type(times).__name__}")
+        )
+    if times <= 0:
+        raise ValueError(message(f"Non-positive multiplication factor {times} for Sequential"))
+    return times
 
 
 def _not_iterable(function: str, wanted: str, given: object) -> TypeError:

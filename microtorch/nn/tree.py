@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from ..autograd import no_grad
-from ..base.errors import message
+from ..base.errors import message, warn
 from ..create.filled import empty_like
 from ..handles.tensor import Tensor
 from .common_types import DeviceLike
@@ -222,6 +222,12 @@ class Tree:
         gives_dtype = kwargs.get("dtype") is not None or any(
             isinstance(arg, (Tensor, type(probe.dtype))) for arg in args
         )
+        if probe.is_complex():
+            warn(
+                "Complex modules are a new feature under active development whose design may "
+                "change, and some modules might not work as expected when using complex tensors "
+                "as parameters or buffers."
+            )
         first = args[0] if args else next(
             (kwargs[k] for k in ("device", "tensor", "other") if k in kwargs), None
         )  # fmt: skip

@@ -187,4 +187,6 @@ def addr(
         input = _fitted("addr", input, product.array.shape)
         nothing = input & False
         return (input if beta else nothing) | (product if alpha else nothing)
+    if kinds[1] == "b":
+        product = product.to(input.dtype)  # times a whole number it would be int64
     return added("addr", input, product, beta, alpha, ignore=False)

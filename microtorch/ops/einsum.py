@@ -68,11 +68,11 @@ def _fail(what: str, equation: str) -> NoReturn:
 
 def _checked(term: str, who: str, equation: str) -> str:
     """A term without blanks. Raises unless it is letters and at most one ellipsis."""
-    term = term.replace(" ", "")
     rest = term.replace("...", "", 1)
-    if "." in rest:
+    if "." in rest:  # with the blanks: an ellipsis is one sign
         _fail(f"found '.' for {who} that is not part of any ellipsis", equation)
-    for c in rest:
+    term = term.replace(" ", "")
+    for c in term.replace("...", ""):
         if c not in LETTERS:
             at = equation.index(c)
             _fail(
@@ -176,8 +176,11 @@ def _from_sublists(given: Sequence[Any]) -> tuple[str, list[Tensor]]:
     def term(numbers: Sequence[int | EllipsisType]) -> str:
         for n in numbers:
             if n is not ... and not 0 <= n < len(LETTERS):
-                raise RuntimeError(
-                    message(f"einsum(): subscripts must be in the range [0, 52), but got {n}")
+                raise ValueError(
+                    message(
+                        "einsum(): subscript in subscript list is not within the valid range "
+                        f"[0, {len(LETTERS)}): {n}"
+                    )
                 )
         return "".join("..." if n is ... else LETTERS[n] for n in numbers)
 

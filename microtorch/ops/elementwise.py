@@ -323,7 +323,7 @@ def number_first(
 
     Also ``x.addcmul_(value, tensor1, tensor2)``. Still accepted there, with a warning as here.
     """
-    if type(number) not in NUMBERS or len(old) != (2 if name.startswith("addc") else 1):
+    if type(number) not in (*NUMBERS, complex) or len(old) != (2 if name.startswith("addc") else 1):
         raise TypeError(message(f"{name}() received an invalid combination of arguments"))
     new = "value=number" if name.startswith("addc") else "alpha=number"
     warn(

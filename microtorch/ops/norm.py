@@ -232,6 +232,16 @@ def batch_norm(
     unbiased variance. ``weight`` and ``bias`` are (C,). Raises ValueError for one value per channel
     in training.
     """
+    if training and eps <= 0:
+        raise ValueError(message(f"batch_norm eps must be positive during training, but got {eps}"))
+    return per_channel(input, running_mean, running_var, weight, bias, training, momentum, eps)
+
+
+def per_channel(
+    input: Tensor, running_mean: Tensor | None, running_var: Tensor | None, weight: Tensor | None,
+    bias: Tensor | None, training: bool, momentum: float, eps: float,
+) -> Tensor:  # fmt: skip
+    """batch_norm with any ``eps``."""
     x = input.array
     if x.ndim < 2 and not x.size:
         return input.clone()
@@ -242,8 +252,6 @@ def batch_norm(
                 describe(input),
             )
         )
-    if training and eps <= 0:
-        raise ValueError(message(f"batch_norm eps must be positive during training, but got {eps}"))
     if input.array.dtype.kind not in "fV":
         raise not_floating("batch_norm", input)
     for name, v in (
@@ -307,6 +315,16 @@ def move(running: Tensor, statistic: Array, momentum: float | Tensor) -> None:
     The momentum is a tensor where it is computed from data in a recording.
     """
     r = running.array
+    if hasattr(statistic, "level") and not hasattr(r, "level"):
+        raise RuntimeError(
+            message(
+                "Batch norm got a batched tensor as input while the running_mean or running_var, "
+                "which will be updated in place, were not batched.",
+                "vmap: each sample has statistics of its own, and the running ones are shared",
+                fix="track_running_stats=False, model.eval(), or "
+                "torch.func.replace_all_batch_norm_modules_(model)",
+            )
+        )
     share: Any = momentum.array if isinstance(momentum, Handle) else momentum
     kept = 1 - share
     if isinstance(momentum, Handle):
@@ -513,7 +531,7 @@ def instance_norm(
                     "instance_norm()",
                 )
             )
-        return batch_norm(input, mean, var, weight, bias, False, momentum, eps)
+        return per_channel(input, mean, var, weight, bias, False, momentum, eps)
     n = math.prod(x.shape[2:])
     if n == 1:
         raise ValueError(
@@ -529,7 +547,7 @@ def instance_norm(
     rows, channels = x.shape[:2]
     mean, var, w, b = [v if v is None else v.repeat(rows) for v in (mean, var, weight, bias)]
     rows_of_all = input.reshape(1, rows * channels, *x.shape[2:])
-    out = batch_norm(rows_of_all, mean, var, w, b, True, momentum, eps)
+    out = per_channel(rows_of_all, mean, var, w, b, True, momentum, eps)
     for running, moved in ((running_mean, mean), (running_var, var)):
         if running is not None and moved is not None:
             running.detach().copy_(moved.reshape(rows, channels).mean(0))

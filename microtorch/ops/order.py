@@ -62,7 +62,7 @@ class Picked(NamedTuple):
         return f"torch.return_types.{name}(\nvalues={self.values!r},\nindices={self.indices!r})"
 
 
-_PAIRS = {name: type(name, (Picked,), {"__slots__": ()}) for name in PICKS}
+PAIRS = {name: type(name, (Picked,), {"__slots__": ()}) for name in PICKS}
 
 
 def picked(name: str, input: Tensor, index: Array, dim: int, squeeze: bool) -> Picked:
@@ -74,14 +74,14 @@ def picked(name: str, input: Tensor, index: Array, dim: int, squeeze: bool) -> P
             if squeeze:
                 found, index = found.squeeze(dim), index.squeeze(dim)
             taken = handle(found, constant_node(found, dev))
-            few: Picked = _PAIRS[name](taken, handle(index, constant_node(index, dev.of(I64))))
+            few: Picked = PAIRS[name](taken, handle(index, constant_node(index, dev.of(I64))))
             return few
     at = constant(index, dev)
     values = kept_dtype(PICKS[name], input, at, {"dim": dim, "squeeze": squeeze})
     places = constant(index.squeeze(dim), dev) if squeeze and index.ndim else at
     if values.node.op is not None:
         watch(values.node, (places.node, input.node) if name in WHOLE else (places.node,))
-    pair: Picked = _PAIRS[name](values, places)
+    pair: Picked = PAIRS[name](values, places)
     return pair
 
 

@@ -66,12 +66,11 @@ def searchsorted(
 def _found(x: Array, values: Array, end: Any, dtype: np.dtype[Any]) -> Array:
     x, values = comparable(x), comparable(values)
     if x.ndim == 1:
-        found = np.searchsorted(x, values, end)
-    else:
-        found = np.empty(values.shape, np.int64)
-        for row in np.ndindex(*x.shape[:-1]):
-            found[row] = np.searchsorted(x[row], values[row], end)
-    return np.asarray(found).astype(dtype)
+        return np.asarray(np.searchsorted(x, values, end)).astype(dtype)
+    found = np.empty(values.shape, dtype)
+    for row in np.ndindex(*x.shape[:-1]):
+        found[row] = np.searchsorted(x[row], values[row], end)
+    return found
 
 
 @public(method=False)

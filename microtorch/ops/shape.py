@@ -183,7 +183,15 @@ def reshape(input: Tensor, *sizes: Sizes, shape: Sizes | None = None) -> Tensor:
     if shape is not None:
         sizes = (shape, *sizes)
     sizes = shape_of(sizes, "reshape")
-    return _reshaped(input, sizes)
+    out = _reshaped(input, sizes)
+    return out if out.array.shape == sizes else _filled_in(out, sizes)
+
+
+def _filled_in(out: Tensor, sizes: Shape) -> Tensor:
+    """The result, in whose sizes was a -1. To numpy any negative number means that."""
+    if min(sizes, default=0) < -1:
+        raise RuntimeError(message(f"invalid shape dimension {min(sizes)}", f"shape {list(sizes)}"))
+    return out
 
 
 @public(function=False)
@@ -203,6 +211,8 @@ def view(
         return _bits(input, shape[0])
     size = shape_of(shape, "view")
     out = _reshaped(input, size)
+    if out.array.shape != size:
+        _filled_in(out, size)
     if out.origin is None and out.array.size:
         raise RuntimeError(
             message(

@@ -18,7 +18,7 @@ from .settled import settled
 from .surface import FUNCTIONS, METHODS, public
 
 if TYPE_CHECKING:
-    from ..base.types import Array, Number, Operand
+    from ..base.types import Array, Number, Operand, Shape
     from ..handles.tensor import Tensor
 
 
@@ -219,9 +219,7 @@ def _histogram(
     input: Tensor, bins: Tensor | int = 100, *, range: Sequence[float] | None = None,
     weight: Tensor | None = None, density: bool = False,
 ) -> histogram:  # fmt: skip
-    x = input.array
-    if weight is not None and weight.array.shape != x.shape:
-        raise _wrong_weight(input, weight)
+    _check_histogram("histogram", input, range, 2, weight, input.array.shape)
     hist, edges = whole("histogram", _counted, input.detach(), bins, weight, range=range,
                         density=density)  # fmt: skip
     return histogram(settled("histogram", hist.array, input), edges)
@@ -252,14 +250,26 @@ def _histogramdd(
     if len(each) != n:
         what = "histogramdd: The size of bins must be equal to the innermost dimension of the input"
         raise RuntimeError(message(what, f"{len(each)} bins, input {describe(input)}"))
-    if range is not None and len(range) != 2 * n:
-        what = f"torch.histogramdd: range should have {2 * n} elements, but got {len(range)}"
-        raise RuntimeError(message(what))
-    if weight is not None and weight.array.shape != x.shape[:-1]:
-        raise _wrong_weight(input, weight)
+    _check_histogram("histogramdd", input, range, 2 * n, weight, x.shape[:-1])
     hist, edges = whole("histogramdd", _counted_dd, input.detach(), list(each), weight,
                         range=range, density=density)  # fmt: skip
     return histogramdd(hist, edges)
+
+
+def _check_histogram(
+    name: str, input: Tensor, range: Sequence[float] | None, ends: int, weight: Tensor | None,
+    shape: Shape,
+) -> None:  # fmt: skip
+    if range is not None and len(range) != ends:
+        what = f"torch.{name}: range should have {ends} elements, but got {len(range)}"
+        raise RuntimeError(message(what))
+    if weight is None:
+        return
+    if weight.array.shape != shape:
+        raise _wrong_weight(input, weight)
+    if weight.array.dtype != input.array.dtype:
+        what = f"torch.{name}: if weight tensor is provided it should have the same dtype as input"
+        raise RuntimeError(message(what, f"input {describe(input)}, weight {describe(weight)}"))
 
 
 def _counted_dd(

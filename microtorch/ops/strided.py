@@ -37,6 +37,8 @@ def at_strides(x: Array, shape: Shape, strides: Shape, offset: int) -> Array:
     numpy raises where it does not.
     """
     memory = owner(x)
+    if 0 in shape:
+        offset = 0  # numpy looks whether even that of nothing lies within the memory
     if not memory.flags.c_contiguous:  # a buffer is read row by row
         memory = memory.transpose(np.argsort([-s for s in memory.strides], kind="stable"))
     if memory is not x:
@@ -157,10 +159,12 @@ def as_strided(
 
 def _among(x: Tensor, size: Shape, stride: Shape, offset: int) -> bool:
     """Are all elements of such a view elements of ``x``?"""
+    if 0 in size:  # it has none
+        return True
     flags = x.array.flags
     if flags.c_contiguous or flags.f_contiguous:  # its elements lie without gaps
         last = offset + sum([(n - 1) * s for n, s in zip(size, stride, strict=True)])
-        return 0 in size or (offset >= 0 and last < x.array.size)
+        return offset >= 0 and last < x.array.size
     own = positions(x.array.shape, steps(x.array))
     return bool(np.isin(positions(size, stride, offset), own).all())
 

@@ -80,6 +80,14 @@ def norm(
         what = "linalg.vector_norm: Expected a floating point or complex tensor as input. Got "
         raise RuntimeError(message(what + TORCH_TYPES[input.array.dtype.name], fix="x.float()"))
     if p == "nuc":  # linalg/norms.py
+        if dim is None and input.array.ndim > 2:
+            raise RuntimeError(
+                message(
+                    "linalg.matrix_norm: nuclear norm of a tensor of more than two dimensions",
+                    describe(input),
+                    fix="dim=(-2, -1)",
+                )
+            )
         return FUNCTIONS["nuclear_norm"](input, dim, keepdim)
     if isinstance(p, str) and p != "fro":
         what = f"norm: p={p!r} is not a vector norm"

@@ -306,3 +306,12 @@ def test_dimension_zero_of_a_number():
         assert g.item() == 1.0
     with pytest.raises(IndexError):
         x.sum(1)
+
+
+def test_limits_of_one_dtype_are_equal():
+    assert torch.finfo() == torch.finfo(torch.float32) != torch.finfo(torch.float64)
+    assert torch.iinfo(torch.int8) == torch.iinfo(torch.int8) != torch.iinfo(torch.uint8)
+    assert len({torch.finfo(torch.half), torch.finfo(torch.half)}) == 1
+    for kind in (torch.finfo, torch.iinfo):
+        with pytest.raises(TypeError, match=r"must be torch.dtype"):
+            kind(3)

@@ -233,6 +233,7 @@ def distance(pairs):
     return ((pairs - torch.tensor([0.0, 1.0])) ** 2).sum(-1).sqrt()
 
 
+@pytest.mark.filterwarnings("ignore:Complex modules")
 def test_modules():
     layer = torch.nn.Linear(2, 3).to(torch.complex64)
     assert layer.weight.dtype is torch.complex64

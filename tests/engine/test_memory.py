@@ -182,3 +182,14 @@ def test_no_gradient_keeps_nothing():
         y = x * 2
     assert y.node.inputs == ()
     assert (torch.ones(3) * 2).node.inputs == ()
+
+
+def test_no_room_for_a_result_is_a_runtime_error():
+    long = torch.ones(1).expand(10**15)
+    for f in (
+        lambda: long * 2, lambda: long + long, lambda: long.exp(), lambda: long.add(long, alpha=2),
+        lambda: torch.where(long > 0, long, long), lambda: torch.stack([long, long]),
+        lambda: torch.bincount(torch.tensor([10**15])), lambda: long.flip(0),
+    ):  # fmt: skip
+        with pytest.raises(RuntimeError, match="can't allocate memory"):
+            f()

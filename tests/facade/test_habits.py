@@ -126,3 +126,22 @@ def test_processes(tmp_path):
     assert queue.get(timeout=10).tolist() == [0, 1, 2]
     queue.close()
     assert mp.cpu_count() >= 1 and mp.get_sharing_strategy() in mp.get_all_sharing_strategies()
+
+
+def test_the_classes_of_results():
+    x = torch.ones(2, 2)
+    kinds = torch.return_types
+    assert isinstance(torch.max(x, 0), kinds.max)
+    assert type(torch.linalg.eigh(x)) is kinds.linalg_eigh and type(torch.svd(x)) is kinds.svd
+    assert not isinstance(torch.min(x, 0), kinds.max)
+    assert type(x.untyped_storage()) is torch.UntypedStorage
+
+
+def test_the_cpu_is_a_device():
+    assert torch.cpu.is_available() and torch.cpu.device_count() == 1
+    torch.cpu.synchronize()
+    with pytest.warns(FutureWarning, match="torch.amp.autocast"), torch.cpu.amp.autocast():
+        assert (torch.ones(2, 2) @ torch.ones(2, 2)).dtype is torch.bfloat16
+    torch._check(True)
+    with pytest.raises(RuntimeError, match="no"):
+        torch._check(False, lambda: "no")

@@ -85,7 +85,13 @@ def test_the_result_leads_to_what_the_function_captures():
         (lambda: func.grad(lambda x: x.sum(), "0")(X), RuntimeError, "argnums must be"),
         (lambda: func.grad(lambda x: x.sum())(X.long()), RuntimeError, "can require gradients"),
         (lambda: func.grad(lambda x: x.sum(), has_aux=True)(X), RuntimeError, "should be a tuple"),
-        (lambda: func.grad(lambda x: x.sum())(3.0), RuntimeError, "unsupported type"),
+        (lambda: func.grad(lambda x: x.sum())(3.0), ValueError, "must be Tensor"),
+        (lambda: func.jacrev(torch.sin)(3.0), ValueError, "must be Tensor"),
+        (lambda: func.jacfwd(torch.sin)(3.0), ValueError, "must be Tensor"),
+        (lambda: func.jacrev(lambda x: x * 1j)(X), RuntimeError, "outputs to be real"),
+        (lambda: func.jacfwd(lambda x: x * 1j)(X), RuntimeError, "outputs to be real"),
+        (lambda: func.jacrev(torch.abs)(X * 1j), RuntimeError, "inputs to be real"),
+        (lambda: func.jacfwd(torch.abs)(X * 1j), RuntimeError, "inputs to be real"),
     ],
 )
 def test_what_grad_refuses(make, error, text):

@@ -193,7 +193,6 @@ def test_random_numbers():
         (lambda: torch.vmap(lambda a: a if a.sum() > 0 else -a)(X), RuntimeError, "control flow"),
         (lambda: torch.vmap(lambda a: a.numpy())(X), RuntimeError, "storage"),
         (lambda: torch.vmap(lambda a: a[a > 0])(X), RuntimeError, "shape"),
-        (lambda: torch.vmap(lambda a: a.as_strided((2,), (1,)))(X), NotImplementedError, "vmap"),
         (lambda: torch.vmap(lambda a: 2.0)(X), ValueError, "must only return Tensors"),
         (lambda: torch.vmap(lambda a: a, out_dims=None)(X), ValueError, "BatchedTensor"),
         (lambda: torch.vmap(lambda a: a, out_dims=2)(X), IndexError, "Dimension out of range"),
@@ -304,3 +303,107 @@ def test_augmented_assignment_to_all_of_it():
         return y.sum()
 
     assert torch.func.vmap(torch.func.grad(doubled))(torch.ones(3, 1)).tolist() == [[2]] * 3
+
+
+def test_the_same_numbers_in_every_chunk():
+    def f(x):
+        return x * 0 + torch.rand(3)
+
+    x = torch.zeros(5, 3)
+    torch.manual_seed(0)
+    whole = torch.vmap(f, randomness="same")(x)
+    torch.manual_seed(0)
+    assert torch.equal(torch.vmap(f, randomness="same", chunk_size=2)(x), whole)
+    assert (whole == whole[0]).all()
+
+
+@pytest.mark.parametrize("how", ["same", "different"])
+def test_numbers_drawn_by_a_probability_that_has_a_tangent(how):
+    jacobian = func.jacfwd(lambda x: x * torch.bernoulli(x * 0 + 0.5), randomness=how)
+    found = jacobian(torch.rand(4))
+    assert torch.equal(found, torch.diag(found.diagonal()))
+    assert ((found == 0) | (found == 1)).all()
+
+
+def test_searchsorted_of_each_sample():
+    edges, x = torch.arange(12.0).reshape(3, 4), torch.rand(3, 5) * 12
+    cases = [((edges, x), (0, 0)), ((edges[0], x), (None, 0)), ((edges, x[0]), (0, None))]
+    for args, dims in cases:
+        rows = [
+            torch.searchsorted(*[a[i] if d == 0 else a for a, d in zip(args, dims, strict=True)])
+            for i in range(3)
+        ]
+        assert torch.equal(torch.vmap(torch.searchsorted, dims)(*args), torch.stack(rows))
+    found = torch.vmap(torch.searchsorted)(edges.reshape(1, 3, 4), x[None])
+    assert torch.equal(found[0], torch.searchsorted(edges, x))
+    assert torch.equal(
+        torch.vmap(torch.bucketize, (0, None))(x, edges[0]), torch.bucketize(x, edges[0])
+    )
+
+
+def test_as_strided_of_each_sample():
+    x = torch.randn(3, 4, 5, requires_grad=True)
+    out = torch.vmap(lambda v: v.as_strided((2, 3), (5, 1), 6))(x)
+    assert torch.equal(out, x[:, 1:3, 1:4])
+    assert out.data_ptr() == x[:, 1, 1].data_ptr()
+    out.sum().backward()
+    assert x.grad.sum() == out.numel() and x.grad[:, 1:3, 1:4].eq(1).all()
+
+
+def test_running_statistics_that_samples_share_are_not_written():
+    net = torch.nn.BatchNorm1d(3)
+    with pytest.raises(RuntimeError, match="were not batched"):
+        torch.vmap(net)(torch.randn(4, 5, 3))
+    assert net.running_mean.eq(0).all() and net.running_var.eq(1).all()
+
+
+def test_models_of_which_one_is_frozen_are_not_stacked():
+    nets = [torch.nn.Linear(2, 2) for _ in range(2)]
+    nets[0].weight.requires_grad_(False)
+    with pytest.raises(RuntimeError, match="to have the same"):
+        func.stack_module_state(nets)
+    nets[1].weight.requires_grad_(False)
+    assert {n: p.requires_grad for n, p in func.stack_module_state(nets)[0].items()} == {
+        "weight": False, "bias": True
+    }  # fmt: skip
+
+
+def test_the_gradient_of_a_number_in_each_sample_of_a_loss():
+    x = torch.randn(1, 3, requires_grad=True)
+    loss = torch.nn.functional.nll_loss(x, torch.tensor([1]))
+    rows = torch.vmap(lambda g: torch.autograd.grad(loss, x, g)[0])(torch.tensor([1.0, 2.0]))
+    assert rows.tolist() == [[[0, -1, 0]], [[0, -2, 0]]]
+
+
+def test_distributions_of_each_sample():
+    from microtorch import distributions as D
+
+    x = torch.rand(4, 3) + 0.5
+    for f in (
+        lambda v: D.Normal(v, 1.0).log_prob(v),
+        lambda v: D.Categorical(v).log_prob(torch.tensor(1)),
+        lambda v: D.MultivariateNormal(v, torch.eye(3)).log_prob(v * 2),
+        lambda v: D.Gamma(v, v).log_prob(v),
+    ):  # fmt: skip
+        torch.testing.assert_close(torch.vmap(f)(x), torch.stack([f(v) for v in x]))
+        assert torch.vmap(func.grad(lambda v: f(v).sum()))(x).shape == x.shape  # noqa: B023
+    with pytest.raises(ValueError, match="constraint"):
+        torch.vmap(lambda v: D.Normal(v, -v).log_prob(v))(x)
+    for draw in (torch.poisson, torch._standard_gamma, lambda v: D.Beta(v, v).rsample()):
+        found = torch.vmap(draw, randomness="different")(torch.full((50, 3), 20.0))
+        assert found.shape == (50, 3) and len(found.unique()) > 5
+        with pytest.raises(RuntimeError, match="randomness"):
+            torch.vmap(draw)(x)
+    tangent = func.jvp(torch.poisson, (x,), (x,))[1]
+    assert tangent.eq(0).all()
+
+
+def test_the_derivative_of_a_function_of_what_samples_share_and_what_they_do_not():
+    A = torch.tensor([[2.0, 0.0], [1.0, 1.0]])
+    v = torch.tensor([[[1.0], [2.0]], [[3.0], [4.0]]])
+
+    def f(b):
+        return torch.linalg.solve_triangular(A, b, upper=False).pow(2).sum()
+
+    found = torch.vmap(func.grad(f))(v)
+    torch.testing.assert_close(found, torch.stack([func.grad(f)(b) for b in v]))

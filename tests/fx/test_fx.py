@@ -141,7 +141,10 @@ fx.wrap("helper")
 
 def test_functions_that_are_not_looked_into_and_arguments_that_are_known():
     gm = fx.symbolic_trace(asks, concrete_args={"twice": True})
-    assert "helper(x)" in gm.code and torch.equal(gm(torch.ones(2)), torch.full((2,), 4.0))
+    assert "helper(x)" in gm.code
+    assert torch.equal(gm(torch.ones(2), True), torch.full((2,), 4.0))
+    with pytest.raises(AssertionError, match="specialized to have value True"):
+        gm(torch.ones(2))
     assert torch.equal(asks(torch.ones(2)), torch.full((2,), 2.0))
 
     class Whole(fx.Tracer):
@@ -278,3 +281,20 @@ def test_values_inside_of_a_model():
     assert torch.equal(found["a"], net.layer1(stem)) and not hasattr(inner, "layer3")
     with pytest.raises(ValueError, match="'layer9' is not present"):
         create_feature_extractor(net, ["layer9"])
+
+
+def test_a_method_of_another_name_is_followed():
+    class Two(torch.nn.Module):
+        def forward(self, x, y=None):
+            return x if y is None else x + y
+
+        def minus(self, x, y):
+            return x - y
+
+    tracer, net = fx.Tracer(), Two()
+    tracer.traced_func_name = "minus"
+    assert fx.GraphModule(net, tracer.trace(net))(torch.ones(2), torch.ones(2)).eq(0).all()
+    gm = fx.symbolic_trace(net, concrete_args={"y": None})
+    assert gm(torch.ones(2)).eq(1).all()
+    with pytest.raises(AssertionError, match="y has been specialized to have value None"):
+        gm(torch.ones(2), torch.ones(2))

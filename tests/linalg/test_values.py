@@ -268,3 +268,27 @@ def test_arguments_that_have_no_answer():
     ):
         with pytest.raises(RuntimeError):
             call()
+
+
+def test_a_norm_is_taken_in_a_dtype_that_holds_the_input():
+    x, z = torch.ones(3), torch.ones(3, dtype=torch.cfloat)
+    assert L.vector_norm(x.half(), dtype=torch.float64).dtype is torch.float64
+    out = torch.empty(())
+    assert L.norm(z, dtype=torch.cfloat, out=out) is out
+    for given, asked in [(x, torch.cfloat), (z, torch.float32), (x.double(), torch.float32),
+                         (x.long(), torch.float32)]:  # fmt: skip
+        with pytest.raises(RuntimeError, match="vector_norm"):
+            L.norm(given, dtype=asked)
+    with pytest.raises(RuntimeError, match="more than two dimensions"):
+        torch.norm(torch.ones(2, 3, 4), "nuc")
+    assert torch.nuclear_norm(torch.ones(3, 3), out=out) is out
+
+
+def test_of_nothing_the_condition_number_is_0():
+    for p in (None, 1, -1, 2, -2, "fro", "nuc", math.inf):
+        assert L.cond(torch.ones(2, 0, 0), p).tolist() == [0, 0]
+
+
+def test_the_right_sides_of_lstsq_have_as_many_dimensions_or_one_fewer():
+    with pytest.raises(RuntimeError, match="matrices or vectors in other"):
+        L.lstsq(torch.ones(2, 4, 3), torch.ones(4, 1))

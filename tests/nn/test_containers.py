@@ -86,3 +86,30 @@ def test_a_parameter_dict_is_a_dict():
     assert d.popitem()[0] == "c" and len(d) == 2
     d.clear()
     assert not list(d.parameters()) and len(d) == 0
+
+
+def test_a_plain_dict_of_parameters_is_put_in_sorted():
+    b, a = nn.Parameter(torch.ones(1)), nn.Parameter(torch.zeros(2))
+    params = nn.ParameterDict({"b": b, "a": a})
+    assert list(params) == [n for n, _ in params.named_parameters()] == ["a", "b"]
+    assert list(nn.ParameterDict([("b", b), ("a", a)])) == ["b", "a"]
+    assert list(nn.ParameterDict(OrderedDict(b=b, a=a))) == ["b", "a"]
+    assert list(reversed(params)) == ["b", "a"]
+    both = params | {"d": b, "c": a}
+    assert list(both) == ["a", "b", "c", "d"] and list(params) == ["a", "b"]
+    assert both["c"] is a and type({"x": 1} | params) is dict
+    params |= both
+    assert len(params) == 4
+    assert list(params.fromkeys(["x", "y"], a)) == ["x", "y"]
+
+
+def test_a_sequential_several_times():
+    net = nn.Sequential(nn.Linear(2, 2), nn.ReLU())
+    twice = 2 * net
+    assert len(twice) == 4 and twice[2] is net[0] and len(net) == 2
+    same = net
+    net *= 3
+    assert net is same and len(net) == 6
+    for times, error in [(0, ValueError), (1.5, TypeError)]:
+        with pytest.raises(error):
+            net * times

@@ -143,3 +143,10 @@ def test_rows_of_no_width_and_numbers_that_are_no_rows():
             F.embedding_bag(torch.tensor([[0, 1]]), weight, padding_idx=padding)
     with pytest.raises(RuntimeError, match="out of range"):
         F.embedding_bag(torch.tensor([[0, 9]]), weight)
+
+
+@pytest.mark.parametrize("mode", ["sum", "mean", "max"])
+def test_empty_bags_have_a_gradient_of_zeros(mode):
+    bags = nn.EmbeddingBag(4, 3, mode=mode)
+    bags(torch.tensor([], dtype=torch.long), torch.tensor([0, 0])).sum().backward()
+    assert bags.weight.grad.eq(0).all()

@@ -48,6 +48,13 @@ REFUSED = {
     "a loss of whole numbers": (RuntimeError, lambda: F.huber_loss(X.long(), X)),
     "a larger weight": (RuntimeError, lambda: F.binary_cross_entropy(X, X, torch.ones(1, 2, 3, 4))),
     "a size of images": (ValueError, lambda: F.interpolate(torch.ones(3), size=[2])),
+    "a size that is no number": (
+        RuntimeError, lambda: F.interpolate(X, scale_factor=float("nan")),
+    ),
+    "a size without end": (RuntimeError, lambda: F.interpolate(X, scale_factor=float("inf"))),
+    "celu of 0": (RuntimeError, lambda: F.celu(X, 0.0)),
+    "a size that is no tuple": (TypeError, lambda: torch.nn.Unflatten(1, 3)),
+    "sizes that are no numbers": (TypeError, lambda: torch.nn.Unflatten(1, (2, "a"))),
     "a mode": (NotImplementedError, lambda: F.interpolate(X, size=2, mode="best")),
 }  # fmt: skip
 
@@ -65,3 +72,22 @@ def test_losses_keep_the_dtype_that_they_are_written_into():
     assert F.soft_margin_loss(single, single.double()).dtype == torch.float32
     assert F.binary_cross_entropy_with_logits(single.double(), single).dtype == torch.float32
     assert F.binary_cross_entropy(single, single, single.double()).dtype == torch.float32
+
+
+def test_what_is_empty_is_computed():
+    assert F.cross_entropy(torch.rand(5, 0), torch.rand(5, 0)).isnan()
+    for cell in (torch.nn.RNNCell, torch.nn.GRUCell):
+        assert cell(5, 0)(torch.rand(3, 5)).shape == (3, 0)
+    for mode in ("bilinear", "nearest", "bicubic"):
+        out = F.grid_sample(
+            torch.rand(0, 3, 4, 5), torch.rand(0, 2, 2, 2), mode=mode, align_corners=False
+        )
+        assert out.shape == (0, 3, 2, 2)
+    for f in (lambda x: F.instance_norm(x, eps=0.0),
+              lambda x: torch.batch_norm(x, None, None, None, None, True, 0.1, 0.0, False)):
+        assert f(torch.rand(2, 4, 5)).isfinite().all()  # fmt: skip
+
+
+def test_a_complex_module_is_warned_of():
+    with pytest.warns(UserWarning, match="Complex modules"):
+        torch.nn.Linear(1, 1).to(torch.cfloat)

@@ -153,3 +153,11 @@ def test_a_range_fills_an_out_of_another_shape():
     x = torch.zeros(2, 3)
     torch.arange(4, out=x[:, 1:])
     assert x.tolist() == [[0, 0, 1], [0, 2, 3]]
+
+
+def test_truth_is_written_into_truth():
+    x = torch.ones(2, 3)
+    for f in (torch.all, torch.any):
+        assert f(x, dim=0, out=torch.empty(3, dtype=torch.uint8)).tolist() == [1, 1, 1]
+        with pytest.raises(RuntimeError, match="only supports bool tensor"):
+            f(x, dim=0, out=torch.empty(3))

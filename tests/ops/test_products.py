@@ -61,7 +61,21 @@ def test_with_beta_0_the_input_is_not_read(name):
     close(f(c.detach(), a, b, beta=0), out.detach().numpy())
 
 
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_halves_into_out(dtype):
+    m, a, b = (torch.randn(2, n, k).to(dtype) for n, k in [(3, 5), (3, 4), (4, 5)])
+    for name, args in [
+        ("addmm", (m[0], a[0], b[0])), ("baddbmm", (m, a, b)), ("addbmm", (m[0], a, b)),
+        ("addmv", (m[0, :, 0], a[0], b[0, :, 0])), ("addr", (m[0], a[0, :, 0], b[0, 0])),
+    ]:  # fmt: skip
+        f, out = getattr(torch, name), torch.empty_like(args[0])
+        assert f(*args, beta=0.5, out=out) is out
+        assert torch.equal(out, f(*args, beta=0.5))
+
+
 def test_factors_of_integers():
+    small = torch.ones(2, 2, dtype=torch.uint8)
+    assert torch.addr(small, small[0].bool(), small[1].bool()).dtype is torch.uint8
     one, vector = torch.ones(2, 2, dtype=torch.long), torch.ones(2, dtype=torch.long)
     # recorded from PyTorch 2.13: factors are cut off, but addr refuses them
     assert torch.addmm(one, one, one, beta=0.6, alpha=1.5).tolist() == [[2, 2], [2, 2]]
@@ -119,6 +133,7 @@ EINSUM_ERRORS = [
     ("ij->ik", [(2, 2)], "does not appear in the equation"),
     ("i.j->j", [(2, 2)], "not part of any ellipsis"),
     ("......->", [(2, 2)], "not part of any ellipsis"),
+    (". ..i->i", [(2, 2)], "not part of any ellipsis"),
     ("i1->i", [(2, 2)], "invalid subscript given at index 1"),
     ("ii->i", [(2, 3)], "repeated for operand 0"),
     ("ij,jk", [(2, 2), (3, 3)], "does not broadcast"),
@@ -133,6 +148,11 @@ EINSUM_ERRORS = [
 def test_errors_of_einsum(equation, shapes, words):
     with pytest.raises(RuntimeError, match=words):
         torch.einsum(equation, *[torch.ones(s) for s in shapes])
+
+
+def test_letters_of_einsum_by_number():
+    with pytest.raises(ValueError, match="valid range"):
+        torch.einsum(torch.ones(2), [52])
 
 
 def test_einsum_takes_operands_of_one_dtype():

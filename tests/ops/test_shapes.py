@@ -227,3 +227,14 @@ def test_memory_formats_are_accepted():
     assert not x.is_contiguous(memory_format=torch.channels_last)
     assert x.permute(0, 3, 1, 2).is_contiguous(memory_format=torch.channels_last)
     assert repr(torch.channels_last) == "torch.channels_last"
+
+
+def test_a_negative_size_is_not_a_minus_1():
+    x = torch.ones(6)
+    for f in (lambda: x.view(-3), lambda: x.reshape(2, -3), lambda: x.clone().resize_(-1),
+              lambda: x.clone().resize_(2, -1), lambda: x.new_zeros((2, -2)),
+              lambda: x.new_empty(-1)):  # fmt: skip
+        with pytest.raises(RuntimeError, match="dimension -"):
+            f()
+    assert x.as_strided((0, 3), (1, 1), 7).shape == (0, 3)
+    assert x[2:4].as_strided((0,), (1,), 9).shape == (0,)

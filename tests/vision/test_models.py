@@ -123,6 +123,9 @@ def test_pretrained_weights_are_refused_or_read(tmp_path, monkeypatch):
 
 def test_names():
     assert "resnet18" in models.list_models()
+    names = models.list_models(models, include="resnet*", exclude=["*101", "*152"])
+    assert names == ["resnet18", "resnet34", "resnet50"]
+    assert "resnet18" not in models.list_models(models.segmentation)
     with pytest.raises(ValueError, match="there are alexnet"):
         models.get_model("resnet19")
     with pytest.raises(AttributeError, match="part of torchvision, but not of microtorch"):

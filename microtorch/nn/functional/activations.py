@@ -74,6 +74,8 @@ def selu(input: Tensor, inplace: bool = False) -> Tensor:
 
 def celu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
     """x where x > 0, else alpha * (exp(x / alpha) - 1)."""
+    if not alpha:
+        raise RuntimeError(message("ZeroDivisionError: alpha cannot be 0 for CELU"))
     return _activation("celu", input, inplace, alpha=alpha)
 
 

@@ -14,6 +14,7 @@ from ...engine.whole import on_arrays
 from ...handles.tensor import Tensor
 from ...ops.arguments import owned
 from ...ops.embedding import by_frequency, embedding, embedding_sum_op, shorten
+from ...ops.settled import linked
 
 if TYPE_CHECKING:
     from ...base.types import Array, DType
@@ -89,7 +90,7 @@ def embedding_bag(
         rows = by_frequency(rows, input)
     if mode == "max":
         if not len(input):
-            return rows.new_zeros((bags, rows.shape[1]))
+            return linked(rows.new_zeros((bags, rows.shape[1])), rows)
         arrays = rows.detach().cpu().array, bag.cpu().array
         found = on_arrays("largest_of_bags", _largest, *arrays, bags=bags)
         best, empty = [constant(a).to(home) for a in found]

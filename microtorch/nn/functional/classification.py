@@ -113,7 +113,7 @@ def _soft_cross_entropy(
         products = products * _along(weight, input)
     loss = -products.sum(class_dim)
     if reduction == "mean":
-        return loss.sum() / (input.numel() // classes)
+        return loss.sum() / (input.numel() // classes if classes else 0)
     return reduce_loss(loss, reduction)
 
 

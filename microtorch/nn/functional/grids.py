@@ -183,7 +183,8 @@ def _read(
     assert valid is not None and flat is not None
     rows = input.reshape(batch, channels, math.prod(sizes))
     out_shape = tuple(flat.shape[1:])
-    places = flat.reshape(batch, 1, -1).expand(batch, channels, -1)
+    count = math.prod(out_shape)
+    places = flat.reshape(batch, 1, count).expand(batch, channels, count)
     out = rows.gather(2, places).reshape(batch, channels, *out_shape)
     out = where(valid.unsqueeze(1), out, out.new_zeros(()))
     return out if weight is None else out * weight.unsqueeze(1)

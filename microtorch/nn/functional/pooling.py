@@ -185,6 +185,10 @@ def _unpool(
 
     kernel = each(kernel_size)
     steps, around = kernel if stride is None else each(stride), each(padding)
+    if min(steps) <= 0 and n == 3:  # as PyTorch, which asks this of volumes only
+        raise RuntimeError(
+            message(f"strides should be greater than zero, but got stride: {list(steps)}")
+        )
     sides = range(-len(kernel), 0)  # one number too few is an IndexError, as in PyTorch
     default = [
         (input.shape[d] - 1) * steps[i] + kernel[i] - 2 * around[i] for i, d in enumerate(sides)

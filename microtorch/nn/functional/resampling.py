@@ -168,7 +168,15 @@ def _sizes(
         )
     factors = list(scale_factor) if isinstance(scale_factor, Sequence) else [scale_factor] * count
     _check_count(input, "scale_factor", factors)
-    sizes = [int(n * float(f)) for n, f in zip(input.shape[2:], factors, strict=True)]
+    ends = [n * float(f) for n, f in zip(input.shape[2:], factors, strict=True)]
+    if not all(abs(end) < 2**63 for end in ends):  # nor of NaN
+        raise RuntimeError(
+            message(
+                "value cannot be converted to type int64_t without overflow",
+                f"interpolate: sizes {list(input.shape[2:])} times {factors}",
+            )
+        )
+    sizes = [int(end) for end in ends]
     return sizes, [None if recompute else float(f) for f in factors]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ...base.errors import message
 from ...handles.tensor import Tensor
 from ..module import Module
 
@@ -26,6 +27,22 @@ class Unflatten(Module):
 
     def __init__(self, dim: int, unflattened_size: tuple[int, ...]) -> None:
         super().__init__()
+        if not isinstance(unflattened_size, (tuple, list)):
+            raise TypeError(
+                message(
+                    "unflattened_size must be a tuple of ints, but found type "
+                    f"{type(unflattened_size).__name__}",
+                    fix=f"({unflattened_size},)",
+                )
+            )
+        for i, size in enumerate(unflattened_size):
+            if not isinstance(size, int):
+                raise TypeError(
+                    message(
+                        "unflattened_size must be tuple of ints, but found element of type "
+                        f"{type(size).__name__} at pos {i}"
+                    )
+                )
         self.dim = dim
         self.unflattened_size = unflattened_size
 

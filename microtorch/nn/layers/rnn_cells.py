@@ -50,7 +50,7 @@ class RNNCellBase(Module):
 
     def reset_parameters(self) -> None:
         """Draw new initial values."""
-        bound = 1.0 / math.sqrt(self.hidden_size)
+        bound = 1.0 / math.sqrt(self.hidden_size) if self.hidden_size > 0 else 0
         for weight in self.parameters():
             init.uniform_(weight, -bound, bound)
 

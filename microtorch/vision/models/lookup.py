@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from fnmatch import fnmatchcase
+from types import ModuleType
 
 from ...base.errors import message
 from ...nn.module import Module
@@ -11,9 +13,24 @@ from .weight_files import FILES
 from .weights import Pretrained, Versions, versions
 
 
-def list_models() -> list[str]:
-    """The names that `get_model` takes."""
-    return sorted([*FILES, "lenet"])
+def list_models(
+    module: ModuleType | None = None, include: Iterable[str] | str | None = None,
+    exclude: Iterable[str] | str | None = None,
+) -> list[str]:  # fmt: skip
+    """The names that `get_model` takes: all, or those of `module` (`models.segmentation`).
+
+    `include` and `exclude`: patterns as of file names, "resnet*", of which one fits, or none.
+    """
+
+    def fits(name: str, patterns: Iterable[str] | str) -> bool:
+        given = [patterns] if isinstance(patterns, str) else patterns
+        return any(fnmatchcase(name, pattern) for pattern in given)
+
+    return [
+        name for name in sorted([*FILES, "lenet"])
+        if (module is None or hasattr(module, name))
+        and (include is None or fits(name, include)) and not fits(name, exclude or ())
+    ]  # fmt: skip
 
 
 def get_model_builder(name: str) -> Callable[..., Module]:
