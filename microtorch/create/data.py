@@ -13,7 +13,7 @@ from ..engine.operands import COERCE
 from ..engine.record import constant
 from ..handles.size import sizes_or_data
 from ..handles.tensor import NUMBER, Tensor
-from .exchange import frombuffer
+from .exchange import READ_ONLY, frombuffer
 from .finish import export, finish
 
 if TYPE_CHECKING:
@@ -136,13 +136,6 @@ def from_numpy(ndarray: Array) -> Tensor:
         if not ndarray.flags.writeable:
             warn(READ_ONLY.format("NumPy array", "array"))
     return constant(ndarray)
-
-
-READ_ONLY = (
-    "The given {0} is not writable, and PyTorch does not support non-writable tensors. This means "
-    "you can write to the underlying (supposedly non-writable) {1} using the tensor. You may want "
-    "to copy the {1} to protect its data or make it writable before converting it to a tensor."
-)
 
 
 def _check_strides(array: Array) -> None:

@@ -15,7 +15,6 @@ from ..base.errors import describe, message, warn
 from ..engine.record import constant
 from ..handles.methods import bind_methods
 from ..handles.tensor import Tensor
-from .data import READ_ONLY
 from .finish import export, finish
 
 if TYPE_CHECKING:
@@ -26,6 +25,14 @@ if TYPE_CHECKING:
     from ..base.types import DeviceLike, DTypeLike
 
 __all__ = ["from_dlpack", "frombuffer", "to_dlpack"]
+
+
+READ_ONLY = (
+    "The given {0} is not writable, and PyTorch does not support non-writable tensors. This means "
+    "you can write to the underlying (supposedly non-writable) {1} using the tensor. You may want "
+    "to copy the {1} to protect its data or make it writable before converting it to a tensor."
+)
+
 
 
 def _dlpack(self: Tensor, **options: object) -> object:
