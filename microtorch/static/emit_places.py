@@ -8,7 +8,7 @@ from .batches import Batch, batched, once
 from .c_text import Lies, number, plus
 from .memory import planned
 from .rounds import rolled
-from .statements import C_TYPES, makes, reads, row_major
+from .statements import C_TYPES, TILE, makes, reads, row_major
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from .statements import Lowered
 
 LONG = 1 << 17  # bytes that a region makes if it takes longer than a change of threads
-TILE = 16  # columns of a tile (c/head.txt)
 
 
 class Places:

@@ -18,7 +18,7 @@ from .calls import calls
 from .cells import cells
 from .drawn import drawn
 from .gathered import gathered
-from .look import has_tables
+from .look import cheaper_turned, has_tables, one_thread
 from .parts import laid_out, new, parts
 from .statements import C_TYPES, Copy, Each, Lowered, Place, Product, Sum, View, row_major
 from .templates import Ref, Unread
@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 # multiplications up to which a product of two matrices is written as loops: where the right one has
 # first to be laid out anew, and where not
 SMALL_PRODUCT, MEDIUM_PRODUCT = 1 << 17, 1 << 19
+# and where the C core would have one thread, too; and numbers of what is then read again and again,
+# and must stay in the cache
+LARGE_PRODUCT, LARGE_MATRIX = 1 << 25, 1 << 16
 # sizes of products that may leave out what relu has made 0 (c/products.c: product_of_few)
 DEEPEST_OF_FEW, NARROWEST_OF_FEW = 256, 112
 # functions for which the C core has tables, and sums of them over rows (look.py)
@@ -427,7 +430,9 @@ def _product(program: Program, step: Step, result: int, alone: bool) -> list[Low
     ):  # fmt: skip
         return [*before, found._replace(few=True)]
     y = values[found.y]
-    most = MEDIUM_PRODUCT if y.strides[-2 if found.y_turned else -1] == y.dtype.itemsize else (
-        SMALL_PRODUCT
-    )  # fmt: skip
+    lies = y.strides[-2 if found.y_turned else -1] == y.dtype.itemsize
+    most = MEDIUM_PRODUCT if lies else SMALL_PRODUCT
+    if len(shape) == 2 and one_thread():
+        again = rows if not lies and cheaper_turned(rows, columns, inner) else columns
+        most = LARGE_PRODUCT if again * inner <= LARGE_MATRIX else most
     return [*before, found] if alone or rows * columns * inner <= most else None
