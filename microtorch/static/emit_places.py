@@ -146,7 +146,16 @@ class Places:
         for s in steps:
             seen.setdefault(str(s.step.site), []).append(s.step.name)
         what = "; ".join(f"{site}: {', '.join(names)}" for site, names in seen.items())
-        if what != self.said:
+        if what == self.said:
+            return
+        site, more = next(iter(seen)), ", ".join(*seen.values()) if len(seen) == 1 else ""
+        line = self.lines[-1] if self.lines else ""
+        if more and self.lines[-2:-1] == [f"/* {self.said} */"] and line.endswith(");") and (
+            self.said.startswith(f"{site}: ") and line[0].isalpha()
+        ):  # fmt: skip
+            what = f"{self.said}, {more}"  # of two calls
+            self.lines[-2] = f"/* {what} */"
+        else:
             self.lines.append(f"/* {what} */")
         self.said = what
 

@@ -95,8 +95,10 @@ def used(text: str, below: str) -> str:
 
 
 # the shared text as C: it is written for a float or a vector, and for two languages
-_SPOKEN = {"MAD": "ADDf", "F": "float", "BITS": "as_uint", "NUMBER": "as_float", "FUNCTION": "INLINE",
-           "fabs": "fabsf", "copysign": "copysignf"}  # fmt: skip
+_SPOKEN = {
+    "F": "float", "BITS": "as_uint", "NUMBER": "as_float", "FUNCTION": "INLINE", "MAD": "ADDf",
+    "fabs": "fabsf", "copysign": "copysignf",
+}  # fmt: skip
 
 
 def floats(names: Collection[str]) -> str:

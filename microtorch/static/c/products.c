@@ -13,7 +13,7 @@ static inline void turned@(int rows, int columns, const real *restrict y, int ro
 
 /* A tile of a product: TILE columns, whose sums begin with `first` and stay in registers. */
 INLINE void tile@(const int rows, int inner, const real *restrict x, int xrow, int xcolumn,
-                  const real *restrict y, int yrow, const real *restrict first,
+                  const real *restrict y, int yrow, int far, const real *restrict first,
                   real *restrict out, int outrow)
 {
     real sums[ROWS][TILE];
@@ -23,50 +23,39 @@ INLINE void tile@(const int rows, int inner, const real *restrict x, int xrow, i
     for (int k = 0; k < inner; k++, x += xcolumn, y += yrow)
         UNROLLED for (int r = 0; r < rows; r++)
             for (int l = 0; l < TILE; l++)
-                sums[r][l] = ADD@(x[r * xrow], y[l], sums[r][l]);
+                sums[r][l] = ADD@(x[r * xrow], y[r * far + l], sums[r][l]);
     UNROLLED for (int r = 0; r < rows; r++)
         for (int l = 0; l < TILE; l++)
             out[r * outrow + l] = sums[r][l];
 }
 
 
-/* A row of a tile, as four sums, so that none has to wait for the one before. */
-INLINE void thin@(int inner, const real *restrict x, int xcolumn, const real *restrict y, int yrow,
-                  const real *restrict first, real *restrict out)
-{
-    real sums[4][TILE] = {{0}};
-    int k = 0;
-    for (; k + 4 <= inner; k += 4)
-        UNROLLED for (int r = 0; r < 4; r++)
-            for (int l = 0; l < TILE; l++)
-                sums[r][l] = ADD@(x[(k + r) * xcolumn], y[(k + r) * yrow + l], sums[r][l]);
-    for (; k < inner; k++)
-        for (int l = 0; l < TILE; l++)
-            sums[0][l] = ADD@(x[k * xcolumn], y[k * yrow + l], sums[0][l]);
-    for (int l = 0; l < TILE; l++)
-        out[l] = (first[l] + sums[0][l] + sums[1][l]) + (sums[2][l] + sums[3][l]);
-}
-
-
 /* out = x y + bias, where a row of y lies together, and has TILE numbers at least. What is left of
- * rows or columns is computed once more with those before. */
+ * rows or columns is computed once more with those before; of few rows, each is several sums. */
 static void product@(int rows, int columns, int inner, const real *restrict x, int xrow,
                      int xcolumn, const real *restrict y, int yrow, const real *restrict bias,
                      real *restrict out, int outrow)
 {
     const real none[TILE] = {0};
-    const int high = rows < ROWS ? 1 : ROWS;
-    for (int i = 0; i < rows; i += high)
-        for (int j = 0; j < columns; j += TILE) {
-            const int r = i + high > rows ? rows - high : i;
-            const int c = j + TILE > columns ? columns - TILE : j;
-            const real *first = bias ? bias + c : none;
-            if (high == 1)
-                thin@(inner, x + r * xrow, xcolumn, y + c, yrow, first, out + r * outrow + c);
-            else
-                tile@(ROWS, inner, x + r * xrow, xrow, xcolumn, y + c, yrow, first,
-                      out + r * outrow + c, outrow);
+    const int n = inner / ROWS, rest = inner % ROWS;
+    for (int j = 0; j < columns; j += TILE) {
+        const int c = j + TILE > columns ? columns - TILE : j;
+        const real *const first = bias ? bias + c : none;
+        for (int i = 0; i < rows && rows >= ROWS; i += ROWS) {
+            const int r = i + ROWS > rows ? rows - ROWS : i;
+            tile@(ROWS, inner, x + r * xrow, xrow, xcolumn, y + c, yrow, 0, first,
+                  out + r * outrow + c, outrow);
         }
+        for (int i = 0; i < rows && rows < ROWS; i++) {
+            const real *from = x + i * xrow + rest * xcolumn, *row = y + c + rest * yrow;
+            real parts[ROWS][TILE], *const to = out + i * outrow + c;
+            tile@(1, rest, x + i * xrow, 0, xcolumn, y + c, yrow, 0, first, to, 0);
+            tile@(ROWS, n, from, n * xcolumn, xcolumn, row, yrow, n * yrow, none, parts[0], TILE);
+            for (int r = 0; r < ROWS; r++)
+                for (int l = 0; l < TILE; l++)
+                    to[l] += parts[r][l];
+        }
+    }
 }
 
 
@@ -133,26 +122,19 @@ INLINE real dot@(int n, const real *restrict x, int step, const real *restrict y
 }
 
 
-/* the sum of all rows; in a tile of columns, four rows are added up first */
+/* the sum of all rows, which are at most 1024 numbers long; four rows are added up first */
 static inline void rows_sum@(int rows, int n, const real *restrict x, real *restrict out)
 {
-    for (int j = 0; j < n && n < TILE; j++) {
-        double total = 0;
-        ADDED_UP for (int i = 0; i < rows; i++)
-            total += x[i * n + j];
-        out[j] = (real)total;
-    }
-    for (int j = 0; j < n && n >= TILE; j += TILE) {
-        const int c = j + TILE > n ? n - TILE : j;
-        double sums[TILE] = {0};
-        int i = 0;
-        for (const real *y = x + c; i + 4 <= rows; i += 4, y += 4 * n)
-            for (int l = 0; l < TILE; l++)
-                sums[l] += (y[l] + y[l + n]) + (y[l + 2 * n] + y[l + 3 * n]);
-        for (; i < rows; i++)
-            for (int l = 0; l < TILE; l++)
-                sums[l] += x[i * n + c + l];
-        for (int l = 0; l < TILE; l++)
-            out[c + l] = (real)sums[l];
-    }
+    double total[1024];
+    for (int j = 0; j < n; j++)
+        total[j] = 0;
+    int i = 0;
+    for (; i + 4 <= rows; i += 4, x += 4 * n)
+        for (int j = 0; j < n; j++)
+            total[j] += (x[j] + x[j + n]) + (x[j + 2 * n] + x[j + 3 * n]);
+    for (; i < rows; i++, x += n)
+        for (int j = 0; j < n; j++)
+            total[j] += x[j];
+    for (int j = 0; j < n; j++)
+        out[j] = (real)total[j];
 }

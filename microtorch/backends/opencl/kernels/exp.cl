@@ -1,10 +1,9 @@
 // e^x for F, which is float or a vector of floats; BITS and NUMBER are as_uint and as_float for it.
 // For devices of type CPU, like functions.cl, whose head says why.
 
-// x = n ln 2 + r with |r| <= ln 2 / 2, so e^x = 2^n e^r (Cody and Waite 1980, chapter 6); ln 2 is
+// x = n ln 2 + r with |r| <= ln 2 / 2, so e^x = 2^n e^r (Cody and Waite 1980, chapter 6). ln 2 is
 // subtracted in two parts, the first short enough for exact products. Added to SHIFT, a number is
-// rounded to an integer, which then stands in the sum's low bits. So if the sum is SHIFT + n + 127,
-// these bits, shifted to where the exponent is, are 2^n.
+// an integer in the sum's low bits: of SHIFT + n + 127, moved to the exponent, that is 2^n.
 #define SHIFT 0x1.8p23f
 #define MAD(a, b, c) ((a) * (b) + (c)) // may be rounded once or twice
 #ifndef FUNCTION
