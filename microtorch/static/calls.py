@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from .look import Look, Table
+from .look import Look, Table, one_thread
 from .statements import Call, Lowered, Sum
 from .templates import Ref
 
@@ -218,10 +218,15 @@ def geometry(s: Look, kernel: Shape, out: Shape) -> tuple[list[Operand], list[Op
     return [*kernel, sh, sw, top, left], [*out[2:]]
 
 
+# conv2d_vjp1_of_few (c/images.c): the largest kernel, and numbers of its arrays
+WIDEST, MOST_LISTED = 8, 1 << 14
+
+
 @calls.entry("kernel conv2d", "vjp conv2d_vjp0", "vjp conv2d_vjp1", "vjp conv2d_vjp2")
 def _conv2d(s: Look) -> list[Lowered] | None:
     values = s.program.values
-    if not s.alone or s.attr("groups") != 1:
+    few = s.step.name in ("conv2d_vjp1", "conv2d_vjp2") and _behind_pooling(s, s.given[0])
+    if not (s.alone or (few and one_thread())) or s.attr("groups") != 1:
         return None
     if s.step.name == "conv2d_vjp2":
         return [Sum(s.step, s.step.result.number, s.given[0].number, (0, 2, 3), 1)]
@@ -240,7 +245,32 @@ def _conv2d(s: Look) -> list[Lowered] | None:
     other = k if s.step.name == "conv2d_vjp0" else x
     if not s.rows(s.given[0], other, s.step.result):
         return None
-    return [s.call(s.step.name, *given, s.given[0], other, s.step.result)]
+    one = [*s.attr("stride"), *s.attr("dilation")] == [1] * 4
+    room = max(c * (out[2] + kh - 1) * (out[3] + kw - 1), o * c * kh * WIDEST, 4 * out[2] * out[3])
+    if few and one and max(kh, kw) <= WIDEST and room <= MOST_LISTED:
+        given = [n, c, h, w, o, kh, kw, *given[9:11], *rest]
+        return [s.call("conv2d_vjp1_of_few", *given, s.given[0], other, s.step.result)]
+    return [s.call(s.step.name, *given, s.given[0], other, s.step.result)] if s.alone else None
+
+
+def _behind_pooling(s: Look, g: Operand) -> bool:
+    """Is g the gradient of a pooling by ``_halves``, and of relu before it perhaps? Then it is 0 at
+    three places of four."""
+    steps = s.program.steps
+    while type(g) is Ref:
+        n = g.number
+        if any(step.kind != "vjp" for step in steps if n in step.reads()):  # who might write to it
+            return False
+        made = next((step for step in steps if step.result == g), None)
+        if made is None or made.kind != "vjp":
+            return False
+        if made.name == "max_pool2d_vjp0":
+            shape, out = s.shape(g), s.shape(made.arguments[0])
+            return len(shape) == 4 and _halves(s._replace(step=made), shape, out)
+        if made.name != "relu_vjp0":
+            return False
+        g = made.arguments[0]
+    return False
 
 
 def _halves(s: Look, shape: Shape, out: Shape) -> bool:
@@ -261,8 +291,8 @@ def _pool(s: Look) -> list[Lowered] | None:
         return None
     if largest and _halves(s, shape, s.shape(out)):
         rows, n = math.prod(s.shape(out)[:-1]), s.shape(out)[-1]
-        given = (0, *s.given[:2], x, s.step.result) if vjp else (x, s.step.result)
-        return [s.call("halved_vjp0" if vjp else "halved", rows, n, *given)]
+        given = (*s.given[:2], x, s.step.result) if vjp else (x, s.step.result)
+        return [s.call("halved_vjp0" if vjp else "halved", rows, n, 0, *given)]
     if not s.alone:
         return None
     sizes, rest = geometry(s, s.attr("kernel"), s.shape(out))

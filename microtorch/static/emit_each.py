@@ -93,12 +93,13 @@ def each(e: Places, group: list[Each], moves: int = 0) -> None:
         local[s.result] = name
         if s.result in stored:
             e.lines.append(f"{tab}{element(s.result)} = {name};")
-    if len(e.lines) == first + 1:
-        depth -= 1
-        e.lines[first - 1] = e.lines[first - 1].removesuffix(" {")
-    if e.lines[first - 1] == "{" and depth == 0:
+    single = len(e.lines) == first + 1
+    for i in range(first - len(opened), first - (not single)):  # each has one statement
+        e.lines[i] = e.lines[i].removesuffix(" {")
+    if e.lines[first - 1] == "{" and single:
         e.lines[first - 1 :] = [e.lines[first].strip()]
-    e.lines += ["    " * i + "}" for i in reversed(range(depth))]
+    elif not single and depth:
+        e.lines.append("    " * (depth - 1) + "}")
 
 
 @cache

@@ -8,10 +8,10 @@ from .batches import Batch, batched, once
 from .c_text import Lies, number, plus
 from .memory import planned
 from .rounds import rolled
-from .statements import C_TYPES, makes, reads, row_major
+from .statements import C_TYPES, TILE, Each, makes, reads, row_major
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Sequence
 
     from ..base.types import DType, Shape
     from .program import Program
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from .rounds import Rows
     from .statements import Lowered
 
+TOGETHER = 3  # calls from one line of the program, under one comment
 LONG = 1 << 17  # bytes that a region makes if it takes longer than a change of threads
-TILE = 16  # columns of a tile (c/head.txt)
 
 
 class Places:
@@ -43,7 +43,7 @@ class Places:
         self.kept = {*region.gives, *self.rows}  # what is read later, and so has memory
         made = [program.values[n].nbytes for s in region.steps for n in makes(s)]
         self.long = sum(made) > LONG
-        self.said = ""  # the last comment
+        self.said, self.said_at = "", 0  # the last comment, and in which line
         self.readers: dict[int, set[int]] = {}  # the statements that read a value, by id
         for s in once(self.items):
             for n in reads(s):
@@ -142,12 +142,22 @@ class Places:
             depth += 1
         return opened, names, depth
 
-    def comment(self, steps: Iterable[Lowered]) -> None:
+    def comment(self, steps: Sequence[Lowered]) -> None:
+        """Which lines of the program the next ones are of."""
         seen: dict[str, list[str]] = {}
         for s in steps:
             seen.setdefault(str(s.step.site), []).append(s.step.name)
         what = "; ".join(f"{site}: {', '.join(names)}" for site, names in seen.items())
-        if what != self.said:
+        if what == self.said:
+            return
+        calls = self.lines[self.said_at + 1 :]
+        plain = all(x[0].isalpha() and x.endswith(");") for x in calls) and len(calls) <= TOGETHER
+        loop = any(isinstance(s, Each) for s in steps)
+        if len(seen) == 1 and plain and not loop and self.said.startswith(f"{next(iter(seen))}: "):
+            what = ", ".join([self.said, *next(iter(seen.values()))])
+            self.lines[self.said_at] = f"/* {what} */"
+        else:
+            self.said_at = len(self.lines)
             self.lines.append(f"/* {what} */")
         self.said = what
 

@@ -5,9 +5,9 @@ import math
 from typing import TYPE_CHECKING, NamedTuple
 
 from .c_text import counting, plus
-from .emit_places import TILE
 from .functions import named
-from .statements import C_TYPES
+from .look import cheaper_turned
+from .statements import C_TYPES, TILE
 
 if TYPE_CHECKING:
     from ..base.types import Shape
@@ -110,7 +110,10 @@ def multiply(
 
     if s.few:
         turn(inner, columns, y.row, y.column, columns)
-        say("product_of_few", *sizes, x.begin, x.row, x.column, apart, to.begin, to.row)
+        lists, room = plus(apart, str(inner * columns)), rows * (inner + 1)
+        e.turned = max(e.turned, (inner * columns + 2 * room) * d.itemsize)
+        say("product_of_few", *sizes, x.begin, x.row, x.column, apart, to.begin, to.row, lists,
+            f"(int *)({plus(lists, str(room))})")
     elif columns < NARROW and x.row == 1 and rows >= TILE and s.bias is None:  # the product turned
         e.turned = max(e.turned, rows * columns * d.itemsize)
         say("product", columns, rows, inner, y.begin, y.column, y.row, x.begin, x.column, "NULL",
@@ -133,6 +136,19 @@ def multiply(
             "    " + counting("j", columns).removesuffix(" {"),
             f"        {to.element(('i', to.row), ('j', 1))} = "
             f"{out.element(('i', TILE), ('j', 1))}{bias};",
+        ]
+    elif y.column != 1 and y.row == 1 and cheaper_turned(*sizes):
+        out = Matrix(apart, str(inner * rows), 1, rows)
+        e.turned = max(e.turned, (inner + columns) * rows * d.itemsize)
+        say("turned", inner, rows, x.begin, x.column, x.row, apart, rows)
+        say("product", columns, rows, inner, y.begin, y.column, 1, apart, rows, "NULL", out.begin,
+            rows)
+        bias = "" if s.bias is None else f" + {e.element(s.bias, 'j')}"
+        e.lines += [
+            counting("j", columns).removesuffix(" {"),
+            "    " + counting("i", rows).removesuffix(" {"),
+            f"        {to.element(('i', to.row), ('j', 1))} = "
+            f"{out.element(('i', 1), ('j', rows))}{bias};",
         ]
     else:
         if y.column != 1:

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from .c_text import counting, plus
@@ -9,6 +10,7 @@ from .functions import named
 from .statements import C_TYPES, row_major
 
 if TYPE_CHECKING:
+    from ..base.types import Shape
     from .c_text import Lies
     from .emit_places import Places
     from .statements import Sum
@@ -22,18 +24,19 @@ def total(e: Places, s: Sum) -> None:
     out, kind = e.new(s.result), C_TYPES[value.dtype.name]
     if in_a_row(e, s, out):
         return
-    kept = [i for i in range(len(shape)) if i not in s.dims and shape[i] > 1]
-    dims = [i for i in s.dims if shape[i] > 1]
-    index = ["0" if n == 1 else f"i{k}" for k, n in enumerate(shape)]
-    x = e.at(s.operand, index, shape)
-    strides = dict(zip(kept, row_major(tuple([shape[i] for i in kept])), strict=True))
+    seen = e.places[s.operand]
+    dims, sizes, steps = merged(shape, seen.strides, s.dims)
+    kept = [i for i in sizes if i not in dims]
+    index = {i: f"i{i}" for i in sizes}
+    x = f"{seen.name}[{seen.at([*index.values()], [steps[i] for i in sizes])}]"
+    strides = dict(zip(kept, row_major(tuple([sizes[i] for i in kept])), strict=True))
     e.comment([s])
-    width = shape[kept[-1]] if kept else 1
+    width = sizes[kept[-1]] if kept else 1
     aside = bool(kept and dims) and kept[-1] > dims[-1] and width <= 1024
     row = kept[-1] if aside else -1
     lines, depth = [], 0
     for i in kept[: -1 if aside else None]:
-        lines.append("    " * depth + counting(index[i], shape[i]))
+        lines.append("    " * depth + counting(index[i], sizes[i]))
         depth += 1
     if not depth:
         lines, depth = ["{"], 1
@@ -41,7 +44,7 @@ def total(e: Places, s: Sum) -> None:
     lines.append(f"{tab}double total{f'[{width}] = {{0}}' if aside else ' = 0'};")
     for k, i in enumerate([*dims, *([row] if aside else [])]):
         mark = "ADDED_UP " * (not aside and k == len(dims) - 1)
-        lines.append(tab + "    " * k + mark + counting(index[i], shape[i]).removesuffix(" {"))
+        lines.append(tab + "    " * k + mark + counting(index[i], sizes[i]).removesuffix(" {"))
     inner = tab + "    " * (len(dims) + aside)
     lines.append(f"{inner}total{f'[{index[row]}]' if aside else ''} += {x};")
     place = f"{out.name}[{out.at([index[i] for i in kept], [strides[i] for i in kept])}]"
@@ -52,6 +55,19 @@ def total(e: Places, s: Sum) -> None:
     else:
         lines.append(f"{tab}{place} = ({kind})(total{over});")
     e.lines += [*lines, *["    " * k + "}" for k in reversed(range(depth))]]
+
+
+def merged(
+    shape: Shape, strides: Shape, dims: Shape
+) -> tuple[list[int], dict[int, int], dict[int, int]]:
+    """The dimensions that are added up, of which neighbours are one where they lie so; and size and
+    stride of each that is left, but for those of size 1."""
+    sizes = {i: n for i, n in enumerate(shape) if n > 1}
+    steps = {i: strides[i] for i in sizes}
+    for i, j in reversed([*pairwise(sizes)]):
+        if i in dims and j in dims and steps[i] == steps[j] * sizes[j]:
+            sizes[i], steps[i] = sizes[i] * sizes.pop(j), steps[j]
+    return [i for i in sizes if i in dims], sizes, steps
 
 
 def in_a_row(e: Places, s: Sum, out: Lies) -> bool:

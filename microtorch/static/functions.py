@@ -95,8 +95,10 @@ def used(text: str, below: str) -> str:
 
 
 # the shared text as C: it is written for a float or a vector, and for two languages
-_SPOKEN = {"F": "float", "BITS": "as_uint", "NUMBER": "as_float", "FUNCTION": "INLINE",
-           "fabs": "fabsf", "copysign": "copysignf"}  # fmt: skip
+_SPOKEN = {
+    "F": "float", "BITS": "as_uint", "NUMBER": "as_float", "FUNCTION": "INLINE", "MAD": "ADDf",
+    "fabs": "fabsf", "copysign": "copysignf",
+}  # fmt: skip
 
 
 def floats(names: Collection[str]) -> str:
@@ -106,7 +108,7 @@ def floats(names: Collection[str]) -> str:
     kept: list[str] = []
     for part in reversed("\n".join([*texts, text_of("floats")]).split("\n\n")):
         lines = [x for x in part.splitlines() if not x.startswith(("// ----", "#if", "#en", "#un"))]
-        text = "\n".join(x for x in lines if not x.startswith("#define FUNCTION"))
+        text = "\n".join(x for x in lines if not x.startswith(("#define FUNCTION", "#define MAD")))
         text = re.sub(r"\w+", lambda m: _SPOKEN.get(m[0], m[0]), text)
         defined = {*_DEFINED.findall(text), *re.findall(r"#define (\w+)", text)}
         if defined & wanted:  # what a function calls stands before it

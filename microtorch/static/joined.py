@@ -2,8 +2,8 @@
 
 The gradient of a slice is an array of zeros with a part in it; three slices of one tensor give
 three such arrays, which are added up. Where the parts do not meet, that is one array with three
-parts. And what is copied only to be copied again is copied once. The gradient of relu is asked for
-each window of a pooling behind it, not for all that the windows see.
+parts. And what is copied only to be copied again is copied once. Relu and its gradient are asked
+for each window of a pooling behind it, not for all that the windows see.
 """
 from __future__ import annotations
 
@@ -12,19 +12,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..notation import formulas
+from .remade import RELU, RELU_VJP
 from .statements import Call, Copy, Each, Place, reads, row_major, writes
 from .templates import Ref
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ..base.types import Shape
+    from ..base.types import Operand, Shape
     from .program import Program
     from .statements import Lowered
-
-
-RELU = formulas.TABLE["relu"][1][0]
 
 
 def joined(program: Program, chain: Sequence[Lowered], later: set[int]) -> list[Lowered]:
@@ -35,12 +32,18 @@ def joined(program: Program, chain: Sequence[Lowered], later: set[int]) -> list[
             readers[n] = readers.get(n, 0) + 1
     copies: dict[int, Copy] = {}  # whose result has one reader, and whose operands are as they were
     pooled: dict[int, Call] = {}  # likewise, gradients of poolings
+    relus: dict[int, Operand] = {}  # and of what relu made, what it was given
     done: list[Lowered] = []
     for s in chain:
         if isinstance(s, Each) and s.formula == "x + y" and s.into is None:
             s = _sum_of_parts(program, s, copies)
-        if isinstance(s, Each) and s.formula == RELU:
-            s = _pooled_relu(s, pooled, done)
+        if isinstance(s, Each) and s.formula == RELU and s.into is None:
+            relus[s.result] = s.operands["x"]
+        if isinstance(s, Each) and s.formula == RELU_VJP:
+            s = _pooled_relu(s, pooled, relus, done)
+        if isinstance(s, Call) and s.function == "halved" and s.operands[-2].number in relus:
+            rows, n, _, x, out = s.operands
+            s = s._replace(operands=[rows, n, 1, relus[x.number], out])
         if isinstance(s, Call) and s.function == "halved_vjp0" and (
             readers.get(s.makes[0]) == 1 and s.makes[0] not in later
         ):
@@ -52,18 +55,22 @@ def joined(program: Program, chain: Sequence[Lowered], later: set[int]) -> list[
         elif writes(s):
             copies.clear()
             pooled.clear()
+            relus.clear()
         done.append(s)
     return done
 
 
-def _pooled_relu(s: Each, pooled: dict[int, Call], done: list[Lowered]) -> Each | Call:
+def _pooled_relu(
+    s: Each, pooled: dict[int, Call], relus: dict[int, Operand], done: list[Lowered]
+) -> Each | Call:
     """The gradient of relu, of that of a pooling of what relu gave: at the one place of each window
     where that is not 0, relu gave the largest number, which the pooling knows."""
     pool = pooled.get(getattr(s.operands["g"], "number", -1))
     if pool is None or pool.operands[-2] != s.operands["out"] or s.into is not None:
         return s
     del done[next(i for i, x in enumerate(done) if x is pool)]
-    both = [*pool.operands[:2], 1, *pool.operands[3:-1], Ref(s.result)]
+    rows, n, _, g, largest, x, _ = pool.operands
+    both = [rows, n, 1, g, largest, relus.get(x.number, x), Ref(s.result)]
     return pool._replace(operands=both, makes=[s.result])
 
 

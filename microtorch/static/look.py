@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 import numpy as np
 
-from ..backends import cpu
-from .statements import Call, Lowered
+from ..backends import core, cpu
+from .statements import TILE, Call, Lowered
 from .templates import Rate, Ref, Value
 
 if TYPE_CHECKING:
@@ -27,6 +27,17 @@ LARGE = 1 << 13
 def has_tables(out: Value) -> bool:
     """Has the C core a faster kernel for functions of so many elements?"""
     return out.dtype == F32 and math.prod(out.shape) >= LARGE and cpu.of(F32).name == "core"
+
+
+def one_thread() -> bool:
+    """Would the C core have no more threads than a program has?"""
+    return cpu.of(F32).name == "core" and core.get_num_threads() == 1
+
+
+def cheaper_turned(rows: int, columns: int, inner: int) -> bool:
+    """Of a product whose y would have to be laid out anew: is it less work to lay out x, and what
+    comes out? Then y is read as it lies, each number of it once for a tile's width of rows."""
+    return rows >= TILE and columns >= TILE and rows * (inner + 2 * columns) < columns * inner
 
 
 class Look(NamedTuple):

@@ -21,6 +21,7 @@ from .memory import LINE
 from .parts import new
 from .program import Program, Step, Writer
 from .region import Region
+from .remade import remade
 from .source import source, unique
 from .statements import (
     C_TYPES,
@@ -71,6 +72,7 @@ class Plan:
     def arrange(self, found: dict[int, list[Lowered] | None], refused: set[int]) -> set[int]:
         """Form regions; returns steps that cannot be in theirs, to begin anew without them."""
         self.items = []
+        self.remade = remade(self.program, found, refused, self.needed, self.arrays)
         chain: list[Lowered] = []
         bad: set[int] = set()
         for i, step in enumerate(self.steps):
@@ -101,6 +103,9 @@ class Plan:
 
     def close(self, chain: list[Lowered], end: int) -> set[int]:
         """End a region before step ``end``."""
+        made = {n for s in chain for n in makes(s)}
+        read = dict.fromkeys(n for s in chain for n in reads(s))
+        chain = [*[self.remade[n] for n in read if n in self.remade and n not in made], *chain]
         if not self.pays(chain, self.alone):
             self.items += {id(s.step): s.step for s in chain}.values()
             return set()
@@ -108,6 +113,7 @@ class Plan:
         later = set(self.needed)
         for step in self.steps[end:]:
             later.update(step.reads())
+        later -= self.remade.keys()
         calls = [s.step for s in alive(chain, later)]
         chain = self.checks_first(alive(joined(self.program, chain, later), later))
         if not chain:  # nobody reads what they make
@@ -141,7 +147,7 @@ class Plan:
             return bad
         name = f"{self.prefix}_{sum(isinstance(x, Region) for x in self.items)}"
         self.items.append(Region(name, list(chain), takes, gives, calls))
-        self.items += [views[n].step for n in sorted(self.remade(wanted, views))]
+        self.items += [views[n].step for n in sorted(self.seen_again(wanted, views))]
         return set()
 
     @staticmethod
@@ -195,7 +201,7 @@ class Plan:
         return made
 
     @staticmethod
-    def remade(wanted: set[int], views: dict[int, View]) -> set[int]:
+    def seen_again(wanted: set[int], views: dict[int, View]) -> set[int]:
         """The views that Python makes anew after a region, and those that they are made of."""
         found: set[int] = set()
         todo = [n for n in wanted if n in views]

@@ -18,7 +18,7 @@ from .calls import calls
 from .cells import cells
 from .drawn import drawn
 from .gathered import gathered
-from .look import has_tables
+from .look import cheaper_turned, has_tables, one_thread
 from .parts import laid_out, new, parts
 from .statements import C_TYPES, Copy, Each, Lowered, Place, Product, Sum, View, row_major
 from .templates import Ref, Unread
@@ -31,8 +31,12 @@ if TYPE_CHECKING:
 # multiplications up to which a product of two matrices is written as loops: where the right one has
 # first to be laid out anew, and where not
 SMALL_PRODUCT, MEDIUM_PRODUCT = 1 << 17, 1 << 19
+# and where the C core would have one thread, too; and numbers of what is then read again and again,
+# and must stay in the cache
+LARGE_PRODUCT, LARGE_MATRIX = 1 << 25, 1 << 16
 # sizes of products that may leave out what relu has made 0 (c/products.c: product_of_few)
 DEEPEST_OF_FEW, NARROWEST_OF_FEW = 256, 112
+SHORTEST = 3  # features of a layer that is made number by number
 # functions for which the C core has tables, and sums of them over rows (look.py)
 TABLES = frozenset("erf exp expm1 log log1p sigmoid softplus tanh".split())
 ROWS_OF_EXP = frozenset({"softmax", "log_softmax"})
@@ -364,6 +368,28 @@ def _copy(program: Program, step: Step, result: int) -> Copy | None:
     return None
 
 
+def _short_linear(program: Program, s: Product) -> list[Lowered]:
+    """A layer of few features, number by number, so that it shares the loop of what follows."""
+    views: list[Lowered] = []
+    terms: dict[str, str] = {}
+    operands: dict[str, Operand] = {}
+    x, w = program.values[s.x], program.values[s.y]
+    (row, column), (output, feature) = ([k // v.dtype.itemsize for k in v.strides] for v in (x, w))
+    for i in range(x.shape[1]):
+        for name, n, shape, start, strides in (
+            (f"x{i}", s.x, (x.shape[0], 1), column, (row, 1)),
+            (f"w{i}", s.y, (w.shape[0],), feature, (output,)),
+        ):
+            seen = new(program, shape, n)
+            views.append(View(s.step, seen, n, i * start, strides))
+            operands[name] = Ref(seen)
+        terms[f"x{i}"] = f"x{i} * w{i}"
+    if s.bias is not None:
+        operands["bias"] = Ref(s.bias)
+        terms["bias"] = "bias"
+    return [*views, Each(s.step, s.result, " + ".join(terms.values()), operands)]
+
+
 def _as_matrix(shape: Shape) -> Shape:
     return math.prod(shape[:-1]), shape[-1]
 
@@ -421,13 +447,17 @@ def _product(program: Program, step: Step, result: int, alone: bool) -> list[Low
         both: dict[str, Operand] = {"x": Ref(found.x), "y": Ref(found.y)}
         if len(values[found.x].shape) == len(values[result].shape) == len(values[found.y].shape):
             return [*before, Each(step, result, "x * y", both)]
+    if name == "kernel linear" and len(values[found.x].shape) == 2 and inner <= SHORTEST:
+        return _short_linear(program, found)
     if rows * columns * inner > MEDIUM_PRODUCT and inner <= DEEPEST_OF_FEW and (
         found.x_turned and len(shape) == 2 and columns >= NARROWEST_OF_FEW
         and any(s.name == "relu_vjp0" and found.x in s.gives() for s in program.steps)
     ):  # fmt: skip
         return [*before, found._replace(few=True)]
     y = values[found.y]
-    most = MEDIUM_PRODUCT if y.strides[-2 if found.y_turned else -1] == y.dtype.itemsize else (
-        SMALL_PRODUCT
-    )  # fmt: skip
+    lies = y.strides[-2 if found.y_turned else -1] == y.dtype.itemsize
+    most = MEDIUM_PRODUCT if lies else SMALL_PRODUCT
+    if len(shape) == 2 and one_thread():
+        again = rows if not lies and cheaper_turned(rows, columns, inner) else columns
+        most = LARGE_PRODUCT if again * inner <= LARGE_MATRIX else most
     return [*before, found] if alone or rows * columns * inner <= most else None

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from .statements import Lowered
 
 LINE = 64  # bytes of a cache line, at which each value begins
-ON_STACK = 1 << 14  # bytes of arrays of the function itself
+ON_STACK = 1 << 12  # bytes of arrays of the function itself
 
 
 class Room(NamedTuple):

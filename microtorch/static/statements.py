@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from ..base.types import Operand, Shape
     from .program import Step
 
+TILE = 16  # columns of a product that are computed together (c/head.txt)
 C_TYPES = {
     "float32": "float", "float64": "double", "bool": "unsigned char", "int64": "long long",
 }  # fmt: skip

@@ -87,8 +87,65 @@ static inline void conv2d_vjp1@(int n, int c, int h, int w, int o, int kh, int k
 }
 
 
-/* the largest of each window of 2 x 2, which do not overlap: n in each of so many rows */
-INLINE void halved@(int rows, int n, const real *restrict x, real *restrict out)
+/* Of a plane, where of each window of 2 x 2 one at most is not 0, as behind a pooling: these, and
+ * where each is in rows that are `row` long. Or all, if not `few`. Returns how many. */
+INLINE int listed@(int few, int h, int w, const real *restrict g, int row, real *restrict factors,
+                   int *restrict from)
+{
+    int n = 0;
+    for (int y = 0; y < h; y += 1 + few)
+        for (int x = 0; x < w; x += 1 + few, n++) {
+            const real *const q = g + y * w + x;
+            factors[n] = few ? (q[0] + q[1]) + (q[w] + q[w + 1]) : q[0];
+            from[n] = y * row + x + (!few || q[0] != 0 ? 0 : q[1] != 0 ? 1
+                                     : q[w] != 0 ? row : row + 1);
+        }
+    return n;
+}
+
+
+/* conv2d_vjp1 with strides of 1, and kernels of 8 x 8 at most, where a pooling follows: what it has
+ * made 0 is left out, unless `in` has numbers that times 0 are NaN */
+INLINE void conv2d_vjp1_of_few@(int n, int c, int h, int w, int o, int kh, int kw, int top,
+                                int left, int oh, int ow, const real *restrict g,
+                                const real *restrict in, real *restrict dk)
+{
+    enum { MOST = 1 << 14, WIDE = 8 };
+    real framed[MOST + WIDE] = {0}, sums[MOST] = {0}, factors[MOST / 4], total = 0;
+    int from[MOST / 4];
+    const int row = ow + kw - 1, size = (oh + kh - 1) * row;
+    ADDED_UP for (int i = 0; i < n * c * h * w; i++)
+        total += in[i] * 0;
+    for (int b = 0; b < n; b++) {
+        for (int a = 0; a < c; a++)
+            for (int y = 0; y < h; y++, in += w)
+                for (int x = 0; x < w; x++)
+                    framed[a * size + (y + top) * row + left + x] = in[x];
+        for (int f = 0; f < o; f++, g += oh * ow) {
+            const int count = total == 0 ? listed@(1, oh, ow, g, row, factors, from)
+                                         : listed@(0, oh, ow, g, row, factors, from);
+            for (int a = 0; a < c; a++) {
+                real part[WIDE][WIDE] = {{0}}, *to = sums + (f * c + a) * kh * WIDE;
+                for (int k = 0; k < count; k++)
+                    UNROLLED for (int i = 0; i < kh; i++)
+                        for (int l = 0; l < WIDE; l++)
+                            part[i][l] = ADD@(factors[k], framed[a * size + from[k] + i * row + l],
+                                              part[i][l]);
+                UNROLLED for (int i = 0; i < kh; i++)
+                    for (int l = 0; l < WIDE; l++)
+                        to[i * WIDE + l] += part[i][l];
+            }
+        }
+    }
+    for (int i = 0; i < o * c * kh; i++)
+        for (int j = 0; j < kw; j++)
+            dk[i * kw + j] = sums[i * WIDE + j];
+}
+
+
+/* the largest of each window of 2 x 2, which do not overlap, or of its relu: n in each of so many
+ * rows */
+INLINE void halved@(int rows, int n, int relu, const real *restrict x, real *restrict out)
 {
     for (int i = 0; i < rows; i++, x += 4 * n, out += n)
         for (int j = 0; j < n; j++) {
@@ -96,7 +153,8 @@ INLINE void halved@(int rows, int n, const real *restrict x, real *restrict out)
             real most = x[2 * j];
             most = maximum@(most, b);
             most = maximum@(most, c);
-            out[j] = maximum@(most, d);
+            most = maximum@(most, d);
+            out[j] = relu ? maximum@(most, 0) : most;
         }
 }
 

@@ -13,7 +13,7 @@ static inline void turned@(int rows, int columns, const real *restrict y, int ro
 
 /* A tile of a product: TILE columns, whose sums begin with `first` and stay in registers. */
 INLINE void tile@(const int rows, int inner, const real *restrict x, int xrow, int xcolumn,
-                  const real *restrict y, int yrow, const real *restrict first,
+                  const real *restrict y, int yrow, int far, const real *restrict first,
                   real *restrict out, int outrow)
 {
     real sums[ROWS][TILE];
@@ -23,7 +23,7 @@ INLINE void tile@(const int rows, int inner, const real *restrict x, int xrow, i
     for (int k = 0; k < inner; k++, x += xcolumn, y += yrow)
         UNROLLED for (int r = 0; r < rows; r++)
             for (int l = 0; l < TILE; l++)
-                sums[r][l] = ADD@(x[r * xrow], y[l], sums[r][l]);
+                sums[r][l] = ADD@(x[r * xrow], y[r * far + l], sums[r][l]);
     UNROLLED for (int r = 0; r < rows; r++)
         for (int l = 0; l < TILE; l++)
             out[r * outrow + l] = sums[r][l];
@@ -31,72 +31,75 @@ INLINE void tile@(const int rows, int inner, const real *restrict x, int xrow, i
 
 
 /* out = x y + bias, where a row of y lies together, and has TILE numbers at least. What is left of
- * rows or columns is computed once more with those before. */
+ * rows or columns is computed once more with those before; of few rows, each is several sums. */
 static void product@(int rows, int columns, int inner, const real *restrict x, int xrow,
                      int xcolumn, const real *restrict y, int yrow, const real *restrict bias,
                      real *restrict out, int outrow)
 {
+    const real none[TILE] = {0};
+    const int n = inner / ROWS, rest = inner % ROWS;
     for (int j = 0; j < columns; j += TILE) {
         const int c = j + TILE > columns ? columns - TILE : j;
-        real first[TILE] = {0};
-        for (int l = 0; bias && l < TILE; l++)
-            first[l] = bias[c + l];
+        const real *const first = bias ? bias + c : none;
         for (int i = 0; i < rows && rows >= ROWS; i += ROWS) {
             const int r = i + ROWS > rows ? rows - ROWS : i;
-            tile@(ROWS, inner, x + r * xrow, xrow, xcolumn, y + c, yrow, first,
+            tile@(ROWS, inner, x + r * xrow, xrow, xcolumn, y + c, yrow, 0, first,
                   out + r * outrow + c, outrow);
         }
-        for (int i = 0; i < rows && rows < ROWS; i++)
-            tile@(1, inner, x + i * xrow, xrow, xcolumn, y + c, yrow, first,
-                  out + i * outrow + c, outrow);
+        for (int i = 0; i < rows && rows < ROWS; i++) {
+            const real *from = x + i * xrow + rest * xcolumn, *row = y + c + rest * yrow;
+            real parts[ROWS][TILE], *const to = out + i * outrow + c;
+            tile@(1, rest, x + i * xrow, 0, xcolumn, y + c, yrow, 0, first, to, 0);
+            tile@(ROWS, n, from, n * xcolumn, xcolumn, row, yrow, n * yrow, none, parts[0], TILE);
+            for (int r = 0; r < ROWS; r++)
+                for (int l = 0; l < TILE; l++)
+                    to[l] += parts[r][l];
+        }
     }
 }
 
 
 /* out = x y, where many x are 0, as a gradient is after relu: for each row of x, what is not 0 is
  * listed, and the other products are left out. But not where fewer than a quarter are 0, or where y
- * has numbers that times 0 are NaN. */
+ * has numbers that times 0 are NaN. `factors` is room for rows * (inner + 1) numbers, `from` for as
+ * many places. */
 static void product_of_few@(int rows, int columns, int inner, const real *restrict x, int xrow,
-                            int xcolumn, const real *restrict y, real *restrict out, int outrow)
+                            int xcolumn, const real *restrict y, real *restrict out, int outrow,
+                            real *restrict factors, int *restrict from)
 {
-    enum { HIGH = 16, DEEP = 256, WIDE = 7 };
-    double total = 0;
+    enum { WIDE = 7 };
+    const int room = inner + 1;
+    real total = 0;
     ADDED_UP for (int k = 0; k < inner * columns; k++)
         total += y[k] * 0;
     int zeros = 0;
-    for (int k = 0; k < inner; k++)
-        for (int i = 0; i < rows; i++)
-            zeros += x[i * xrow + k * xcolumn] == 0;
+    for (int i = 0; i < rows; i++) {
+        int n = i * room;
+        for (int k = 0; k < inner; k++) {
+            const real factor = x[i * xrow + k * xcolumn];
+            factors[n] = factor;
+            from[n] = k * columns;
+            n += factor != 0;
+        }
+        zeros += (i + 1) * room - 1 - n;
+        factors[n] = 0; /* the end of the list */
+        from[n] = -1;
+    }
     if (total != 0 || zeros < rows * inner / 4) {
         product@(rows, columns, inner, x, xrow, xcolumn, y, columns, NULL, out, outrow);
         return;
     }
-    for (int i = 0; i < rows; i += HIGH) {
-        real factors[HIGH][DEEP];
-        int from[HIGH][DEEP], count[HIGH];
-        const int high = rows - i < HIGH ? rows - i : HIGH;
-        for (int r = 0; r < high; r++) {
-            int n = 0;
-            for (int k = 0; k < inner; k++) {
-                factors[r][n] = x[(i + r) * xrow + k * xcolumn];
-                from[r][n] = k * columns;
-                n += factors[r][n] != 0;
-            }
-            count[r] = n;
-        }
-        for (int j = 0; j < columns; j += WIDE * TILE) {
-            const int c = j + WIDE * TILE > columns ? columns - WIDE * TILE : j;
-            for (int r = 0; r < high; r++) {
-                real sums[WIDE][TILE] = {{0}};
-                for (int n = 0; n < count[r]; n++)
-                    UNROLLED for (int t = 0; t < WIDE; t++)
-                        for (int l = 0; l < TILE; l++)
-                            sums[t][l] = ADD@(factors[r][n], y[from[r][n] + c + t * TILE + l],
-                                              sums[t][l]);
+    for (int j = 0; j < columns; j += WIDE * TILE) {
+        const int c = j + WIDE * TILE > columns ? columns - WIDE * TILE : j;
+        for (int i = 0; i < rows; i++) {
+            real sums[WIDE][TILE] = {{0}};
+            for (int n = i * room; from[n] >= 0; n++)
                 UNROLLED for (int t = 0; t < WIDE; t++)
                     for (int l = 0; l < TILE; l++)
-                        out[(i + r) * outrow + c + t * TILE + l] = sums[t][l];
-            }
+                        sums[t][l] = ADD@(factors[n], y[from[n] + c + t * TILE + l], sums[t][l]);
+            UNROLLED for (int t = 0; t < WIDE; t++)
+                for (int l = 0; l < TILE; l++)
+                    out[i * outrow + c + t * TILE + l] = sums[t][l];
         }
     }
 }

@@ -1,11 +1,11 @@
 // e^x for F, which is float or a vector of floats; BITS and NUMBER are as_uint and as_float for it.
 // For devices of type CPU, like functions.cl, whose head says why.
 
-// x = n ln 2 + r with |r| <= ln 2 / 2, so e^x = 2^n e^r (Cody and Waite 1980, chapter 6); ln 2 is
+// x = n ln 2 + r with |r| <= ln 2 / 2, so e^x = 2^n e^r (Cody and Waite 1980, chapter 6). ln 2 is
 // subtracted in two parts, the first short enough for exact products. Added to SHIFT, a number is
-// rounded to an integer, which then stands in the sum's low bits. So if the sum is SHIFT + n + 127,
-// these bits, shifted to where the exponent is, are 2^n.
+// an integer in the sum's low bits: of SHIFT + n + 127, moved to the exponent, that is 2^n.
 #define SHIFT 0x1.8p23f
+#define MAD(a, b, c) ((a) * (b) + (c)) // may be rounded once or twice
 #ifndef FUNCTION
 #define FUNCTION static inline __attribute__((overloadable))
 #endif
@@ -14,9 +14,9 @@ FUNCTION F power_in(F sum) { return NUMBER(BITS(sum) << 23); }
 
 FUNCTION F reduced_exp(F x, float shift, F *sum)
 {
-    *sum = x * 0x1.715476p+0f + shift;
+    *sum = MAD(x, 0x1.715476p+0f, shift);
     const F n = *sum - shift;
-    return (x - n * 0x1.62e4p-1f) - n * 0x1.7f7d1cp-20f;
+    return MAD(n, -0x1.7f7d1cp-20f, MAD(n, -0x1.62e4p-1f, x));
 }
 
 // p 2^n for a sum of SHIFT + n + 254. In two steps, for n may be 128 or -150: the second rounds
@@ -30,9 +30,8 @@ FUNCTION F scaled(F p, F sum)
 // smallest error
 FUNCTION F small_exp(F r)
 {
-    const F s = r * r, high = (0.041666206f + r * 0.00836888235f) + s * 0.00139504788f;
-    const F q = (0.5f + r * 0.166665196f) + s * high;
-    return 1 + (r + s * q);
+    const F s = r * r, high = MAD(s, 0.00139504788f, MAD(r, 0.00836888235f, 0.041666206f));
+    return 1 + MAD(s, MAD(s, high, MAD(r, 0.166665196f, 0.5f)), r);
 }
 
 FUNCTION F fast_exp(F x) // a bound written like this lets NaN pass

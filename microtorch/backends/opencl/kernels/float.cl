@@ -21,9 +21,9 @@ FUNCTION float power_of_two(int n) { return as_float((unsigned)(n + 127) << 23);
 // e^r - 1 for |r| <= ln 2 / 2
 FUNCTION float small_expm1(float r)
 {
-    const float s = r * r;
-    return r + s * ((0.5f + r * 0.166666672f) + s * ((0.041666355f + r * 0.00833327323f)
-                                                     + s * (0.00139409979f + r * 0.000199141563f)));
+    const float s = r * r, highest = MAD(r, 0.000199141563f, 0.00139409979f);
+    const float high = MAD(s, highest, MAD(r, 0.00833327323f, 0.041666355f));
+    return MAD(s, MAD(s, high, MAD(r, 0.166666672f, 0.5f)), r);
 }
 
 // 2^r for |r| <= 1/2
@@ -57,7 +57,7 @@ FUNCTION float fast_tanh(float x)
     float sum, a = fabs(x);
     a = a > 10 ? 10 : a;
     const float p = small_expm1(reduced_exp(-2 * a, SHIFT + 127, &sum)), s = power_in(sum);
-    return copysign((s * p + (s - 1)) / (s * p + (s + 1)), x);
+    return copysign(MAD(s, p, s - 1) / MAD(s, p, s + 1), x);
 }
 
 // ---- logarithms: x = 2^e (1 + f) with 1 + f in [sqrt(1/2), sqrt(2)) ----------------------------
