@@ -21,7 +21,7 @@ struct NAME(others) {
 
 #define OTHERS(unroll, width, most, g_at, x_at)                            \
     {                                                                      \
-        ON_A_LINE double before[most], after[most];                     \
+        ON_A_LINE double before[most], after[most];                        \
         unroll for (size_t i = 0; i < width; i++)                          \
             before[i] = 1, after[i] = t->g[g_at];                          \
         for (size_t j = 0; j < n; j++)                                     \
@@ -69,7 +69,7 @@ static void NAME(others_of_rows)(const void *task, size_t begin, size_t end)
 
 /* ---- rows, by division ---- */
 #define SIDE_BY_SIDE 32
-#define EACH (sizeof(real) == 4 ? 8 : 1) /* numbers whose product stays in the range of double */
+#define AT_ONCE (sizeof(real) == 4 ? 8 : 1) /* numbers whose product stays in the range of double */
 
 /* Of each number, leave the fraction, in [1, 2), and add the exponent to its power. Not 0 if one is
  * 0, infinite, NaN, or too small for that. */
@@ -100,7 +100,7 @@ static void NAME(segment_products)(const void *task, size_t begin, size_t end)
         for (size_t l = 0; l < SIDE_BY_SIDE; l++)
             part[l] = 1;
         for (size_t j = 0; j < count;) {
-            const size_t stop = smaller(j + SIDE_BY_SIDE * EACH, count);
+            const size_t stop = smaller(j + SIDE_BY_SIDE * AT_ONCE, count);
             for (; j + SIDE_BY_SIDE <= stop; j += SIDE_BY_SIDE)
                 for (size_t l = 0; l < SIDE_BY_SIDE; l++)
                     part[l] *= (double)x[j + l];
@@ -182,4 +182,4 @@ KERNEL(prod_vjp0)(size_t outer, size_t n, size_t inner, ARRAY(const real, g, out
 #undef SEGMENT
 #undef FEW
 #undef SIDE_BY_SIDE
-#undef EACH
+#undef AT_ONCE

@@ -17,7 +17,7 @@ struct NAME(scan) {
 #define RUNNING(begin, step)                                               \
     for (size_t column = 0; column < inner; column += SCAN) {              \
         const size_t width = smaller(SCAN, inner - column);                \
-        ON_A_LINE double total[SCAN];                                   \
+        ON_A_LINE double total[SCAN];                                      \
         for (size_t i = 0; i < width; i++)                                 \
             total[i] = begin;                                              \
         for (size_t j = 0; j < n; j++) {                                   \
@@ -29,17 +29,53 @@ struct NAME(scan) {
         }                                                                  \
     }
 
-/* `count` rows, from row o on. */
-#define RUNNING_ROWS(count, begin, step)                                   \
+/* ABREAST rows go through blocks: read and written directly, rows that are a multiple of 4096 bytes
+ * apart would throw each other out of the cache at every number, which takes ten times as long. */
+#define STAGE 64
+typedef real NAME(blocks)[ABREAST][STAGE + 16];
+
+static inline void NAME(take_block)(NAME(blocks) block, const real *from, size_t n, size_t count)
+{
+    for (size_t i = 0; i < ABREAST; i++, from += n)
+        if (count == STAGE)
+            memcpy(block[i], from, STAGE * sizeof(real));
+        else
+            memcpy(block[i], from, count * sizeof(real));
+}
+
+static inline void NAME(give_block)(real *to, NAME(blocks) block, size_t n, size_t count)
+{
+    for (size_t i = 0; i < ABREAST; i++, to += n)
+        if (count == STAGE)
+            memcpy(to, block[i], STAGE * sizeof(real));
+        else
+            memcpy(to, block[i], count * sizeof(real));
+}
+
+#define RUNNING_ROWS(begin, step)                                          \
     {                                                                      \
-        double total[count];                                               \
-        UNROLL for (size_t i = 0; i < count; i++)                          \
+        ON_A_LINE NAME(blocks) block;                                      \
+        double total[ABREAST];                                             \
+        UNROLL for (size_t i = 0; i < ABREAST; i++)                        \
             total[i] = begin;                                              \
+        for (size_t j = 0, m; j < n; j += m) {                             \
+            m = smaller(STAGE, n - j);                                     \
+            NAME(take_block)(block, x + o * n + j, n, m);                  \
+            for (size_t k = 0; k < m; k++)                                 \
+                UNROLL for (size_t i = 0; i < ABREAST; i++) {              \
+                    total[i] step block[i][k];                             \
+                    block[i][k] = (real)total[i];                          \
+                }                                                          \
+            NAME(give_block)(out + o * n + j, block, n, m);                \
+        }                                                                  \
+    }
+
+/* A single row. */
+#define RUNNING_ROW(begin, step)                                           \
+    {                                                                      \
+        double total = begin;                                              \
         for (size_t j = 0; j < n; j++)                                     \
-            UNROLL for (size_t i = 0; i < count; i++) {                    \
-                total[i] step x[(o + i) * n + j];                          \
-                out[(o + i) * n + j] = (real)total[i];                     \
-            }                                                              \
+            out[o * n + j] = (real)(total step x[o * n + j]);              \
     }
 
 /* A unit is a block or, where inner is 1, ABREAST of them. */
@@ -56,16 +92,17 @@ struct NAME(scan) {
         for (size_t u = begin; u < end && inner == 1; u++) {               \
             size_t o = u * ABREAST;                                        \
             if (o + ABREAST <= t->outer)                                   \
-                RUNNING_ROWS(ABREAST, begin_, step)                        \
+                RUNNING_ROWS(begin_, step)                                 \
             else                                                           \
                 for (; o < t->outer; o++)                                  \
-                    RUNNING_ROWS(1, begin_, step)                          \
+                    RUNNING_ROW(begin_, step)                              \
         }                                                                  \
     }
 SCAN_OF(cumsum_body, 0, +=)
 SCAN_OF(cumprod_body, 1, *=)
 #undef RUNNING
 #undef RUNNING_ROWS
+#undef RUNNING_ROW
 #undef SCAN_OF
 
 /* Run `body` for all units. */
@@ -80,7 +117,7 @@ static void NAME(scanned)(struct NAME(scan) t,
 /* A long row of floats is cut into segments, of which ABREAST go side by side. Their sums come
  * first, then each segment begins with the sum of those before: two passes, neither of which waits
  * for every addition. `backwards`: from the row's end, and of the products g x. */
-#define SEGMENT 2048
+#define SEGMENT 2000 /* and not 2048, for the reason above */
 struct NAME(long_row) {
     const real *g, *x, *divisor;
     real *out;
@@ -180,7 +217,7 @@ KERNEL(cumprod)(size_t outer, size_t n, size_t inner, ARRAY(const real, x, outer
 /* Its derivative where no product is 0: the sum of g out from each place on, over x. */
 #define FROM_THE_END(unroll, width, most, at)                              \
     {                                                                      \
-        ON_A_LINE double total[most] = {0};                             \
+        ON_A_LINE double total[most] = {0};                                \
         for (size_t j = n; j-- > 0;)                                       \
             unroll for (size_t i = 0; i < width; i++) {                    \
                 total[i] += t->g[at] * value[at];                          \
@@ -192,6 +229,26 @@ struct NAME(from_the_end) {
     real *out;
     size_t n, inner, outer;
 };
+/* ABREAST rows, by blocks. */
+static void NAME(rows_from_the_end)(const struct NAME(from_the_end) *t, size_t o)
+{
+    ON_A_LINE NAME(blocks) g, value, x;
+    const size_t n = t->n;
+    double total[ABREAST] = {0};
+    for (size_t left = n, m; left > 0; left -= m) {
+        const size_t at = o * n + left - (m = left % STAGE ? left % STAGE : STAGE);
+        NAME(take_block)(g, t->g + at, n, m);
+        NAME(take_block)(value, t->value + at, n, m);
+        NAME(take_block)(x, t->x + at, n, m);
+        for (size_t k = m; k-- > 0;)
+            UNROLL for (size_t i = 0; i < ABREAST; i++) {
+                total[i] += g[i][k] * value[i][k];
+                g[i][k] = (real)total[i] / x[i][k];
+            }
+        NAME(give_block)(t->out + at, g, n, m);
+    }
+}
+
 static void NAME(cumprod_vjp0_body)(const void *task, size_t begin, size_t end)
 {
     const struct NAME(from_the_end) *t = task;
@@ -207,10 +264,10 @@ static void NAME(cumprod_vjp0_body)(const void *task, size_t begin, size_t end)
     for (size_t u = begin; u < end && inner == 1; u++) {
         size_t o = u * ABREAST;
         if (o + ABREAST <= t->outer)
-            FROM_THE_END(UNROLL, ABREAST, ABREAST, (o + i) * n + j)
+            NAME(rows_from_the_end)(t, o);
         else
             for (; o < t->outer; o++)
-                FROM_THE_END(UNROLL, 1, 1, (o + i) * n + j)
+                FROM_THE_END(, 1, 1, o * n + j + i)
     }
 }
 #undef FROM_THE_END
@@ -245,7 +302,7 @@ struct NAME(extremes) {
 };
 #define EXTREMES(unroll, width, most, worst, better, place)                \
     {                                                                      \
-        ON_A_LINE real extreme[most];                                   \
+        ON_A_LINE real extreme[most];                                      \
         int64_t best[most];                                                \
         unroll for (size_t i = 0; i < width; i++)                          \
             extreme[i] = worst, best[i] = 0;                               \
@@ -366,5 +423,6 @@ KERNEL(stepped)(size_t n, double first, double by, ARRAY(real, out, n))
         out[i] = (real)fma((double)i, by, first);
 }
 #undef SEGMENT
+#undef STAGE
 #undef SCAN
 #undef ABREAST

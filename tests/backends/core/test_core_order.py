@@ -76,7 +76,8 @@ def test_keys_of_a_long_row_are_ordered_by_all_threads(isa):
 
 
 FACTORS = {
-    "near 1": lambda r, n: r.uniform(0.9, 1.1, n), "of both signs": lambda r, n: -r.uniform(1, 2, n),
+    "near 1": lambda r, n: r.uniform(0.9, 1.1, n),
+    "of both signs": lambda r, n: -r.uniform(1, 2, n),
     "of a small product": lambda r, n: r.uniform(0.1, 0.9, n),
     "of a product out of range": lambda r, n: np.where(np.arange(n) < n // 2, 1e-3, 1e3),
     "with a zero": lambda r, n: np.where(np.arange(n) == n // 3, 0, r.uniform(0.9, 1.1, n)),
@@ -91,10 +92,11 @@ def test_the_derivative_of_a_product(dtype, factors, isa):
         x = FACTORS[factors](np.random.default_rng(0), n).astype(dtype)
         kernels, g = cpu.of(x.dtype), np.array([-1.5], dtype)
         got = with_threads(lambda x=x, k=kernels, g=g: k.prod_vjp0(g, g, x[None], 1, False))[0]
-        logs, negative = np.log(np.abs(x).astype(np.longdouble)), np.signbit(x).sum()
-        whole = logs[x != 0].sum()
+        size, negative = np.abs(x).astype(np.longdouble), np.signbit(x).sum()
+        logs = np.log(np.where(size == 0, 1, size))
+        whole = logs.sum()
         with np.errstate(over="ignore", under="ignore"):
-            others = np.exp(whole - np.where(x == 0, 0, logs)).astype(np.float64)
+            others = np.exp(whole - logs).astype(np.float64)
             signs = np.where((negative - np.signbit(x)) % 2, -1, 1)
             expected = (-1.5 * others * signs * (x == 0 if (x == 0).any() else 1)).astype(dtype)
         np.testing.assert_allclose(got, expected, rtol=3e-5 if dtype is np.float32 else 1e-9,
