@@ -286,7 +286,9 @@ KERNEL(key_order)(size_t rows, size_t n, size_t parts, ARRAY(const int64_t, keys
  * order would have there. Digit by digit from the highest: the numbers that begin as the wanted one
  * does are counted by their next digit. No number is moved, and the parts of a row count their
  * own. */
-#define DIGIT 11 /* bits */
+#define DIGIT 11      /* bits */
+#define SHORT_DIGIT 6 /* of rows of less than SHORT_ROW numbers, for which 2048 counters are many */
+#define SHORT_ROW 512
 struct NAME(selection) {
     const real *row;
     size_t n, parts;
@@ -310,7 +312,7 @@ static void NAME(count_digits)(const void *task, size_t begin, size_t end)
     const uint64_t mask = ((uint64_t)1 << bits) - 1, known = t->known;
     for (size_t p = begin; p < end; p++) {
         size_t *restrict count = t->count[p];
-        memset(count, 0, sizeof t->count[p]);
+        memset(count, 0, sizeof *count << bits);
         for (size_t i = t->n * p / t->parts, last = t->n * (p + 1) / t->parts; i < last; i++) {
             const uint64_t digits = NAME(digits_of)(row[i]) >> shift;
             if (digits >> bits == known)
@@ -323,8 +325,9 @@ static int64_t NAME(nth_of)(const real *row, size_t n, size_t k, size_t parts,
                             size_t (*count)[1 << DIGIT])
 {
     struct NAME(selection) t = {.row = row, .n = n, .parts = parts, .count = count};
+    const int most = n >= SHORT_ROW ? DIGIT : SHORT_DIGIT;
     for (int above = 8 * sizeof(real); above > 0; above = t.shift) {
-        t.bits = above < DIGIT ? above : DIGIT, t.shift = above - t.bits;
+        t.bits = above < most ? above : most, t.shift = above - t.bits;
         parallel_for(parts, 1, NAME(count_digits), &t);
         for (uint64_t digit = 0;; digit++) {
             size_t all = 0;
@@ -374,6 +377,8 @@ KERNEL(nth)(size_t rows, size_t n, size_t k, ARRAY(const real, x, rows * n),
     give_scratch(count);
 }
 #undef DIGIT
+#undef SHORT_DIGIT
+#undef SHORT_ROW
 #undef MOST_BEST
 #undef MOST_PARTS
 #undef PART
