@@ -6,7 +6,7 @@
  * lose the digits of close points. b comes transposed, so that numbers side by side belong to
  * distances side by side, and no sum runs across a vector. */
 #define POINTS 4 /* rows of a, and ... */
-#define WIDE 4   /* ... vectors of columns, whose sums are in registers */
+#define WIDE_TILE 4   /* ... vectors of columns, whose sums are in registers */
 
 /* The distances of some points, whose k numbers are `step` apart, to `wide` vectors of columns of k
  * rows; of a single vector perhaps only to the first `lanes` columns. Each vector that is loaded
@@ -15,9 +15,9 @@ INLINE void NAME(distance_tile)(size_t k, const real *a, size_t next, size_t ste
                                 const real *columns, size_t row, real *out, size_t out_row,
                                 const size_t points, const size_t wide, size_t lanes)
 {
-    NAME(vector) total[POINTS][WIDE] = {{{0}}};
+    NAME(vector) total[POINTS][WIDE_TILE] = {{{0}}};
     for (size_t p = 0; p < k; p++, columns += row) {
-        NAME(vector) b[WIDE];
+        NAME(vector) b[WIDE_TILE];
         UNROLL for (size_t w = 0; w < wide; w++)
             b[w] = lanes == LANES ? LOAD(columns + w * LANES)
                                   : NAME(load_first)(columns, (int64_t)lanes);
@@ -28,7 +28,7 @@ INLINE void NAME(distance_tile)(size_t k, const real *a, size_t next, size_t ste
             }
     }
     UNROLL for (size_t r = 0; r < points; r++) {
-        ON_A_LINE real roots[WIDE * LANES];
+        ON_A_LINE real roots[WIDE_TILE * LANES];
         UNROLL for (size_t w = 0; w < wide; w++)
             STORE(roots + w * LANES, total[r][w]);
         for (size_t j = 0; j < wide * LANES; j++)
@@ -43,8 +43,8 @@ INLINE void NAME(distances_of)(size_t k, const real *a, size_t next, size_t step
                                size_t out_row, const size_t points)
 {
     size_t j = 0;
-    for (; j + WIDE * LANES <= count; j += WIDE * LANES)
-        NAME(distance_tile)(k, a, next, step, columns + j, row, out + j, out_row, points, WIDE,
+    for (; j + WIDE_TILE * LANES <= count; j += WIDE_TILE * LANES)
+        NAME(distance_tile)(k, a, next, step, columns + j, row, out + j, out_row, points, WIDE_TILE,
                             LANES);
     for (; j + LANES <= count; j += LANES)
         NAME(distance_tile)(k, a, next, step, columns + j, row, out + j, out_row, points, 1, LANES);
@@ -196,4 +196,4 @@ KERNEL(pair_distances_vjp0)(size_t n, size_t k, ARRAY(const real, share, n * (n 
     parallel_for(n, grain_of(PIECE, (double)n * (double)k), NAME(pair_pull_body), &task);
 }
 #undef POINTS
-#undef WIDE
+#undef WIDE_TILE

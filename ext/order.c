@@ -287,8 +287,8 @@ KERNEL(key_order)(size_t rows, size_t n, size_t parts, ARRAY(const int64_t, keys
  * does are counted by their next digit. No number is moved, and the parts of a row count their
  * own. */
 #define DIGIT 11      /* bits */
-#define SHORT_DIGIT 6 /* of rows of less than SHORT_ROW numbers, for which 2048 counters are many */
-#define SHORT_ROW 512
+#define SHORT_DIGIT 6 /* of rows of less than FEW_NUMBERS, for which 2048 counters are many */
+#define FEW_NUMBERS 512
 struct NAME(selection) {
     const real *row;
     size_t n, parts;
@@ -325,7 +325,7 @@ static int64_t NAME(nth_of)(const real *row, size_t n, size_t k, size_t parts,
                             size_t (*count)[1 << DIGIT])
 {
     struct NAME(selection) t = {.row = row, .n = n, .parts = parts, .count = count};
-    const int most = n >= SHORT_ROW ? DIGIT : SHORT_DIGIT;
+    const int most = n >= FEW_NUMBERS ? DIGIT : SHORT_DIGIT;
     for (int above = 8 * sizeof(real); above > 0; above = t.shift) {
         t.bits = above < most ? above : most, t.shift = above - t.bits;
         parallel_for(parts, 1, NAME(count_digits), &t);
@@ -378,7 +378,7 @@ KERNEL(nth)(size_t rows, size_t n, size_t k, ARRAY(const real, x, rows * n),
 }
 #undef DIGIT
 #undef SHORT_DIGIT
-#undef SHORT_ROW
+#undef FEW_NUMBERS
 #undef MOST_BEST
 #undef MOST_PARTS
 #undef PART

@@ -5,10 +5,10 @@
  * fraction and an exponent, since it may leave the range of double while none of the results does.
  * A long row is cut into segments, which the threads multiply and divide. Otherwise, and for
  * columns, the numbers before each place are multiplied, and then those after it. */
-#define SCAN 64   /* columns that go side by side */
-#define ABREAST 8 /* rows that do, as in scan.c */
-#define SEGMENT 8192
-#define FEW 64 /* numbers of a row that are not worth a division */
+#define ACROSS 64  /* columns that go side by side */
+#define TOGETHER 8 /* rows that do, as in scan.c */
+#define FACTORS 8192
+#define FEW_FACTORS 64 /* numbers of a row that are not worth a division */
 
 struct NAME(others) {
     const real *g, *x;
@@ -43,13 +43,13 @@ static void NAME(others_of_columns)(const void *task, size_t begin, size_t end)
     const real *restrict x = t->x;
     real *restrict out = t->out;
     for (size_t o = begin; o < end; o++)
-        for (size_t column = 0; column < inner; column += SCAN) {
-            const size_t width = smaller(SCAN, inner - column);
-            OTHERS(, width, SCAN, o * inner + column + i, (o * n + j) * inner + column + i)
+        for (size_t column = 0; column < inner; column += ACROSS) {
+            const size_t width = smaller(ACROSS, inner - column);
+            OTHERS(, width, ACROSS, o * inner + column + i, (o * n + j) * inner + column + i)
         }
 }
 
-/* Units of ABREAST rows. */
+/* Units of TOGETHER rows. */
 static void NAME(others_of_rows)(const void *task, size_t begin, size_t end)
 {
     const struct NAME(others) *t = task;
@@ -57,9 +57,9 @@ static void NAME(others_of_rows)(const void *task, size_t begin, size_t end)
     const real *restrict x = t->x;
     real *restrict out = t->out;
     for (size_t u = begin; u < end; u++) {
-        size_t o = u * ABREAST;
-        if (o + ABREAST <= t->outer)
-            OTHERS(UNROLL, ABREAST, ABREAST, o + i, (o + i) * n + j)
+        size_t o = u * TOGETHER;
+        if (o + TOGETHER <= t->outer)
+            OTHERS(UNROLL, TOGETHER, TOGETHER, o + i, (o + i) * n + j)
         else
             for (; o < t->outer; o++)
                 OTHERS(UNROLL, 1, 1, o + i, (o + i) * n + j)
@@ -69,7 +69,7 @@ static void NAME(others_of_rows)(const void *task, size_t begin, size_t end)
 
 /* ---- rows, by division ---- */
 #define SIDE_BY_SIDE 32
-#define AT_ONCE (sizeof(real) == 4 ? 8 : 1) /* numbers whose product stays in the range of double */
+#define AT_ONCE (sizeof(real) == 4 ? 8 : 1) /* whose product stays in the range of double */
 
 /* Of each number, leave the fraction, in [1, 2), and add the exponent to its power. Not 0 if one is
  * 0, infinite, NaN, or too small for that. */
@@ -92,7 +92,7 @@ static void NAME(segment_products)(const void *task, size_t begin, size_t end)
 {
     const struct NAME(others) *t = task;
     for (size_t u = begin; u < end; u++) {
-        const size_t first = u % t->segments * SEGMENT, count = smaller(SEGMENT, t->n - first);
+        const size_t first = u % t->segments * FACTORS, count = smaller(FACTORS, t->n - first);
         const real *restrict x = t->x + u / t->segments * t->n + first;
         ON_A_LINE double part[SIDE_BY_SIDE];
         ON_A_LINE int64_t power[SIDE_BY_SIDE] = {0};
@@ -123,8 +123,8 @@ static void NAME(quotients)(const void *task, size_t begin, size_t end)
     const double least = sizeof(real) == 4 ? FLT_MIN : DBL_MIN;
     const double most = sizeof(real) == 4 ? FLT_MAX : DBL_MAX;
     for (size_t u = begin; u < end; u++) {
-        const size_t o = u / t->segments, first = u % t->segments * SEGMENT;
-        const size_t count = smaller(SEGMENT, t->n - first);
+        const size_t o = u / t->segments, first = u % t->segments * FACTORS;
+        const size_t count = smaller(FACTORS, t->n - first);
         const real *restrict x = t->x + o * t->n + first;
         real *restrict out = t->out + o * t->n + first;
         const double whole = t->whole[o];
@@ -141,13 +141,13 @@ static void NAME(quotients)(const void *task, size_t begin, size_t end)
  * memory: then `out` is left as it is. */
 static bool NAME(divided)(struct NAME(others) t)
 {
-    const size_t units = t.outer * (t.segments = pieces(t.n, SEGMENT));
+    const size_t units = t.outer * (t.segments = pieces(t.n, FACTORS));
     bool in_range = true;
     t.fraction = take_scratch((2 * units + t.outer) * sizeof(double));
     if (t.fraction == NULL)
         return false;
     t.power = t.fraction + units, t.whole = t.power + units;
-    const size_t grain = grain_of(PIECE, (double)smaller(t.n, SEGMENT));
+    const size_t grain = grain_of(PIECE, (double)smaller(t.n, FACTORS));
     parallel_for(units, grain, NAME(segment_products), &t);
     for (size_t o = 0; o < t.outer && in_range; o++) {
         double fraction = (double)t.g[o], power = 0;
@@ -174,12 +174,12 @@ KERNEL(prod_vjp0)(size_t outer, size_t n, size_t inner, ARRAY(const real, g, out
     const size_t grain = grain_of(PIECE / 4, (double)n * (double)inner);
     if (inner != 1)
         parallel_for(outer, grain, NAME(others_of_columns), &task);
-    else if (n < FEW || !NAME(divided)(task))
-        parallel_for(pieces(outer, ABREAST), pieces(grain, ABREAST), NAME(others_of_rows), &task);
+    else if (n < FEW_FACTORS || !NAME(divided)(task))
+        parallel_for(pieces(outer, TOGETHER), pieces(grain, TOGETHER), NAME(others_of_rows), &task);
 }
-#undef SCAN
-#undef ABREAST
-#undef SEGMENT
-#undef FEW
+#undef ACROSS
+#undef TOGETHER
+#undef FACTORS
+#undef FEW_FACTORS
 #undef SIDE_BY_SIDE
 #undef AT_ONCE

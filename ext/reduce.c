@@ -122,26 +122,26 @@ static inline struct NAME(total) NAME(run)(const real *x, size_t n)
  * that begin `stride` apart. Both stay in registers. In memory they would be loaded and stored for
  * every 8 rows; and where rows are a multiple of 4096 bytes apart, 8 of them fill all places that a
  * cache has for such addresses, so that each of these loads would throw one of their lines out. */
-#define WIDE (VECTOR_BYTES == 64 ? 8 : 3) /* for two of them, and the sum of 8 rows */
-#define TAKE(p) (lanes == LANES ? LOAD(p) : NAME(load_first)(p, (int64_t)lanes))
+#define SUMS_ABREAST (VECTOR_BYTES == 64 ? 8 : 3) /* for two of them, and the sum of 8 rows */
+#define OF(p) (lanes == LANES ? LOAD(p) : NAME(load_first)(p, (int64_t)lanes))
 INLINE void NAME(add_vectors)(const real *x, size_t n, size_t stride, real *hi, real *lo,
                               const size_t wide, size_t lanes)
 {
-    NAME(vector) high[WIDE], low[WIDE];
+    NAME(vector) high[SUMS_ABREAST], low[SUMS_ABREAST];
     UNROLL for (size_t w = 0; w < wide; w++)
-        high[w] = TAKE(hi + w * LANES), low[w] = TAKE(lo + w * LANES);
+        high[w] = OF(hi + w * LANES), low[w] = OF(lo + w * LANES);
     for (; n >= 8; n -= 8, x += 8 * stride)
         UNROLL for (size_t w = 0; w < wide; w++) {
             const real *a = x + w * LANES, *b = a + 4 * stride;
             const NAME(vector) first =
-                (TAKE(a) + TAKE(a + stride)) + (TAKE(a + 2 * stride) + TAKE(a + 3 * stride));
+                (OF(a) + OF(a + stride)) + (OF(a + 2 * stride) + OF(a + 3 * stride));
             const NAME(vector) second =
-                (TAKE(b) + TAKE(b + stride)) + (TAKE(b + 2 * stride) + TAKE(b + 3 * stride));
+                (OF(b) + OF(b + stride)) + (OF(b + 2 * stride) + OF(b + 3 * stride));
             NAME(plus_vector)(high + w, low + w, first + second);
         }
     for (; n > 0; n--, x += stride)
         UNROLL for (size_t w = 0; w < wide; w++)
-            NAME(plus_vector)(high + w, low + w, TAKE(x + w * LANES));
+            NAME(plus_vector)(high + w, low + w, OF(x + w * LANES));
     UNROLL for (size_t w = 0; w < wide; w++)
         if (lanes == LANES) {
             STORE(hi + w * LANES, high[w]);
@@ -157,15 +157,15 @@ static void NAME(add_columns)(const real *restrict x, size_t n, size_t stride, s
                               real *restrict hi, real *restrict lo)
 {
     size_t j = 0;
-    for (; j + WIDE * LANES <= width; j += WIDE * LANES)
-        NAME(add_vectors)(x + j, n, stride, hi + j, lo + j, WIDE, LANES);
+    for (; j + SUMS_ABREAST * LANES <= width; j += SUMS_ABREAST * LANES)
+        NAME(add_vectors)(x + j, n, stride, hi + j, lo + j, SUMS_ABREAST, LANES);
     for (; j + LANES <= width; j += LANES)
         NAME(add_vectors)(x + j, n, stride, hi + j, lo + j, 1, LANES);
     if (j < width)
         NAME(add_vectors)(x + j, n, stride, hi + j, lo + j, 1, width - j);
 }
-#undef WIDE
-#undef TAKE
+#undef SUMS_ABREAST
+#undef OF
 
 /* hi + lo: the sum of each of `width` columns over n rows that begin `stride` apart; or, if
  * `stride` is 1, the sum of each of `width` rows of n neighbours. */
