@@ -71,15 +71,22 @@ static void NAME(gather_along)(const void *task, size_t begin, size_t end)
         const real *from = t->x + c.o * n * inner + c.first;
         const int64_t *at = t->index + c.o * k * inner + c.first;
         real *restrict to = t->out + c.o * k * inner + c.first;
+        if (inner == 1 && n > 0) { /* checked on the way: in the place of a wrong one, 0 is read */
+            int beyond = 0;
+            for (size_t j = 0; j < k; j++) {
+                const size_t place = (size_t)at[j];
+                to[j] = from[place < n ? place : 0];
+                beyond |= place >= n;
+            }
+            if (beyond)
+                SET_FLAG(t->wrong);
+            continue;
+        }
         if (!NAME(columns_within)(t, c))
             return;
-        if (inner == 1)
-            for (size_t j = 0; j < k; j++)
-                to[j] = from[at[j]];
-        else
-            for (size_t j = 0; j < k; j++, at += inner, to += inner)
-                for (size_t i = 0; i < c.width; i++)
-                    to[i] = from[(size_t)at[i] * inner + i];
+        for (size_t j = 0; j < k; j++, at += inner, to += inner)
+            for (size_t i = 0; i < c.width; i++)
+                to[i] = from[(size_t)at[i] * inner + i];
     }
 }
 
@@ -91,6 +98,62 @@ KERNEL(gather)(size_t outer, size_t n, size_t k, size_t inner,
 {
     const struct NAME(along) task = {x, index, wrong, out, n, k, inner, 0, 1};
     NAME(each_block)(task, outer, NAME(gather_along));
+}
+
+/* Numbers added at their places in rows of n, in the order of the index. The places of a row are
+ * divided into ranges for the threads, each of which goes through the whole index: what lies
+ * outside its range is added to a number that nobody reads, which takes no branch. So each sum is
+ * one thread's, and the same with any number of ranges. */
+struct NAME(adding) {
+    const real *from;
+    const int64_t *index;
+    uint8_t *wrong;
+    real *out;
+    size_t n, k, ranges;
+    size_t next;  /* from one row's index to the next one's: k, or 0 if they share it */
+    bool anew;    /* onto zeros, not onto what is there */
+};
+#define ASIDE 8 /* numbers that nobody reads, since each addition waits for the one before it */
+
+static void NAME(add_in_range)(const void *task, size_t begin, size_t end)
+{
+    const struct NAME(adding) *t = task;
+    for (size_t u = begin; u < end; u++) {
+        const size_t row = u / t->ranges, range = u % t->ranges, k = t->k;
+        const size_t first = t->n * range / t->ranges;
+        const size_t width = t->n * (range + 1) / t->ranges - first;
+        const int64_t *at = t->index + row * t->next;
+        const real *from = t->from + row * k;
+        real *restrict to = t->out + row * t->n + first;
+        if (t->anew)
+            memset(to, 0, width * sizeof(real));
+        if (t->ranges == 1) {
+            if (NAME(within)(at, k, t->n, t->wrong))
+                for (size_t j = 0; j < k; j++)
+                    to[at[j]] += from[j];
+            continue;
+        }
+        real aside[ASIDE] = {0};
+        int beyond = 0;
+        for (size_t j = 0; j < k; j++) {
+            const size_t place = (size_t)at[j];
+            real *number = place - first < width ? to + (place - first) : aside + j % ASIDE;
+            *number += from[j];
+            beyond |= place >= t->n;
+        }
+        if (beyond)
+            SET_FLAG(t->wrong);
+    }
+}
+#undef ASIDE
+
+static void NAME(add_numbers)(struct NAME(adding) t, size_t rows)
+{
+    const size_t threads = (size_t)get_threads();
+    t.wrong[0] = 0;
+    t.ranges = rows < threads && t.k > PIECE ? threads : 1;
+    parallel_for(rows * t.ranges, grain_of(PIECE / 4, (double)(t.k / t.ranges)),
+                 NAME(add_in_range), &t);
 }
 
 static void NAME(scatter_sum_along)(const void *task, size_t begin, size_t end)
@@ -109,13 +172,9 @@ static void NAME(scatter_sum_along)(const void *task, size_t begin, size_t end)
         else
             for (size_t j = 0; j < n; j++)
                 memset(to + j * inner, 0, c.width * sizeof(real));
-        if (inner == 1)
-            for (size_t j = 0; j < k; j++)
-                to[at[j]] += from[j];
-        else
-            for (size_t j = 0; j < k; j++, at += inner, from += inner)
-                for (size_t i = 0; i < c.width; i++)
-                    to[(size_t)at[i] * inner + i] += from[i];
+        for (size_t j = 0; j < k; j++, at += inner, from += inner)
+            for (size_t i = 0; i < c.width; i++)
+                to[(size_t)at[i] * inner + i] += from[i];
     }
 }
 
@@ -126,7 +185,10 @@ KERNEL(scatter_sum)(size_t outer, size_t n, size_t k, size_t inner,
                     ARRAY(real, out, outer * n * inner))
 {
     const struct NAME(along) task = {g, index, wrong, out, n, k, inner, 0, 1};
-    NAME(each_block)(task, outer, NAME(scatter_sum_along));
+    if (inner == 1)
+        NAME(add_numbers)((struct NAME(adding)){g, index, wrong, out, n, k, 1, k, true}, outer);
+    else
+        NAME(each_block)(task, outer, NAME(scatter_sum_along));
 }
 
 static void NAME(take_along)(const void *task, size_t begin, size_t end)
@@ -199,7 +261,9 @@ KERNEL(combine_rows)(size_t outer, size_t n, size_t k, size_t inner, int kind,
 {
     const struct NAME(along) task = {g, index, wrong, out, n, k, inner, kind, 1};
     wrong[0] = 0;
-    if (NAME(within)(index, k, n, wrong))
+    if (inner == 1 && kind == 0)
+        NAME(add_numbers)((struct NAME(adding)){g, index, wrong, out, n, k, 1, 0, false}, outer);
+    else if (NAME(within)(index, k, n, wrong))
         NAME(each_block)(task, outer, NAME(combine_along));
 }
 

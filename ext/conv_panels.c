@@ -359,7 +359,7 @@ static void NAME(panel_body)(const void *task, size_t begin, size_t end)
     const struct NAME(panels) *t = task;
     const int64_t o_each = NAME(o_each)(t), c_each = NAME(c_each)(t);
     const int64_t plane = t->y.result * t->x.result;
-    real tile[SLIVER * NR] = {0};
+    ON_A_LINE real tile[SLIVER * NR] = {0};
     ptrdiff_t source[HEIGHT], result[HEIGHT];
     for (int64_t q = (int64_t)begin; q < (int64_t)end; q++) {
         const int64_t panel = q / t->pieces, piece = q % t->pieces, group = panel / t->wide;

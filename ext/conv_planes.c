@@ -21,6 +21,7 @@ struct NAME(planes) {
     CONVOLUTION;
     int64_t down, across;      /* planes that a plane is dealt into: their rows, their columns */
     int64_t rows, pitch;       /* of each of them */
+    int64_t beside;            /* images whose planes lie side by side, where two fit a vector */
     int64_t channel;           /* numbers of a channel, dealt */
     int64_t taps;              /* of all phases */
     int64_t *count;            /* by phase: taps */
@@ -42,7 +43,8 @@ static inline bool NAME(is_square)(const struct NAME(planes) *t)
            size == t->x.kernel && (size == 3 || size == 5 || size == 7);
 }
 
-static bool NAME(plan_planes)(struct NAME(planes) *t, int64_t units)
+/* For at most `units` units; two images may lie side by side if they are `together`. */
+static bool NAME(plan_planes)(struct NAME(planes) *t, int64_t units, bool together)
 {
     const int64_t c_each = t->channels / t->groups, kernel = t->y.kernel * t->x.kernel;
     const int64_t phases = phases_of(&t->y) * phases_of(&t->x);
@@ -52,6 +54,9 @@ static bool NAME(plan_planes)(struct NAME(planes) *t, int64_t units)
     t->across = t->x.transposed ? 1 : t->x.stride;
     t->rows = (int64_t)pieces((size_t)t->y.extent, (size_t)t->down);
     t->pitch = (int64_t)pieces((size_t)t->x.extent, (size_t)t->across);
+    const bool fit = t->x.extent + t->x.result <= (int64_t)LANES;
+    t->beside = together && fit && NAME(is_square)(t) && t->n > 1 ? 2 : 1;
+    t->pitch *= t->beside;
     const int64_t plane = t->rows * t->pitch;
     t->channel = plane * t->down * t->across;
     t->taps = c_each * kernel;
@@ -260,8 +265,10 @@ static void NAME(planes_body)(const void *task, size_t begin, size_t end)
         if (source == NULL)
             continue;
         real *sums = source + NAME(flat_size)(t), *weights = sums + 2 * flat;
-        const int64_t image = unit / t->groups, group = unit % t->groups;
-        NAME(deal)(t, image, group, source);
+        const int64_t image = unit / t->groups * t->beside, group = unit % t->groups;
+        const int64_t images = t->beside < t->n - image ? t->beside : t->n - image;
+        for (int64_t i = 0; i < images; i++)
+            NAME(deal)(t, image + i, group, source + i * t->x.extent);
         for (int64_t m = 0; m < o_each; m++) {
             const int64_t o = group * o_each + m;
             real *out = t->out + (image * t->outputs + o) * result;
@@ -269,11 +276,16 @@ static void NAME(planes_body)(const void *task, size_t begin, size_t end)
                                        kernel;
             for (int64_t k = 0; k < t->taps; k++)
                 weights[k] = w[t->element[k]];
-            if (square) {
-                const int64_t size = t->y.kernel;
+            if (square) { /* of two images, both at once, and their rows apart afterwards */
+                const int64_t size = t->y.kernel, apart = t->x.extent;
+                const int64_t width = images == 1 ? t->x.result : apart + t->x.result;
                 (size == 3 ? NAME(square_3) : size == 5 ? NAME(square_5) : NAME(square_7))(
-                    c_each, t->channel, source, t->pitch, weights, t->bias ? t->bias[o] : 0, out,
-                    t->y.result, t->x.result);
+                    c_each, t->channel, source, t->pitch, weights, t->bias ? t->bias[o] : 0,
+                    images == 1 ? out : sums, t->y.result, width);
+                for (int64_t i = 0; i < images && images > 1; i++, out += t->outputs * result)
+                    for (int64_t y = 0; y < t->y.result; y++)
+                        NAME(copy_row)(out + y * t->x.result, sums + y * width + i * apart,
+                                       t->x.result);
                 continue;
             }
             const int64_t *count = t->count;
@@ -319,9 +331,9 @@ static void NAME(planes_body)(const void *task, size_t begin, size_t end)
 static bool NAME(convolve_planes)(const struct NAME(convolution) *c)
 {
     struct NAME(planes) plan = {SAME_AS(c)}, *const t = &plan;
-    const int64_t units = t->n * t->groups;
-    if (!NAME(plan_planes)(t, units))
+    if (!NAME(plan_planes)(t, t->n * t->groups, true))
         return false;
+    const int64_t units = (int64_t)pieces((size_t)t->n, (size_t)t->beside) * t->groups;
     const double work = (double)(t->taps * (t->outputs / t->groups) + t->down * t->across) *
                         (double)(t->y.result * t->pitch);
     parallel_for((size_t)units, grain_of(WORK, work), NAME(planes_body), t);

@@ -88,7 +88,7 @@ static void NAME(store_tile)(const real *tile, int64_t rows, int64_t columns,
                              const ptrdiff_t *result, bool add, real *out, int64_t plane)
 {
     const int64_t one = (int64_t)LANES;
-    real turned[NR * SLIVER + LANES];
+    ON_A_LINE real turned[NR * SLIVER + LANES];
     const ptrdiff_t reach = result[rows - 1] - result[0];
     const bool direct = !add && columns % one == 0 && reach == rows - 1;
     for (int64_t r = 0; r < rows; r += one)

@@ -44,7 +44,7 @@ INLINE void NAME(weight_tile)(const int high, const int wide, const struct NAME(
                 sums[m * wide + k] += values[m] * seen;
         }
     }
-    real totals[(HIGH * WIDE + LANES - 1) / LANES * LANES];
+    ON_A_LINE real totals[(HIGH * WIDE + LANES - 1) / LANES * LANES];
     for (int s = 0; s < high * wide; s += (int)LANES) {
         NAME(vector) total = {0};
         NAME(transpose_square)(sums + s);
@@ -368,7 +368,7 @@ static void NAME(weigh_planes_body)(const void *task, size_t begin, size_t end)
 static bool NAME(weigh_planes)(const struct NAME(convolution) *c)
 {
     struct NAME(planes) plan = {SAME_AS(c)}, *const t = &plan;
-    if (!NAME(plan_planes)(t, t->groups))
+    if (!NAME(plan_planes)(t, t->groups, false))
         return false;
     const double work = (double)(t->taps * (t->outputs / t->groups) + t->down * t->across) *
                         (double)(t->n * t->y.result * t->pitch);

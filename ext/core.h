@@ -95,6 +95,10 @@ struct walk {
 #define SET_FLAG(flag) ((void)(*(flag) = 1))
 #endif
 
+/* Before a buffer whose vectors are to lie on one line each; of its own accord the stack begins on
+ * any multiple of 16, another one in each run. */
+#define ON_A_LINE _Alignas(64)
+
 static inline size_t smaller(size_t a, size_t b) { return a < b ? a : b; }
 static inline size_t larger(size_t a, size_t b) { return a > b ? a : b; }
 /* How many pieces of at most `size` make up n. */

@@ -34,7 +34,7 @@ static void NAME(embedding_body)(const void *task, size_t begin, size_t end)
                 memcpy(out, t->g + (size_t)t->places[first] * t->width + column,
                        width * sizeof(real));
             } else {
-                real hi[ROW] = {0}, lo[ROW] = {0};
+                ON_A_LINE real hi[ROW] = {0}, lo[ROW] = {0};
                 for (int64_t k = first; k < last; k++)
                     NAME(add_columns)(t->g + (size_t)t->places[k] * t->width + column, 1, 0, width,
                                       hi, lo);

@@ -26,6 +26,7 @@
 #include "lanes.h"
 #include "pieces.c"
 #include "walk.c"
+#include "folds.c"
 #include "reduce.c"
 #if defined(__GNUC__) && !defined(__clang__)
 #pragma GCC push_options
@@ -43,6 +44,7 @@
 #include "norm.c"
 #include "embedding.c"
 #include "cast.c"
+#include "whole.c"
 #include "half.c"
 #include "conv_naive.c"
 #include "conv_lanes.c"
@@ -57,6 +59,8 @@
 #include "random.c"
 #include "along.c"
 #include "scan.c"
+#include "prod.c"
+#include "order.c"
 #include "distance.c"
 #include "special.c"
 #undef real
@@ -76,6 +80,7 @@
 #include "lanes.h"
 #include "pieces.c"
 #include "walk.c"
+#include "folds.c"
 #include "reduce.c"
 #include "elementwise.h"
 #include "softmax.c"
@@ -85,6 +90,7 @@
 #include "norm.c"
 #include "embedding.c"
 #include "cast.c"
+#include "whole.c"
 #include "half.c"
 #include "conv_naive.c"
 #include "conv_lanes.c"
@@ -99,6 +105,8 @@
 #include "random.c"
 #include "along.c"
 #include "scan.c"
+#include "prod.c"
+#include "order.c"
 #include "distance.c"
 #include "special.c"
 #undef real

@@ -114,7 +114,7 @@ struct NAME(mse_task) {
 static void NAME(mse_body)(const void *task, size_t begin, size_t end)
 {
     const struct NAME(mse_task) *t = task;
-    real buffer[BUFFER];
+    ON_A_LINE real buffer[BUFFER];
     struct NAME(total) sum = {0, 0};
     for (size_t first = begin; first < end; first += BUFFER) {
         const size_t n = smaller(BUFFER, end - first);

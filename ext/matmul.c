@@ -221,7 +221,7 @@ static void NAME(edge_tile)(size_t rows, size_t columns, bool near, size_t k, co
                             ptrdiff_t a_row, ptrdiff_t a_column, const real *b, ptrdiff_t b_row,
                             real *out, ptrdiff_t out_row, ptrdiff_t out_column, bool add)
 {
-    real tile[MR * NR], turned[NR * SLIVER];
+    ON_A_LINE real tile[MR * NR], turned[NR * SLIVER];
     (columns > LANES ? NAME(tile_2) : NAME(tile_1))(rows, near, k, a, a_row, a_column, b, b_row,
                                                     tile, NR, false);
     if (out_column != 1)
@@ -329,7 +329,7 @@ static void NAME(multiply_body)(const void *task, size_t begin, size_t end)
 /* Without memory to pack into: slow but right. */
 static void NAME(gemm_without_memory)(const struct NAME(product) *x)
 {
-    real panel[NR];
+    ON_A_LINE real panel[NR];
     for (size_t j = 0; j < x->n; j++)
         for (size_t i = 0; i < x->m; i++) {
             real sum = 0, *out = x->out + (ptrdiff_t)i * x->out_row + (ptrdiff_t)j * x->out_column;

@@ -189,7 +189,7 @@ struct NAME(channels) {
             store(u, NAME(rounded)(NAME(folded)(&sum))); \
         } else { \
             const size_t first = u * TILE_WIDTH, width = smaller(TILE_WIDTH, t->channels - first); \
-            real hi[TILE_WIDTH] = {0}, lo[TILE_WIDTH] = {0}; \
+            ON_A_LINE real hi[TILE_WIDTH] = {0}, lo[TILE_WIDTH] = {0}; \
             size_t example = 0; \
             for (; example + TILE <= t->batch; example += TILE) \
                 ADD_ROWS(TILE, TERM) \

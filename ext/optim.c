@@ -174,7 +174,7 @@ KERNEL(total_norm)(size_t count, LIST(const real, xs, count), ARRAY(real, out, 1
     for (size_t k = 0; k < count; k++) {
         const real *restrict x = xs[k];
         const size_t n = sizes_of_xs[k], whole = n - n % SUMS;
-        double sums[SUMS] = {0};
+        ON_A_LINE double sums[SUMS] = {0};
         for (size_t i = 0; i < whole; i += SUMS)
             for (size_t j = 0; j < SUMS; j++)
                 sums[j] += (double)x[i + j] * x[i + j];

@@ -47,7 +47,7 @@ static void NAME(piece)(const void *task, size_t begin, size_t end)
         t->loop(t->task, begin, end - begin, t->result + begin);
         return;
     }
-    real window[(LONG_WINDOW + LINE) / sizeof(real)];
+    ON_A_LINE real window[(LONG_WINDOW + LINE) / sizeof(real)];
     size_t waiting = 0; /* elements at the window's beginning that fill no line yet */
     for (size_t n; begin < end; begin += n) {
         n = smaller(t->window / sizeof(real), end - begin);
@@ -74,4 +74,24 @@ static void NAME(in_pieces)(size_t n, bool cheap, NAME(loop) * loop, const void 
                                         n * sizeof(real) >= LARGE_RESULT ? window : 0};
     const size_t each = larger(alone / 4, n / 8 / (size_t)get_threads());
     parallel_for(n, n <= alone ? alone : (each + LINE - 1) / LINE * LINE, NAME(piece), &pieces);
+}
+
+/* One number everywhere. Nothing is read, and so plain stores are faster than those past the
+ * caches. */
+struct NAME(filling) {
+    real *out, value;
+};
+static void NAME(fill_body)(const void *task, size_t begin, size_t end)
+{
+    const struct NAME(filling) *t = task;
+    real *restrict out = t->out;
+    const real value = t->value;
+    for (size_t i = begin; i < end; i++)
+        out[i] = value;
+}
+
+KERNEL(fill)(size_t n, real value, ARRAY(real, out, n))
+{
+    const struct NAME(filling) task = {out, value};
+    parallel_for(n, (size_t)1 << 16, NAME(fill_body), &task);
 }

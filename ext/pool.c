@@ -206,7 +206,7 @@ INLINE void NAME(visit)(const struct NAME(pooling) *t, size_t begin, size_t end,
                 (void)pairs;
 #endif
                 const real *largest = t->largest ? t->largest + window : NULL;
-                real result[FEW];
+                ON_A_LINE real result[FEW];
                 if (t->place)
                     for (int64_t j = 0; j < n; j++)
                         result[j] = t->place[window + (size_t)j];
@@ -372,7 +372,8 @@ struct NAME(binning) {
 static inline real NAME(sum_of)(const real *x, size_t n)
 {
     NAME(vector) sums = {0};
-    real lanes[LANES], total = 0;
+    ON_A_LINE real lanes[LANES];
+    real total = 0;
     size_t j = 0;
     for (; j + LANES <= n; j += LANES)
         sums += LOAD(x + j);

@@ -188,7 +188,8 @@ static void NAME(polar)(size_t n, const real *restrict u, const real *restrict v
  * give eight cosines and eight sines. */
 static void NAME(box_muller)(size_t n, real *restrict x, real mean, real std)
 {
-    real u[CHUNK / 2], v[CHUNK / 2], radius[CHUNK / 2], sine[CHUNK / 2], cosine[CHUNK / 2];
+    ON_A_LINE real u[CHUNK / 2], v[CHUNK / 2], radius[CHUNK / 2];
+    ON_A_LINE real sine[CHUNK / 2], cosine[CHUNK / 2];
     for (size_t i = 0; i < n / 2; i += 8)
         for (size_t j = 0; j < 8; j++)
             u[i + j] = x[2 * i + j], v[i + j] = x[2 * i + 8 + j];
@@ -240,7 +241,7 @@ KERNEL(random_serial_normal)(size_t n, double mean, double std, int power, ARRAY
 /* ---- other distributions, computed in double ---- */
 #define OF_UNITS(formula)                                            \
     for (size_t begin = 0; begin < n; begin += CHUNK) {              \
-        double units[CHUNK];                                         \
+        ON_A_LINE double units[CHUNK];                            \
         const size_t count = smaller(CHUNK, n - begin);              \
         NAME(uniforms53)(state, count, units);                          \
         for (size_t i = 0; i < count; i++) {                         \

@@ -1,4 +1,4 @@
-/* reduce.c - sums, means, and the largest and smallest elements.
+/* reduce.c - sums, means, products, and the largest and smallest elements.
  *
  * Whatever the shape of a contiguous array, reducing one run of neighbouring dimensions makes it
  * outer x n x inner:
@@ -19,14 +19,6 @@
  * Pieces for the threads depend on the sizes alone; their sums are added in the order of memory. */
 #define PIECE ((size_t)1 << 15) /* elements that are worth a thread */
 #define WIDTH 1024 /* columns whose sums are kept at a time: they stay in the L1 cache */
-#ifdef REAL_IS_FLOAT
-typedef int32_t integer_f32;
-#else
-typedef int64_t integer_f64;
-#endif
-#if defined(__GNUC__)
-typedef NAME(integer) NAME(integers) __attribute__((vector_size(VECTOR_BYTES)));
-#endif
 #define NARROW 128 /* columns that are enough for vectors; several narrower rows are read as one */
 
 struct NAME(total) {
@@ -126,25 +118,54 @@ static inline struct NAME(total) NAME(run)(const real *x, size_t n)
     return NAME(folded)(&sum);
 }
 
-/* Add to hi + lo each of `width` columns over n rows that begin `stride` apart. */
+/* Add to hi + lo each column of `wide` vectors, or of the first `lanes` numbers of one, over n rows
+ * that begin `stride` apart. Both stay in registers. In memory they would be loaded and stored for
+ * every 8 rows; and where rows are a multiple of 4096 bytes apart, 8 of them fill all places that a
+ * cache has for such addresses, so that each of these loads would throw one of their lines out. */
+#define SUMS_ABREAST (VECTOR_BYTES == 64 ? 8 : 3) /* for two of them, and the sum of 8 rows */
+#define OF(p) (lanes == LANES ? LOAD(p) : NAME(load_first)(p, (int64_t)lanes))
+INLINE void NAME(add_vectors)(const real *x, size_t n, size_t stride, real *hi, real *lo,
+                              const size_t wide, size_t lanes)
+{
+    NAME(vector) high[SUMS_ABREAST], low[SUMS_ABREAST];
+    UNROLL for (size_t w = 0; w < wide; w++)
+        high[w] = OF(hi + w * LANES), low[w] = OF(lo + w * LANES);
+    for (; n >= 8; n -= 8, x += 8 * stride)
+        UNROLL for (size_t w = 0; w < wide; w++) {
+            const real *a = x + w * LANES, *b = a + 4 * stride;
+            const NAME(vector) first =
+                (OF(a) + OF(a + stride)) + (OF(a + 2 * stride) + OF(a + 3 * stride));
+            const NAME(vector) second =
+                (OF(b) + OF(b + stride)) + (OF(b + 2 * stride) + OF(b + 3 * stride));
+            NAME(plus_vector)(high + w, low + w, first + second);
+        }
+    for (; n > 0; n--, x += stride)
+        UNROLL for (size_t w = 0; w < wide; w++)
+            NAME(plus_vector)(high + w, low + w, OF(x + w * LANES));
+    UNROLL for (size_t w = 0; w < wide; w++)
+        if (lanes == LANES) {
+            STORE(hi + w * LANES, high[w]);
+            STORE(lo + w * LANES, low[w]);
+        } else {
+            NAME(store_first)(hi, high[w], (int64_t)lanes);
+            NAME(store_first)(lo, low[w], (int64_t)lanes);
+        }
+}
+
+/* The same for `width` columns. */
 static void NAME(add_columns)(const real *restrict x, size_t n, size_t stride, size_t width,
                               real *restrict hi, real *restrict lo)
 {
-    for (; n >= 8; n -= 8, x += 8 * stride) {
-        const real *a = x, *b = a + stride, *c = b + stride, *d = c + stride, *e = d + stride;
-        const real *f = e + stride, *g = f + stride, *h = g + stride;
-        for (size_t j = 0; j < width; j++) {
-            const real v = ((a[j] + b[j]) + (c[j] + d[j])) + ((e[j] + f[j]) + (g[j] + h[j]));
-            const struct NAME(total) t = NAME(plus)((struct NAME(total)){hi[j], lo[j]}, v);
-            hi[j] = t.hi, lo[j] = t.lo;
-        }
-    }
-    for (; n > 0; n--, x += stride)
-        for (size_t j = 0; j < width; j++) {
-            const struct NAME(total) t = NAME(plus)((struct NAME(total)){hi[j], lo[j]}, x[j]);
-            hi[j] = t.hi, lo[j] = t.lo;
-        }
+    size_t j = 0;
+    for (; j + SUMS_ABREAST * LANES <= width; j += SUMS_ABREAST * LANES)
+        NAME(add_vectors)(x + j, n, stride, hi + j, lo + j, SUMS_ABREAST, LANES);
+    for (; j + LANES <= width; j += LANES)
+        NAME(add_vectors)(x + j, n, stride, hi + j, lo + j, 1, LANES);
+    if (j < width)
+        NAME(add_vectors)(x + j, n, stride, hi + j, lo + j, 1, width - j);
 }
+#undef SUMS_ABREAST
+#undef OF
 
 /* hi + lo: the sum of each of `width` columns over n rows that begin `stride` apart; or, if
  * `stride` is 1, the sum of each of `width` rows of n neighbours. */
@@ -160,7 +181,7 @@ static void NAME(sums)(const real *x, size_t n, size_t stride, size_t width, rea
     memset(hi, 0, width * sizeof(real));
     memset(lo, 0, width * sizeof(real));
     if (stride == width && width <= NARROW / 2) {
-        real his[NARROW] = {0}, los[NARROW] = {0};
+        ON_A_LINE real his[NARROW] = {0}, los[NARROW] = {0};
         const size_t together = NARROW / width, wide = together * width;
         NAME(add_columns)(x, n / together, wide, wide, his, los);
         for (size_t k = 0; k < wide; k++) {
@@ -171,123 +192,6 @@ static void NAME(sums)(const real *x, size_t n, size_t stride, size_t width, rea
         x += n / together * wide, n %= together;
     }
     NAME(add_columns)(x, n, stride, width, hi, lo);
-}
-
-/* The largest (or smallest) of n > 0 neighbours, or of each column. Neighbours go through
- * LANES_OF_EXTREMES comparisons that ignore NaN, one instruction each; another test finds out
- * whether there is a NaN. */
-#define LANES_OF_EXTREMES 64
-
-static inline bool NAME(beats)(real a, real b, bool largest) { return largest ? a > b : a < b; }
-
-static inline real NAME(extreme)(const real *restrict x, size_t n, bool largest)
-{
-    real lanes[LANES_OF_EXTREMES], out = x[0];
-    NAME(integer) nan[LANES_OF_EXTREMES] = {0}, any = 0;
-    size_t i = 0;
-    if (n >= LANES_OF_EXTREMES) {
-        memcpy(lanes, x, sizeof(lanes));
-        for (; i + LANES_OF_EXTREMES <= n; i += LANES_OF_EXTREMES)
-            for (size_t l = 0; l < LANES_OF_EXTREMES; l++) {
-                const real v = x[i + l];
-                lanes[l] = NAME(beats)(v, lanes[l], largest) ? v : lanes[l];
-                nan[l] |= v != v;
-            }
-        for (size_t half = LANES_OF_EXTREMES / 2; half > 0; half /= 2)
-            for (size_t l = 0; l < half; l++) {
-                lanes[l] = NAME(beats)(lanes[l + half], lanes[l], largest) ? lanes[l + half]
-                                                                           : lanes[l];
-                nan[l] |= nan[l + half];
-            }
-        out = lanes[0], any = nan[0];
-    }
-    for (; i < n; i++) {
-        out = NAME(beats)(x[i], out, largest) ? x[i] : out;
-        any |= x[i] != x[i];
-    }
-    return any ? (real)NAN : out;
-}
-
-/* The same for short rows, in one vector, so that less is left to do at the end. A row's last
- * numbers may be compared twice. */
-#if defined(__GNUC__)
-INLINE NAME(vector) NAME(better)(NAME(vector) a, NAME(vector) b, bool largest)
-{
-    const NAME(integers) first = largest ? a > b : a < b;
-    return (NAME(vector))(((NAME(integers))a & first) | ((NAME(integers))b & ~first));
-}
-#endif
-
-INLINE real NAME(short_extreme)(const real *restrict x, size_t n, bool largest)
-{
-    real out = x[0];
-    int any = x[0] != x[0];
-#if defined(__GNUC__)
-    if (n >= LANES) {
-        typedef real part __attribute__((vector_size(16), may_alias));
-        typedef NAME(integer) mask __attribute__((vector_size(16), may_alias));
-        NAME(vector) best = LOAD(x);
-        NAME(integers) nan = best != best;
-        for (size_t i = LANES; i < n; i += LANES) {
-            const NAME(vector) v = LOAD(x + smaller(i, n - LANES));
-            best = NAME(better)(v, best, largest);
-            nan |= v != v;
-        }
-        /* by parts, as in across() */
-        const part *parts = (const part *)&best;
-        const mask *nans = (const mask *)&nan;
-        part left = parts[0];
-        mask found = nans[0];
-        UNROLL for (size_t k = 1; k < sizeof best / sizeof left; k++) {
-            const mask first = largest ? parts[k] > left : parts[k] < left;
-            left = (part)(((mask)parts[k] & first) | ((mask)left & ~first));
-            found |= nans[k];
-        }
-        out = left[0], any = found[0] != 0;
-        UNROLL for (size_t l = 1; l < sizeof left / sizeof out; l++) {
-            out = NAME(beats)(left[l], out, largest) ? left[l] : out;
-            any |= found[l] != 0;
-        }
-        return any ? (real)NAN : out;
-    }
-#endif
-    for (size_t i = 1; i < n; i++) {
-        out = NAME(beats)(x[i], out, largest) ? x[i] : out;
-        any |= x[i] != x[i];
-    }
-    return any ? (real)NAN : out;
-}
-
-/* Rows or columns, as for NAME(sums). */
-static inline void NAME(extremes)(const real *restrict x, size_t n, size_t stride, size_t width,
-                                  real *restrict best, bool largest)
-{
-    if (stride == 1) {
-        for (size_t k = 0; k < width; k++)
-            best[k] = n < 2 * LANES_OF_EXTREMES ? NAME(short_extreme)(x + k * n, n, largest)
-                                                : NAME(extreme)(x + k * n, n, largest);
-    } else {
-        memcpy(best, x, width * sizeof(real));
-        for (size_t i = 1; i < n; i++)
-            for (size_t j = 0; j < width; j++) {
-                const real v = x[i * stride + j];
-                best[j] = (NAME(beats)(v, best[j], largest) | (v != v)) ? v : best[j];
-            }
-    }
-}
-
-static void NAME(largest)(const real *x, size_t n, size_t stride, size_t width, real *best,
-                          real *unused)
-{
-    (void)unused;
-    NAME(extremes)(x, n, stride, width, best, true);
-}
-
-static void NAME(smallest)(const real *x, size_t n, size_t stride, size_t width, real *best,
-                           real *unused)
-{
-    (void)unused;
-    NAME(extremes)(x, n, stride, width, best, false);
 }
 
 /* ---- the loop over all blocks of the outer dimension, columns and pieces ---- */
@@ -319,7 +223,7 @@ static void NAME(reduction_body)(const void *task, size_t begin, size_t end)
 {
     const struct NAME(reduction) *r = task;
     /* not 4096 bytes apart, where a load of one would wait for each store to the other */
-    real hi[WIDTH + 64], lo[WIDTH + 64];
+    ON_A_LINE real hi[WIDTH + 64], lo[WIDTH + 64];
     if (r->pieces == 1 && r->inner == 1) {
         for (size_t o = begin, count; o < end; o += count) {
             count = smaller(WIDTH, end - o);
@@ -348,7 +252,7 @@ static void NAME(reduction_body)(const void *task, size_t begin, size_t end)
 
 static void NAME(reduce)(struct NAME(reduction) r, size_t outer)
 {
-    real hi[4 * WIDTH], lo[4 * WIDTH];
+    ON_A_LINE real hi[4 * WIDTH], lo[4 * WIDTH];
     r.hi = hi, r.lo = lo;
     r.chunks = (r.inner + WIDTH - 1) / WIDTH;
     r.pieces = 1, r.rows = r.n;
@@ -364,10 +268,12 @@ static void NAME(reduce)(struct NAME(reduction) r, size_t outer)
         r.reduce(hi, r.pieces, r.inner, r.inner, r.out, NULL);
         return;
     }
-    for (size_t k = r.inner; k < r.pieces * r.inner; k++) {
-        const size_t j = k % r.inner;
-        const struct NAME(total) t = NAME(plus)((struct NAME(total)){hi[j], lo[j]}, hi[k]);
-        hi[j] = t.hi, lo[j] = t.lo + lo[k];
+    for (size_t piece = 1; piece < r.pieces; piece++) {
+        const real *restrict high = hi + piece * r.inner, *restrict low = lo + piece * r.inner;
+        for (size_t j = 0; j < r.inner; j++) {
+            const struct NAME(total) t = NAME(plus)((struct NAME(total)){hi[j], lo[j]}, high[j]);
+            hi[j] = t.hi, lo[j] = t.lo + low[j];
+        }
     }
     NAME(store)(&r, r.out, hi, lo, r.inner);
 }
@@ -395,6 +301,15 @@ KERNEL(amin)(size_t outer, size_t n, size_t inner, ARRAY(const real, x, outer * 
 {
     const struct NAME(reduction) r = {
         .reduce = NAME(smallest), .x = x, .out = out, .n = n, .inner = inner};
+    NAME(reduce)(r, outer);
+}
+
+/* 1 where n is 0 */
+KERNEL(prod)(size_t outer, size_t n, size_t inner, ARRAY(const real, x, outer * n * inner),
+             ARRAY(real, out, outer * inner))
+{
+    const struct NAME(reduction) r = {
+        .reduce = NAME(products), .x = x, .out = out, .n = n, .inner = inner};
     NAME(reduce)(r, outer);
 }
 

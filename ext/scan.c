@@ -1,5 +1,4 @@
-/* scan.c - running sums, products and extremes along a dimension, products over one, and the order
- * of keys.
+/* scan.c - running sums, products and extremes along a dimension, and numbers at equal distances.
  *
  * An array is seen as `outer` blocks of `n` rows of `inner` numbers, as in reduce.c. A running sum
  * waits for the one before it, so a row takes the time of n additions, one after the other; where
@@ -18,7 +17,7 @@ struct NAME(scan) {
 #define RUNNING(begin, step)                                               \
     for (size_t column = 0; column < inner; column += SCAN) {              \
         const size_t width = smaller(SCAN, inner - column);                \
-        double total[SCAN];                                                \
+        ON_A_LINE double total[SCAN];                                      \
         for (size_t i = 0; i < width; i++)                                 \
             total[i] = begin;                                              \
         for (size_t j = 0; j < n; j++) {                                   \
@@ -30,17 +29,53 @@ struct NAME(scan) {
         }                                                                  \
     }
 
-/* `count` rows, from row o on. */
-#define RUNNING_ROWS(count, begin, step)                                   \
+/* ABREAST rows go through blocks: read and written directly, rows that are a multiple of 4096 bytes
+ * apart would throw each other out of the cache at every number, which takes ten times as long. */
+#define STAGE 64
+typedef real NAME(blocks)[ABREAST][STAGE + 16];
+
+static inline void NAME(take_block)(NAME(blocks) block, const real *from, size_t n, size_t count)
+{
+    for (size_t i = 0; i < ABREAST; i++, from += n)
+        if (count == STAGE)
+            memcpy(block[i], from, STAGE * sizeof(real));
+        else
+            memcpy(block[i], from, count * sizeof(real));
+}
+
+static inline void NAME(give_block)(real *to, NAME(blocks) block, size_t n, size_t count)
+{
+    for (size_t i = 0; i < ABREAST; i++, to += n)
+        if (count == STAGE)
+            memcpy(to, block[i], STAGE * sizeof(real));
+        else
+            memcpy(to, block[i], count * sizeof(real));
+}
+
+#define RUNNING_ROWS(begin, step)                                          \
     {                                                                      \
-        double total[count];                                               \
-        UNROLL for (size_t i = 0; i < count; i++)                          \
+        ON_A_LINE NAME(blocks) block;                                      \
+        double total[ABREAST];                                             \
+        UNROLL for (size_t i = 0; i < ABREAST; i++)                        \
             total[i] = begin;                                              \
+        for (size_t j = 0, m; j < n; j += m) {                             \
+            m = smaller(STAGE, n - j);                                     \
+            NAME(take_block)(block, x + o * n + j, n, m);                  \
+            for (size_t k = 0; k < m; k++)                                 \
+                UNROLL for (size_t i = 0; i < ABREAST; i++) {              \
+                    total[i] step block[i][k];                             \
+                    block[i][k] = (real)total[i];                          \
+                }                                                          \
+            NAME(give_block)(out + o * n + j, block, n, m);                \
+        }                                                                  \
+    }
+
+/* A single row. */
+#define RUNNING_ROW(begin, step)                                           \
+    {                                                                      \
+        double total = begin;                                              \
         for (size_t j = 0; j < n; j++)                                     \
-            UNROLL for (size_t i = 0; i < count; i++) {                    \
-                total[i] step x[(o + i) * n + j];                          \
-                out[(o + i) * n + j] = (real)total[i];                     \
-            }                                                              \
+            out[o * n + j] = (real)(total step x[o * n + j]);              \
     }
 
 /* A unit is a block or, where inner is 1, ABREAST of them. */
@@ -57,16 +92,17 @@ struct NAME(scan) {
         for (size_t u = begin; u < end && inner == 1; u++) {               \
             size_t o = u * ABREAST;                                        \
             if (o + ABREAST <= t->outer)                                   \
-                RUNNING_ROWS(ABREAST, begin_, step)                        \
+                RUNNING_ROWS(begin_, step)                                 \
             else                                                           \
                 for (; o < t->outer; o++)                                  \
-                    RUNNING_ROWS(1, begin_, step)                          \
+                    RUNNING_ROW(begin_, step)                              \
         }                                                                  \
     }
 SCAN_OF(cumsum_body, 0, +=)
 SCAN_OF(cumprod_body, 1, *=)
 #undef RUNNING
 #undef RUNNING_ROWS
+#undef RUNNING_ROW
 #undef SCAN_OF
 
 /* Run `body` for all units. */
@@ -81,7 +117,7 @@ static void NAME(scanned)(struct NAME(scan) t,
 /* A long row of floats is cut into segments, of which ABREAST go side by side. Their sums come
  * first, then each segment begins with the sum of those before: two passes, neither of which waits
  * for every addition. `backwards`: from the row's end, and of the products g x. */
-#define SEGMENT 2048
+#define SEGMENT 2000 /* and not 2048, for the reason above */
 struct NAME(long_row) {
     const real *g, *x, *divisor;
     real *out;
@@ -181,7 +217,7 @@ KERNEL(cumprod)(size_t outer, size_t n, size_t inner, ARRAY(const real, x, outer
 /* Its derivative where no product is 0: the sum of g out from each place on, over x. */
 #define FROM_THE_END(unroll, width, most, at)                              \
     {                                                                      \
-        double total[most] = {0};                                          \
+        ON_A_LINE double total[most] = {0};                                \
         for (size_t j = n; j-- > 0;)                                       \
             unroll for (size_t i = 0; i < width; i++) {                    \
                 total[i] += t->g[at] * value[at];                          \
@@ -193,6 +229,26 @@ struct NAME(from_the_end) {
     real *out;
     size_t n, inner, outer;
 };
+/* ABREAST rows, by blocks. */
+static void NAME(rows_from_the_end)(const struct NAME(from_the_end) *t, size_t o)
+{
+    ON_A_LINE NAME(blocks) g, value, x;
+    const size_t n = t->n;
+    double total[ABREAST] = {0};
+    for (size_t left = n, m; left > 0; left -= m) {
+        const size_t at = o * n + left - (m = left % STAGE ? left % STAGE : STAGE);
+        NAME(take_block)(g, t->g + at, n, m);
+        NAME(take_block)(value, t->value + at, n, m);
+        NAME(take_block)(x, t->x + at, n, m);
+        for (size_t k = m; k-- > 0;)
+            UNROLL for (size_t i = 0; i < ABREAST; i++) {
+                total[i] += g[i][k] * value[i][k];
+                g[i][k] = (real)total[i] / x[i][k];
+            }
+        NAME(give_block)(t->out + at, g, n, m);
+    }
+}
+
 static void NAME(cumprod_vjp0_body)(const void *task, size_t begin, size_t end)
 {
     const struct NAME(from_the_end) *t = task;
@@ -208,10 +264,10 @@ static void NAME(cumprod_vjp0_body)(const void *task, size_t begin, size_t end)
     for (size_t u = begin; u < end && inner == 1; u++) {
         size_t o = u * ABREAST;
         if (o + ABREAST <= t->outer)
-            FROM_THE_END(UNROLL, ABREAST, ABREAST, (o + i) * n + j)
+            NAME(rows_from_the_end)(t, o);
         else
             for (; o < t->outer; o++)
-                FROM_THE_END(UNROLL, 1, 1, (o + i) * n + j)
+                FROM_THE_END(, 1, 1, o * n + j + i)
     }
 }
 #undef FROM_THE_END
@@ -246,7 +302,7 @@ struct NAME(extremes) {
 };
 #define EXTREMES(unroll, width, most, worst, better, place)                \
     {                                                                      \
-        real extreme[most];                                                \
+        ON_A_LINE real extreme[most];                                      \
         int64_t best[most];                                                \
         unroll for (size_t i = 0; i < width; i++)                          \
             extreme[i] = worst, best[i] = 0;                               \
@@ -291,6 +347,20 @@ EXTREMES_OF(smallest_so_far, (real)INFINITY, >)
 #undef EXTREMES
 #undef EXTREMES_OF
 
+struct NAME(search) {
+    const real *x;
+    uint8_t *found;
+};
+static void NAME(find_nan)(const void *task, size_t begin, size_t end)
+{
+    const struct NAME(search) *t = task;
+    int any = 0;
+    for (size_t i = begin; i < end; i++)
+        any |= t->x[i] != t->x[i];
+    if (any)
+        SET_FLAG(t->found);
+}
+
 static void NAME(after_nan)(const void *task, size_t begin, size_t end)
 {
     const struct NAME(extremes) *t = task;
@@ -314,261 +384,13 @@ KERNEL(running_extreme)(size_t outer, size_t n, size_t inner, int smallest,
 {
     const struct NAME(extremes) task = {x, index, n, inner, outer};
     const size_t unit = inner == 1 ? ABREAST : 1;
-    int unknown = 0;
+    uint8_t unknown = 0;
     parallel_for(pieces(outer, unit), grain_of(PIECE / 4, (double)n * (double)(inner * unit)),
                  smallest ? NAME(smallest_so_far) : NAME(largest_so_far), &task);
-    for (size_t i = 0; i < outer * n * inner; i++)
-        unknown |= x[i] != x[i];
+    const struct NAME(search) search = {x, &unknown};
+    parallel_for(outer * n * inner, PIECE, NAME(find_nan), &search);
     if (unknown)
         parallel_for(outer * inner, grain_of(PIECE / 4, (double)n), NAME(after_nan), &task);
-}
-
-/* Products over the rows of each block. Single columns are multiplied in 16 parts. */
-static void NAME(prod_body)(const void *task, size_t begin, size_t end)
-{
-    const struct NAME(scan) *t = task;
-    const size_t n = t->n, inner = t->inner;
-    for (size_t o = begin; o < end; o++) {
-        const real *from = t->x + o * n * inner;
-        real *restrict to = t->out + o * inner;
-        if (inner == 1) {
-            real part[16];
-            for (size_t l = 0; l < 16; l++)
-                part[l] = 1;
-            size_t j = 0;
-            for (; j + 16 <= n; j += 16)
-                for (size_t l = 0; l < 16; l++)
-                    part[l] *= from[j + l];
-            for (; j < n; j++)
-                part[0] *= from[j];
-            for (size_t l = 8; l > 0; l /= 2)
-                for (size_t i = 0; i < l; i++)
-                    part[i] *= part[i + l];
-            to[0] = part[0];
-        } else {
-            for (size_t i = 0; i < inner; i++)
-                to[i] = 1;
-            for (size_t j = 0; j < n; j++)
-                for (size_t i = 0; i < inner; i++)
-                    to[i] *= from[j * inner + i];
-        }
-    }
-}
-
-KERNEL(prod)(size_t outer, size_t n, size_t inner, ARRAY(const real, x, outer * n * inner),
-             ARRAY(real, out, outer * inner))
-{
-    const struct NAME(scan) task = {NULL, x, out, n, inner, outer};
-    parallel_for(outer, grain_of(PIECE, (double)n * (double)inner), NAME(prod_body), &task);
-}
-
-/* Its derivative, g times the product of all others: those before, and then those after. */
-#define OTHERS(unroll, width, most, g_at, x_at)                            \
-    {                                                                      \
-        double before[most], after[most];                                  \
-        unroll for (size_t i = 0; i < width; i++)                          \
-            before[i] = 1, after[i] = t->g[g_at];                          \
-        for (size_t j = 0; j < n; j++)                                     \
-            unroll for (size_t i = 0; i < width; i++) {                    \
-                out[x_at] = (real)before[i];                               \
-                before[i] *= x[x_at];                                      \
-            }                                                              \
-        for (size_t j = n; j-- > 0;)                                       \
-            unroll for (size_t i = 0; i < width; i++) {                    \
-                out[x_at] = (real)(out[x_at] * after[i]);                  \
-                after[i] *= x[x_at];                                       \
-            }                                                              \
-    }
-static void NAME(prod_vjp0_body)(const void *task, size_t begin, size_t end)
-{
-    const struct NAME(scan) *t = task;
-    const size_t n = t->n, inner = t->inner;
-    const real *restrict x = t->x;
-    real *restrict out = t->out;
-    if (inner != 1)
-        for (size_t o = begin; o < end; o++)
-            for (size_t column = 0; column < inner; column += SCAN) {
-                const size_t width = smaller(SCAN, inner - column);
-                OTHERS(, width, SCAN, o * inner + column + i, (o * n + j) * inner + column + i)
-            }
-    for (size_t u = begin; u < end && inner == 1; u++) {
-        size_t o = u * ABREAST;
-        if (o + ABREAST <= t->outer)
-            OTHERS(UNROLL, ABREAST, ABREAST, o + i, (o + i) * n + j)
-        else
-            for (; o < t->outer; o++)
-                OTHERS(UNROLL, 1, 1, o + i, (o + i) * n + j)
-    }
-}
-#undef OTHERS
-
-KERNEL(prod_vjp0)(size_t outer, size_t n, size_t inner, ARRAY(const real, g, outer * inner),
-                  ARRAY(const real, x, outer * n * inner), ARRAY(real, out, outer * n * inner))
-{
-    NAME(scanned)((struct NAME(scan)){g, x, out, n, inner, outer}, NAME(prod_vjp0_body));
-}
-
-/* The places of the k largest (smallest) numbers of each row, the best first and equal ones in
- * their order. NaN is the largest. At most MOST_BEST, which are kept in order on the way. */
-#define MOST_BEST 64
-struct NAME(best) {
-    const real *x;
-    int64_t *index;
-    size_t n, k;
-    int largest;
-};
-static void NAME(best_body)(const void *task, size_t begin, size_t end)
-{
-    const struct NAME(best) *t = task;
-    const size_t n = t->n, k = t->k;
-    const int largest = t->largest;
-    for (size_t r = begin; r < end; r++) {
-        const real *row = t->x + r * n;
-        int64_t *place = t->index + r * k;
-        real value[MOST_BEST];
-        for (size_t i = 0, count = 0; i < n; i++) {
-            const real v = row[i];
-            size_t at = count;
-            for (; at > 0; at--) {
-                const real w = value[at - 1];
-                const int better = largest ? v > w || (v != v && w == w)
-                                           : v < w || (w != w && v == v);
-                if (!better)
-                    break;
-                if (at < k)
-                    value[at] = w, place[at] = place[at - 1];
-            }
-            if (at < k) {
-                value[at] = v, place[at] = (int64_t)i;
-                count += count < k;
-            }
-        }
-    }
-}
-
-KERNEL(best)(size_t rows, size_t n, size_t k, int largest, ARRAY(const real, x, rows * n),
-             ARRAY(int64_t, index, rows * k))
-{
-    const struct NAME(best) task = {x, index, n, k, largest};
-    parallel_for(rows, grain_of(PIECE, (double)n), NAME(best_body), &task);
-}
-
-/* The order of short rows, of at most MOST_RANKED numbers: equal ones keep theirs, NaN is the
- * largest. The rank of a number is how many come before it, and to count them takes comparisons of
- * each with each, but no branch: 16 at a time, which is faster than to sort up to some 50. */
-#define MOST_RANKED 64
-static void NAME(rank)(const NAME(integer) *restrict key, const size_t n,
-                       NAME(integer) *restrict rank)
-{
-    for (size_t j = 0; j < n; j++)
-        rank[j] = 0;
-    for (size_t i = 0; i < n; i++) {
-        const NAME(integer) own = key[i];
-        for (size_t j = 0; j < n; j++) {
-            const NAME(integer) later = (NAME(integer))j > (NAME(integer))i;
-            rank[j] += (own < key[j]) | ((own == key[j]) & later);
-        }
-    }
-}
-
-struct NAME(ranking) {
-    const real *x;
-    int64_t *index;
-    size_t n;
-    bool descending;
-};
-
-static void NAME(ranked_body)(const void *task, size_t begin, size_t end)
-{
-    const struct NAME(ranking) *t = task;
-    const NAME(integer) most = (NAME(integer))(sizeof(real) == 4 ? INT32_MAX : INT64_MAX);
-    const size_t n = t->n, padded = n <= 16 ? 16 : n <= 32 ? 32 : MOST_RANKED;
-    NAME(integer) key[MOST_RANKED], rank[MOST_RANKED];
-    for (size_t j = n; j < padded; j++)
-        key[j] = most;
-    for (size_t r = begin; r < end; r++) {
-        const real *row = t->x + r * n;
-        int64_t *index = t->index + r * n;
-        /* bits of positive numbers are in their order; those of negative ones are turned around */
-        for (size_t j = 0; j < n; j++) {
-            const real v = row[j] + 0; /* -0 is 0 */
-            NAME(integer) bits;
-            memcpy(&bits, &v, sizeof bits);
-            bits = bits < 0 ? bits ^ most : bits;
-            bits = v != v ? most : bits;
-            key[j] = t->descending ? ~bits : bits;
-        }
-        if (padded == 16)
-            NAME(rank)(key, 16, rank);
-        else if (padded == 32)
-            NAME(rank)(key, 32, rank);
-        else
-            NAME(rank)(key, MOST_RANKED, rank);
-        for (size_t j = 0; j < n; j++)
-            index[rank[j]] = (int64_t)j;
-    }
-}
-
-KERNEL(ranked)(size_t rows, size_t n, int descending, ARRAY(const real, x, rows * n),
-               ARRAY(int64_t, index, rows * n))
-{
-    const struct NAME(ranking) task = {x, index, n, descending};
-    if (n > 0 && n <= MOST_RANKED)
-        parallel_for(rows, grain_of(PIECE, (double)n * (double)n), NAME(ranked_body), &task);
-}
-#undef MOST_RANKED
-
-/* For each row, the places of its keys in ascending order; equal keys keep theirs. Byte by byte
- * from the lowest, by counting (radix sort: Knuth, The Art of Computer Programming 3, section
- * 5.2.5); bytes in which all keys agree are left out. */
-struct NAME(ordering) {
-    const int64_t *keys;
-    int64_t *work, *order;
-    size_t n, rows, parts;
-};
-static void NAME(order_body)(const void *task, size_t begin, size_t end)
-{
-    const struct NAME(ordering) *t = task;
-    const size_t n = t->n;
-    for (size_t r = t->rows * begin / t->parts; r < t->rows * end / t->parts; r++) {
-        const int64_t *row = t->keys + r * n;
-        int64_t *key = t->work + 3 * n * begin, *next_key = key + n, *next_place = key + 2 * n;
-        int64_t *place = t->order + r * n;
-        uint64_t different = 0;
-        for (size_t i = 0; i < n; i++) {
-            key[i] = row[i], place[i] = (int64_t)i;
-            different |= (uint64_t)(row[i] ^ row[0]);
-        }
-        for (int shift = 0; shift < 64; shift += 8) {
-            if ((different >> shift & 255) == 0)
-                continue;
-            const uint64_t sign = shift == 56 ? 128 : 0; /* negative keys come first */
-            size_t begin[256] = {0}, before = 0;
-            for (size_t i = 0; i < n; i++)
-                begin[((uint64_t)key[i] >> shift & 255) ^ sign]++;
-            for (size_t b = 0; b < 256; b++) {
-                const size_t count = begin[b];
-                begin[b] = before, before += count;
-            }
-            for (size_t i = 0; i < n; i++) {
-                const size_t to = begin[((uint64_t)key[i] >> shift & 255) ^ sign]++;
-                next_key[to] = key[i], next_place[to] = place[i];
-            }
-            int64_t *other = key;
-            key = next_key, next_key = other;
-            other = place, place = next_place, next_place = other;
-        }
-        if (place != t->order + r * n)
-            memcpy(t->order + r * n, place, n * sizeof(int64_t));
-    }
-}
-
-/* `parts` of the rows at once, each with working memory of its own. */
-KERNEL(key_order)(size_t rows, size_t n, size_t parts, ARRAY(const int64_t, keys, rows * n),
-                  ARRAY(int64_t, work, 3 * n * parts), ARRAY(int64_t, order, rows * n))
-{
-    const struct NAME(ordering) task = {keys, work, order, n, rows, parts};
-    parallel_for(parts, 1, NAME(order_body), &task);
 }
 
 /* n numbers from `first` on, `step` apart; the second half is counted from `last` backwards. Each
@@ -600,7 +422,7 @@ KERNEL(stepped)(size_t n, double first, double by, ARRAY(real, out, n))
     for (size_t i = whole; i < n; i++)
         out[i] = (real)fma((double)i, by, first);
 }
-#undef MOST_BEST
 #undef SEGMENT
+#undef STAGE
 #undef SCAN
 #undef ABREAST

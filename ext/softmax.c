@@ -86,7 +86,7 @@ static inline real NAME(exp_row)(const real *restrict x, size_t n, real top, rea
 static inline void NAME(softmax_rows)(const real *restrict x, size_t rows, size_t n,
                                       real *restrict out)
 {
-    real top[COLUMNS], total[COLUMNS];
+    ON_A_LINE real top[COLUMNS], total[COLUMNS];
     for (size_t r = 0; r < rows; r++)
         top[r] = NAME(top)(x + r * n, n);
     for (size_t r = 0; r < rows; r++)
@@ -101,7 +101,7 @@ static inline void NAME(softmax_rows)(const real *restrict x, size_t rows, size_
 static inline void NAME(log_softmax_rows)(const real *restrict x, size_t rows, size_t n,
                                           real *restrict out)
 {
-    real top[COLUMNS], total[COLUMNS];
+    ON_A_LINE real top[COLUMNS], total[COLUMNS];
     for (size_t r = 0; r < rows; r++)
         top[r] = NAME(top)(x + r * n, n);
     for (size_t r = 0; r < rows; r++)
@@ -123,7 +123,8 @@ static inline void NAME(softmax_vjp_row)(const real *restrict g, const real *res
         size_t k = i;
         for (; k + 2 * LANES <= end; k += 2 * LANES)
             a += LOAD(g + k) * LOAD(out + k), b += LOAD(g + k + LANES) * LOAD(out + k + LANES);
-        real lanes[LANES], sum = 0;
+        ON_A_LINE real lanes[LANES];
+        real sum = 0;
         STORE(lanes, a + b);
         for (size_t l = 0; l < LANES; l++)
             sum += lanes[l];
@@ -178,7 +179,7 @@ static inline void NAME(log_softmax_vjp_row)(const real *restrict g, const real 
 static inline void NAME(block_sums)(const real *x, size_t n, size_t stride, size_t width,
                                     real *total)
 {
-    real lo[COLUMNS];
+    ON_A_LINE real lo[COLUMNS];
     NAME(sums)(x, n, stride, width, total, lo);
     for (size_t j = 0; j < width; j++)
         total[j] = NAME(rounded)((struct NAME(total)){total[j], lo[j]});
@@ -199,7 +200,7 @@ static void NAME(softmax_block)(const real *restrict x, const real *restrict unu
                                 size_t stride, size_t width, real *restrict out)
 {
     (void)unused;
-    real top[COLUMNS], total[COLUMNS];
+    ON_A_LINE real top[COLUMNS], total[COLUMNS];
     if (stride == 1) {
         NAME(softmax_rows)(x, width, n, out);
         return;
@@ -215,7 +216,7 @@ static void NAME(softmax_block)(const real *restrict x, const real *restrict unu
 static void NAME(softmax_vjp_block)(const real *restrict g, const real *restrict out, size_t n,
                                     size_t stride, size_t width, real *restrict dx)
 {
-    real total[COLUMNS];
+    ON_A_LINE real total[COLUMNS];
     if (stride == 1) {
         for (size_t r = 0; r < width; r++)
             NAME(softmax_vjp_row)(g + r * n, out + r * n, n, dx + r * n);
@@ -230,7 +231,7 @@ static void NAME(log_softmax_block)(const real *restrict x, const real *restrict
                                     size_t stride, size_t width, real *restrict out)
 {
     (void)unused;
-    real top[COLUMNS], total[COLUMNS];
+    ON_A_LINE real top[COLUMNS], total[COLUMNS];
     if (stride == 1) {
         NAME(log_softmax_rows)(x, width, n, out);
         return;
@@ -247,7 +248,7 @@ static void NAME(log_softmax_vjp_block)(const real *restrict g, const real *rest
                                         size_t stride, size_t width, real *restrict dx)
 {
     const real zero[COLUMNS] = {0};
-    real total[COLUMNS];
+    ON_A_LINE real total[COLUMNS];
     if (stride == 1) {
         for (size_t r = 0; r < width; r++)
             NAME(log_softmax_vjp_row)(g + r * n, out + r * n, n, dx + r * n);

@@ -93,6 +93,9 @@ struct NAME(walked) {
     const struct walk *walk;
 };
 
+/* The loop of a plain copy. Its operand is laid out where the result is, and that is all. */
+static void NAME(copy_loop)(const void *task, size_t begin, size_t n, real *restrict result);
+
 static void NAME(walk)(const void *task, size_t begin, size_t n, real *restrict result)
 {
     const struct NAME(walked) *t = task;
@@ -102,8 +105,8 @@ static void NAME(walk)(const void *task, size_t begin, size_t n, real *restrict 
     const char *base[MOST_OPERANDS], *from[MOST_OPERANDS];
     bool side_by_side[MOST_OPERANDS], across = row <= STRETCH && last > 0, buffers = false;
     size_t period[MOST_OPERANDS], unit = 1; /* elements after which an operand begins anew */
-    _Alignas(64) char buffer[MOST_OPERANDS][(STRETCH + 16) * sizeof(real)];
-    _Alignas(64) char own[MOST_TASK];
+    ON_A_LINE char buffer[MOST_OPERANDS][(STRETCH + 16) * sizeof(real)];
+    ON_A_LINE char own[MOST_TASK];
     memcpy(own, t->task, t->size);
     memcpy(base, own, (size_t)count * sizeof *base);
     for (int k = 0; k < count; k++) {
@@ -138,6 +141,10 @@ static void NAME(walk)(const void *task, size_t begin, size_t n, real *restrict 
         const size_t place = !across ? column : unit > 1 ? done % unit : 0;
         m = !across ? row - place : place ? unit - place : most;
         m = smaller(end - done, buffers ? smaller(m, STRETCH) : m);
+        if (t->loop == NAME(copy_loop) && !side_by_side[0] && w->strides[0][last] != 0) {
+            NAME(lay_out_from)(w, 0, base[0], r, column, m, (char *)result);
+            continue;
+        }
         for (int k = 0; k < count; k++) {
             const char *at = NAME(address)(w, k, base[k], r, column);
             from[k] = side_by_side[k] ? at : buffer[k];

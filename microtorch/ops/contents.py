@@ -152,7 +152,7 @@ CONTENTS = {
     ),
     "order": (
         "cummax cummin kthvalue max median median_of_all min mode nanmedian sort topk",
-        "best key_order row_order running_extreme",
+        "best key_order nth row_order running_extreme",
         "aminmax argmax argmin argsort cummax cummin kthvalue max median min mode msort nanmedian "
         "sort topk",
         "aminmax argmax argmin argsort cummax cummin kthvalue max median min mode msort nanmedian "

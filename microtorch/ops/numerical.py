@@ -151,7 +151,11 @@ def trapezoid(
     """
     if x is None and y.array.dtype.kind in "iu":
         y = y.long()  # PyTorch adds up all samples, in int64, less half of the ends
-    d, areas = _areas("trapezoid", y, x, dx, dim)
+    d = _along("trapezoid", y, x, dx, dim)
+    if x is None and y.array.shape[d]:  # every sample counts whole, but the two at the ends
+        ends = (y.select(d, 0) + y.select(d, -1)) * 0.5
+        return (y.sum(d) - ends) * (1 if dx is None else dx)
+    areas = _areas("trapezoid", y, x, dx, d)
     areas = areas if y.array.shape[d] else areas.detach()  # a constant in PyTorch
     return areas.sum(d)
 
@@ -161,34 +165,37 @@ def cumulative_trapezoid(
     y: Tensor, x: Tensor | None = None, *, dx: Number | None = None, dim: int = -1
 ) -> Tensor:
     """The integrals from the first sample to each later one, as ``trapezoid``."""
-    d, areas = _areas("cumulative_trapezoid", y, x, dx, dim)
-    return areas.cumsum(d)
+    d = _along("cumulative_trapezoid", y, x, dx, dim)
+    return _areas("cumulative_trapezoid", y, x, dx, d).cumsum(d)
 
 
-def _areas(
-    name: str, y: Tensor, x: Tensor | None, dx: Number | None, dim: int
-) -> tuple[int, Tensor]:
-    """``dim``, and the area of each trapezoid."""
-    ndim = y.array.ndim
-    if not ndim:
+def _along(name: str, y: Tensor, x: Tensor | None, dx: Number | None, dim: int) -> int:
+    """The dimension, of operands that may be integrated."""
+    if not y.array.ndim:
         raise IndexError(message(f"Dimension specified as {dim} but tensor has no dimensions"))
-    d = dim_of(dim, ndim, name)
+    d = dim_of(dim, y.array.ndim, name)
     if any(t is not None and t.array.dtype.kind == "b" for t in (y, x)):
         what = f"{name}: received a bool input for `x` or `y`, but bool is not supported"
         raise RuntimeError(message(what, fix="y.float()"))
+    if x is None and isinstance(dx, complex):
+        raise RuntimeError(message(f"{name}: Currently, we only support dx as a real number."))
+    if x is not None and dx is not None:
+        raise TypeError(message(f"{name}(): takes x or dx, not both"))
+    return d
+
+
+def _areas(name: str, y: Tensor, x: Tensor | None, dx: Number | None, d: int) -> Tensor:
+    """The area of each trapezoid along ``d``."""
+    ndim = y.array.ndim
     both = part(y, d, None, -1) + part(y, d, 1, None)
     if x is None:
-        if isinstance(dx, complex):
-            raise RuntimeError(message(f"{name}: Currently, we only support dx as a real number."))
-        return d, both * ((1 if dx is None else dx) / 2)
-    if dx is not None:
-        raise TypeError(message(f"{name}(): takes x or dx, not both"))
+        return both * ((1 if dx is None else dx) / 2)
     if x.array.ndim == 1:
         if len(x.array) != y.array.shape[d]:
             what = f"{name}: There must be one `x` value for each sample point"
-            raise RuntimeError(message(what, f"y {describe(y)}, x {describe(x)}, dim {dim}"))
+            raise RuntimeError(message(what, f"y {describe(y)}, x {describe(x)}, dim {d}"))
         x = x.reshape((-1,) + (1,) * (ndim - 1 - d))
     elif x.array.ndim < ndim:
         x = x.reshape((1,) * (ndim - x.array.ndim) + x.array.shape)
     along = d - ndim + x.array.ndim if x.array.ndim < ndim else d
-    return d, both * diff(x, dim=along) / 2
+    return both * diff(x, dim=along) / 2

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from ..arrays.dtypes import F64, I64, OBJECT
+from ..arrays.dtypes import F64, I64
 from ..backends import cpu, defines
 from ..base.errors import describe, message
 from ..base.naming import named
@@ -186,14 +186,29 @@ def _aminmax(input: Tensor, *, dim: int | None = None, keepdim: bool = False) ->
 public()(named(_aminmax, "aminmax", "(min, max) over ``dim``; equal ones share the gradient."))
 
 
+FEW = 64  # elements that are ordered as fast as one of them is found
+
+
 # ---- medians and modes ---------------------------------------------------------------------------
 def ranked(x: Array, k: int, d: int) -> Array:
     """The index of the k-th smallest element (from 0) along ``d``, which keeps its dimension."""
-    if x.ndim > 1 or type(x) is not np.ndarray or x.dtype is OBJECT or len(x) < 1000:
-        return np.take(order(x, d), [k], d)
-    x = comparable(x)
+    if type(x) is np.ndarray and x.dtype.kind == "f" and x.shape[d] > FEW:
+        index: Array = cpu.of(x.dtype).nth(last(x, d), k)
+        return np.expand_dims(index, d)
+    return np.take(order(x, d), [k], d)
+
+
+@defines
+def nth(F: Namespace, x: Array, k: int) -> Array:
+    """The index of the k-th smallest element (from 0) along the last dimension; of equal ones, that
+    of the one that a stable order would have there. NaN is the largest.
+    """
+    if x.ndim > 1 or len(x) < 1000:
+        return row_order_of(x, x.ndim - 1, False)[..., k]
     value = np.partition(x, k)[k]
-    return np.flatnonzero(x == value if value == value else x != x)[:1]
+    if value != value:
+        return np.flatnonzero(x != x)[k - np.count_nonzero(x == x)]
+    return np.flatnonzero(x == value)[k - np.count_nonzero(x < value)]
 
 
 def _median_index(x: Array, d: int) -> Array:

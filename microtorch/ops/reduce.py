@@ -470,7 +470,11 @@ def _logsumexp(F: Namespace, x: Array, dim: Dims, keepdim: bool) -> Array:
 Op(
     "logsumexp",
     _logsumexp,
-    vjps=(lambda F, g, out, x, dim, keepdim: keep(F, g, x, dim) * F.exp(x - keep(F, out, x, dim)),),
+    vjps=(
+        lambda F, g, out, x, dim, keepdim: F.mul(
+            F.exp(F.sub(x, keep(F, out, x, dim))), keep(F, g, x, dim)
+        ),
+    ),
     saves=("x out",),
     rule=("g · exp(x − out)",),
     complex="holomorphic",

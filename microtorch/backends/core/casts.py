@@ -4,19 +4,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy._core import umath
 
 from ...arrays.dtypes import BOOL, F32, F64, I64
 from ..reference import Reference
 from ..table import definition
 from . import library
 from .library import SUFFIXES, calls
-from .ufuncs import threaded
+from .ufuncs import CLIP, threaded
 
 if TYPE_CHECKING:
     from ...base.types import Array, DType, Operand
 
-CLIP: Operand = umath.__dict__["clip"]  # np.clip itself takes 2 us to get there
 MANY = 1 << 12  # bytes that numpy converts sooner than C is called
 LARGE = 1 << 17  # bytes that are worth two threads
 

@@ -104,6 +104,17 @@ class Reductions(Reference):
         done = self.kernels.prod_vjp0(*blocks(x.shape, dim), id(g), id(x), id(grad))
         return grad if done else None
 
+    @calls("amax", "sub", "exp", "sum", "log")
+    def logsumexp(self, x: Array, dim: Dims, keepdim: bool) -> Array:
+        if x.size < MANY:
+            return definition("logsumexp")(self, x, dim, keepdim)
+        top = self.amax(x, dim, True)
+        if not np.isfinite(top).all():
+            return definition("logsumexp")(self, x, dim, keepdim)
+        total = self.sum(self.exp(self.sub(x, top)), dim, True)
+        out = np.log(total) + top
+        return out if keepdim else out.reshape(runs(x.shape, dim, False)[0][-1][3])
+
     @kernel_of
     @calls("sum_vjp0")
     def spread(self) -> Kernel:

@@ -1,4 +1,4 @@
-"""Running sums, products and extremes, recurrences, and the order of keys, in C (ext/scan.c)."""
+"""Running sums, products and extremes, recurrences (ext/scan.c), and order (ext/order.c), in C."""
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
@@ -11,11 +11,12 @@ from .along import blocks
 from .library import calls, get_num_threads
 
 if TYPE_CHECKING:
-    from ...base.types import Array, Kernel
+    from ...base.types import Array, DType, Kernel, Operand, Shape
 
 
-MOST_BEST = MOST_RANKED = 64  # as ext/scan.c has it
+MOST_BEST = MOST_RANKED = 64  # as ext/order.c has it
 ENOUGH = 1 << 13  # keys to order that are worth a thread
+FEW = 1 << 14  # bytes that numpy fills sooner
 
 
 class Scans(Reference):
@@ -61,7 +62,8 @@ class Scans(Reference):
     def key_order(self, keys: Array) -> Array:
         n = keys.shape[-1]
         rows = keys.size // n if n else 0
-        parts = min(rows, get_num_threads(), 1 + keys.size // ENOUGH)
+        threads = get_num_threads()  # more parts than threads: one of them may begin late
+        parts = min(rows, 4 * threads if threads > 1 else 1, 1 + keys.size // ENOUGH)
         keys, work = np.ascontiguousarray(keys), np.empty(3 * n * parts, np.int64)
         out = np.empty(keys.shape, np.int64)
         if self.kernels.key_order(rows, n, parts, id(keys), id(work), id(out)):
@@ -84,6 +86,22 @@ class Scans(Reference):
             if self.kernels.best(x.size // n, n, k, largest, id(x), id(index)):
                 return index
         return definition("best")(self, x, k, largest)
+
+    @calls("fill")
+    def full(self, shape: Shape, value: Operand, dtype: DType) -> Array:
+        out = np.empty(shape, dtype)
+        if out.nbytes < FEW or dtype is not self.dtype or type(value) is complex:
+            out.fill(value)
+        elif not self.kernels.fill(out.size, float(value), id(out)):
+            out.fill(value)
+        return out
+
+    def nth(self, x: Array, k: int) -> Array:
+        x, index = np.ascontiguousarray(x), np.empty(x.shape[:-1], np.int64)
+        n = x.shape[-1]
+        if x.size and self.kernels.nth(x.size // n, n, k, id(x), id(index)):
+            return index
+        return definition("nth")(self, x, k)
 
     def stepped(self, first: float, by: float, n: int) -> Array:
         out = np.empty(n, self.dtype)

@@ -6,7 +6,9 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy._core import umath
 
+from ...arrays.dtypes import BOOL, I64
 from ...base.naming import named
 from . import library
 from .elementwise import result_of
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
     from ...base.types import Array, DType, Operand
 
 MANY = 1 << 17  # bytes of an operand, from which it is asked
+SOME = 1 << 14  # bytes, from which a kernel of ext/whole.c is faster than numpy's loop
 PIECE = 1 << 15  # elements for which it pays to wake a thread
 RAISE = frozenset({"power"})  # ufuncs whose loops of whole numbers may raise
 Plan = tuple[int, "DType", Any]  # the number of a loop, its result's dtype, the bytes of elements
@@ -39,6 +42,46 @@ def plans_of(ufunc: np.ufunc) -> dict[tuple[DType, ...], Plan]:
     return plans
 
 
+# ---- kernels of ext/whole.c, for what numpy computes number by number ----------------------------
+def _number(x: Operand) -> int | None:
+    """A whole number, also as a numpy scalar or an array of none of dimensions; else None."""
+    if isinstance(x, np.ndarray) and not x.ndim:
+        x = x[()]
+    return int(x) if isinstance(x, (int, np.integer)) and -(1 << 63) <= x < 1 << 63 else None
+
+
+def _whole(kernel: str, x: Operand, *numbers: int, dtype: DType = I64) -> Array | None:
+    """What a kernel makes of ``x``; None unless that is a contiguous array of ``dtype``."""
+    if type(x) is not np.ndarray or x.dtype is not dtype or not x.flags.c_contiguous:
+        return None
+    out = np.empty(x.shape, dtype)
+    return out if getattr(library.lib, f"{kernel}_f32")(x.size, *numbers, id(x), id(out)) else None
+
+
+def _clamp(x: Operand, least: Operand, most: Operand) -> Array | None:
+    low, high = _number(least), _number(most)
+    return None if low is None or high is None else _whole("clamp_whole", x, low, high)
+
+
+def _shift(sign: int) -> Callable[[Operand, Operand], Array | None]:
+    def shift(x: Operand, by: Operand) -> Array | None:
+        places = _number(by)
+        if places is None or not 0 < places < 64:
+            return None
+        return _whole("shift_whole", x, sign * places)
+
+    return shift
+
+
+CLIP: np.ufunc = umath.__dict__["clip"]  # np.clip itself takes 2 us to get there
+WHOLE: dict[np.ufunc, Callable[..., Array | None]] = {
+    CLIP: _clamp, np.left_shift: _shift(1), np.right_shift: _shift(-1),
+    np.absolute: lambda x: _whole("abs_whole", x),
+    np.bitwise_not: lambda x: _whole("not_bool", x, dtype=BOOL),
+    np.logical_not: lambda x: _whole("not_bool", x, dtype=BOOL),
+}  # fmt: skip
+
+
 @cache
 def threaded(ufunc: Operand) -> Callable[..., Any]:
     """``ufunc``, with several threads where its first operand is large and it has a loop for all.
@@ -48,7 +91,13 @@ def threaded(ufunc: Operand) -> Callable[..., Any]:
     if type(ufunc) is not np.ufunc or not plans_of(ufunc):
         return ufunc
 
+    own = WHOLE.get(ufunc)
+
     def on_threads(x: Operand, *others: Operand, **options: Operand) -> Operand:
+        if own is not None and getattr(x, "nbytes", 0) >= SOME and not options:
+            out = own(x, *others)
+            if out is not None:
+                return out
         if getattr(x, "nbytes", 0) < MANY or options:
             return ufunc(x, *others, **options)
         out = run(ufunc, (x, *others))
@@ -60,7 +109,8 @@ def threaded(ufunc: Operand) -> Callable[..., Any]:
         out = run(ufunc, (x, y))
         return ufunc(x, y) if out is None else out
 
-    function = named(of_two if ufunc.nin == 2 else on_threads, ufunc.__name__)
+    plain = ufunc.nin == 2 and own is None
+    function = named(of_two if plain else on_threads, ufunc.__name__)
     vars(function)["small"] = ufunc
     return function
 
