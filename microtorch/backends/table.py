@@ -25,6 +25,8 @@ definitions: Promises[Any] = Promises()
 # them converted copies
 uncopied: set[str] = set()
 real_only: set[str] = set()  # ops that complex numbers do not have
+# how the result of an op lies in memory, if that depends on the operands: what makes a kernel do so
+layouts: dict[str, Callable[[Kernel], Kernel]] = {}
 
 
 def is_among(name: str, marked: set[str]) -> bool:
@@ -84,7 +86,7 @@ def forget(backend: Backend) -> None:
 
 class KernelTable(BackendTable["Kernel"]):
     """Backend -> its kernel of one op. ``size``: "small" or "large", the one for such arrays only;
-    "chosen", the one of two that looks at them.
+    "chosen", the one of two that looks at them: all three for operands in rows.
     """
 
     def __init__(self, name: str, size: str = ""):
@@ -94,6 +96,8 @@ class KernelTable(BackendTable["Kernel"]):
     def __missing__(self, backend: Backend) -> Kernel:
         name = self.name
         kernel = getattr(backend, self.size)(name) if self.size else getattr(backend, name)
+        if not self.size and name in layouts:
+            kernel = layouts[name](kernel)
         if not hasattr(backend, "passing"):  # one that does not outlive a transform
             self[backend] = kernel
         return kernel

@@ -30,7 +30,7 @@ from . import record as recording
 from .handle import Handle, Unmet
 from .operands import exponent, left_operand, numbers_of, offering, taken_by
 from .out import by_keyword
-from .record import Constant, constant_node, kept, new
+from .record import Constant, constant_node, kept, new, note_order
 from .views import UNRECORDED, link_view, unfollowing
 
 if TYPE_CHECKING:
@@ -117,6 +117,8 @@ def unary(op: Op, written: Callable[..., Tensor]) -> Callable[..., Tensor]:
         kernel = (kernels if x.nbytes < border else large)[dev]
         if kernel is None:  # integers and bools need promotion
             return written(input)
+        if (s := a.storage) is not None and s.turned:  # the result lies as the operand does
+            return several(op, (input,))
         value = kernel(x)
         if type(value) is not ndarray:
             value = dev.array(value)
@@ -171,6 +173,8 @@ def binary(op: Op, written: Callable[..., Tensor], numbers: bool) -> Callable[..
         kernel: Argument = (kernels if x.nbytes * y.nbytes < SPREAD else chosen)[dev]
         if dev is not b.dev:  # device or dtype differ
             return written(input, other)
+        if ((s := a.storage) is not None and s.turned) or ((s := b.storage) is not None and s.turned):
+            return several(op, (input, other))
         try:
             value = kernel(x, y)
         except ValueError as e:
@@ -221,6 +225,8 @@ def without_derivative(
         try:
             x, dev = input.array, input.node.dev
             kernel = kernels[dev]
+            if (s := input.node.storage) is not None and s.turned:
+                return written(input, other)
             if type(other) in taken:
                 if kernel is not None:
                     y = number(other, input).array
@@ -231,6 +237,8 @@ def without_derivative(
             else:
                 y = other.array
                 if other.node.dev is not dev or (kernel is None and x.dtype is not y.dtype):
+                    return written(input, other)
+                if (s := other.node.storage) is not None and s.turned:
                     return written(input, other)
             if kernel is None:
                 if dev is not cpu or HotTable.aside:
@@ -292,8 +300,12 @@ def single(op: Op, input: Any, attrs: Attrs, *arguments: Any) -> Tensor:
         dev is not cpu or not a.needs or recording.check_whole(op, (a,))
         t.node = constant_node(out, dev)
     if op.view:
-        link_view(t, input, op, attrs)
-    return t
+        return link_view(t, input, op, attrs)
+    return t if (s := a.storage) is None or not s.turned else note_order(t)
+
+
+# views that lie row by row if their base does
+KEEPING = frozenset({"reshape", "squeeze", "squeeze_dim", "unsqueeze"})
 
 
 def viewing(op: Op, name: str | None = None) -> Callable[[Tensor, Any], Tensor]:
@@ -303,6 +315,7 @@ def viewing(op: Op, name: str | None = None) -> Callable[[Tensor, Any], Tensor]:
     What is no Tensor, or no array of numpy's, is for ``single``.
     """
     kernels, node_type, getframe, now = op.kernels, op.node, sys._getframe, mode.get
+    keeps_order = op.name in KEEPING
 
     def view(input: Argument, argument: Argument) -> Tensor:
         attrs = argument if name is None else {name: argument}
@@ -336,14 +349,13 @@ def viewing(op: Op, name: str | None = None) -> Callable[[Tensor, Any], Tensor]:
             n.storage = t.origin = None  # a copy
             return t
         n.storage = storage = a.storage or storage_of(a)
+        storage.turned = storage.turned or not (keeps_order or out.flags.c_contiguous)
         base, chain = input.origin or (input, ())
         t.origin = (base, (*chain, (op, attrs)))
         if not grad and n.op is None:
             t.origin = (base, (*chain, (op, attrs), (unfollowing[0], UNRECORDED)))
-        if (count := len(views := storage.views)) < 8 or count & (count - 1):
-            views.append(ref(t))
-        else:
-            storage.add_view(ref(t))
+        few = (count := len(storage.views)) < 8 or count & (count - 1)
+        (storage.views.append if few else storage.add_view)(ref(t))
         return t
 
     return view
@@ -447,12 +459,12 @@ def several(op: Op, inputs: Sequence[Any], attrs: Attrs | None = None) -> Tensor
     """``apply`` for Tensors of one floating dtype on one device: layers, losses, joins."""
     try:
         nodes = tuple([x.node for x in inputs])
-        dev, needs = nodes[0].dev, False
+        dev, needs, turned = nodes[0].dev, False, False
         for n in nodes:
             if n.dev is not dev:
                 return op(*inputs, **(attrs or {}))
-            if n.needs:
-                needs = True
+            needs = n.needs or needs
+            turned = turned or ((s := n.storage) is not None and s.turned)
     except AttributeError:  # not a tensor
         return op(*inputs, **(attrs or {}))
     if op.family is not None:
@@ -484,7 +496,7 @@ def several(op: Op, inputs: Sequence[Any], attrs: Attrs | None = None) -> Tensor
         n.code, n.lasti = f.f_code, f.f_lasti
     else:
         t.node = constant_node(out, dev)
-    return t
+    return note_order(t) if turned else t
 
 
 def joined(op: Op, tensors: Argument, dim: Argument, more: int) -> Tensor | None:

@@ -7,8 +7,10 @@ from threading import RLock
 from typing import TYPE_CHECKING
 from weakref import ref
 
+import numpy as np
 from numpy import ndarray
 
+from ..arrays.memory_order import in_rows, is_dense
 from ..base import errors
 from ..graph import Mode, Node, mode, storage_of, tick
 from .basic_ops import clone
@@ -16,7 +18,7 @@ from .record import constant, constant_node, handle
 from .rows import Rows
 
 if TYPE_CHECKING:
-    from ..base.types import Gradient
+    from ..base.types import Array, Gradient
     from ..handles.tensor import Tensor
 
 _adding = RLock()  # re-entrant: the garbage collector may run a destructor that runs backward
@@ -41,6 +43,8 @@ class AccumulateGrad(Node):
                 self._add(g)
         elif self.grad is None and type(g) is ndarray and g.dtype is self.dev.dtype:
             # `constant`, for the common case
+            if not g.flags.c_contiguous or ((s := self.storage) is not None and s.turned):
+                g = self._in_its_order(g)
             self.grad = handle(g, constant_node(g, self.dev))
         else:
             self._add(g)
@@ -61,6 +65,19 @@ class AccumulateGrad(Node):
                         )
                     )
 
+    def _in_its_order(self, g: Array) -> Array:
+        """A gradient that lies in memory as the leaf does, or in rows if the leaf has gaps."""
+        x = self.value
+        if type(x) is not ndarray or x.shape != g.shape:
+            return g
+        if not is_dense(x):
+            return in_rows(g)
+        if all(n == 1 or s == t for n, s, t in zip(x.shape, x.strides, g.strides, strict=True)):
+            return g
+        out = np.empty_like(x, g.dtype)
+        out[...] = g
+        return out
+
     def _add(self, g: Gradient) -> None:
         old = self.grad
         if hasattr(g, "node"):  # a Tensor: create_graph=True
@@ -69,6 +86,7 @@ class AccumulateGrad(Node):
             importlib.import_module("microtorch.sparse")  # far above: it makes tensors of Rows
             self.grad = Rows.tensor(g, old)
         elif old is None:
+            g = self._in_its_order(g) if type(g) is ndarray else g
             self.grad = constant(g, self.dev)
         elif old.node.needs:
             self.grad = _sum(old, g)

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..arrays.memory_order import is_dense, strides
 from ..base import errors
 from ..engine.handle import Handle
-from .memory import is_dense, owner, start
+from .memory import owner, start
 
 if TYPE_CHECKING:
     from ..base.types import Array
@@ -80,16 +81,6 @@ def are_one(a: Array, b: Array) -> bool:
     return a.size == 1 or all(
         s == t or n == 1 for n, s, t in zip(a.shape, a.strides, b.strides, strict=True)
     )
-
-
-def strides(array: Array) -> list[int]:
-    """PyTorch's strides, in bytes: numpy's, but for dimensions that ``None`` put in."""
-    found = list(array.strides)
-    for i in reversed(range(len(found))):
-        if array.shape[i] == 1 and not found[i]:
-            last = i + 1 == len(found)
-            found[i] = array.itemsize if last else array.shape[i + 1] * found[i + 1]
-    return found
 
 
 def strides_at(array: Array, place: Sequence[Any]) -> list[int]:

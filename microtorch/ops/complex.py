@@ -182,6 +182,7 @@ complex_op = Op(
     vjps=(lambda F, g, out, x, y: F.real(g), lambda F, g, out, x, y: F.imag(g)),
     rule=("the real part of g", "the imaginary part of g"),
     attributes=False,
+    ordered=True,
 )
 
 

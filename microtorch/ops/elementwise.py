@@ -134,6 +134,7 @@ def _options() -> dict[str, dict[str, Any]]:
     for name in "maximum minimum clamp clamp_min clamp_max clamp_between xlogy xlog1py".split():
         options.setdefault(name, {})["ties"] = False
     options["pow"] = options.get("pow", {}) | {"keeps": "y"}
+    options["logsigmoid"] = options.get("logsigmoid", {}) | {"ordered": False}
     options["sinc"] = options.get("sinc", {}) | {"renews": True}  # PyTorch keeps x alone
     options["prelu"] = options.get("prelu", {}) | {"keeps": "x y"}
     kept = ("y", "x y")  # of rounded quotients, whose derivative is 0

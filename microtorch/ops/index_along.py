@@ -175,7 +175,7 @@ def index_copy(input: Tensor, dim: int, index: Tensor, source: Tensor) -> Tensor
                 f"input {describe(input)}, source {describe(source)}, dim {d}",
             )
         )
-    return _written(input, place, _lined(source))
+    return _written(input.contiguous(), place, _lined(source))
 
 
 @public()

@@ -99,6 +99,7 @@ mean_op = Op(
     vjps=(lambda F, g, out, x, dim, keepdim: back_over(F, g, x, dim, max(count(x, dim), 1)),),
     rule=("g / n, spread over the mean",),
     result="float",
+    ordered=False,
 )
 
 
@@ -349,7 +350,7 @@ def _prod(F: Namespace, x: Array, dim: int, keepdim: bool) -> Array:
         rest = x[len(x) - ends :]
         x = np.append(np.multiply.reduce(x[: len(x) - ends].reshape(-1, 128), 0, wide), rest)
     multiply: Callable[..., Array] = np.multiply.reduce
-    return multiply(x, axis=dim, keepdims=keepdim, dtype=wide)
+    return rows(multiply(x, axis=dim, keepdims=keepdim, dtype=wide))
 
 
 prod_op = Op(
@@ -470,7 +471,7 @@ def _publish_truth(name: str, reduce: Callable[..., Any], ufunc: np.ufunc) -> No
         x = input.array
         d = None if dim is None else dims_of(dim, x.ndim, name)
         if type(x) is np.ndarray:  # what numpy's function calls, at half of the time
-            out: Array = np.asarray(ufunc.reduce(x, axis=d, keepdims=keepdim))
+            out: Array = rows(np.asarray(ufunc.reduce(x, axis=d, keepdims=keepdim)))
         else:
             out = reduce(x, axis=d, keepdims=keepdim)
         if x.dtype == np.uint8:  # which was PyTorch's type of truth before bool

@@ -16,6 +16,7 @@ from numpy import ndarray
 
 from ..arrays import dtypes
 from ..arrays.dtypes import OBJECT, TORCH_TYPES
+from ..arrays.memory_order import lying, strides
 from ..base.errors import ShapeError, broadcast_error, describe, message
 from ..base.naming import named
 from ..engine.basic_ops import clone
@@ -147,7 +148,7 @@ flip_op = Op(
     "flip",
     lambda F, x, dims: np.array(np.flip(x, dims), order="C")
     if type(x) is np.ndarray and x.flags.c_contiguous
-    else dtypes.laid_out(np.flip(x, dims), x.dtype),
+    else lying(np.flip(x, dims), strides(x)),
     vjps=(lambda F, g, out, x, dims: F.flip(g, dims=dims),),
     rule=("g, flipped back",),
 )

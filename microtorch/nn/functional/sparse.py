@@ -47,7 +47,7 @@ def one_hot(input: Tensor, num_classes: int = -1) -> Tensor:
             largest = input.array.max() if plain else known(input.max())
             num_classes = max(int(largest) + 1, 0)
         if within(input.array, num_classes):  # a numpy array, and none of a recorded program
-            which = input.array[..., None] == np.arange(num_classes)
+            which = np.ascontiguousarray(input.array)[..., None] == np.arange(num_classes)
             return constant(which.astype(np.int64), input.node.dev)
         backend_of(input).check_classes(input.array, num_classes)
     classes = arange(num_classes, device=input.device)
