@@ -173,7 +173,8 @@ def binary(op: Op, written: Callable[..., Tensor], numbers: bool) -> Callable[..
         kernel: Argument = (kernels if x.nbytes * y.nbytes < SPREAD else chosen)[dev]
         if dev is not b.dev:  # device or dtype differ
             return written(input, other)
-        if ((s := a.storage) is not None and s.turned) or ((s := b.storage) is not None and s.turned):
+        s, r = a.storage, b.storage
+        if (s is not None and s.turned) or (r is not None and r.turned):  # as the operands do
             return several(op, (input, other))
         try:
             value = kernel(x, y)

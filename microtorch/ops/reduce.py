@@ -363,6 +363,20 @@ prod_op = Op(
 )
 
 
+# of one number. PyTorch's derivative asks for both all the same
+one_op = Op(
+    "prod_of_one",
+    lambda F, x: x.copy(),
+    vjps=(lambda F, g, out, x: g,),
+    saves=("x out",),
+    rule=("g",),
+    torch_name="Prod",
+    complex="own",
+    ties=False,
+    attributes=False,
+)
+
+
 @public()
 def prod(
     input: Tensor, dim: int | None = None, keepdim: bool = False, *, dtype: DTypeLike | None = None
@@ -373,7 +387,7 @@ def prod(
     if dim is None or not input.array.ndim:
         dim_of(dim or 0, input.array.ndim, "prod")
         if not input.array.ndim and input.array.dtype.kind in "fcV":
-            return rename(input.clone(), "ProdBackward0")  # its derivative reads nothing
+            return single(one_op, input, {})
         input, dim, keepdim = input.reshape(-1), 0, False
     d = dim_of(dim, input.array.ndim, "prod")
     return single(prod_op, input, {"dim": d, "keepdim": keepdim})

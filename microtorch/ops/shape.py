@@ -109,8 +109,9 @@ permute_op = Op(
 @lru_cache(1024)
 def _steps(have: Shape, strides: Shape, shape: Shape) -> Shape:
     """The strides of an expanded array: 0 where elements are shown several times."""
-    new = (0,) * (len(shape) - len(have))
-    return new + tuple([0 if n == 1 else s for n, s in zip(have, strides, strict=True)])
+    new = len(shape) - len(have)
+    own = zip(have, strides, shape[new:], strict=True)
+    return (0,) * new + tuple([0 if n == 1 != m else s for n, s, m in own])
 
 
 def _expand(F: Namespace, x: Array, shape: Shape) -> Array:
@@ -122,7 +123,12 @@ def _expand(F: Namespace, x: Array, shape: Shape) -> Array:
         if view.size != x.size:
             view.setflags(False)  # not to be written
         return view
-    out = np.broadcast_to(x, shape)  # read-only
+    if type(x) is ndarray and 1 in x.shape:  # numpy forgets the strides of dimensions of one
+        np.broadcast_to(x, shape)  # raises what does not fit
+        steps = _steps(x.shape, x.strides, shape)
+        out = np.lib.stride_tricks.as_strided(x, shape, steps, writeable=False)
+    else:
+        out = np.broadcast_to(x, shape)  # read-only
     # nothing is repeated, so it can be written as any view
     if x.flags.writeable and out.size == x.size:
         out.flags.writeable = True
