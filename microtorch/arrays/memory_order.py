@@ -29,6 +29,11 @@ def strides(array: Array) -> list[int]:
     return found
 
 
+def start(array: Array) -> int:
+    start: int = array.__array_interface__["data"][0]
+    return start
+
+
 def is_dense(array: Array) -> bool:
     """Do the elements fill a block of memory, in whatever order of dimensions?"""
     step = array.itemsize

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..arrays.memory_order import is_dense, memory_order, strides
+from ..arrays.memory_order import is_dense, memory_order, start, strides
 from ..base import errors
 from ..engine.handle import Handle
-from .memory import copied, owner, start
+from .memory import copied, owner
 
 if TYPE_CHECKING:
     from ..base.types import Array

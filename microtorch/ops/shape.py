@@ -16,7 +16,7 @@ from numpy import ndarray
 
 from ..arrays import dtypes
 from ..arrays.dtypes import OBJECT, TORCH_TYPES
-from ..arrays.memory_order import lying, strides
+from ..arrays.memory_order import lying, start, strides
 from ..base.errors import ShapeError, broadcast_error, describe, message
 from ..base.naming import named
 from ..engine.basic_ops import clone
@@ -123,12 +123,12 @@ def _expand(F: Namespace, x: Array, shape: Shape) -> Array:
         if view.size != x.size:
             view.setflags(False)  # not to be written
         return view
-    if type(x) is ndarray and 1 in x.shape:  # numpy forgets the strides of dimensions of one
-        np.broadcast_to(x, shape)  # raises what does not fit
-        steps = _steps(x.shape, x.strides, shape)
-        out = np.lib.stride_tricks.as_strided(x, shape, steps, writeable=False)
-    else:
-        out = np.broadcast_to(x, shape)  # read-only
+    out = np.broadcast_to(x, shape)  # read-only
+    if type(x) is ndarray and 1 in x.shape and type(own := x.base) is ndarray and own.flags.carray:
+        # once more: numpy forgets the strides of dimensions of one
+        place = start(x) - start(own)
+        out = ndarray(shape, x.dtype, own, place, _steps(x.shape, x.strides, shape))
+        out.setflags(False)
     # nothing is repeated, so it can be written as any view
     if x.flags.writeable and out.size == x.size:
         out.flags.writeable = True
