@@ -68,6 +68,8 @@ class Op:
     ordered: InitVar[bool | None] = None
     projection: bool = False  # does it pick one output of a multi-output node?
     family: Callable[[int], Op] | None = None  # of any number of inputs: the declaration for n
+    # the declaration for operands of which some are masks, where it is another
+    of_masks: Callable[[Op, Sequence[Tensor]], Op] | None = None
     attributes: bool = True  # may it have static arguments?
     # what PyTorch's derivatives keep besides, each or (one text) all: overwritten, backward refuses
     keeps: InitVar[str | Sequence[str]] = ""
