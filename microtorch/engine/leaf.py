@@ -43,9 +43,10 @@ class AccumulateGrad(Node):
                 self._add(g)
         elif self.grad is None and type(g) is ndarray and g.dtype is self.dev.dtype:
             # `constant`, for the common case
-            if not g.flags.c_contiguous or ((s := self.storage) is not None and s.turned):
-                g = self._in_its_order(g)
-            self.grad = handle(g, constant_node(g, self.dev))
+            if g.flags.c_contiguous and ((s := self.storage) is None or not s.turned):
+                self.grad = handle(g, constant_node(g, self.dev))
+            else:
+                self.grad = constant(self._in_its_order(g), self.dev)
         else:
             self._add(g)
         if self.hooks is not None:

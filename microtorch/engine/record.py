@@ -146,6 +146,12 @@ def note_order(t: Tensor) -> Tensor:
     return t
 
 
+def moved(t: Tensor, array: Array) -> Tensor:
+    """``t``, which nobody has seen yet, on another ``array`` of the same values."""
+    t.array = t.node.value = array
+    return note_order(t)
+
+
 def check_whole(op: Op, nodes: Iterable[Node]) -> bool:
     """False. RuntimeError if whole numbers that require gradient (handles/whole.py) would lose it.
 

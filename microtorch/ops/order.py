@@ -16,7 +16,7 @@ from ..base.naming import named
 from ..engine.checks import watch
 from ..engine.hot import kept_dtype, single
 from ..engine.op import Op
-from ..engine.record import constant, constant_node, handle, note_order
+from ..engine.record import constant, constant_node, handle, moved, note_order
 from ..engine.registry import REGISTRY
 from ..engine.whole import on_arrays
 from .arguments import dim_of, refuse_complex, rows
@@ -391,9 +391,7 @@ def sort(
         index = lying(index, strides(x))
     pair = picked("sort", input, index, d, False)
     if type(x) is np.ndarray and not x.flags.c_contiguous:
-        values = pair.values
-        values.array = values.node.value = lying(values.array, strides(x))
-        note_order(values)
+        moved(pair.values, lying(pair.values.array, strides(x)))
         note_order(pair.indices)
     return pair
 

@@ -269,7 +269,7 @@ def _std_vjp(
     F: Namespace, g: Gradient, out: Operand, x: Operand, dim: Shape | None, correction: float,
     keepdim: bool,
 ) -> Gradient:  # fmt: skip
-    each = F.where(out == 0, 0, g / F.where(out == 0, 1, out))
+    each = F.where(out == 0, 0, g / out)  # the second derivative at 0 is NaN, as PyTorch's
     return _of_centred(F, each, x, dim, count(x, dim) - correction, 1)
 
 
