@@ -172,7 +172,7 @@ def wrap(node: Node, i: int, y: Any, ctx: FunctionCtx, args: tuple[Any, ...]) ->
         new: Node = constant_node(y.array, y.node.dev) if still else _place_output(node, i, y.array)
         adopt(y, new)
         return y
-    t = note_order(handle(y.array, node))
+    t = handle(y.array, node)
     if still:
         t.node = constant_node(t.array, node.dev.of(t.array.dtype))
     else:

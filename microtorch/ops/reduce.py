@@ -22,7 +22,6 @@ from ..engine.out import into
 from ..engine.record import constant
 from ..engine.registry import REGISTRY
 from .arguments import dim_of, dims_of, rows, whole_or_not
-from .node_names import rename
 from .scan import shifted_products
 from .surface import FUNCTIONS, METHODS, public
 
@@ -269,7 +268,7 @@ def _std_vjp(
     F: Namespace, g: Gradient, out: Operand, x: Operand, dim: Shape | None, correction: float,
     keepdim: bool,
 ) -> Gradient:  # fmt: skip
-    each = F.where(out == 0, 0, g / out)  # the second derivative at 0 is NaN, as PyTorch's
+    each = F.where(out == 0, 0, g / F.where(out == 0, 1, out))
     return _of_centred(F, each, x, dim, count(x, dim) - correction, 1)
 
 

@@ -105,8 +105,8 @@ def numbers(*shape):
     return (torch.arange(1.0, math.prod(shape) + 1) / 8).reshape(shape)
 
 
-# PyTorch 2.13's strides of results, by what the operands are. `turned`, `other` and `last` are dense
-# in three orders, `part` has gaps, `wide` shows elements several times
+# PyTorch 2.13's strides of results. `turned`, `other` and `last` are dense, in three orders, `part`
+# has gaps, `wide` shows elements several times
 STRIDES = [
     ("turned + rows", (3, 1, 6)),
     ("rows + turned", (12, 4, 1)),
