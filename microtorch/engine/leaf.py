@@ -5,7 +5,7 @@ import importlib
 from _thread import _count as other_threads
 from threading import RLock
 from typing import TYPE_CHECKING
-from weakref import ref
+from weakref import WeakKeyDictionary, ref
 
 import numpy as np
 from numpy import ndarray
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from ..base.types import Array, Gradient
     from ..handles.tensor import Tensor
 
+# the leaf of a tensor that came to require gradient, by the node that it had before. Second
+# derivatives of what was computed before lead to it, as in PyTorch, which saves the tensor
+became: WeakKeyDictionary[Node, ref[AccumulateGrad]] = WeakKeyDictionary()
 _adding = RLock()  # re-entrant: the garbage collector may run a destructor that runs backward
 
 
@@ -136,3 +139,5 @@ def leaf(t: Tensor) -> None:
     n.grad, n.handle = old.grad, ref(t)
     n.storage = storage_of(old)  # nodes that were made before may read this memory
     t.node = n
+    if old.op is None and not old.needs:
+        became[old] = ref(n)

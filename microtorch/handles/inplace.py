@@ -333,6 +333,8 @@ def fill_(self: Tensor, value: Tensor | AnyNumber) -> Tensor:
         )
     shares = type(value.array) is np.ndarray and np.may_share_memory(value.array, self.array)
     _copy(self, value.clone() if shares else value, "copy", apart=True)
+    if self.node.op is copy_op:
+        rename(self, "FillBackward3")
     return requiring(self, value, name="FillBackward3")
 
 

@@ -268,7 +268,7 @@ def _std_vjp(
     F: Namespace, g: Gradient, out: Operand, x: Operand, dim: Shape | None, correction: float,
     keepdim: bool,
 ) -> Gradient:  # fmt: skip
-    each = F.where(out == 0, 0, g / F.where(out == 0, 1, out))
+    each = F.where(out == 0, 0, g / out)  # at 0 its derivative is NaN, as PyTorch's
     return _of_centred(F, each, x, dim, count(x, dim) - correction, 1)
 
 
