@@ -8,7 +8,7 @@ is refused, and by whether ``reshape`` and ``contiguous`` give a view or a copy.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import lru_cache, wraps
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,11 +21,14 @@ ndarray = np.ndarray
 
 def strides(array: Array) -> list[int]:
     """PyTorch's strides, in bytes: numpy's, but for dimensions that ``None`` put in."""
-    found = list(array.strides)
+    return _strides(array.shape, array.strides, array.itemsize)
+
+
+def _strides(shape: Shape, given: Shape, size: int) -> list[int]:
+    found = list(given)
     for i in reversed(range(len(found))):
-        if array.shape[i] == 1 and not found[i]:
-            last = i + 1 == len(found)
-            found[i] = array.itemsize if last else array.shape[i + 1] * found[i + 1]
+        if shape[i] == 1 and not found[i]:
+            found[i] = size if i + 1 == len(found) else shape[i + 1] * found[i + 1]
     return found
 
 
@@ -115,51 +118,74 @@ def in_rows(x: Array) -> Array:
     return x if type(x) is not ndarray or x.flags.c_contiguous else x.copy("C")
 
 
-def giving_rows(kernel: Kernel) -> Kernel:
-    """An elementwise kernel whose result lies in rows whatever the operands do."""
-    return wraps(kernel)(lambda *operands, **options: in_rows(kernel(*operands, **options)))
+NO_OPTIONS: dict[str, Any] = {}
 
 
-def in_order(kernel: Kernel) -> Kernel:
-    """An elementwise kernel whose result lies in memory as PyTorch's would.
+def plainly(kernel: Kernel, operands: tuple[Any, ...]) -> Any:
+    """The result of a kernel to which it does not matter how operands lie: of a product."""
+    return kernel(*operands)
 
-    It runs on operands that are turned so that the result lies in rows: for then numpy and C agree
-    with PyTorch, nothing is copied, and the loop goes along memory.
+
+def giving_rows(
+    kernel: Kernel, operands: tuple[Any, ...], options: dict[str, Any] = NO_OPTIONS
+) -> Any:
+    """The result of an elementwise kernel, in rows whatever the operands are in."""
+    return in_rows(kernel(*operands, **options))
+
+
+def in_order(
+    kernel: Kernel, operands: tuple[Any, ...], options: dict[str, Any] = NO_OPTIONS
+) -> Any:
+    """The result of an elementwise kernel, which lies in memory as PyTorch's would.
+
+    The kernel runs on operands that are turned so that the result lies in rows: for then numpy and
+    C agree with PyTorch, nothing is copied, and the loop goes along memory.
     """
-
-    @wraps(kernel)
-    def ordered(*operands: Any, **options: Any) -> Any:
-        for x in operands:
-            if type(x) is ndarray and not x.flags.c_contiguous:
-                return _turned(kernel, operands, options)
+    for x in operands:
+        if type(x) is ndarray and not x.flags.c_contiguous:
+            break
+    else:
         return kernel(*operands, **options)
-
-    return ordered
+    shape, steps = x.shape, x.strides
+    if 0 not in steps and 1 not in shape:
+        for y in operands:
+            if y is not x and type(y) is ndarray and y.ndim:
+                if y.strides != steps or y.shape != shape:
+                    break
+        else:
+            return kernel(*operands, **options)  # in one order, which numpy keeps
+    return _turned(kernel, operands, options)
 
 
 def _turned(kernel: Kernel, operands: tuple[Any, ...], options: dict[str, Any]) -> Any:
     arrays = [x for x in operands if type(x) is ndarray and x.ndim]
+    plan = _plan(tuple([(x.shape, x.strides, x.itemsize) for x in arrays]))
+    if plan is None:  # they do not broadcast: the kernel says so; or the result lies in rows
+        return in_rows(kernel(*operands, **options))
+    order, back = plan
+    rank, turned = len(order), list(operands)
+    for i, x in enumerate(operands):
+        if type(x) is ndarray and x.ndim:
+            turned[i] = (x if x.ndim == rank else x[(None,) * (rank - x.ndim)]).transpose(order)
+    out = in_rows(kernel(*turned, **options))
+    return out.transpose(back) if np.ndim(out) == rank else out  # it may have been reduced
+
+
+@lru_cache(4096)
+def _plan(
+    operands: tuple[tuple[Shape, Shape, int], ...]
+) -> tuple[tuple[int, ...], list[int]] | None:
+    """How to turn operands of these (shape, strides, size of an element), and the result back."""
     try:
-        shape = np.broadcast(*arrays).shape
+        shape = np.broadcast_shapes(*[own for own, _, _ in operands])
     except ValueError:
-        return kernel(*operands, **options)  # which says so
-    rank = len(shape)
-    if rank > 1:
-        steps = []
-        for x in arrays:
-            one = [
-                0 if n == 1 and m != 1 else s
-                for s, n, m in zip(strides(x), x.shape, shape[rank - x.ndim :], strict=True)
-            ]
-            steps.append((*[0] * (rank - x.ndim), *one))
-        order = memory_order(shape, tuple(steps))
-        if order != tuple(range(rank)):
-            turned = [
-                x[(None,) * (rank - x.ndim)].transpose(order) if type(x) is ndarray and x.ndim
-                else x for x in operands
-            ]  # fmt: skip
-            out = in_rows(kernel(*turned, **options))
-            if np.ndim(out) != rank:  # it was reduced
-                return out
-            return out.transpose(sorted(range(rank), key=order.__getitem__))
-    return in_rows(kernel(*operands, **options))
+        return None
+    steps = []
+    for own, given, size in operands:
+        sizes = zip(_strides(own, given, size), own, shape[len(shape) - len(own) :], strict=True)
+        one = [0 if n == 1 and m != 1 else s for s, n, m in sizes]
+        steps.append((*[0] * (len(shape) - len(own)), *one))
+    order = memory_order(shape, tuple(steps))
+    if order == tuple(range(len(shape))):
+        return None
+    return order, sorted(range(len(shape)), key=order.__getitem__)

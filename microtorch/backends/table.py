@@ -8,7 +8,7 @@ from weakref import WeakValueDictionary
 from ..base.promises import Promises
 
 if TYPE_CHECKING:
-    from ..base.types import Backend, Kernel
+    from ..base.types import Argument, Backend, Kernel
 
 LARGE = 1 << 15  # elements from which a backend may have another kernel (several threads)
 # bytes of one operand times those of another, from which a backend may have another kernel if they
@@ -25,14 +25,20 @@ definitions: Promises[Any] = Promises()
 # them converted copies
 uncopied: set[str] = set()
 real_only: set[str] = set()  # ops that complex numbers do not have
-# how the result of an op lies in memory, if that depends on the operands: what makes a kernel do so
-layouts: dict[str, Callable[[Kernel], Kernel]] = {}
+# how to run a kernel (kernel, operands, options), if the operands decide how the result lies in
+# memory
+layouts: dict[str, Argument] = {}
 
 
 def is_among(name: str, marked: set[str]) -> bool:
     """Is a kernel one of those that its declaration marks?"""
     definitions.get(name)  # which declares it, if that was put off
     return name in marked
+
+
+def laying(kernel: Kernel, run: Kernel) -> Kernel:
+    """A kernel that ``run`` runs."""
+    return lambda *operands, **options: run(kernel, operands, options)
 
 
 def large_from(name: str) -> int:
@@ -97,7 +103,7 @@ class KernelTable(BackendTable["Kernel"]):
         name = self.name
         kernel = getattr(backend, self.size)(name) if self.size else getattr(backend, name)
         if not self.size and name in layouts:
-            kernel = layouts[name](kernel)
+            kernel = laying(kernel, layouts[name])
         if not hasattr(backend, "passing"):  # one that does not outlive a transform
             self[backend] = kernel
         return kernel

@@ -22,8 +22,9 @@ from weakref import ref
 import numpy as np
 
 from ..arrays.dtypes import BOOL, F32, I64
+from ..arrays.memory_order import plainly
 from ..backends import cpu
-from ..backends.table import SPREAD, HotTable, large_from
+from ..backends.table import SPREAD, HotTable, large_from, layouts
 from ..base.naming import named
 from ..graph import last_user_code, mode, storage_of, tick, user_frame, users
 from . import record as recording
@@ -104,7 +105,7 @@ def unary(op: Op, written: Callable[..., Tensor]) -> Callable[..., Tensor]:
     """The method ``input.op()`` and function ``op(input)``."""
     kernels, large = HotTable(op.name, "small"), HotTable(op.name, "large")
     node_type, getframe, now = op.node, sys._getframe, mode.get
-    saves_x, border = 0 in op.saved_inputs, large_bytes(op.name)
+    saves_x, border, run = 0 in op.saved_inputs, large_bytes(op.name), layouts[op.name]
 
     def method(input: Any, no_more: None = None, out: Tensor | None = None) -> Tensor:
         if out is not no_more:
@@ -117,9 +118,8 @@ def unary(op: Op, written: Callable[..., Tensor]) -> Callable[..., Tensor]:
         kernel = (kernels if x.nbytes < border else large)[dev]
         if kernel is None:  # integers and bools need promotion
             return written(input)
-        if (s := a.storage) is not None and s.turned:  # the result lies as the operand does
-            return several(op, (input,))
-        value = kernel(x)
+        turned = (s := a.storage) is not None and s.turned
+        value = run(kernel, (x,)) if turned else kernel(x)
         if type(value) is not ndarray:
             value = dev.array(value)
         t = new(Tensor)
@@ -138,7 +138,7 @@ def unary(op: Op, written: Callable[..., Tensor]) -> Callable[..., Tensor]:
             n.code, n.lasti = code, f.f_lasti
         else:
             t.node = constant_node(value, dev)
-        return t
+        return note_order(t) if turned else t
 
     return method
 
@@ -158,6 +158,7 @@ def binary(op: Op, written: Callable[..., Tensor], numbers: bool) -> Callable[..
     saves_x, saves_y = 0 in op.saved_inputs, 1 in op.saved_inputs
     saves_any, floating = saves_x or saves_y, op.result == "float"
     number = exponent if op.name == "pow" else numbers_of(op)
+    run = layouts.get(op.name, plainly)
 
     def method(input: Any, other: Any, no_more: None = None, out: Any = None) -> Tensor:
         if out is not no_more:
@@ -174,10 +175,9 @@ def binary(op: Op, written: Callable[..., Tensor], numbers: bool) -> Callable[..
         if dev is not b.dev:  # device or dtype differ
             return written(input, other)
         s, r = a.storage, b.storage
-        if (s is not None and s.turned) or (r is not None and r.turned):  # as the operands do
-            return several(op, (input, other))
+        turned = (s is not None and s.turned) or (r is not None and r.turned)
         try:
-            value = kernel(x, y)
+            value = run(kernel, (x, y)) if turned else kernel(x, y)
         except ValueError as e:
             raise op.explain(op, [input, other], {}, e) from None
         if type(value) is not ndarray:
@@ -201,7 +201,7 @@ def binary(op: Op, written: Callable[..., Tensor], numbers: bool) -> Callable[..
             n.code, n.lasti = code, f.f_lasti
         else:
             t.node = constant_node(value, dev)
-        return t
+        return note_order(t) if turned else t
 
     return method
 
@@ -227,7 +227,8 @@ def without_derivative(
             x, dev = input.array, input.node.dev
             kernel = kernels[dev]
             if (s := input.node.storage) is not None and s.turned:
-                return written(input, other)
+                whole_numbers = kernel is None or not isinstance(other, Tensor)
+                return written(input, other) if whole_numbers else several(op, (input, other))
             if type(other) in taken:
                 if kernel is not None:
                     y = number(other, input).array
@@ -240,7 +241,7 @@ def without_derivative(
                 if other.node.dev is not dev or (kernel is None and x.dtype is not y.dtype):
                     return written(input, other)
                 if (s := other.node.storage) is not None and s.turned:
-                    return written(input, other)
+                    return several(op, (input, other))
             if kernel is None:
                 if dev is not cpu or HotTable.aside:
                     return written(input, other)

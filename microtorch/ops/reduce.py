@@ -19,7 +19,7 @@ from ..base.naming import named
 from ..engine.hot import single, whole
 from ..engine.op import Op
 from ..engine.out import into
-from ..engine.record import constant
+from ..engine.record import constant, record
 from ..engine.registry import REGISTRY
 from .arguments import dim_of, dims_of, rows, whole_or_not
 from .scan import shifted_products
@@ -362,7 +362,7 @@ prod_op = Op(
 )
 
 
-# of one number. PyTorch's derivative asks for both all the same
+# of one number, of which PyTorch's derivative asks for both all the same
 one_op = Op(
     "prod_of_one",
     lambda F, x: x.copy(),
@@ -373,6 +373,7 @@ one_op = Op(
     complex="own",
     ties=False,
     attributes=False,
+    register=False,
 )
 
 
@@ -385,8 +386,8 @@ def prod(
         return in_dtype(prod, input, dtype, dim, keepdim)
     if dim is None or not input.array.ndim:
         dim_of(dim or 0, input.array.ndim, "prod")
-        if not input.array.ndim and input.array.dtype.kind in "fcV":
-            return single(one_op, input, {})
+        if not input.array.ndim and type(x := input.array) is np.ndarray and x.dtype.kind in "fcV":
+            return record(one_op, [input], x.copy(), input.node.dev, None)
         input, dim, keepdim = input.reshape(-1), 0, False
     d = dim_of(dim, input.array.ndim, "prod")
     return single(prod_op, input, {"dim": d, "keepdim": keepdim})
