@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 if TYPE_CHECKING:
-    from ..base.types import Array, DType, Kernel, Shape
+    from ..base.types import Array, DType, Kernel, Operand, Shape
 
 ndarray = np.ndarray
 
@@ -118,24 +118,24 @@ def in_rows(x: Array) -> Array:
     return x if type(x) is not ndarray or x.flags.c_contiguous else x.copy("C")
 
 
-NO_OPTIONS: dict[str, Any] = {}
+NO_OPTIONS: dict[str, Operand] = {}
 
 
-def plainly(kernel: Kernel, operands: tuple[Any, ...]) -> Any:
+def plainly(kernel: Kernel, operands: tuple[Operand, ...]) -> Operand:
     """The result of a kernel to which it does not matter how operands lie: of a product."""
     return kernel(*operands)
 
 
 def giving_rows(
-    kernel: Kernel, operands: tuple[Any, ...], options: dict[str, Any] = NO_OPTIONS
-) -> Any:
+    kernel: Kernel, operands: tuple[Operand, ...], options: dict[str, Operand] = NO_OPTIONS
+) -> Operand:
     """The result of an elementwise kernel, in rows whatever the operands are in."""
     return in_rows(kernel(*operands, **options))
 
 
 def in_order(
-    kernel: Kernel, operands: tuple[Any, ...], options: dict[str, Any] = NO_OPTIONS
-) -> Any:
+    kernel: Kernel, operands: tuple[Operand, ...], options: dict[str, Operand] = NO_OPTIONS
+) -> Operand:
     """The result of an elementwise kernel, which lies in memory as PyTorch's would.
 
     The kernel runs on operands that are turned so that the result lies in rows: for then numpy and
@@ -157,7 +157,7 @@ def in_order(
     return _turned(kernel, operands, options)
 
 
-def _turned(kernel: Kernel, operands: tuple[Any, ...], options: dict[str, Any]) -> Any:
+def _turned(kernel: Kernel, operands: tuple[Operand, ...], options: dict[str, Operand]) -> Operand:
     arrays = [x for x in operands if type(x) is ndarray and x.ndim]
     plan = _plan(tuple([(x.shape, x.strides, x.itemsize) for x in arrays]))
     if plan is None:  # they do not broadcast: the kernel says so; or the result lies in rows
