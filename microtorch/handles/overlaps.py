@@ -150,6 +150,7 @@ def expanded(array: Array, shape: tuple[int, ...]) -> Array | None:
     return np.lib.stride_tricks.as_strided(array, shape, found, writeable=False)
 
 
+MOST_COPIED = 1 << 20  # bytes of memory of which a copy is made to try it out
 FEW = 16  # elements, which PyTorch writes one after the other; more of them in vectors, or not
 
 
@@ -169,15 +170,17 @@ def one_after_another(
         and np.may_share_memory(a, target) for a in arrays
     ):  # fmt: skip
         return None
+    if not is_dense(own) or own.nbytes > MOST_COPIED:
+        return None
     shape, memo = target.shape, dict[Any, Any]()
     out = copied(target, memo)
-    if type(own) is not np.ndarray or not is_dense(own):
-        return None
     read: list[Any] = []
     for x, a in zip(operands, arrays, strict=True):
         if type(a) is np.ndarray:
-            inside = copied(a, memo) if owner(a) is own else a
-            x = np.broadcast_to(inside, shape)
+            try:
+                x = np.broadcast_to(copied(a, memo) if owner(a) is own else a, shape)
+            except ValueError:
+                return None  # which is refused elsewhere
         read.append(x)
     steps = [strides(out), *(strides(x) for x in read if type(x) is np.ndarray)]
     order = memory_order(shape, tuple(map(tuple, steps)))
