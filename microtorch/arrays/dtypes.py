@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..base.errors import DTypeError, message
+from .memory_order import laid_out
 
 if TYPE_CHECKING:
     from ..base.types import Array, DType, DTypeLike
@@ -298,31 +299,7 @@ def converted(x: Array, d: DType) -> Array:
         x = x.real
     if d.itemsize == 2 and d.kind in "fV" and x.dtype == F64:
         x = x.astype(F32)
-    return x.astype(d) if 0 not in x.strides else laid_out(x, d)
-
-
-def laid_out(x: Array, d: DType) -> Array:
-    """A copy of an expanded array, its dimensions in memory as PyTorch lays them.
-
-    A repeated dimension stays where it stands, between the others in the order of their strides.
-    numpy would make it the innermost.
-    """
-    if type(x) is not np.ndarray:
-        return x.astype(d) if x.dtype != d else x.copy("K")
-    places = [*reversed(range(x.ndim))]  # the innermost first
-    for i in range(1, x.ndim):
-        k = i
-        for j in reversed(range(i)):
-            a, b = abs(x.strides[places[j]]), abs(x.strides[places[k]])
-            if a > b > 0 or (a == b > 0 and x.shape[places[j]] > x.shape[places[k]]):
-                places[j], places[k] = places[k], places[j]
-                k = j
-            elif 0 < a < b:
-                break
-    order = places[::-1]
-    out = np.empty([x.shape[i] for i in order], d).transpose(np.argsort(order))
-    out[...] = x
-    return out
+    return laid_out(x, d)
 
 
 def fits(value: Any, d: DType) -> builtins.bool:

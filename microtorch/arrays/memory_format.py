@@ -1,9 +1,15 @@
-"""PyTorch's names for memory layouts.
-
-They are accepted where PyTorch takes them. The elements stay row by row: ``channels_last`` changes
-no value, only the order in memory, which is numpy's affair here.
-"""
+"""PyTorch's memory layouts: ``channels_last`` puts the channels of each pixel side by side."""
 from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..base.errors import message
+
+if TYPE_CHECKING:
+    from ..base.types import Array, Shape
 
 
 class memory_format:
@@ -19,6 +25,30 @@ class memory_format:
 
     def __reduce__(self) -> str:
         return self.name
+
+
+    def made(self, shape: Shape, make: Callable[[Shape], Array]) -> Array:
+        """An array of ``shape`` in this layout: what ``make`` makes, in rows, of its shape there.
+
+        RuntimeError unless ``channels_last`` is asked of 4 dimensions, channels_last_3d of 5.
+        """
+        if not self.name.startswith("channels_last"):
+            return make(shape)
+        if len(shape) != self.rank:
+            raise RuntimeError(
+                message(f"required rank {self.rank} tensor to use {self.name} format")
+            )
+        return np.moveaxis(make((shape[0], *shape[2:], shape[1])), -1, 1)
+
+    def fits(self, x: Array) -> bool:
+        """Does an array lie in this layout?"""
+        if not self.name.startswith("channels_last"):
+            return x.flags.c_contiguous
+        return x.ndim == self.rank and np.moveaxis(x, 1, -1).flags.c_contiguous
+
+    @property
+    def rank(self) -> int:
+        return 5 if self.name == "channels_last_3d" else 4
 
 
 contiguous_format = memory_format("contiguous_format")

@@ -8,7 +8,7 @@ from weakref import WeakValueDictionary
 from ..base.promises import Promises
 
 if TYPE_CHECKING:
-    from ..base.types import Backend, Kernel
+    from ..base.types import Argument, Backend, Kernel
 
 LARGE = 1 << 15  # elements from which a backend may have another kernel (several threads)
 # bytes of one operand times those of another, from which a backend may have another kernel if they
@@ -25,12 +25,20 @@ definitions: Promises[Any] = Promises()
 # them converted copies
 uncopied: set[str] = set()
 real_only: set[str] = set()  # ops that complex numbers do not have
+# how to run a kernel (kernel, operands, options), if the operands decide how the result lies in
+# memory
+layouts: dict[str, Argument] = {}
 
 
 def is_among(name: str, marked: set[str]) -> bool:
     """Is a kernel one of those that its declaration marks?"""
     definitions.get(name)  # which declares it, if that was put off
     return name in marked
+
+
+def laying(kernel: Kernel, run: Kernel) -> Kernel:
+    """A kernel that ``run`` runs."""
+    return lambda *operands, **options: run(kernel, operands, options)
 
 
 def large_from(name: str) -> int:
@@ -84,7 +92,7 @@ def forget(backend: Backend) -> None:
 
 class KernelTable(BackendTable["Kernel"]):
     """Backend -> its kernel of one op. ``size``: "small" or "large", the one for such arrays only;
-    "chosen", the one of two that looks at them.
+    "chosen", the one of two that looks at them: all three for operands in rows.
     """
 
     def __init__(self, name: str, size: str = ""):
@@ -94,6 +102,8 @@ class KernelTable(BackendTable["Kernel"]):
     def __missing__(self, backend: Backend) -> Kernel:
         name = self.name
         kernel = getattr(backend, self.size)(name) if self.size else getattr(backend, name)
+        if not self.size and name in layouts:
+            kernel = laying(kernel, layouts[name])
         if not hasattr(backend, "passing"):  # one that does not outlive a transform
             self[backend] = kernel
         return kernel

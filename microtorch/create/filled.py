@@ -52,15 +52,18 @@ def sizes_of(size: Any, name: str) -> Shape:
 
 
 def laid_out_as(
-    input: Tensor, memory_format: object, dev: Backend, make: Callable[..., Array], d: DType
-) -> Array:
+    input: Tensor, memory_format: memory_format | None, dev: Backend,
+    make: Callable[..., Array], d: DType,
+) -> Array:  # fmt: skip
     """``make(dev, shape, d)`` in the shape of ``input``, and in its order in memory.
 
-    In rows if ``memory_format`` asks for that. Normal numbers are drawn in another way where they
+    As ``memory_format`` says if it is given. Normal numbers are drawn in another way where they
     do not lie in rows (``normal`` in arrays/continuous.py).
     """
     x = input.array
-    if x.flags.c_contiguous or memory_format not in (None, preserve_format):
+    if memory_format not in (None, preserve_format):
+        return memory_format.made(x.shape, lambda shape: make(dev, shape, d))
+    if x.flags.c_contiguous:
         return make(dev, x.shape, d)
     order = [i for i in outermost_first(x) if x.shape[i] > 1]
     more = {"contiguous": order == sorted(order)} if make is _normal else {}
@@ -102,6 +105,9 @@ def _filled(
         shape = sizes_of(size, name)
         d = chosen(dtype)
         dev = home(device, d)
+        if memory_format is not None:
+            array = memory_format.made(shape, lambda shape: make(dev, shape, d, **draw))
+            return finish(array, dev.device, requires_grad)
         return finish(make(dev, shape, d, **draw), dev.device, requires_grad)
 
     def plain(*size: Argument) -> Tensor:

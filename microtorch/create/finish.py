@@ -14,7 +14,7 @@ from ..backends import cpu, home
 from ..base.errors import describe, message, no_memory
 from ..engine.calling import reading
 from ..engine.out import into
-from ..engine.record import constant, constant_node, handle
+from ..engine.record import constant, constant_node, handle, note_order
 from ..ops.surface import FUNCTIONS
 
 if TYPE_CHECKING:
@@ -106,7 +106,8 @@ def finish(array: Array, device: DeviceLike | None, requires_grad: bool) -> Tens
         raise TypeError(message(f"argument 'requires_grad' must be bool, not {kind}"))
     if type(array) is ndarray and (device is CPU or (device is None and default.device is None)):
         dev = cpu.of(array.dtype)
-        t = handle(array, constant_node(array, dev))  # `constant`, for the common case
+        # `constant`, for the common case
+        t = note_order(handle(array, constant_node(array, dev)))
     else:
         t = constant(array, home(device, array.dtype))
     return t.requires_grad_() if requires_grad else t

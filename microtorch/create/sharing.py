@@ -14,8 +14,9 @@ import numpy as np
 from numpy.lib.array_utils import byte_bounds
 
 from ..arrays import dtypes
+from ..arrays.memory_order import start
 from ..base.errors import describe, message
-from ..handles.memory import overwrite, owner, start
+from ..handles.memory import overwrite, owner
 from ..handles.methods import bind_methods
 from ..handles.tensor import Tensor, _rebuild
 

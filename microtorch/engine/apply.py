@@ -28,6 +28,8 @@ def apply(op: Op, inputs: Sequence[Any], attrs: Attrs | None = None) -> Tensor:
             tensors = autocast.operands(tensors, op.name)
         if op.family is not None:  # an op of any number of inputs: its declaration for so many
             op = op.family(len(tensors))
+        elif op.of_masks is not None:
+            op = op.of_masks(op, tensors)
         tensors, target = promoted(op, tensors)
         dev = tensors[op.unpromoted].node.dev
         for x in tensors:

@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..arrays.device import device
-from ..arrays.dtypes import converted, dtype, laid_out
+from ..arrays.dtypes import converted, dtype
+from ..arrays.memory_format import memory_format
+from ..arrays.memory_order import laid_out
 from ..backends import backend_for, host
 from ..backends.reference import Reference
 from .op import Op
@@ -22,11 +24,14 @@ def as_type(d: dtype | DType) -> DType:
 
 
 def _copy(F: Namespace, x: Array, order: Operand = "K") -> Array:
-    if order == "K" and 0 in x.strides:
+    if type(x) is np.ndarray and type(order) is memory_format:
+        out = order.made(x.shape, lambda shape: np.empty(shape, x.dtype))
+    elif order == "K" and (0 in x.strides or 1 in x.shape):
         return laid_out(x, x.dtype)
-    if type(x) is not np.ndarray or x.nbytes < LARGE:
+    elif type(x) is not np.ndarray or x.nbytes < LARGE:
         return x.copy(order)
-    out: Array = np.empty_like(x, order=order)
+    else:
+        out = np.empty_like(x, order=order)
     Reference.fill(out, x)
     return out
 
@@ -40,7 +45,8 @@ cast = Op(
     torch_name="ToCopy",
 )
 
-# order "K": in the memory layout of x, as elementwise ops; "C": row-major, for contiguous()
+# order "K": in the memory layout of x, as elementwise ops; "C": row-major, for contiguous(); or
+# channels_last
 clone = Op(
     "clone",
     _copy,

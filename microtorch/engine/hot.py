@@ -22,8 +22,9 @@ from weakref import ref
 import numpy as np
 
 from ..arrays.dtypes import BOOL, F32, I64
+from ..arrays.memory_order import plainly
 from ..backends import cpu
-from ..backends.table import SPREAD, HotTable, large_from
+from ..backends.table import SPREAD, HotTable, large_from, layouts
 from ..base.errors import FAILED
 from ..base.naming import named
 from ..graph import last_user_code, mode, storage_of, tick, user_frame, users
@@ -31,7 +32,7 @@ from . import record as recording
 from .handle import Handle, Unmet
 from .operands import exponent, left_operand, numbers_of, offering, taken_by
 from .out import by_keyword
-from .record import Constant, constant_node, kept, new
+from .record import Constant, constant_node, kept, new, note_order
 from .views import UNRECORDED, link_view, unfollowing
 
 if TYPE_CHECKING:
@@ -105,7 +106,7 @@ def unary(op: Op, written: Callable[..., Tensor]) -> Callable[..., Tensor]:
     """The method ``input.op()`` and function ``op(input)``."""
     kernels, large = HotTable(op.name, "small"), HotTable(op.name, "large")
     node_type, getframe, now = op.node, sys._getframe, mode.get
-    saves_x, border = 0 in op.saved_inputs, large_bytes(op.name)
+    saves_x, border, run = 0 in op.saved_inputs, large_bytes(op.name), layouts[op.name]
 
     def method(input: Any, no_more: None = None, out: Tensor | None = None) -> Tensor:
         if out is not no_more:
@@ -118,8 +119,9 @@ def unary(op: Op, written: Callable[..., Tensor]) -> Callable[..., Tensor]:
         kernel = (kernels if x.nbytes < border else large)[dev]
         if kernel is None:  # integers and bools need promotion
             return written(input)
+        turned = (s := a.storage) is not None and s.turned
         try:
-            value = kernel(x)
+            value = run(kernel, (x,)) if turned else kernel(x)
         except MemoryError as e:
             raise op.explain(op, [input], {}, e) from None
         if type(value) is not ndarray:
@@ -140,7 +142,7 @@ def unary(op: Op, written: Callable[..., Tensor]) -> Callable[..., Tensor]:
             n.code, n.lasti = code, f.f_lasti
         else:
             t.node = constant_node(value, dev)
-        return t
+        return note_order(t) if turned else t
 
     return method
 
@@ -160,6 +162,7 @@ def binary(op: Op, written: Callable[..., Tensor], numbers: bool) -> Callable[..
     saves_x, saves_y = 0 in op.saved_inputs, 1 in op.saved_inputs
     saves_any, floating = saves_x or saves_y, op.result == "float"
     number = exponent if op.name == "pow" else numbers_of(op)
+    run = layouts.get(op.name, plainly)
 
     def method(input: Any, other: Any, no_more: None = None, out: Any = None) -> Tensor:
         if out is not no_more:
@@ -175,8 +178,10 @@ def binary(op: Op, written: Callable[..., Tensor], numbers: bool) -> Callable[..
         kernel: Argument = (kernels if x.nbytes * y.nbytes < SPREAD else chosen)[dev]
         if dev is not b.dev:  # device or dtype differ
             return written(input, other)
+        s, r = a.storage, b.storage
+        turned = (s is not None and s.turned) or (r is not None and r.turned)
         try:
-            value = kernel(x, y)
+            value = run(kernel, (x, y)) if turned else kernel(x, y)
         except (MemoryError, ValueError) as e:
             raise op.explain(op, [input, other], {}, e) from None
         if type(value) is not ndarray:
@@ -200,7 +205,7 @@ def binary(op: Op, written: Callable[..., Tensor], numbers: bool) -> Callable[..
             n.code, n.lasti = code, f.f_lasti
         else:
             t.node = constant_node(value, dev)
-        return t
+        return note_order(t) if turned else t
 
     return method
 
@@ -225,6 +230,9 @@ def without_derivative(
         try:
             x, dev = input.array, input.node.dev
             kernel = kernels[dev]
+            if (s := input.node.storage) is not None and s.turned:
+                whole_numbers = kernel is None or not isinstance(other, Tensor)
+                return written(input, other) if whole_numbers else several(op, (input, other))
             if type(other) in taken:
                 if kernel is not None:
                     y = number(other, input).array
@@ -236,6 +244,8 @@ def without_derivative(
                 y = other.array
                 if other.node.dev is not dev or (kernel is None and x.dtype is not y.dtype):
                     return written(input, other)
+                if (s := other.node.storage) is not None and s.turned:
+                    return several(op, (input, other))
             if kernel is None:
                 if dev is not cpu or HotTable.aside:
                     return written(input, other)
@@ -296,8 +306,12 @@ def single(op: Op, input: Any, attrs: Attrs, *arguments: Any) -> Tensor:
         dev is not cpu or not a.needs or recording.check_whole(op, (a,))
         t.node = constant_node(out, dev)
     if op.view:
-        link_view(t, input, op, attrs)
-    return t
+        return link_view(t, input, op, attrs)
+    return t if (s := a.storage) is None or not s.turned else note_order(t)
+
+
+# views that lie row by row if their base does
+KEEPING = frozenset({"reshape", "squeeze", "squeeze_dim", "unsqueeze"})
 
 
 def viewing(op: Op, name: str | None = None) -> Callable[[Tensor, Any], Tensor]:
@@ -307,6 +321,7 @@ def viewing(op: Op, name: str | None = None) -> Callable[[Tensor, Any], Tensor]:
     What is no Tensor, or no array of numpy's, is for ``single``.
     """
     kernels, node_type, getframe, now = op.kernels, op.node, sys._getframe, mode.get
+    keeps_order = op.name in KEEPING
 
     def view(input: Argument, argument: Argument) -> Tensor:
         attrs = argument if name is None else {name: argument}
@@ -340,14 +355,13 @@ def viewing(op: Op, name: str | None = None) -> Callable[[Tensor, Any], Tensor]:
             n.storage = t.origin = None  # a copy
             return t
         n.storage = storage = a.storage or storage_of(a)
+        storage.turned = storage.turned or not (keeps_order or out.flags.c_contiguous)
         base, chain = input.origin or (input, ())
         t.origin = (base, (*chain, (op, attrs)))
         if not grad and n.op is None:
             t.origin = (base, (*chain, (op, attrs), (unfollowing[0], UNRECORDED)))
-        if (count := len(views := storage.views)) < 8 or count & (count - 1):
-            views.append(ref(t))
-        else:
-            storage.add_view(ref(t))
+        few = (count := len(storage.views)) < 8 or count & (count - 1)
+        (storage.views.append if few else storage.add_view)(ref(t))
         return t
 
     return view
@@ -453,12 +467,12 @@ def several(op: Op, inputs: Sequence[Any], attrs: Attrs | None = None) -> Tensor
     """``apply`` for Tensors of one floating dtype on one device: layers, losses, joins."""
     try:
         nodes = tuple([x.node for x in inputs])
-        dev, needs = nodes[0].dev, False
+        dev, needs, turned = nodes[0].dev, False, False
         for n in nodes:
             if n.dev is not dev:
                 return op(*inputs, **(attrs or {}))
-            if n.needs:
-                needs = True
+            needs = n.needs or needs
+            turned = turned or ((s := n.storage) is not None and s.turned)
     except AttributeError:  # not a tensor
         return op(*inputs, **(attrs or {}))
     if op.family is not None:
@@ -490,7 +504,7 @@ def several(op: Op, inputs: Sequence[Any], attrs: Attrs | None = None) -> Tensor
         n.code, n.lasti = f.f_code, f.f_lasti
     else:
         t.node = constant_node(out, dev)
-    return t
+    return note_order(t) if turned else t
 
 
 def joined(op: Op, tensors: Argument, dim: Argument, more: int) -> Tensor | None:

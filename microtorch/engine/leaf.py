@@ -5,10 +5,12 @@ import importlib
 from _thread import _count as other_threads
 from threading import RLock
 from typing import TYPE_CHECKING
-from weakref import ref
+from weakref import WeakKeyDictionary, ref
 
+import numpy as np
 from numpy import ndarray
 
+from ..arrays.memory_order import in_rows, is_dense
 from ..base import errors
 from ..graph import Mode, Node, mode, storage_of, tick
 from .basic_ops import clone
@@ -16,9 +18,12 @@ from .record import constant, constant_node, handle
 from .rows import Rows
 
 if TYPE_CHECKING:
-    from ..base.types import Gradient
+    from ..base.types import Array, Gradient
     from ..handles.tensor import Tensor
 
+# the leaf of a tensor that came to require gradient, by the node that it had before. Second
+# derivatives of what was computed before lead to it, as in PyTorch, which saves the tensor
+became: WeakKeyDictionary[Node, ref[AccumulateGrad]] = WeakKeyDictionary()
 _adding = RLock()  # re-entrant: the garbage collector may run a destructor that runs backward
 
 
@@ -41,7 +46,10 @@ class AccumulateGrad(Node):
                 self._add(g)
         elif self.grad is None and type(g) is ndarray and g.dtype is self.dev.dtype:
             # `constant`, for the common case
-            self.grad = handle(g, constant_node(g, self.dev))
+            if g.flags.c_contiguous and ((s := self.storage) is None or not s.turned):
+                self.grad = handle(g, constant_node(g, self.dev))
+            else:
+                self.grad = constant(self._in_its_order(g), self.dev)
         else:
             self._add(g)
         if self.hooks is not None:
@@ -61,6 +69,19 @@ class AccumulateGrad(Node):
                         )
                     )
 
+    def _in_its_order(self, g: Array) -> Array:
+        """A gradient that lies in memory as the leaf does, or in rows if the leaf has gaps."""
+        x = self.value
+        if type(x) is not ndarray or x.shape != g.shape:
+            return g
+        if not is_dense(x):
+            return in_rows(g)
+        if all(n == 1 or s == t for n, s, t in zip(x.shape, x.strides, g.strides, strict=True)):
+            return g
+        out = np.empty_like(x, g.dtype)
+        out[...] = g
+        return out
+
     def _add(self, g: Gradient) -> None:
         old = self.grad
         if hasattr(g, "node"):  # a Tensor: create_graph=True
@@ -69,6 +90,7 @@ class AccumulateGrad(Node):
             importlib.import_module("microtorch.sparse")  # far above: it makes tensors of Rows
             self.grad = Rows.tensor(g, old)
         elif old is None:
+            g = self._in_its_order(g) if type(g) is ndarray else g
             self.grad = constant(g, self.dev)
         elif old.node.needs:
             self.grad = _sum(old, g)
@@ -126,3 +148,5 @@ def leaf(t: Tensor) -> None:
     n.grad, n.handle = old.grad, ref(t)
     n.storage = storage_of(old)  # nodes that were made before may read this memory
     t.node = n
+    if old.op is None and not old.needs:
+        became[old] = ref(n)

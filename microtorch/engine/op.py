@@ -20,8 +20,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from ..arrays.memory_order import giving_rows, in_order
 from ..backends import KernelTable, definitions
-from ..backends.table import HotTable, real_only, uncopied
+from ..backends.table import HotTable, layouts, real_only, uncopied
 from ..base import errors
 from ..graph import ABSENT, Node
 from ..notation import expr, formulas
@@ -62,8 +63,13 @@ class Op:
     # (op, operands, attrs, e): what to raise for a kernel's error e; None: explain_broadcast
     explain: Callable[..., Exception] = ABSENT
     view: bool = False  # may the result share its input's memory?
+    # does the result lie in memory as the operands do (arrays/memory_order.py), and not in rows?
+    # None: if they are promoted as those of elementwise ops
+    ordered: InitVar[bool | None] = None
     projection: bool = False  # does it pick one output of a multi-output node?
     family: Callable[[int], Op] | None = None  # of any number of inputs: the declaration for n
+    # the declaration for operands of which some are masks, where it is another
+    of_masks: Callable[[Op, Sequence[Tensor]], Op] | None = None
     attributes: bool = True  # may it have static arguments?
     # what PyTorch's derivatives keep besides, each or (one text) all: overwritten, backward refuses
     keeps: InitVar[str | Sequence[str]] = ""
@@ -107,6 +113,7 @@ class Op:
         self,
         forward: Callable[..., Any] | Formula | None,
         saves: Sequence[str],
+        ordered: bool | None,
         keeps: str | Sequence[str],
         reads_nothing: bool,
         torch_name: str,
@@ -134,6 +141,10 @@ class Op:
         self.node = self._node_class(
             torch_name or "".join(map(str.capitalize, name.split("_"))), forward
         )
+        if ordered is None:
+            ordered = name in formulas.TABLE or self.result in ("same", "float", "bool")
+        if ordered or name in formulas.TABLE:
+            layouts[name] = in_order if ordered else giving_rows
         if register:
             self._register(forward)
 

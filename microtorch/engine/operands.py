@@ -223,11 +223,14 @@ exact_number = _numbers("exact_number", _exact)
 
 def check_exponent(value: AnyNumber, like: Tensor) -> None:
     """Refuse a negative exponent of integers, which would wrap around where they are unsigned, and
-    one that 16 bits do not hold.
+    one that the base's dtype does not hold.
     """
-    if like.array.dtype.itemsize == 2 and not isinstance(value, complex):
-        element(value, like.array.dtype)
-    if like.array.dtype.kind in "iu" and type(value) is int and value < 0:
+    d = like.array.dtype
+    if (d.itemsize == 2 and not isinstance(value, complex)) or (
+        d.kind in "iu" and type(value) is int and value >= 0
+    ):
+        element(value, d)
+    if d.kind in "iu" and type(value) is int and value < 0:
         what = "Integers to negative integer powers are not allowed."
         raise RuntimeError(errors.message(what, fix="x.float() ** y"))
 

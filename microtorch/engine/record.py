@@ -14,7 +14,7 @@ import numpy as np
 from ..arrays.dtypes import TORCH_TYPES
 from ..backends import cpu
 from ..base import errors
-from ..graph import Node, mode, tick, user_frame
+from ..graph import Node, mode, storage_of, tick, user_frame
 from .handle import Handle
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ def constant(array: Any, dev: Backend | None = None) -> Tensor:
         if dev is None:
             dev = cpu
         if dev.memory is ndarray:
-            return handle(array, constant_node(array, dev.of(array.dtype)))
+            return note_order(handle(array, constant_node(array, dev.of(array.dtype))))
     if dev is None:
         dev = getattr(array, "dev", cpu)
     if dev.dtype is not array.dtype:
@@ -85,7 +85,7 @@ def constant(array: Any, dev: Backend | None = None) -> Tensor:
         # an array of some kind of numbers (kinds/) stays what it is
         dev = array.dev if hasattr(array, "level") else dev
         array = dev.array(array)
-    return handle(array, constant_node(array, dev))
+    return note_order(handle(array, constant_node(array, dev)))
 
 
 def fill(
@@ -133,7 +133,23 @@ def record(
         if needs:
             check_whole(op, nodes)
         node = constant_node(out, dev)
-    return handle(out, node)
+    return note_order(handle(out, node))
+
+
+def note_order(t: Tensor) -> Tensor:
+    """``t``, a new tensor. If it does not lie row by row, the hot paths will see that it does not.
+
+    They would have to ask each array otherwise, which costs a tenth of an op.
+    """
+    if type(t.array) is ndarray and not t.array.flags.c_contiguous:
+        storage_of(t.node).turned = True
+    return t
+
+
+def moved(t: Tensor, array: Array) -> Tensor:
+    """``t``, which nobody has seen yet, on another ``array`` of the same values."""
+    t.array = t.node.value = array
+    return note_order(t)
 
 
 def check_whole(op: Op, nodes: Iterable[Node]) -> bool:

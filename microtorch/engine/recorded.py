@@ -10,6 +10,7 @@ import numpy as np
 from ..graph import Node, storage_of, tick
 from .apply import apply, brought_together
 from .hot import several
+from .leaf import became
 from .op import Op
 from .record import Number, constant, handle, record
 from .registry import REGISTRY
@@ -52,6 +53,8 @@ class Recorded:
             led = {i: find() for i, find in node.hooks.leads.items()}
             last = led.get(-1) or node
             inputs = tuple([led.get(i) or x for i, x in enumerate(inputs)])
+        if became:
+            inputs = tuple([x if x.needs else _now(x) for x in inputs])
         out = node if type(value) is tuple else handle(value, last)
         pairs = zip(inputs, saved, strict=True)
         return out, tuple([s if isinstance(s, Node) else handle(s, x) for x, s in pairs])
@@ -65,6 +68,12 @@ class Recorded:
         if not node.op.tied:
             return vjps
         return [partial(_tied, node, i, vjp) for i, vjp in enumerate(vjps)]
+
+
+def _now(x: Node) -> Node:
+    """The leaf that a constant has become since, or the constant."""
+    found = became.get(x)
+    return (found and found()) or x
 
 
 class Deciding(Recorded):

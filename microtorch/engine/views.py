@@ -4,6 +4,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from weakref import ref
 
+from numpy import ndarray
+
 from ..graph import mode, storage_of
 
 if TYPE_CHECKING:
@@ -22,15 +24,17 @@ UNRECORDED: Attrs = {
 }
 
 
-def link_view(t: Tensor, parent: Tensor, op: Op, attrs: Attrs | None) -> None:
-    """If ``t``, the result of ``op`` on ``parent``, shares its memory, link the two."""
+def link_view(t: Tensor, parent: Tensor, op: Op, attrs: Attrs | None) -> Tensor:
+    """``t``, the result of ``op`` on ``parent``. If it shares its memory, the two are linked."""
     source = parent.array
     if (out := t.array) is not source:
         owner = out.base
         if owner is None or (owner is not source and owner is not source.base):
-            return
+            return t
     node, origin = t.node, parent.origin
     storage = node.storage = parent.node.storage or storage_of(parent.node)
+    if not storage.turned and type(out) is ndarray and not out.flags.c_contiguous:
+        storage.turned = True
     base, chain = (parent, ((op, attrs),)) if origin is None else (
         origin[0], (*origin[1], (op, attrs))
     )  # fmt: skip
@@ -42,3 +46,4 @@ def link_view(t: Tensor, parent: Tensor, op: Op, attrs: Attrs | None) -> None:
         views.append(ref(t))
     else:
         storage.add_view(ref(t))
+    return t

@@ -19,9 +19,10 @@ class Storage:
     never written".
     """
 
-    __slots__ = ("version", "views", "writer", "written")
+    __slots__ = ("turned", "version", "views", "writer", "written")
 
     def __init__(self) -> None:
+        self.turned = False  # may a handle show it otherwise than row by row?
         self.written = 0  # clock of the last in-place write
         self.version = 0  # how many there were: PyTorch's tensor._version
         self.writer = ""  # name of the op that wrote last, for the error message

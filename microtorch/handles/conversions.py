@@ -8,11 +8,13 @@ import numpy as np
 
 from ..arrays import dtypes
 from ..arrays.dtypes import TORCH_TYPES
+from ..arrays.memory_format import contiguous_format, preserve_format
 from ..base import errors
 from ..base.naming import named
 from ..engine.basic_ops import place
 from ..engine.handle import Handle
 from ..engine.hot import single
+from ..engine.record import note_order
 from ..engine.registry import REGISTRY
 from ..graph import mode
 from .methods import bind_methods
@@ -77,15 +79,25 @@ DISCARDS = "Casting complex values to real discards the imaginary part"
 # ---- copies and conversions ----------------------------------------------------------------------
 def clone(input: Tensor, *, memory_format: memory_format | None = None) -> Tensor:
     """A copy in memory of its own; gradient flows through."""
-    rows = memory_format is not None and memory_format.name != "preserve_format"
-    return single(REGISTRY["clone"], input, {"order": "C"} if rows else {})
+    if memory_format in (None, preserve_format):
+        return single(REGISTRY["clone"], input, {})
+    return note_order(single(REGISTRY["clone"], input, {"order": _order(memory_format)}))
+
+
+def _order(memory_format: memory_format | None) -> Any:
+    rows = memory_format in (None, contiguous_format)
+    return "C" if rows else memory_format
 
 
 def contiguous(self: Tensor, memory_format: memory_format | None = None) -> Tensor:
-    """This tensor if it is laid out row by row, else a copy that is."""
-    if self.array.flags.c_contiguous:
+    """This tensor if it is laid out row by row (or as asked), else a copy that is."""
+    if self.array.flags.c_contiguous if memory_format is None else memory_format.fits(self.array):
         return self
-    return single(REGISTRY["clone"], self, {"order": "C"})
+    if memory_format is preserve_format:
+        raise RuntimeError(
+            errors.message("preserve memory format is unsupported by the contiguous operator")
+        )
+    return note_order(single(REGISTRY["clone"], self, {"order": _order(memory_format)}))
 
 
 def to(
@@ -117,7 +129,10 @@ def to(
         if d != t.array.dtype:
             if t.array.dtype.kind == "c" and d.kind in "fiu":
                 errors.warn(DISCARDS, UserWarning)
-            return single(REGISTRY["cast"], t, {"dtype": d})
+            t = single(REGISTRY["cast"], t, {"dtype": d})
+    if memory_format not in (None, preserve_format):
+        if not memory_format.fits(t.array):
+            return t.clone(memory_format=memory_format)
     return t.clone() if copy and t is self else t
 
 
@@ -157,7 +172,7 @@ def cuda(self: Tensor, device: DeviceLike | None = None) -> Tensor:
 
 def _to_dtype(name: str, dtype: dtypes.dtype) -> Callable[..., Tensor]:
     def method(self: Tensor, memory_format: memory_format | None = None) -> Tensor:
-        return self.to(dtype)
+        return self.to(dtype, memory_format=memory_format)
 
     return named(method, name, f"Converted to {dtype}.")
 

@@ -19,6 +19,7 @@ from numpy import ndarray
 
 from ..arrays import dtypes
 from ..arrays.dtypes import TORCH_TYPES
+from ..backends.table import layouts
 from ..base import errors
 from ..base.naming import named
 from ..base.promises import Promises
@@ -44,6 +45,7 @@ from .overlaps import (
     check_overlap,
     expanded,
     is_region,
+    one_after_another,
     plain_array,
     put_one_by_one,
     same_elements,
@@ -176,6 +178,12 @@ def _check_outcome(
         outcome.array = outcome.node.value = put_one_by_one(
             target.array, others[0].array, **attrs or {}
         )
+    elif plain and (op is copy_op or op.name in layouts):
+        values = one_after_another(target.array, others, lambda *elements: apply(
+            op, [constant(x) if isinstance(x, np.ndarray) else x for x in elements], attrs
+        ).array)
+        if values is not None:
+            outcome.array = outcome.node.value = values
     out = outcome.array
     if type(out) is not np.ndarray:
         for carry in carrying:
@@ -325,6 +333,8 @@ def fill_(self: Tensor, value: Tensor | AnyNumber) -> Tensor:
         )
     shares = type(value.array) is np.ndarray and np.may_share_memory(value.array, self.array)
     _copy(self, value.clone() if shares else value, "copy", apart=True)
+    if self.node.op is copy_op:
+        rename(self, "FillBackward3")
     return requiring(self, value, name="FillBackward3")
 
 
@@ -541,6 +551,9 @@ COMPOSED = (  # of functions made of several ops
     "nan_to_num", "polygamma", "put", "renorm", "round", "scatter", "scatter_add",
     "scatter_reduce", "sgn", "square", "tril", "triu",
 )  # fmt: skip
+BY_ELEMENT = frozenset(
+    "add sub div addcdiv addcmul clamp clamp_max clamp_min clip ldexp lerp masked_fill".split()
+)
 UNCHECKED = ("masked_fill", "index_fill", "ldexp")  # what they read, they read before they write
 WITH_OPTIONS = ("add", "sub", "div")
 SAME = {  # as another method
@@ -630,6 +643,13 @@ def _composed(name: str) -> Callable[..., Tensor]:
             # on a copy, for what a derivative reads of the old value is about to be overwritten
             needs = [x for x in (self, *args, *kwargs.values()) if getattr(x, "requires_grad", 0)]
             result = function(self.clone() if needs else self, *args, **kwargs)
+            if name in BY_ELEMENT:
+                values = one_after_another(self.array, args, lambda x, *elements: function(
+                    *[constant(v) if isinstance(v, np.ndarray) else v for v in (x, *elements)],
+                    **kwargs,
+                ).array)
+                if values is not None:
+                    result.array = result.node.value = values
             check_cast(result.array.dtype, self, name)
             _check_shape(result.array, self, name, (self, *args))
         shown = None if result.node.op is None else result.node.name()

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..arrays.memory_order import is_dense, start
 from ..base import errors
 
 if TYPE_CHECKING:
@@ -75,22 +76,6 @@ def repeats_itself(array: Array) -> bool:
     """Does a dimension show one element several times?"""
     dims = zip(array.strides, array.shape, strict=True)
     return array.size > 0 and any(s == 0 and n > 1 for s, n in dims)
-
-
-def is_dense(array: Array) -> bool:
-    """Do the elements fill a block of memory, in whatever order of dimensions?"""
-    step = array.itemsize
-    for s, n in sorted(zip(array.strides, array.shape, strict=True)):
-        if n > 1:
-            if s != step:
-                return False
-            step *= n
-    return True
-
-
-def start(array: Array) -> int:
-    start: int = array.__array_interface__["data"][0]
-    return start
 
 
 # ---- whose memory it is --------------------------------------------------------------------------

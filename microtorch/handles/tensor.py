@@ -17,6 +17,7 @@ import numpy as np
 
 from ..arrays import dtypes
 from ..arrays.device import device
+from ..arrays.memory_order import strides
 from ..backends import host
 from ..base import errors
 from ..engine.hot import bind, hot
@@ -46,7 +47,6 @@ from . import storage as storage
 from .inplace import setitem
 from .memory import copied
 from .methods import Methods
-from .overlaps import strides
 from .size import Size, sizes_or_data
 from .views import rederive
 
@@ -299,10 +299,8 @@ class Tensor(Methods):
 
     def is_contiguous(self, memory_format: memory_format | None = None) -> bool:
         """Do the elements lie in memory in row-major order (or channels last)?"""
-        if memory_format is not None and memory_format.name.startswith("channels_last"):
-            wanted = 4 if memory_format.name == "channels_last" else 5
-            last = self.array.ndim == wanted and np.moveaxis(self.array, 1, -1)
-            return last is not False and last.flags.c_contiguous
+        if memory_format is not None:
+            return memory_format.fits(self.array)
         return self.array.flags.c_contiguous
 
     def data_ptr(self) -> int:

@@ -68,11 +68,19 @@ TABLE: dict[str, Row] = {
     ),
     "xlogy": (
         "where(x == 0, where(y != y, y, 0), x * log(y))",
-        ("where(x == 0, where(y <= 0, 0, g * log(y)), g * log(y))", "g * x / y"),
+        (
+            "where(g == 0, where(y != y, y, 0), where(x == 0, where(y <= 0, 0, g * log(y)), "
+            "g * log(y)))",
+            "g * x / y",
+        ),
     ),
     "xlog1py": (
         "where(x == 0, where(y != y, y, 0), x * log1p(y))",
-        ("where(x == 0, where(y <= -1, 0, g * log1p(y)), g * log1p(y))", "g * x / (y + 1)"),
+        (
+            "where(g == 0, where(y != y, y, 0), where(x == 0, where(y <= -1, 0, g * log1p(y)), "
+            "g * log1p(y)))",
+            "g * x / (y + 1)",
+        ),
     ),
     # -inf below 0
     "entr": (
@@ -211,11 +219,12 @@ TABLE: dict[str, Row] = {
     # choices
     "maximum": (
         "maximum(x, y)",
-        ("where(x > y, g, where(x == y, g / 2, 0))", "where(y > x, g, where(x == y, g / 2, 0))"),
+        # both have it where one is NaN, as in PyTorch
+        ("where(x < y, 0, where(x == y, g / 2, g))", "where(y < x, 0, where(x == y, g / 2, g))"),
     ),
     "minimum": (
         "minimum(x, y)",
-        ("where(x < y, g, where(x == y, g / 2, 0))", "where(y < x, g, where(x == y, g / 2, 0))"),
+        ("where(x > y, 0, where(x == y, g / 2, g))", "where(y > x, 0, where(x == y, g / 2, g))"),
     ),
     # a NaN gives way to a number
     "fmax": (

@@ -90,6 +90,38 @@ def no_derivative(
     return vjp
 
 
+# ops of two operands whose derivatives subtract or negate the other operand in PyTorch, which a
+# mask may not be: which one, and what they do
+OF_MASKS = {
+    "atan2": ((0,), "neg"), "logaddexp": ((0, 1), "sub"), "logaddexp2": ((0, 1), "sub"),
+    "pow": ((1,), "sub"),
+}  # fmt: skip
+
+
+def _of_masks(op: Op, tensors: Sequence[Tensor]) -> Op:
+    """``op``, or its twin whose derivative raises, as PyTorch's does."""
+    if any(tensors[i].array.dtype is BOOL for i in OF_MASKS[op.name][0]):
+        return _without_masks(op.name)
+    return op
+
+
+@cache
+def _without_masks(name: str) -> Op:
+    which, does = OF_MASKS[name]
+
+    def vjp(F: Namespace, g: Gradient, out: Operand, *inputs: Operand, **attrs: Any) -> Gradient:
+        raise no_subtraction(does, inputs)
+
+    vars(vjp)["flat"] = True  # no kernel stands for it
+    op = REGISTRY[name]
+    vjps = [vjp if 1 - i in which else v for i, v in enumerate(op.vjps)]
+    return Op(
+        name, None, vjps, saves=("x y out",) * 2, result=op.result, check=op.check,
+        formula=op.formula, rule=op.rule, torch_name=op.node.__name__.removesuffix("Backward0"),
+        complex=op.complex, register=False,
+    )  # fmt: skip
+
+
 LOGIC: dict[str, Callable[..., Any]] = {
     "logical_and": np.logical_and, "logical_or": np.logical_or, "logical_xor": np.logical_xor,
     "logical_not": np.logical_not, "isnan": np.isnan, "isinf": np.isinf, "isfinite": np.isfinite,
@@ -134,6 +166,9 @@ def _options() -> dict[str, dict[str, Any]]:
     for name in "maximum minimum clamp clamp_min clamp_max clamp_between xlogy xlog1py".split():
         options.setdefault(name, {})["ties"] = False
     options["pow"] = options.get("pow", {}) | {"keeps": "y"}
+    options["logsigmoid"] = options.get("logsigmoid", {}) | {"ordered": False}
+    for name in OF_MASKS:
+        options[name] = options.get(name, {}) | {"of_masks": _of_masks}
     options["sinc"] = options.get("sinc", {}) | {"renews": True}  # PyTorch keeps x alone
     options["prelu"] = options.get("prelu", {}) | {"keeps": "x y"}
     kept = ("y", "x y")  # of rounded quotients, whose derivative is 0

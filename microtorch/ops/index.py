@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 
 from ..arrays.dtypes import OBJECT
+from ..arrays.memory_order import lying, strides
 from ..backends import defines
 from ..base.errors import ShapeError, describe, message, warn
 from ..engine.checks import watch
@@ -273,8 +274,31 @@ def _read(F: Namespace, x: Array, index: Place) -> Array:
 
 
 def _taken(F: Namespace, x: Array, index: Place) -> Array:
-    out = x[index]  # numpy lays it out as x is
-    return rows(out) if type(out) is np.ndarray else out
+    out = x[index]
+    if type(out) is not np.ndarray or x.flags.c_contiguous or out.ndim < 2:
+        return rows(out) if type(out) is np.ndarray else out
+    return lying(out, _strides_at(x, index, out.ndim))
+
+
+def _strides_at(x: Array, index: Place, rank: int) -> list[int]:
+    """For each dimension of ``x[index]`` its stride in x; 0 for those of the index's arrays."""
+    own, found, d, first, last = strides(x), list[int](), 0, -1, -1
+    taken = [p.ndim if hasattr(p, "dtype") and p.dtype == bool else 1 for p in index]
+    used = sum(n for n, p in zip(taken, index, strict=True) if p is not None and p is not Ellipsis)
+    for p, n in zip(index, taken, strict=True):
+        if p is None:
+            found.append(0)
+        elif p is Ellipsis or type(p) is slice:
+            n = len(own) - used if p is Ellipsis else 1
+            found += own[d : d + n]
+            d += n
+        else:
+            first, last = len(found) if first < 0 else first, len(found)
+            d += n
+    found += own[d:]
+    place = first if first == last else 0  # arrays apart from one another: their dimensions first
+    found[place:place] = [0] * (rank - len(found))
+    return found
 
 
 def _select(F: Namespace, x: Array, index: Place) -> Array:
@@ -409,7 +433,9 @@ def nonzero(input: Tensor, *, as_tuple: bool = False) -> Tensor | tuple[Tensor, 
         return constant(np.zeros((int(np.count_nonzero(x)), 0), np.int64), dev)
     if x.ndim == 1 and type(x) is np.ndarray:  # np.stack takes longer than all the rest
         return constant(x.nonzero()[0].reshape(-1, 1).copy(), dev)
-    return constant(np.stack(np.nonzero(x), 1), dev)
+    places = np.nonzero(x)
+    # in PyTorch's order: all places of a dimension side by side
+    return constant(np.stack(places).T if type(x) is np.ndarray else np.stack(places, 1), dev)
 
 
 @public()

@@ -14,9 +14,9 @@ from ..backends import defines, host
 from ..base.errors import describe, message
 from ..engine.apply import apply
 from ..engine.hot import single
-from ..engine.record import constant, constant_node, handle
+from ..engine.record import constant, constant_node, handle, moved
 from ..engine.whole import on_arrays, writers
-from .arguments import as_element, dim_of, element, owned, refuse_complex, within
+from .arguments import as_element, dim_of, element, owned, refuse_complex, rows, within
 from .index import Place, index_op, index_put_op
 from .select import where
 from .shape import expand, reshape
@@ -110,7 +110,8 @@ def index_select(input: Tensor, dim: int, index: Tensor) -> Tensor:
                     return handle(out, constant_node(out, dev))
     place = _place("index_select", input, dim, index, ("int32", "int64"), RuntimeError)
     if input.array.ndim:
-        return single(index_op, input, {"index": place})
+        out = single(index_op, input, {"index": place})
+        return moved(out, rows(out.array)) if type(out.array) is np.ndarray else out
     if index.array.size != 1:
         raise RuntimeError(
             message(
@@ -175,7 +176,7 @@ def index_copy(input: Tensor, dim: int, index: Tensor, source: Tensor) -> Tensor
                 f"input {describe(input)}, source {describe(source)}, dim {d}",
             )
         )
-    return _written(input, place, _lined(source))
+    return _written(input.contiguous(), place, _lined(source))
 
 
 @public()

@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from ..arrays.dtypes import F64, I64
+from ..arrays.dtypes import F64, I64, OBJECT
+from ..arrays.memory_order import lying, strides
 from ..backends import cpu, defines
 from ..base.errors import describe, message
 from ..base.naming import named
 from ..engine.checks import watch
 from ..engine.hot import kept_dtype, single
 from ..engine.op import Op
-from ..engine.record import constant, constant_node, handle
+from ..engine.record import constant, constant_node, handle, moved, note_order
 from ..engine.registry import REGISTRY
 from ..engine.whole import on_arrays
 from .arguments import dim_of, refuse_complex, rows
@@ -399,7 +400,15 @@ def sort(
     d = dim_of(dim, input.array.ndim, "sort")
     if not input.array.ndim:
         return picked("sort", input, np.zeros((), np.int64), 0, False)
-    return picked("sort", input, order(input.array, d, descending), d, False)
+    x = input.array
+    index = order(x, d, descending)
+    if type(x) is np.ndarray and not (x.flags.c_contiguous and index.flags.c_contiguous):
+        index = lying(index, strides(x))
+    pair = picked("sort", input, index, d, False)
+    if type(x) is np.ndarray and not x.flags.c_contiguous:
+        moved(pair.values, lying(pair.values.array, strides(x)))
+        note_order(pair.indices)
+    return pair
 
 
 @public()

@@ -19,10 +19,9 @@ from ..base.naming import named
 from ..engine.hot import single, whole
 from ..engine.op import Op
 from ..engine.out import into
-from ..engine.record import constant
+from ..engine.record import constant, record
 from ..engine.registry import REGISTRY
 from .arguments import dim_of, dims_of, rows, whole_or_not
-from .node_names import rename
 from .scan import shifted_products
 from .surface import FUNCTIONS, METHODS, public
 
@@ -99,6 +98,7 @@ mean_op = Op(
     vjps=(lambda F, g, out, x, dim, keepdim: back_over(F, g, x, dim, max(count(x, dim), 1)),),
     rule=("g / n, spread over the mean",),
     result="float",
+    ordered=False,
 )
 
 
@@ -268,7 +268,7 @@ def _std_vjp(
     F: Namespace, g: Gradient, out: Operand, x: Operand, dim: Shape | None, correction: float,
     keepdim: bool,
 ) -> Gradient:  # fmt: skip
-    each = F.where(out == 0, 0, g / F.where(out == 0, 1, out))
+    each = F.where(out == 0, 0, g / out)  # at 0 its derivative is NaN, as PyTorch's
     return _of_centred(F, each, x, dim, count(x, dim) - correction, 1)
 
 
@@ -362,7 +362,7 @@ def _prod(F: Namespace, x: Array, dim: int, keepdim: bool) -> Array:
         rest = x[len(x) - ends :]
         x = np.append(np.multiply.reduce(x[: len(x) - ends].reshape(-1, 128), 0, wide), rest)
     multiply: Callable[..., Array] = np.multiply.reduce
-    return multiply(x, axis=dim, keepdims=keepdim, dtype=wide)
+    return rows(multiply(x, axis=dim, keepdims=keepdim, dtype=wide))
 
 
 prod_op = Op(
@@ -375,6 +375,21 @@ prod_op = Op(
 )
 
 
+# of one number, of which PyTorch's derivative asks for both all the same
+one_op = Op(
+    "prod_of_one",
+    lambda F, x: x.copy(),
+    vjps=(lambda F, g, out, x: g,),
+    saves=("x out",),
+    rule=("g",),
+    torch_name="Prod",
+    complex="own",
+    ties=False,
+    attributes=False,
+    register=False,
+)
+
+
 @public()
 def prod(
     input: Tensor, dim: int | None = None, keepdim: bool = False, *, dtype: DTypeLike | None = None
@@ -384,8 +399,8 @@ def prod(
         return in_dtype(prod, input, dtype, dim, keepdim)
     if dim is None or not input.array.ndim:
         dim_of(dim or 0, input.array.ndim, "prod")
-        if not input.array.ndim and input.array.dtype.kind in "fcV":
-            return rename(input.clone(), "ProdBackward0")  # its derivative reads nothing
+        if not input.array.ndim and type(x := input.array) is np.ndarray and x.dtype.kind in "fcV":
+            return record(one_op, [input], x.copy(), input.node.dev, None)
         input, dim, keepdim = input.reshape(-1), 0, False
     d = dim_of(dim, input.array.ndim, "prod")
     return single(prod_op, input, {"dim": d, "keepdim": keepdim})
@@ -487,7 +502,7 @@ def _publish_truth(name: str, reduce: Callable[..., Any], ufunc: np.ufunc) -> No
         x = input.array
         d = None if dim is None else dims_of(dim, x.ndim, name)
         if type(x) is np.ndarray:  # what numpy's function calls, at half of the time
-            out: Array = np.asarray(ufunc.reduce(x, axis=d, keepdims=keepdim))
+            out: Array = rows(np.asarray(ufunc.reduce(x, axis=d, keepdims=keepdim)))
         else:
             out = reduce(x, axis=d, keepdims=keepdim)
         if x.dtype == np.uint8:  # which was PyTorch's type of truth before bool

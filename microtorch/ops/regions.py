@@ -129,6 +129,7 @@ def masked_select(input: Tensor, mask: Tensor) -> Tensor:
 def masked_scatter(input: Tensor, mask: Tensor, source: Tensor) -> Tensor:
     """A copy of ``input`` in which the elements of ``source`` stand, in order, at the mask."""
     x, m = _masked("masked_scatter", input, mask)
+    x = x.contiguous()
     if source.array.dtype != input.array.dtype:
         raise RuntimeError(
             message(

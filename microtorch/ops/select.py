@@ -197,7 +197,7 @@ def masked_fill(input: Tensor, mask: Tensor, value: TensorLike) -> Tensor:
         value = number(value, input)
     else:
         value = element(value, input)
-    return chosen(mask, value, input)
+    return chosen(mask.contiguous(), value, input.contiguous())  # in rows, as PyTorch's
 
 
 @public()

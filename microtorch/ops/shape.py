@@ -16,6 +16,7 @@ from numpy import ndarray
 
 from ..arrays import dtypes
 from ..arrays.dtypes import OBJECT, TORCH_TYPES
+from ..arrays.memory_order import lying, start, strides
 from ..base.errors import ShapeError, broadcast_error, describe, message
 from ..base.naming import named
 from ..engine.basic_ops import clone
@@ -108,8 +109,9 @@ permute_op = Op(
 @lru_cache(1024)
 def _steps(have: Shape, strides: Shape, shape: Shape) -> Shape:
     """The strides of an expanded array: 0 where elements are shown several times."""
-    new = (0,) * (len(shape) - len(have))
-    return new + tuple([0 if n == 1 else s for n, s in zip(have, strides, strict=True)])
+    new = len(shape) - len(have)
+    own = zip(have, strides, shape[new:], strict=True)
+    return (0,) * new + tuple([0 if n == 1 != m else s for n, s, m in own])
 
 
 def _expand(F: Namespace, x: Array, shape: Shape) -> Array:
@@ -122,6 +124,11 @@ def _expand(F: Namespace, x: Array, shape: Shape) -> Array:
             view.setflags(False)  # not to be written
         return view
     out = np.broadcast_to(x, shape)  # read-only
+    if type(x) is ndarray and 1 in x.shape and type(own := x.base) is ndarray and own.flags.carray:
+        # once more: numpy forgets the strides of dimensions of one
+        place = start(x) - start(own)
+        out = ndarray(shape, x.dtype, own, place, _steps(x.shape, x.strides, shape))
+        out.setflags(False)
     # nothing is repeated, so it can be written as any view
     if x.flags.writeable and out.size == x.size:
         out.flags.writeable = True
@@ -147,7 +154,7 @@ flip_op = Op(
     "flip",
     lambda F, x, dims: np.array(np.flip(x, dims), order="C")
     if type(x) is np.ndarray and x.flags.c_contiguous
-    else dtypes.laid_out(np.flip(x, dims), x.dtype),
+    else lying(np.flip(x, dims), strides(x)),
     vjps=(lambda F, g, out, x, dims: F.flip(g, dims=dims),),
     rule=("g, flipped back",),
 )

@@ -131,4 +131,4 @@ def renorm(input: Tensor, p: Number, dim: int, maxnorm: Number) -> Tensor:
     d = dim_of(dim, ndim, "renorm")
     size = norm(input, p, tuple(i for i in range(ndim) if i != d), keepdim=True)
     above = size > maxnorm
-    return input * (maxnorm / (size + 1e-7)).where(above, 1.0)
+    return input.contiguous() * (maxnorm / (size + 1e-7)).where(above, 1.0)

@@ -1,4 +1,9 @@
-"""Random numbers go to a tensor in the order of its memory, and new tensors keep that order."""
+"""Random numbers go to a tensor in the order of its memory, and new tensors keep that order.
+
+So do results, by PyTorch's rule.
+"""
+
+import math
 
 import numpy as np
 import pytest
@@ -93,4 +98,127 @@ def test_pytorch_s_numbers_for_a_transposed_tensor():
 
 def test_expanded_dimensions_keep_their_places():
     x = np.broadcast_to(np.ones((5, 1, 1)), (5, 3, 1))
-    assert outermost_first(x) == [0, 1, 2]
+    assert outermost_first(x) == (0, 1, 2)
+
+
+def numbers(*shape):
+    return (torch.arange(1.0, math.prod(shape) + 1) / 8).reshape(shape)
+
+
+# PyTorch 2.13's strides of results. `turned`, `other` and `last` are dense, in three orders, `part`
+# has gaps, `wide` shows elements several times
+STRIDES = [
+    ("turned + rows", (3, 1, 6)),
+    ("rows + turned", (12, 4, 1)),
+    ("turned * other", (3, 1, 6)),
+    ("other * turned", (1, 8, 2)),
+    ("turned + 1", (3, 1, 6)),
+    ("2 - turned", (3, 1, 6)),
+    ("wide + turned", (3, 1, 6)),
+    ("wide * 2", (12, 4, 1)),
+    ("part.exp()", (12, 4, 1)),
+    ("turned + other.double()", (3, 1, 6)),
+    ("turned > rows", (3, 1, 6)),
+    ("rows > turned", (12, 4, 1)),
+    ("torch.where(turned > 1, rows, other)", (3, 1, 6)),
+    ("torch.where(rows > 1, turned, 1.0)", (12, 4, 1)),
+    ("turned.masked_fill(turned > 1, 0.0)", (12, 4, 1)),
+    ("torch.lerp(turned, rows, 0.5)", (3, 1, 6)),
+    ("torch.addcmul(turned, rows, other)", (3, 1, 6)),
+    ("torch.clamp(turned, rows, other)", (3, 1, 6)),
+    ("torch.maximum(other, rows)", (1, 8, 2)),
+    ("F.mse_loss(turned, rows, reduction='none')", (3, 1, 6)),
+    ("F.binary_cross_entropy(turned.sigmoid(), rows.sigmoid(), reduction='none')", (3, 1, 6)),
+    ("torch.complex(turned, rows)", (3, 1, 6)),
+    ("F.logsigmoid(turned)", (12, 4, 1)),
+    ("F.gelu(turned)", (3, 1, 6)),
+    ("turned.clone()", (3, 1, 6)),
+    ("wide.clone()", (12, 4, 1)),
+    ("part.clone()", (12, 4, 1)),
+    ("wide.double()", (12, 4, 1)),
+    ("turned.half()", (3, 1, 6)),
+    ("torch.empty_like(turned)", (3, 1, 6)),
+    ("torch.zeros_like(wide)", (12, 4, 1)),
+    ("turned.contiguous()", (12, 4, 1)),
+    ("turned.sort(0)[0]", (3, 1, 6)),
+    ("rows.sort(0)[1]", (12, 4, 1)),
+    ("turned.argsort(-1)", (3, 1, 6)),
+    ("turned.flip(0)", (3, 1, 6)),
+    ("turned.sum(0)", (4, 1)),
+    ("turned.prod(0)", (4, 1)),
+    ("(turned > 1).any(0)", (4, 1)),
+    ("turned.cumsum(1)", (12, 4, 1)),
+    ("turned.nonzero()", (1, 24)),
+    ("turned[[0, 1]]", (12, 1, 3)),
+    ("turned[:, [0, 2, 1]]", (1, 2, 6)),
+    ("turned[..., torch.tensor([[0, 1]])]", (6, 2, 2, 1)),
+    ("turned[torch.tensor([1, 0]), :, torch.tensor([0, 1])]", (3, 1)),
+    ("turned.index_select(1, torch.tensor([0, 2]))", (8, 4, 1)),
+    ("torch.cat([turned, turned])", (12, 4, 1)),
+    ("turned.softmax(-1)", (12, 4, 1)),
+    ("last + image", (60, 1, 15, 3)),
+    ("image + last", (60, 20, 5, 1)),
+    ("last.contiguous(memory_format=torch.channels_last).relu()", (60, 1, 15, 3)),
+    ("image.to(memory_format=torch.channels_last) * image", (60, 1, 15, 3)),
+    ("torch.empty(2, 3, 4, 5, memory_format=torch.channels_last)", (60, 1, 15, 3)),
+    ("image[:, :1].expand(2, 1, 4, 5).add(last[:, :1])", (20, 20, 5, 1)),
+    ("(turned.int() & other.int())", (3, 1, 6)),
+    ("turned.pow(rows)", (3, 1, 6)),
+    ("turned ** 2", (3, 1, 6)),
+    ("turned // rows", (3, 1, 6)),
+    ("torch.polar(turned, rows)", (3, 1, 6)),
+    ("turned.renorm(2, 0, 1.0)", (12, 4, 1)),
+    ("F.one_hot(turned.long(), 4)", (48, 16, 4, 1)),
+]
+OPERANDS = {
+    "torch": torch, "F": torch.nn.functional,
+    "rows": numbers(2, 3, 4), "turned": numbers(4, 2, 3).permute(1, 2, 0),
+    "other": numbers(3, 4, 2).permute(2, 0, 1), "wide": numbers(1, 3, 1).expand(2, 3, 4),
+    "part": numbers(4, 3, 4)[::2], "last": numbers(2, 4, 5, 3).permute(0, 3, 1, 2),
+    "image": numbers(2, 3, 4, 5),
+}  # fmt: skip
+
+
+def test_results_lie_in_memory_as_pytorchs():
+    found = {text: eval(text, OPERANDS).stride() for text, _ in STRIDES}
+    assert found == dict(STRIDES)
+    for text, steps in STRIDES:  # and hold what they hold in rows
+        apart = {k: v.contiguous() if torch.is_tensor(v) else v for k, v in OPERANDS.items()}
+        if "empty" not in text:
+            assert torch.equal(eval(text, OPERANDS), eval(text, apart)), text
+        shape = eval(text, apart).shape
+        rows = torch.empty(shape).stride()
+        assert eval(text, OPERANDS).is_contiguous() == (
+            [s for s, n in zip(steps, shape, strict=True) if n > 1]
+            == [s for s, n in zip(rows, shape, strict=True) if n > 1]
+        )
+
+
+def test_what_was_made_of_turned_operands_is_known_to_be_turned():
+    x, y = torch.ones(3, 2).t(), torch.ones(2, 3)
+    made = [x * 1, (x * 1).neg(), x.clone(), x.float(), x.detach(), (x + y).relu(), x.sort(0)[0]]
+    made += [torch.empty_like(x), torch.zeros_like(x).mul_(2), torch.tensor(np.ones((3, 2)).T)]
+    for t in made:
+        assert (t + y).stride() == (t.double() > y).stride() == t.stride()
+    y.t_()
+    assert (y + torch.ones(3, 2)).stride() == (1, 3)
+
+
+@pytest.mark.parametrize("name", ["turned", "part", "last"])
+def test_the_gradient_of_a_leaf_lies_as_the_leaf_does(name):
+    leaf = OPERANDS[name].detach().requires_grad_()
+    steps = torch.empty(leaf.shape).stride() if name == "part" else leaf.stride()
+    for other in (leaf.detach(), torch.ones(leaf.shape), torch.ones(leaf.shape[-1])):
+        leaf.grad = None
+        (leaf * other).sum().backward()
+        assert leaf.grad.stride() == steps
+        assert torch.equal(leaf.grad, other.expand(leaf.shape))
+
+
+def test_dimensions_of_one_keep_their_strides():
+    x = numbers(4, 3, 1).permute(1, 2, 0)
+    assert x.expand(3, 1, 4).stride() == x.stride() == (1, 1, 3)
+    assert x.expand(2, 3, 1, 4).stride() == (0, 1, 1, 3)
+    y = torch.ones(1, 2) * 1
+    y[:] = y.expand_as(y)  # the very elements
+    assert y.expand(1, 2)._base is y

@@ -224,6 +224,30 @@ def test_elements_may_be_written_to_themselves(write):
     assert x.tolist() == [[0, 1, 2], [3, 4, 5]]
 
 
+@pytest.mark.parametrize(
+    "write, result",
+    [
+        ("x.add_(x[:, 1])", [[3, 7, 11], [11, 10, 14], [14, 18, 27]]),
+        ("x.copy_(x[:, 0])", [[1, 4, 7], [1, 1, 7], [1, 1, 1]]),
+        ("x[-3:] = x[:, 0]", [[1, 4, 7], [1, 1, 7], [1, 1, 1]]),
+        ("x[:2, :2].add_(x[1:, 1:], alpha=2)", [[11, 14, 3], [20, 23, 6], [7, 8, 9]]),
+        ("x.lerp_(x[:, 1], 0.5)", [[1.5, 3.5, 5.5], [3.75, 5, 7], [5.25, 6.5, 7.75]]),
+        ("x[0][None, ::2] += x[0][:-2:2]", [[2, 2, 5], [4, 5, 6], [7, 8, 9]]),
+    ],
+)
+def test_few_elements_that_overlap_are_written_one_after_the_other(write, result):
+    """As in PyTorch: what was written is read. The gradient is that of all read before."""
+    x = torch.arange(1.0, 10.0).reshape(3, 3)
+    exec(write, {"x": x})
+    assert x.tolist() == result
+    leaf = torch.arange(1.0, 10.0).reshape(3, 3).requires_grad_()
+    y = leaf * 1
+    exec(write, {"x": y})
+    assert y.tolist() == result and y.requires_grad
+    y.sum().backward()
+    assert leaf.grad is not None
+
+
 def test_writes_to_repeated_elements_come_one_after_the_other():
     x = torch.zeros(2)
     x.expand(3, 2)[[2, 0]] = torch.tensor([[1.0, 2.0], [10.0, 20.0]])

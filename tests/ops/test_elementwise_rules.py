@@ -153,3 +153,37 @@ def test_a_rounded_quotient_has_gradient_0():
     for mode in ("floor", "trunc"):
         grads = autograd.grad(torch.div(x, y, rounding_mode=mode).sum(), (x, y))
         assert [g.tolist() for g in grads] == [[0, 0], [0, 0]]
+
+
+def gradients(f, g, *values):
+    operands = [torch.tensor(v, requires_grad=True) for v in values]
+    f(*operands).backward(torch.tensor(g))
+    return [t.grad.item() for t in operands]
+
+
+def test_gradients_at_nan_and_where_none_arrives():
+    """PyTorch 2.13's."""
+    for f in (torch.maximum, torch.minimum):
+        assert gradients(f, 1.0, 1.0, nan) == gradients(f, 1.0, nan, 1.0) == [1, 1]
+        assert gradients(f, 1.0, 2.0, 2.0) == [0.5, 0.5]
+    for y in (0.0, -1.0, inf):
+        assert gradients(torch.xlogy, 0.0, 1.0, y)[0] == 0
+        assert gradients(torch.special.xlog1py, 0.0, 1.0, y)[0] == 0
+    assert math.isnan(gradients(torch.xlogy, 0.0, 1.0, nan)[0])
+
+
+@pytest.mark.parametrize("name", ["atan2", "logaddexp", "logaddexp2", "pow"])
+def test_a_derivative_that_would_subtract_a_mask_raises(name):
+    f, refused = getattr(torch, name), {"atan2": [1], "pow": [0]}.get(name, [0, 1])
+    for place in (0, 1):  # of the operand with gradient
+        x = torch.tensor([0.3, 0.4, 0.5], requires_grad=True)
+        out = f(x, B) if place == 0 else f(B, x)
+        expected = f(x, B.float()) if place == 0 else f(B.float(), x)
+        assert torch.equal(out, expected)
+        if place in refused:
+            with pytest.raises(RuntimeError, match="the `-` operator, with a bool tensor"):
+                out.sum().backward()
+        else:
+            out.sum().backward()
+            assert x.grad is not None
+        assert not f(x.detach(), B).requires_grad

@@ -63,3 +63,16 @@ def test_what_pytorch_has_for_numbers_only():
         ~torch.ones(2)
     assert F.avg_pool2d(whole.long() * 3, 2).tolist() == [[[3]]]
     assert (whole @ whole).tolist() == [[[2, 2], [2, 2]]] and (~mask).any().item() is False
+
+
+def test_numbers_that_an_integer_type_does_not_hold():
+    x = torch.tensor([1, 2, 255], dtype=torch.uint8)
+    for f in (
+        lambda: x**300, lambda: x.clone().pow_(300), lambda: x.to(torch.int8) ** 128,
+        lambda: torch.nn.functional.pad(x, (1, 1), value=-1),
+        lambda: torch.nn.functional.pad(x, (1, 1), value=300),
+    ):  # fmt: skip
+        with pytest.raises(RuntimeError, match="without overflow"):
+            f()
+    assert torch.nn.functional.pad(x, (1, 0), value=7).tolist() == [7, 1, 2, 255]
+    assert (x**2).tolist() == [1, 4, 1] and (x ** torch.tensor(2)).dtype == torch.uint8

@@ -315,3 +315,18 @@ def test_unique_of_slices_without_elements():
         with pytest.raises(RuntimeError, match="unique cannot be applied"):
             x.unique(dim=0)
     assert torch.bincount(torch.zeros(0, dtype=torch.int64), torch.zeros(0)).dtype == torch.int64
+
+
+def test_the_product_of_one_number_keeps_what_pytorchs_keeps():
+    x = torch.tensor(2.0, requires_grad=True)
+    for args in ((), (0, True)):
+        y = x.prod(*args)
+        assert type(y.grad_fn).__name__ == "ProdBackward0"
+        y.backward()
+        with pytest.raises(RuntimeError, match="a second time"):
+            y.backward()
+        y = x.prod(*args)
+        y.add_(1)
+        with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+            y.backward()
+    assert x.grad == 2

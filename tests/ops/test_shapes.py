@@ -217,12 +217,24 @@ def test_meshgrid_warns_without_indexing():
         torch.meshgrid(v, v)
 
 
-def test_memory_formats_are_accepted():
+def test_memory_formats():
     x = torch.arange(24.0).reshape(1, 2, 3, 4)
-    for name in ("contiguous_format", "preserve_format", "channels_last"):
-        layout = getattr(torch, name)
-        y = x.contiguous(memory_format=layout).clone(memory_format=layout).to(memory_format=layout)
-        assert y.tolist() == x.tolist()
+    last = torch.channels_last
+    for y in (
+        x.contiguous(memory_format=last), x.clone(memory_format=last), x.to(memory_format=last),
+        x.double(memory_format=last), torch.zeros_like(x, memory_format=last),
+        torch.empty(1, 2, 3, 4, memory_format=last),
+        x.contiguous(memory_format=last).exp() + x, x.contiguous(memory_format=last).clone(),
+    ):  # fmt: skip
+        assert y.stride() == (24, 1, 8, 2) and y.is_contiguous(memory_format=last)
+    assert torch.equal(x.to(memory_format=last), x)
+    assert x.to(memory_format=last).contiguous().stride() == x.stride() == (24, 12, 4, 1)
+    assert x.contiguous(memory_format=torch.contiguous_format) is x
+    assert x[0].is_contiguous(memory_format=last) is False
+    with pytest.raises(RuntimeError, match="required rank 4 tensor to use channels_last format"):
+        x[0].contiguous(memory_format=last)
+    with pytest.raises(RuntimeError, match="preserve memory format is unsupported"):
+        x.mT.contiguous(memory_format=torch.preserve_format)
     assert x.is_contiguous(memory_format=torch.contiguous_format)
     assert not x.is_contiguous(memory_format=torch.channels_last)
     assert x.permute(0, 3, 1, 2).is_contiguous(memory_format=torch.channels_last)

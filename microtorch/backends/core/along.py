@@ -79,11 +79,12 @@ class Along(Reference):
     @calls("copy")
     def flip(self, x: Array, dims: Shape) -> Array:
         turned = x[turns(dims, x.ndim)]
-        if x.nbytes < FEW:
-            return turned.copy()
-        out = np.empty(x.shape, self.dtype)
-        if x.flags.c_contiguous and self.kernels.copy(id(turned), id(out)):
-            return out
+        if x.flags.c_contiguous:
+            if x.nbytes < FEW:
+                return turned.copy()
+            out = np.empty(x.shape, self.dtype)
+            if self.kernels.copy(id(turned), id(out)):
+                return out
         return definition("flip")(self, x, dims)
 
     @calls("take")

@@ -220,6 +220,7 @@ def rrelu(
                 fix="exchange them",
             )
         )
+    input = input if inplace else input.contiguous()
     if not training:
         return leaky_relu(input, (lower + upper) / 2, inplace)
     slope = whole("rrelu_slope", _slope, input.detach(), lower=lower, upper=upper)

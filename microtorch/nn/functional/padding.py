@@ -10,6 +10,7 @@ from ...base.errors import describe, message
 from ...create.filled import full_like
 from ...engine import autocast
 from ...engine.hot import single
+from ...engine.operands import element
 from ...handles.tensor import Tensor
 from ...ops.index import border_op, index_op, place_op
 
@@ -67,6 +68,8 @@ def pad(
     if min(pad, default=0) < 0:
         input = input[tuple(inner)]
     place = tuple(outer)
+    if value and input.array.dtype.kind in "iu":
+        element(float(value), input.array.dtype)  # raises if it does not fit: it counts as a float
     if not value:
         return single(place_op, input, {"index": place, "shape": tuple(shape), "unique": True})
     output: Tensor = full_like(input.new_empty(shape), value)

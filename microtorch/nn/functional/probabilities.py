@@ -24,9 +24,9 @@ class BinaryCrossEntropy(Function):
     @staticmethod
     def forward(ctx: Any, input: Tensor, target: Tensor) -> Tensor:
         ctx.save_for_backward(input, target)
-        return (target - 1) * (-input).log1p().clamp_min(-100) - target * input.log().clamp_min(
-            -100
-        )
+        # each operand lies in memory as the input does, or comes second: so does the loss
+        other = (-input).log1p().clamp_min(-100) * (target - 1)
+        return other - input.log().clamp_min(-100) * target
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor | None]:
