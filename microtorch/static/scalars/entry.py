@@ -101,6 +101,10 @@ class ScalarRun:
         self.plain_grads: dict[int, Operand] = written.plain_grads
         self.outs: list[Out] = written.outs
 
+    def fails(self, given: Sequence[Operand]) -> str:
+        """In what a call finds another state of Python, in words, or ""."""
+        return self.watch.changed()
+
     def differs(self, before: ScalarRun) -> str:
         """Where two runs differ, or ""."""
         if [(x.place, x.place < 0 and id(x.scalar)) for x in self.leaves] != [
