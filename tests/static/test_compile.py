@@ -1,6 +1,7 @@
 """A compiled function equals the function, to the bit: values, gradients, state, random numbers."""
 
 import copy
+import dataclasses
 import itertools
 import os
 import signal
@@ -319,6 +320,34 @@ def test_two_outputs_one_without_gradient_and_a_stale_weight():
         v.mul_(2)
     with pytest.raises(RuntimeError, match="inplace"):
         loss.backward()
+
+
+@dataclasses.dataclass(frozen=True)
+class Losses:
+    of: torch.Tensor
+    root: torch.Tensor
+    name: str = "losses"
+
+
+def test_outputs_that_get_no_gradient_give_none():
+    """Not zeros: 0 times an infinite derivative is NaN, and a leaf's gradient may stay None."""
+    w = torch.zeros(2, requires_grad=True)
+
+    def f(x):
+        return Losses((x * w).sum() + x.sum(), (w * w).sum().sqrt()), x.sqrt(), x * 1
+
+    c = torch.compile(f)
+    for i, used in enumerate([(0,), (0,), (0, 1, 2, 3), (0,), (1,), (2,), (3,), (0, 3), (1, 2)]):
+        found = []
+        for g in (f, c):
+            x, w.grad = torch.tensor([0.0, 2.0], requires_grad=True), None
+            losses, *more = g(x)
+            assert type(losses) is Losses and losses.name == "losses"
+            outputs = [losses.of, losses.root, *more]
+            torch.autograd.backward([outputs[k].sum() for k in used])
+            found.append([g if g is None else g.tolist() for g in (x.grad, w.grad)])
+        assert repr(found[0]) == repr(found[1]), (i, used)
+    assert c.count == 1 and not c.reason
 
 
 # ---- training ------------------------------------------------------------------------------------
