@@ -71,6 +71,7 @@ class Compiled:
         self.function = self.root = function
         self.use_c = use_c
         self.fullgraph = fullgraph
+        self.most = MOST_PROGRAMS
         self.own_outputs = False  # are views that it returns to be copied?
         self.entries: dict[Key, list[tuple[Entry | ScalarEntry, Operand]]] = {}
         self.pending: dict[Key, list[Run | ScalarRun]] = {}  # recorded once, for each state met
@@ -272,8 +273,8 @@ class Compiled:
     def keep(self, key: Key, entry: Entry | ScalarEntry, run: Run | ScalarRun) -> None:
         """Use a program from now on."""
         self.count += 1
-        if self.count > MOST_PROGRAMS:
-            self.refuse(f"{MOST_PROGRAMS} programs have been made, for other shapes, Python "
+        if self.count > self.most:
+            self.refuse(f"{self.most} programs have been made, for other shapes, Python "
                         "arguments or values")  # fmt: skip
             return
         plan: Callable[[], object] = bool

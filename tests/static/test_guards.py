@@ -174,7 +174,7 @@ class Named:
                 return x * found
 
     def by_format(self, x):
-        return x * float("{0.n}".format(self))
+        return x * float("{0.n}".format(self))  # noqa: UP030, UP032
 
     def by_copy(self, x):
         return x * copy.copy(self).n
