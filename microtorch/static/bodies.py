@@ -95,6 +95,33 @@ def _softmax(s: Look) -> list[Lowered] | None:
     return body.done
 
 
+@bodies.entry("kernel nll_loss", "vjp nll_loss_vjp0")
+def _nll(s: Look) -> list[Lowered] | None:
+    """With a class for each place: the places are rows, and the classes come last."""
+    vjp, out = s.step.kind == "vjp", s.step.result
+    x, target = s.given[2:4] if vjp else s.given[:2]
+    values = s.given[0] if vjp else x
+    like = out if vjp else x
+    shape, reduction = s.shape(like), s.attr("reduction")
+    if len(s.given) != 2 + 2 * vjp or len(shape) < 3 or not fits(s, values, out):
+        return None
+    if not s.rows(target, kind="int64") or not s.size(like) or reduction == "none":
+        return None
+    body, order = Body(s), [0, *range(2, len(shape)), 1]
+    rows, n = s.size(like) // shape[1], shape[1]
+    given = [rows, n, reduction == "mean", s.attr("ignore_index")]
+    if not vjp:
+        body.done.append(Call(s.step, "in_range", [rows, target, 0, n, given[-1]], [], [], 1))
+        called = [*given, body.moved(x, order), target, out]
+        body.done.append(Call(s.step, s.step.name, called, [out.number], []))
+        return body.done
+    made = Ref(new(s.program, tuple([shape[i] for i in order]), out.number))
+    called = [*given, s.given[0], target, made]
+    body.done.append(Call(s.step, s.step.name, called, [made.number], []))
+    body.back(made, order, out)
+    return body.done
+
+
 @bodies.entry("kernel logsumexp")
 def _logsumexp(s: Look) -> list[Lowered] | None:
     x, out = s.given[0], s.step.result
