@@ -155,6 +155,42 @@ def _logsumexp_vjp(s: Look) -> list[Lowered] | None:
     return body.done
 
 
+# ---- the largest ---------------------------------------------------------------------------------
+@bodies.entry("kernel amax", "kernel amin")
+def _extreme(s: Look) -> list[Lowered] | None:
+    """Of each two numbers of a row the larger, and so on."""
+    x, out = s.given[0], s.step.result
+    if not fits(s, x, out) or not s.size(x):
+        return None
+    formula = "maximum(x, y)" if s.step.name == "amax" else "minimum(x, y)"
+    body, (dims, shape) = Body(s), kept(s, x)
+    turned = body.moved(x, [*[i for i in range(len(shape)) if i not in dims], *dims])
+    rows, n = s.size(out), s.size(x) // s.size(out)
+    now, strides = body.seen(turned, (rows, n)), (n, 1)
+    while n > 1:
+        n = (n + 1) // 2
+        last = new(s.program, (rows, n), x.number)
+        body.done.append(View(s.step, last, now.number, strides[0] - n, strides))
+        now = body.each(formula, (rows, n), x=body.seen(now, (rows, n), strides), y=Ref(last))
+        strides = (n, 1)
+    body.each("x", s.shape(out), out, x=body.seen(now, s.shape(out)))
+    return body.done
+
+
+@bodies.entry("vjp amax_vjp0", "vjp amin_vjp0")
+def _extreme_vjp(s: Look) -> list[Lowered] | None:
+    g, out, x = s.given
+    if not fits(s, g, x, s.step.result) or not s.rows(out):
+        return None
+    body, (dims, shape) = Body(s), kept(s, x)
+    top, given = body.seen(out, shape), body.seen(g, shape)
+    equal = "where(x == y, 1, where(x == x, 0, where(y == y, 0, 1)))"  # or NaN, as the largest is
+    one = body.each(equal, s.shape(x), x=x, y=top)
+    many = body.each("g / z", shape, g=given, z=body.sum(one, dims, shape))
+    body.each("x * g", s.shape(x), s.step.result, x=one, g=many)
+    return body.done
+
+
 # ---- how far from the mean -----------------------------------------------------------------------
 def _from_mean(body: Body, x: Operand) -> tuple[Ref, float]:
     """x - mean(x), and n - correction."""
@@ -260,6 +296,21 @@ def _clone(s: Look) -> list[Lowered] | None:
     """In which order it lies is seen by nobody."""
     x, out = s.given[0], s.step.result
     return [Each(s.step, out.number, "x", {"x": x})] if s.alone and s.floats(x, out) else None
+
+
+MORE = {
+    "heaviside": "where(x == 0, y, where(x > 0, 1, 0))", "div_trunc": "trunc(x / y)",
+    "clamp_min_tensor": "maximum(x, y)", "clamp_max_tensor": "minimum(x, y)", "copy": "y",
+}  # fmt: skip
+
+
+@bodies.entry(*(f"kernel {name}" for name in MORE))
+def _more(s: Look) -> list[Lowered] | None:
+    formula, out = MORE[s.step.name], s.step.result
+    if len(s.given) != 2 or not s.floats(*s.given, out):
+        return None
+    operands = dict(zip("xy", s.given, strict=True))
+    return [Each(s.step, out.number, formula, {k: v for k, v in operands.items() if k in formula})]
 
 
 # ---- other layouts -------------------------------------------------------------------------------
