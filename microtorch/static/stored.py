@@ -87,7 +87,7 @@ def stored(entry: Entry, outputs: Operand, names: dict[int, str]) -> dict[str, O
         try:
             function_of(s.kind, s.name, cpu.of(np.dtype(np.float32)))
         except ValueError:
-            what = f"{s.name} at {s.site} cannot be saved: it is no kernel, but Python of the package"
+            what = f"{s.name} at {s.site} cannot be saved: it is no kernel, but Python"
             raise RuntimeError(message(what, fix="torch.save(model.state_dict(), f)")) from None
     leaves = [
         [x.number, x.place if x.kind == "argument" else -1, names.get(x.number, x.name)]

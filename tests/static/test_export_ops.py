@@ -150,7 +150,8 @@ def test_bodies_and_other_layouts(tmp_path):
         loss = loss + (x.softmax(0) * x).sum() + F.log_softmax(turned, 1).square().mean()
         loss = loss + F.cross_entropy(turned, y, ignore_index=1) + x.floor().sum()
         loss = loss + (F.layer_norm(x.transpose(0, 1), (4,)) * 0.1).exp().sum()
-        asked = torch.logical_or(x.isnan(), torch.logical_xor(x > 0, x < 1)) & (x * torch.inf).isinf()
+        asked = torch.logical_or(x.isnan(), torch.logical_xor(x > 0, x < 1))
+        asked = asked & (x * torch.inf).isinf()
         (g,) = torch.autograd.grad(loss, x)
         return loss.detach(), g, asked.float().mean(), x.isfinite().float().sum()
 
