@@ -196,6 +196,53 @@ def test_what_cannot_be_repeated_runs_as_it_is_written(f):
     assert len(said) == 1 and "test_compile.py" in str(said[0].message) and c.reason
 
 
+def test_after_eight_programs_it_runs_as_it_is_written():
+    c = torch.compile(lambda x: x * 2, backend="eager")
+    with pytest.warns(UserWarning, match="8 programs have been made, for other shapes"):
+        for n in range(1, 12):
+            for _ in range(3):
+                assert same(c(t(n)), t(n) * 2)
+    assert c.count == 9 and "shapes" in c.reason
+
+
+def test_effects_happen_in_ordinary_and_recorded_calls_only(capsys):
+    def f(x):
+        print("here")
+        return x + 1
+
+    c = torch.compile(f, backend="eager")
+    for (x,) in XS:
+        assert same(c(x), x + 1)
+    assert capsys.readouterr().out.count("here") == 3 and c.count == 1
+
+
+def test_hooks_of_tensors_and_a_graph_that_is_kept_over_calls():
+    w, seen = t(4).requires_grad_(), []
+
+    def step(x):
+        w.grad = None
+        (w * x).sum().backward()
+        return w.grad.clone()
+
+    handle = w.register_hook(seen.append)
+    c = torch.compile(step, backend="eager")
+    with pytest.warns(UserWarning, match="a tensor with hooks is read, at test_compile.py"):
+        for i, (x,) in enumerate(XS):
+            assert same(c(x), x.sum(0) if x.dim() > 1 else x) and len(seen) == i + 1
+    handle.remove()
+    c = torch.compile(lambda x: (x * w).tanh(), backend="eager")
+    for (x,) in XS:
+        w.grad = None
+        y = c(x).sum()
+        y.backward(retain_graph=True)
+        y.backward()
+        (once,) = torch.autograd.grad((x * w).tanh().sum(), w)
+        assert torch.allclose(w.grad, 2 * once)
+        with pytest.raises(RuntimeError, match="second time"):
+            y.backward()
+    assert c.count == 1 and not c.reason
+
+
 def test_fullgraph_raises():
     c = torch.compile(lambda x: x * x.sum().item(), fullgraph=True)
     c(*XS[0])
