@@ -36,7 +36,7 @@ from .build import CompilerError
 from .collecting import uncollected
 from .entry import Entry, Run
 from .export import export
-from .guards import About, TooMuch, Unwatchable, Watch
+from .guards import Watch
 from .keys import Refused, opaque, structure
 from .outputs import Output
 from .program import Program
@@ -51,6 +51,7 @@ from .scalars.recording import MIXED
 from .source import unique
 from .supposed import Otherwise, random_state
 from .turns import Busy, recording_now
+from .watched import About, TooMuch, Unwatchable
 
 if TYPE_CHECKING:
     from ..base.types import Kernel, Operand

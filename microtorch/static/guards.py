@@ -54,6 +54,7 @@ from .code_names import (
     read_by_bases,
 )
 from .same import EQUAL
+from .watched import UNSEEN, Has, Slots, TooMuch, Unwatchable
 
 if TYPE_CHECKING:
     from ..base.types import Operand
@@ -84,62 +85,6 @@ _STATELESS = (
     ClassMethodDescriptorType, MethodWrapperType, CellType, _tuplegetter, type(Lock()),
     type(RLock()),
 )  # fmt: skip
-
-
-# built-in functions, and an attribute, that read what no guard sees
-UNSEEN = {
-    "globals": "which gives names that are not in its text",
-    "eval": "which runs a text", "exec": "which runs a text", "open": "which reads a file",
-    "input": "which reads what is typed",
-    "_version": "a count that every write changes",
-    **dict.fromkeys(
-        ("initial_seed", "get_rng_state", "get_num_threads", "get_float32_matmul_precision",
-         "are_deterministic_algorithms_enabled"), "which reads a setting of the library",
-    ),
-    "import_module": "which gives modules that are not in its text",
-    "__import__": "which gives modules that are not in its text",
-}  # fmt: skip
-
-
-class Slots:
-    """The slots of an object, by name."""
-
-    def __init__(self, x: Operand, names: tuple[str, ...]):
-        self.x, self.names = x, names
-
-    def __getitem__(self, name: str) -> Operand:
-        return getattr(self.x, name, None)
-
-
-class Has:
-    """Does a dict have a key, by key?"""
-
-    def __init__(self, x: Mapping[str, Operand]):
-        self.x = x
-
-    def __getitem__(self, key: str) -> bool:
-        return key in self.x
-
-
-class About:
-    """A tensor that no step reads: its gradient may appear, and with it an optimizer's work."""
-
-    __slots__ = ("tensor",)
-
-    def __init__(self, tensor: Handle):
-        self.tensor = tensor
-
-    def __getitem__(self, key: Operand) -> int:
-        node = self.tensor.node
-        return (node.grad is not None) + 2 * node.needs
-
-
-class TooMuch(Exception):
-    """The function can reach more Python values than may be watched at each call."""
-
-
-class Unwatchable(Exception):
-    """The function can reach something whose state cannot be compared."""
 
 
 class Watch:
@@ -372,7 +317,7 @@ class Watch:
             except (KeyError, IndexError):
                 return _named(key)
             if now is not value and not same(now, value):
-                return _named(key)
+                return _named(key, value, now)
         for container, read, keys, values in self.groups:
             try:
                 if all(map(is_, read(container), values)):  # as a rule
@@ -382,10 +327,10 @@ class Watch:
                 return next(_named(k) for k in keys if not _holds(container, k))
             for key, x, value in zip(keys, now, values, strict=True):
                 if x is not value and not same(x, value):
-                    return _named(key)
+                    return _named(key, value, x)
         for cell, value in self.cells:
             if cell.cell_contents is not value and not same(cell.cell_contents, value):
-                return "a variable of an enclosing function"
+                return _named("a variable of an enclosing function", value, cell.cell_contents)
         lengths = [*map(len, self.sized)]
         if lengths != self.lengths:
             for x, n in self.sizes:
@@ -399,7 +344,6 @@ class Watch:
             ):  # fmt: skip
                 return f"a {type(x).__name__}"
         return ""
-
 
     def say(self, rows: Rows) -> None:
         """What C is to compare at each call. ValueError: it cannot compare some of it."""
@@ -453,8 +397,13 @@ def _special(key: Operand) -> bool:
     return isinstance(key, str) and key.startswith("__") and key.endswith("__")
 
 
-def _named(key: Operand) -> str:
-    return repr(key) if isinstance(key, (str, int)) else "an element of a dict"
+def _named(key: Operand, *values: Operand) -> str:
+    """A value by its key, and what it was and is, if these are numbers and the like."""
+    name = repr(key) if isinstance(key, (str, int)) else "an element of a dict"
+    name = name.strip("'") if " " in name else name
+    if values and all(isinstance(x, SIMPLE) for x in values):
+        name += f" ({repr(values[0])[:20]}, and then {repr(values[1])[:20]})"
+    return name
 
 
 def same(a: Operand, b: Operand) -> bool:

@@ -17,10 +17,11 @@ from ...graph import last_write, storage_of, tick
 from ...handles.scalar import Scalar, constant_scalar
 from ..agreement import close
 from ..build import CompilerError, library
-from ..guards import TooMuch, Unwatchable, Watch
+from ..guards import Watch
 from ..keys import opaque
 from ..outputs import walked_op
 from ..templates import replaced
+from ..watched import TooMuch, Unwatchable
 from .emit import Text
 from .recording import MIXED, ScalarRecording
 from .reroll import rolled, statements
