@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from ..arrays.dtypes import F64, I64, OBJECT
+from ..arrays.dtypes import F64, I64
 from ..arrays.memory_order import lying, strides
 from ..backends import cpu, defines
 from ..base.errors import describe, message

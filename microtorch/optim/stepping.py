@@ -19,7 +19,7 @@ from ..engine.handle import NotDense
 from ..engine.whole import whole, writers
 from ..handles.tensor import Tensor
 from ..ops.surface import FUNCTIONS
-from ..utils.kernels import by_backend, overwritten, rate
+from ..utils.kernels import by_backend, cycled, overwritten, rate
 from .optimizer import Closure, Group, Optimizer
 
 if TYPE_CHECKING:
@@ -197,6 +197,10 @@ def _recorded(
     """An update as one step of a recording, since it computes with counts as Python's numbers."""
     lr = group["lr"]
     settings = {k: v for k, v in group.items() if k not in ("params", "lr")}
+    if "momentum" in settings:
+        settings["momentum"] = cycled(group, "momentum")
+    if "betas" in settings:
+        settings["betas"] = tuple([cycled(group, "betas", i) for i in range(len(group["betas"]))])
     whole(
         f"{name}_step", _updated, p, grad, tuple(state.values()),
         lr if isinstance(lr, Tensor) else None, update=update, keys=tuple(state),

@@ -9,7 +9,7 @@ import math
 from typing import TYPE_CHECKING
 
 from .look import Look, Table, one_thread
-from .statements import Call, Lowered, Sum
+from .statements import Call, Each, Lowered, Sum
 from .templates import Ref
 
 if TYPE_CHECKING:
@@ -63,14 +63,16 @@ def _layer_norm_vjps(s: Look) -> list[Lowered] | None:
     if len(s.given) not in (3, 5) or type(s.step.result) is not tuple or len(s.step.result) != 3:
         return None
     g, _, x, w = (*s.given[:4], None)[:4]
-    if s.step.result[2] != g:
-        return None
-    dx, dw = s.step.result[:2]
-    if not s.rows(g, x, dx, dw) or not _optional(s, w):
+    dx, dw, handed_on = s.step.result
+    if not s.rows(g, x, dx, dw, handed_on) or not _optional(s, w):
         return None
     n = math.prod(s.shape(x)[-s.attr("ndim") :])
     rows, parts = s.size(x) // n, s.size(dw) // n
-    return [s.call("layer_norm_vjps", rows, n, parts, s.attr("eps"), g, x, w, dx, dw)]
+    given = [rows, n, parts, s.attr("eps"), g, x, w, dx, dw]
+    done: list[Lowered] = [Call(s.step, s.step.name, given, [dx.number, dw.number], [])]
+    if handed_on != g:  # which lay otherwise
+        done.append(Each(s.step, handed_on.number, "x", {"x": g}))
+    return done
 
 
 # ---- channels ------------------------------------------------------------------------------------

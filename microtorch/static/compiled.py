@@ -36,7 +36,7 @@ from .build import CompilerError
 from .collecting import uncollected
 from .entry import Entry, Run
 from .export import export
-from .guards import About, TooMuch, Unwatchable, Watch
+from .guards import Watch
 from .keys import Refused, opaque, structure
 from .outputs import Output
 from .program import Program
@@ -51,6 +51,7 @@ from .scalars.recording import MIXED
 from .source import unique
 from .supposed import Otherwise, random_state
 from .turns import Busy, recording_now
+from .watched import About, TooMuch, Unwatchable
 
 if TYPE_CHECKING:
     from ..base.types import Kernel, Operand
@@ -60,6 +61,7 @@ if TYPE_CHECKING:
 
 MOST_PROGRAMS = 8
 MOST_RECORDINGS = 6  # of one key, before they are given up
+MOST_STATES = 4  # of Python's values and gradients, in which a key is recorded once
 MOST_PENDING = 64  # keys that had no second call
 
 
@@ -70,9 +72,10 @@ class Compiled:
         self.function = self.root = function
         self.use_c = use_c
         self.fullgraph = fullgraph
+        self.most = MOST_PROGRAMS
         self.own_outputs = False  # are views that it returns to be copied?
         self.entries: dict[Key, list[tuple[Entry | ScalarEntry, Operand]]] = {}
-        self.pending: dict[Key, Run | ScalarRun | None] = {}
+        self.pending: dict[Key, list[Run | ScalarRun]] = {}  # recorded once, for each state met
         self.recordings: dict[Key, int] = {}
         self.mixed: Operand = False  # how it is called with Scalars and Tensors; is this that?
         self.quick: Kernel | None = None  # the last program, for as many tensors as it takes
@@ -134,7 +137,7 @@ class Compiled:
                 self.refuse(f"it has been called in {MOST_PENDING} ways that did not come back: "
                             f"{differing(key, next(reversed(self.pending)))}")  # fmt: skip
             else:
-                self.pending[key] = None
+                self.pending[key] = []
             if not self.mixed:  # which has been called before
                 return self.function(*args, **kwargs)
         with uncollected():
@@ -174,58 +177,58 @@ class Compiled:
         self, key: Key, args: Operand, kwargs: Operand, tensors: list[Operand], why: str
     ) -> Operand:
         """A call that is written down; the second of two that agree makes the program."""
-        before = self.pending[key]
+        met = self.pending[key]
+        before = next((run for run in met if not run.fails(tensors)), None)
         self.recordings[key] = self.recordings.get(key, 0) + 1
         if self.recordings[key] > MOST_RECORDINGS * (1 + len(self.entries.get(key, ()))):
-            why = why or (before.watch.changed() if before is not None else "") or "it changes"
+            why = why or (met[-1].fails(tensors) if met else "") or "it changes"
             self.refuse(f"the guards do not hold from call to call: {why}")
             return self.function(*args, **kwargs)
-        if before is not None and before.watch.changed():
-            why, before = before.watch.changed(), None
         if not self.mixed and (
             isinstance(before, ScalarRun) or reached(self.root, args, kwargs, tensors)
         ):  # fmt: skip
             return self.record_scalars(key, before, args, kwargs, tensors)
         assert not isinstance(before, ScalarRun)
         state = random_state()
-        grads = {id(t): t.node.grad is not None for t in tensors}
-        if before is not None:
-            for leaf in before.recording.program.leaves:
-                grads[id(leaf.tensor)] = leaf.tensor.node.grad is not None
-            grads |= {n: t.node.grad is not None for n, t in before.watch.tensors.items()}
-        others = [] if before is None else [
-            (t, About(t)[""]) for t in before.watch.tensors.values()
-        ]  # fmt: skip
+        # the tensors that recordings of this key have met, and their gradients now
+        past = [x for x in (*met, *[e for e, _ in self.entries.get(key, ())])
+                if isinstance(x, (Run, Entry))]  # fmt: skip
+        seen = [*tensors, *[leaf.tensor for x in past for leaf in x.leaves]]
+        watched = {n: t for x in past for n, t in x.watch.tensors.items()}
+        grads = {id(t): t.node.grad is not None for t in (*seen, *watched.values())}
+        others = [(t, About(t)[""]) for t in watched.values()]
         try:
             run = self.recorded(key, args, kwargs, tensors, grads, others)
+            run = run._replace(known=bool(past))
         except Busy:
             return self.function(*args, **kwargs)
         except BaseException:  # the function's own error, at a call that says nothing of others
             self.recordings[key] -= 1
             raise
         r = run.recording
+        met[:] = [x for x in met if x is not before][1 - MOST_STATES :]
         if before is not None and before.recording.asked.answers != r.asked.answers:
             before = None  # it went another way
+        settles = bool(r.reason) and self.may_settle(key, r)
         if not r.reason and before is not None:
             changed = before.watch.changed()
             if changed:
                 r.reason = f"it changes a Python value, {changed}, which a program cannot"
             else:
                 r.reason = disagreement(before, run)
+                # perhaps the gradients were others
+                settles = bool(r.reason) and (not before.known or self.may_settle(key, r))
                 if not r.reason:
                     entry = Entry(run)
                     r.reason = proved(entry, run, state)
                     if not r.reason:
                         self.keep(key, entry, run)
                         return run.result
-        if r.reason and (before is not None or not self.may_settle(key, r)):
-            if self.may_settle(key, r):
-                self.pending[key] = run
-                r.reason = ""
-                return run.result
+        if r.reason and not settles:
             self.refuse(r.reason)
-            return run.result
-        self.pending[key] = None if r.reason else run
+        elif before is not None or not r.reason:
+            r.reason = ""
+            met.append(run)
         return run.result
 
     def record_scalars(
@@ -237,11 +240,13 @@ class Compiled:
             run = ScalarRun(self.__name__, self.function, self.root, args, kwargs, given)
         except Busy:
             return self.function(*args, **kwargs)
+        met = self.pending[key]
+        met[:] = [x for x in met if x is not before][1 - MOST_STATES :]
         if run.reason.startswith(MIXED):
             self.mixed = Mixed(self.function, self.root, self.like)
             self.entries = self.mixed.inner.entries
             return run.result
-        self.pending[key] = run
+        met.append(run)
         if isinstance(before, ScalarRun) and not run.reason:
             changed = before.watch.changed()
             run.reason = (
@@ -269,8 +274,8 @@ class Compiled:
     def keep(self, key: Key, entry: Entry | ScalarEntry, run: Run | ScalarRun) -> None:
         """Use a program from now on."""
         self.count += 1
-        if self.count > MOST_PROGRAMS:
-            self.refuse(f"{MOST_PROGRAMS} programs have been made, for other shapes, Python "
+        if self.count > self.most:
+            self.refuse(f"{self.most} programs have been made, for other shapes, Python "
                         "arguments or values")  # fmt: skip
             return
         plan: Callable[[], object] = bool
@@ -299,7 +304,6 @@ class Compiled:
             why = f"it could not be written as C, {type(e).__name__}: {e}"
             warnings.warn(message(f"{text}: {why}", fix=asks), UserWarning, stacklevel=4)
         self.entries.setdefault(key, []).append((entry, run.template))
-        self.pending[key] = None
 
     def names(self, entry: Entry, run: Run) -> dict[int, str]:
         """What the user calls the leaves; of new gradients ``d_`` and the name of their leaf."""

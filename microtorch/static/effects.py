@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from ..engine.handle import Handle
 from ..handles.tensor import Tensor
+from ..optim.lr_scheduler import LRScheduler
 
 if TYPE_CHECKING:
     from ..base.types import Array, Operand
@@ -93,17 +94,26 @@ class Effects:
         return [State.of(s.held) for s in self.states]
 
     def unwatched(self, watch: Watch) -> str:
-        """Take what effects change out of what is watched; says what must not be read, if it is."""
-        found = [vars(x) for x in self.objects]
-        for x in self.objects:
-            names = self.names[id(x)] or (*vars(x), "get_last_lr", "get_lr", "state_dict")
+        """Take what effects change out of what is watched; says what must not be read, if it is.
+
+        A schedule that did not count a step has no effect, and is not watched where nothing of it
+        is read: it counts elsewhere.
+        """
+        unread = [x for x in watch.kept if isinstance(x, LRScheduler) and id(x) not in self.names]
+        objects = [*self.objects]
+        for x in (*self.objects, *unread):
+            names = self.names.get(id(x)) or (*vars(x), "get_last_lr", "get_lr", "state_dict")
             read = sorted(watch.names.intersection(names) - {"optimizer"})
-            if read:
+            if read and id(x) in self.names:
                 return f"it reads {read[0]!r} of {type(x).__name__}, which changes it"
+            if not read and id(x) not in self.names:
+                objects.append(x)
+        found = [vars(x) for x in objects]
+        every = [self.names.get(id(x)) for x in objects]
         watch.items = [
             item for item in watch.items
-            if not any(item[0] is held and (not self.names[id(x)] or item[1] in self.names[id(x)])
-                       for x, held in zip(self.objects, found, strict=True))
+            if not any(item[0] is held and (not names or item[1] in names)
+                       for held, names in zip(found, every, strict=True))
         ]  # fmt: skip
         watch.sizes = [s for s in watch.sizes if not any(s[0] is held for held in found)]
         return ""

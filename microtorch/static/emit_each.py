@@ -88,6 +88,8 @@ def each(e: Places, group: list[Each], moves: int = 0) -> None:
         if text in local.values() or (once and s.result not in stored and d == floats):
             plain = re.fullmatch(r"[\w.]+(\([^()]*\))?|\w+\[[^][]*\]", text)
             local[s.result] = text if plain else f"({text})"
+            if s.result in stored:  # the same number under another name
+                e.lines.append(f"{tab}{element(s.result)} = {text};")
             continue
         e.lines.append(f"{tab}const {C_TYPES[d.name]} {name} = {text};")
         local[s.result] = name

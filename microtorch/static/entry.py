@@ -32,6 +32,20 @@ class Run(NamedTuple):
     outputs: list[Output]
     watch: Watch
     grads: list[bool]  # has a leaf a gradient before the call?
+    known: bool = False  # or was it asked after the call, the first that reads these tensors?
+
+    def fails(self, tensors: Sequence[Tensor]) -> str:
+        """In what a call finds another state of Python and of gradients, in words, or ""."""
+        for leaf, had in zip(self.leaves, self.grads, strict=True):
+            t = tensors[leaf.place] if leaf.kind == "argument" else leaf.tensor
+            if self.known and leaf.kind != "gradient" and (t.node.grad is not None) is not had:
+                return "a gradient that is None, or not"
+        return self.watch.changed()
+
+    @property
+    def leaves(self) -> list[Leaf]:
+        """The tensors that it read."""
+        return [x for x in self.recording.program.leaves if x.kind != "seed"]
 
     @property
     def template(self) -> Operand:

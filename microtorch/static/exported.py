@@ -10,7 +10,9 @@ from __future__ import annotations
 import inspect
 import operator
 import re
+import sys
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from os import PathLike
 from typing import IO, TYPE_CHECKING, NoReturn
 
@@ -22,11 +24,12 @@ from ..handles.tensor import Tensor
 from ..nn.module import Module
 from ..nn.parameter import Parameter
 from .compiled import Compiled
+from .dims import Dim, Dynamic, dims, unlike
 from .entry import Entry
 from .keys import structure
 from .nodes import Node, Walk
 from .program import Program
-from .script import trace
+from .script import trace, written_down
 from .signature import (
     ExportGraphSignature,
     InputKind,
@@ -36,13 +39,14 @@ from .signature import (
     TensorArgument,
 )
 from .supposed import random_state
-from .templates import Value
+from .templates import Value, through
 
 if TYPE_CHECKING:
-    from ..base.types import Operand
+    from ..base.types import Operand, Shape
 
-__all__ = ["ExportGraphSignature", "ExportedProgram", "InputKind", "InputSpec", "OutputKind",
-           "OutputSpec", "TensorArgument", "export", "load", "save"]  # fmt: skip
+FIX = "leave this axis out of dynamic_shapes; or let the model do the same for every size"
+__all__ = ["Dim", "ExportGraphSignature", "ExportedProgram", "InputKind", "InputSpec", "OutputKind",
+           "OutputSpec", "TensorArgument", "dims", "export", "load", "save"]  # fmt: skip
 
 
 # ---- what export gives ---------------------------------------------------------------------------
@@ -125,7 +129,8 @@ def _short(n: Node) -> str:
     """f32[3, 4]"""
     name = str(n.dtype).rpartition(".")[2]
     short = {"bool": "b8", "bfloat16": "bf16"}.get(name) or name[0] + re.sub(r"\D", "", name)
-    return f"{short}{list(n.shape or ())}"
+    sizes = n.meta.get("sizes", n.shape or ())
+    return f"{short}[{', '.join(map(str, sizes))}]"
 
 
 def _indented(text: str) -> str:
@@ -178,14 +183,16 @@ class ExportedProgram:
 
     def __init__(
         self, model: Module, compiled: Compiled, args: tuple[Operand, ...], names: list[str],
-        kwargs: dict[str, Operand],
+        kwargs: dict[str, Operand], dynamic: Dynamic,
     ) -> None:  # fmt: skip
+        self.dynamic, self.model = dynamic, model
         self.example_inputs = (args[: len(args) - len(kwargs)], kwargs)
         self.compiled, self.arguments = compiled, names
         self.state_dict: dict[str, Tensor] = dict(model.state_dict(keep_vars=True))
         self.named: dict[str, Tensor] = {**dict(model.named_parameters()),
                                          **dict(model.named_buffers())}  # fmt: skip
-        self.range_constraints: dict[str, Operand] = {}
+        self.range_constraints = dynamic.ranges
+        self.entry: Entry = compiled.last()[0]  # without gradient
         entry = self.entry
         known = {id(t) for t in self.named.values()}
         others = [x for x in entry.leaves if x.kind == "tensor" and id(x.tensor) not in known]
@@ -212,7 +219,7 @@ class ExportedProgram:
             for x in entry.leaves:
                 if x.kind == "argument" and x.place == place:
                     numbers[x.number] = name
-        walk = Walk(entry.program, numbers, order)
+        walk = Walk(entry.program, numbers, order, self.sizes(labels))
         self.graph = Graph(walk.nodes, entry.program)
         self.graph_module = GraphModule(self.graph)
         outputs = [
@@ -225,10 +232,25 @@ class ExportedProgram:
         ]  # fmt: skip
         self.graph_signature = ExportGraphSignature(specs, outputs)
 
-    @property
-    def entry(self) -> Entry:
-        """The program without gradient, which was recorded last."""
-        return self.compiled.last()[0]
+    def sizes(self, labels: Sequence[str]) -> dict[Operand, Operand]:
+        """The shapes in which there are symbols: of values by number, of inputs by name."""
+        if not self.dynamic.places:
+            return {}
+        tensors: list[Tensor] = []
+        structure(self.dynamic.other(), tensors)
+        found = [*self.compiled.entries.values()][-2][-1][0]  # made just before
+        assert isinstance(found, Entry)
+        difference = unlike(self.entry.program, found.program)
+        if difference:
+            raise self.violated(tensors, difference)
+        pairs: list[tuple[Operand, Shape, Shape]] = [
+            (n, a.shape, b.shape) for n, (a, b) in enumerate(
+                zip(self.entry.program.values, found.program.values, strict=False))
+            if len(a.shape) == len(b.shape)
+        ]  # fmt: skip
+        pairs += [(name, t.shape, u.shape) for name, t, u in zip(
+            labels, self.dynamic.tensors, tensors, strict=True)]  # fmt: skip
+        return {n: self.dynamic.symbolic(a, b, tensors) for n, a, b in pairs if a != b}
 
     def module(self) -> ExportedModule:
         """A Module that runs the program, on the model's own weights; gradients flow through it."""
@@ -271,16 +293,42 @@ class ExportedProgram:
                         )
                     )
             return entry.run(tensors, template)
-        wanted: list[Tensor] = []
-        structure((self.example_inputs[0], self.example_inputs[1]), wanted)
+        why = self.dynamic.fails(given, tensors)
+        if not why and any(t.origin is not None or not t.is_contiguous() for t in tensors):
+            return self.run(through(tuple(given), _in_rows), {})
+        if not why and self.recorded(given, tensors):
+            return self.run(args, kwargs)
         raise RuntimeError(
             message(
-                "Guard failed: the program was exported for "
-                f"{', '.join(describe(t) for t in wanted)}",
-                f"it is given {', '.join(describe(t) for t in tensors)}",
-                fix="export it for these inputs: shapes, dtypes, strides and Python values count",
+                f"Guard failed: {why}",
+                "the program was exported for "
+                f"{', '.join(describe(t) for t in self.dynamic.tensors)}, and is given "
+                f"{', '.join(describe(t) for t in tensors)}",
+                fix="export it for these inputs, or with dynamic_shapes",
             )
         )
+
+    @staticmethod
+    def violated(tensors: Sequence[Tensor], difference: str) -> RuntimeError:
+        """What to say of a model that does something else for other sizes."""
+        sizes = ", ".join(map(describe, tensors))
+        return RuntimeError(
+            message(f"Constraints violated: for {sizes} the program has other steps: {difference}",
+                    fix=FIX)
+        )  # fmt: skip
+
+    def recorded(self, given: Sequence[Operand], tensors: Sequence[Tensor]) -> bool:
+        """Write the program down for sizes, or needs of gradients, that come for the first time. Is
+        that what was missing?"""
+        example = through(distinct(given), _fresh)
+        with as_it_was(self.model):
+            written_down(self.compiled, self.compiled, *example)
+        made = self.compiled.last()[0].program
+        difference = unlike(self.entry.program, made)
+        if difference:
+            self.compiled.entries.popitem()
+            raise self.violated(tensors, difference)
+        return self.compiled.key((example, {}), []) == self.compiled.key((tuple(given), {}), [])
 
     def run_decompositions(self, decomp_table: Mapping[Operand, Operand] | None = None) -> Operand:
         """Itself: the program consists of kernels already."""
@@ -289,7 +337,8 @@ class ExportedProgram:
     def __str__(self) -> str:
         text = _indented(self.graph_module.print_readable(False))
         signature = _indented(str(self.graph_signature).strip())
-        return f"ExportedProgram:\n{text}\nGraph signature:\n{signature}\nRange constraints: {{}}\n"
+        ranges = f"Range constraints: {self.range_constraints}"
+        return f"ExportedProgram:\n{text}\nGraph signature:\n{signature}\n{ranges}\n"
 
     __repr__ = __str__
 
@@ -322,10 +371,12 @@ def export(
 ) -> ExportedProgram:  # fmt: skip
     """The program that ``mod(*args, **kwargs)`` runs, in the mode in which the Module is.
 
-    It holds for inputs of these shapes: ``dynamic_shapes`` is refused. The Module is called a few
-    times for it; its buffers and the random numbers are afterwards as they were. ValueError for
-    what is no Module; TypeError for ``args`` that are no tuple; RuntimeError says why there can be
-    no program. ``strict`` and ``preserve_module_call_signature`` are accepted without effect.
+    It holds for inputs of these shapes, but for the axes that ``dynamic_shapes`` names (dims.py);
+    for other sizes of these the Module itself is recorded again when they come. It is called a few
+    times for a program; its buffers and the random numbers are afterwards as they were. ValueError
+    for what is no Module; TypeError for ``args`` that are no tuple; RuntimeError says why there can
+    be no program, or not for other sizes. ``strict`` and ``preserve_module_call_signature`` are
+    accepted without effect.
     """
     if not isinstance(mod, Module):
         raise ValueError(
@@ -340,14 +391,6 @@ def export(
                 "Expecting `args` to be a tuple of example positional inputs, got "
                 f"{type(args).__name__}",
                 fix="torch.export.export(model, (x,))",
-            )
-        )
-    if dynamic_shapes:
-        raise NotImplementedError(
-            message(
-                "torch.export.export: dynamic_shapes is not supported: a program has the shapes of "
-                "its example",
-                fix="export it once for each size; torch.onnx.export has dynamic_axes",
             )
         )
     signature = inspect.signature(mod.forward)
@@ -366,29 +409,53 @@ def export(
         values = [*bound.arguments[n]] if several else [bound.arguments[n]]
         flat += values
         labels += [f"{n}_{i}" for i in range(len(values))] if several else [n]
+    example = distinct(flat)
+    dynamic = Dynamic(dynamic_shapes or {}, labels, example)
+    examples = [dynamic.other(), example] if dynamic.places else [example]
+    traced: Operand = None
+    with as_it_was(mod):
+        for mode in (enable_grad, no_grad):
+            for one in examples:
+                with mode():
+                    traced = trace(mod if traced is None else traced, one)
+    compiled: Compiled = vars(traced)["_compiled"]
+    compiled.most = sys.maxsize
+    return ExportedProgram(mod, compiled, example, labels, named, dynamic)
+
+
+@contextmanager
+def as_it_was(mod: Module) -> Iterator[None]:
+    """Calls of a Module that leave its buffers and the random numbers as they were."""
     state = random_state()
     kept = [(b, b.detach().clone()) for b in mod.buffers()]
-    traced: Operand = None
-    example = distinct(flat)
     try:
-        for mode in (enable_grad, no_grad):
-            with mode():
-                traced = trace(mod if traced is None else traced, example)
+        yield
     finally:
         Generator.set_state(default_generator, state)
         with no_grad():
             for b, value in kept:
                 b.copy_(value)
-    compiled: Compiled = vars(traced)["_compiled"]
-    return ExportedProgram(mod, compiled, example, labels, named)
+
+
+def _in_rows(x: Operand) -> Operand:
+    """A tensor in memory of its own, row by row."""
+    return x.contiguous().clone() if isinstance(x, Tensor) else x
+
+
+def _fresh(x: Operand) -> Operand:
+    """A tensor for a call that may write to it, with a graph if it has one."""
+    if not isinstance(x, Tensor):
+        return x
+    found = x.detach().clone().requires_grad_(x.requires_grad)
+    return found if x.is_leaf else found.clone()
 
 
 def __getattr__(name: str) -> NoReturn:
-    if name in ("Dim", "ShapesCollection", "AdditionalInputs"):
+    if name in ("ShapesCollection", "AdditionalInputs"):
         raise AttributeError(
             message(
-                f"torch.export.{name} is not here: a program has the shapes of its example",
-                fix="export the model once for each size; torch.onnx.export has dynamic_axes",
+                f"torch.export.{name} is not here",
+                fix='dynamic_shapes={"x": {0: torch.export.Dim("batch")}}',
             )
         )
     raise unknown("module 'torch.export'", name, __all__)

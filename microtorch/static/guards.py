@@ -3,20 +3,21 @@
 A recording bakes in every Python value that the function read: a global, a cell of a closure, an
 attribute of an object, an element of a list. ``Watch`` walks from the function to all of them, and
 ``changed`` says whether one is another now. The walk follows the user's functions and classes,
-modules of layers, optimizers, lists and dicts; it does not follow installed packages.
+modules of layers, optimizers, lists and dicts; it does not follow installed packages. Of an object
+of a user's class those attributes count that one of the functions names (code_names.py); of modules
+and classes of the package, too, whose functions a program may have replaced.
 """
 from __future__ import annotations
 
-import builtins
-import dis
+import gc
 import os
 import re
 import sys
-import sysconfig
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import groupby
 from operator import is_, itemgetter
+from threading import Lock, RLock
 from types import (
     BuiltinFunctionType,
     CellType,
@@ -40,10 +41,20 @@ import numpy as np
 from ..backends.table import BackendTable
 from ..engine.handle import Handle
 from ..graph import Node, Site
-from ..graph.source import is_library, user_frame
+from ..handles.scalar import Scalar
 from ..handles.tensor import Tensor
 from ..nn.module import Module
+from .code_names import (
+    BY_NAME,
+    globals_of,
+    imported_by,
+    is_users,
+    is_users_code,
+    names_of,
+    read_by_bases,
+)
 from .same import EQUAL
+from .watched import UNSEEN, Has, Slots, TooMuch, Unwatchable
 
 if TYPE_CHECKING:
     from ..base.types import Operand
@@ -55,7 +66,6 @@ if TYPE_CHECKING:
 
 SIMPLE = (bool, int, float, complex, str, bytes, type(None))
 MOST = 50_000  # values that are watched at most
-_INSTALLED = tuple({sysconfig.get_paths()[k] for k in ("stdlib", "purelib", "platlib")})
 # a BackendTable remembers what it looked up: it grows when an op first runs on another device
 _FIXED = (BuiltinFunctionType, Handle, Node, np.dtype, CodeType, BackendTable)
 # what the package counts for itself, and no program reads
@@ -72,66 +82,9 @@ _tuplegetter = type(vars(Site)["file"])  # of a field of a named tuple
 _STATELESS = (
     range, slice, type(Ellipsis), type(NotImplemented), np.ufunc, np.generic, ref, re.Pattern,
     WrapperDescriptorType, MethodDescriptorType, GetSetDescriptorType, MemberDescriptorType,
-    ClassMethodDescriptorType, MethodWrapperType, CellType, _tuplegetter,
+    ClassMethodDescriptorType, MethodWrapperType, CellType, _tuplegetter, type(Lock()),
+    type(RLock()),
 )  # fmt: skip
-
-
-# built-in functions, and an attribute, that read what no guard sees
-UNSEEN = {
-    "globals": "which gives names that are not in its text",
-    "eval": "which runs a text", "exec": "which runs a text", "open": "which reads a file",
-    "input": "which reads what is typed",
-    "_version": "a count that every write changes",
-    **dict.fromkeys(
-        ("initial_seed", "get_rng_state", "get_num_threads", "get_float32_matmul_precision",
-         "are_deterministic_algorithms_enabled"), "which reads a setting of the library",
-    ),
-    "import_module": "which gives modules that are not in its text",
-    "__import__": "which gives modules that are not in its text",
-}  # fmt: skip
-# what reads names that are no part of a function's text
-BY_NAME = frozenset({"getattr", "hasattr", "vars", "__dict__", "attrgetter", "dir"})
-
-
-class Slots:
-    """The slots of an object, by name."""
-
-    def __init__(self, x: Operand, names: tuple[str, ...]):
-        self.x, self.names = x, names
-
-    def __getitem__(self, name: str) -> Operand:
-        return getattr(self.x, name, None)
-
-
-class Has:
-    """Does a dict have a key, by key?"""
-
-    def __init__(self, x: Mapping[str, Operand]):
-        self.x = x
-
-    def __getitem__(self, key: str) -> bool:
-        return key in self.x
-
-
-class About:
-    """A tensor that no step reads: its gradient may appear, and with it an optimizer's work."""
-
-    __slots__ = ("tensor",)
-
-    def __init__(self, tensor: Handle):
-        self.tensor = tensor
-
-    def __getitem__(self, key: Operand) -> int:
-        node = self.tensor.node
-        return (node.grad is not None) + 2 * node.needs
-
-
-class TooMuch(Exception):
-    """The function can reach more Python values than may be watched at each call."""
-
-
-class Unwatchable(Exception):
-    """The function can reach something whose state cannot be compared."""
 
 
 class Watch:
@@ -152,9 +105,15 @@ class Watch:
         self.names: set[str] = set()  # of globals and attributes, in the user's functions
         self.speaks_of_rates = False  # does a function name "lr": may it read a learning rate?
         self.kept: list[Operand] = []  # so that no id is used twice
+        self.unnamed: list[tuple[Operand, set[str]]] = []  # attributes that no function names yet
+        self.classes: dict[type, None] = {}  # of the package
         todo = [*roots]
         while todo:
-            todo.extend(self.visit(todo.pop()))
+            while todo:
+                todo.extend(self.visit(todo.pop()))
+            todo.extend(self.named_by_now())
+        for cls in (Tensor, Scalar, *self.classes):
+            self.methods(cls)
 
     def visit(self, x: Operand) -> Iterator[Operand]:
         """Watch what ``x`` holds; yields what is to be visited next."""
@@ -184,7 +143,7 @@ class Watch:
         elif isinstance(x, (list, tuple)):
             yield from self.sequence(x)
         elif isinstance(x, dict):
-            yield from self.mapping(x)
+            yield from self.mapping(x, x)
         elif isinstance(x, (set, frozenset)):
             self.copies.append((x, set(x)))
         elif isinstance(x, np.ndarray):
@@ -195,8 +154,10 @@ class Watch:
             yield x()
         elif isinstance(x, type):
             if is_users(sys.modules.get(x.__module__)):
-                yield from self.mapping(vars(x))
+                yield from self.attributes(x, vars(x))
                 yield from x.__bases__
+            elif x.__module__.startswith("microtorch."):
+                self.classes[x] = None
         elif isinstance(x, ModuleType):
             return  # the names that functions use of it are watched there
         else:
@@ -230,14 +191,16 @@ class Watch:
             if name in f.__globals__:
                 yield from self.item(f.__globals__, name)
                 yield from self.module(f.__globals__[name], names)
-            elif not hasattr(builtins, name):  # as yet
+            else:  # a built-in function's, or no name as yet
                 yield from self.item(Has(f.__globals__), name)
         for name in imported_by(f.__code__):
             yield from self.module(sys.modules.get(name), names)
 
-    def module(self, x: Operand, names: set[str]) -> Iterator[Operand]:
-        """The names of a module that a function uses; of an installed one, plain values."""
-        if not isinstance(x, ModuleType):
+    def module(
+        self, x: Operand, names: set[str], above: tuple[ModuleType, ...] = ()
+    ) -> Iterator[Operand]:
+        """The names of a module that a function uses, and of those in it; ``above``: in which."""
+        if not isinstance(x, ModuleType) or x in above:
             return
         users, ours = is_users(x), x.__name__.partition(".")[0] in ("microtorch", "numpy")
         if x is sys and "modules" in names:
@@ -250,9 +213,51 @@ class Watch:
             self.sizes.append((vars(x), len(named)))
         for name in sorted(named):
             value = vars(x)[name]
-            plain = isinstance(value, (*SIMPLE, list, dict, set, os._Environ)) and not ours
-            if users or plain:
+            if isinstance(value, ModuleType):
+                yield from self.module(value, names, (*above, x))
+            if users or (isinstance(value, FunctionType) and is_users_code(value.__code__)):
                 yield from self.item(vars(x), name)
+            elif isinstance(value, (*SIMPLE, list, dict, set, os._Environ)) and not ours:
+                yield from self.item(vars(x), name)
+            elif callable(value) or isinstance(value, ModuleType):  # it may be replaced
+                self.items.append((vars(x), name, value))
+
+    def attributes(
+        self, x: Operand, held: Mapping[str, Operand] | Slots, unread: Collection[str] = ()
+    ) -> Iterator[Operand]:
+        """Those of an object, or a class, that are named somewhere; all, if that is not known."""
+        read = read_by_bases(x if isinstance(x, type) else type(x))
+        if not isinstance(x, type):
+            self.items.append((Slots(x, ()), "__class__", type(x)))
+        names = held.names if isinstance(held, Slots) else held
+        if read is None:
+            yield from self.mapping(held, names, unread)
+            return
+        hidden = "_" if isinstance(x, Module) else "__"
+        unnamed = {k for k in names if k not in read and not (_special(k) or k.startswith(hidden))}
+        yield from self.mapping(held, names, {*unread, *unnamed})
+        self.unnamed.append((held, unnamed))
+
+    def named_by_now(self) -> Iterator[Operand]:
+        """Attributes that a function names which has been visited since they were found."""
+        every = bool(self.names & BY_NAME)
+        for held, left in self.unnamed:
+            for name in sorted(left if every else left & self.names):
+                left.discard(name)
+                yield from self.item(held, name)
+
+    def methods(self, cls: type) -> None:
+        """What the functions name of a class of the package, which a program may replace."""
+        names = self.names | {"forward"}
+        above: list[Mapping[str, Operand]] = []
+        for c in cls.__mro__:
+            # the dict itself, as C can compare it
+            held = next(x for x in gc.get_referents(vars(c)) if type(x) is dict)
+            for name in sorted(names & held.keys()):
+                if type(held[name]).__name__ != "Promised":  # is not made before it is used
+                    self.items += [(Has(x), name, False) for x in above if name not in x]
+                    self.items.append((held, name, held[name]))
+            above.append(held)
 
     def item(self, container: Operand, key: Operand) -> Iterator[Operand]:
         if key not in UNWATCHED:
@@ -268,13 +273,13 @@ class Watch:
             yield from x
 
     def mapping(
-        self, x: Mapping[str, Operand], unread: Collection[str] = ()
+        self, x: Operand, names: Iterable[str], unread: Collection[str] = ()
     ) -> Iterator[Operand]:
+        """What a dict, or the slots of an object, hold under those names that are not unread."""
         if isinstance(x, (dict, MappingProxyType)):  # the latter is a class's
             self.sizes.append((x, len([k for k in x if k not in UNWATCHED])))
-        for key in [k for k in x if k not in unread]:
-            special = isinstance(key, str) and key.startswith("__") and key.endswith("__")
-            if not special or isinstance(x[key], (FunctionType, property)):
+        for key in [k for k in names if k not in unread]:
+            if not _special(key) or isinstance(x[key], (FunctionType, property)):
                 yield from self.item(x, key)
 
     def object(self, x: Operand) -> Iterator[Operand]:
@@ -288,17 +293,14 @@ class Watch:
             return  # a compiled function in another
         elif isinstance(x, partial):
             yield (x.func, x.args, x.keywords)
-        elif isinstance(x, Module) and not x._hooked:
-            yield from self.mapping(vars(x), UNHOOKED)
         elif isinstance(getattr(x, "__dict__", None), dict):
-            yield from self.mapping(vars(x))
+            plain = isinstance(x, Module) and not x._hooked
+            yield from self.attributes(x, vars(x), UNHOOKED if plain else ())
         elif isinstance(x, _STATELESS) or inner_of(x) is not None:
             return
         elif any("__slots__" in vars(c) for c in type(x).__mro__):
             names = [n for c in type(x).__mro__ for n in vars(c).get("__slots__", ())]
-            values = Slots(x, tuple(n for n in names if n != "__weakref__"))
-            for name in values.names:
-                yield from self.item(values, name)
+            yield from self.attributes(x, Slots(x, tuple(n for n in names if n != "__weakref__")))
         else:
             raise Unwatchable(
                 f"it can reach an object whose state cannot be watched, a {type(x).__name__}"
@@ -315,7 +317,7 @@ class Watch:
             except (KeyError, IndexError):
                 return _named(key)
             if now is not value and not same(now, value):
-                return _named(key)
+                return _named(key, value, now)
         for container, read, keys, values in self.groups:
             try:
                 if all(map(is_, read(container), values)):  # as a rule
@@ -325,10 +327,10 @@ class Watch:
                 return next(_named(k) for k in keys if not _holds(container, k))
             for key, x, value in zip(keys, now, values, strict=True):
                 if x is not value and not same(x, value):
-                    return _named(key)
+                    return _named(key, value, x)
         for cell, value in self.cells:
             if cell.cell_contents is not value and not same(cell.cell_contents, value):
-                return "a variable of an enclosing function"
+                return _named("a variable of an enclosing function", value, cell.cell_contents)
         lengths = [*map(len, self.sized)]
         if lengths != self.lengths:
             for x, n in self.sizes:
@@ -343,13 +345,17 @@ class Watch:
                 return f"a {type(x).__name__}"
         return ""
 
-
     def say(self, rows: Rows) -> None:
         """What C is to compare at each call. ValueError: it cannot compare some of it."""
         for x in self.sized:
             rows.size(x, len(x))
         for container, key, _ in self.items:
-            rows.item(container, key, container[key])
+            if isinstance(container, Has) and type(container.x) is dict and not container[key]:
+                rows.absent(container.x, key)
+            elif key == "__class__" and isinstance(container, Slots):
+                rows.slot(container.x, "class", type(container.x))
+            else:
+                rows.item(container, key, container[key])
         for cell, _ in self.cells:
             rows.slot(cell, "content", cell.cell_contents)
         for x, held in self.copies:
@@ -387,8 +393,17 @@ def _holds(container: Operand, key: Operand) -> bool:
     return True
 
 
-def _named(key: Operand) -> str:
-    return repr(key) if isinstance(key, (str, int)) else "an element of a dict"
+def _special(key: Operand) -> bool:
+    return isinstance(key, str) and key.startswith("__") and key.endswith("__")
+
+
+def _named(key: Operand, *values: Operand) -> str:
+    """A value by its key, and what it was and is, if these are numbers and the like."""
+    name = repr(key) if isinstance(key, (str, int)) else "an element of a dict"
+    name = name.strip("'") if " " in name else name
+    if values and all(isinstance(x, SIMPLE) for x in values):
+        name += f" ({repr(values[0])[:20]}, and then {repr(values[1])[:20]})"
+    return name
 
 
 def same(a: Operand, b: Operand) -> bool:
@@ -396,53 +411,3 @@ def same(a: Operand, b: Operand) -> bool:
     if type(a) is MethodType and type(b) is MethodType:
         return a.__self__ is b.__self__ and a.__func__ is b.__func__
     return type(a) is type(b) and isinstance(a, SIMPLE) and repr(a) == repr(b)
-
-
-def globals_of(code: CodeType) -> set[str]:
-    """The global names that a function's code, and that of functions in it, reads."""
-    reads = ("LOAD_GLOBAL", "LOAD_NAME")
-    found = {i.argval for i in dis.get_instructions(code) if i.opname in reads}
-    for x in code.co_consts:
-        if isinstance(x, CodeType):
-            found |= globals_of(x)
-    return found
-
-
-def imported_by(code: CodeType) -> set[str]:
-    """The modules that a function, and those in it, import."""
-    found = {i.argval for i in dis.get_instructions(code) if i.opname == "IMPORT_NAME"}
-    for x in code.co_consts:
-        if isinstance(x, CodeType):
-            found |= imported_by(x)
-    return found
-
-
-def names_of(code: CodeType) -> set[str]:
-    """The names of globals and attributes in a function's code, and in that of functions in it."""
-    found = set(code.co_names)
-    for x in code.co_consts:
-        if isinstance(x, CodeType):
-            found |= names_of(x)
-    return found
-
-
-def is_users_code(code: CodeType) -> bool:
-    """Is it a user's code: neither the package's nor an installed one's?"""
-    file = code.co_filename
-    if file not in is_library:
-        user_frame(sys._getframe())  # knows its own file
-    ours = is_library.get(file, f"{os.sep}microtorch{os.sep}" in file and "programs" not in file)
-    return not ours and not file.startswith(_INSTALLED) and "site-packages" not in file
-
-
-def is_users(module: ModuleType | None) -> bool:
-    """Is it a user's module?"""
-    if module is None:
-        return True
-    file = getattr(module, "__file__", None)
-    if file is None:  # made by a program, typed in, or part of Python
-        return module.__name__ not in sys.builtin_module_names and (
-            getattr(module, "__spec__", None) is None
-        )
-    package = module.__name__.partition(".")[0]
-    return package != "microtorch" and not file.startswith(_INSTALLED)

@@ -14,6 +14,7 @@ import numpy as np
 
 from ..handles.memory import offset, owner
 from ..notation import expr, formulas
+from .bodies import bodies, in_rows
 from .calls import calls
 from .cells import cells
 from .drawn import drawn
@@ -76,10 +77,14 @@ def lowered(
         return None
     if step.kind == "operator" and (step.name in IN_PLACE or step.name == "setitem"):
         return _written(program, step, arrays)
-    for table in (calls, updates, cells, drawn, gathered):
+    tables = (calls, updates, cells, drawn, gathered)
+    for table in tables:
         found = table.lowered(program, step, alone)
         if found is not None:
             return found
+    found = in_rows((*tables, bodies), program, step) if alone else None
+    if found is not None:
+        return found
     if type(step.result) is not Ref or "out" in step.attrs:
         return None
     if step.name == "astype" and step.result in step.arguments:  # an array as what it is
@@ -92,8 +97,11 @@ def lowered(
         return [one]
     if f"{step.kind} {step.name}" == "operator getitem":
         return _taken(program, step, step.result.number)
-    several = parts.lowered(program, step, alone)
-    return several or _product(program, step, step.result.number, alone)
+    for table in (parts, bodies):
+        several = table.lowered(program, step, alone)
+        if several:
+            return several
+    return _product(program, step, step.result.number, alone)
 
 
 def _has_tables(program: Program, step: Step) -> bool:

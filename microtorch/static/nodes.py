@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import operator
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -128,8 +128,9 @@ class Walk:
 
     def __init__(
         self, program: Program, names: dict[int, str] | None = None,
-        order: Sequence[tuple[str, Value]] = (),
+        order: Sequence[tuple[str, Value]] = (), sizes: Mapping[Operand, Operand] | None = None,
     ) -> None:  # fmt: skip
+        self.sizes = sizes or {}  # symbols in shapes: by the number of a value, or its name
         self.program, self.taken = program, set[str]()
         self.nodes: list[Node] = []
         self.of: dict[int, Node] = {}  # by the number of a value: what it is at this point
@@ -138,6 +139,7 @@ class Walk:
         named = {names.get(x.number, x.name or f"{x.kind}_{x.number}"): x for x in leaves}
         for name, value in order or [(k, program.values[x.number]) for k, x in named.items()]:
             node = self.add(Node("placeholder", self.name(name), name, (), None, value))
+            node.meta |= {"sizes": self.sizes[name]} if name in self.sizes else {}
             if name in named:
                 self.of[named[name].number] = node
         for step in program.steps[: program.split]:
@@ -186,6 +188,7 @@ class Walk:
                     step.site)  # fmt: skip
         self.add(node).meta["kernel"] = step.name
         if alone:
+            node.meta |= {"sizes": self.sizes[gives[0]]} if gives[0] in self.sizes else {}
             self.of[gives[0]] = node
             return
         for i, n in enumerate(gives):  # such a node has no kernel

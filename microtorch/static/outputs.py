@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
 
 from ..autograd.function import Function, FunctionCtx, once_differentiable
 from ..base.errors import GraphError, message
@@ -17,6 +20,7 @@ from ..engine.record import constant, fill, handle
 from ..graph import mode, user_frame
 from ..handles.memory import owner
 from ..handles.tensor import Tensor
+from .fewer import Fewer
 from .loops import Plan, write
 from .program import Program, Writer
 
@@ -77,6 +81,7 @@ class Replayed(Function):
     @staticmethod
     def forward(ctx: FunctionCtx, call: Call, *leaves: Tensor) -> Operand:
         ctx.call = call
+        ctx.set_materialize_grads(False)
         ctx.save_for_backward(*call.saved)
         return tuple([constant(a) for a in call.outputs])
 
@@ -85,7 +90,7 @@ class Replayed(Function):
     def backward(ctx: FunctionCtx, *grads: Tensor) -> Operand:
         ctx.saved_tensors  # noqa: B018  raises if one was overwritten, or freed
         call: Call = ctx.call
-        seeds = [g.array for g in grads]
+        seeds = [None if g is None else g.array for g in grads]
         return (None, *[g if g is None else constant(g) for g in call.late(call.values, seeds)])
 
 
@@ -105,26 +110,48 @@ class LateBackward:
         self.leaves = [x for x in program.leaves if x.tensor.node.needs and x.kind != "seed"]
         self.saved = [x for x in program.leaves if x.number in self.takes]
         self.function = self.written_out()
+        self.fewer: dict[tuple[bool, ...], tuple[Kernel, list[int | None]]] = {}
 
     def written_out(
-        self, plan: Plan | None = None, runners: dict[str, Loops] | None = None
-    ) -> Kernel:
+        self, plan: Plan | None = None, runners: dict[str, Loops] | None = None,
+        fewer: Fewer | None = None,
+    ) -> Kernel:  # fmt: skip
         """The steps, or their regions, as a function of values and seeds."""
-        p = self.program
+        p, gradients = self.program, self.program.gradients
+        if fewer is not None:
+            p, gradients = replace(p, steps=fewer.steps, split=0), fewer.gives
         seeds = [x.number for x in self.seeds]
         w = Writer(p)
         for n, array in p.constants.items():
             w.names[f"v{n}"] = array
-        known = {*self.takes, *seeds, *p.constants}
+        known = {*self.takes, *seeds, *p.constants} - (fewer.absent if fewer else set())
         if plan is None:
             plan = Plan.of_steps(p, p.split, len(p.steps))
-        write(w, plan, known, runners or {}, [n for n in p.gradients if n is not None])
-        gives = "".join("None, " if n is None else f"v{n}, " for n in p.gradients)
+        write(w, plan, known, runners or {}, [n for n in gradients if n is not None])
+        gives = "".join("None, " if n is None else f"v{n}, " for n in gradients)
         return w.function("backward", [*self.takes, *seeds], f"({gives})",
                           (runners or {}).values())  # fmt: skip
 
-    def __call__(self, values: Sequence[Array], seeds: Sequence[Array]) -> list[Array | None]:
-        found: list[Array | None] = [*self.function(*values, *seeds)]
+    def __call__(
+        self, values: Sequence[Array], seeds: Sequence[Array | None]
+    ) -> list[Array | None]:
+        """The leaves' gradients. ``seeds``: the outputs' gradients; None: an output has none."""
+        there = tuple([s is not None for s in seeds])
+        if all(there):
+            return [*self.function(*values, *seeds)]
+        if there not in self.fewer:
+            numbers = [x.number for x in self.seeds]
+            absent = {n for n, one in zip(numbers, there, strict=True) if not one}
+            fewer = Fewer(self.program, numbers, absent)
+            self.fewer[there] = self.written_out(fewer=fewer), fewer.gives
+        function, gives = self.fewer[there]
+        # C takes zeros, and that is the same where no derivative is infinite
+        zeros = [np.zeros(x.array.shape, x.array.dtype) if s is None else s
+                 for s, x in zip(seeds, self.seeds, strict=True)]  # fmt: skip
+        every = self.function(*values, *zeros)
+        found = [None if n is None else g for n, g in zip(gives, every, strict=True)]
+        if any(g is not None and not np.isfinite(g).all() for g in found):
+            found = [*function(*values, *seeds)]
         return found
 
     def attach(

@@ -138,9 +138,9 @@ class Writer:
             return f"({''.join(self.operand(y) + ', ' for y in x)})"
         if type(x) is list:
             return f"[{', '.join(map(self.operand, x))}]"
-        if next(refs(x), None) is not None:  # a dict or a named tuple of arrays
-            if isinstance(x, dict):
-                return "{" + ", ".join(f"{k!r}: {self.operand(y)}" for k, y in x.items()) + "}"
+        if type(x) is dict:
+            return "{" + ", ".join(f"{k!r}: {self.operand(y)}" for k, y in x.items()) + "}"
+        if next(refs(x), None) is not None:  # a named tuple of arrays
             kind = self.constant(type(x), type(x).__name__)
             return f"{kind}({', '.join(map(self.operand, x))})"
         return self.constant(x, "c")

@@ -27,7 +27,7 @@ from ..nn import global_hooks
 from .outputs import walked, walked_op
 from .program import Writer
 from .same import Rows, put_slots, put_written, untouched
-from .templates import Ref
+from .templates import Record, Ref
 
 if TYPE_CHECKING:
     from ..base.types import Array, Kernel, Operand
@@ -116,6 +116,9 @@ class CallWriter(Writer):
             keys = [repr(k) if type(k) in (str, int) else self.constant(k, "key") for k in x]
             pairs = zip(keys, x.values(), strict=True)
             return f"{{{', '.join(f'{k}: {self.returned(v)}' for k, v in pairs)}}}"
+        if type(x) is Record:
+            kind = self.constant(x.kind, x.kind.__name__)
+            return f"{self.constant(Record, 'Record')}({kind}, {self.returned(x.held)}).made()"
         if isinstance(x, tuple) and hasattr(x, "_fields"):
             kind = self.constant(type(x), type(x).__name__)
             return f"{kind}({', '.join(map(self.returned, x))})"

@@ -46,8 +46,9 @@ if TYPE_CHECKING:
 
 # files whose functions make arrays of sizes and numbers, without data
 WITHOUT_DATA = re.compile(
-    r"/microtorch/(create/(counted|filled|windows|strided)|autograd/(function|functional)|"
-    r"func/arguments|(ops|linalg|fft|nn/functional|nn/layers)/\w+|nn/utils/rnn)\.py$"
+    r"/microtorch/(create/(counted|filled|windows|strided)|func/arguments|nn/init|nn/utils/rnn|"
+    r"autograd/(custom|function|functional|function_kinds|gradients)|"
+    r"(ops|linalg|fft|nn/functional|nn/layers)/\w+)\.py$"
 )
 # operators whose result is new memory, and that write to nothing
 WITHOUT_WRITES = frozenset(

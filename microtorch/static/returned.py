@@ -16,10 +16,11 @@ from ..engine.record import constant
 from ..handles.memory import owner
 from ..handles.tensor import Tensor
 from .guards import SIMPLE
+from .keys import is_record
 from .outputs import Output, walked
 from .program import Leaf
 from .recorded import Recorded
-from .templates import Ref
+from .templates import Record, Ref
 from .values import SLOT
 
 if TYPE_CHECKING:
@@ -64,6 +65,8 @@ def output(r: Recording, x: Operand, outputs: list[Output]) -> Operand:
         return type(x)([output(r, y, outputs) for y in x])
     if type(x) is dict:
         return {k: output(r, y, outputs) for k, y in x.items()}
+    if is_record(x):
+        return Record(type(x), output(r, {**vars(x)}, outputs))
     if r.late is not None and x is r.late[0]:
         found = r.late[1]
         outputs.append(Output("number", found.number, constant(found.value)))
@@ -111,6 +114,9 @@ def _late_backward(r: Recording, outputs: list[Output]) -> None:
     if not roots:
         return
     leaves = [x for x in r.program.leaves if x.tensor.node.needs]
+    if not leaves:
+        r.give_up("it returns a tensor with a gradient for nothing but what it made itself")
+        return
     seeds: list[Recorded] = []
     for i, o in enumerate(roots):
         seed = r.new(np.ones(o.tensor.array.shape, o.tensor.array.dtype))
@@ -162,6 +168,8 @@ def owned(x: Operand, r: Recording) -> Operand:
         return type(x)(*[owned(y, r) for y in x])
     if type(x) in (tuple, list):
         return type(x)([owned(y, r) for y in x])
+    if is_record(x):
+        return Record(type(x), owned({**vars(x)}, r)).made()
     return {k: owned(y, r) for k, y in x.items()} if type(x) is dict else x
 
 

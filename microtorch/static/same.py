@@ -146,6 +146,11 @@ class Rows:
             plain = isinstance(x, dict) and type(x).__getitem__ is dict.__getitem__
             self.row(ITEM if plain else GIVEN, x, id(key), value, key)
 
+    def absent(self, x: dict[str, Operand], key: str) -> None:
+        """A dict has no such key."""
+        self.row(ITEM, x, id(key), None, key)
+        self.dicts[id(x)][1][-1] = pack("NNNN", ITEM, id(x), id(key), 0)
+
     def argument(self, i: int, t: Tensor, others: Sequence[Array]) -> None:
         """Argument i is a tensor such as ``t``, with memory of its own: not of arguments before it,
         and not that of ``others``. ValueError: ``t`` is a view."""

@@ -232,14 +232,21 @@ def trace(
     example: Sequence[Operand] = (given,) if isinstance(given, Tensor) else tuple(given)
     made = script(func)
     compiled: Compiled = vars(made)["_compiled"] if isinstance(made, ScriptModule) else made
-    compiled.fullgraph = compiled.own_outputs = True
-    before = compiled.count
-    for _ in range(8):
-        made(*example, **named)
-        if compiled.count > before:
-            break
-    compiled.fullgraph = False
+    compiled.own_outputs = True
+    written_down(compiled, made, *example, **named)
     return made
+
+
+def written_down(compiled: Compiled, call: Kernel, *args: Operand, **kwargs: Operand) -> None:
+    """Let a function have a program for these arguments; RuntimeError says why it has none."""
+    compiled.fullgraph, before = True, compiled.count
+    try:
+        for _ in range(8):
+            call(*args, **kwargs)
+            if compiled.count > before:
+                break
+    finally:
+        compiled.fullgraph = False
 
 
 def save(m: Operand, f: File) -> None:

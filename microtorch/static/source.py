@@ -107,9 +107,10 @@ def unique(name: str, taken: Container[str]) -> str:
 
 def c_name(name: str) -> str:
     """A name that C takes."""
-    name = re.sub(r"\W", "_", name)
-    taken = name in reserved() or OURS.fullmatch(name) or not name[:1].isalpha()
-    return f"{name}_" if taken else name
+    name = re.sub(r"\W", "_", name, flags=re.ASCII)
+    if not name[:1].isalpha():
+        name = f"p{name}" if name[:1].isdigit() else f"p_{name.lstrip('_')}"
+    return f"{name}_" if name in reserved() or OURS.fullmatch(name) else name
 
 
 @cache

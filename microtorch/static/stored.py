@@ -84,6 +84,11 @@ def stored(entry: Entry, outputs: Operand, names: dict[int, str]) -> dict[str, O
         except ValueError as e:
             what = f"{s.name} at {s.site} cannot be saved: it is given {e}"
             raise RuntimeError(message(what)) from None
+        try:
+            function_of(s.kind, s.name, cpu.of(np.dtype(np.float32)))
+        except ValueError:
+            what = f"{s.name} at {s.site} cannot be saved: it is no kernel, but Python"
+            raise RuntimeError(message(what, fix="torch.save(model.state_dict(), f)")) from None
     leaves = [
         [x.number, x.place if x.kind == "argument" else -1, names.get(x.number, x.name)]
         for x in entry.leaves

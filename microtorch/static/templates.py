@@ -78,6 +78,19 @@ class Unread(NamedTuple):
         return len(self.shape)
 
 
+class Record(NamedTuple):
+    """A dataclass that a function returns: its class, and the attributes of the object."""
+
+    kind: type
+    held: dict[str, Operand]
+
+    def made(self) -> Operand:
+        """Such an object, as copy.copy makes one."""
+        found: Operand = object.__new__(self.kind)
+        found.__dict__.update(self.held)
+        return found
+
+
 class Value(NamedTuple):
     """What is known of a value before the program runs."""
 

@@ -1,6 +1,7 @@
 """Every op of the registry, and random programs, compiled: to the bit what the function does."""
 
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -30,6 +31,20 @@ def equal(a, b):
     )
 
 
+# the ops that no sample makes C, as the documentation lists them
+DOCUMENT = (Path(__file__).parents[2] / "docs" / "static-graph.md").read_text(encoding="utf-8")
+TABLE = DOCUMENT.partition("**What stays Python's call.**")[2].partition("**Rounds.**")[0]
+STAYS = {op for line in TABLE.splitlines() if line.startswith("|") for op in line.split("`")[1::2]}
+BECOMES: dict[str, list[bool]] = {}  # C, for each sample of an op
+
+
+def becomes_c(compiled, name):
+    """Is an op's own step C in an exported program?"""
+    if compiled.reason or compiled.entry.whole is None:
+        return True
+    return name not in {s.name for s in compiled.entry.whole.unwritten}
+
+
 # F.embedding(sparse=True) is the op "embedding" while it is recorded: tests/sparse
 @pytest.mark.parametrize(("name", "i"), [c for c in CASES if c.values[0] != "embedding_rows"])
 def test_an_op(name, i):
@@ -44,6 +59,10 @@ def test_an_op(name, i):
             want = value_and_gradients(lambda *xs: op(*xs, **sample.attrs), xs)
             got = value_and_gradients(compiled, ys)
             assert all(map(equal, want, got)), n
+    seen = BECOMES.setdefault(name, [])
+    seen.append(becomes_c(compiled, name))
+    if len(seen) == len(SAMPLES[name]):
+        assert any(seen) is (name not in STAYS), "docs/static-graph.md: What stays Python's call"
     if compiled.reason:  # no op is left to run as it is written, but those that return a view
         assert "returns a view" in compiled.reason
         out = op(*xs, **sample.attrs).detach().numpy()

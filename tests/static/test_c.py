@@ -356,6 +356,35 @@ def test_a_file_has_what_its_functions_of_float_call_and_no_more(tmp_path, name)
     assert ("fast_erf(" in parts[-1]) is (name == "erf")
 
 
+def test_one_number_under_two_names_and_names_that_c_does_not_take():
+    class Model(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self._w = nn.Parameter(torch.ones(3))
+            self.list = nn.ParameterList([torch.ones(3), torch.ones(3)])
+
+        def forward(self, x):
+            for p in self.list:
+                x = x * p + self._w
+            out = []
+            for _ in range(3):  # the gradient of a sum of one number is its own
+                x = (x.amax(-1, keepdim=True) - x).sum()
+                out.append(x.sum())
+                x = x * 0.9
+            return out[0] + 2 * out[2] + x.mean(), out[1]
+
+    model = Model()
+    compiled = torch.compile(model)
+    for i in range(4):
+        x, y = (torch.full((3,), 1.0 + i).requires_grad_() for _ in range(2))
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", UserWarning)
+            sum(compiled(x)).backward()
+        sum(model(y)).backward()
+        assert torch.allclose(x.grad, y.grad)
+    assert "p0" in compiled._compiled.c_source() and "p__w" not in compiled._compiled.c_source()
+
+
 def test_what_a_loop_reads_is_not_overwritten_by_it():
     """Of two shapes in one loop: the smaller is read for many elements of the larger."""
     x, y = t(5, 5, 5), t(5, 5, 5, seed=1)

@@ -1,6 +1,7 @@
 """A compiled function equals the function, to the bit: values, gradients, state, random numbers."""
 
 import copy
+import dataclasses
 import itertools
 import os
 import signal
@@ -158,7 +159,7 @@ def test_hidden_python_state_runs_as_it_is_written():
         Counter.n = 0.0
         return f, lambda: []
 
-    both(make, [lambda x=x: x for x in XS], warns="changes")
+    both(make, [lambda x=x: x for x in XS], warns=r"changes a Python value, .n. \(2.0, and then 3.0\)")
 
 
 def test_a_python_random_number_runs_as_it_is_written():
@@ -193,6 +194,53 @@ def test_what_cannot_be_repeated_runs_as_it_is_written(f):
         for x in XS:
             assert same(c(*x), f(*x))
     assert len(said) == 1 and "test_compile.py" in str(said[0].message) and c.reason
+
+
+def test_after_eight_programs_it_runs_as_it_is_written():
+    c = torch.compile(lambda x: x * 2, backend="eager")
+    with pytest.warns(UserWarning, match="8 programs have been made, for other shapes"):
+        for n in range(1, 12):
+            for _ in range(3):
+                assert same(c(t(n)), t(n) * 2)
+    assert c.count == 9 and "shapes" in c.reason
+
+
+def test_effects_happen_in_ordinary_and_recorded_calls_only(capsys):
+    def f(x):
+        print("here")
+        return x + 1
+
+    c = torch.compile(f, backend="eager")
+    for (x,) in XS:
+        assert same(c(x), x + 1)
+    assert capsys.readouterr().out.count("here") == 3 and c.count == 1
+
+
+def test_hooks_of_tensors_and_a_graph_that_is_kept_over_calls():
+    w, seen = t(4).requires_grad_(), []
+
+    def step(x):
+        w.grad = None
+        (w * x).sum().backward()
+        return w.grad.clone()
+
+    handle = w.register_hook(seen.append)
+    c = torch.compile(step, backend="eager")
+    with pytest.warns(UserWarning, match="a tensor with hooks is read, at test_compile.py"):
+        for i, (x,) in enumerate(XS):
+            assert same(c(x), x.sum(0) if x.dim() > 1 else x) and len(seen) == i + 1
+    handle.remove()
+    c = torch.compile(lambda x: (x * w).tanh(), backend="eager")
+    for (x,) in XS:
+        w.grad = None
+        y = c(x).sum()
+        y.backward(retain_graph=True)
+        y.backward()
+        (once,) = torch.autograd.grad((x * w).tanh().sum(), w)
+        assert torch.allclose(w.grad, 2 * once)
+        with pytest.raises(RuntimeError, match="second time"):
+            y.backward()
+    assert c.count == 1 and not c.reason
 
 
 def test_fullgraph_raises():
@@ -319,6 +367,34 @@ def test_two_outputs_one_without_gradient_and_a_stale_weight():
         v.mul_(2)
     with pytest.raises(RuntimeError, match="inplace"):
         loss.backward()
+
+
+@dataclasses.dataclass(frozen=True)
+class Losses:
+    of: torch.Tensor
+    root: torch.Tensor
+    name: str = "losses"
+
+
+def test_outputs_that_get_no_gradient_give_none():
+    """Not zeros: 0 times an infinite derivative is NaN, and a leaf's gradient may stay None."""
+    w = torch.zeros(2, requires_grad=True)
+
+    def f(x):
+        return Losses((x * w).sum() + x.sum(), (w * w).sum().sqrt()), x.sqrt(), x * 1
+
+    c = torch.compile(f)
+    for i, used in enumerate([(0,), (0,), (0, 1, 2, 3), (0,), (1,), (2,), (3,), (0, 3), (1, 2)]):
+        found = []
+        for g in (f, c):
+            x, w.grad = torch.tensor([0.0, 2.0], requires_grad=True), None
+            losses, *more = g(x)
+            assert type(losses) is Losses and losses.name == "losses"
+            outputs = [losses.of, losses.root, *more]
+            torch.autograd.backward([outputs[k].sum() for k in used])
+            found.append([g if g is None else g.tolist() for g in (x.grad, w.grad)])
+        assert repr(found[0]) == repr(found[1]), (i, used)
+    assert c.count == 1 and not c.reason
 
 
 # ---- training ------------------------------------------------------------------------------------

@@ -139,3 +139,20 @@ def test_the_gradient_of_a_maximum_goes_where_it_goes_in_python(tmp_path):
         return (p.grad * places).sum()
 
     assert np.isfinite(exported(tmp_path, step, places, steps=1)).all()
+
+
+def test_bodies_and_other_layouts(tmp_path):
+    def f(x, y):
+        x = x.detach().requires_grad_()
+        turned = x.transpose(1, 2)
+        loss = x.std(1).sum() + x.var((0, 2), correction=0).norm() + x.norm(1, dim=0).mean()
+        loss = loss + x.norm(dim=2, keepdim=True).sum() + x.logsumexp((0, 2)).sum()
+        loss = loss + (x.softmax(0) * x).sum() + F.log_softmax(turned, 1).square().mean()
+        loss = loss + F.cross_entropy(turned, y, ignore_index=1) + x.floor().sum()
+        loss = loss + (F.layer_norm(x.transpose(0, 1), (4,)) * 0.1).exp().sum()
+        asked = torch.logical_or(x.isnan(), torch.logical_xor(x > 0, x < 1))
+        asked = asked & (x * torch.inf).isinf()
+        (g,) = torch.autograd.grad(loss, x)
+        return loss.detach(), g, asked.float().mean(), x.isfinite().float().sum()
+
+    exported(tmp_path, f, torch.randn(2, 3, 4), torch.randint(0, 4, (2, 3)))

@@ -146,11 +146,59 @@ def test_one_tensor_twice_and_several_results():
     assert all(n.args[0].op == "call_function" for n in moments)
 
 
+class Outer(nn.Module):
+    def forward(self, x, more):
+        table = (x[None] * more["y"][:, None]).reshape(-1, x.shape[-1])
+        return table.mean(0), torch.cat([x, x])
+
+
+def test_sizes_that_may_differ():
+    rows, columns = torch.export.dims("rows", "columns", max=9)
+    model, x, y = Outer(), torch.rand(3, 4), torch.rand(5, 1)
+    shapes = {"x": {0: rows, 1: torch.export.Dim.STATIC}, "more": {"y": [columns, None]}}
+    ep = torch.export.export(model, (x, {"y": y}), dynamic_shapes=shapes)
+    assert 'x: "f32[s0, 4]", more_0: "f32[s1, 1]"' in ep.graph_module.code
+    assert 'reshape: "f32[s0*s1, 4]"' in ep.graph_module.code and "f32[2*s0, 4]" in str(ep)
+    assert str(ep.range_constraints) == "{'s0': VR[0, 9], 's1': VR[0, 9]}"
+    for m, n in ((1, 1), (9, 2)):
+        x = torch.rand(4, m, requires_grad=True)
+        given = (x.T * 2, {"y": torch.rand(n, 1)})  # a view, of a graph
+        for a, b in zip(ep.module()(*given), model(*given), strict=True):
+            assert torch.allclose(a, b, equal_nan=True)
+        a.sum().backward()
+        assert x.grad.tolist() == torch.full((4, m), 4.0).tolist()
+    for x, why in ((torch.rand(10, 4), r"0 <= x.size\(\)\[0\] <= 9, not 10"),
+                   (torch.rand(3, 5), r"x.size\(\)\[1\] == 4, not 5")):  # fmt: skip
+        with pytest.raises(RuntimeError, match=why):
+            ep.module()(x, {"y": torch.rand(5, 1)})
+
+
+def test_a_model_that_does_something_else_for_another_size():
+    class Repeats(nn.Module):
+        def forward(self, x):
+            for _ in range(min(len(x), 6)):
+                x = x + 1
+            return x
+
+    for n, why in ((3, "3 steps, and 4"), (7, "")):
+        axes = ({0: torch.export.Dim("n")},)
+        if why:
+            with pytest.raises(RuntimeError, match=f"Constraints violated.*{why}"):
+                torch.export.export(Repeats(), (torch.rand(n),), dynamic_shapes=axes)
+            continue
+        ep = torch.export.export(Repeats(), (torch.rand(n),), dynamic_shapes=axes)
+        assert torch.equal(ep.module()(torch.ones(9)), torch.full((9,), 7.0))
+        with pytest.raises(RuntimeError, match="Constraints violated"):
+            ep.module()(torch.ones(2))
+
+
 @pytest.mark.parametrize(("call", "error", "why"), [
     (lambda m, x: torch.export.export(lambda x: x, (x,)), ValueError, "Expected `mod` to be an"),
     (lambda m, x: torch.export.export(m, x), TypeError, r"Expecting `args` to be a tuple"),
-    (lambda m, x: torch.export.export(m, (x,), dynamic_shapes={"x": {0: 3}}), NotImplementedError,
-     "dynamic_shapes"),
+    (lambda m, x: torch.export.export(m, (x,), dynamic_shapes={"x": {0: 3}}), RuntimeError,
+     "no argument 'x', but input"),
+    (lambda m, x: torch.export.export(m, (x,), dynamic_shapes=({0: 3},)), RuntimeError, "not 3"),
+    (lambda m, x: torch.export.Dim("n", min=3, max=2), AssertionError, "inconsistent min=3"),
     (lambda m, x: torch.export.export(m, (x,)).module()(torch.ones(3, 4)), RuntimeError,
      r"exported for float32 \(2, 4\)"),
     (lambda m, x: torch.export.export(m, (x,)).module()(), TypeError, "takes input, but got 0"),
@@ -158,7 +206,7 @@ def test_one_tensor_twice_and_several_results():
     (lambda m, x: torch.export.export(m, (x,)).graph_module(x), RuntimeError, r"ep\.module\(\)"),
     (lambda m, x: torch.export.save(torch.export.export(m, (x,)), io.BytesIO()),
      NotImplementedError, r"jit\.trace\(model, args\)\.save"),
-    (lambda m, x: torch.export.Dim("n"), AttributeError, "shapes of its example"),
+    (lambda m, x: torch.export.ShapesCollection(), AttributeError, "dynamic_shapes="),
     (lambda m, x: torch.export.load("f.pt2"), NotImplementedError, "torch.onnx.export"),
 ])  # fmt: skip
 def test_what_is_refused_says_why(call, error, why):

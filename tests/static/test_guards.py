@@ -3,7 +3,9 @@
 import collections
 import copy
 import dataclasses
+import math
 import pickle
+import sys
 import types
 import warnings
 
@@ -12,9 +14,12 @@ import pytest
 
 import microtorch as torch
 from microtorch import nn
+from microtorch.nn import functional as F
 
 user_module = types.ModuleType("user_module")
 user_module.VALUE = 2.0
+user_module.inner = types.ModuleType("user_module.inner")
+user_module.inner.f = lambda x: x
 
 
 class Box:
@@ -105,6 +110,118 @@ def test_a_value_that_changes_makes_another_program(name, monkeypatch):
     finally:
         change(2.0)
         vars(user_module).pop("LATER", None)
+
+
+class Trainer:
+    """As many are written: the step is one of several methods."""
+
+    extra = 1.0
+
+    def __init__(self):
+        self.model = nn.Linear(3, 2)
+        self.optimizer = torch.optim.SGD(self.model.parameters(), lr=0.1)
+        self.schedule = torch.optim.lr_scheduler.StepLR(self.optimizer, 2)
+        self.epoch, self.losses, self.best = 0, [], None
+        self.settings = types.SimpleNamespace(factor=2.0)
+
+    def factor(self):
+        return self.settings.factor * self.extra
+
+    def step(self, x):
+        self.optimizer.zero_grad()
+        loss = self.model(x).square().mean() * self.factor()
+        loss.backward()
+        self.optimizer.step()
+        return loss
+
+    def fit(self, x, n):
+        for self.epoch in range(n):
+            self.losses.append(self.step(x).item())
+            self.best = min(self.losses)
+            self.schedule.step()
+
+
+def test_of_an_object_that_counts_what_the_function_names():
+    found = []
+    for wrap in (lambda f: f, lambda f: torch.compile(f, backend="eager")):
+        torch.manual_seed(0)
+        trainer, x = Trainer(), torch.randn(4, 3)
+        trainer.step = step = wrap(trainer.step)
+        trainer.fit(x, 8)
+        trainer.settings.factor = 3.0
+        trainer.fit(x, 4)
+        trainer.extra = 0.5  # hides what the class has
+        trainer.fit(x, 4)
+        trainer.factor = lambda: 7.0
+        trainer.fit(x, 4)
+        found.append(trainer.losses)
+    assert found[0] == pytest.approx(found[1], rel=1e-5) and step.count == 4 and not step.reason
+
+
+class Named:
+    def __init__(self):
+        self.n, self.more = 2.0, 0
+
+    def by_getattr(self, x):
+        return x * getattr(self, "".join("n"))
+
+    def by_dict(self, x):
+        return x * vars(self)["n"]
+
+    def by_match(self, x):
+        match self:
+            case Named(n=found):
+                return x * found
+
+    def by_format(self, x):
+        return x * float("{0.n}".format(self))  # noqa: UP030, UP032
+
+    def by_copy(self, x):
+        return x * copy.copy(self).n
+
+
+class Renamed(Named):
+    def __repr__(self):
+        return str(self.n)
+
+    def by_repr(self, x):
+        return x * float(f"{self}")
+
+
+@pytest.mark.parametrize("way", ["getattr", "dict", "match", "format", "copy", "repr"])
+def test_a_name_that_no_text_has_is_watched(way):
+    thing, x = Renamed(), torch.ones(2)
+    compiled = torch.compile(getattr(thing, f"by_{way}"))
+    for n in (2.0, 5.0):
+        thing.n = n
+        for _ in range(4):
+            assert compiled(x).tolist() == [n, n]
+    assert compiled.count == 2
+
+
+
+@pytest.mark.parametrize(("where", "name"), [
+    (torch, "sin"), (F, "relu"), (torch.Tensor, "exp"), (nn.Linear, "forward"), (math, "sqrt"),
+    (user_module.inner, "f"), (sys.modules[__name__], "max"),
+])  # fmt: skip
+def test_a_name_of_the_package_that_is_replaced(where, name, monkeypatch):
+    layer = nn.Linear(2, 2)
+
+    def function(x):
+        y = torch.sin(x) + F.relu(x) + x.exp() + layer(x)
+        return y + math.sqrt(4) + user_module.inner.f(x) + max(1, 2)
+
+    compiled, x = torch.compile(function), torch.tensor([0.5, -1.0])
+    for change in (lambda: None, lambda: monkeypatch.setattr(where, name, other, raising=False),
+                   monkeypatch.undo):  # fmt: skip
+        change()
+        for _ in range(4):
+            assert torch.allclose(compiled(x), function(x))
+    assert not compiled.reason
+
+
+def other(*given):
+    return 100.0
 
 
 @pytest.mark.parametrize("function", [

@@ -91,6 +91,14 @@ def test_a_loaded_file_calls_kernels_only(tmp_path):
             function_of(kind, name, torch.zeros(1).node.dev)
 
 
+def test_a_program_that_no_file_can_hold_is_not_saved():
+    bag = nn.EmbeddingBag(5, 2).eval()
+    with torch.no_grad():
+        traced = torch.jit.trace(bag, (torch.tensor([1, 2, 3]), torch.tensor([0, 2])))
+    with pytest.raises(RuntimeError, match=r"bags at test_jit\.py:\d+ cannot be saved"):
+        traced.save(io.BytesIO())
+
+
 def test_functions_errors_and_names():
     f = torch.jit.script(lambda x: x * 2 + 1)
     assert torch.equal(f.compile(torch.ones(3))(torch.ones(3)), torch.full((3,), 3.0))

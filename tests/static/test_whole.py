@@ -169,6 +169,32 @@ def test_a_schedule_inside_the_step(name, kind):
     alike(training(build, schedule=SCHEDULES[name]), 8)
 
 
+@pytest.mark.parametrize("kind", ["Adamax", "NAdam", "RAdam", "Muon"])
+def test_betas_and_a_momentum_that_a_schedule_moves(kind):
+    def build(parameters):
+        return getattr(optim, kind)([p for p in parameters if kind != "Muon" or p.dim() == 2])
+
+    cycle = lambda o: lr_scheduler.CyclicLR(o, 0.01, 0.1, step_size_up=3)  # noqa: E731
+    alike(training(build, schedule=cycle), 8)
+
+
+def test_a_gradient_that_is_none_in_some_calls_makes_two_programs():
+    def make():
+        p = nn.Parameter(torch.ones(3))
+        optimizer = optim.Adam([p], lr=0.1)
+
+        def micro(x, last):
+            (p * x).square().sum().backward()
+            if last:
+                optimizer.step()
+                optimizer.zero_grad()
+            return [p.detach().clone()]
+
+        return micro, lambda i: (torch.randn(3), i % 3 == 2)
+
+    alike(make, 18, programs=3)
+
+
 def test_a_step_that_reads_the_schedule_that_it_moves_runs_as_it_is_written():
     p = nn.Parameter(torch.ones(2))
     optimizer = optim.SGD([p], lr=0.1)

@@ -17,10 +17,11 @@ from ...graph import last_write, storage_of, tick
 from ...handles.scalar import Scalar, constant_scalar
 from ..agreement import close
 from ..build import CompilerError, library
-from ..guards import TooMuch, Unwatchable, Watch
+from ..guards import Watch
 from ..keys import opaque
 from ..outputs import walked_op
 from ..templates import replaced
+from ..watched import TooMuch, Unwatchable
 from .emit import Text
 from .recording import MIXED, ScalarRecording
 from .reroll import rolled, statements
@@ -100,6 +101,10 @@ class ScalarRun:
         self.leaves: list[Leaf] = written.leaves
         self.plain_grads: dict[int, Operand] = written.plain_grads
         self.outs: list[Out] = written.outs
+
+    def fails(self, given: Sequence[Operand]) -> str:
+        """In what a call finds another state of Python, in words, or ""."""
+        return self.watch.changed()
 
     def differs(self, before: ScalarRun) -> str:
         """Where two runs differ, or ""."""

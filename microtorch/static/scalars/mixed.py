@@ -16,12 +16,13 @@ from ...engine.record import constant
 from ...graph import last_write, storage_of, tick
 from ...handles.scalar import Scalar, constant_scalar
 from ..alone import Again
-from ..guards import TooMuch, Unwatchable, Watch
+from ..guards import Watch
 from ..keys import opaque
 from ..outputs import walked_op
 from ..recording import Recording
 from ..templates import Ref, through
 from ..turns import turn_now
+from ..watched import TooMuch, Unwatchable
 from .lifted import Lift, Spot
 
 if TYPE_CHECKING:

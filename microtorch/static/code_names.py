@@ -1,0 +1,95 @@
+"""What names a user's code reads: of globals, attributes and modules; and whose code it is."""
+from __future__ import annotations
+
+import dis
+import os
+import sys
+import sysconfig
+from functools import cache
+from types import CodeType, FunctionType, ModuleType
+
+from ..graph.source import is_library, user_frame
+from ..nn.module import Module
+
+_INSTALLED = tuple({sysconfig.get_paths()[k] for k in ("stdlib", "purelib", "platlib")})
+# what reads attributes whose names are no part of a function's text
+BY_NAME = frozenset(
+    "getattr hasattr vars __dict__ attrgetter methodcaller dir __getattribute__ __match_args__ "
+    "getmembers asdict astuple fields replace copy deepcopy dump dumps format format_map".split()
+)
+# bases that read no attributes of a user's class
+_PLAIN = frozenset({"object", "Generic", "Protocol", "ABC"})
+
+
+def globals_of(code: CodeType) -> set[str]:
+    """The global names that a function's code, and that of functions in it, reads."""
+    reads = ("LOAD_GLOBAL", "LOAD_NAME")
+    found = {i.argval for i in dis.get_instructions(code) if i.opname in reads}
+    for x in code.co_consts:
+        if isinstance(x, CodeType):
+            found |= globals_of(x)
+    return found
+
+
+def imported_by(code: CodeType) -> set[str]:
+    """The modules that a function, and those in it, import."""
+    found = {i.argval for i in dis.get_instructions(code) if i.opname == "IMPORT_NAME"}
+    for x in code.co_consts:
+        if isinstance(x, CodeType):
+            found |= imported_by(x)
+    return found
+
+
+def names_of(code: CodeType) -> set[str]:
+    """The names of globals and attributes in a function's code, and in that of functions in it.
+
+    ``__init__`` may be that of an object that was there before, so what it only writes is left out.
+    """
+    listed = [*dis.get_instructions(code)]
+    found = set(code.co_names)
+    if code.co_name == "__init__":
+        found &= {i.argval for i in listed if type(i.argval) is str and i.opname != "STORE_ATTR"}
+    for x in code.co_consts:
+        if isinstance(x, CodeType):
+            found |= names_of(x)
+    if any(i.opname == "MATCH_CLASS" for i in listed):
+        found.add("__match_args__")
+    return found
+
+
+def is_users_code(code: CodeType) -> bool:
+    """Is it a user's code: neither the package's nor an installed one's?"""
+    file = code.co_filename
+    if file not in is_library:
+        user_frame(sys._getframe())  # knows its own file
+    ours = is_library.get(file, f"{os.sep}microtorch{os.sep}" in file and "programs" not in file)
+    return not ours and not file.startswith(_INSTALLED) and "site-packages" not in file
+
+
+def is_users(module: ModuleType | None) -> bool:
+    """Is it a user's module?"""
+    if module is None:
+        return True
+    file = getattr(module, "__file__", None)
+    if file is None:  # made by a program, typed in, or part of Python
+        return module.__name__ not in sys.builtin_module_names and (
+            getattr(module, "__spec__", None) is None
+        )
+    package = module.__name__.partition(".")[0]
+    return package != "microtorch" and not file.startswith(_INSTALLED)
+
+
+def read_by_bases(cls: type) -> frozenset[str] | None:
+    """The attributes of a user's class that others than a user's functions may read: what a Module
+    reads of itself. None: they are unknown, as the class is no user's, or has other bases."""
+    bases = [c for c in cls.__mro__ if not is_users(sys.modules.get(c.__module__))]
+    if cls in bases or not (issubclass(cls, Module) or {c.__name__ for c in bases} <= _PLAIN):
+        return None
+    return frozenset().union(*[_read_by(c) for c in bases if c.__name__ not in _PLAIN])
+
+
+@cache
+def _read_by(base: type) -> frozenset[str]:
+    """The names of a class of the package, and those that its functions read."""
+    functions = [f for f in vars(base).values() if isinstance(f, FunctionType)]
+    return frozenset(vars(base)).union(*[names_of(f.__code__) for f in functions])
