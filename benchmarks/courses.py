@@ -228,7 +228,8 @@ ROWS = {
     ),
     "a training step": (
         "m = t.nn.Sequential(t.nn.Linear(3, 8), t.nn.ReLU(), t.nn.Linear(8, 1)); "
-        "F = t.nn.functional; o = t.optim.SGD(m.parameters(), 1e-5); x, y = t.rand(5, 3), t.rand(5, 1)",
+        "F, x, y = t.nn.functional, t.rand(5, 3), t.rand(5, 1); "
+        "o = t.optim.SGD(m.parameters(), 1e-5)",
         "o.zero_grad(); F.mse_loss(m(x), y).backward(); o.step()",
     ),
     "p -= lr * p.grad": (
