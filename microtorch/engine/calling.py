@@ -104,7 +104,7 @@ def reading(f: F, out: bool = True, strict: bool = True) -> F:
     # a wrong type of anything else is found out by itself; but everything is true or false
     looked_at = FLAGS if not strict else frozenset(names)
     flags = [i for i, p in enumerate(names) if f.__annotations__.get(p) == "bool"]
-    flag = next((i for i in flags if names[i] in looked_at), n)
+    flag = next((i for i in flags if names[i] in looked_at), MOST)
 
     @functools.wraps(f)
     def function(*args: Argument, **kwargs: Argument) -> Argument:
@@ -205,7 +205,8 @@ TYPES: dict[str, tuple[Callable[[Any], bool], str]] = {
 INTS = frozenset({"int", "Dims", "Pair", "Size", "Sequence[int]"})
 
 
-def kinds(annotation: str) -> list[str]:
+@functools.cache
+def kinds(annotation: str) -> Sequence[str]:
     return [kind.strip() for kind in annotation.split("|")]
 
 
@@ -222,6 +223,12 @@ def no_fit(should: str) -> type[TypeError]:
     return NoTensor if should == "Tensor" else TypeError
 
 
+@functools.cache
+def parameters_of(f: Callable[..., Any]) -> Mapping[str, inspect.Parameter]:
+    """A function's parameters, read once: to inspect it takes longer than most of them do."""
+    return inspect.signature(f).parameters
+
+
 def fitting(
     f: Callable[..., Any], name: str, value: object, known: dict[str, set[type]]
 ) -> bool:
@@ -229,7 +236,7 @@ def fitting(
 
     The types that always do are noted in ``known``.
     """
-    parameter = inspect.signature(f).parameters.get(name)
+    parameter = parameters_of(f).get(name)
     if parameter is None or parameter.kind is parameter.VAR_KEYWORD:
         return False
     annotation = parameter.annotation
@@ -249,7 +256,7 @@ def plain(
 
     None if there are none. It is made when the call as it was given has failed.
     """
-    parameters = inspect.signature(f).parameters
+    parameters = parameters_of(f)
     names = [p.name for p in parameters.values() if p.kind is p.POSITIONAL_OR_KEYWORD]
     found = False
 
@@ -283,7 +290,7 @@ def mistaken(
                 if one is e.obj and not isinstance(one, Handle):
                     what = f"expected a Tensor, but got {type(one).__name__}"
                     return NoTensor(message(f"{f.__name__}(): {what}"))
-    parameters = inspect.signature(f).parameters
+    parameters = parameters_of(f)
     names = [p.name for p in parameters.values() if p.kind is p.POSITIONAL_OR_KEYWORD]
     for i, (name, value) in enumerate([*zip(names, args, strict=False), *kwargs.items()], 1):
         annotation = parameters[name].annotation if name in parameters else None

@@ -345,25 +345,33 @@ def zero_(self: Tensor) -> Tensor:
 FUNCTIONS.update(fill_=fill_, zero_=zero_)  # PyTorch has them as functions, too
 
 
+INDICES = frozenset({dtypes.BOOL, dtypes.I64})
+
+
 def _stored(t: Tensor, index: Any, value: Any) -> bool:
     """``setitem`` in the common case, at a fifth of the time; False where it is another.
 
-    That is: no gradient flows; the index has integers and slices of step 1; a number that the dtype
-    holds, or a tensor of the same dtype with memory of its own.
+    That is: no gradient flows; a number that the dtype holds is written where an index of integers
+    and slices, a mask or a tensor of indices says, or a tensor of the same dtype with memory of its
+    own where the former says.
     """
     a, node = t.array, t.node
     if type(a) is not np.ndarray or node.needs:
         return False
     if t.origin is not None and t.origin[0].node.needs:
         return False
-    integers = indexing.plain(index)
-    if integers < 0:
+    if isinstance(index, Handle):
+        place, integers, writer = index.array, 0, "index_put"
+        if type(place) is not np.ndarray or place.dtype not in INDICES or not place.ndim:
+            return False
+    elif (found := indexing.basic(index, a.ndim)) is not None:
+        (place, integers), writer = found, "fill"
+    else:
         return False
     if type(value) is float or type(value) is int:
         if a.dtype.kind != "f" or a.itemsize < 4 or not -9e18 < value < 9e18:
             return False
-        writer = "fill"
-    elif isinstance(value, Handle):
+    elif isinstance(value, Handle) and writer == "fill":
         v = value.array
         if type(v) is not np.ndarray or v.dtype is not a.dtype or value.node.needs:
             return False
@@ -375,7 +383,7 @@ def _stored(t: Tensor, index: Any, value: Any) -> bool:
         return False
     storage = storage_of(node)
     try:
-        a[index] = value
+        a[place] = value
     except (IndexError, ValueError):  # nothing was written: the general case says what is wrong
         return False
     storage.wrote(writer)
@@ -400,13 +408,12 @@ def _bound(t: Tensor, index: Argument, value: Argument) -> bool:
         return False
     if node.hooks is not None or (node.op is None if node.needs else not value.node.needs):
         return False
-    integers = indexing.plain(index)
-    parts = index if type(index) is tuple else (index,)
-    if integers < 0 or len(parts) > a.ndim:
+    found = indexing.basic(index, a.ndim)
+    if found is None:
         return False
     if node.storage is not None and any([view() is not None for view in node.storage.views]):
         return False
-    place = (*parts, Ellipsis)
+    place, integers = found
     try:
         region = a[place]
     except (IndexError, ValueError, TypeError):

@@ -93,11 +93,13 @@ class Along(Reference):
         d, shape = len(lead), x.shape
         if places.dtype is not I64 or d >= len(shape) or not x.flags.c_contiguous:
             return None
-        if lead and any(type(p) is not slice or p != slice(None) for p in lead):
-            return None
+        for p in lead:
+            if type(p) is not slice or p != WHOLE:
+                return None
         outer, n, inner = blocks(shape, d)
         out = np.empty((*shape[:d], *places.shape, *shape[d + 1 :]), self.dtype)
-        places = np.ascontiguousarray(places)  # of at least one dimension
+        if not places.ndim or not places.flags.c_contiguous:
+            places = np.ascontiguousarray(places)  # of at least one dimension
         wrong = np.empty(1, np.uint8)
         arrays = id(x), id(places), id(wrong), id(out)
         done = self.kernels.take(outer, n, places.size, inner, *arrays)
