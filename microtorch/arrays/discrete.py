@@ -67,7 +67,7 @@ def bernoulli(
         return _coins(g, n, np.dtype(dtype), p).reshape(shape)
     floating("bernoulli_tensor_cpu_p_", p.dtype)
     shape, n = sizes(p.shape if shape is None else shape)
-    if n and not ((p >= 0) & (p <= 1)).all():
+    if np.count_nonzero((p >= 0) & (p <= 1)) < p.size:
         raise RuntimeError(
             message(
                 f"bernoulli expects all p in [0, 1], but found values in [{p.min()}, {p.max()}]",
@@ -75,7 +75,7 @@ def bernoulli(
             )
         )
     units = g.fill("uniform", n, working(p.dtype), 0.0, 1.0).reshape(shape)
-    return (units < np.broadcast_to(p, shape)).astype(dtype)
+    return (units < (p if p.shape == shape else np.broadcast_to(p, shape))).astype(dtype)
 
 
 def _coins(

@@ -33,7 +33,8 @@ def checked_seed(seed: Any) -> int:
 
 
 def sizes(shape: int | Shape) -> tuple[Shape, int]:
-    shape = (shape,) if isinstance(shape, int) else tuple(shape)
+    if type(shape) is not tuple:
+        shape = (shape,) if isinstance(shape, int) else tuple(shape)
     if shape and min(shape) < 0:
         raise RuntimeError(
             message(
@@ -142,7 +143,7 @@ def check_randperm(n: int, dtype: DType) -> None:
     if dtype.kind in "bc":
         raise NotImplementedError(message(f'"randperm" not implemented for {dtype}'))
     exact = 0 if dtype.kind in "iu" else 2 ** (mantissa_bits(dtype) + 1)
-    most = (exact or int(np.iinfo(dtype).max)) + 1
+    most = (exact or limits(dtype)[1]) + 1
     if n > most and dtype.kind != "V":  # PyTorch has no limit for bfloat16
         refuse(f"randperm: n={n} cannot be greater than {most} for {dtype}", "dtype=torch.int64")
 

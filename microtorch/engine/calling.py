@@ -152,6 +152,8 @@ def _one(x: Argument, kinds: str) -> bool:
 
 def is_int(x: object) -> bool:
     """What PyTorch takes for an int: no bool, but an integer tensor of one element."""
+    if type(x) is int:
+        return True
     if isinstance(x, (bool, Handle, np.ndarray)):
         return _one(x, "iu")
     return hasattr(x, "__index__")

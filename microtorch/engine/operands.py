@@ -146,6 +146,8 @@ def element(value: AnyNumber, d: DType) -> Array:
 
     Negative numbers wrap around in unsigned types, as in PyTorch.
     """
+    if type(value) is float and d is dtypes.F32 and -1e38 < value < 1e38:
+        return np.array(value, d)  # the common case
     if type(value) is int and not -(2**63) <= value < 2**64:
         raise OverflowError("int too big to convert")
     if d.kind == "b" and isinstance(value, (int, float, complex)):

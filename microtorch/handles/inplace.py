@@ -19,6 +19,7 @@ from numpy import ndarray
 
 from ..arrays import dtypes
 from ..arrays.dtypes import TORCH_TYPES
+from ..backends.table import LARGE, HotTable
 from ..base import errors
 from ..base.naming import named
 from ..base.promises import Promises
@@ -122,7 +123,7 @@ def apply_inplace(
     return target
 
 
-def _straight(target: Tensor, operands: Iterable[Any], whole: bool = False) -> bool:
+def straight(target: Tensor, operands: Iterable[Any], whole: bool = False) -> bool:
     """Is a write to ``target`` one that nothing is recorded of, and that reads nothing it writes?
 
     That is the common case, at a third of the time: of numbers, and of tensors that lie in other
@@ -153,14 +154,29 @@ def _straight(target: Tensor, operands: Iterable[Any], whole: bool = False) -> b
     return True
 
 
-def _put(target: Tensor, out: Array, name: str) -> bool:
-    """Write a result straight into ``target``, if it fits; see ``_straight``."""
+def put_straight(target: Tensor, out: Array, name: str) -> bool:
+    """Write a result straight into ``target``, if it fits; see ``straight``."""
     a = target.array
     if type(out) is not ndarray or out.dtype is not a.dtype or out.shape != a.shape:
         return False
     storage = target.node.storage or storage_of(target.node)
     storage.wrote(name)  # before it is done, as in write()
     a[...] = out
+    if storage.views:
+        renew_views(target)
+    return True
+
+
+def _over(kernel: Argument, target: Tensor, other: Tensor, name: str) -> bool:
+    """Let a ufunc write straight over its first operand, if the second one has its shape and
+    neither is large; see ``straight``. Nothing is allocated.
+    """
+    x, y = target.array, other.array
+    if type(kernel) is not np.ufunc or x.shape != y.shape or x.nbytes >= LARGE:
+        return False
+    storage = target.node.storage or storage_of(target.node)
+    storage.wrote(name)  # before it is done, as in write()
+    kernel(x, y, x)
     if storage.views:
         renew_views(target)
     return True
@@ -294,7 +310,7 @@ def copy_(self: Tensor, other: Tensor, non_blocking: bool = False) -> Tensor:
     """Copy the elements of ``other`` (broadcast, converted to this dtype) into this tensor."""
     if not isinstance(other, Handle):
         return _copy(self, other, "copy")
-    if _straight(self, (other,)) and _put(self, other.array, "copy"):
+    if straight(self, (other,)) and put_straight(self, other.array, "copy"):
         return self
     # elements copied to themselves may also be expanded ones: each gets its own value
     return _copy(self, other, "fill" if same_elements(self.array, other.array) else "copy")
@@ -587,7 +603,7 @@ def _of_op(op: Op, optional: Callable[..., Tensor] | None = None) -> Callable[..
     """``optional``: the method with more arguments than the op's."""
     name, n, own = f"{op.name}_", op.arity - 1, op.name
     function = ELEMENTWISE[own] if own in ELEMENTWISE and op.differentiable else None
-    kernels = op.hot_kernels
+    kernels, small, tensors = op.hot_kernels, HotTable(op.name, "small"), own in TENSORS_ONLY
 
     def method(input: Tensor, *others: Any, **attrs: Any) -> Tensor:
         if attrs or len(others) != n:
@@ -597,20 +613,22 @@ def _of_op(op: Op, optional: Callable[..., Tensor] | None = None) -> Callable[..
                 name, op.parameters, n + 1, (input, *others), attrs
             )
             others = tuple(rest)
-        if own in TENSORS_ONLY:
+        if tensors:
             for x in others:
                 tensors_only(name, other=x)
-        if function is not None and _straight(input, others):
+        if function is not None and straight(input, others):
             if n == 1 and isinstance(others[0], Handle) and not attrs:
                 other, dev = others[0], input.node.dev
                 kernel = kernels[dev] if other.node.dev is dev else None
+                if kernel is not None and _over(small[dev], input, other, own):
+                    return input
                 try:
                     out = None if kernel is None else kernel(input.array, other.array)
                 except ValueError:  # apply_inplace says why
                     out = None
             else:
                 out = function(input, *others, **attrs).array
-            if out is not None and _put(input, out, own):
+            if out is not None and put_straight(input, out, own):
                 return input
         return apply_inplace(op, input, others, attrs or None)
 
@@ -624,8 +642,8 @@ def _composed(name: str) -> Callable[..., Tensor]:
     function, whole = METHODS[name], name.startswith(("index_", "scatter", "put"))
 
     def method(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
-        if _straight(self, (*args, *kwargs.values()), whole):
-            if _put(self, function(self, *args, **kwargs).array, name):
+        if straight(self, (*args, *kwargs.values()), whole):
+            if put_straight(self, function(self, *args, **kwargs).array, name):
                 return self
         check_leaf(self, name)
         if is_whole(self) and mode.get().grad:

@@ -51,7 +51,8 @@ def allclose(
     input: Tensor, other: Tensor, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False
 ) -> bool:
     """Are all elements close (see isclose)?"""
-    return bool(isclose(input, other, rtol, atol, equal_nan).array.all())
+    close = isclose(input, other, rtol, atol, equal_nan).array
+    return not np.count_nonzero(~close)
 
 
 @public()
@@ -59,4 +60,5 @@ def equal(input: Tensor, other: Tensor) -> bool:
     """Same shape and the same elements?"""
     tensors_only("equal", input=input, other=other)
     common_device(REGISTRY["eq"], [input, other])
-    return bool(np.array_equal(input.array, other.array))
+    x, y = input.array, other.array
+    return x.shape == y.shape and not np.count_nonzero(x != y)

@@ -427,12 +427,16 @@ def _alike(operands: Sequence[TensorLike], number: TensorLike | AnyNumber) -> bo
     """Are the operands tensors of one floating dtype, and the number real?"""
     if type(number) is not float and type(number) is not int:
         return False
-    first = operands[0].array.dtype if isinstance(operands[0], Handle) else None
-    return (
-        first is not None
-        and first.kind in "fV"
-        and all([isinstance(x, Handle) and x.array.dtype == first for x in operands[1:]])
-    )
+    d = None
+    for x in operands:
+        if not isinstance(x, Handle):
+            return False
+        own = x.array.dtype
+        if d is None:
+            d = own
+        elif own is not d and own != d:
+            return False
+    return d is not None and d.kind in "fV"
 
 
 def _plus(input: Tensor, value: AnyNumber, what: str, a: Tensor, b: Tensor) -> Tensor:

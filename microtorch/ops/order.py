@@ -77,7 +77,7 @@ def picked(name: str, input: Tensor, index: Array, dim: int, squeeze: bool) -> P
             few: Picked = _PAIRS[name](taken, handle(index, constant_node(index, dev.of(I64))))
             return few
     at = constant(index, dev)
-    values = kept_dtype(PICKS[name], input, at, {"dim": dim, "squeeze": squeeze})
+    values = kept_dtype(PICKS[name], {"dim": dim, "squeeze": squeeze}, input, at)
     places = constant(index.squeeze(dim), dev) if squeeze and index.ndim else at
     if values.node.op is not None:
         watch(values.node, (places.node, input.node) if name in WHOLE else (places.node,))

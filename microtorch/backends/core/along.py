@@ -162,7 +162,7 @@ class Along(Reference):
         self, x: Array, index: Array, src: Array, dim: int, kind: int
     ) -> Array | None:
         if not src.ndim and index.ndim:
-            src = np.full(index.shape, src, self.dtype)
+            src = self.full(index.shape, src, self.dtype)
         if not x.ndim or src.shape != index.shape or not _beside(x.shape, index.shape, dim):
             return None
         outer, n, inner = blocks(x.shape, dim)
