@@ -5,6 +5,7 @@ The rules: https://pytorch.org/docs/stable/tensor_attributes.html#type-promotion
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from ..arrays import dtypes
@@ -36,10 +37,13 @@ def promoted(op: Op, tensors: Sequence[Tensor]) -> tuple[Sequence[Tensor], DType
         d = dtype_of(t)
         if i >= op.unpromoted and d is not target and d != target:
             source = t.node
-            if not op.differentiable:
+            if not op.differentiable or not source.needs:  # then nobody sees the cast
                 dev = source.dev.of(target)
                 array = REGISTRY["cast"].kernels[source.dev](t.array, dtype=target)
-                out.append(handle(array, constant_node(array, dev)))
+                t = handle(array, constant_node(array, dev))
+                if op.differentiable:
+                    t.node.storage = storage_of(source)
+                out.append(t)
                 continue
             if source.needs and target.kind not in "fcV" and mode.get().grad:
                 check_whole(op, (source,))
@@ -57,6 +61,9 @@ def dtype_of(t: Tensor) -> DType:
     return dev.dtype if d is dtypes.F32 and isinstance(dev, Half) else d
 
 
+_promote = lru_cache(1024)(dtypes.promote)
+
+
 def common_dtype(op: Op, tensors: Sequence[Tensor]) -> DType:
     """The dtype in which ``op`` computes on these operands."""
     taken = tensors[op.unpromoted :] if op.unpromoted else tensors
@@ -66,7 +73,7 @@ def common_dtype(op: Op, tensors: Sequence[Tensor]) -> DType:
         if d is not target and d != target:
             if op.result == "match":
                 raise op.explain(op, tensors, {}, TypeError("dtypes differ"))
-            target = dtypes.promote((dtype_of(t), 2 if t.array.ndim else 1) for t in taken)
+            target = _promote(tuple([(dtype_of(t), 2 if t.array.ndim else 1) for t in taken]))
             break
     if op.result == "float" and target.kind not in "fcV":
         return dtypes.default_numpy()

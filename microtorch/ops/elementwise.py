@@ -44,6 +44,9 @@ def _refuse_bool(op: Op, tensors: Sequence[Tensor]) -> None:
         raise no_subtraction(op.name, tensors)
 
 
+vars(_refuse_bool)["kinds"] = "uifc"
+
+
 def only(kinds: str, kernel: str) -> Check:
     """A check that the operands' common dtype is of ``kinds``: "f" floating, "i" integer, "b" bool.
 
@@ -51,7 +54,9 @@ def only(kinds: str, kernel: str) -> Check:
     """
 
     def check(op: Op, tensors: Sequence[Tensor]) -> None:
-        given = max((t.array.dtype for t in tensors), key=lambda d: "buifVc".index(d.kind))
+        given = tensors[0].array.dtype
+        if len(tensors) > 1:
+            given = max([t.array.dtype for t in tensors], key=_rank)
         if given.kind.replace("V", "f") not in kinds:
             raise NotImplementedError(
                 message(
@@ -61,7 +66,12 @@ def only(kinds: str, kernel: str) -> Check:
                 )
             )
 
+    vars(check)["kinds"] = kinds
     return check
+
+
+def _rank(d: DType) -> int:
+    return "buifVc".index(d.kind)
 
 
 # ---- declarations --------------------------------------------------------------------------------

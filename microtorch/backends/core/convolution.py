@@ -27,8 +27,13 @@ Padding = tuple[Pair, Pair]
 
 def ran(kernel: Kernel, *arguments: Array | int | None) -> int:
     """Call C with sizes and arrays. Only the last array is written; others are made contiguous."""
-    given = [np.ascontiguousarray(a) if isinstance(a, np.ndarray) else a for a in arguments]
-    addresses = [id(a) if isinstance(a, np.ndarray) else 0 if a is None else a for a in given]
+    addresses, alive = [], []
+    for a in arguments:
+        if isinstance(a, np.ndarray):
+            alive.append(a := np.ascontiguousarray(a))
+            addresses.append(id(a))
+        else:
+            addresses.append(0 if a is None else a)
     return kernel(*addresses)
 
 
@@ -152,7 +157,7 @@ class Convolution(Reference):
         out = self._pool(self.kernels.pool_sum, x.shape[2:], False, x, dilation=(1, 1), **geometry)
         if out is None:
             return definition("avg_pool2d")(self, x, divisor=divisor, **geometry)
-        return np.divide(out, divisor, out=out)
+        return np.divide(out, divisor, out)
 
     @calls("pool_spread")
     def avg_spread(self, g: Array, *, size: Pair, divisor: Array | int, **geometry: Any) -> Array:
