@@ -41,6 +41,7 @@ FLAGS = frozenset({
     "training", "is_causal", "log_target", "log_input", "ceil_mode",
 })  # fmt: skip
 FIRST = frozenset({"input", "self", "x", "a", "x1"})  # of the first parameter
+OTHERS = {*OTHER_NAMES, *FIRST, "out"}  # what is read, before a function takes it
 
 
 def placed(
@@ -120,6 +121,8 @@ def reading(f: F, out: bool = True, strict: bool = True) -> F:
                     continue
                 if not strict and name in names and name not in FLAGS:
                     continue
+                if open_ended and name not in parameters_of(f) and name not in OTHERS:
+                    continue  # one of any that it takes
                 if not fitting(f, name, value, known):
                     break
             else:

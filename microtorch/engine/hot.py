@@ -232,8 +232,8 @@ def whole_numbers(
             value = kernels[cpu](x, y)
         except (AttributeError, RuntimeError, ValueError):  # the general way says why
             return written(input, other)
-        if type(value) is not ndarray or value.dtype is not I64:
-            return written(input, other)
+        if type(value) is not ndarray:
+            value = cpu.array(value)
         return recording.handle(value, constant_node(value, cpu))
 
     return named(method, written.__name__)

@@ -173,7 +173,7 @@ def lone_element(value: AnyNumber, d: DType) -> Array:
         return np.array(float(value.real)).astype(d)
 
 
-_made: list[dict[Backend, dict[float | str, Tensor]]] = []
+_made: list[dict[Any, dict[float | str, Tensor]]] = []
 
 
 def kept_numbers() -> Iterator[Tensor]:
@@ -183,24 +183,30 @@ def kept_numbers() -> Iterator[Tensor]:
 
 def _numbers(name: str, make: Callable[[Number, Tensor], Tensor]) -> Callable[..., Tensor]:
     """A function that keeps the constants that it makes."""
-    made: dict[Backend, dict[float | str, Tensor]] = {}  # float backend -> constants made so far
+    # constants made so far, per float backend, and per backend and dtype of whole numbers
+    made: dict[Any, dict[float | str, Tensor]] = {}
     _made.append(made)
 
     def number(value: Number, like: Tensor, floating: bool = False) -> Tensor:
-        """A Python number beside a float tensor, as a 0-d constant that is kept for the next time.
+        """A Python number beside a tensor, as a 0-d constant that is kept for the next time.
+
+        Not a fraction beside whole numbers, or a number beside bools: it changes their dtype.
         """
-        dev = like.node.dev
+        dev: Any = like.node.dev
         cache = made.get(dev)
-        if cache is None and dev is not dev.rest:
-            cache = made[dev] = {}
         if cache is None:
-            return weak_number(value, like, floating)
-        key = value if value else str(value)  # -0.0 == 0.0
-        t = cache.get(key)
+            key: Any = dev
+            if dev is dev.rest:
+                key = dev, like.array.dtype
+                if floating or type(value) is not int or key[1].kind not in "iu":
+                    return weak_number(value, like, floating)
+            cache = made.setdefault(key, {})
+        number = value if value else str(value)  # -0.0 == 0.0
+        t = cache.get(number)
         if t is None:
             if len(cache) > 1000:  # learning-rate schedules make ever new numbers
                 cache.clear()
-            t = cache[key] = make(value, like)
+            t = cache[number] = make(value, like)
         return t
 
     return named(number, name)

@@ -234,9 +234,10 @@ def function_of(op: Op) -> Callable[..., Tensor]:
 def checked(op: Op) -> Callable[..., Tensor]:
     """``op`` as a function, which refuses Python numbers where PyTorch does."""
     least, n = 0 if op.name in NUMBERS_ONLY else 1, op.arity
+    own = {*op.parameters[n:]}
 
     def function(*inputs: Any, **attrs: Any) -> Tensor:
-        if attrs or len(inputs) != n:
+        if len(inputs) != n or (attrs and not attrs.keys() <= own):
             inputs, attrs = operands_given(op.name, op.parameters, n, inputs, attrs)
         for i, x in enumerate(inputs):
             if type(x) in NUMBERS or type(x) is complex:
