@@ -145,7 +145,7 @@ def randint(
     span = high - low
     g = generator or source.default_generator
     if span < 2**28:
-        values = (g.draw32(n) % np.uint32(span)).astype(np.int64)
+        values = (g.draw32(n) % span).astype(np.int64)
         if low:
             values += low
     else:

@@ -117,12 +117,10 @@ def reading(f: F, out: bool = True, strict: bool = True) -> F:
                     if type(value) not in known.get(name, ()) and name in looked_at:
                         fitting(f, name, value, known)
             for name, value in kwargs.items():
-                if type(value) in known.get(name, ()):
+                if type(value) in known.get(name, ()) or (open_ended and _one_of_any(f, name)):
                     continue
                 if not strict and name in names and name not in FLAGS:
                     continue
-                if open_ended and name not in parameters_of(f) and name not in OTHERS:
-                    continue  # one of any that it takes
                 if not fitting(f, name, value, known):
                     break
             else:
@@ -141,6 +139,11 @@ def reading(f: F, out: bool = True, strict: bool = True) -> F:
 
     vars(function)["reading"] = True  # for scripts/stubs.py
     return cast(F, function)
+
+
+def _one_of_any(f: Callable[..., Any], name: str) -> bool:
+    """Is ``name`` none of a function's parameters, nor another name of one?"""
+    return name not in OTHERS and name not in parameters_of(f)
 
 
 # ---- what an argument is not ---------------------------------------------------------------------

@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
-from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 from weakref import ref
 
@@ -42,8 +41,6 @@ else:
     Tensor = Handle
 
 ndarray = np.ndarray
-# of many tensors at once, at half the time of a comprehension
-_array, _node = attrgetter("array"), attrgetter("node")
 
 
 def large_bytes(name: str) -> int:
@@ -484,7 +481,7 @@ def layer(op: Op, written: Callable[..., Tensor]) -> Callable[..., Tensor]:
 def several(op: Op, inputs: Sequence[Any], attrs: Attrs | None = None) -> Tensor:
     """``apply`` for Tensors of one floating dtype on one device: layers, losses, joins."""
     try:
-        nodes = tuple(map(_node, inputs))
+        nodes = tuple([x.node for x in inputs])
         dev, needs = nodes[0].dev, False
         for n in nodes:
             if n.dev is not dev:
@@ -497,8 +494,8 @@ def several(op: Op, inputs: Sequence[Any], attrs: Attrs | None = None) -> Tensor
         op = op.family(len(nodes))
     if (kernel := op.hot_kernels[dev]) is None:  # integers and bools need promotion
         return op(*inputs, **(attrs or {}))
+    arrays = [x.array for x in inputs]
     try:
-        arrays = map(_array, inputs)
         out = kernel(*arrays) if attrs is None else kernel(*arrays, **attrs)
     except Unmet:
         return op(*inputs, **(attrs or {}))
@@ -507,7 +504,9 @@ def several(op: Op, inputs: Sequence[Any], attrs: Attrs | None = None) -> Tensor
     if type(out) is not ndarray:
         out = dev.array(out)
     if out.dtype is not dev.dtype:
-        return recording.record(op, inputs, out, dev.of(out.dtype), attrs)
+        if op.differentiable:
+            return recording.record(op, inputs, out, dev.of(out.dtype), attrs)
+        dev = dev.of(out.dtype)
     t = new(Tensor)
     t.array, t.origin = out, None
     if needs and (m := mode.get()).grad and op.differentiable:

@@ -15,7 +15,7 @@ from .record import Number as NumberNode
 from .record import constant, constant_node, handle
 
 if TYPE_CHECKING:  # below handles/, what is a Tensor is known by its base class
-    from ..base.types import AnyNumber, Array, Backend, DType, Number
+    from ..base.types import AnyNumber, Array, DType, Number
     from ..handles.tensor import Tensor
     from ..handles.tensor import Tensor as Handle
     from .op import Op

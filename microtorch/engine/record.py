@@ -157,4 +157,7 @@ def check_whole(op: Op, nodes: Iterable[Node]) -> bool:
 
 def kept(op: Op, inputs: Sequence[Tensor]) -> tuple[Any, ...]:
     """What the derivatives of ``op`` read: the arrays of some inputs, the nodes of the others."""
-    return tuple([x.array if i in op.saved_inputs else x.node for i, x in enumerate(inputs)])
+    saved = op.saved_inputs
+    if len(saved) == len(inputs):
+        return tuple([x.array for x in inputs])
+    return tuple([x.array if i in saved else x.node for i, x in enumerate(inputs)])

@@ -688,9 +688,28 @@ def float_power_(self: Tensor, exponent: Tensor | Number) -> Tensor:
     return _composed("float_power")(self, exponent)
 
 
+def _scaled(general: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    """``add_`` with a factor, as a step of gradient descent: the common case in one pass."""
+    kernels = REGISTRY["add_scaled"].hot_kernels
+
+    def method(self: Tensor, *others: Any, **options: Any) -> Tensor:
+        alpha = options.get("alpha")
+        if len(others) == len(options) == 1 and type(alpha) is float and straight(self, others):
+            other, dev = others[0], self.node.dev
+            if isinstance(other, Handle) and other.node.dev is dev and kernels[dev] is not None:
+                if other.array.shape == self.array.shape:
+                    out = kernels[dev](self.array, other.array, alpha=alpha)
+                    if put_straight(self, out, "add"):
+                        return self
+        return general(self, *others, **options)
+
+    return method
+
+
 def _with_options(name: str) -> Callable[..., Tensor]:
     """The in-place form of an op whose function also has options (``alpha``, ``rounding_mode``)."""
-    method = _of_op(REGISTRY[name], _composed(name))
+    optional = _composed(name)
+    method = _of_op(REGISTRY[name], _scaled(optional) if name == "add" else optional)
     del vars(method)["op"]  # its parameters are those of the function
     return named(method, f"{name}_", f"In-place {name}.", __wrapped__=METHODS[name])
 

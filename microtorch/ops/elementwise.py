@@ -32,7 +32,7 @@ from .arguments import check_factor
 from .surface import FUNCTIONS, METHODS, public
 
 if TYPE_CHECKING:
-    from ..base.types import AnyNumber, Array, Gradient, Namespace, Operand, TensorLike
+    from ..base.types import AnyNumber, Array, DType, Gradient, Namespace, Operand, TensorLike
     from ..handles.tensor import Tensor
 
     Check = Callable[[Op, Sequence[Tensor]], None]

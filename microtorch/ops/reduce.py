@@ -217,8 +217,9 @@ def _var(F: Namespace, x: Array, dim: Shape | None, correction: float, keepdim: 
     if type(total) is np.ndarray and total.dtype in ROUNDING:
         # of equal elements it is 0, as PyTorch's, and not what the mean was rounded by
         rounded = n * (min(n, 1000) * ROUNDING[total.dtype]) ** 2
-        if total.size == 1:
-            looks = total.item() <= abs(mean.item()) ** 2 * rounded
+        if total.size <= FEW:  # lists take a third of the time
+            pairs = zip(total.ravel().tolist(), mean.ravel().tolist(), strict=True)
+            looks = any([t <= abs(m) ** 2 * rounded for t, m in pairs])
         else:
             looks = np.count_nonzero(total <= squares(mean) * rounded)  # sooner than any()
         if looks:
@@ -234,6 +235,9 @@ def _var(F: Namespace, x: Array, dim: Shape | None, correction: float, keepdim: 
         return total / total.dtype.type(n - correction)
     with np.errstate(divide="ignore", invalid="ignore"):  # said once, by the function itself
         return total / max(total.dtype.type(n - correction), total.dtype.type(0))
+
+
+FEW = 16
 
 
 def squares(x: Array) -> Array:
@@ -373,7 +377,9 @@ def prod(
         dim_of(dim or 0, input.array.ndim, "prod")
         if not input.array.ndim and input.array.dtype.kind in "fcV":
             return rename(input.clone(), "ProdBackward0")  # its derivative reads nothing
-        input, dim, keepdim = input.reshape(-1), 0, False
+        if input.array.ndim != 1:
+            input = input.reshape(-1)
+        dim, keepdim = 0, False
     d = dim_of(dim, input.array.ndim, "prod")
     return single(prod_op, input, {"dim": d, "keepdim": keepdim})
 

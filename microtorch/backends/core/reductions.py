@@ -79,7 +79,8 @@ class Reductions(Reference):
         parts = 1  # a long row is cut into as many equal ones, for the threads
         while inner == 1 and parts < 32 and n % (2 * parts) == 0 and n > 4096 * parts:
             parts *= 2
-        mean, var = (np.empty((outer * inner, parts), self.dtype) for _ in range(2))
+        mean = np.empty((outer * inner, parts), self.dtype)
+        var = np.empty_like(mean)
         sizes = (n, inner, 1) if inner > 1 else (1, outer * parts, n // parts)
         if not self.kernels.moments(*sizes, id(x), id(mean), id(var)):
             return definition("deviations")(self, x, dim)

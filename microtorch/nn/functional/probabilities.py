@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from numpy import count_nonzero, ndarray
+
 from ...autograd import Function
 from ...base.errors import describe, message, warn
 from ...handles.tensor import Tensor
@@ -34,6 +36,14 @@ class BinaryCrossEntropy(Function):
         by_input = grad * (input - target) / (input * (1 - input)).clamp_min(1e-12)
         by_target = grad * ((-input).log1p() - input.log()) if ctx.needs_input_grad[1] else None
         return by_input, by_target
+
+
+def _in_unit(value: Tensor) -> bool:
+    """Are all elements from 0 to 1?"""
+    x = value.array
+    if type(x) is ndarray and x.dtype.kind == "f":  # at a third of the time
+        return count_nonzero((x >= 0) & (x <= 1)) == x.size
+    return not x.size or bool(((value >= 0) & (value <= 1)).all())
 
 
 def binary_cross_entropy(
@@ -67,7 +77,7 @@ def binary_cross_entropy(
             )
         )
     for name, value in (("input", input), ("target", target)):
-        if value.numel() and not bool(((value >= 0) & (value <= 1)).all()):
+        if not _in_unit(value):
             raise RuntimeError(
                 message(
                     f"all elements of {name} should be between 0 and 1",
