@@ -371,10 +371,11 @@ def viewing(op: Op, name: str | None = None) -> Callable[[Tensor, Any], Tensor]:
             n.storage = t.origin = None  # a copy
             return t
         n.storage = storage = a.storage or storage_of(a)
-        base, chain = input.origin or (input, ())
-        t.origin = (base, (*chain, (op, attrs)))
+        origin, step = input.origin, (op, attrs)
+        t.origin = (input, (step,)) if origin is None else (origin[0], (*origin[1], step))
         if not grad and n.op is None:
-            t.origin = (base, (*chain, (op, attrs), (unfollowing[0], UNRECORDED)))
+            base, chain = t.origin
+            t.origin = (base, (*chain, (unfollowing[0], UNRECORDED)))
         if (count := len(views := storage.views)) < 8 or count & (count - 1):
             views.append(ref(t))
         else:

@@ -31,10 +31,10 @@ def promoted(op: Op, tensors: Sequence[Tensor]) -> tuple[Sequence[Tensor], DType
         return tensors, None
     if op.check is not None:
         op.check(op, tensors)
-    target = common_dtype(op, tensors)
+    given = [dtype_of(t) for t in tensors]
+    target = _common(op, tensors, given)
     out = []
-    for i, t in enumerate(tensors):
-        d = dtype_of(t)
+    for i, (t, d) in enumerate(zip(tensors, given, strict=True)):
         if i >= op.unpromoted and d is not target and d != target:
             source = t.node
             if not op.differentiable or not source.needs:  # then nobody sees the cast
@@ -66,14 +66,18 @@ _promote = lru_cache(1024)(dtypes.promote)
 
 def common_dtype(op: Op, tensors: Sequence[Tensor]) -> DType:
     """The dtype in which ``op`` computes on these operands."""
-    taken = tensors[op.unpromoted :] if op.unpromoted else tensors
-    target = dtype_of(taken[0])
-    for t in taken:
-        d = dtype_of(t)
+    return _common(op, tensors, [dtype_of(t) for t in tensors])
+
+
+def _common(op: Op, tensors: Sequence[Tensor], given: Sequence[DType]) -> DType:
+    first = op.unpromoted
+    target = given[first]
+    for d in given[first + 1 :]:
         if d is not target and d != target:
             if op.result == "match":
                 raise op.explain(op, tensors, {}, TypeError("dtypes differ"))
-            target = _promote(tuple([(dtype_of(t), 2 if t.array.ndim else 1) for t in taken]))
+            ranks = [2 if t.array.ndim else 1 for t in tensors[first:]]
+            target = _promote(tuple(zip(given[first:], ranks, strict=True)))
             break
     if op.result == "float" and target.kind not in "fcV":
         return dtypes.default_numpy()

@@ -389,6 +389,9 @@ def squeeze(input: Tensor, dim: Dims = None) -> Tensor:
     if dim is None:
         kept = tuple([s for s in shape if s != 1])
         return _squeezed(input, kept)
+    if type(dim) is int and shape:
+        d = dim_of(dim, len(shape), "squeeze")
+        return _squeezed_at(input, shape if shape[d] != 1 else shape[:d] + shape[d + 1 :])
     drop = dims_of(dim, len(shape), "squeeze")
     kept = tuple([s for i, s in enumerate(shape) if i not in drop or s != 1])
     return _squeezed_at(input, kept)
