@@ -34,7 +34,8 @@ def promoted(op: Op, tensors: Sequence[Tensor]) -> tuple[Sequence[Tensor], DType
     given = [dtype_of(t) for t in tensors]
     target = _common(op, tensors, given)
     out = []
-    for i, (t, d) in enumerate(zip(tensors, given, strict=True)):
+    for i, t in enumerate(tensors):
+        d = given[i]
         if i >= op.unpromoted and d is not target and d != target:
             source = t.node
             if not op.differentiable or not source.needs:  # then nobody sees the cast
@@ -72,12 +73,12 @@ def common_dtype(op: Op, tensors: Sequence[Tensor]) -> DType:
 def _common(op: Op, tensors: Sequence[Tensor], given: Sequence[DType]) -> DType:
     first = op.unpromoted
     target = given[first]
-    for d in given[first + 1 :]:
+    for d in given[first:] if first else given:
         if d is not target and d != target:
             if op.result == "match":
                 raise op.explain(op, tensors, {}, TypeError("dtypes differ"))
-            ranks = [2 if t.array.ndim else 1 for t in tensors[first:]]
-            target = _promote(tuple(zip(given[first:], ranks, strict=True)))
+            pairs = [(d, 2 if tensors[i].array.ndim else 1) for i, d in enumerate(given)]
+            target = _promote(tuple(pairs[first:]))
             break
     if op.result == "float" and target.kind not in "fcV":
         return dtypes.default_numpy()
