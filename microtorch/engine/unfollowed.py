@@ -113,7 +113,7 @@ def marked_views(
     ``function``, writes through them are followed.
     """
     base, chain = input.origin if input.origin is not None else (input, ())
-    chain = tuple([step for step in chain if step[1] is not UNRECORDED])
+    chain = tuple([step for step in chain if step[1] is not UNRECORDED]) if chain else ()
     pieces = Pieces(op, (slice(None),) * dim, places, function, first, chain)
     if not function or type(input.array) is not np.ndarray or HotTable.aside:
         views = [single(op, input, pieces.attrs(i)) for i in range(len(places))]

@@ -411,17 +411,18 @@ def topk(input: Tensor, k: int, dim: int = -1, largest: bool = True, sorted: boo
         raise RuntimeError(message("topk does not support bool dtypes on CPU", fix="x.int()"))
     if not x.ndim:
         return picked("topk", input, np.zeros((k,) if not k else (), np.int64), 0, False)
-    n = x.shape[d]
-    if not 0 < k < n // 8:  # to choose first pays only where few are sorted afterwards
+    if not 0 < k < x.shape[d] // 8 and type(x) is not np.ndarray:
         index = order(x, d, largest)[(slice(None),) * d + (slice(k),)]
         return picked("topk", input, rows(index), d, False)
     index = input.node.dev.best(last(x, d), k, largest)
-    return picked("topk", input, from_last(index, d), d, False)
+    return picked("topk", input, rows(from_last(index, d)), d, False)
 
 
 @defines
 def best(F: Namespace, x: Array, k: int, largest: bool) -> Array:
     """Where the ``k`` largest (smallest) elements of each row lie, in order."""
+    if not 0 < k < x.shape[-1] // 8:  # to choose first pays only where few are sorted afterwards
+        return rows(order(x, x.ndim - 1, largest)[..., :k])
     x = comparable(x)
     chosen = chosen_of(x, k, largest) if x.ndim == 1 and type(x) is np.ndarray else None
     if chosen is None:
