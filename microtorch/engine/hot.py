@@ -371,11 +371,10 @@ def viewing(op: Op, name: str | None = None) -> Callable[[Tensor, Any], Tensor]:
             n.storage = t.origin = None  # a copy
             return t
         n.storage = storage = a.storage or storage_of(a)
-        origin, step = input.origin, (op, attrs)
-        t.origin = (input, (step,)) if origin is None else (origin[0], (*origin[1], step))
+        way, origin = ((op, attrs),), input.origin
         if not grad and n.op is None:
-            base, chain = t.origin
-            t.origin = (base, (*chain, (unfollowing[0], UNRECORDED)))
+            way = (*way, (unfollowing[0], UNRECORDED))
+        t.origin = (input, way) if origin is None else (origin[0], (*origin[1], *way))
         if (count := len(views := storage.views)) < 8 or count & (count - 1):
             views.append(ref(t))
         else:
@@ -505,9 +504,7 @@ def several(op: Op, inputs: Sequence[Any], attrs: Attrs | None = None) -> Tensor
     if type(out) is not ndarray:
         out = dev.array(out)
     if out.dtype is not dev.dtype:
-        if op.differentiable:
-            return recording.record(op, inputs, out, dev.of(out.dtype), attrs)
-        dev = dev.of(out.dtype)
+        return recording.record(op, inputs, out, dev.of(out.dtype), attrs)
     t = new(Tensor)
     t.array, t.origin = out, None
     if needs and (m := mode.get()).grad and op.differentiable:

@@ -15,7 +15,7 @@ from .record import Number as NumberNode
 from .record import constant, constant_node, handle
 
 if TYPE_CHECKING:  # below handles/, what is a Tensor is known by its base class
-    from ..base.types import AnyNumber, Array, DType, Number
+    from ..base.types import AnyNumber, Argument, Array, DType, Number
     from ..handles.tensor import Tensor
     from ..handles.tensor import Tensor as Handle
     from .op import Op
@@ -173,7 +173,7 @@ def lone_element(value: AnyNumber, d: DType) -> Array:
         return np.array(float(value.real)).astype(d)
 
 
-_made: list[dict[Any, dict[float | str, Tensor]]] = []
+_made: list[dict[Argument, dict[float | str, Tensor]]] = []
 
 
 def kept_numbers() -> Iterator[Tensor]:
@@ -184,7 +184,7 @@ def kept_numbers() -> Iterator[Tensor]:
 def _numbers(name: str, make: Callable[[Number, Tensor], Tensor]) -> Callable[..., Tensor]:
     """A function that keeps the constants that it makes."""
     # constants made so far, per float backend, and per backend and dtype of whole numbers
-    made: dict[Any, dict[float | str, Tensor]] = {}
+    made: dict[Argument, dict[float | str, Tensor]] = {}
     _made.append(made)
 
     def number(value: Number, like: Tensor, floating: bool = False) -> Tensor:
@@ -192,21 +192,21 @@ def _numbers(name: str, make: Callable[[Number, Tensor], Tensor]) -> Callable[..
 
         Not a fraction beside whole numbers, or a number beside bools: it changes their dtype.
         """
-        dev: Any = like.node.dev
+        dev: Argument = like.node.dev
         cache = made.get(dev)
         if cache is None:
-            key: Any = dev
+            key: Argument = dev
             if dev is dev.rest:
                 key = dev, like.array.dtype
                 if floating or type(value) is not int or key[1].kind not in "iu":
                     return weak_number(value, like, floating)
             cache = made.setdefault(key, {})
-        number = value if value else str(value)  # -0.0 == 0.0
-        t = cache.get(number)
+        known = value if value else str(value)  # -0.0 == 0.0
+        t = cache.get(known)
         if t is None:
             if len(cache) > 1000:  # learning-rate schedules make ever new numbers
                 cache.clear()
-            t = cache[number] = make(value, like)
+            t = cache[known] = make(value, like)
         return t
 
     return named(number, name)

@@ -117,9 +117,11 @@ def record(
     op: Op, inputs: Sequence[Tensor], out: Array, dev: Backend, attrs: Attrs | None
 ) -> Tensor:
     """The Tensor of an op's result, with a node of the op if a gradient flows through it."""
+    if not op.differentiable:
+        return handle(out, constant_node(out, dev))
     m = mode.get()
     nodes, needs = tuple([x.node for x in inputs]), False
-    if m.grad and op.differentiable:
+    if m.grad:
         for n in nodes:
             if n.needs:
                 needs = True

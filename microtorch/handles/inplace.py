@@ -167,7 +167,7 @@ def put_straight(target: Tensor, out: Array, name: str) -> bool:
     return True
 
 
-def _over(kernel: Argument, target: Tensor, other: Tensor, name: str) -> bool:
+def _over(kernel: Argument, target: Tensor, other: Handle, name: str) -> bool:
     """Let a ufunc write straight over its first operand, if the second one has its shape and
     neither is large; see ``straight``. Nothing is allocated.
     """
@@ -376,6 +376,7 @@ def _stored(t: Tensor, index: Any, value: Any) -> bool:
         return False
     if t.origin is not None and t.origin[0].node.needs:
         return False
+    place: Argument
     if isinstance(index, Handle):
         place, integers, writer = index.array, 0, "index_put"
         if type(place) is not np.ndarray or place.dtype not in INDICES or not place.ndim:
@@ -692,15 +693,15 @@ def _scaled(general: Callable[..., Tensor]) -> Callable[..., Tensor]:
     """``add_`` with a factor, as a step of gradient descent: the common case in one pass."""
     kernels = REGISTRY["add_scaled"].hot_kernels
 
-    def method(self: Tensor, *others: Any, **options: Any) -> Tensor:
+    def method(self: Tensor, *others: Argument, **options: Argument) -> Tensor:
         alpha = options.get("alpha")
         if len(others) == len(options) == 1 and type(alpha) is float and straight(self, others):
             other, dev = others[0], self.node.dev
-            if isinstance(other, Handle) and other.node.dev is dev and kernels[dev] is not None:
-                if other.array.shape == self.array.shape:
-                    out = kernels[dev](self.array, other.array, alpha=alpha)
-                    if put_straight(self, out, "add"):
-                        return self
+            kernel = kernels[dev] if isinstance(other, Handle) and other.node.dev is dev else None
+            if kernel is not None and other.array.shape == self.array.shape:
+                out = kernel(self.array, other.array, alpha=alpha)
+                if put_straight(self, out, "add"):
+                    return self
         return general(self, *others, **options)
 
     return method

@@ -26,7 +26,7 @@ from .arguments import rows
 from .surface import public
 
 if TYPE_CHECKING:
-    from ..base.types import Array, Attrs, Backend, Index, Namespace, Shape
+    from ..base.types import Argument, Array, Attrs, Backend, Index, Namespace, Shape
     from ..handles.tensor import Tensor
 
 Place: TypeAlias = tuple[Any, ...]  # an index as numpy takes it
@@ -64,7 +64,7 @@ def parse(index: Index, shape: Shape) -> tuple[Place, bool]:
                 part = _slice(part)
             elif type(part) is not int:
                 part = _array(part)
-                if type(part) is not int:
+                if not isinstance(part, int):
                     advanced = True
                     used += part.ndim - 1 if part.dtype.kind == "b" else 0
         out.append(part)
@@ -365,7 +365,7 @@ def keep_index(t: Tensor, index: Index) -> None:
 BOUNDS = (int, type(None))
 
 
-def basic(index: Any, ndim: int) -> tuple[Place, int] | None:
+def basic(index: Argument, ndim: int) -> tuple[Place, int] | None:
     """What ``parse`` makes of an index into ``ndim`` dimensions, at a third of the time, and how
     many integers are in it.
 

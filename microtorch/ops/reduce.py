@@ -221,7 +221,7 @@ def _var(F: Namespace, x: Array, dim: Shape | None, correction: float, keepdim: 
             pairs = zip(total.ravel().tolist(), mean.ravel().tolist(), strict=True)
             looks = any([t <= abs(m) ** 2 * rounded for t, m in pairs])
         else:
-            looks = np.count_nonzero(total <= squares(mean) * rounded)  # sooner than any()
+            looks = bool(np.count_nonzero(total <= squares(mean) * rounded))  # sooner than any()
         if looks:
             first = tuple([slice(1) if dim is None or d in dim else slice(None)
                            for d in range(x.ndim)])  # fmt: skip
