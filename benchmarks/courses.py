@@ -240,6 +240,12 @@ ROWS = {
     "mean().backward()": ("a = t.rand(8, requires_grad=True)", "a.mean().backward()"),
     "loss.item()": ("a = t.rand(8, requires_grad=True)", "(a ** 2).mean().item()"),
     "requires_grad_": ("a = t.rand(8)", "a.requires_grad_()"),
+    "custom Function": (
+        "class F(t.autograd.Function):\n"
+        " @staticmethod\n def forward(ctx, x): ctx.save_for_backward(x); return x * 2\n"
+        " @staticmethod\n def backward(ctx, g): return g * 2\n"
+        "x = t.rand(3, requires_grad=True)", "F.apply(x)",
+    ),
     # making and shaping
     "rand": ("", "t.rand(3, 4)"),
     "ones": ("", "t.ones(3, 4)"),

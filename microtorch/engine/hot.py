@@ -231,6 +231,8 @@ def whole_numbers(
             return written(input, other)
         if type(value) is not ndarray:
             value = cpu.array(value)
+        if value.dtype is not I64:
+            return written(input, other)
         return recording.handle(value, constant_node(value, cpu))
 
     return named(method, written.__name__)

@@ -73,7 +73,7 @@ class Reductions(Reference):
     def deviations(self, x: Array, dim: Dims) -> tuple[Array, Array]:
         steps, n = runs(x.shape, dim, True)
         outer, _, inner, shape = steps[-1]
-        whole = len(steps) == 1 and x.flags.c_contiguous and 0 < n * outer * inner == x.size
+        whole = len(steps) == 1 and x.flags.c_contiguous and n * outer * inner == x.size >= MANY
         if not whole or min(outer, inner) > 1:
             return definition("deviations")(self, x, dim)
         parts = 1  # a long row is cut into as many equal ones, for the threads

@@ -8,6 +8,8 @@ from numpy import count_nonzero, ndarray
 
 from ...autograd import Function
 from ...base.errors import describe, message, warn
+from ...engine.hot import several
+from ...engine.registry import REGISTRY
 from ...handles.tensor import Tensor
 from ...ops.arguments import refuse_complex, tensors_only
 from .activations import logsigmoid
@@ -26,9 +28,7 @@ class BinaryCrossEntropy(Function):
     @staticmethod
     def forward(ctx: Any, input: Tensor, target: Tensor) -> Tensor:
         ctx.save_for_backward(input, target)
-        return (target - 1) * (-input).log1p().clamp_min(-100) - target * input.log().clamp_min(
-            -100
-        )
+        return (target - 1) * _floor((-input).log1p()) - target * _floor(input.log())
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor | None]:
@@ -36,6 +36,11 @@ class BinaryCrossEntropy(Function):
         by_input = grad * (input - target) / (input * (1 - input)).clamp_min(1e-12)
         by_target = grad * ((-input).log1p() - input.log()) if ctx.needs_input_grad[1] else None
         return by_input, by_target
+
+
+def _floor(logarithm: Tensor) -> Tensor:
+    """A logarithm of at least -100: ``clamp_min`` itself, which has nothing to check here."""
+    return several(REGISTRY["clamp_min"], (logarithm,), {"min": -100})
 
 
 def _in_unit(value: Tensor) -> bool:
