@@ -134,10 +134,9 @@ def marked_views(
         else:
             node = constant_node(out, dev)
         node.storage = storage
-        t = handle(out, node)
         way = Way()
-        way.pieces = pieces
-        way.i = i
+        way.pieces, way.i = pieces, i
+        t = handle(out, node)
         t.origin = (base, way)
         views.append(t)
     storage.add_views([ref(t) for t in views])
