@@ -271,9 +271,12 @@ def _publish_argument(name: str, which: str, choose: Callable[..., Any]) -> None
         refuse_complex(name, input)
         d = None if dim is None else dim_of(dim, input.array.ndim, name)
         not_empty(input, name, () if d is None else (d,), IndexError)
-        dev = input.node.dev
-        out = choose(input.array, axis=d if input.array.ndim else None, keepdims=keepdim)
-        return constant(dev.array(out).astype(np.int64, copy=False), dev)
+        x, dev, axis = input.array, input.node.dev, d if input.array.ndim else None
+        if type(x) is np.ndarray and not keepdim:  # numpy's function takes longer to call it
+            out = np.asarray(getattr(x, name)(axis))
+        else:
+            out = dev.array(choose(x, axis=axis, keepdims=keepdim))
+        return constant(out if out.dtype is I64 else out.astype(np.int64), dev)
 
     doc = f"The index of the {which} element (of the flattened tensor if dim is None)."
     public()(named(argument, name, doc))
