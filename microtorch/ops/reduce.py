@@ -217,9 +217,8 @@ def _var(F: Namespace, x: Array, dim: Shape | None, correction: float, keepdim: 
     if type(total) is np.ndarray and total.dtype in ROUNDING:
         # of equal elements it is 0, as PyTorch's, and not what the mean was rounded by
         rounded = n * (min(n, 1000) * ROUNDING[total.dtype]) ** 2
-        if total.size <= FEW:  # lists take a third of the time
-            pairs = zip(total.ravel().tolist(), mean.ravel().tolist(), strict=True)
-            looks = any([t <= abs(m) ** 2 * rounded for t, m in pairs])
+        if total.size == 1:
+            looks = total.item() <= abs(mean.item()) ** 2 * rounded
         else:
             looks = bool(np.count_nonzero(total <= squares(mean) * rounded))  # sooner than any()
         if looks:
@@ -235,9 +234,6 @@ def _var(F: Namespace, x: Array, dim: Shape | None, correction: float, keepdim: 
         return total / total.dtype.type(n - correction)
     with np.errstate(divide="ignore", invalid="ignore"):  # said once, by the function itself
         return total / max(total.dtype.type(n - correction), total.dtype.type(0))
-
-
-FEW = 16
 
 
 def squares(x: Array) -> Array:

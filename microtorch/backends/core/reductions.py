@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     Step: TypeAlias = tuple[int, int, int, Shape]  # outer, n, inner, and the shape of the result
 
 
-MANY = 1 << 12  # elements of which numpy's passes take longer than the calls here
 
 
 class Reductions(Reference):
@@ -73,7 +72,7 @@ class Reductions(Reference):
     def deviations(self, x: Array, dim: Dims) -> tuple[Array, Array]:
         steps, n = runs(x.shape, dim, True)
         outer, _, inner, shape = steps[-1]
-        whole = len(steps) == 1 and x.flags.c_contiguous and n * outer * inner == x.size >= MANY
+        whole = len(steps) == 1 and x.flags.c_contiguous and 0 < n * outer * inner == x.size
         if not whole or min(outer, inner) > 1:
             return definition("deviations")(self, x, dim)
         parts = 1  # a long row is cut into as many equal ones, for the threads
