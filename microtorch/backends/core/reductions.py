@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     Step: TypeAlias = tuple[int, int, int, Shape]  # outer, n, inner, and the shape of the result
 
 
-
-
 class Reductions(Reference):
     """The reductions of ops/reduce.py."""
 
