@@ -223,8 +223,8 @@ ROWS = {
         "o = t.optim.AdamW(m.parameters())", "o.step()",
     ),
     "StepLR": (
-        "o = t.optim.SGD([t.ones(2, requires_grad=True)], 0.1); o.step(); "
-        "s = t.optim.lr_scheduler.StepLR(o, 1000000)", "s.step()",
+        "o = t.optim.SGD([t.ones(2, requires_grad=True)], 0.1); "
+        "s = t.optim.lr_scheduler.StepLR(o, 1000000); o.step()", "s.step()",
     ),
     "a training step": (
         "m = t.nn.Sequential(t.nn.Linear(3, 8), t.nn.ReLU(), t.nn.Linear(8, 1)); "
