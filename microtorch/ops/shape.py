@@ -613,10 +613,11 @@ def repeat_interleave(
         index = constant(input.node.dev.array(np.repeat(np.arange(times.size), times)))
     else:
         if dim is None:
-            input, dim = ravel(input), 0
+            input, dim = input if input.array.ndim == 1 else ravel(input), 0
         d = dim_of(dim, input.array.ndim, "repeat_interleave")
         n = input.array.shape[d] if input.array.ndim else 1
-        times = _repeats(repeats)
+        plain = type(repeats) is int and repeats >= 0 and output_size is None
+        times = _NONE if plain else _repeats(repeats)
         if isinstance(repeats, int) and output_size in (None, n * repeats):
             column = (ravel(input) if not input.array.ndim else input).unsqueeze(d + 1)
             shape = [-1] * column.array.ndim
@@ -639,6 +640,9 @@ def repeat_interleave(
             )
         )
     return index if repeats is None else input.index_select(d, index)
+
+
+_NONE = np.empty(0, np.int64)
 
 
 def _repeats(given: Any) -> Array:
