@@ -15,6 +15,7 @@ from ..base.errors import message
 from . import generator as source
 from .continuous import Shape, exponential, in_dtype, working
 from .draw_checks import (
+    are_chances,
     check_bernoulli,
     check_dropout,
     check_geometric,
@@ -67,7 +68,7 @@ def bernoulli(
         return _coins(g, n, np.dtype(dtype), p).reshape(shape)
     floating("bernoulli_tensor_cpu_p_", p.dtype)
     shape, n = sizes(p.shape if shape is None else shape)
-    if np.count_nonzero((p >= 0) & (p <= 1)) < p.size:
+    if not are_chances(p):
         raise RuntimeError(
             message(
                 f"bernoulli expects all p in [0, 1], but found values in [{p.min()}, {p.max()}]",

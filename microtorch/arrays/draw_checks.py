@@ -98,6 +98,18 @@ def check_geometric(p: float, dtype: DType) -> None:
         )
 
 
+FEW = 16
+
+
+def are_chances(p: Array) -> bool:
+    """Are all numbers from 0 to 1? NaN is not."""
+    if type(p) is not np.ndarray:  # of another memory, or kind
+        return not p.size or bool(0 <= p.min() and p.max() <= 1)
+    if p.size <= FEW:  # a list takes a third of the time
+        return all([0 <= v <= 1 for v in p.ravel().tolist()])
+    return bool(np.count_nonzero((p >= 0) & (p <= 1)) == p.size)
+
+
 def check_bernoulli(p: float) -> None:
     if not 0 <= p <= 1:
         refuse(f"bernoulli_ expects p to be in [0, 1], but got p={p}", "a probability")

@@ -12,6 +12,7 @@ import numpy as np
 
 from ..arrays import dtypes, generator
 from ..arrays.device import device as device_of
+from ..arrays.draw_checks import are_chances
 from ..arrays.memory_order import in_memory_order, outermost_first
 from ..backends import defines, home
 from ..base.errors import broadcast_error, describe, message
@@ -226,7 +227,7 @@ def bernoulli(
 @defines
 def check_chances(F: Backend, p: Array) -> None:
     """RuntimeError for no probability. A kernel, so that a recorded program asks at each call."""
-    if np.count_nonzero((p >= 0) & (p <= 1)) < p.size:
+    if not are_chances(p):
         raise RuntimeError(
             message("Expected p_in >= 0 && p_in <= 1 to be true, but got false.", describe(p))
         )

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from numpy import count_nonzero, ndarray
+from numpy import ndarray
 
+from ...arrays.draw_checks import are_chances
 from ...autograd import Function
 from ...base.errors import describe, message, warn
 from ...engine.hot import several
@@ -45,10 +46,9 @@ def _floor(logarithm: Tensor) -> Tensor:
 
 def _in_unit(value: Tensor) -> bool:
     """Are all elements from 0 to 1?"""
-    x = value.array
-    if type(x) is ndarray and x.dtype.kind == "f":  # at a third of the time
-        return count_nonzero((x >= 0) & (x <= 1)) == x.size
-    return not x.size or bool(((value >= 0) & (value <= 1)).all())
+    if type(value.array) is ndarray:
+        return are_chances(value.array)
+    return not value.numel() or bool(((value >= 0) & (value <= 1)).all())
 
 
 def binary_cross_entropy(
