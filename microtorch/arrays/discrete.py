@@ -15,6 +15,7 @@ from ..base.errors import message
 from . import generator as source
 from .continuous import Shape, exponential, in_dtype, working
 from .draw_checks import (
+    are_chances,
     check_bernoulli,
     check_dropout,
     check_geometric,
@@ -67,7 +68,7 @@ def bernoulli(
         return _coins(g, n, np.dtype(dtype), p).reshape(shape)
     floating("bernoulli_tensor_cpu_p_", p.dtype)
     shape, n = sizes(p.shape if shape is None else shape)
-    if n and not ((p >= 0) & (p <= 1)).all():
+    if not are_chances(p):
         raise RuntimeError(
             message(
                 f"bernoulli expects all p in [0, 1], but found values in [{p.min()}, {p.max()}]",
@@ -75,7 +76,7 @@ def bernoulli(
             )
         )
     units = g.fill("uniform", n, working(p.dtype), 0.0, 1.0).reshape(shape)
-    return (units < np.broadcast_to(p, shape)).astype(dtype)
+    return (units < (p if p.shape == shape else np.broadcast_to(p, shape))).astype(dtype)
 
 
 def _coins(
@@ -145,7 +146,7 @@ def randint(
     span = high - low
     g = generator or source.default_generator
     if span < 2**28:
-        values = (g.draw32(n) % np.uint32(span)).astype(np.int64)
+        values = (g.draw32(n) % span).astype(np.int64)
         if low:
             values += low
     else:

@@ -33,7 +33,8 @@ def checked_seed(seed: Any) -> int:
 
 
 def sizes(shape: int | Shape) -> tuple[Shape, int]:
-    shape = (shape,) if isinstance(shape, int) else tuple(shape)
+    if type(shape) is not tuple:
+        shape = (shape,) if isinstance(shape, int) else tuple(shape)
     if shape and min(shape) < 0:
         raise RuntimeError(
             message(
@@ -97,6 +98,18 @@ def check_geometric(p: float, dtype: DType) -> None:
         )
 
 
+FEW = 16
+
+
+def are_chances(p: Array) -> bool:
+    """Are all numbers from 0 to 1? NaN is not."""
+    if type(p) is not np.ndarray:  # of another memory, or kind
+        return not p.size or bool(0 <= p.min() and p.max() <= 1)
+    if p.size <= FEW:  # a list takes a third of the time
+        return all([0 <= v <= 1 for v in p.ravel().tolist()])
+    return bool(np.count_nonzero((p >= 0) & (p <= 1)) == p.size)
+
+
 def check_bernoulli(p: float) -> None:
     if not 0 <= p <= 1:
         refuse(f"bernoulli_ expects p to be in [0, 1], but got p={p}", "a probability")
@@ -142,7 +155,7 @@ def check_randperm(n: int, dtype: DType) -> None:
     if dtype.kind in "bc":
         raise NotImplementedError(message(f'"randperm" not implemented for {dtype}'))
     exact = 0 if dtype.kind in "iu" else 2 ** (mantissa_bits(dtype) + 1)
-    most = (exact or int(np.iinfo(dtype).max)) + 1
+    most = (exact or limits(dtype)[1]) + 1
     if n > most and dtype.kind != "V":  # PyTorch has no limit for bfloat16
         refuse(f"randperm: n={n} cannot be greater than {most} for {dtype}", "dtype=torch.int64")
 

@@ -10,7 +10,7 @@ from ..arrays import dtypes, rounding
 from ..backends import cpu, defines
 from ..base.errors import message
 from ..engine.calling import is_int
-from ..engine.operands import element
+from ..engine.operands import NUMBERS, element
 from .finish import chosen, export, finish, number
 
 if TYPE_CHECKING:
@@ -61,8 +61,8 @@ def arange(
         start, end = 0, start
     if end is None:
         raise TypeError(message("arange() takes at least an end", fix="torch.arange(10)"))
-    first, stop, by = (number(v) for v in (0 if start is None else start, end, step))
-    if any(isinstance(v, complex) for v in (first, stop, by)):
+    first, stop, by = number(0 if start is None else start), number(end), number(step)
+    if _any_complex(first, stop, by):
         what = "value cannot be converted to type double without overflow"
         raise RuntimeError(message(what, f"arange({first}, {stop}, {by})"))
     if not (math.isfinite(first) and math.isfinite(stop)):
@@ -71,7 +71,7 @@ def arange(
         wrong = "upper bound and lower bound inconsistent with step sign"
         what = wrong if abs(by) > 0 else "step must be nonzero"
         raise RuntimeError(message(what, f"arange({first}, {stop}, {by})"))
-    integers = all(isinstance(v, (int, np.integer)) for v in (first, stop, by))
+    integers = all([isinstance(v, (int, np.integer)) for v in (first, stop, by)])
     d = chosen(dtype, dtypes.I64 if integers else None)
     if d.kind in "bc":
         kind = dtypes.TORCH_TYPES[d.name]
@@ -144,6 +144,8 @@ def linspace(
 
 def _check_ends(name: str, first: Setting, last: Setting, d: DType) -> None:
     """Raise for numbers that dtype d does not hold, which would be cut off or wrap around."""
+    if d.kind == "f" and type(first) in NUMBERS and type(last) in NUMBERS:
+        return
     kind = dtypes.TORCH_TYPES[d.name]
     if d.kind != "c" and (isinstance(first, complex) or isinstance(last, complex)):
         inferred = f"torch.{name}(): inferred dtype complex can't be safely cast to passed dtype"
@@ -208,4 +210,8 @@ def logspace(
 def _of_ends(*numbers: AnyNumber) -> DType:
     """The default dtype, or the complex one if one of the numbers is complex."""
     d = dtypes.default_numpy()
-    return dtypes.complex_type(d) if any(isinstance(v, complex) for v in numbers) else d
+    return dtypes.complex_type(d) if _any_complex(*numbers) else d
+
+
+def _any_complex(*numbers: Argument) -> bool:
+    return any([isinstance(v, complex) for v in numbers])

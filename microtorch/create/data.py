@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import chain
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -34,10 +35,8 @@ def tensor(
     Python floats give the default dtype (float32), ints int64, bools bool; arrays keep their dtype.
     Raises ValueError for lists of unequal length, TypeError for what is not a number.
     """
-    if type(data) is list and {*map(type, data)} == FLOATS and dtype is None:
-        d = dtypes.default_numpy()  # the common case
-        if d.itemsize > 2:
-            return finish(np.array(data).astype(d, copy=False), device, requires_grad)
+    if dtype is None and (array := _alike(data)) is not None:
+        return finish(array, device, requires_grad)
     if isinstance(data, Tensor):
         warn_of_a_copy("torch.tensor(sourceTensor)")
     return copied(data, dtype, device, requires_grad, pin_memory)
@@ -157,6 +156,26 @@ def _check_strides(array: Array) -> None:
 
 
 # ---- numbers and nested lists --------------------------------------------------------------------
+def _alike(data: Tree) -> Array | None:
+    """The array of a float or int, of a list of such, or of a list of such lists: the common case.
+
+    None for anything else.
+    """
+    kinds = {*map(type, data)} if type(data) is list else {type(data)}
+    if kinds == LISTS:
+        kinds = {*map(type, chain.from_iterable(data))}
+    if kinds != FLOATS and kinds != INTS:
+        return None
+    try:
+        array = np.array(data)
+    except ValueError:  # lists of unequal lengths
+        return None
+    if kinds == INTS:  # of one beyond 64 bits, numpy makes floats
+        return array if array.dtype is dtypes.I64 else None
+    d = dtypes.default_numpy()
+    return array.astype(d, copy=False) if d.itemsize > 2 else None
+
+
 def _array(data: Any, dtype: DTypeLike | None) -> Array:
     """``data`` as an array of the dtype asked for, or of the one that PyTorch infers."""
     target = None if dtype is None else dtypes.as_numpy(dtype)
@@ -272,7 +291,7 @@ def _plain(data: Any) -> Any:
     return data
 
 
-FLOATS = {float}
+FLOATS, INTS, LISTS = {float}, {int}, {list}
 PLAIN: dict[type, Callable[[], DType]] = {
     bool: lambda: dtypes.BOOL, int: lambda: dtypes.I64, float: dtypes.default_numpy,
     complex: lambda: dtypes.complex_type(dtypes.default_numpy()),

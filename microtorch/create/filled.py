@@ -209,7 +209,9 @@ def full(
         )
     shape = sizes_of((size,), "full")
     dev = home(device, d)
-    return finish(dev.full(shape, element(value, d).item(), d), dev.device, requires_grad)
+    if type(value) is not float or d is not dtypes.F32 or not abs(value) < 1e38:
+        value = element(value, d).item()
+    return finish(dev.full(shape, value, d), dev.device, requires_grad)
 
 
 @export

@@ -13,6 +13,7 @@ from ..arrays.layout import strided
 from ..backends import cpu, home
 from ..base.errors import describe, message, no_memory
 from ..engine.calling import reading
+from ..engine.operands import NUMBERS
 from ..engine.out import into
 from ..engine.record import constant, constant_node, handle, note_order
 from ..ops.surface import FUNCTIONS
@@ -90,6 +91,8 @@ def chosen(dtype: DTypeLike | None, otherwise: DType | None = None) -> DType:
 
 def number(value: Tensor | AnyNumber, wrong: type[Exception] = TypeError) -> Setting:
     """The number that an argument is or holds. TypeError, or ``wrong``, for any other Tensor."""
+    if type(value) in NUMBERS:
+        return value
     if isinstance(value, Handle) and not value.array.ndim:
         return value.item()
     if isinstance(value, Handle):

@@ -12,13 +12,14 @@ import numpy as np
 
 from ..arrays import dtypes, generator
 from ..arrays.device import device as device_of
+from ..arrays.draw_checks import are_chances
 from ..arrays.memory_order import in_memory_order, outermost_first
 from ..backends import defines, home
 from ..base.errors import broadcast_error, describe, message
 from ..engine.calling import reading
 from ..engine.record import constant
 from ..engine.whole import whole
-from ..handles.inplace import check_leaf, store
+from ..handles.inplace import check_leaf, put_straight, store, straight
 from ..handles.methods import bind_methods
 from ..handles.tensor import Tensor
 from ..ops.arguments import refuse_complex
@@ -226,7 +227,7 @@ def bernoulli(
 @defines
 def check_chances(F: Backend, p: Array) -> None:
     """RuntimeError for no probability. A kernel, so that a recorded program asks at each call."""
-    if p.size and not (0 <= p.min() and p.max() <= 1):
+    if not are_chances(p):
         raise RuntimeError(
             message("Expected p_in >= 0 && p_in <= 1 to be true, but got false.", describe(p))
         )
@@ -255,8 +256,12 @@ def fills(draw: Callable[..., Array]) -> Callable[..., Array]:
 
     @functools.wraps(draw)
     def method(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
-        check_leaf(self, name)
+        alone = not kwargs and straight(self, args)
+        if not alone:
+            check_leaf(self, name)
         numbers = drawn(self, *args, **kwargs)
+        if alone and put_straight(self, numbers, name):
+            return self
         given = [self, *[x for x in (*args, *kwargs.values()) if isinstance(x, Tensor)]]
         which = len(given) - 1
         if name == "bernoulli":  # PyTorch's overloads: by a tensor 1, by a number 2
@@ -272,6 +277,8 @@ def fills(draw: Callable[..., Array]) -> Callable[..., Array]:
 def draw_for(self: Tensor, kind: str, *numbers: Any, **options: Any) -> Array:
     """The array of random numbers that fills ``self``, in the order of its memory."""
     x, draw = self.array, getattr(self.node.dev.draws, kind)
+    if x.flags.c_contiguous:
+        return draw(x.shape, x.dtype, *numbers, **options)
     return in_memory_order(x, lambda shape: draw(shape, x.dtype, *numbers, **options))
 
 

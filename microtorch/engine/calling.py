@@ -41,6 +41,7 @@ FLAGS = frozenset({
     "training", "is_causal", "log_target", "log_input", "ceil_mode",
 })  # fmt: skip
 FIRST = frozenset({"input", "self", "x", "a", "x1"})  # of the first parameter
+OTHERS = {*OTHER_NAMES, *FIRST, "out"}  # what is read, before a function takes it
 
 
 def placed(
@@ -104,7 +105,7 @@ def reading(f: F, out: bool = True, strict: bool = True) -> F:
     # a wrong type of anything else is found out by itself; but everything is true or false
     looked_at = FLAGS if not strict else frozenset(names)
     flags = [i for i, p in enumerate(names) if f.__annotations__.get(p) == "bool"]
-    flag = next((i for i in flags if names[i] in looked_at), n)
+    flag = next((i for i in flags if names[i] in looked_at), MOST)
 
     @functools.wraps(f)
     def function(*args: Argument, **kwargs: Argument) -> Argument:
@@ -116,7 +117,7 @@ def reading(f: F, out: bool = True, strict: bool = True) -> F:
                     if type(value) not in known.get(name, ()) and name in looked_at:
                         fitting(f, name, value, known)
             for name, value in kwargs.items():
-                if type(value) in known.get(name, ()):
+                if type(value) in known.get(name, ()) or (open_ended and _one_of_any(f, name)):
                     continue
                 if not strict and name in names and name not in FLAGS:
                     continue
@@ -140,6 +141,11 @@ def reading(f: F, out: bool = True, strict: bool = True) -> F:
     return cast(F, function)
 
 
+def _one_of_any(f: Callable[..., Any], name: str) -> bool:
+    """Is ``name`` none of a function's parameters, nor another name of one?"""
+    return name not in OTHERS and name not in parameters_of(f)
+
+
 # ---- what an argument is not ---------------------------------------------------------------------
 def _is_tensor(x: object) -> bool:
     return isinstance(x, Handle) or type(x) in COERCE
@@ -152,6 +158,8 @@ def _one(x: Argument, kinds: str) -> bool:
 
 def is_int(x: object) -> bool:
     """What PyTorch takes for an int: no bool, but an integer tensor of one element."""
+    if type(x) is int:
+        return True
     if isinstance(x, (bool, Handle, np.ndarray)):
         return _one(x, "iu")
     return hasattr(x, "__index__")
@@ -205,7 +213,8 @@ TYPES: dict[str, tuple[Callable[[Any], bool], str]] = {
 INTS = frozenset({"int", "Dims", "Pair", "Size", "Sequence[int]"})
 
 
-def kinds(annotation: str) -> list[str]:
+@functools.cache
+def kinds(annotation: str) -> Sequence[str]:
     return [kind.strip() for kind in annotation.split("|")]
 
 
@@ -222,6 +231,12 @@ def no_fit(should: str) -> type[TypeError]:
     return NoTensor if should == "Tensor" else TypeError
 
 
+@functools.cache
+def parameters_of(f: Callable[..., Any]) -> Mapping[str, inspect.Parameter]:
+    """A function's parameters, read once: to inspect it takes longer than most of them do."""
+    return inspect.signature(f).parameters
+
+
 def fitting(
     f: Callable[..., Any], name: str, value: object, known: dict[str, set[type]]
 ) -> bool:
@@ -229,7 +244,7 @@ def fitting(
 
     The types that always do are noted in ``known``.
     """
-    parameter = inspect.signature(f).parameters.get(name)
+    parameter = parameters_of(f).get(name)
     if parameter is None or parameter.kind is parameter.VAR_KEYWORD:
         return False
     annotation = parameter.annotation
@@ -249,7 +264,7 @@ def plain(
 
     None if there are none. It is made when the call as it was given has failed.
     """
-    parameters = inspect.signature(f).parameters
+    parameters = parameters_of(f)
     names = [p.name for p in parameters.values() if p.kind is p.POSITIONAL_OR_KEYWORD]
     found = False
 
@@ -285,7 +300,7 @@ def mistaken(
                 if one is e.obj and not isinstance(one, Handle):
                     what = f"expected a Tensor, but got {type(one).__name__}"
                     return NoTensor(message(f"{f.__name__}(): {what}"))
-    parameters = inspect.signature(f).parameters
+    parameters = parameters_of(f)
     names = [p.name for p in parameters.values() if p.kind is p.POSITIONAL_OR_KEYWORD]
     for i, (name, value) in enumerate([*zip(names, args, strict=False), *kwargs.items()], 1):
         annotation = parameters[name].annotation if name in parameters else None

@@ -97,8 +97,10 @@ def made(op: Op, written: Callable[..., Tensor], numbers: bool = True) -> Callab
     """
     if not op.vjps:
         function = without_derivative(op, written, numbers)
+    elif len(op.vjps) == 1:
+        function = unary(op, written)
     else:
-        function = unary(op, written) if len(op.vjps) == 1 else binary(op, written, numbers)
+        function = binary(op, whole_numbers(op, written, numbers), numbers)
     return named(function, op.name, written=written)
 
 
@@ -208,6 +210,41 @@ def binary(op: Op, written: Callable[..., Tensor], numbers: bool) -> Callable[..
         return note_order(t) if turned else t
 
     return method
+
+
+def whole_numbers(
+    op: Op, written: Callable[..., Tensor], numbers: bool
+) -> Callable[..., Tensor]:
+    """``written``, which first tries what needs no promotion: int64 numbers, or those and an int.
+
+    An op that makes floats of them, or refuses them, is returned as it is; so is ``pow``, which
+    looks at its exponent.
+    """
+    kernels, kinds = op.kernels, getattr(op.check, "kinds", "" if op.check else "i")
+    if op.result != "same" or "i" not in kinds or op.name == "pow":
+        return written
+
+    def method(input: Argument, other: Argument) -> Tensor:
+        try:
+            x, a = input.array, input.node
+            if x.dtype is not I64 or a.dev is not cpu or a.needs or HotTable.aside:
+                return written(input, other)
+            if numbers and type(other) is int and -1 << 62 < other < 1 << 62:
+                y = np.array(other)
+            elif other.node.dev is not cpu or (y := other.array).dtype is not I64:
+                return written(input, other)
+            elif other.node.needs:
+                return written(input, other)
+            value = kernels[cpu](x, y)
+        except (AttributeError, RuntimeError, ValueError):  # the general way says why
+            return written(input, other)
+        if type(value) is not ndarray:
+            value = cpu.array(value)
+        if value.dtype is not I64:
+            return written(input, other)
+        return recording.handle(value, constant_node(value, cpu))
+
+    return named(method, written.__name__)
 
 
 def without_derivative(
@@ -356,12 +393,14 @@ def viewing(op: Op, name: str | None = None) -> Callable[[Tensor, Any], Tensor]:
             return t
         n.storage = storage = a.storage or storage_of(a)
         storage.turned = storage.turned or not (keeps_order or out.flags.c_contiguous)
-        base, chain = input.origin or (input, ())
-        t.origin = (base, (*chain, (op, attrs)))
+        way, origin = ((op, attrs),), input.origin
         if not grad and n.op is None:
-            t.origin = (base, (*chain, (op, attrs), (unfollowing[0], UNRECORDED)))
-        few = (count := len(storage.views)) < 8 or count & (count - 1)
-        (storage.views.append if few else storage.add_view)(ref(t))
+            way = (*way, (unfollowing[0], UNRECORDED))
+        t.origin = (input, way) if origin is None else (origin[0], (*origin[1], *way))
+        if (count := len(views := storage.views)) < 8 or count & (count - 1):
+            views.append(ref(t))
+        else:
+            storage.add_view(ref(t))
         return t
 
     return view
@@ -552,19 +591,19 @@ def joined(op: Op, tensors: Argument, dim: Argument, more: int) -> Tensor | None
     return recording.handle(out, node)
 
 
-def kept_dtype(op: Op, input: Tensor, index: Tensor, attrs: Attrs) -> Tensor:
-    """``apply`` for a Tensor and its index, whose dtypes stay as they are: for gather and its like.
-    """
-    x, i, dev = input.array, index.array, input.node.dev
-    if type(x) is not ndarray or type(i) is not ndarray:
-        return op(input, index, **attrs)
+def kept_dtype(op: Op, attrs: Attrs, *inputs: Tensor) -> Tensor:
+    """``apply`` for a Tensor, its index and more, whose dtypes stay: for gather and its like."""
+    dev, arrays = inputs[0].node.dev, [x.array for x in inputs]
+    for x in arrays:
+        if type(x) is not ndarray:
+            return op(*inputs, **attrs)
     try:
-        out = op.kernels[dev](x, i, **attrs)
+        out = op.kernels[dev](*arrays, **attrs)
     except FAILED as e:
-        raise op.explain(op, [input, index], attrs, e) from None
+        raise op.explain(op, inputs, attrs, e) from None
     if type(out) is not ndarray:
         out = dev.array(out)
-    return recording.record(op, (input, index), out, dev, attrs)
+    return recording.record(op, inputs, out, dev, attrs)
 
 
 # ---- stepping aside ------------------------------------------------------------------------------

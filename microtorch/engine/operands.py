@@ -15,7 +15,7 @@ from .record import Number as NumberNode
 from .record import constant, constant_node, handle
 
 if TYPE_CHECKING:  # below handles/, what is a Tensor is known by its base class
-    from ..base.types import AnyNumber, Array, Backend, DType, Number
+    from ..base.types import AnyNumber, Argument, Array, DType, Number
     from ..handles.tensor import Tensor
     from ..handles.tensor import Tensor as Handle
     from .op import Op
@@ -146,6 +146,8 @@ def element(value: AnyNumber, d: DType) -> Array:
 
     Negative numbers wrap around in unsigned types, as in PyTorch.
     """
+    if type(value) is float and d is dtypes.F32 and -1e38 < value < 1e38:
+        return np.array(value, d)  # the common case
     if type(value) is int and not -(2**63) <= value < 2**64:
         raise OverflowError("int too big to convert")
     if d.kind == "b" and isinstance(value, (int, float, complex)):
@@ -171,7 +173,7 @@ def lone_element(value: AnyNumber, d: DType) -> Array:
         return np.array(float(value.real)).astype(d)
 
 
-_made: list[dict[Backend, dict[float | str, Tensor]]] = []
+_made: list[dict[Argument, dict[float | str, Tensor]]] = []
 
 
 def kept_numbers() -> Iterator[Tensor]:
@@ -181,24 +183,30 @@ def kept_numbers() -> Iterator[Tensor]:
 
 def _numbers(name: str, make: Callable[[Number, Tensor], Tensor]) -> Callable[..., Tensor]:
     """A function that keeps the constants that it makes."""
-    made: dict[Backend, dict[float | str, Tensor]] = {}  # float backend -> constants made so far
+    # constants made so far, per float backend, and per backend and dtype of whole numbers
+    made: dict[Argument, dict[float | str, Tensor]] = {}
     _made.append(made)
 
     def number(value: Number, like: Tensor, floating: bool = False) -> Tensor:
-        """A Python number beside a float tensor, as a 0-d constant that is kept for the next time.
+        """A Python number beside a tensor, as a 0-d constant that is kept for the next time.
+
+        Not a fraction beside whole numbers, or a number beside bools: it changes their dtype.
         """
-        dev = like.node.dev
+        dev: Argument = like.node.dev
         cache = made.get(dev)
-        if cache is None and dev is not dev.rest:
-            cache = made[dev] = {}
         if cache is None:
-            return weak_number(value, like, floating)
-        key = value if value else str(value)  # -0.0 == 0.0
-        t = cache.get(key)
+            key: Argument = dev
+            if dev is dev.rest:
+                key = dev, like.array.dtype
+                if floating or type(value) is not int or key[1].kind not in "iu":
+                    return weak_number(value, like, floating)
+            cache = made.setdefault(key, {})
+        known = value if value else str(value)  # -0.0 == 0.0
+        t = cache.get(known)
         if t is None:
             if len(cache) > 1000:  # learning-rate schedules make ever new numbers
                 cache.clear()
-            t = cache[key] = make(value, like)
+            t = cache[known] = make(value, like)
         return t
 
     return named(number, name)

@@ -5,6 +5,7 @@ The rules: https://pytorch.org/docs/stable/tensor_attributes.html#type-promotion
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from ..arrays import dtypes
@@ -30,16 +31,20 @@ def promoted(op: Op, tensors: Sequence[Tensor]) -> tuple[Sequence[Tensor], DType
         return tensors, None
     if op.check is not None:
         op.check(op, tensors)
-    target = common_dtype(op, tensors)
+    given = [dtype_of(t) for t in tensors]
+    target = _common(op, tensors, given)
     out = []
     for i, t in enumerate(tensors):
-        d = dtype_of(t)
+        d = given[i]
         if i >= op.unpromoted and d is not target and d != target:
             source = t.node
-            if not op.differentiable:
+            if not op.differentiable or not source.needs:  # then nobody sees the cast
                 dev = source.dev.of(target)
                 array = REGISTRY["cast"].kernels[source.dev](t.array, dtype=target)
-                out.append(handle(array, constant_node(array, dev)))
+                t = handle(array, constant_node(array, dev))
+                if op.differentiable:
+                    t.node.storage = storage_of(source)
+                out.append(t)
                 continue
             if source.needs and target.kind not in "fcV" and mode.get().grad:
                 check_whole(op, (source,))
@@ -57,16 +62,23 @@ def dtype_of(t: Tensor) -> DType:
     return dev.dtype if d is dtypes.F32 and isinstance(dev, Half) else d
 
 
+_promote = lru_cache(1024)(dtypes.promote)
+
+
 def common_dtype(op: Op, tensors: Sequence[Tensor]) -> DType:
     """The dtype in which ``op`` computes on these operands."""
-    taken = tensors[op.unpromoted :] if op.unpromoted else tensors
-    target = dtype_of(taken[0])
-    for t in taken:
-        d = dtype_of(t)
+    return _common(op, tensors, [dtype_of(t) for t in tensors])
+
+
+def _common(op: Op, tensors: Sequence[Tensor], given: Sequence[DType]) -> DType:
+    first = op.unpromoted
+    target = given[first]
+    for d in given[first:] if first else given:
         if d is not target and d != target:
             if op.result == "match":
                 raise op.explain(op, tensors, {}, TypeError("dtypes differ"))
-            target = dtypes.promote((dtype_of(t), 2 if t.array.ndim else 1) for t in taken)
+            pairs = [(d, 2 if tensors[i].array.ndim else 1) for i, d in enumerate(given)]
+            target = _promote(tuple(pairs[first:]))
             break
     if op.result == "float" and target.kind not in "fcV":
         return dtypes.default_numpy()

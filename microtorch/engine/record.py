@@ -117,9 +117,11 @@ def record(
     op: Op, inputs: Sequence[Tensor], out: Array, dev: Backend, attrs: Attrs | None
 ) -> Tensor:
     """The Tensor of an op's result, with a node of the op if a gradient flows through it."""
+    if not op.differentiable:
+        return handle(out, constant_node(out, dev))
     m = mode.get()
     nodes, needs = tuple([x.node for x in inputs]), False
-    if m.grad and op.differentiable:
+    if m.grad:
         for n in nodes:
             if n.needs:
                 needs = True
@@ -173,4 +175,7 @@ def check_whole(op: Op, nodes: Iterable[Node]) -> bool:
 
 def kept(op: Op, inputs: Sequence[Tensor]) -> tuple[Any, ...]:
     """What the derivatives of ``op`` read: the arrays of some inputs, the nodes of the others."""
-    return tuple([x.array if i in op.saved_inputs else x.node for i, x in enumerate(inputs)])
+    saved = op.saved_inputs
+    if len(saved) == len(inputs):
+        return tuple([x.array for x in inputs])
+    return tuple([x.array if i in saved else x.node for i, x in enumerate(inputs)])

@@ -113,7 +113,7 @@ def marked_views(
     ``function``, writes through them are followed.
     """
     base, chain = input.origin if input.origin is not None else (input, ())
-    chain = tuple([step for step in chain if step[1] is not UNRECORDED])
+    chain = tuple([step for step in chain if step[1] is not UNRECORDED]) if chain else ()
     pieces = Pieces(op, (slice(None),) * dim, places, function, first, chain)
     if not function or type(input.array) is not np.ndarray or HotTable.aside:
         views = [single(op, input, pieces.attrs(i)) for i in range(len(places))]
@@ -134,10 +134,9 @@ def marked_views(
         else:
             node = constant_node(out, dev)
         node.storage = storage
-        t = handle(out, node)
         way = Way()
-        way.pieces = pieces
-        way.i = i
+        way.pieces, way.i = pieces, i
+        t = handle(out, node)
         t.origin = (base, way)
         views.append(t)
     storage.add_views([ref(t) for t in views])

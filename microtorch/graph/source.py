@@ -17,19 +17,22 @@ def _is_ours(file: str) -> bool:
     )
 
 
+class _Files(dict[str, bool]):
+    def __missing__(self, file: str) -> bool:
+        self[file] = _is_ours(file)
+        return self[file]
+
+
 # File name -> is it ours? Filled as files are met.
-is_library: dict[str, bool] = {}
+is_library: dict[str, bool] = _Files()
 
 
 def user_frame(frame: Any) -> Any:
     """The nearest frame outwards from ``frame`` that is not the library's own."""
-    while True:
-        file = frame.f_code.co_filename
-        if file not in is_library:
-            is_library[file] = _is_ours(file)
-        if not is_library[file] or frame.f_back is None:
-            return frame
-        frame = frame.f_back
+    ours = is_library
+    while ours[frame.f_code.co_filename] and (outer := frame.f_back) is not None:
+        frame = outer
+    return frame
 
 
 # the code object in which the last op was called: mostly, so is the next one

@@ -19,7 +19,7 @@ from numpy import ndarray
 
 from ..arrays import dtypes
 from ..arrays.dtypes import TORCH_TYPES
-from ..backends.table import layouts
+from ..backends.table import LARGE, HotTable, layouts
 from ..base import errors
 from ..base.naming import named
 from ..base.promises import Promises
@@ -124,7 +124,7 @@ def apply_inplace(
     return target
 
 
-def _straight(target: Tensor, operands: Iterable[Any], whole: bool = False) -> bool:
+def straight(target: Tensor, operands: Iterable[Any], whole: bool = False) -> bool:
     """Is a write to ``target`` one that nothing is recorded of, and that reads nothing it writes?
 
     That is the common case, at a third of the time: of numbers, and of tensors that lie in other
@@ -155,14 +155,29 @@ def _straight(target: Tensor, operands: Iterable[Any], whole: bool = False) -> b
     return True
 
 
-def _put(target: Tensor, out: Array, name: str) -> bool:
-    """Write a result straight into ``target``, if it fits; see ``_straight``."""
+def put_straight(target: Tensor, out: Array, name: str) -> bool:
+    """Write a result straight into ``target``, if it fits; see ``straight``."""
     a = target.array
     if type(out) is not ndarray or out.dtype is not a.dtype or out.shape != a.shape:
         return False
     storage = target.node.storage or storage_of(target.node)
     storage.wrote(name)  # before it is done, as in write()
     a[...] = out
+    if storage.views:
+        renew_views(target)
+    return True
+
+
+def _over(kernel: Argument, target: Tensor, other: Handle, name: str) -> bool:
+    """Let a ufunc write straight over its first operand, if the second one has its shape and
+    neither is large; see ``straight``. Nothing is allocated.
+    """
+    x, y = target.array, other.array
+    if type(kernel) is not np.ufunc or x.shape != y.shape or x.nbytes >= LARGE:
+        return False
+    storage = target.node.storage or storage_of(target.node)
+    storage.wrote(name)  # before it is done, as in write()
+    kernel(x, y, x)
     if storage.views:
         renew_views(target)
     return True
@@ -302,7 +317,7 @@ def copy_(self: Tensor, other: Tensor, non_blocking: bool = False) -> Tensor:
     """Copy the elements of ``other`` (broadcast, converted to this dtype) into this tensor."""
     if not isinstance(other, Handle):
         return _copy(self, other, "copy")
-    if _straight(self, (other,)) and _put(self, other.array, "copy"):
+    if straight(self, (other,)) and put_straight(self, other.array, "copy"):
         return self
     # elements copied to themselves may also be expanded ones: each gets its own value
     return _copy(self, other, "fill" if same_elements(self.array, other.array) else "copy")
@@ -355,25 +370,34 @@ def zero_(self: Tensor) -> Tensor:
 FUNCTIONS.update(fill_=fill_, zero_=zero_)  # PyTorch has them as functions, too
 
 
+INDICES = frozenset({dtypes.BOOL, dtypes.I64})
+
+
 def _stored(t: Tensor, index: Any, value: Any) -> bool:
     """``setitem`` in the common case, at a fifth of the time; False where it is another.
 
-    That is: no gradient flows; the index has integers and slices of step 1; a number that the dtype
-    holds, or a tensor of the same dtype with memory of its own.
+    That is: no gradient flows; a number that the dtype holds is written where an index of integers
+    and slices, a mask or a tensor of indices says, or a tensor of the same dtype with memory of its
+    own where the former says.
     """
     a, node = t.array, t.node
     if type(a) is not np.ndarray or node.needs:
         return False
     if t.origin is not None and t.origin[0].node.needs:
         return False
-    integers = indexing.plain(index)
-    if integers < 0:
+    place: Argument
+    if isinstance(index, Handle):
+        place, integers, writer = index.array, 0, "index_put"
+        if type(place) is not np.ndarray or place.dtype not in INDICES or not place.ndim:
+            return False
+    elif (found := indexing.basic(index, a.ndim)) is not None:
+        (place, integers), writer = found, "fill"
+    else:
         return False
     if type(value) is float or type(value) is int:
         if a.dtype.kind != "f" or a.itemsize < 4 or not -9e18 < value < 9e18:
             return False
-        writer = "fill"
-    elif isinstance(value, Handle):
+    elif isinstance(value, Handle) and writer == "fill":
         v = value.array
         if type(v) is not np.ndarray or v.dtype is not a.dtype or value.node.needs:
             return False
@@ -385,7 +409,7 @@ def _stored(t: Tensor, index: Any, value: Any) -> bool:
         return False
     storage = storage_of(node)
     try:
-        a[index] = value
+        a[place] = value
     except (IndexError, ValueError):  # nothing was written: the general case says what is wrong
         return False
     storage.wrote(writer)
@@ -410,13 +434,12 @@ def _bound(t: Tensor, index: Argument, value: Argument) -> bool:
         return False
     if node.hooks is not None or (node.op is None if node.needs else not value.node.needs):
         return False
-    integers = indexing.plain(index)
-    parts = index if type(index) is tuple else (index,)
-    if integers < 0 or len(parts) > a.ndim:
+    found = indexing.basic(index, a.ndim)
+    if found is None:
         return False
     if node.storage is not None and any([view() is not None for view in node.storage.views]):
         return False
-    place = (*parts, Ellipsis)
+    place, integers = found
     try:
         region = a[place]
     except (IndexError, ValueError, TypeError):
@@ -593,7 +616,7 @@ def _of_op(op: Op, optional: Callable[..., Tensor] | None = None) -> Callable[..
     """``optional``: the method with more arguments than the op's."""
     name, n, own = f"{op.name}_", op.arity - 1, op.name
     function = ELEMENTWISE[own] if own in ELEMENTWISE and op.differentiable else None
-    kernels = op.hot_kernels
+    kernels, small, tensors = op.hot_kernels, HotTable(op.name, "small"), own in TENSORS_ONLY
 
     def method(input: Tensor, *others: Any, **attrs: Any) -> Tensor:
         if attrs or len(others) != n:
@@ -603,20 +626,22 @@ def _of_op(op: Op, optional: Callable[..., Tensor] | None = None) -> Callable[..
                 name, op.parameters, n + 1, (input, *others), attrs
             )
             others = tuple(rest)
-        if own in TENSORS_ONLY:
+        if tensors:
             for x in others:
                 tensors_only(name, other=x)
-        if function is not None and _straight(input, others):
+        if function is not None and straight(input, others):
             if n == 1 and isinstance(others[0], Handle) and not attrs:
                 other, dev = others[0], input.node.dev
                 kernel = kernels[dev] if other.node.dev is dev else None
+                if kernel is not None and _over(small[dev], input, other, own):
+                    return input
                 try:
                     out = None if kernel is None else kernel(input.array, other.array)
                 except ValueError:  # apply_inplace says why
                     out = None
             else:
                 out = function(input, *others, **attrs).array
-            if out is not None and _put(input, out, own):
+            if out is not None and put_straight(input, out, own):
                 return input
         return apply_inplace(op, input, others, attrs or None)
 
@@ -630,8 +655,8 @@ def _composed(name: str) -> Callable[..., Tensor]:
     function, whole = METHODS[name], name.startswith(("index_", "scatter", "put"))
 
     def method(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
-        if _straight(self, (*args, *kwargs.values()), whole):
-            if _put(self, function(self, *args, **kwargs).array, name):
+        if straight(self, (*args, *kwargs.values()), whole):
+            if put_straight(self, function(self, *args, **kwargs).array, name):
                 return self
         check_leaf(self, name)
         if is_whole(self) and mode.get().grad:
@@ -683,9 +708,28 @@ def float_power_(self: Tensor, exponent: Tensor | Number) -> Tensor:
     return _composed("float_power")(self, exponent)
 
 
+def _scaled(general: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    """``add_`` with a factor, as a step of gradient descent: the common case in one pass."""
+    kernels = REGISTRY["add_scaled"].hot_kernels
+
+    def method(self: Tensor, *others: Argument, **options: Argument) -> Tensor:
+        alpha = options.get("alpha")
+        if len(others) == len(options) == 1 and type(alpha) is float and straight(self, others):
+            other, dev = others[0], self.node.dev
+            kernel = kernels[dev] if isinstance(other, Handle) and other.node.dev is dev else None
+            if kernel is not None and other.array.shape == self.array.shape:
+                out = kernel(self.array, other.array, alpha=alpha)
+                if put_straight(self, out, "add"):
+                    return self
+        return general(self, *others, **options)
+
+    return method
+
+
 def _with_options(name: str) -> Callable[..., Tensor]:
     """The in-place form of an op whose function also has options (``alpha``, ``rounding_mode``)."""
-    method = _of_op(REGISTRY[name], _composed(name))
+    optional = _composed(name)
+    method = _of_op(REGISTRY[name], _scaled(optional) if name == "add" else optional)
     del vars(method)["op"]  # its parameters are those of the function
     return named(method, f"{name}_", f"In-place {name}.", __wrapped__=METHODS[name])
 

@@ -19,6 +19,9 @@ def _size(n: SupportsIndex, place: int) -> int:
         raise TypeError(message(what)) from None
 
 
+_item = tuple.__getitem__
+
+
 class Size(tuple[int, ...]):
     """A tensor's shape: a tuple that prints as PyTorch's and knows its product."""
 
@@ -43,7 +46,9 @@ class Size(tuple[int, ...]):
         return f"torch.Size({list(self)})"
 
     def __getitem__(self, i: Any) -> Any:
-        out = tuple.__getitem__(self, i)
+        if type(i) is int:
+            return _item(self, i)
+        out = _item(self, i)
         return Size(out) if isinstance(i, slice) else out
 
     def __add__(self, other: Any) -> Size:

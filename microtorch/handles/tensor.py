@@ -20,7 +20,7 @@ from ..arrays.device import device
 from ..arrays.memory_order import strides
 from ..backends import host
 from ..base import errors
-from ..engine.hot import bind, hot
+from ..engine.hot import bind, hot, single
 from ..engine.leaf import leaf
 from ..engine.operands import left_operand, offering
 from ..engine.record import constant, constant_node
@@ -233,7 +233,7 @@ class Tensor(Methods):
         if self.array.dtype.kind not in "biu":
             what = "~ (operator.invert) is only implemented on integer and Boolean-type tensors"
             raise TypeError(errors.message(what, f"~{errors.describe(self)}"))
-        return NOT(self)
+        return single(NOT, self, {})
 
     __rand__, __ror__, __rxor__ = __and__, __or__, __xor__
 

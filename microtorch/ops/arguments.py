@@ -138,7 +138,13 @@ def within(index: Array, n: int) -> bool:
     """
     if type(index) is not np.ndarray or index.dtype is not I64:
         return False
-    return not index.size or bool(index.view(np.uint64).max() < n)
+    if index.size <= FEW:  # a list takes a fifth of the time
+        numbers = index.ravel().tolist()
+        return not numbers or (min(numbers) >= 0 and max(numbers) < n)
+    return bool(index.view(np.uint64).max() < n)
+
+
+FEW = 16
 
 
 def refuse_complex(kernel: str, *operands: object) -> None:

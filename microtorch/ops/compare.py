@@ -8,6 +8,7 @@ import numpy as np
 from ..arrays import dtypes
 from ..base.errors import message
 from ..engine.apply import common_device
+from ..engine.handle import Handle
 from ..engine.registry import REGISTRY
 from .arguments import tensors_only
 from .elementwise import ELEMENTWISE
@@ -57,6 +58,11 @@ def allclose(
 @public()
 def equal(input: Tensor, other: Tensor) -> bool:
     """Same shape and the same elements?"""
-    tensors_only("equal", input=input, other=other)
-    common_device(REGISTRY["eq"], [input, other])
-    return bool(np.array_equal(input.array, other.array))
+    if not isinstance(input, Handle) or not isinstance(other, Handle):
+        tensors_only("equal", input=input, other=other)
+    if input.node.dev is not other.node.dev:
+        common_device(REGISTRY["eq"], [input, other])
+    x, y = input.array, other.array
+    if type(x) is np.ndarray is type(y):  # at a third of the time
+        return x.shape == y.shape and not np.count_nonzero(x != y)
+    return bool(np.array_equal(x, y))

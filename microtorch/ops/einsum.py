@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import functools
+import math
 import string
 from collections.abc import Sequence
 from types import EllipsisType
@@ -19,7 +20,7 @@ from .products import matmul
 from .surface import public
 
 if TYPE_CHECKING:
-    from ..base.types import Gradient, Namespace, Operand, Shape, Vjp
+    from ..base.types import Array, Gradient, Namespace, Operand, Shape, Vjp
     from ..handles.tensor import Tensor
 
 LETTERS = string.ascii_uppercase + string.ascii_lowercase  # PyTorch's numbering of subscripts
@@ -50,11 +51,28 @@ def _einsum_vjp(i: int) -> Vjp:
     return vjp
 
 
+def _einsum(F: Namespace, *xs: Array, equation: str) -> Array:
+    """numpy's, which plans in 10 us how to call BLAS: too long for a few products."""
+    many = len(xs) > 1 and xs[0].dtype is not OBJECT
+    plan = many and _products(equation, tuple([x.shape for x in xs])) > FEW
+    return rows(np.einsum(equation, *xs, optimize=plan))
+
+
+FEW = 1 << 12
+
+
+@functools.lru_cache(maxsize=1024)
+def _products(equation: str, shapes: tuple[Shape, ...]) -> int:
+    """How many products of one element of each operand there are."""
+    sizes: dict[str, int] = {}
+    for term, shape in zip(equation.partition("->")[0].split(","), shapes, strict=True):
+        sizes.update(zip(term, shape, strict=True))
+    return math.prod(sizes.values())
+
+
 einsum_op = variadic(
     "einsum",
-    lambda F, *xs, equation: rows(
-        np.einsum(equation, *xs, optimize=len(xs) > 1 and xs[0].dtype is not OBJECT)
-    ),
+    _einsum,
     _einsum_vjp,
     "the same contraction with g in the operand's place",
     saves=True,

@@ -32,7 +32,7 @@ from .arguments import check_factor
 from .surface import FUNCTIONS, METHODS, public
 
 if TYPE_CHECKING:
-    from ..base.types import AnyNumber, Array, Gradient, Namespace, Operand, TensorLike
+    from ..base.types import AnyNumber, Array, DType, Gradient, Namespace, Operand, TensorLike
     from ..handles.tensor import Tensor
 
     Check = Callable[[Op, Sequence[Tensor]], None]
@@ -44,6 +44,9 @@ def _refuse_bool(op: Op, tensors: Sequence[Tensor]) -> None:
         raise no_subtraction(op.name, tensors)
 
 
+vars(_refuse_bool)["kinds"] = "uifc"
+
+
 def only(kinds: str, kernel: str) -> Check:
     """A check that the operands' common dtype is of ``kinds``: "f" floating, "i" integer, "b" bool.
 
@@ -51,7 +54,9 @@ def only(kinds: str, kernel: str) -> Check:
     """
 
     def check(op: Op, tensors: Sequence[Tensor]) -> None:
-        given = max((t.array.dtype for t in tensors), key=lambda d: "buifVc".index(d.kind))
+        given = tensors[0].array.dtype
+        if len(tensors) > 1:
+            given = max([t.array.dtype for t in tensors], key=_rank)
         if given.kind.replace("V", "f") not in kinds:
             raise NotImplementedError(
                 message(
@@ -61,7 +66,12 @@ def only(kinds: str, kernel: str) -> Check:
                 )
             )
 
+    vars(check)["kinds"] = kinds
     return check
+
+
+def _rank(d: DType) -> int:
+    return "buifVc".index(d.kind)
 
 
 # ---- declarations --------------------------------------------------------------------------------
@@ -259,9 +269,10 @@ def function_of(op: Op) -> Callable[..., Tensor]:
 def checked(op: Op) -> Callable[..., Tensor]:
     """``op`` as a function, which refuses Python numbers where PyTorch does."""
     least, n = 0 if op.name in NUMBERS_ONLY else 1, op.arity
+    own = {*op.parameters[n:]}
 
     def function(*inputs: Any, **attrs: Any) -> Tensor:
-        if attrs or len(inputs) != n:
+        if len(inputs) != n or (attrs and not attrs.keys() <= own):
             inputs, attrs = operands_given(op.name, op.parameters, n, inputs, attrs)
         for i, x in enumerate(inputs):
             if type(x) in NUMBERS or type(x) is complex:
@@ -462,12 +473,16 @@ def _alike(operands: Sequence[TensorLike], number: TensorLike | AnyNumber) -> bo
     """Are the operands tensors of one floating dtype, and the number real?"""
     if type(number) is not float and type(number) is not int:
         return False
-    first = operands[0].array.dtype if isinstance(operands[0], Handle) else None
-    return (
-        first is not None
-        and first.kind in "fV"
-        and all([isinstance(x, Handle) and x.array.dtype == first for x in operands[1:]])
-    )
+    d = None
+    for x in operands:
+        if not isinstance(x, Handle):
+            return False
+        own = x.array.dtype
+        if d is None:
+            d = own
+        elif own is not d and own != d:
+            return False
+    return d is not None and d.kind in "fV"
 
 
 def _plus(input: Tensor, value: AnyNumber, what: str, a: Tensor, b: Tensor) -> Tensor:

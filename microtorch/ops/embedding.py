@@ -184,7 +184,7 @@ def embedding(
         unrepeatable("the gradient of an embedding is to be sparse")
     attrs = {"padding": padding_idx}
     read = (
-        kept_dtype(op, weight, input, attrs) if out is None
+        kept_dtype(op, attrs, weight, input) if out is None
         else record(op, (weight, input), out, table.dev, attrs)
     )  # fmt: skip
     return by_frequency(read, input) if scale_grad_by_freq else read

@@ -232,7 +232,7 @@ def gather(input: Tensor, dim: int, index: Tensor, *, sparse_grad: bool = False)
     if not index.array.size:
         return owned(reshape(reshape(input, -1)[:0], *index.array.shape))
     if input.array.ndim == index.array.ndim:
-        return kept_dtype(gather_op, input, index, {"dim": d})
+        return kept_dtype(gather_op, {"dim": d}, input, index)
     lined = [t if t.array.ndim else reshape(t, 1) for t in (input, index)]
     return owned(reshape(apply(gather_op, lined, {"dim": d}), *index.array.shape))
 
@@ -268,7 +268,7 @@ def scatter(
         s = element(given, input)
     if not i.array.size:
         return linked(input.clone(), s)
-    out = apply(scatter_op, (x, i, s), {"dim": d})
+    out = kept_dtype(scatter_op, {"dim": d}, x, i, s)
     same = out.array.shape == input.array.shape  # not so for a single number
     return out if same else owned(reshape(out, *input.array.shape))
 

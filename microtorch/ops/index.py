@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
-from ..arrays.dtypes import OBJECT
+from ..arrays.dtypes import I64, OBJECT
 from ..arrays.memory_order import lying, strides
 from ..backends import defines
 from ..base.errors import ShapeError, describe, message, warn
@@ -27,7 +27,7 @@ from .arguments import rows
 from .surface import public
 
 if TYPE_CHECKING:
-    from ..base.types import Array, Attrs, Backend, Index, Namespace, Shape
+    from ..base.types import Argument, Array, Attrs, Backend, Index, Namespace, Shape
     from ..handles.tensor import Tensor
 
 Place: TypeAlias = tuple[Any, ...]  # an index as numpy takes it
@@ -55,23 +55,23 @@ def parse(index: Index, shape: Shape) -> tuple[Place, bool]:
         index = tuple(index)
     parts: Place = index if type(index) is tuple else (index,)
     out: list[Any] = []
-    advanced = False
+    advanced, used, dots = False, 0, 0
     for part in parts:
-        if type(part) is int or part is None or part is Ellipsis:
-            out.append(part)
-        elif type(part) is slice:
-            out.append(_slice(part))
-        else:
-            part = _array(part)
-            if type(part) is not int:
-                advanced = True
-            out.append(part)
-    while len(out) > 1 and out[-1] is Ellipsis and sum(p is Ellipsis for p in out) > 1:
+        if part is Ellipsis:
+            dots += 1
+        elif part is not None:
+            used += 1
+            if type(part) is slice:
+                part = _slice(part)
+            elif type(part) is not int:
+                part = _array(part)
+                if not isinstance(part, int):
+                    advanced = True
+                    used += part.ndim - 1 if part.dtype.kind == "b" else 0
+        out.append(part)
+    while dots > 1 and out[-1] is Ellipsis:
         out.pop()  # PyTorch allows a further one that stands for nothing
-    used = sum(
-        p.ndim if hasattr(p, "dtype") and p.dtype == bool else p is not None and p is not Ellipsis
-        for p in out
-    )
+        dots -= 1
     if used > len(shape):
         raise IndexError(
             message(
@@ -80,9 +80,9 @@ def parse(index: Index, shape: Shape) -> tuple[Place, bool]:
                 fix="" if len(shape) else "a 0-dim tensor is read with .item()",
             )
         )
-    if advanced and used == len(shape):  # it stands for nothing, and so separates nothing
+    if advanced and dots and used == len(shape):  # it stands for nothing, and so separates nothing
         out = [p for p in out if p is not Ellipsis]
-    if not advanced and not any(p is Ellipsis for p in out):
+    if not advanced and not dots:
         out.append(Ellipsis)  # numpy then gives a view even where only integers are left
     return tuple(out), advanced
 
@@ -93,8 +93,10 @@ def integers_apart(place: Place) -> bool:
     numpy then counts it among them, and puts their dimensions first. In PyTorch integers select
     before, and only arrays that a slice separates come first: ``x[0, :, [1, 2]]``.
     """
+    if int not in [type(p) for p in place]:
+        return False
     takes = [i for i, p in enumerate(place) if type(p) is int or hasattr(p, "dtype")]
-    return takes[-1] - takes[0] >= len(takes) and any(type(p) is int for p in place)
+    return takes[-1] - takes[0] >= len(takes)
 
 
 def integers_first(place: Place) -> tuple[Place, Place]:
@@ -136,6 +138,8 @@ def of_nothing(place: Place, shape: Shape) -> Place:
 
 
 def _slice(s: slice) -> slice:
+    if s.step is None and type(s.start) in BOUNDS and type(s.stop) in BOUNDS:
+        return s
     if s.step is not None and s.step <= 0:
         raise ValueError(
             message(
@@ -154,6 +158,8 @@ def _array(part: Any) -> Array | int:
 
     A 0-d integer becomes a Python int, which selects.
     """
+    if isinstance(part, Handle) and (given := part.array).dtype is I64 and given.ndim:
+        return given.copy()  # the common case
     if isinstance(part, str):
         raise TypeError(message("new(): invalid data type 'str'", f"index {part!r}"))
     array: Array = part.array if hasattr(part, "node") else np.asarray(part)
@@ -383,35 +389,44 @@ def keep_index(t: Tensor, index: Index) -> None:
 BOUNDS = (int, type(None))
 
 
-def plain(index: Any) -> int:
-    """How many integers an index has that has nothing else but slices of step 1; else -1."""
-    integers = 0
-    for part in index if type(index) is tuple else (index,):
-        if type(part) is int:
+def basic(index: Argument, ndim: int) -> tuple[Place, int] | None:
+    """What ``parse`` makes of an index into ``ndim`` dimensions, at a third of the time, and how
+    many integers are in it.
+
+    None where it has more in it than integers, slices of step 1, None and one ``...``.
+    """
+    parts: Place = index if type(index) is tuple else (index,)
+    integers, slices, dots = 0, 0, False
+    for part in parts:
+        kind = type(part)
+        if kind is int:
             integers += 1
-        elif (
-            type(part) is not slice
-            or part.step is not None
-            or type(part.start) not in BOUNDS
-            or type(part.stop) not in BOUNDS
-        ):
-            return -1
-    return integers
+        elif kind is slice:
+            if part.step is not None:
+                return None
+            if type(part.start) not in BOUNDS or type(part.stop) not in BOUNDS:
+                return None
+            slices += 1
+        elif part is Ellipsis and not dots:
+            dots = True
+        elif part is not None:
+            return None
+    if integers + slices > ndim:
+        return None
+    return parts if dots else (*parts, Ellipsis), integers
 
 
 def getitem(x: Tensor, index: Index) -> Tensor:
     """``x[index]``."""
     if type(index) is int and x.array.ndim:
         return selected(x, (index, Ellipsis))
-    if (integers := plain(index)) >= 0:  # what `parse` makes of it, at a third of the time
-        parts: Place = index if type(index) is tuple else (index,)
-        if len(parts) <= x.array.ndim:
-            return (selected if integers else sliced)(x, (*parts, Ellipsis))
+    if (found := basic(index, x.array.ndim)) is not None:
+        return (selected if found[1] else sliced)(x, found[0])
     place, advanced = parse(index, x.array.shape)
     if advanced:
         if integers_apart(place):
-            basic, place = integers_first(place)
-            x = getitem(x, basic)
+            first, place = integers_first(place)
+            x = getitem(x, first)
         try:
             t = single(index_op, x, {"index": place})
         except IndexError:

@@ -283,8 +283,7 @@ def split(
                     f"of {n}"
                 )
             )
-        full = n // step if step else 0
-        sizes = [step] * full + [n - full * step] * (full * step < n or not full)
+        sizes = _equal(n, step)
     else:
         sizes = list(split_size_or_sections)
         if any(s < 0 for s in sizes):
@@ -303,6 +302,12 @@ def split(
             )
     name = "Split" if isinstance(split_size_or_sections, int) else "SplitWithSizes"
     return pieces(tensor, sizes, d, name)
+
+
+def _equal(n: int, step: int) -> list[int]:
+    """``n`` in parts of ``step``, of which the last may be smaller; at least one."""
+    full = n // step if step else 0
+    return [step] * full + [n - full * step] * (full * step < n or not full)
 
 
 def pieces(
@@ -366,8 +371,11 @@ def chunk(input: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
         raise RuntimeError(message("chunk expects at least a 1-dimensional tensor"))
     if chunks <= 0:
         raise RuntimeError(message(f"chunk expects `chunks` to be greater than 0, got: {chunks}"))
-    n = input.array.shape[dim_of(dim, input.array.ndim, "chunk")]
-    return split(input, -(-n // chunks) if n else [0] * chunks, dim)
+    d = dim_of(dim, input.array.ndim, "chunk")
+    n = input.array.shape[d]
+    if not n:
+        return split(input, [0] * chunks, dim)
+    return pieces(input, _equal(n, -(-n // chunks)), d, "Split")
 
 
 # PyTorch's unsafe ones are views that its in-place checks do not see; ours are always seen

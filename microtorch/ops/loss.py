@@ -233,7 +233,7 @@ def nll_loss(
         )
     attrs = {"reduction": reduction, "ignore_index": ignore_index}
     if weight is None and nll_op.family is not None:
-        return kept_dtype(nll_op.family(2), input, target, attrs)
+        return kept_dtype(nll_op.family(2), attrs, input, target)
     return apply(nll_op, operands, attrs)
 
 

@@ -180,6 +180,9 @@ def renaming(function: F) -> F:
     @functools.wraps(function)
     def renamed(*args: Any, **kwargs: Any) -> Tree:
         result = function(*args, **kwargs)
+        first = result[0] if isinstance(result, tuple) and result else result
+        if isinstance(first, Handle) and first.node.op is None:  # nothing was recorded
+            return result
         shown = name if choose is None else choose(args, kwargs)
         return result if shown is None else rename(result, shown, args)
 

@@ -78,7 +78,7 @@ def picked(name: str, input: Tensor, index: Array, dim: int, squeeze: bool) -> P
             few: Picked = PAIRS[name](taken, handle(index, constant_node(index, dev.of(I64))))
             return few
     at = constant(index, dev)
-    values = kept_dtype(PICKS[name], input, at, {"dim": dim, "squeeze": squeeze})
+    values = kept_dtype(PICKS[name], {"dim": dim, "squeeze": squeeze}, input, at)
     places = constant(index.squeeze(dim), dev) if squeeze and index.ndim else at
     if values.node.op is not None:
         watch(values.node, (places.node, input.node) if name in WHOLE else (places.node,))
@@ -287,9 +287,12 @@ def _publish_argument(name: str, which: str, choose: Callable[..., Any]) -> None
         refuse_complex(name, input)
         d = None if dim is None else dim_of(dim, input.array.ndim, name)
         not_empty(input, name, () if d is None else (d,), IndexError)
-        dev = input.node.dev
-        out = choose(input.array, axis=d if input.array.ndim else None, keepdims=keepdim)
-        return constant(dev.array(out).astype(np.int64, copy=False), dev)
+        x, dev, axis = input.array, input.node.dev, d if input.array.ndim else None
+        if type(x) is np.ndarray and not keepdim:  # numpy's function takes longer to call it
+            out = np.asarray(getattr(x, name)(axis))
+        else:
+            out = dev.array(choose(x, axis=axis, keepdims=keepdim))
+        return constant(out if out.dtype is I64 else out.astype(np.int64), dev)
 
     doc = f"The index of the {which} element (of the flattened tensor if dim is None)."
     public()(named(argument, name, doc))
@@ -435,17 +438,18 @@ def topk(input: Tensor, k: int, dim: int = -1, largest: bool = True, sorted: boo
         raise RuntimeError(message("topk does not support bool dtypes on CPU", fix="x.int()"))
     if not x.ndim:
         return picked("topk", input, np.zeros((k,) if not k else (), np.int64), 0, False)
-    n = x.shape[d]
-    if not 0 < k < n // 8:  # to choose first pays only where few are sorted afterwards
+    if not 0 < k < x.shape[d] // 8 and type(x) is not np.ndarray:
         index = order(x, d, largest)[(slice(None),) * d + (slice(k),)]
         return picked("topk", input, rows(index), d, False)
     index = input.node.dev.best(last(x, d), k, largest)
-    return picked("topk", input, from_last(index, d), d, False)
+    return picked("topk", input, rows(from_last(index, d)), d, False)
 
 
 @defines
 def best(F: Namespace, x: Array, k: int, largest: bool) -> Array:
     """Where the ``k`` largest (smallest) elements of each row lie, in order."""
+    if not 0 < k < x.shape[-1] // 8:  # to choose first pays only where few are sorted afterwards
+        return rows(order(x, x.ndim - 1, largest)[..., :k])
     x = comparable(x)
     chosen = chosen_of(x, k, largest) if x.ndim == 1 and type(x) is np.ndarray else None
     if chosen is None:

@@ -266,17 +266,34 @@ def geometry_of(
     unset = stride is None or (isinstance(stride, (tuple, list)) and not stride)
     steps = kernels if unset else numbers(stride, n, "stride", op, 1)
     dilations, around = numbers(dilation, n, "dilation", op, 1), numbers(padding, n, "padding", op)
+    shape = input.array.shape
+    padded = _padded(shape[-n:], kernels, steps, around, dilations, ceil_mode)
+    if padded is None:
+        raise ShapeError(
+            message(
+                f"Given input size: {sizes_text(shape[-n - 1 :], 'x')}. Calculated output size "
+                "is too small",
+                f"{op}: input {describe(input)}, kernel_size={kernel}, padding={padding}: a "
+                "window is larger than the image",
+                fix="a larger input, a smaller kernel, or fewer poolings before",
+            )
+        )
+    return {"kernel": kernels, "stride": steps, "padding": padded, "dilation": dilations}
+
+
+@lru_cache(1024)
+def _padded(
+    sizes: Shape, kernels: Shape, steps: Shape, around: Shape, dilations: Shape, ceil_mode: bool
+) -> tuple[Shape, ...] | None:
+    """The padding before and after each dimension; None where no window fits."""
     padded = []
-    for size, k, s, p, d in zip(
-        input.array.shape[-n:], kernels, steps, around, dilations, strict=True
-    ):
+    for size, k, s, p, d in zip(sizes, kernels, steps, around, dilations, strict=True):
         reach = d * (k - 1) + 1
         if p > reach // 2:
             raise RuntimeError(
                 message(
                     f"pad should be at most half of effective kernel size, but got pad={p}, "
                     f"kernel_size={k} and dilation={d}",
-                    f"{op}()",
                 )
             )
         count = (size + 2 * p - reach + (s - 1 if ceil_mode else 0)) // s + 1
@@ -284,18 +301,9 @@ def geometry_of(
         if ceil_mode and (count - 1) * s >= size + p:
             count -= 1
         if count < 1:
-            shape = list(input.array.shape)
-            raise ShapeError(
-                message(
-                    f"Given input size: {sizes_text(shape[-n - 1 :], 'x')}. Calculated output size "
-                    "is too small",
-                    f"{op}: input {describe(input)}, kernel_size={kernel}, padding={padding}: a "
-                    "window is larger than the image",
-                    fix="a larger input, a smaller kernel, or fewer poolings before",
-                )
-            )
+            return None
         padded.append((p, max(p, (count - 1) * s + reach - size - p)))
-    return {"kernel": kernels, "stride": steps, "padding": tuple(padded), "dilation": dilations}
+    return tuple(padded)
 
 
 # ---- the functions -------------------------------------------------------------------------------

@@ -261,7 +261,8 @@ def _publish(name: str, ranks: tuple[int, ...], words: str) -> None:
     def product(input: Tensor, mat2: Tensor, *, out: Tensor | None = None) -> Tensor:
         if out is not None:
             return into(out, product, (input, mat2), {})
-        tensors_only(name, input=input, mat2=mat2)
+        if not isinstance(input, Handle) or not isinstance(mat2, Handle):
+            tensors_only(name, input=input, mat2=mat2)
         try:
             given = input.array.ndim, mat2.array.ndim
         except NotDense:

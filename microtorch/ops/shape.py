@@ -406,6 +406,9 @@ def squeeze(input: Tensor, dim: Dims = None) -> Tensor:
     if dim is None:
         kept = tuple([s for s in shape if s != 1])
         return _squeezed(input, kept)
+    if type(dim) is int and shape:
+        d = dim_of(dim, len(shape), "squeeze")
+        return _squeezed_at(input, shape if shape[d] != 1 else shape[:d] + shape[d + 1 :])
     drop = dims_of(dim, len(shape), "squeeze")
     kept = tuple([s for i, s in enumerate(shape) if i not in drop or s != 1])
     return _squeezed_at(input, kept)
@@ -627,10 +630,11 @@ def repeat_interleave(
         index = constant(input.node.dev.array(np.repeat(np.arange(times.size), times)))
     else:
         if dim is None:
-            input, dim = ravel(input), 0
+            input, dim = input if input.array.ndim == 1 else ravel(input), 0
         d = dim_of(dim, input.array.ndim, "repeat_interleave")
         n = input.array.shape[d] if input.array.ndim else 1
-        times = _repeats(repeats)
+        plain = type(repeats) is int and repeats >= 0 and output_size is None
+        times = _NONE if plain else _repeats(repeats)
         if isinstance(repeats, int) and output_size in (None, n * repeats):
             column = (ravel(input) if not input.array.ndim else input).unsqueeze(d + 1)
             shape = [-1] * column.array.ndim
@@ -653,6 +657,9 @@ def repeat_interleave(
             )
         )
     return index if repeats is None else input.index_select(d, index)
+
+
+_NONE = np.empty(0, np.int64)
 
 
 def _repeats(given: Any) -> Array:

@@ -94,11 +94,13 @@ class Along(Reference):
         d, shape = len(lead), x.shape
         if places.dtype is not I64 or d >= len(shape) or not x.flags.c_contiguous:
             return None
-        if lead and any(type(p) is not slice or p != slice(None) for p in lead):
-            return None
+        for p in lead:
+            if type(p) is not slice or p != WHOLE:
+                return None
         outer, n, inner = blocks(shape, d)
         out = np.empty((*shape[:d], *places.shape, *shape[d + 1 :]), self.dtype)
-        places = np.ascontiguousarray(places)  # of at least one dimension
+        if not places.ndim or not places.flags.c_contiguous:
+            places = np.ascontiguousarray(places)  # of at least one dimension
         wrong = np.empty(1, np.uint8)
         arrays = id(x), id(places), id(wrong), id(out)
         done = self.kernels.take(outer, n, places.size, inner, *arrays)
@@ -161,7 +163,7 @@ class Along(Reference):
         self, x: Array, index: Array, src: Array, dim: int, kind: int
     ) -> Array | None:
         if not src.ndim and index.ndim:
-            src = np.full(index.shape, src, self.dtype)
+            src = self.full(index.shape, src, self.dtype)
         if not x.ndim or src.shape != index.shape or not _beside(x.shape, index.shape, dim):
             return None
         outer, n, inner = blocks(x.shape, dim)

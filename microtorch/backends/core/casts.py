@@ -35,7 +35,10 @@ class Casts(Reference):
     @calls("of_whole", "of_float", "of_double", "to_whole")
     def cast(self, x: Array, dtype: Operand) -> Array:
         dtype = getattr(dtype, "numpy", dtype)
-        if type(x) is np.ndarray and x.nbytes >= MANY and x.flags.c_contiguous:
+        if type(x) is np.ndarray and x.nbytes < MANY and dtype.itemsize != 2:
+            if x.dtype.kind != "c" and 0 not in x.strides:
+                return x.astype(dtype)  # what the definition does, at a third of the time
+        elif type(x) is np.ndarray and x.flags.c_contiguous:
             kernel = KERNELS.get((x.dtype, dtype))
             if kernel is not None:
                 out = np.empty(x.shape, dtype)

@@ -19,7 +19,7 @@ from .library import calls
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike
 
-    from ...base.types import Array, Kernel
+    from ...base.types import Array, DType, Kernel
 
 Pair = tuple[int, int]
 Padding = tuple[Pair, Pair]
@@ -27,9 +27,20 @@ Padding = tuple[Pair, Pair]
 
 def ran(kernel: Kernel, *arguments: Array | int | None) -> int:
     """Call C with sizes and arrays. Only the last array is written; others are made contiguous."""
-    given = [np.ascontiguousarray(a) if isinstance(a, np.ndarray) else a for a in arguments]
-    addresses = [id(a) if isinstance(a, np.ndarray) else 0 if a is None else a for a in given]
+    addresses, alive = [], []
+    for a in arguments:
+        if isinstance(a, int) or a is None:
+            addresses.append(a or 0)
+        else:
+            alive.append(a := np.ascontiguousarray(a))
+            addresses.append(id(a))
     return kernel(*addresses)
+
+
+@lru_cache(maxsize=512)
+def number(value: int, dtype: DType) -> Array:
+    """A number as an array of no dimensions, which numpy reads in half of the time."""
+    return np.array(value, dtype)
 
 
 @lru_cache(maxsize=512)
@@ -105,11 +116,13 @@ class Convolution(Reference):
 
         ``back``: from windows to images.
         """
-        g, count = windows(size, **geometry)
-        n, c = read[0].shape[:2]
-        out = np.empty((n, c, *(size if back else count)), dtype or self.dtype)
-        sizes = n * c, size[0] * size[1], count[0] * count[1]
-        return out if ran(loop, *sizes, g, *read, out) else None
+        g, (h, w) = windows(size, **geometry)
+        n, c, *_ = read[0].shape
+        shape = (n, c, *size) if back else (n, c, h, w)
+        out = np.empty(shape, dtype or self.dtype)
+        given = [np.ascontiguousarray(a) for a in read]
+        arrays = id(g), *map(id, given), id(out)
+        return out if loop(n * c, size[0] * size[1], h * w, *arrays) else None
 
     def max_pool2d(self, x: Array, **geometry: Any) -> Array:
         out = self._pool(self.kernels.max_pool2d, x.shape[2:], False, x, **geometry)
@@ -152,7 +165,9 @@ class Convolution(Reference):
         out = self._pool(self.kernels.pool_sum, x.shape[2:], False, x, dilation=(1, 1), **geometry)
         if out is None:
             return definition("avg_pool2d")(self, x, divisor=divisor, **geometry)
-        return np.divide(out, divisor, out=out)
+        if type(divisor) is int:
+            divisor = number(divisor, self.dtype)
+        return np.divide(out, divisor, out)
 
     @calls("pool_spread")
     def avg_spread(self, g: Array, *, size: Pair, divisor: Array | int, **geometry: Any) -> Array:

@@ -73,16 +73,20 @@ class Reductions(Reference):
     def deviations(self, x: Array, dim: Dims) -> tuple[Array, Array]:
         steps, n = runs(x.shape, dim, True)
         outer, _, inner, shape = steps[-1]
-        whole = len(steps) == 1 and x.flags.c_contiguous and n * outer * inner == x.size >= MANY
+        whole = len(steps) == 1 and x.flags.c_contiguous and 0 < n * outer * inner == x.size
         if not whole or min(outer, inner) > 1:
             return definition("deviations")(self, x, dim)
         parts = 1  # a long row is cut into as many equal ones, for the threads
         while inner == 1 and parts < 32 and n % (2 * parts) == 0 and n > 4096 * parts:
             parts *= 2
-        mean, var = (np.empty((outer * inner, parts), self.dtype) for _ in range(2))
+        mean = np.empty((outer * inner, parts), self.dtype)
+        var = np.empty_like(mean)
         sizes = (n, inner, 1) if inner > 1 else (1, outer * parts, n // parts)
         if not self.kernels.moments(*sizes, id(x), id(mean), id(var)):
             return definition("deviations")(self, x, dim)
+        if parts == 1:
+            var *= n
+            return mean.reshape(shape), var.reshape(shape)
         # of parts of one size: their own deviations, and those of their means (Chan et al. 1983)
         middle = mean.mean(1, dtype=np.float64)
         apart = np.square(mean - middle[:, None]).sum(1) * (n // parts)

@@ -80,7 +80,7 @@ class Scans(Reference):
         return definition("row_order")(self, x, descending)
 
     def best(self, x: Array, k: int, largest: bool) -> Array:
-        if k <= MOST_BEST:
+        if 0 < k <= MOST_BEST and x.size:
             n, x = x.shape[-1], np.ascontiguousarray(x)
             index = np.empty((*x.shape[:-1], k), np.int64)
             if self.kernels.best(x.size // n, n, k, largest, id(x), id(index)):

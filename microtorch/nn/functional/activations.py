@@ -107,6 +107,8 @@ def mish(input: Tensor, inplace: bool = False) -> Tensor:
 def softplus(input: Tensor, beta: float = 1.0, threshold: float = 20.0) -> Tensor:
     """log(1 + exp(beta * x)) / beta; x itself where beta * x > threshold."""
     for name, value in (("beta", beta), ("threshold", threshold)):
+        if type(value) in NUMBERS:
+            continue
         if should := misfit("Number", value):
             text = f"softplus(): argument '{name}' must be {should}, not {type(value).__name__}"
             raise TypeError(message(text))

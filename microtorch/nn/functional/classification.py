@@ -7,7 +7,7 @@ sum of the weights.
 
 from __future__ import annotations
 
-from ...arrays.dtypes import int64, uint8
+from ...arrays.dtypes import I64, int64, uint8
 from ...base.errors import message
 from ...handles.tensor import Tensor
 from ...ops.loss import nll_loss as nll_loss_op
@@ -48,7 +48,8 @@ def cross_entropy(
                 fix="label_smoothing=0.1",
             )
         )
-    if input.ndim == 0:
+    shape, given = input.array.shape, target.array.shape
+    if not shape:
         raise RuntimeError(
             message(
                 "cross_entropy: input has no class dimension",
@@ -56,8 +57,8 @@ def cross_entropy(
                 fix="input is (C,), (N, C) or (N, C, d1, ...)",
             )
         )
-    class_dim = 0 if input.ndim == 1 else 1
-    if input.shape == target.shape:
+    class_dim = 0 if len(shape) == 1 else 1
+    if shape == given:
         return _soft_cross_entropy(
             input, target, weight, ignore_index, reduction, label_smoothing, class_dim
         )
@@ -128,8 +129,8 @@ def nll_loss(
 ) -> Tensor:
     """-input[target]: input are log-probabilities; shapes and arguments as in cross_entropy."""
     reduction = legacy_reduction(size_average, reduce, reduction)
-    plain = input.ndim == 2 and target.ndim == 1 and weight is None
-    if plain and target.dtype is int64 and len(target) == len(input):
+    shape, t = input.array.shape, target.array
+    if len(shape) == 2 and shape[:1] == t.shape and weight is None and t.dtype is I64:
         return nll_loss_op(input, target, None, ignore_index, reduction)
     _check_indices(input, target, weight, 0 if input.ndim == 1 else 1)
     if target.dtype is not int64:

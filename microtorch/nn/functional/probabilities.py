@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from numpy import ndarray
+
+from ...arrays.draw_checks import are_chances
 from ...autograd import Function
 from ...base.errors import describe, message, warn
+from ...engine.hot import several
+from ...engine.registry import REGISTRY
 from ...handles.tensor import Tensor
 from ...ops.arguments import refuse_complex, tensors_only
 from .activations import logsigmoid
@@ -25,8 +30,8 @@ class BinaryCrossEntropy(Function):
     def forward(ctx: Any, input: Tensor, target: Tensor) -> Tensor:
         ctx.save_for_backward(input, target)
         # each operand lies in memory as the input does, or comes second: so does the loss
-        other = (-input).log1p().clamp_min(-100) * (target - 1)
-        return other - input.log().clamp_min(-100) * target
+        other = _floor((-input).log1p()) * (target - 1)
+        return other - _floor(input.log()) * target
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor | None]:
@@ -34,6 +39,21 @@ class BinaryCrossEntropy(Function):
         by_input = grad * (input - target) / (input * (1 - input)).clamp_min(1e-12)
         by_target = grad * ((-input).log1p() - input.log()) if ctx.needs_input_grad[1] else None
         return by_input, by_target
+
+
+def _floor(logarithm: Tensor) -> Tensor:
+    """A logarithm of at least -100: ``clamp_min`` itself, which has nothing to check here."""
+    return several(REGISTRY["clamp_min"], (logarithm,), {"min": -100})
+
+
+def _in_unit(value: Tensor) -> bool:
+    """Are all elements from 0 to 1?"""
+    if type(value.array) is ndarray:
+        return are_chances(value.array)
+    inside: Any = (value >= 0) & (value <= 1)
+    if hasattr(inside.array, "level"):  # that of a batch asks for all samples at once
+        inside = inside.array
+    return not value.numel() or bool(inside.all())
 
 
 def binary_cross_entropy(
@@ -67,10 +87,7 @@ def binary_cross_entropy(
             )
         )
     for name, value in (("input", input), ("target", target)):
-        inside: Any = (value >= 0) & (value <= 1)
-        if hasattr(inside.array, "level"):  # that of a batch asks for all samples at once
-            inside = inside.array
-        if value.numel() and not bool(inside.all()):
+        if not _in_unit(value):
             raise RuntimeError(
                 message(
                     f"all elements of {name} should be between 0 and 1",
