@@ -54,6 +54,7 @@ from microtorch.autograd.grad_mode import no_grad as no_grad
 from microtorch.autograd.grad_mode import set_grad_enabled as set_grad_enabled
 from microtorch.base.errors import OutOfMemoryError as OutOfMemoryError
 from microtorch.base.types import AnyNumber, DeviceLike, Dims, DTypeLike, Number, TensorLike
+from microtorch.create import quasirandom as quasirandom
 from microtorch.create.counted import arange as arange
 from microtorch.create.counted import linspace as linspace
 from microtorch.create.counted import logspace as logspace
@@ -63,6 +64,7 @@ from microtorch.create.data import asarray as asarray
 from microtorch.create.data import from_numpy as from_numpy
 from microtorch.create.data import tensor as tensor
 from microtorch.create.exchange import from_dlpack as from_dlpack
+from microtorch.create.exchange import from_file as from_file
 from microtorch.create.exchange import frombuffer as frombuffer
 from microtorch.create.exchange import to_dlpack as to_dlpack
 from microtorch.create.filled import eye as eye
@@ -101,6 +103,7 @@ from microtorch.facade import accelerator as accelerator
 from microtorch.facade import amp as amp
 from microtorch.facade import c_names, config, other_devices
 from microtorch.facade import compiler as compiler
+from microtorch.facade import cpu as cpu
 from microtorch.facade import cuda as cuda
 from microtorch.facade import functional as functional
 from microtorch.facade import hub as hub
@@ -109,6 +112,7 @@ from microtorch.facade import onnx as onnx
 from microtorch.facade import opencl as opencl
 from microtorch.facade import profiler as profiler
 from microtorch.facade import random as random
+from microtorch.facade import return_types as return_types
 from microtorch.facade import signal as signal
 from microtorch.facade import special as special
 from microtorch.facade import testing as testing
@@ -127,6 +131,7 @@ from microtorch.facade.amp import set_autocast_cpu_enabled as set_autocast_cpu_e
 from microtorch.facade.amp import set_autocast_dtype as set_autocast_dtype
 from microtorch.facade.amp import set_autocast_enabled as set_autocast_enabled
 from microtorch.facade.functions import _assert as _assert
+from microtorch.facade.functions import _check as _check
 from microtorch.facade.functions import batch_norm as batch_norm
 from microtorch.facade.functions import (
     binary_cross_entropy_with_logits as binary_cross_entropy_with_logits,
@@ -198,6 +203,8 @@ from microtorch.handles.inplace import zero_ as zero_
 from microtorch.handles.metadata import resize_as_ as resize_as_
 from microtorch.handles.scalar import Scalar as Scalar
 from microtorch.handles.size import Size as Size
+from microtorch.handles.storage import TypedStorage as TypedStorage
+from microtorch.handles.storage import UntypedStorage as UntypedStorage
 from microtorch.handles.tensor import Tensor as Tensor
 from microtorch.kinds.vmap import vmap as vmap
 from microtorch.linalg.older import chain_matmul as chain_matmul

@@ -6,7 +6,7 @@ DLPack is Python's protocol by which array libraries hand memory to one another
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -181,7 +181,7 @@ def from_file(
         if shared:
             with open(filename, "ab") as file:
                 file.truncate(max(file.tell(), count * d.itemsize))
-        mode: Any = "r+" if shared else "c"
+        mode: Literal["r+", "c"] = "r+" if shared else "c"
         array = np.memmap(filename, d, mode, shape=(count,)) if count else np.empty(0, d)
     except (OSError, ValueError) as e:
         raise RuntimeError(

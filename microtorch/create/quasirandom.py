@@ -8,7 +8,7 @@ triangular matrix over {0, 1}, and a random number is added without carry.
 from __future__ import annotations
 
 import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -19,7 +19,7 @@ from ..handles.tensor import Tensor
 from .random import Generator, randint
 
 if TYPE_CHECKING:
-    from ..base.types import Array, DTypeLike
+    from ..base.types import Argument, Array, DTypeLike
 
 __all__ = ["SobolEngine"]
 
@@ -58,7 +58,7 @@ class SobolEngine:
     def reset(self) -> SobolEngine:
         """Begin anew, with the same scrambling."""
         try:
-            qmc: Any = importlib.import_module("scipy.stats.qmc")
+            qmc: Argument = importlib.import_module("scipy.stats.qmc")
         except ImportError:
             raise ImportError(
                 message("SobolEngine needs scipy", fix="pip install microtorch[special]")

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Sequence
+from types import EllipsisType
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -303,7 +304,7 @@ def normal_(
 def random_(
     self: Tensor,
     from_: int | None = None,
-    to: Any = ...,
+    to: int | EllipsisType | None = ...,
     *,
     generator: Generator | None = None,
 ) -> Array:

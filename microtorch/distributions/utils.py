@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar, overload
+from typing import TYPE_CHECKING, Generic, TypeAlias, TypeVar, overload
 
 from ..arrays import dtypes
 from ..autograd import enable_grad
@@ -14,7 +14,7 @@ from ..handles.tensor import Tensor
 from ..ops.arrange import broadcast_shapes
 
 if TYPE_CHECKING:
-    from ..base.types import Number, Shape
+    from ..base.types import AnyArray, Number, Shape
 
 Real: TypeAlias = "Tensor | float"  # a parameter as a user gives it
 
@@ -146,7 +146,7 @@ def vec_to_tril_matrix(vec: Tensor, diag: int = 0) -> Tensor:
 
 def all_true(valid: Tensor) -> bool:
     """Is every element true? In vmap, in every sample."""
-    array: Any = valid.array
+    array: AnyArray = valid.array
     if not hasattr(array, "level"):
         return bool(valid.all())
     while hasattr(array, "level"):

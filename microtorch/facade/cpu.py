@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 from contextlib import AbstractContextManager, nullcontext
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..base.errors import missing
 from . import cpu_amp as amp
@@ -20,7 +20,7 @@ __path__: list[str] = []  # a package to Python, below which PyTorch's modules a
 class Stream:
     """The order in which the CPU computes: that of the program."""
 
-    def wait_stream(self, stream: Any) -> None:
+    def wait_stream(self, stream: Stream) -> None:
         """Nothing is waited for."""
 
 

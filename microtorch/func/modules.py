@@ -180,10 +180,11 @@ def stack_module_state(models: Sequence[Any]) -> tuple[dict[str, Any], dict[str,
         )
     parameters = [dict(m.named_parameters()) for m in models]
     buffers = [dict(m.named_buffers()) for m in models]
-    return tuple([
+    first, second = [
         {name: _stacked(name, [d[name] for d in named]) for name in named[0]}
         for named in (parameters, buffers)
-    ])  # type: ignore[return-value]
+    ]
+    return first, second
 
 
 def replace_all_batch_norm_modules_(root: Any) -> Any:

@@ -5,6 +5,7 @@ Written by scripts/stubs.py.
 
 import builtins
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from types import EllipsisType
 from typing import Any
 
 from typing_extensions import Self
@@ -692,7 +693,7 @@ class Methods(Handle):
     def rad2deg(self) -> Tensor: ...
     def rad2deg_(self) -> Self: ...
     def random_(
-        self, from_: builtins.int | None = None, to: builtins.int | None = None, *,
+        self, from_: builtins.int | None = None, to: builtins.int | EllipsisType | None = ..., *,
         generator: Generator | None = None
     ) -> Self: ...
     def ravel(self) -> Tensor: ...

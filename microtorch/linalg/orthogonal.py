@@ -32,7 +32,7 @@ from .solving import solve_triangular
 
 if TYPE_CHECKING:
     from ..autograd.function import FunctionCtx
-    from ..base.types import Array
+    from ..base.types import AnyArray, Array
     from ..handles.tensor import Tensor
 
 
@@ -105,7 +105,7 @@ def qr(A: Tensor, mode: Any = "reduced") -> results.qr:
     def factors(a: Array) -> tuple[Array, ...]:
         if mode != "r":
             return tuple(np.linalg.qr(a, mode))
-        R: Any = np.linalg.qr(a, "r")
+        R: AnyArray = np.linalg.qr(a, "r")
         return np.empty(0, a.dtype), R
 
     found = Found("qr", factors, A)

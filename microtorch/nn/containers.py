@@ -380,7 +380,7 @@ class ParameterDict(Module):
         """Another dict of the same parameters."""
         return ParameterDict(self.items())
 
-    def fromkeys(self, keys: Iterable[str], default: Any = None) -> ParameterDict:
+    def fromkeys(self, keys: Iterable[str], default: object = None) -> ParameterDict:
         """A new dict, in which all these keys have the same entry."""
         return ParameterDict((key, default) for key in keys)
 
