@@ -159,8 +159,7 @@ def test_hidden_python_state_runs_as_it_is_written():
         Counter.n = 0.0
         return f, lambda: []
 
-    told = r"changes a Python value, .n. \(2.0, and then 3.0\)"
-    both(make, [lambda x=x: x for x in XS], warns=told)
+    both(make, [lambda x=x: x for x in XS], warns="'n' (2.0, and then 3.0)")
 
 
 def test_a_python_random_number_runs_as_it_is_written():
