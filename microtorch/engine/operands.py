@@ -198,7 +198,8 @@ def _numbers(name: str, make: Callable[[Number, Tensor], Tensor]) -> Callable[..
             key: Argument = dev
             if dev is dev.rest:
                 key = dev, like.array.dtype
-                if floating or type(value) is not int or key[1].kind not in "iu":
+                whole = dev is cpu and type(value) is int and key[1].kind in "iu"
+                if floating or not whole:
                     return weak_number(value, like, floating)
             cache = made.setdefault(key, {})
         known = value if value else str(value)  # -0.0 == 0.0
