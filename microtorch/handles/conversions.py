@@ -14,7 +14,7 @@ from ..base.naming import named
 from ..engine.basic_ops import place
 from ..engine.handle import Handle
 from ..engine.hot import single
-from ..engine.record import note_order
+from ..engine.record import constant, note_order
 from ..engine.registry import REGISTRY
 from ..graph import mode
 from .methods import bind_methods
@@ -129,7 +129,12 @@ def to(
         if d != t.array.dtype:
             if t.array.dtype.kind == "c" and d.kind in "fiu":
                 errors.warn(DISCARDS, UserWarning)
-            t = single(REGISTRY["cast"], t, {"dtype": d})
+            try:
+                t = single(REGISTRY["cast"], t, {"dtype": d})
+            except errors.InplaceError:  # no gradient flows through whole numbers and masks
+                if d.kind not in "biu" or type(t.array) is not np.ndarray:
+                    raise
+                t = constant(dtypes.converted(t.array, d))
     if memory_format not in (None, preserve_format):
         if not memory_format.fits(t.array):
             return t.clone(memory_format=memory_format)

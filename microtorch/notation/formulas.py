@@ -68,17 +68,13 @@ TABLE: dict[str, Row] = {
     ),
     "xlogy": (
         "where(x == 0, where(y != y, y, 0), x * log(y))",
-        (
-            "where(g == 0, where(y != y, y, 0), where(x == 0, where(y <= 0, 0, g * log(y)), "
-            "g * log(y)))",
-            "g * x / y",
-        ),
+        # below 0 nothing is left of it where x is 0, or where no gradient arrives
+        ("where(y <= 0, where(x == 0, 0, where(g == 0, 0, g * log(y))), g * log(y))", "g * x / y"),
     ),
     "xlog1py": (
         "where(x == 0, where(y != y, y, 0), x * log1p(y))",
         (
-            "where(g == 0, where(y != y, y, 0), where(x == 0, where(y <= -1, 0, g * log1p(y)), "
-            "g * log1p(y)))",
+            "where(y <= -1, where(x == 0, 0, where(g == 0, 0, g * log1p(y))), g * log1p(y))",
             "g * x / (y + 1)",
         ),
     ),

@@ -163,6 +163,16 @@ def test_pieces_of_tensor_split_may_be_written():
     assert x.grad.tolist() == [[2] * 3, [1] * 3]
 
 
+def test_whole_numbers_of_a_view_that_is_not_followed_any_more():
+    y = torch.ones(2, 3, requires_grad=True) * 2
+    part = y.split(2, 1)[0]
+    with torch.no_grad():
+        part.mul_(2)
+    assert part.long().tolist() == [[4, 4], [4, 4]] and part.bool().all()
+    with pytest.raises(RuntimeError, match="Output 0 of Split is a view"):
+        part.double()
+
+
 # ---- overlaps ------------------------------------------------------------------------------------
 def test_one_element_may_not_be_its_own_indexed_value():
     x = torch.ones(1)

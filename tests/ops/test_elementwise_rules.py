@@ -166,7 +166,7 @@ def test_gradients_at_nan_and_where_none_arrives():
     for f in (torch.maximum, torch.minimum):
         assert gradients(f, 1.0, 1.0, nan) == gradients(f, 1.0, nan, 1.0) == [1, 1]
         assert gradients(f, 1.0, 2.0, 2.0) == [0.5, 0.5]
-    for y in (0.0, -1.0, inf):
+    for y in (-1.0, -2.0):
         assert gradients(torch.xlogy, 0.0, 1.0, y)[0] == 0
         assert gradients(torch.special.xlog1py, 0.0, 1.0, y)[0] == 0
     assert math.isnan(gradients(torch.xlogy, 0.0, 1.0, nan)[0])
