@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import sys
 import warnings
+from typing import Any
 
 import numpy as np
 
@@ -37,4 +38,5 @@ def hand_over() -> None:
     warnings.filterwarnings("ignore", category=RuntimeWarning, module=rf"{PACKAGE}(\.|$)")
     if np.geterrcall() is None:
         np.seterrcall(Messages())
-        np.seterr(**{kind: "log" for kind, what in np.geterr().items() if what == "warn"})
+        warning: Any = {kind: "log" for kind, what in np.geterr().items() if what == "warn"}
+        np.seterr(**warning)

@@ -144,7 +144,10 @@ class DualBackend(KindBackend):
         if getattr(out, "dtype", None) is None or out.dtype.kind not in "fcV":
             return out
         out = self.inner.array(out)
-        t = self._derivative(name, REGISTRY.get(name), kernel, primals, tangents, out, attrs)
+        op = REGISTRY.get(name)
+        t = self._derivative(name, op, kernel, primals, tangents, out, attrs)
+        if any(t is x for x in tangents) and t is not None and not (op is not None and op.view):
+            t = self.inner.clone(t)  # of x + 1: a write to the sum leaves the tangent of x alone
         return self._wrapped(out, None if t is None else self.inner.array(t))
 
     def _wrapped(self, out: AnyArray, tangent: AnyArray) -> AnyArray:
@@ -175,9 +178,9 @@ class DualBackend(KindBackend):
                 if vjp is not None and t is not None:
                     d = vjp(inner, t, out, *primals, **attrs)
                     total = d if total is None else total + d
-            return total if total is None or total.shape == out.shape else inner.expand(
-                total, shape=out.shape
-            )
+            if total is None or total.shape == out.shape:
+                return total
+            return inner.clone(inner.expand(total, shape=out.shape))
         if name == "matmul":
             return self._product(kernel, primals, tangents, attrs)
         if name == "linear":
