@@ -7,7 +7,7 @@ from typing import Any
 from ...autograd import Function
 from ...base.errors import describe, message, warn
 from ...handles.tensor import Tensor
-from ...ops.arguments import refuse_complex, tensors_only
+from ...ops.arguments import everywhere, refuse_complex, tensors_only
 from .activations import logsigmoid
 from .reduction import both, legacy_reduction, put_into, reduce_loss
 
@@ -67,10 +67,7 @@ def binary_cross_entropy(
             )
         )
     for name, value in (("input", input), ("target", target)):
-        inside: Any = (value >= 0) & (value <= 1)
-        if hasattr(inside.array, "level"):  # that of a batch asks for all samples at once
-            inside = inside.array
-        if value.numel() and not bool(inside.all()):
+        if value.numel() and not everywhere((value >= 0) & (value <= 1)):
             raise RuntimeError(
                 message(
                     f"all elements of {name} should be between 0 and 1",
