@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import sys
 import warnings
-from typing import Any
+from typing import Literal
 
 import numpy as np
 
@@ -38,5 +38,7 @@ def hand_over() -> None:
     warnings.filterwarnings("ignore", category=RuntimeWarning, module=rf"{PACKAGE}(\.|$)")
     if np.geterrcall() is None:
         np.seterrcall(Messages())
-        warning: Any = {kind: "log" for kind, what in np.geterr().items() if what == "warn"}
+        warning: dict[str, Literal["log"]] = {
+            kind: "log" for kind, what in np.geterr().items() if what == "warn"
+        }
         np.seterr(**warning)
