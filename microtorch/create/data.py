@@ -13,7 +13,7 @@ from ..base.errors import message, warn
 from ..engine.operands import COERCE
 from ..engine.record import constant
 from ..handles.size import sizes_or_data
-from ..handles.tensor import NUMBER, Tensor
+from ..handles.tensor import Tensor
 from .exchange import READ_ONLY, frombuffer
 from .finish import export, finish
 
@@ -282,7 +282,10 @@ def _plain(data: Any) -> Any:
                 )
             )
         if data.node.needs:
-            warn(NUMBER)
+            warn(
+                "Converting a tensor with requires_grad=True to a scalar may lead to unexpected "
+                "behavior.\nConsider using tensor.detach() first."
+            )
         if data.device.type != "cpu" or data.array.dtype.kind == "V":
             return data.item()
         return data.array.reshape(())

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING
 from ..arrays import dtypes
 from ..create.filled import full
 from ..linalg import cholesky_ex, eigvalsh, vector_norm
+from ..ops.arguments import everywhere
 from ..ops.join import cat as join
 from ..ops.join import stack as pile
-from .utils import Real, all_true
+from .utils import Real
 
 if TYPE_CHECKING:
     from ..handles.tensor import Tensor
@@ -389,19 +390,19 @@ class _Symmetric(_Square):
 
     def check(self, value: Tensor) -> Tensor:
         valid = super().check(value)
-        return value.isclose(value.mT, atol=1e-6).all(-2).all(-1) if all_true(valid) else valid
+        return value.isclose(value.mT, atol=1e-6).all(-2).all(-1) if everywhere(valid) else valid
 
 
 class _PositiveSemidefinite(_Symmetric):
     def check(self, value: Tensor) -> Tensor:
         valid = super().check(value)
-        return (eigvalsh(value) >= 0).all(-1) if all_true(valid) else valid
+        return (eigvalsh(value) >= 0).all(-1) if everywhere(valid) else valid
 
 
 class _PositiveDefinite(_Symmetric):
     def check(self, value: Tensor) -> Tensor:
         valid = super().check(value)
-        return cholesky_ex(value).info.eq(0) if all_true(valid) else valid
+        return cholesky_ex(value).info.eq(0) if everywhere(valid) else valid
 
 
 # ---- what users name -----------------------------------------------------------------------------

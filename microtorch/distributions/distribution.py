@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, TypeVar
 from ..autograd import no_grad
 from ..handles.size import Size
 from ..handles.tensor import Tensor
+from ..ops.arguments import everywhere
 from . import constraints
-from .utils import all_true, broadcast_all, lazy_property, origin
+from .utils import broadcast_all, lazy_property, origin
 
 if TYPE_CHECKING:
     from ..base.types import Number
@@ -87,7 +88,7 @@ class Distribution:
             if name not in self.__dict__ and self._is_lazy(name):
                 continue
             value = getattr(self, name)
-            if not all_true(constraint.check(value)):
+            if not everywhere(constraint.check(value)):
                 raise ValueError(
                     f"Expected parameter {name} "
                     f"({type(value).__name__} of shape {tuple(value.shape)}) "
@@ -262,7 +263,7 @@ class Distribution:
                 stacklevel=3,
             )
             return
-        if not all_true(support.check(value)):
+        if not everywhere(support.check(value)):
             raise ValueError(
                 "Expected value argument "
                 f"({type(value).__name__} of shape {tuple(value.shape)}) "

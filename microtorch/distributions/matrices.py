@@ -13,6 +13,7 @@ from ..engine.whole import known
 from ..handles.size import Size
 from ..linalg import slogdet
 from ..linalg.older import cholesky_inverse, cholesky_solve
+from ..ops.arguments import everywhere
 from ..ops.arrange import broadcast_shapes
 from ..ops.join import cat
 from . import constraints
@@ -20,7 +21,7 @@ from .distribution import EMPTY, Distribution, parameters
 from .exp_family import ExponentialFamily
 from .gammas import Beta, Chi2
 from .multivariate_normal import MATRICES, ByMatrix, log_diagonal, only
-from .utils import NUMBER, all_true, broadcast_all, lazy_property
+from .utils import NUMBER, broadcast_all, lazy_property
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,7 +35,7 @@ LOG_2 = math.log(2)
 
 def multivariate_digamma(x: Tensor, p: int) -> Tensor:
     """The derivative of mvlgamma by x."""
-    if not all_true(x.gt((p - 1) / 2)):
+    if not everywhere(x.gt((p - 1) / 2)):
         raise AssertionError("Wrong domain for multivariate digamma function.")
     steps = arange(p, dtype=x.dtype, device=x.device) / 2
     return (x.unsqueeze(-1) - steps).digamma().sum(-1)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from ..create.data import as_tensor
 from ..create.filled import full_like, ones_like, rand, zeros_like
 from ..nn.functional import binary_cross_entropy_with_logits
+from ..ops.arguments import everywhere
 from ..ops.select import where
 from . import constraints
 from .categorical import SIMPLEX, Categorical, OfCategorical
@@ -22,7 +23,7 @@ from .exp_family import ExponentialFamily
 from .odds import Odds, given
 from .transformed import of_base
 from .transforms import ExpTransform, SigmoidTransform
-from .utils import all_true, broadcast_all, clamp_probs, lazy_property, logits_to_probs
+from .utils import broadcast_all, clamp_probs, lazy_property, logits_to_probs
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -154,7 +155,7 @@ class ContinuousBernoulli(Odds, ExponentialFamily):
         parameter: dict[str, Any] = dict(given(probs, logits))
         if probs is not None:
             (value,) = broadcast_all(probs)
-            if validate_args is not None and not all_true(CHANCE["probs"].check(value)):
+            if validate_args is not None and not everywhere(CHANCE["probs"].check(value)):
                 raise ValueError("The parameter probs has invalid values")
             parameter["probs"] = clamp_probs(value)
         self._lims = lims

@@ -14,7 +14,7 @@ from ..handles.tensor import Tensor
 from ..ops.arrange import broadcast_shapes
 
 if TYPE_CHECKING:
-    from ..base.types import AnyArray, Number, Shape
+    from ..base.types import Number, Shape
 
 Real: TypeAlias = "Tensor | float"  # a parameter as a user gives it
 
@@ -142,16 +142,6 @@ def vec_to_tril_matrix(vec: Tensor, diag: int = 0) -> Tensor:
     mat = zeros((*vec.shape[:-1], n, n), dtype=vec.dtype, device=vec.device)
     mat[..., _below(n, diag, vec)] = vec
     return mat
-
-
-def all_true(valid: Tensor) -> bool:
-    """Is every element true? In vmap, in every sample."""
-    array: AnyArray = valid.array
-    if not hasattr(array, "level"):
-        return bool(valid.all())
-    while hasattr(array, "level"):
-        array = array.value
-    return bool(array.all())
 
 
 def origin(cls: type, name: str) -> type:

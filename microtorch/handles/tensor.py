@@ -71,10 +71,6 @@ NO_GRADIENT_KEPT = (
     "access the non-leaf Tensor by mistake, make sure you access the leaf Tensor instead."
 )
 # tensor == what no tensor can be made of
-NUMBER = (
-    "Converting a tensor with requires_grad=True to a scalar may lead to unexpected behavior.\n"
-    "Consider using tensor.detach() first."
-)
 NEVER_EQUAL = (type(None), str, tuple, list, dict, type)
 # a Size of an array's sizes, which need no look at each
 _sized = cast("Callable[[type[Size], Shape], Size]", tuple.__new__)
@@ -573,13 +569,9 @@ class Tensor(Methods):
         return constant(array.copy() if min(array.strides, default=0) < 0 else array)
 
     def __float__(self) -> float:
-        if self.node.needs:
-            errors.warn(NUMBER)
         return float(_one_real(self, "double"))
 
     def __complex__(self) -> complex:
-        if self.node.needs:
-            errors.warn(NUMBER)
         return complex(_one(self))
 
     def __int__(self) -> int:

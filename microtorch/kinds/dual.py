@@ -178,9 +178,9 @@ class DualBackend(KindBackend):
                 if vjp is not None and t is not None:
                     d = vjp(inner, t, out, *primals, **attrs)
                     total = d if total is None else total + d
-            return total if total is None or total.shape == out.shape else inner.expand(
-                total, shape=out.shape
-            )
+            if total is None or total.shape == out.shape:
+                return total
+            return inner.clone(inner.expand(total, shape=out.shape))
         if name == "matmul":
             return self._product(kernel, primals, tangents, attrs)
         if name == "linear":

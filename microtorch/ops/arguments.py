@@ -24,6 +24,14 @@ if TYPE_CHECKING:
     from ..handles.tensor import Tensor
 
 
+# ---- values --------------------------------------------------------------------------------------
+def everywhere(condition: Tensor) -> bool:
+    """Is it true of all elements, inside of vmap of those of all samples?"""
+    if hasattr(condition.array, "level"):  # an array of samples, unlike a Tensor, may be asked
+        return bool(condition.array.all())
+    return bool(condition.all())
+
+
 # ---- dimensions and shapes -----------------------------------------------------------------------
 def dim_of(dim: Any, ndim: int, op: str) -> int:
     """One dimension as a number in [0, ndim). Raises IndexError as PyTorch does."""

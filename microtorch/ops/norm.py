@@ -389,8 +389,14 @@ def _trailing(
     bias: Tensor | None,
 ) -> Shape:  # fmt: skip
     """``normalized_shape`` as a tuple. Raises unless input, weight and bias fit it."""
-    shape = (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
-    x = input.array
+    if isinstance(normalized_shape, int):
+        raise TypeError(
+            message(
+                f"{op}(): argument 'normalized_shape' (position 2) must be tuple of ints, not int",
+                fix=f"({normalized_shape},)",
+            )
+        )
+    shape, x = tuple(normalized_shape), input.array
     if not shape:
         raise RuntimeError(
             message(
@@ -427,7 +433,7 @@ def _trailing(
 
 @public(method=False)
 def layer_norm(
-    input: Tensor, normalized_shape: int | Sequence[int], weight: Tensor | None = None,
+    input: Tensor, normalized_shape: Sequence[int], weight: Tensor | None = None,
     bias: Tensor | None = None, eps: float = 1e-5, cudnn_enable: bool = True,
 ) -> Tensor:  # fmt: skip
     """``input`` normalised over its last dimensions, whose sizes are ``normalized_shape``.
@@ -443,7 +449,7 @@ def layer_norm(
 @public(method=False)
 def rms_norm(
     input: Tensor,
-    normalized_shape: int | Sequence[int],
+    normalized_shape: Sequence[int],
     weight: Tensor | None = None,
     eps: float | None = None,
 ) -> Tensor:

@@ -140,9 +140,8 @@ def masked_scatter(input: Tensor, mask: Tensor, source: Tensor) -> Tensor:
     kinds = any([hasattr(t.array, "level") for t in (x, m, source)])
     if writers or kinds:  # sizes do not depend on data: a choice at each element
         number = m.expand(x.array.shape).reshape(-1).cumsum(0)
-        fits: Any = number[-1:] <= source.array.size
-        fits = fits.array.all() if kinds else fits.all()
-        if not number.array.size or fits:
+        fits = number[-1:] <= source.array.size
+        if not number.array.size or (fits.array.all() if kinds else fits.all()):
             flat = reshape(source, -1)
             taken = flat[(number - 1).clamp(0, max(source.array.size - 1, 0))]
             return where(m, taken.reshape(x.array.shape), x)

@@ -11,7 +11,7 @@ to stop and the order of operations are PyTorch's, which follow Schmidt's minFun
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple, SupportsFloat, TypeAlias
 
 from ..autograd import enable_grad, no_grad
 from ..base.errors import message
@@ -25,7 +25,7 @@ from .stepping import check_not_negative
 Evaluate: TypeAlias = Callable[[Any], tuple[float, Tensor]]  # step t to loss and gradient there
 
 
-def _number(loss: Any) -> float:
+def _number(loss: SupportsFloat) -> float:
     """The loss without its graph, which the closure has gone through."""
     return float(loss.item() if isinstance(loss, Tensor) else loss)
 

@@ -360,6 +360,28 @@ def test_second_derivatives_agree_in_every_order(f):
             same(outer(inner(f))(X), expected, 1e-9)
 
 
+MADE = {  # ops whose derivative is 1: the result has a tangent of its own
+    "x + 1": lambda x: x + 1,
+    "x - c": lambda x: x - torch.ones(2, 3, dtype=D),
+    "expanded": lambda x: x[0, :1] + torch.ones(2, 3, dtype=D),
+    "where": lambda x: torch.where(torch.ones(2, 3).bool(), x, 0.0),
+    "clone": torch.clone,
+    "clamp": lambda x: x.clamp(-9, 9),
+}
+
+
+@pytest.mark.parametrize("made", MADE.values(), ids=MADE)
+def test_a_write_leaves_the_tangents_of_operands_alone(made):
+    def f(x):
+        y = made(x)
+        y.mul_(2)
+        y[0] = 5.0
+        return (y * x * x).sum()
+
+    same(func.jvp(f, (X,), (T,))[1], (func.grad(f)(X) * T).sum())
+    same(func.jacfwd(func.jacrev(f))(X), torch.autograd.functional.hessian(f, X))
+
+
 def test_a_tangent_that_numpy_would_drop_is_refused():
     with fw.dual_level(), pytest.raises(NotImplementedError, match=r"forward AD with numpy\.sort"):
         np.sort(fw.make_dual(X, T).array)

@@ -232,6 +232,7 @@ BY_SAMPLES = [
     lambda x: F.adaptive_max_pool1d(x[None], 3),
     lambda x: x.masked_scatter(x > 0, x * 3),
     lambda x: F.binary_cross_entropy(x.sigmoid(), x.detach() ** 2),
+    lambda x: torch.distributions.Normal(x, x.exp()).log_prob(x),
     lambda x: torch.linalg.lu(torch.outer(x, x) + torch.eye(4, dtype=D))[0],
 ]
 

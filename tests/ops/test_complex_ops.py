@@ -106,7 +106,7 @@ def test_parts_are_views():
     pairs = torch.tensor([[1.0, 2.0], [3.0, 4.0]])
     torch.view_as_complex(pairs)[0] = 9j
     assert pairs.tolist() == [[0, 9], [3, 4]]
-    assert torch.view_as_real(z.T).shape == (3, 2) and torch.view_as_real(z[0]).tolist() == [0, 1]
+    assert torch.view_as_real(z.t()).shape == (3, 2) and torch.view_as_real(z[0]).tolist() == [0, 1]
     x = torch.ones(2)
     assert x.real is x and torch.real(x) is x and x.conj() is x and torch.conj_physical(x) is not x
     assert not z.is_conj() and z.resolve_conj() is z

@@ -11,7 +11,7 @@ from ...arrays.dtypes import int64
 from ...base.errors import describe, message
 from ...create.counted import arange
 from ...handles.tensor import Tensor
-from ...ops.arguments import owned, tensors_only
+from ...ops.arguments import everywhere, owned, tensors_only
 from ...ops.select import where
 from .activations import logsigmoid
 from .distances import pairwise_distance
@@ -288,7 +288,7 @@ def _check_labels(name: str, target: Tensor, least: int, classes: int) -> None:
                 fix="target.long()",
             )
         )
-    if target.numel() and not bool(((target >= least) & (target < classes)).all()):
+    if target.numel() and not everywhere((target >= least) & (target < classes)):
         raise RuntimeError(
             message(
                 f"{name}: target out of range",

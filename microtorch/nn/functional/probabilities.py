@@ -12,7 +12,7 @@ from ...base.errors import describe, message, warn
 from ...engine.hot import several
 from ...engine.registry import REGISTRY
 from ...handles.tensor import Tensor
-from ...ops.arguments import refuse_complex, tensors_only
+from ...ops.arguments import everywhere, refuse_complex, tensors_only
 from .activations import logsigmoid
 from .reduction import both, legacy_reduction, put_into, reduce_loss
 
@@ -50,10 +50,7 @@ def _in_unit(value: Tensor) -> bool:
     """Are all elements from 0 to 1?"""
     if type(value.array) is ndarray:
         return are_chances(value.array)
-    inside: Any = (value >= 0) & (value <= 1)
-    if hasattr(inside.array, "level"):  # that of a batch asks for all samples at once
-        inside = inside.array
-    return not value.numel() or bool(inside.all())
+    return not value.numel() or everywhere((value >= 0) & (value <= 1))
 
 
 def binary_cross_entropy(
