@@ -93,9 +93,6 @@ struct NAME(walked) {
     const struct walk *walk;
 };
 
-/* The loop of a plain copy. Its operand is laid out where the result is, and that is all. */
-static void NAME(copy_loop)(const void *task, size_t begin, size_t n, real *restrict result);
-
 static void NAME(walk)(const void *task, size_t begin, size_t n, real *restrict result)
 {
     const struct NAME(walked) *t = task;
@@ -141,10 +138,6 @@ static void NAME(walk)(const void *task, size_t begin, size_t n, real *restrict 
         const size_t place = !across ? column : unit > 1 ? done % unit : 0;
         m = !across ? row - place : place ? unit - place : most;
         m = smaller(end - done, buffers ? smaller(m, STRETCH) : m);
-        if (t->loop == NAME(copy_loop) && !side_by_side[0] && w->strides[0][last] != 0) {
-            NAME(lay_out_from)(w, 0, base[0], r, column, m, (char *)result);
-            continue;
-        }
         for (int k = 0; k < count; k++) {
             const char *at = NAME(address)(w, k, base[k], r, column);
             from[k] = side_by_side[k] ? at : buffer[k];
