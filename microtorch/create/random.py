@@ -228,7 +228,7 @@ def bernoulli(
 @defines
 def check_chances(F: Backend, p: Array) -> None:
     """RuntimeError for no probability. A kernel, so that a recorded program asks at each call."""
-    if not are_chances(p):
+    if p.dtype.kind != "c" and not are_chances(p):  # complex numbers: the draw says it
         raise RuntimeError(
             message("Expected p_in >= 0 && p_in <= 1 to be true, but got false.", describe(p))
         )

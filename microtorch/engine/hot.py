@@ -397,10 +397,8 @@ def viewing(op: Op, name: str | None = None) -> Callable[[Tensor, Any], Tensor]:
         if not grad and n.op is None:
             way = (*way, (unfollowing[0], UNRECORDED))
         t.origin = (input, way) if origin is None else (origin[0], (*origin[1], *way))
-        if (count := len(views := storage.views)) < 8 or count & (count - 1):
-            views.append(ref(t))
-        else:
-            storage.add_view(ref(t))
+        few = (count := len(views := storage.views)) < 8 or count & (count - 1)
+        (views.append if few else storage.add_view)(ref(t))
         return t
 
     return view

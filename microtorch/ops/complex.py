@@ -171,7 +171,7 @@ def view_as_complex(input: Tensor) -> Tensor:
 # ---- from two real tensors -----------------------------------------------------------------------
 def _join(F: Namespace, x: Array, y: Array) -> Array:
     x, y = np.broadcast_arrays(x, y)
-    out = np.add(x, y, dtype=dtypes.complex_type(x.dtype))  # lies as they do
+    out = np.asarray(np.add(x, y, dtype=dtypes.complex_type(x.dtype)))  # lies as they do
     out.real, out.imag = x, y
     return out
 

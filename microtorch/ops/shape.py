@@ -150,11 +150,16 @@ _squeezed_at, _permuted = viewing(squeeze_dim_op, "shape"), viewing(permute_op, 
 _transposed, _t, matrix_T = viewing(transpose_op), viewing(t_op), viewing(matrix_T_op)
 
 
+def _flip(F: Namespace, x: Array, dims: Shape) -> Array:
+    if type(x) is not ndarray:  # of another memory, or kind
+        return dtypes.laid_out(np.flip(x, dims), x.dtype)
+    out: Array = np.flip(x, dims)
+    return np.array(out, order="C") if x.flags.c_contiguous else lying(out, strides(x))
+
+
 flip_op = Op(
     "flip",
-    lambda F, x, dims: np.array(np.flip(x, dims), order="C")
-    if type(x) is np.ndarray and x.flags.c_contiguous
-    else lying(np.flip(x, dims), strides(x)),
+    _flip,
     vjps=(lambda F, g, out, x, dims: F.flip(g, dims=dims),),
     rule=("g, flipped back",),
 )

@@ -63,13 +63,13 @@ def planned(
         if isinstance(item, Batch):
             root |= {m: root.get(n, n) for m, n in item.slices.items()}
         for s in item.body if isinstance(item, (Rounds, Batch)) else (item,):
+            if isinstance(s, View):  # no text stands for it: the loop around it goes on
+                root[s.result] = root.get(s.base, s.base)
+                continue
             before, shape = shape, looped(program, s)
             time += shape is None or shape != before  # one loop reads and writes at once
             for n in reads(s):
                 last[root.get(n, n)] = time
-            if isinstance(s, View):
-                root[s.result] = root.get(s.base, s.base)
-                continue
             for n in makes(s):
                 first.setdefault(root.get(n, n), time)
                 last[root.get(n, n)] = time

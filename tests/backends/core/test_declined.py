@@ -18,6 +18,7 @@ DTYPES = (torch.float32, torch.float64, torch.float16, torch.bfloat16)
 
 
 @pytest.mark.filterwarnings("ignore:invalid value")
+@pytest.mark.filterwarnings("ignore:The given NumPy array is not writable")
 @pytest.mark.parametrize("name", NAMES)
 def test_a_formula_of_an_array_of_any_layout(name):
     missing = [k for k, v in formulas.ARGUMENTS.get(name, {}).items() if v is None]

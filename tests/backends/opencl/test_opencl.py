@@ -121,6 +121,7 @@ def test_copies():
     assert z.tolist() == [3.0, 4.0]
 
 
+@pytest.mark.filterwarnings("ignore:To copy construct from a tensor")
 def test_creation():
     for made in (torch.zeros(2, 3, device=D), torch.ones(2, device=D),
                  torch.full((2,), 7.0, device=D), torch.arange(5, device=D), torch.eye(3, device=D),
