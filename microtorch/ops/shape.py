@@ -16,7 +16,7 @@ from numpy import ndarray
 
 from ..arrays import dtypes
 from ..arrays.dtypes import OBJECT, TORCH_TYPES
-from ..arrays.memory_order import lying, start, strides
+from ..arrays.memory_order import laid_out, lying, start, strides
 from ..base.errors import ShapeError, broadcast_error, describe, message
 from ..base.naming import named
 from ..engine.basic_ops import clone
@@ -152,7 +152,7 @@ _transposed, _t, matrix_T = viewing(transpose_op), viewing(t_op), viewing(matrix
 
 def _flip(F: Namespace, x: Array, dims: Shape) -> Array:
     if type(x) is not ndarray:  # of another memory, or kind
-        return dtypes.laid_out(np.flip(x, dims), x.dtype)
+        return laid_out(np.flip(x, dims), x.dtype)
     out: Array = np.flip(x, dims)
     return np.array(out, order="C") if x.flags.c_contiguous else lying(out, strides(x))
 
