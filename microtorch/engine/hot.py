@@ -504,11 +504,11 @@ def several(op: Op, inputs: Sequence[Any], attrs: Attrs | None = None) -> Tensor
     """``apply`` for Tensors of one floating dtype on one device: layers, losses, joins."""
     try:
         nodes = tuple([x.node for x in inputs])
-        dev, needs, turned = nodes[0].dev, False, False
+        dev, needs, turned, recorded = nodes[0].dev, False, False, op.differentiable
         for n in nodes:
             if n.dev is not dev:
                 return op(*inputs, **(attrs or {}))
-            needs = n.needs or needs
+            needs = (recorded and n.needs) or needs
             turned = turned or ((s := n.storage) is not None and s.turned)
     except AttributeError:  # not a tensor
         return op(*inputs, **(attrs or {}))
@@ -529,7 +529,7 @@ def several(op: Op, inputs: Sequence[Any], attrs: Attrs | None = None) -> Tensor
         return recording.record(op, inputs, out, dev.of(out.dtype), attrs)
     t = new(Tensor)
     t.array, t.origin = out, None
-    if needs and (m := mode.get()).grad and op.differentiable:
+    if needs and (m := mode.get()).grad:
         t.node = n = op.node()
         n.inputs = nodes
         n.saved = kept(op, inputs) if op.saved_inputs else nodes
