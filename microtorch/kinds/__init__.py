@@ -7,7 +7,8 @@ ops. So the declarations of the ops, the graph and backward stay as they are, an
 any order: the values inside a kind of number may be of a kind again.
 
 - ``level``   which kinds are in use, the arrays' base class, and the backend's
-- ``batched`` batches, with one rule for each kind of op, and a loop for all others
+- ``batched`` batches, and a loop over the samples for what has no rule
+- ``rules``   one rule for each kind of op on batches
 - ``dual``    dual numbers: the rules come from the formulas
 - ``borders`` the ops that lead into a level and out of it again
 - ``carry``   in-place writes

@@ -19,6 +19,7 @@ from ..base.errors import message
 from ..engine.op import Op
 from ..engine.record import record
 from . import carry as carry  # in-place writes know of kinds, once it is imported
+from . import rules as rules  # and batches of how ops compute
 from .batched import Batch, moved
 from .dual import Dual
 from .level import Kind, Level, dev_of, levels_in

@@ -1,7 +1,7 @@
 """``torch.vmap``: one function on all samples at once.
 
 The arguments become batches, the function runs once, and what it returns becomes whole tensors
-again. Between the two, every op computes as batched.py says.
+again. Between the two, every op computes as rules.py says.
 """
 from __future__ import annotations
 
