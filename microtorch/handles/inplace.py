@@ -12,34 +12,27 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
-from weakref import ref
 
 import numpy as np
 from numpy import ndarray
 
 from ..arrays import dtypes
 from ..arrays.dtypes import TORCH_TYPES
-from ..backends.table import LARGE, HotTable, layouts
+from ..backends.table import LARGE, layouts
 from ..base import errors
-from ..base.naming import named
-from ..base.promises import Promises
 from ..engine.apply import apply
-from ..engine.calling import operands_given
 from ..engine.checks import watch
 from ..engine.handle import Handle
-from ..engine.kept import KEPT
 from ..engine.op import Op
 from ..engine.operands import COERCE, NUMBERS, element, lone_element
 from ..engine.record import constant, handle, packers
 from ..engine.registry import REGISTRY
 from ..graph import last_write, mode, storage_of, tick
-from ..notation import formulas
 from ..ops import index as indexing
-from ..ops.arguments import as_element, tensors_only
-from ..ops.elementwise import ALIASES, ELEMENTWISE, OF_OPS, PARTS, TENSORS_ONLY
+from ..ops.arguments import as_element
 from ..ops.node_names import rename
 from ..ops.settled import settled
-from ..ops.surface import FUNCTIONS, METHODS
+from ..ops.surface import FUNCTIONS
 from .memory import repeats_itself
 from .overlaps import (
     check_overlap,
@@ -54,7 +47,7 @@ from .views import lead, rebind, renew_views, without_hooks, write, write_region
 from .whole import is_whole, recording, requiring
 
 if TYPE_CHECKING:
-    from ..base.types import AnyNumber, Argument, Array, Attrs, DType, Index, Number
+    from ..base.types import AnyNumber, Argument, Array, Attrs, DType, Index
     from ..graph import Node
     from .tensor import Tensor
 
@@ -168,7 +161,7 @@ def put_straight(target: Tensor, out: Array, name: str) -> bool:
     return True
 
 
-def _over(kernel: Argument, target: Tensor, other: Handle, name: str) -> bool:
+def written_over(kernel: Argument, target: Tensor, other: Handle, name: str) -> bool:
     """Let a ufunc write straight over its first operand, if the second one has its shape and
     neither is large; see ``straight``. Nothing is allocated.
     """
@@ -203,11 +196,11 @@ def _check_outcome(
     if type(out) is not np.ndarray:
         for carry in carrying:
             carry(target, out, name)
-    _check_shape(out, target, name, (target, *others))
+    check_shape(out, target, name, (target, *others))
     check_cast(out.dtype, target, name)
 
 
-def _check_shape(out: Array, target: Tensor, name: str, operands: tuple[Any, ...]) -> None:
+def check_shape(out: Array, target: Tensor, name: str, operands: tuple[Any, ...]) -> None:
     """Raise unless ``out`` has the shape of ``target``, which it is to be written into."""
     if out.shape != target.array.shape:
         given = [errors.describe(x) for x in operands if isinstance(x, Handle)]
@@ -280,8 +273,8 @@ def check_cast(d: DType, target: Tensor, name: str) -> None:
     if not dtypes.can_cast(d, target.array.dtype):
         raise RuntimeError(
             errors.message(
-                f"result type {_long(d)} can't be cast to the desired output type "
-                f"{_long(target.array.dtype)}",
+                f"result type {type_name(d)} can't be cast to the desired output type "
+                f"{type_name(target.array.dtype)}",
                 f"{name}_ on {errors.describe(target)}",
                 fix="write it out of place, or convert the target first with .to(dtype)",
             )
@@ -292,7 +285,7 @@ def _overlaps(saved: Any, array: Array) -> bool:
     return type(saved) is type(array) and np.may_share_memory(saved, array)
 
 
-def _long(d: DType) -> str:
+def type_name(d: DType) -> str:
     """PyTorch's long name of a dtype: Float, Long ..."""
     return TORCH_TYPES[d.name]
 
@@ -316,14 +309,14 @@ copy_op.node.__name__ = copy_op.node.__qualname__ = "CopyBackwards"
 def copy_(self: Tensor, other: Tensor, non_blocking: bool = False) -> Tensor:
     """Copy the elements of ``other`` (broadcast, converted to this dtype) into this tensor."""
     if not isinstance(other, Handle):
-        return _copy(self, other, "copy")
+        return copied_into(self, other, "copy")
     if straight(self, (other,)) and put_straight(self, other.array, "copy"):
         return self
     # elements copied to themselves may also be expanded ones: each gets its own value
-    return _copy(self, other, "fill" if same_elements(self.array, other.array) else "copy")
+    return copied_into(self, other, "fill" if same_elements(self.array, other.array) else "copy")
 
 
-def _copy(self: Tensor, src: Tensor, name: str, apart: bool = False) -> Tensor:
+def copied_into(self: Tensor, src: Tensor, name: str, apart: bool = False) -> Tensor:
     if hasattr(src, "node") and src.node.dev.device is not self.node.dev.device:
         src = src.to(self.node.dev.device)
     try:
@@ -337,7 +330,7 @@ def fill_(self: Tensor, value: Tensor | AnyNumber) -> Tensor:
     if not isinstance(value, Handle):
         if _stored(self, (), value):
             return self
-        _copy(self, _of_dtype(value, self), "fill", apart=True)
+        copied_into(self, _of_dtype(value, self), "fill", apart=True)
         return rename(self, "FillBackward2") if self.node.op is copy_op else self
     if value.array.ndim:
         raise RuntimeError(
@@ -347,7 +340,7 @@ def fill_(self: Tensor, value: Tensor | AnyNumber) -> Tensor:
             )
         )
     shares = type(value.array) is np.ndarray and np.may_share_memory(value.array, self.array)
-    _copy(self, value.clone() if shares else value, "copy", apart=True)
+    copied_into(self, value.clone() if shares else value, "copy", apart=True)
     if self.node.op is copy_op:
         rename(self, "FillBackward3")
     return requiring(self, value, name="FillBackward3")
@@ -479,8 +472,8 @@ def setitem(t: Tensor, index: Index, value: Any) -> None:
                 raise RuntimeError(
                     errors.message(
                         "Index put requires the source and destination dtypes match, got "
-                        f"{_long(t.array.dtype)} for the destination and "
-                        f"{_long(value.array.dtype)} for the source.",
+                        f"{type_name(t.array.dtype)} for the destination and "
+                        f"{type_name(value.array.dtype)} for the source.",
                         fix="x[index] = value.to(x.dtype)",
                     )
                 )
@@ -525,7 +518,7 @@ def setitem(t: Tensor, index: Index, value: Any) -> None:
     # numpy and PyTorch drop leading 1s here
     if value.array.ndim > len(shape):
         value = value.reshape(value.array.shape[value.array.ndim - len(shape) :])
-    _copy(region, value, "fill" if one else "copy", apart=True)
+    copied_into(region, value, "fill" if one else "copy", apart=True)
 
 
 def _part_of_expanded(t: Tensor, parsed: tuple[Any, ...]) -> bool:
@@ -549,195 +542,10 @@ def _of_dtype(
     if not number and not isinstance(value, (int, float, np.generic)):
         raise TypeError(
             errors.message(
-                f"can't assign a {type(value).__name__} to a torch.{_long(d)}Tensor",
+                f"can't assign a {type(value).__name__} to a torch.{type_name(d)}Tensor",
                 f"the tensor is {errors.describe(like)}",
                 fix="torch.tensor(value)",
             )
         )
     array = make(value, d) if number else dtypes.converted(np.asarray(value), d)
     return constant(array, like.node.dev)
-
-
-# ---- the in-place twins of functions -------------------------------------------------------------
-OPS = (
-    *(name for name in formulas.TABLE if name not in PARTS), *formulas.COMPARISONS, "floor_divide",
-    "copysign", "digamma", "erfinv", "gcd", "heaviside", "i0", "igamma", "igammac", "lcm", "lgamma",
-    "nextafter", "bitwise_left_shift", "bitwise_right_shift",
-    "logical_and", "logical_or", "logical_xor", "logical_not",
-    "bitwise_and", "bitwise_or", "bitwise_xor", "bitwise_not",
-)  # fmt: skip
-COMPOSED = (  # of functions made of several ops
-    "addbmm", "addcdiv", "addcmul", "addmm", "addmv", "addr", "baddbmm", "clamp", "clamp_max",
-    "clamp_min", "clip", "conj_physical", "cumprod", "cumsum", "index_add", "index_copy",
-    "index_fill", "index_put", "index_reduce", "ldexp", "lerp", "logit", "masked_fill",
-    "masked_scatter", "mvlgamma",
-    "nan_to_num", "polygamma", "put", "renorm", "round", "scatter", "scatter_add",
-    "scatter_reduce", "sgn", "square", "tril", "triu",
-)  # fmt: skip
-BY_ELEMENT = frozenset(
-    "add sub div addcdiv addcmul clamp clamp_max clamp_min clip ldexp lerp masked_fill".split()
-)
-UNCHECKED = ("masked_fill", "index_fill", "ldexp")  # what they read, they read before they write
-WITH_OPTIONS = ("add", "sub", "div")
-SAME = {  # as another method
-    "subtract_": "sub_", "divide_": "div_", "true_divide_": "div_", "absolute_": "abs_",
-    "__iadd__": "add_", "__isub__": "sub_", "__imul__": "mul_", "__itruediv__": "div_",
-    "__ipow__": "pow_", "__imod__": "remainder_", "__ifloordiv__": "floor_divide_",
-    "__iand__": "bitwise_and_", "__ior__": "bitwise_or_", "__ixor__": "bitwise_xor_",
-    "__ilshift__": "bitwise_left_shift_", "__irshift__": "bitwise_right_shift_",
-}  # fmt: skip
-
-
-def _twin(name: str) -> Callable[..., Tensor]:
-    """The method ``name``: the in-place twin of a function, or of another method."""
-    own = name[:-1]
-    if name in SAME:
-        return IN_PLACE[SAME[name]]
-    if own == "abs":
-        return _abs_(_of_op(REGISTRY["abs"]))
-    if own in WITH_OPTIONS:
-        return _with_options(own)
-    return _composed(own) if own in COMPOSED else _of_op(REGISTRY[OF_OPS.get(own, own)])
-
-
-def _abs_(of_real: Callable[..., Tensor]) -> Callable[..., Tensor]:
-    """``abs_``, which complex numbers do not have: their absolute values are real."""
-
-    def method(self: Tensor) -> Tensor:
-        if self.array.dtype.kind == "c":
-            what = "In-place abs is not supported for complex tensors."
-            raise RuntimeError(errors.message(what, errors.describe(self), fix="x.abs()"))
-        return of_real(self)
-
-    return named(method, "abs_", of_real.__doc__, __wrapped__=of_real)
-
-
-def _of_op(op: Op, optional: Callable[..., Tensor] | None = None) -> Callable[..., Tensor]:
-    """``optional``: the method with more arguments than the op's."""
-    name, n, own = f"{op.name}_", op.arity - 1, op.name
-    function = ELEMENTWISE[own] if own in ELEMENTWISE and op.differentiable else None
-    kernels, small, tensors = op.hot_kernels, HotTable(op.name, "small"), own in TENSORS_ONLY
-
-    def method(input: Tensor, *others: Any, **attrs: Any) -> Tensor:
-        if attrs or len(others) != n:
-            if optional is not None:
-                return optional(input, *others, **attrs)
-            (input, *rest), attrs = operands_given(
-                name, op.parameters, n + 1, (input, *others), attrs
-            )
-            others = tuple(rest)
-        if tensors:
-            for x in others:
-                tensors_only(name, other=x)
-        if function is not None and straight(input, others):
-            if n == 1 and isinstance(others[0], Handle) and not attrs:
-                other, dev = others[0], input.node.dev
-                kernel = kernels[dev] if other.node.dev is dev else None
-                if kernel is not None and _over(small[dev], input, other, own):
-                    return input
-                try:
-                    out = None if kernel is None else kernel(input.array, other.array)
-                except ValueError:  # apply_inplace says why
-                    out = None
-            else:
-                out = function(input, *others, **attrs).array
-            if out is not None and put_straight(input, out, own):
-                return input
-        return apply_inplace(op, input, others, attrs or None)
-
-    doc = f"In-place {op.name}: the result replaces this tensor's elements."
-    # the op's operands are the method's parameters (scripts/stubs.py)
-    return named(method, name, doc, op=op)
-
-
-def _composed(name: str) -> Callable[..., Tensor]:
-    """The in-place form of a function made of several ops: computed apart, then copied."""
-    function, whole = METHODS[name], name.startswith(("index_", "scatter", "put"))
-
-    def method(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
-        if straight(self, (*args, *kwargs.values()), whole):
-            if put_straight(self, function(self, *args, **kwargs).array, name):
-                return self
-        check_leaf(self, name)
-        if is_whole(self) and mode.get().grad:
-            with recording(False):
-                return method(self, *args, **kwargs)
-        operands = () if name in UNCHECKED else (*args, *kwargs.values())
-        check_overlap(self.array, operands, name, self if whole else False)
-        with without_hooks(self):
-            # on a copy, for what a derivative reads of the old value is about to be overwritten
-            needs = [x for x in (self, *args, *kwargs.values()) if getattr(x, "requires_grad", 0)]
-            result = function(self.clone() if needs else self, *args, **kwargs)
-            if name in BY_ELEMENT:
-                values = one_after_another(self.array, args, lambda x, *elements: function(
-                    *[constant(v) if isinstance(v, np.ndarray) else v for v in (x, *elements)],
-                    **kwargs,
-                ).array)
-                if values is not None:
-                    result.array = result.node.value = values
-            check_cast(result.array.dtype, self, name)
-            _check_shape(result.array, self, name, (self, *args))
-        shown = None if result.node.op is None else result.node.name()
-        _copy(self, result, name)
-        op = result.node.op
-        if shown is not None and any(op.reads_out):
-            lead(result.node, -1, ref(self.node))
-        if shown is not None and ("out" in KEPT.get(name, "") or any(-1 in w for w in op.watched)):
-            watch(result.node, (self.node,), tick())
-        if shown is None:
-            title = f"{name.title().replace('_', '')}Backward1"
-            return requiring(self, *args, *kwargs.values(), name=title)
-        return self if self.node.op is not copy_op else rename(self, shown)
-
-    # __wrapped__ has the signature that help() shows
-    return named(method, f"{name}_", f"In-place {name}.", __wrapped__=function)
-
-
-def float_power_(self: Tensor, exponent: Tensor | Number) -> Tensor:
-    """In-place float_power, of a float64 tensor, or of a complex128 one."""
-    both = [x for x in (self, exponent) if getattr(x, "is_complex", bool)()]
-    needed = "ComplexDouble" if both or isinstance(exponent, complex) else "Double"
-    if _long(self.array.dtype) != needed:
-        raise RuntimeError(
-            errors.message(
-                f"the base given to float_power_ has dtype {_long(self.array.dtype)} but the "
-                f"operation's result requires dtype {needed}",
-                fix="write it out of place",
-            )
-        )
-    return _composed("float_power")(self, exponent)
-
-
-def _scaled(general: Callable[..., Tensor]) -> Callable[..., Tensor]:
-    """``add_`` with a factor, as a step of gradient descent: the common case in one pass."""
-    kernels = REGISTRY["add_scaled"].hot_kernels
-
-    def method(self: Tensor, *others: Argument, **options: Argument) -> Tensor:
-        alpha = options.get("alpha")
-        if len(others) == len(options) == 1 and type(alpha) is float and straight(self, others):
-            other, dev = others[0], self.node.dev
-            kernel = kernels[dev] if isinstance(other, Handle) and other.node.dev is dev else None
-            if kernel is not None and other.array.shape == self.array.shape:
-                out = kernel(self.array, other.array, alpha=alpha)
-                if put_straight(self, out, "add"):
-                    return self
-        return general(self, *others, **options)
-
-    return method
-
-
-def _with_options(name: str) -> Callable[..., Tensor]:
-    """The in-place form of an op whose function also has options (``alpha``, ``rounding_mode``)."""
-    optional = _composed(name)
-    method = _of_op(REGISTRY[name], _scaled(optional) if name == "add" else optional)
-    del vars(method)["op"]  # its parameters are those of the function
-    return named(method, f"{name}_", f"In-place {name}.", __wrapped__=METHODS[name])
-
-
-# the in-place twin of every elementwise op, and the methods that exist only in place
-IN_PLACE: Promises[Callable[..., Tensor]] = Promises(apart=True)
-IN_PLACE.promise(
-    [f"{a}_" for op in OPS if op != "where" for a in (op, *ALIASES.get(op, ()))], _twin
-)
-IN_PLACE.promise([*(f"{name}_" for name in COMPOSED), *SAME], _twin)
-IN_PLACE.update(copy_=copy_, fill_=fill_, zero_=zero_, float_power_=float_power_)

@@ -15,7 +15,7 @@ from ..engine.registry import REGISTRY
 from ..graph import Node
 from ..ops.contents import CONTENTS
 from ..ops.surface import FUNCTIONS, METHODS
-from .inplace import IN_PLACE
+from .twins import IN_PLACE
 
 if TYPE_CHECKING:
     from ..base.types import Argument
