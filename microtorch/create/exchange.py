@@ -34,7 +34,6 @@ READ_ONLY = (
 )
 
 
-
 def _dlpack(self: Tensor, **options: object) -> object:
     """The memory of a tensor on the CPU as a DLPack capsule, for ``np.from_dlpack`` and others.
 

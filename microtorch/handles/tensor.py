@@ -86,9 +86,6 @@ class Tensor(Methods):
     __slots__ = ()
     __module__ = "microtorch"  # as PyTorch prints it: <class 'torch.Tensor'>
     __array_priority__ = 1000  # so that numpy leaves ndarray * tensor to us
-    def __hash__(self) -> int:
-        return id(self)
-
 
     is_sparse: bool  # see attributes.py
     origin: tuple[Tensor, Chain] | None  # handles know one another as Handle, users as Tensor
@@ -101,6 +98,9 @@ class Tensor(Methods):
             array = np.array(_numbers(source), dtypes.default_numpy())
         made = constant(array)
         self.array, self.origin, self.node = array, None, made.node
+
+    def __hash__(self) -> int:
+        return id(self)
 
     # ---- operators -------------------------------------------------------------------------------
     @hot(ADD)

@@ -248,8 +248,6 @@ def primal_of(x: AnyArray) -> AnyArray:
     return x.without_tangents() if isinstance(x, Kind) else x
 
 
-
-
 def with_tangent(x: AnyArray) -> bool:
     """Has an array a derivative in any level?"""
     while isinstance(x, Kind):

@@ -199,7 +199,6 @@ def test_a_name_that_no_text_has_is_watched(way):
     assert compiled.count == 2
 
 
-
 @pytest.mark.parametrize(("where", "name"), [
     (torch, "sin"), (F, "relu"), (torch.Tensor, "exp"), (nn.Linear, "forward"), (math, "sqrt"),
     (user_module.inner, "f"), (sys.modules[__name__], "max"),
