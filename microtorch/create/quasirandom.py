@@ -70,7 +70,7 @@ class SobolEngine:
 
     def fast_forward(self, n: int) -> SobolEngine:
         """Pass over ``n`` points."""
-        if n > 0:
+        if _points(n, "fast_forward"):
             self._points.fast_forward(n - (self.num_generated == 0))
         self.num_generated += n
         return self
@@ -78,7 +78,8 @@ class SobolEngine:
     def draw(
         self, n: int = 1, out: Tensor | None = None, dtype: DTypeLike | None = None
     ) -> Tensor:
-        """The next ``n`` points, (n, dimension), of the default dtype."""
+        """The next ``n`` points, (n, dimension), of the default dtype. RuntimeError for n < 0."""
+        _points(n, "draw")
         d = dtypes.default_numpy() if dtype is None else dtypes.as_numpy(dtype)
         first = self.num_generated == 0 and n > 0
         rows = self._points.random(n - first) if n > first else np.zeros((0, self.dimension))
@@ -121,3 +122,10 @@ class SobolEngine:
         given += ["scramble=True"] if self.scramble else []
         given += [] if self.seed is None else [f"seed={self.seed}"]
         return f"{type(self).__name__}({', '.join(given)})"
+
+
+def _points(n: int, method: str) -> int:
+    """A number of points, or a RuntimeError."""
+    if n < 0:
+        raise RuntimeError(message(f"SobolEngine.{method}: the number of points is {n}"))
+    return n

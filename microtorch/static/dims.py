@@ -92,10 +92,12 @@ class Dynamic:
             if len(axes) != t.ndim:
                 raise _wrong(f"{label} has {t.ndim} dimensions, and {len(axes)} are described")
             axes = dict(enumerate(axes))
+        if axes is not None and not isinstance(axes, Mapping):
+            raise _wrong(f"{label} is a tensor: a dict of its axes describes it, and not {axes!r}")
         number = next(i for i, x in enumerate(self.tensors) if x is t)
         for axis, d in (axes or {}).items():
-            if not -t.ndim <= axis < t.ndim:
-                raise _wrong(f"{label} has no axis {axis}: it is {describe(t)}")
+            if type(axis) is not int or not -t.ndim <= axis < t.ndim:
+                raise _wrong(f"{label} has no axis {axis!r}: it is {describe(t)}")
             size = t.shape[axis]
             if d is None or d is Dim.STATIC:
                 continue
@@ -191,7 +193,11 @@ def _leaves(name: str, x: Operand, asked: Operand) -> Iterator[tuple[str, Tensor
     """The tensors in an argument, and what is asked for each."""
     if isinstance(x, Tensor):
         yield name, x, asked
-    elif isinstance(x, (tuple, list)):
+        return
+    kind = Mapping if isinstance(x, dict) else (tuple, list)
+    if asked is not None and not (isinstance(asked, kind) and len(asked) == len(x)):
+        raise _wrong(f"{name} is a {type(x).__name__} of {len(x)}, and not {asked!r}")
+    if isinstance(x, (tuple, list)):
         for i, y in enumerate(x):
             yield from _leaves(f"{name}_{i}", y, None if asked is None else asked[i])
     elif isinstance(x, dict):

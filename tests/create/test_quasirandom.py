@@ -40,3 +40,7 @@ def test_what_is_refused():
     assert engine.draw_base2(2).shape == (4, 2)
     with pytest.raises(ValueError, match="power of 2"):
         engine.draw_base2(1)
+    for call in (engine.draw, engine.fast_forward):
+        with pytest.raises(RuntimeError, match="the number of points is -1"):
+            call(-1)
+    assert engine.num_generated == 4
