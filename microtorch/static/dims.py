@@ -194,9 +194,12 @@ def _leaves(name: str, x: Operand, asked: Operand) -> Iterator[tuple[str, Tensor
     if isinstance(x, Tensor):
         yield name, x, asked
         return
-    kind = Mapping if isinstance(x, dict) else (tuple, list)
-    if asked is not None and not (isinstance(asked, kind) and len(asked) == len(x)):
-        raise _wrong(f"{name} is a {type(x).__name__} of {len(x)}, and not {asked!r}")
+    if asked is not None:
+        kind = Mapping if isinstance(x, dict) else (tuple, list)
+        size = len(x) if isinstance(x, (tuple, list, dict)) else -1  # of what has no tensors
+        if not isinstance(asked, kind) or len(asked) != size:
+            many = f" of {size}" if size >= 0 else ""
+            raise _wrong(f"{name} is of type {type(x).__name__}{many}, and not {asked!r}")
     if isinstance(x, (tuple, list)):
         for i, y in enumerate(x):
             yield from _leaves(f"{name}_{i}", y, None if asked is None else asked[i])

@@ -203,7 +203,7 @@ def test_a_model_that_does_something_else_for_another_size():
     (lambda m, x: torch.export.export(m, (x,), dynamic_shapes=({"0": 2},)), RuntimeError,
      "has no axis '0'"),
     (lambda m, x: torch.export.export(m, ([x, x],), dynamic_shapes=([{0: 2}],)), RuntimeError,
-     "input is a list of 2"),
+     "input is of type list of 2"),
     (lambda m, x: torch.export.Dim("n", min=3, max=2), AssertionError, "inconsistent min=3"),
     (lambda m, x: torch.export.export(m, (x,)).module()(torch.ones(3, 4)), RuntimeError,
      r"exported for float32 \(2, 4\)"),
