@@ -38,7 +38,7 @@ from ..graph import (
 )  # fmt: skip
 from ..ops.arguments import dim_of_some
 from ..ops.index import getitem
-from ..ops.shape import matrices_transposed, matrix_T
+from ..ops.permute import matrices_transposed, matrix_T
 from ..ops.surface import FUNCTIONS, METHODS
 from . import attributes as attributes  # its functions are methods of Tensor
 from . import conversions as conversions  # so are these
