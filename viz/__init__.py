@@ -24,7 +24,7 @@ from typing import Any
 __all__ = [
     "Graph", "GraphTooLarge", "Poster", "RenderError", "Stepper", "Trace", "Zoom", "check", "diff",
     "draw", "draw_dot", "draw_error", "draw_errors", "expand", "explain_grad", "intervene",
-    "latex", "make_dot", "quiz", "record", "step", "summary", "timeline", "trace", "zoom",
+    "latex", "make_dot", "memory", "quiz", "record", "step", "summary", "timeline", "trace", "zoom",
 ]  # fmt: skip
 
 # The module of each name. No module has the name of a function: `viz.draw` is the function.
@@ -38,6 +38,7 @@ _HOME = {
     "drawing.picture": ("Graph", "draw", "draw_dot", "make_dot"),
     "drawing.poster": ("Poster", "summary"),
     "drawing.render": ("RenderError",),
+    "drawing.shelves": ("memory",),
     "drawing.timeline": ("timeline",),
     "reading.trace": ("GraphTooLarge", "Trace"),
     "showing.stepper": ("Stepper", "quiz", "step"),

@@ -15,6 +15,7 @@ from .drawing.picture import make_dot as make_dot
 from .drawing.poster import Poster as Poster
 from .drawing.poster import summary as summary
 from .drawing.render import RenderError as RenderError
+from .drawing.shelves import memory as memory
 from .drawing.timeline import timeline as timeline
 from .reading.trace import GraphTooLarge as GraphTooLarge
 from .reading.trace import Trace as Trace

@@ -83,12 +83,12 @@ class Emitter(Places):
                 self.rounds(s)
             elif isinstance(s, Batch):
                 self.batch(s)
-            elif isinstance(s, Each) and s.into is None:
-                group.append(s)
-            elif isinstance(s, Each):
+            elif isinstance(s, Each) and s.into is not None:
                 start = s.into.start - moves * (rounds.first if rounds is not None else 0)
                 to = s._replace(into=s.into._replace(start=start))
                 self.piece([s], partial(each, self, [to], moves))
+            elif isinstance(s, Each):
+                group.append(s)
             elif isinstance(s, View):
                 base = self.places[s.base]
                 start = base.start + s.start - moves * (rounds.first if rounds is not None else 0)

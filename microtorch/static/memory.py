@@ -35,8 +35,10 @@ class Room(NamedTuple):
 
 
 class Memory(NamedTuple):
-    """``stack``: the values that are arrays of the function. ``rooms``: the others'. ``times``: when
-    a statement runs, by its id, as rooms count."""
+    """``stack``: the values that are arrays of the function. ``rooms``: the others'.
+
+    ``times``: when a statement runs, by its id, as rooms count.
+    """
 
     stack: set[int]
     rooms: dict[int, Room]

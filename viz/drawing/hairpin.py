@@ -10,10 +10,12 @@ Where everything stands is found here, in points; ``program.py`` draws it.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
-from ..reading.programs import Account, Around, Held, Part
+from ..reading.parts import Account, Around, Held, Part
 from .plate import fit, width
 
 TEXT, SMALL, TINY = 11.5, 10.0, 9.5
@@ -24,9 +26,12 @@ CODE = 13.0  # a line of C in a part
 CHIP, LANE = 15.0, 9.0
 EDGE, TOP, AISLE = 22.0, 66.0, 34.0  # around all, above all, between columns
 TAG = 38.0  # the word that says what a part is
+ROWS = 44  # of a column; a longer program is folded
 STEM = 12.0  # where in a row the way to the next one begins
 MOST = 330.0  # the widest that a part is
-ROLES = {"parameter": "parameters", "data": "arguments", "state": "state", "constant": "constants"}
+ROLES = frozenset({"parameter", "data", "state", "constant"})  # what was there before
+# which part makes an array, which array, and the parts that read it
+Flow: TypeAlias = "dict[tuple[int, Held], list[int]]"
 
 
 @dataclass
@@ -60,7 +65,7 @@ class Chip:
 class Frame:
     """A box around rows: a function of C, or a loop."""
 
-    what: object
+    what: Around | str
     top: float
     bottom: float
     depth: int
@@ -84,14 +89,20 @@ class Column:
         return self.left + self.wide
 
 
+def spoken(ops: Sequence[str]) -> str:
+    """The ops of a part: ``linear · tanh``, ``conv2d · relu × 3``."""
+    counts = Counter(ops)
+    return " · ".join(op if n == 1 else f"{op} × {n}" for op, n in counts.items())
+
+
 def high_of(p: Part) -> float:
     """How high a row is: of Scalars, a line for each statement."""
     return max(ROW, CODE * len(p.code) + 7)
 
 
-def frames_of(p: Part) -> tuple[object, ...]:
+def frames_of(p: Part) -> tuple[Around | str, ...]:
     """What stands around a part, from outside to inside."""
-    loops: list[object] = []
+    loops: list[Around | str] = []
     a: Around | None = p.around
     while a is not None:
         loops.insert(0, a)
@@ -102,8 +113,8 @@ def frames_of(p: Part) -> tuple[object, ...]:
 class Hairpin:
     """Where everything of a program stands."""
 
-    def __init__(self, account: Account):
-        self.account = account
+    def __init__(self, account: Account, facts: Sequence[tuple[str, str]] = ()):
+        self.account, self.facts = account, facts
         forward = [p for p in account.parts if p.phase == "forward"]
         self.updates = [p for p in account.parts if p.phase == "update"]
         beside: dict[int, list[Part]] = {}
@@ -118,22 +129,20 @@ class Hairpin:
         self.depth = max([len(frames_of(p)) for p in account.parts], default=0)
         seen: set[Held] = set()
         asides = EDGE + TOP  # below the chips so far
-        for p in forward or [None]:
-            back = beside.get(-1 if p is None else p.number, [])
-            chips = [] if p is None else self.chips(p, seen)
+        for b in reversed(beside.get(-1, ())):  # where nothing runs before it
+            self.row(self.up, b, self.next_up(b, account.parts))
+        for p, after in zip(forward, [*forward[1:], None], strict=True):
+            back = beside.get(p.number, [])
+            chips = self.chips(p, seen)
             self.down.y = max(self.down.y, self.up.y - 2 * GAP) if back else self.down.y
-            if p is not None:
-                self.row(self.down, p, [*forward, None][forward.index(p) + 1])
-                y = self.place[p.number].y
-                for chip in chips:
-                    chip.y = max(y + chip.height / 2 - CHIP / 2 - 2, asides + chip.height / 2)
-                    asides = chip.y + chip.height / 2 + 4
-                y0 = y - high_of(p) / 2
-                self.up.y = max(self.up.y, y0 - HEAD) if back else self.up.y
-            order = back[::-1]
-            for k, b in enumerate(order):
-                after = order[k + 1] if k + 1 < len(order) else self.next_up(b, account.parts)
-                self.row(self.up, b, after)
+            self.row(self.down, p, after)
+            y = self.place[p.number].y
+            for chip in chips:
+                chip.y = max(y + chip.height / 2 - CHIP / 2 - 2, asides + chip.height / 2)
+                asides = chip.y + chip.height / 2 + 4
+            self.up.y = max(self.up.y, y - high_of(p) / 2 - HEAD) if back else self.up.y
+            for b in reversed(back):
+                self.row(self.up, b, self.next_up(b, account.parts))
             self.down.y = max(self.down.y, asides - ROW)
         for column in (self.down, self.up):
             self.close(column, 0)
@@ -169,7 +178,7 @@ class Hairpin:
         else:
             said = ""
         for depth, what in enumerate(frames[same:], same):
-            text = f"{what}()" if isinstance(what, str) else f"for {what.text}"  # type: ignore[attr-defined]
+            text = f"for {what.text}" if isinstance(what, Around) else f"{what}()"
             c.open.append(Frame(what, c.y, c.y, depth, text))
             c.frames.append(c.open[-1])
             c.y += HEAD
@@ -177,13 +186,10 @@ class Hairpin:
         c.rows.append(Placed(p, c.y + high_of(p) / 2, said))
         self.place[p.number] = c.rows[-1]
         c.y += high_of(p)
-        ends = 0
-        after = () if below is None else frames_of(below)
-        while ends < len(frames) and not (
-            len(after) > len(frames) - 1 - ends and after[: len(frames) - ends] == frames[: len(frames) - ends]
-        ):
-            ends += 1
-        self.close(c, len(frames) - ends)
+        go_on, after = len(frames), () if below is None else frames_of(below)
+        while after[:go_on] != frames[:go_on]:
+            go_on -= 1
+        self.close(c, go_on)
         c.y += GAP
 
     @staticmethod
@@ -198,7 +204,7 @@ class Hairpin:
     # ---- widths ----------------------------------------------------------------------------------
     def words(self, p: Part) -> tuple[str, str, str]:
         """What a row says: the ops; what backward reads of what was there; what it makes."""
-        ops = " · ".join(dict.fromkeys(p.ops))
+        ops = spoken(p.ops)
         reads = ""
         if p.phase != "forward":
             reads = ", ".join(h.name for h in p.reads if h.role in ROLES)
@@ -240,8 +246,11 @@ class Hairpin:
         if self.updates:
             right = self.update_left + self.update
         self.bottom = max([self.down.y, self.up.y, *[c.y + c.height / 2 for c in self.given]])
-        self.returns = [h for h in self.account.arrays
-                        if h.returned and h.role == "value" and h.number in self.stored]
+        self.returns = [
+            h
+            for h in self.account.arrays
+            if h.returned and h.role == "value" and h.number in self.stored
+        ]
         self.bottom += (CHIP + 12) * bool(self.returns)
         self.width = max(right + EDGE, 560.0)
         self.height = self.bottom + 40
@@ -255,7 +264,8 @@ class Hairpin:
                 last |= {h.number: p.number for h in p.gives}
         for h in self.account.arrays:
             if h.number in last and (h.returned or h in read):
-                self.grads.append(Chip("gradient", [h], self.place[last[h.number]].y, last[h.number]))
+                maker = last[h.number]
+                self.grads.append(Chip("gradient", [h], self.place[maker].y, maker))
         self.grads.sort(key=lambda c: c.y)
         for a, b in zip(self.grads, self.grads[1:], strict=False):
             b.y = max(b.y, a.y + CHIP + 5)
@@ -263,10 +273,11 @@ class Hairpin:
     def lanes(self) -> None:
         """What flows where: straight to the next row, along a lane, or across."""
         self.straight: list[tuple[int, int, Held]] = []
-        self.along: dict[str, dict[tuple[int, Held], list[int]]] = {"down": {}, "up": {}, "across": {}}
+        self.along: dict[str, Flow] = {"down": {}, "up": {}, "across": {}}
         self.fed: dict[Held, list[int]] = {}  # what was there before, and who reads it
         writer: dict[Held, int] = {}
-        order = {c: [x.part.number for x in (self.down, self.up)[c == "up"].rows] for c in ("down", "up")}
+        columns = {"down": self.down, "up": self.up}
+        order = {k: [x.part.number for x in c.rows] for k, c in columns.items()}
         first = {h: c for c in self.given for h in c.arrays}
         for p in self.account.parts:
             for h in dict.fromkeys([*p.reads, *p.writes]):
@@ -295,22 +306,27 @@ class Hairpin:
         more = {(-1 - k, h): to[1:] for k, (h, to) in enumerate(self.fed.items()) if len(to) > 1}
         self.again = more
         if more:
-            both = {**self.along["down"], **{k: v for k, v in more.items()}}
+            both = self.along["down"] | more
             self.lane["down"], self.count["down"] = self.assigned(both)
 
-    def assigned(self, found: dict[tuple[int, Held], list[int]]) -> tuple[dict[tuple[int, Held], int], int]:
+    def assigned(self, found: Flow) -> tuple[dict[tuple[int, Held], int], int]:
         """A lane for each: the nearest that is free all the way; and how many there are."""
+
         def span(key: tuple[int, Held]) -> tuple[float, float]:
             ys = [self.place[n].y for n in found[key] if n in self.place]
-            ys += [self.place[key[0]].y] if key[0] in self.place else [
-                c.y for c in self.given if key[1] in c.arrays]
+            ys += (
+                [self.place[key[0]].y]
+                if key[0] in self.place
+                else [c.y for c in self.given if key[1] in c.arrays]
+            )
             return min(ys), max(ys)
 
         taken: list[list[tuple[float, float]]] = []
         lanes: dict[tuple[int, Held], int] = {}
         for key in sorted(found, key=lambda k: span(k)[1] - span(k)[0]):
             a, b = span(key)
-            k = next((k for k, lane in enumerate(taken) if all(b < c - 1 or d < a - 1 for c, d in lane)), len(taken))
+            free = (all(b < c - 1 or d < a - 1 for c, d in lane) for lane in taken)
+            k = next((k for k, fits in enumerate(free) if fits), len(taken))
             if k == len(taken):
                 taken.append([])
             taken[k].append((a, b))

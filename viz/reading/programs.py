@@ -1,138 +1,29 @@
-"""A compiled function as plain data: the parts of the program that it runs, and what they hold.
+"""The program of a compiled function of tensors, read off the entry that runs it.
 
-A *part* is what runs as one thing: a loop of C in which several ops are fused, a call of a C
-function, or a kernel that Python calls. Where a part stands inside a loop that was found again, or
-a loop over matrices, it says so. What parts read and make are arrays; views are their memory, and
-no arrays of their own. ``c_source()``, ``print(f.graph)`` and this read the same entry.
+Views are the memory that they show, and no arrays of their own. ``c_source()``, ``print(f.graph)``
+and this read the same entry.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Sequence
 
-from microtorch.base import errors
 from microtorch.graph import Site
 from microtorch.static.batches import Batch
-from microtorch.static.compiled import Compiled
 from microtorch.static.entry import Entry
-from microtorch.static.program import Program, Step
-from microtorch.static.region import Piece
+from microtorch.static.program import Step
+from microtorch.static.region import Piece, Region
 from microtorch.static.rounds import Rounds
-from microtorch.static.scalars.entry import ScalarEntry
-from microtorch.static.statements import Call, View, makes, reads, writes
-from microtorch.static.statements import Lowered
+from microtorch.static.statements import Call, Lowered, View, makes, reads, writes
 from microtorch.static.templates import Ref
 
 from . import source
+from .parts import VJP, Account, Around, Held, Part, pair
 
-VJP = re.compile(r"_vjps?\d*$")
 EMPTY = frozenset({"empty", "empty_like", "zeros", "zeros_like", "ones_like", "full_like"})
 SIGNS = {"iadd": "+=", "isub": "-=", "imul": "*=", "itruediv": "/=", "setitem": "[…] ="}
 IN_PLACE = re.compile(r"i[a-z]+|setitem")  # operators
-
-
-@dataclass(eq=False)
-class Held:
-    """An array. ``role``: "parameter", "data" (an argument), "state" (another tensor that it
-    finds), "constant", "value" or "gradient"."""
-
-    name: str
-    shape: tuple[int, ...]
-    dtype: str
-    role: str
-    size: int
-    number: int
-    changed: bool = False
-    returned: bool = False
-
-    def __str__(self) -> str:
-        sizes = "×".join(map(str, self.shape)) or "scalar"
-        return sizes if self.dtype in ("float32", "") else f"{sizes} {self.dtype}"
-
-
-@dataclass(eq=False)
-class Around:
-    """A loop around parts: ``kind`` is "rounds" or "matrices", ``count`` how often."""
-
-    kind: str
-    count: int
-    text: str
-    outer: Around | None = None
-
-
-@dataclass(eq=False)
-class Part:
-    """``kind``: "loop" and "call" are C, "kernel" is called by Python, "check" may stop it.
-
-    ``lines``: its text in the C file; ``function``: the function of C that it stands in.
-    """
-
-    number: int
-    kind: str
-    ops: list[str]
-    phase: str  # "forward", "backward", or "update"
-    said: str  # the user's line, and where it stands
-    where: str  # "f.py:12"
-    reads: list[Held]
-    makes: list[Held]
-    writes: list[Held]
-    lines: list[str]
-    function: str = ""
-    around: Around | None = None
-    steps: list[Step] = field(default_factory=list)
-    time: int = 0  # as the memory plan of its function counts
-    code: list[str] = field(default_factory=list)  # of Scalars: its lines stand for its ops
-    of: int = -1  # of backward: the part whose derivative it is, or stands beside
-
-    @property
-    def gives(self) -> list[Held]:
-        return [*self.makes, *self.writes]
-
-
-@dataclass(eq=False)
-class Account:
-    """A program: its parts in order, and its arrays. ``c``: the text of the C file."""
-
-    name: str
-    parts: list[Part]
-    arrays: list[Held]
-    c: str
-    steps: int
-    entry: Entry | ScalarEntry
-
-    @property
-    def given(self) -> list[Held]:
-        """What was there before."""
-        return [h for h in self.arrays if h.role in ("parameter", "data", "state")]
-
-
-def compiled_of(f: Any) -> Compiled | None:
-    """The compiled function behind a function, a Module or an exported program; or None."""
-    if isinstance(f, Compiled):
-        return f
-    found = getattr(f, "__dict__", {}).get("_compiled") or getattr(f, "compiled", None)
-    return found if isinstance(found, Compiled) else None
-
-
-def account(f: Any, function: str) -> Account:
-    """What ``f`` runs: the program that was made last.
-
-    TypeError for what ``compile`` did not make; RuntimeError where there is no program as yet.
-    """
-    compiled = compiled_of(f)
-    if compiled is None:
-        what = f"{function}() takes a compiled function or Module, not {type(f).__name__}"
-        fix = "f = torch.compile(f), and three calls of it"
-        raise TypeError(errors.message(what, fix=fix))
-    entry = compiled.entry
-    if isinstance(entry, ScalarEntry):
-        from .scalar_programs import of_scalars  # noqa: PLC0415
-
-        return of_scalars(entry)
-    return Reader(entry).account
 
 
 class Reader:
@@ -140,6 +31,8 @@ class Reader:
 
     def __init__(self, entry: Entry):
         self.entry, self.program = entry, entry.program
+        self.base: dict[int, int] = {}  # of values of C that are views or rows: what they are of
+        self.rows: dict[int, int] = {}  # of values of all rounds in one array: how many
         self.parts: list[Part] = []
         self.arrays: dict[int, Held] = {}
         self.backward: set[int] = set()  # values that are gradients
@@ -151,7 +44,6 @@ class Reader:
         self.changed = {x.number for x in entry.written}
         self.walks = {s.site for s in p.steps if VJP.search(s.name)}  # the lines of backward()
         self.last: dict[Site, Held] = {}  # of an expression: what the last of its parts gives
-        self.base: dict[int, int] = {}  # of values of C that are views or rows: what they are of
         self.items(entry.plan.items)
         if entry.late is not None:
             self.late = True
@@ -163,7 +55,7 @@ class Reader:
         )
 
     # ---- parts -----------------------------------------------------------------------------------
-    def items(self, items: Sequence[Any]) -> None:
+    def items(self, items: Sequence[Step | Region]) -> None:
         for item in items:
             if isinstance(item, Step):
                 self.step(item)
@@ -179,7 +71,7 @@ class Reader:
                 if isinstance(x, Batch):
                     self.base |= x.slices
             self.base |= {n: r.members[0] for n, r in text.rows.items() if n != r.members[0]}
-            self.rows = {r.members[0]: r.height for r in text.rows.values()}
+            self.rows |= {r.members[0]: r.height for r in text.rows.values()}
             times = text.memory.times
             for piece in text.pieces:
                 self.piece(piece, item.name, None, times)
@@ -203,13 +95,19 @@ class Reader:
         time = times.get(id(p.statements[0]), 0)
         self.add(kind, steps, [n for n in read if self.home(n) not in inside], kept, written,
                  p.lines, function, outer, time)  # fmt: skip
-        if last is not None and last.function == function and last.around is outer and (
-            [*map(id, last.steps)] == [*map(id, steps)] and last.kind == kind == "call"
+        if (
+            last is not None
+            and last.function == function
+            and last.around is outer
+            and ([*map(id, last.steps)] == [*map(id, steps)] and last.kind == kind == "call")
         ):  # several calls of one step, such as an optimizer's: one part
             now = self.parts.pop()
             last.lines += now.lines
-            for old, new in ((last.reads, now.reads), (last.makes, now.makes),
-                             (last.writes, now.writes)):
+            for old, new in (
+                (last.reads, now.reads),
+                (last.makes, now.makes),
+                (last.writes, now.writes),
+            ):
                 old += [h for h in new if h not in old]
 
     def seen_outside(self, group: list[Lowered], made: list[int], function: str) -> list[int]:
@@ -253,27 +151,43 @@ class Reader:
             return  # memory that others fill
         written = [*dict.fromkeys([*written, *[n for n in made if self.home(n) in self.arrays]])]
         made = [n for n in made if self.home(n) not in self.arrays]
-        back = self.late or steps[0].site in self.walks or any(
-            self.home(n) in self.backward for n in read
+        back = (
+            self.late
+            or steps[0].site in self.walks
+            or any(self.home(n) in self.backward for n in read)
         )
         phase = "backward" if back else "forward"
         leaves = [n for n in written if self.home(n) in self.leaves]
-        if back and leaves and not made and all(
-            self.leaves[self.home(n)].kind != "gradient" for n in leaves
+        if (
+            back
+            and leaves
+            and not made
+            and all(self.leaves[self.home(n)].kind != "gradient" for n in leaves)
         ):
             phase = "update"
         role = "gradient" if back else "value"
         if back:
             self.backward |= {self.home(n) for n in made}
-        sites = [*dict.fromkeys(s.site for s in steps)]
+        site = steps[-1].site
         part = Part(
-            len(self.parts), kind, [_called(s.name) for s in steps], phase, source.line_of(sites[-1]),
-            str(sites[-1]), self.held(read, "value"), self.held(made, role), self.held(written, role),
-            [*lines], function, around, steps, time,
-        )  # fmt: skip
+            number=len(self.parts),
+            kind=kind,
+            ops=[_called(s.name) for s in steps],
+            phase=phase,
+            said=source.line_of(site),
+            where=str(site),
+            reads=self.held(read, "value"),
+            makes=self.held(made, role),
+            writes=self.held(written, role),
+            lines=[*lines],
+            function=function,
+            around=around,
+            steps=steps,
+            time=time,
+        )
         part.reads = [h for h in part.reads if h not in part.writes or phase == "update"]
         if phase == "forward" and part.gives:
-            self.last[sites[-1]] = part.gives[-1]
+            self.last[site] = part.gives[-1]
         self.parts.append(part)
 
     def name(self) -> None:
@@ -286,7 +200,7 @@ class Reader:
     # ---- arrays ----------------------------------------------------------------------------------
     def home(self, n: int) -> int:
         """The value whose memory a value shows."""
-        seen = getattr(self, "base", {})
+        seen = self.base
         while n in seen:
             n = seen[n]
         homes = self.entry.homes
@@ -309,12 +223,14 @@ class Reader:
             if p.constants[n].size == 1:
                 return None
             role = "constant"
-        rows = getattr(self, "rows", {}).get(n)
+        rows = self.rows.get(n)
         shape = value.shape if rows is None else (rows, *value.shape)
         size = max(value.nbytes, value.dtype.itemsize) * (rows or 1)
         name = self.entry.names.get(n, f"v{n}")
         if leaf is not None:
-            role = {"argument": "data", "gradient": "gradient", "seed": "gradient"}.get(leaf.kind, "state")
+            role = {"argument": "data", "gradient": "gradient", "seed": "gradient"}.get(
+                leaf.kind, "state"
+            )
             if leaf.kind in ("tensor", "argument") and leaf.tensor.node.needs:
                 role = "parameter"
             name = self.entry.names.get(n) or leaf.name or name
@@ -328,38 +244,6 @@ class Reader:
         """A name that no array has: ``h``, ``h.2``, ``h.3``."""
         self.taken[name] = self.taken.get(name, 0) + 1
         return name if self.taken[name] == 1 else f"{name}.{self.taken[name]}"
-
-
-def pair(parts: Sequence[Part]) -> None:
-    """Find for each part of backward that of forward whose derivative it is: one with an op of that
-    name that knows the most of the same values; or the one before, as backward goes."""
-    forward = [p for p in parts if p.phase == "forward"]
-    at = len(forward) - 1
-    for p in parts:
-        if p.phase != "backward":
-            continue
-        best, most = -1, 0
-        for s in p.steps:
-            op, seen = VJP.sub("", s.name), {*s.reads()}
-            if op == s.name:
-                continue
-            for k, f in enumerate(forward):
-                for other in f.steps:
-                    if other.name == op:
-                        n = 1 + 2 * len(seen & {*other.reads(), *other.gives()}) - (k > at)
-                        best, most = (k, n) if n >= most else (best, most)
-        at = best if best >= 0 else at
-        p.of = forward[at].number if forward else -1
-
-
-def pair_by_line(parts: Sequence[Part]) -> None:
-    """The same for Scalars: the last part of the same line, as backward goes."""
-    forward = [p for p in parts if p.phase == "forward"]
-    at = len(forward) - 1
-    for p in parts:
-        if p.phase == "backward":
-            at = next((k for k in range(at, -1, -1) if forward[k].where == p.where), at)
-            p.of = forward[at].number if forward else -1
 
 
 def _around(loop: Rounds | Batch, outer: Around | None) -> Around:

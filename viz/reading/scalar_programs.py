@@ -12,7 +12,7 @@ import re
 from microtorch.graph import Site
 from microtorch.static.scalars.entry import ScalarEntry
 
-from .programs import Account, Around, Held, Part, pair_by_line
+from .parts import Account, Around, Held, Part, pair_by_line
 from .source import line_of
 
 LOOP = re.compile(r"for \(int (\w+) = (\d+); \w+ (<|>=) (\d+);")
@@ -35,8 +35,8 @@ class _Reader:
         self.parts: list[Part] = []
         self.loops: list[Around] = []
         self.back, self.where = False, ""
-        self.sites = {str(site): site for site in {
-            Site.of(*s.first.site) for s in text.listed if s.first.site[0] is not None}}  # fmt: skip
+        known = [s.first.site for s in text.listed if s.first.site[0] is not None]
+        self.sites = {str(site): site for site in (Site.of(*x) for x in known)}
         self.array("p", (trace.inputs,), "parameter", "float64")
         for (_, shape), name in text.tables.items():
             self.array(name, shape, "constant", "float64")

@@ -1,0 +1,39 @@
+"""What a compiled function runs, as plain data."""
+
+from __future__ import annotations
+
+from microtorch.base import errors
+from microtorch.static.compiled import Compiled
+from microtorch.static.program import Program
+from microtorch.static.scalars.entry import ScalarEntry, ScalarProgram
+
+from .parts import Account
+from .programs import Reader
+from .scalar_programs import of_scalars
+
+
+def compiled_of(f: object) -> Compiled | None:
+    """The compiled function behind a function, a Module or an exported program; or None."""
+    if isinstance(f, Compiled):
+        return f
+    if isinstance(f, (Program, ScalarProgram)):
+        what = "the program alone does not say which of its steps are one loop of C"
+        raise TypeError(errors.message(what, fix="viz.draw(f) and viz.memory(f) of the function f"))
+    found = getattr(f, "__dict__", {}).get("_compiled") or getattr(f, "compiled", None)
+    return found if isinstance(found, Compiled) else None
+
+
+def account(f: object, function: str) -> Account:
+    """What ``f`` runs: the program that was made last.
+
+    TypeError for what ``compile`` did not make; RuntimeError where there is no program as yet.
+    """
+    compiled = compiled_of(f)
+    if compiled is None:
+        what = f"{function}() takes a compiled function or Module, not {type(f).__name__}"
+        fix = "f = torch.compile(f), and three calls of it"
+        raise TypeError(errors.message(what, fix=fix))
+    entry = compiled.entry
+    found = of_scalars(entry) if isinstance(entry, ScalarEntry) else Reader(entry).account
+    found.programs = sum(map(len, compiled.entries.values()))
+    return found
