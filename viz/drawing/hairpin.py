@@ -179,6 +179,8 @@ class Hairpin:
             said = ""
         for depth, what in enumerate(frames[same:], same):
             text = f"for {what.text}" if isinstance(what, Around) else f"{what}()"
+            if what in self.account.refused:
+                text += " differed from the steps, which run instead"
             c.open.append(Frame(what, c.y, c.y, depth, text))
             c.frames.append(c.open[-1])
             c.y += HEAD

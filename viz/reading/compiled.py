@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from microtorch.base import errors
 from microtorch.static.compiled import Compiled
+from microtorch.static.entry import Entry
 from microtorch.static.program import Program
 from microtorch.static.scalars.entry import ScalarEntry, ScalarProgram
 
@@ -35,5 +36,7 @@ def account(f: object, function: str) -> Account:
         raise TypeError(errors.message(what, fix=fix))
     entry = compiled.entry
     found = of_scalars(entry) if isinstance(entry, ScalarEntry) else Reader(entry).account
+    if isinstance(entry, Entry):
+        found.refused = frozenset(k for k, x in entry.runners.items() if x.checked is False)
     found.programs = sum(map(len, compiled.entries.values()))
     return found

@@ -88,6 +88,7 @@ class Account:
     c: str
     steps: int
     entry: Entry | ScalarEntry  # that of the compiled function
+    refused: frozenset[str] = frozenset()  # functions of C that differed, and are not used
     programs: int = 1  # how many the function has, for other shapes: this is the last one
 
     @property
@@ -98,7 +99,8 @@ class Account:
 
 def pair(parts: Sequence[Part]) -> None:
     """Find for each part of backward that of forward whose derivative it is: one with an op of that
-    name that knows the most of the same values; or the one before, as backward goes."""
+    name that knows the most of the same values; or the one before, as backward goes. Parts stay in
+    their order: none stands below one that ran before it."""
     forward = [p for p in parts if p.phase == "forward"]
     at = len(forward) - 1
     for p in parts:
@@ -109,10 +111,10 @@ def pair(parts: Sequence[Part]) -> None:
             op, seen = VJP.sub("", s.name), {*s.reads()}
             if op == s.name:
                 continue
-            for k, f in enumerate(forward):
+            for k, f in enumerate(forward[: at + 1]):
                 for other in f.steps:
                     if other.name == op:
-                        n = 1 + 2 * len(seen & {*other.reads(), *other.gives()}) - (k > at)
+                        n = 1 + len(seen & {*other.reads(), *other.gives()})
                         best, most = (k, n) if n >= most else (best, most)
         at = best if best >= 0 else at
         p.of = forward[at].number if forward else -1
