@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from microtorch.backends import core
+from microtorch.backends.core import texts
 from microtorch.base import errors
 from microtorch.static.compiled import Compiled
 from microtorch.static.entry import Entry
 from microtorch.static.program import Program
 from microtorch.static.scalars.entry import ScalarEntry, ScalarProgram
 
-from .parts import Account
+from .loops import DTYPES
+from .parts import Account, Part
 from .programs import Reader
 from .scalar_programs import of_scalars
 
@@ -40,3 +43,12 @@ def account(f: object, function: str) -> Account:
         found.refused = frozenset(k for k, x in entry.runners.items() if x.checked is False)
     found.programs = sum(map(len, compiled.entries.values()))
     return found
+
+
+def kernel_source(p: Part) -> str:
+    """The C core's text of the kernel that Python calls, or what runs instead."""
+    names = [s.name for s in p.steps]
+    d = p.gives[0].dtype if p.gives else ""
+    if core.is_available() and d in DTYPES and all(map(texts.loops, names)):
+        return "\n".join(core.source(name, d) for name in names)
+    return "\n".join(p.lines)

@@ -86,19 +86,23 @@ def places(f: object, function: str) -> Places:
         )
         fix = "viz.draw(f) shows its arrays; its numbers are Python's objects"
         raise TypeError(errors.message(what, fix=fix))
-    if compiled is None:
-        account(f, function)
-    assert compiled is not None and isinstance(compiled.entry, Entry)
-    reader = Reader(compiled.entry)
-    return _Found(reader).places
+    found = places_of(account(f, function))
+    assert found is not None
+    return found
+
+
+def places_of(account: Account) -> Places | None:
+    """The plan of an account; None where it has none, of Scalars."""
+    if not isinstance(account.entry, Entry):
+        return None
+    return _Found(account, Reader(account.entry)).places
 
 
 class _Found:
     """Reads the plan of an entry."""
 
-    def __init__(self, reader: Reader):
+    def __init__(self, account: Account, reader: Reader):
         self.reader, self.entry = reader, reader.entry
-        account = reader.account
         self.parts = account.parts
         planned: set[int] = set()
         self.bands: list[Band] = []

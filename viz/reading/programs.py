@@ -42,7 +42,8 @@ class Reader:
         self.returned = {self.home(n) for n in [*p.returned, *entry.gives]}
         self.leaves = {x.number: x for x in p.leaves}
         self.changed = {x.number for x in entry.written}
-        self.walks = {s.site for s in p.steps[: p.split] if VJP.search(s.name)}  # the lines of backward()
+        # the lines of backward()
+        self.walks = {s.site for s in p.steps[: p.split] if VJP.search(s.name)}
         self.last: dict[Site, Held] = {}  # of an expression: what the last of its parts gives
         self.items(entry.plan.items)
         if entry.late is not None:

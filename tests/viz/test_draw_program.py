@@ -1,4 +1,4 @@
-"""`viz.draw` and `viz.memory` of compiled functions: the pictures are read back."""
+"""`viz.draw` of compiled functions: the picture is read back."""
 
 import re
 from itertools import combinations, pairwise
@@ -6,14 +6,22 @@ from xml.etree import ElementTree
 
 import pytest
 from microtorch.viz.reading.compiled import account
-from microtorch.viz.reading.places import places
+from small_programs import (
+    PROGRAMS,
+    boxes,
+    cnn,
+    lstm,
+    moons,
+    overlap,
+    scalars,
+    texts,
+    trained,
+    transformer,
+)
 
 import microtorch as torch
-from microtorch import Scalar, nn, viz
-from microtorch.nn import functional as F
+from microtorch import nn, viz
 from microtorch.static import build
-
-SVG = "{http://www.w3.org/2000/svg}"
 
 
 @pytest.fixture(autouse=True)
@@ -24,125 +32,9 @@ def compiler():
         pytest.skip("no C compiler")
 
 
-def trained(model, x, y, lossf=F.cross_entropy, optimizer=torch.optim.SGD, **options):
-    """A compiled step of training that has its program."""
-    optimizer = optimizer(model.parameters(), lr=0.1)
-
-    @torch.compile(**options)
-    def step(x, y):
-        loss = lossf(model(x), y)
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        return loss
-
-    for _ in range(4):
-        step(x, y)
-    return step
-
-
-def hinge(p, y):
-    loss = torch.relu(1 - y * p).mean()
-    return loss
-
-
-def moons(**options):
-    torch.manual_seed(0)
-    model = nn.Sequential(nn.Linear(2, 16), nn.Tanh(), nn.Linear(16, 16), nn.Tanh(),
-                          nn.Linear(16, 1))  # fmt: skip
-    x = torch.randn(100, 2)
-    return trained(model, x, x.sum(1, keepdim=True).sign(), hinge, **options)
-
-
-def cnn():
-    model = nn.Sequential(nn.Conv2d(1, 4, 3), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(),
-                          nn.Linear(36, 3))  # fmt: skip
-    return trained(model, torch.randn(8, 1, 8, 8), torch.randint(0, 3, (8,)))
-
-
-class Last(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.rnn, self.head = nn.LSTM(8, 8, batch_first=True), nn.Linear(8, 3)
-
-    def forward(self, x):
-        return self.head(self.rnn(x)[0][:, -1])
-
-
-def lstm():
-    return trained(Last(), torch.randn(4, 10, 8), torch.randint(0, 3, (4,)))
-
-
-class Attention(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.norm, self.qkv, self.head = nn.LayerNorm(32), nn.Linear(32, 96), nn.Linear(32, 3)
-
-    def forward(self, x):
-        parts = self.qkv(self.norm(x)).split(32, dim=2)
-        q, k, v = [p.view(4, 32, 4, 8).transpose(1, 2) for p in parts]
-        a = F.scaled_dot_product_attention(q, k, v, is_causal=True)
-        return self.head(a.transpose(1, 2).reshape(4, 32, 32)[:, -1])
-
-
-def transformer():
-    return trained(Attention(), torch.randn(4, 32, 32), torch.randint(0, 3, (4,)))
-
-
-def scalars():
-    weights = [[Scalar(0.1 * (i - j)) for i in range(3)] for j in range(4)]
-    points = [[0.5 * i, 1.0 - i, 0.25] for i in range(8)]
-
-    @torch.compile
-    def step():
-        loss = 0.0
-        for x in points:
-            for w in weights:
-                act = sum(wi * xi for wi, xi in zip(w, x, strict=True))
-                loss = loss + act.tanh()
-        loss.backward()
-        for w in weights:
-            for p in w:
-                p.data -= 0.01 * p.grad
-                p.grad = None
-        return loss.data
-
-    for _ in range(4):
-        step()
-    return step
-
-
-PROGRAMS = {"moons": moons, "cnn": cnn, "lstm": lstm, "transformer": transformer}
-
-
 @pytest.fixture(params=PROGRAMS)
 def f(request):
     return PROGRAMS[request.param]()
-
-
-# ---- reading pictures back -----------------------------------------------------------------------
-def boxes(svg, prefix):
-    """By id: (left, top, right, bottom) of what has an id that begins so, in points."""
-    found = []
-    for g in ElementTree.fromstring(svg).iter(f"{SVG}g"):
-        name = g.get("id", "")
-        shapes = [x for x in g.iter() if x.tag in (f"{SVG}polygon", f"{SVG}path")]
-        if name.startswith(prefix) and shapes:
-            points = shapes[0].get("points") or shapes[0].get("d")
-            pairs = [*map(float, re.findall(r"-?[\d.]+", points))]
-            xs, ys = pairs[::2], pairs[1::2]
-            found.append((name.removeprefix(prefix), (min(xs), min(ys), max(xs), max(ys))))
-    return found
-
-
-def texts(svg):
-    return [t.text for t in ElementTree.fromstring(svg).iter(f"{SVG}text")]
-
-
-def overlap(a, b, slack=0.3):
-    return (
-        a[0] + slack < b[2] and b[0] + slack < a[2] and a[1] + slack < b[3] and b[1] + slack < a[3]
-    )
 
 
 # ---- draw ----------------------------------------------------------------------------------------
@@ -209,7 +101,7 @@ def test_moons_is_what_it_is_known_to_be():
     assert [h.name for h in parts[-1].writes] == [
         "weight", "bias", "weight_2", "bias_2", "weight_3", "bias_3"
     ]  # fmt: skip
-    assert {p.where.split(":")[0] for p in parts} == {"test_programs.py"}
+    assert {p.where.split(":")[0] for p in parts} == {"small_programs.py"}
     assert "loss = torch.relu(1 - y * p).mean()" in parts[5].said
     assert next(h.name for h in parts[5].makes) == "loss"
 
@@ -312,85 +204,6 @@ def test_of_several_programs_the_last_is_drawn_and_it_says_so():
     picture = viz.draw(f)
     assert "of 2 programs" in texts(picture.pipe("svg").decode())
     assert [h.shape for h in picture.account.given] == [(4,)]
-
-
-# ---- memory --------------------------------------------------------------------------------------
-def test_no_two_living_values_share_bytes(f):
-    found = places(f, "memory")
-    for band in found.bands:
-        for a, b in combinations(band.rects, 2):
-            if a.first <= b.last and b.first <= a.last:
-                assert a.start + a.size <= b.start or b.start + b.size <= a.start, (a, b)
-        assert all(r.start + r.size <= band.size for r in band.rects)
-
-
-def test_each_value_lives_as_long_as_it_is_read(f):
-    found = places(f, "memory")
-    living = {}
-    for band in found.bands:
-        for r in band.rects:
-            if r.held is not None:
-                living[r.held.number] = (r.first, r.last)
-    given = {h.number for h in found.account.given}
-    for p in found.parts:
-        for h in [*p.reads, *p.gives]:
-            if h.number in living:
-                first, last = living[h.number]
-                assert first <= p.number <= last, (h.name, p.ops)
-            else:
-                assert h.number in given or h.role == "constant", h.name
-
-
-def test_sizes_are_those_of_the_values(f):
-    for band in places(f, "memory").bands:
-        for r in band.rects:
-            if r.held is not None:
-                assert r.held.size <= r.size < r.held.size + 64, r.name
-
-
-def test_the_picture_of_memory_says_what_the_plan_says(f):
-    plan = viz.memory(f)
-    svg = plan.pipe("svg").decode()
-    found, every = boxes(svg, "rect-"), [r for b in plan.places.bands for r in b.rects]
-    assert sorted(n for n, _ in found) == sorted(r.name for r in every)
-    assert not [(a, b) for (a, p), (b, q) in combinations(found, 2) if overlap(p, q, 1.3)]
-    bars = {int(n): b for n, b in boxes(svg, "held-")}
-    longest = max(bars, key=lambda k: bars[k][2])
-    assert plan.places.held[longest] == plan.peak == max(plan.places.held)
-    words = texts(svg)
-    assert any(w.startswith("peak") for w in words)
-    for name, box in found:
-        if box[2] - box[0] > 90 and box[3] - box[1] > 30:
-            assert any(name.startswith(w.rstrip("…")) for w in words), name
-
-
-def test_places_are_used_again():
-    (block,) = [b for b in places(moons(), "memory").bands if b.kind == "block"]
-    values = [r for r in block.rects if r.held is not None]
-    assert len({r.start for r in values}) < len(values)
-    assert sum(r.size for r in values) > block.size
-
-
-def test_the_block_has_no_room_for_variables_of_a_loop():
-    """What a fused loop makes and only itself reads lies nowhere."""
-    f = moons()
-    (runner,) = f.entry.runners.values()
-    rooms = runner.text.memory.rooms
-    assert {*rooms, *runner.text.memory.stack} <= runner.text.declared
-    assert runner.block == 3 * 6400 + 1024
-
-
-def test_what_eager_holds_is_more_than_its_largest_values():
-    plan = viz.memory(transformer())
-    sizes = [r.held.size for b in plan.places.bands for r in b.rects if r.held is not None]
-    assert plan.eager_peak > max(sizes)
-    assert "eager" in str(plan)
-
-
-def test_a_program_lets_the_recorded_arrays_go():
-    f = moons()
-    assert not f.entry.plan.arrays
-    assert not f.entry.whole.arrays
 
 
 # ---- errors, notebooks ---------------------------------------------------------------------------
