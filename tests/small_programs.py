@@ -1,6 +1,7 @@
 """Small compiled programs, and how their pictures are read back."""
 
 import re
+from itertools import combinations
 from xml.etree import ElementTree
 
 import microtorch as torch
@@ -124,3 +125,14 @@ def overlap(a, b, slack=0.3):
     return (
         a[0] + slack < b[2] and b[0] + slack < a[2] and a[1] + slack < b[3] and b[1] + slack < a[3]
     )
+
+
+def clashes(svg):
+    """Pairs of texts that lie over one another."""
+    found = []
+    for t in ElementTree.fromstring(svg).iter(f"{SVG}text"):
+        size, x, y = float(t.get("font-size")), float(t.get("x")), float(t.get("y"))
+        wide = float(t.get("textLength", 0.5 * size * len(t.text)))
+        left = x - wide * {"end": 1, "middle": 0.5}.get(t.get("text-anchor"), 0)
+        found.append((t.text, (left, y - 0.7 * size, left + wide, y)))
+    return [(a, b) for (a, p), (b, q) in combinations(found, 2) if overlap(p, q, 0.6)]

@@ -9,6 +9,7 @@ from microtorch.viz.reading.compiled import account
 from small_programs import (
     PROGRAMS,
     boxes,
+    clashes,
     cnn,
     lstm,
     moons,
@@ -48,6 +49,7 @@ def test_each_part_is_a_box_and_no_two_overlap(f):
     _, _, wide, high = map(float, re.search(r'viewBox="([^"]*)"', svg)[1].split())
     assert all(b[2] - b[0] < wide and b[3] - b[1] < high for _, b in found)
     words = texts(svg)
+    assert not clashes(svg)
     for p in parts:
         assert any(p.ops[0] in w for w in words), p.ops
         if len(p.makes) == 1:

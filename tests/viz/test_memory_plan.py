@@ -4,7 +4,7 @@ from itertools import combinations
 
 import pytest
 from microtorch.viz.reading.places import places
-from small_programs import PROGRAMS, boxes, moons, overlap, texts, transformer
+from small_programs import PROGRAMS, boxes, clashes, moons, overlap, texts, transformer
 
 from microtorch import viz
 from microtorch.static import build
@@ -67,6 +67,7 @@ def test_the_picture_of_memory_says_what_the_plan_says(f):
     longest = max(bars, key=lambda k: bars[k][2])
     assert plan.places.held[longest] == plan.peak == max(plan.places.held)
     words = texts(svg)
+    assert not clashes(svg)
     assert any(w.startswith("peak") for w in words)
     for name, box in found:
         if box[2] - box[0] > 90 and box[3] - box[1] > 30:

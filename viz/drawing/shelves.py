@@ -107,7 +107,8 @@ class Shelves(Plate):
         for k, band in reversed([*enumerate(found.bands)]):
             end = self.offset[id(band)] + width(f"{title(band)}, {size_of(band.size)}", TINY) + 8
             below = [self.level[id(b)] for b in found.bands[k + 1 :] if self.offset[id(b)] < end]
-            self.level[id(band)] = 1 + max(below, default=-1)
+            least = 0 if end > self.bars else -1  # above the title of the bars
+            self.level[id(band)] = 1 + max(below, default=least)
         self._title()
         self._rows()
         for band in found.bands:
