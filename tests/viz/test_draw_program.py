@@ -5,6 +5,7 @@ from itertools import combinations, pairwise
 from xml.etree import ElementTree
 
 import pytest
+from microtorch.viz.reading.alike import Run, alike, runs
 from microtorch.viz.reading.compiled import account
 from small_programs import (
     PROGRAMS,
@@ -177,6 +178,43 @@ def test_a_long_program_is_folded():
     every = viz.draw(f, depth=1)
     assert f"part-{every.account.parts[-1].number}" in every.source
     assert len(boxes(viz.memory(f).pipe("svg").decode(), "held-")) < 110
+
+
+class Layer(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.norm, self.up, self.down = nn.LayerNorm(8), nn.Linear(8, 16), nn.Linear(16, 8)
+
+    def forward(self, x):
+        return x + self.down(torch.tanh(self.up(self.norm(x))))
+
+
+def test_layers_of_one_form_are_one():
+    model = nn.Sequential(*[Layer() for _ in range(12)], nn.Linear(8, 3))
+    f = trained(model, torch.randn(5, 8), torch.randint(0, 3, (5,)))
+    picture = viz.draw(f)
+    drawn = alike(picture.account)
+    assert len(drawn.parts) < len(picture.account.parts) / 4
+    frames = {p.phase: p.alike for p in drawn.parts if p.alike is not None}
+    assert {*frames} == {"forward", "backward"}
+    assert all(a.count >= 10 for a in frames.values())
+    svg = picture.pipe("svg").decode()
+    assert {f"× {a.count}" for a in frames.values()} <= {*texts(svg)}
+    assert not clashes(svg)
+    # backward keeps the order in which it runs, and reads what is there
+    of = [p.of for p in drawn.parts if p.phase == "backward"]
+    assert of == sorted(of, reverse=True)
+    made = {h for p in drawn.parts for h in p.gives} | {*drawn.given}
+    assert all(h in made or h.role == "constant" for p in drawn.parts for h in p.reads
+               if p.phase != "update")  # fmt: skip
+
+
+def test_runs_are_found():
+    assert runs("abcabcabcabcx") == [Run(0, 3, 4)]
+    assert runs("xyababababababz") == [Run(2, 2, 6)]
+    assert runs("aaaaaaaaa") == [Run(0, 1, 9)]
+    assert runs("abab" + "cdefcdefcdef") == [Run(4, 4, 3)]
+    assert runs("abcdefghij") == []
 
 
 def test_names_of_the_user_stay_text():

@@ -107,7 +107,8 @@ def frames_of(p: Part) -> tuple[Around | str, ...]:
     while a is not None:
         loops.insert(0, a)
         a = a.outer
-    return (*[p.function] * bool(p.function), *loops)
+    outside = [] if p.alike is None else [p.alike]
+    return (*outside, *[p.function] * bool(p.function), *loops)
 
 
 class Hairpin:
@@ -178,7 +179,8 @@ class Hairpin:
         else:
             said = ""
         for depth, what in enumerate(frames[same:], same):
-            text = f"for {what.text}" if isinstance(what, Around) else f"{what}()"
+            text = what.text if isinstance(what, Around) else f"{what}()"
+            text = f"for {text}" if isinstance(what, Around) and what.kind != "alike" else text
             if what in self.account.refused:
                 text += " differed from the steps, which run instead"
             c.open.append(Frame(what, c.y, c.y, depth, text))

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
+from ..reading.alike import alike
 from ..reading.compiled import account, compiled_of
 from ..reading.folding import folded
 from ..reading.parts import Account
@@ -26,8 +29,10 @@ class ProgramPicture(Printed):
     def source(self) -> str:
         """The DOT text, in which every place is given."""
         drawn = self.account
+        if self.depth is None and max(Counter(p.phase for p in drawn.parts).values()) > at.ROWS:
+            drawn = alike(drawn)
         if self.depth is None or self.depth < 1:
-            drawn, _ = folded(self.account, at.ROWS, self.depth == 0)
+            drawn, _ = folded(drawn, at.ROWS, self.depth == 0)
         layout = Hairpin(drawn, facts=counted(self.account))
         return str(Rows(layout, self.theme).g.source)
 

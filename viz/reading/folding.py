@@ -18,8 +18,7 @@ def folded(account: Account, most: int, whole_lines: bool = False) -> tuple[Acco
     groups: list[list[Part]] = []
     for a, p in pairwise([None, *account.parts]):
         assert p is not None
-        same = a is not None and (a.phase, a.where, a.function, a.around) == (
-            p.phase, p.where, p.function, p.around) and "check" not in (a.kind, p.kind)  # fmt: skip
+        same = a is not None and _place(a) == _place(p) and "check" not in (a.kind, p.kind)
         if same and not p.code and len(groups[-1]) < size:
             groups[-1].append(p)
         else:
@@ -35,6 +34,10 @@ def folded(account: Account, most: int, whole_lines: bool = False) -> tuple[Acco
     for p, group in zip(parts, groups, strict=True):
         p.of = where.get(group[0].of, -1)
     return replace(account, parts=parts), [where[p.number] for p in account.parts]
+
+
+def _place(p: Part) -> tuple[object, ...]:
+    return p.phase, p.where, p.function, p.around, p.alike
 
 
 def _together(group: list[Part], number: int, readers: dict[Held, set[int]]) -> Part:

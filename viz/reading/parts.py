@@ -41,7 +41,8 @@ class Held:
 
 @dataclass(eq=False)
 class Around:
-    """A loop around parts: ``kind`` is "rounds" or "matrices", ``count`` how often."""
+    """A loop around parts: ``kind`` is "rounds" or "matrices", ``count`` how often; or "alike":
+    so many layers, of which one is shown (alike.py)."""
 
     kind: str
     count: int
@@ -71,6 +72,7 @@ class Part:
     steps: list[Step] = field(default_factory=list)
     time: int = 0  # as the memory plan of its function counts
     code: list[str] = field(default_factory=list)  # of Scalars: its lines stand for its ops
+    alike: Around | None = None  # of a folded program
     of: int = -1  # of backward: the part whose derivative it is, or stands beside
 
     @property
