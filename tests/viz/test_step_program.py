@@ -6,6 +6,7 @@ import re
 import pytest
 from browser import Browser, missing
 from microtorch.viz.reading.compiled import account
+from microtorch.viz.reading.loops import loop
 from microtorch.viz.showing.programs import lines_of
 from small_programs import PROGRAMS, boxes, moons, scalars, texts
 
@@ -79,6 +80,16 @@ def test_scalars_are_stepped():
     assert steps.places is None
     assert "act += p[3 * j + k] * table[i][k];" in "".join(steps.frames())
     assert "text/html" in steps._repr_mimebundle_()
+
+
+def test_the_result_of_a_program_says_where_its_loops_are():
+    net = torch.compile(nn.Linear(3, 2))
+    for _ in range(4):
+        out = net(torch.ones(1, 3)).sum()
+        out.backward()
+    trace = viz.step(out).trace
+    said = {loop(trace, s)[0] for s in trace.steps if trace.nodes[s.origin].op == "Replayed"}
+    assert said == {"a compiled function: f.c_source() is its C, and viz.step(f) goes through it"}
 
 
 @pytest.mark.skipif(bool(missing()), reason=missing())

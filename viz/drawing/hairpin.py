@@ -10,6 +10,7 @@ Where everything stands is found here, in points; ``program.py`` draws it.
 
 from __future__ import annotations
 
+import textwrap
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -229,6 +230,7 @@ class Hairpin:
         """The chips on both sides, the lanes between, and so how wide everything is."""
         self.stored = {h.number: p.number for p in self.account.parts for h in p.gives}
         self.of_grads()
+        self.optimizer = self.beside_grads()
         chips = [width(f"{h.name}  {h}", SMALL) + 22 for c in self.given for h in c.arrays]
         self.chip = max([*chips, 60.0])
         grads = [width(f"{h.name}  {h}", SMALL) + 14 for c in self.grads for h in c.arrays]
@@ -249,7 +251,9 @@ class Hairpin:
             right = self.grads_left + self.grad
         if self.updates:
             right = self.update_left + self.update
-        self.bottom = max([self.down.y, self.up.y, *[c.y + c.height / 2 for c in self.given]])
+        ends = [c.y + c.height / 2 for c in self.given]
+        ends += [top + high for _, top, high in self.optimizer]
+        self.bottom = max([self.down.y, self.up.y, *ends])
         self.returns = [
             h
             for h in self.account.arrays
@@ -258,6 +262,33 @@ class Hairpin:
         self.bottom += (CHIP + 12) * bool(self.returns)
         self.width = max(right + EDGE, 560.0)
         self.height = self.bottom + 40
+
+    @staticmethod
+    def update_lines(p: Part) -> list[tuple[str, float, bool]]:
+        """What stands in the box of an optimizer's part: text, its size, is it bold?"""
+        lines = [
+            (p.kind + (f" in {p.function}()" if p.function else ""), TINY, False),
+            (spoken(p.ops), TEXT, True),
+            *[(line, SMALL, False) for line in p.code],
+            (p.said, TINY, False),
+        ]
+        for word, own in (("changes", True), ("and", False)):
+            names = [a.name for a in p.writes if (a.role == "parameter") is own]
+            text = f"{word} {', '.join(names)}" if names else ""
+            lines += [(row, SMALL, False) for row in textwrap.wrap(text, 34)[:8]]
+        return [x for x in lines if x[0]]
+
+    def beside_grads(self) -> list[tuple[Part, float, float]]:
+        """The optimizer's parts, together as high as the gradients that they read: their tops and
+        heights."""
+        ys = [c.y for c in self.grads] or [x.y for x in self.down.rows[:1]] or [EDGE + TOP]
+        top, found = min(ys) - CHIP, []
+        room = (max(ys) + CHIP - top) / max(len(self.updates), 1)
+        for p in self.updates:
+            high = max(room, 15.0 * len(self.update_lines(p)) + 18)
+            found.append((p, top, high))
+            top += high
+        return found
 
     def of_grads(self) -> None:
         """What backward leaves: gradients that are returned, or that an update reads."""

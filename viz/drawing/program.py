@@ -41,7 +41,7 @@ class ProgramPicture(Printed):
         for p in self.account.parts:
             where = f"{p.function}: " if p.function else ""
             around = f" (× {p.around.count})" if p.around is not None else ""
-            does = " · ".join(p.ops) or "; ".join(p.code)
+            does = " · ".join(p.ops) or " ".join(p.code)
             gives = ", ".join([f"{h.name} {h}" for h in p.makes] or [h.name for h in p.writes])
             head = f"{p.number:>3} {p.phase:<8} {p.kind:<6}"
             lines.append(f"{head} {where}{does}{around} → {gives}  # {p.where}")

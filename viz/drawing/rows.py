@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Sequence
 
 from ..reading.parts import Around, Held, Part
@@ -184,14 +183,9 @@ class Rows(Plate):
     def _updates(self) -> None:
         """The optimizer's parts, as high as the gradients that they read."""
         h, t = self.h, self.t
-        if not h.updates:
-            return
-        ys = [c.y for c in h.grads] or [h.down.rows[0].y if h.down.rows else at.EDGE + at.TOP]
-        top, bottom = min(ys) - at.CHIP, max(ys) + at.CHIP
-        high = max((bottom - top) / len(h.updates), 92.0)
-        for k, p in enumerate(h.updates):
-            y, x = top + high * (k + 0.5), h.update_left + 8
-            fill, line = t.roles["parameter"]
+        fill, line = t.roles["parameter"]
+        for p, top, high in h.optimizer:
+            y, x = top + high / 2, h.update_left + 8
             self.box(
                 h.update_left + h.update / 2,
                 y,
@@ -204,34 +198,11 @@ class Rows(Plate):
                 id=f"part-{p.number}",
                 tooltip=self._tip(p),
             )
-            own = [a for a in p.writes if a.role == "parameter"]
-            state = [a for a in p.writes if a.role != "parameter"]
-            lines: list[tuple[str, float, bool]] = []
-            for word, arrays in (("changes", own), ("and", state)):
-                names = f"{word} {', '.join(a.name for a in arrays)}" if arrays else ""
-                lines += [(row, at.SMALL, False) for row in textwrap.wrap(names, 34)[:8]]
-            lines = [
-                (
-                    p.kind + (f" in {p.function}()" if p.function else ""),
-                    at.TINY,
-                    False,
-                ),
-                (at.spoken(p.ops), at.TEXT, True),
-                *[(x, at.SMALL, False) for x in p.code],
-                (p.said, at.TINY, False),
-                *lines,
-            ]
-            lines = [x for x in lines if x[0]]
-            top_line = y - 7.5 * (len(lines) - 1)
+            lines = h.update_lines(p)
             for i, (words, size, bold) in enumerate(lines):
-                self.text(
-                    x,
-                    top_line + 15 * i,
-                    fit(words, size, h.update - 16, bold),
-                    size,
-                    t.ink if bold else t.secondary,
-                    bold=bold,
-                )
+                line_y = y + 15 * (i - (len(lines) - 1) / 2)
+                words = fit(words, size, h.update - 16, bold)
+                self.text(x, line_y, words, size, t.ink if bold else t.secondary, bold=bold)
         for chip in h.grads:
             if any(chip.arrays[0] in p.reads for p in h.updates):
                 self._go([(h.grads_left + h.grad, chip.y), (h.update_left, chip.y)], t.gradient)

@@ -11,6 +11,7 @@ function pictures() {
   const [program, memory] = D.drawn[theme];
   $("program").replaceChildren(svg(program));
   $("memory").replaceChildren(...memory ? [svg(memory)] : []);
+  $("memory").hidden = $("held").hidden = !memory;
   STEPS.forEach((_, k) => {
     const e = $(`part-${k}`);
     if (!e) return;
@@ -31,7 +32,7 @@ function show() {
   put($("said"), now.said || D.name);
   put($("count"), `part ${at + 1} of ${STEPS.length}`);
   put($("about"), D.facts);
-  put($("c-title"), `${now.does}: ${now.about}`);
+  put($("c-title"), `${now.about}: ${now.does}`);
   put($("held"), now.held ? `memory: ${now.held}` : "");
   put($("say"), `${now.phase}, part ${at + 1} of ${STEPS.length}: ${now.does}. ${now.held}`);
   const wanted = now.kernel ? now.kernel.split("\n").map(text => h("span", { class: "on" }, text)) : lines;

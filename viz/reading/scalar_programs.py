@@ -118,6 +118,8 @@ class _Reader:
         site = self.sites.get(self.where)
         said = line_of(site) if site is not None else self.where
         before = {h for p in self.parts for h in p.gives}
+        if phase == "update":
+            gives = {h: None for h in gives if h.name in LEFT.values()}
         self.parts.append(Part(
             len(self.parts), "loop" if self.loops else "lines", [], phase, said, self.where,
             [*reads], [h for h in gives if h not in before and phase != "update"],

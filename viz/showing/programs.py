@@ -58,7 +58,7 @@ class ProgramStepper:
         first = max(0, min(step - space // 2, len(parts) - space))
         for k, p in enumerate(parts[first : first + space], first):
             around = f" × {p.around.count}" if p.around is not None else ""
-            does = (spoken(p.ops) or "; ".join(p.code)) + around
+            does = (spoken(p.ops) or " ".join(p.code)) + around
             gives = ", ".join([f"{h.name} {h}" for h in p.makes] or [h.name for h in p.writes])
             left = f"{'▶' if k == step else ' '}{k + 1:>3}  {p.kind:<6} {does}"
             room = width - min(len(gives), width // 3) - 3
@@ -136,7 +136,7 @@ class ProgramStepper:
 
     def step(self, p: Part) -> dict[str, Any]:
         """A part, as the page needs it."""
-        does = spoken(p.ops) or "; ".join(p.code)
+        does = spoken(p.ops) or " ".join(p.code)
         around = f", {p.around.count} times" if p.around is not None else ""
         where = f"{p.kind} in {p.function}()" if p.function else "a kernel that Python calls"
         rects = [] if self.places is None else [
