@@ -22,9 +22,10 @@ import importlib
 from typing import Any
 
 __all__ = [
-    "Graph", "GraphTooLarge", "Poster", "RenderError", "Stepper", "Trace", "Zoom", "check", "diff",
-    "draw", "draw_dot", "draw_error", "draw_errors", "expand", "explain_grad", "intervene",
-    "latex", "make_dot", "quiz", "record", "step", "summary", "timeline", "trace", "zoom",
+    "Graph", "GraphTooLarge", "MemoryPlan", "Poster", "ProgramPicture", "ProgramStepper",
+    "RenderError", "Stepper", "Trace", "Zoom", "check", "diff", "draw", "draw_dot",
+    "draw_error", "draw_errors", "expand", "explain_grad", "intervene", "latex", "make_dot",
+    "memory", "quiz", "record", "step", "summary", "timeline", "trace", "zoom",
 ]  # fmt: skip
 
 # The module of each name. No module has the name of a function: `viz.draw` is the function.
@@ -37,9 +38,12 @@ _HOME = {
     "asking.zooming": ("Zoom", "expand", "zoom"),
     "drawing.picture": ("Graph", "draw", "draw_dot", "make_dot"),
     "drawing.poster": ("Poster", "summary"),
+    "drawing.program": ("ProgramPicture",),
     "drawing.render": ("RenderError",),
+    "drawing.shelves": ("MemoryPlan", "memory"),
     "drawing.timeline": ("timeline",),
     "reading.trace": ("GraphTooLarge", "Trace"),
+    "showing.programs": ("ProgramStepper",),
     "showing.stepper": ("Stepper", "quiz", "step"),
     "telling.differences": ("check",),
     "telling.mathematics": ("latex",),

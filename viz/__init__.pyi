@@ -14,10 +14,14 @@ from .drawing.picture import draw_dot as draw_dot
 from .drawing.picture import make_dot as make_dot
 from .drawing.poster import Poster as Poster
 from .drawing.poster import summary as summary
+from .drawing.program import ProgramPicture as ProgramPicture
 from .drawing.render import RenderError as RenderError
+from .drawing.shelves import MemoryPlan as MemoryPlan
+from .drawing.shelves import memory as memory
 from .drawing.timeline import timeline as timeline
 from .reading.trace import GraphTooLarge as GraphTooLarge
 from .reading.trace import Trace as Trace
+from .showing.programs import ProgramStepper as ProgramStepper
 from .showing.stepper import Stepper as Stepper
 from .showing.stepper import quiz as quiz
 from .showing.stepper import step as step

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import microtorch as torch
 from microtorch import nn, viz
@@ -75,7 +76,39 @@ def zoom() -> viz.Zoom:
     return viz.expand(m, (1, 0), loss=out)
 
 
-EXAMPLES = (neuron, neuron_steps, mlp, vanishing, architecture, zoom)
+def step() -> Any:
+    """A compiled step of training: micrograd's two moons, as tensors."""
+    torch.manual_seed(0)
+    model = nn.Sequential(
+        nn.Linear(2, 16), nn.Tanh(), nn.Linear(16, 16), nn.Tanh(), nn.Linear(16, 1)
+    )
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+
+    @torch.compile
+    def step(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+        loss = torch.relu(1 - y * model(x)).mean()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        return loss
+
+    x = torch.randn(100, 2)
+    for _ in range(4):
+        step(x, x.sum(1, keepdim=True).sign())
+    return step
+
+
+def program() -> viz.ProgramPicture:
+    """What that step runs: its loops in C, and what flows between them."""
+    return viz.draw(step())
+
+
+def memory() -> viz.MemoryPlan:
+    """Where the values of that step lie, and how long."""
+    return viz.memory(step())
+
+
+EXAMPLES = (neuron, neuron_steps, mlp, vanishing, architecture, zoom, program, memory)
 
 
 def main(folder: Path = HERE) -> list[str]:

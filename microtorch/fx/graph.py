@@ -75,6 +75,9 @@ class Graph:
         """The nodes, in order."""
         return Nodes(self)
 
+    def changes(self) -> None:
+        """Called before each change. A graph that is a view of something else refuses."""
+
     def find_nodes(self, *, op: str, target: Target | None = None, sort: bool = True) -> list[Node]:
         """The nodes of a kind, and of a target."""
         return [n for n in self.nodes if n.op == op and target in (None, n.target)]
@@ -90,6 +93,7 @@ class Graph:
         type_expr: object = None,
     ) -> Node:  # fmt: skip
         """A node at the place where new ones come; ``name`` is made different from all others."""
+        self.changes()
         wanted = name or _candidate(target)
         node = Node(self, self._names.new(wanted), op, target, args or (), kwargs or {}, type_expr)
         self._insert(node)
@@ -179,6 +183,7 @@ class Graph:
             )
         if to_erase._erased:
             return
+        self.changes()
         to_erase._leave()  # it keeps its neighbours, so that a walk that is here goes on
         to_erase._erased = True
         self._count -= 1
@@ -248,9 +253,12 @@ class Graph:
     def print_tabular(self) -> None:
         """Print the nodes as a table."""
         head = ["opcode", "name", "target", "args", "kwargs"]
-        rows = [[str(x) for x in (n.op, n.name, n.target, n.args, n.kwargs)] for n in self.nodes]
+        rows = [[*map(str, self._row(n))] for n in self.nodes]
         rule = ["-" * max(map(len, column)) for column in zip(head, *rows, strict=True)]
         print(*columns([head, rule, *rows], left=range(5)), sep="\n")
+
+    def _row(self, n: Node) -> tuple[Argument, ...]:
+        return n.op, n.name, n.target, n.args, n.kwargs
 
 
 def _candidate(target: Target) -> str:

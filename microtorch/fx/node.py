@@ -77,6 +77,7 @@ class Node:
         self._read(self._args, kwargs)
 
     def _read(self, args: tuple[Argument, ...], kwargs: dict[str, Argument]) -> None:
+        self.graph.changes()
         for old in self._inputs:
             old.users.pop(self, None)
         self._inputs = {}
@@ -139,6 +140,7 @@ class Node:
 
     def prepend(self, x: Node) -> None:
         """Move ``x`` to the place before this node."""
+        self.graph.changes()
         if x.graph is not self.graph:
             raise AssertionError(message("Attempting to move a Node into a different Graph"))
         if x is self:
@@ -178,9 +180,14 @@ class Node:
             return f"%{self.name} {typed} = get_attr[target={self.target}]"
         if self.op == "output":
             return f"return {self.args[0]}"
-        name = self.target if isinstance(self.target, str) else qualified(self.target)
+        name = self.called
         args = f"(args = {_shown(self.args)}, kwargs = {_shown(self.kwargs)})"
         return f"%{self.name} {typed} = {self.op}[target={name}]{args}"
+
+    @property
+    def called(self) -> str:
+        """What the target is called where the node is printed."""
+        return self.target if isinstance(self.target, str) else qualified(self.target)
 
     def __repr__(self) -> str:
         return self.name

@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from contextlib import nullcontext
 from typing import Any
 
 from ..facade import alias
@@ -56,9 +57,10 @@ def _run_and_show(prog: str, about: str, arguments: list[str] | None, what: str)
     parser = _parser(prog, about, what)
     options = parser.parse_args(given)
     steps = _checked(parser, options, what)
-    watch = Watch()
+    watch, of_program = Watch(), options.program or getattr(options, "memory", False)
     try:
-        with watch:
+        # a backward that is watched runs as it is written, and so would a compiled function
+        with nullcontext() if of_program else watch:
             variables = alias.run_script(options.script, own)
     except SystemExit as stop:  # a script that ends itself
         if stop.code not in (None, 0):
@@ -67,8 +69,11 @@ def _run_and_show(prog: str, about: str, arguments: list[str] | None, what: str)
     except Exception as error:
         return _report_failure(error, options, steps)
     try:
-        show = _show_steps if steps else _save_drawing
-        show(watch, variables, options)
+        if of_program:
+            _show_program(variables, options, steps)
+        else:
+            show = _show_steps if steps else _save_drawing
+            show(watch, variables, options)
     except (LookupError, RenderError, RuntimeError, ImportError, TypeError, ValueError) as error:
         print(f"{prog}: {error}", file=sys.stderr)
         return 1
@@ -93,8 +98,11 @@ def _parser(prog: str, about: str, what: str) -> argparse.ArgumentParser:
     add("--theme", choices=sorted(THEMES), default="light")
     directions = [c for c in CHOICES["rankdir"] if c]
     add("--rankdir", choices=directions, help="LR: left to right, TB: top to bottom")
+    help = "the program of the compiled function that --var names, or of the only one there is"
+    add("--program", action="store_true", help=help)
     if what == "draw":
         add("--legend", action="store_true", help="say what the colours mean")
+        add("--memory", action="store_true", help="the memory plan of that program")
     else:
         help = "hide each contribution until it is predicted (.html)"
         add("--quiz", action="store_true", help=help)
@@ -128,9 +136,43 @@ def _suffix(options: argparse.Namespace) -> str:
     return os.path.splitext(options.output or "")[1].lower().lstrip(".")
 
 
+def _named_after(options: argparse.Namespace, suffix: str) -> str:
+    """A file of the script's name."""
+    return os.path.splitext(os.path.basename(options.script))[0] + suffix
+
+
 def _look(options: argparse.Namespace) -> dict[str, Any]:
     """The options that drawings and films have in common."""
     return {"theme": options.theme, "rankdir": options.rankdir, "depth": options.depth}
+
+
+def _show_program(variables: Variables, options: argparse.Namespace, steps: bool) -> None:
+    """The program of a compiled function: drawn, stepped, or its memory plan."""
+    from ..viz.drawing.program import program
+    from ..viz.drawing.shelves import memory
+    from ..viz.reading.compiled import account, compiled_of
+    from ..viz.showing.programs import ProgramStepper
+
+    found = {k: v for k, v in variables.items() if compiled_of(v) is not None}
+    if options.var:
+        found = {k: v for k, v in found.items() if k == options.var}
+    if len({*map(id, found.values())}) != 1:
+        there = ", ".join(k for k, v in variables.items() if compiled_of(v) is not None)
+        what = f"no compiled function is called {options.var}" if options.var else (
+            "which program? --var names the compiled function" if found else "nothing is compiled"
+        )  # fmt: skip
+        raise LookupError(f"{what}. There are: {there or 'none'}")
+    (f, *_) = found.values()
+    look = Options(**_look(options), legend=getattr(options, "legend", False))
+    picture = memory(f, options.theme) if getattr(options, "memory", False) else program(f, look)
+    if not steps and picture is not None:
+        print(picture.save(options.output or _named_after(options, ".svg")))
+        return
+    made = ProgramStepper(account(f, "step"))
+    if options.output is None:
+        made.run()
+    else:
+        print(made.save(options.output))
 
 
 def _save_drawing(watch: Watch, variables: Variables, options: argparse.Namespace) -> None:
@@ -140,7 +182,7 @@ def _save_drawing(watch: Watch, variables: Variables, options: argparse.Namespac
     trace = watch.trace(root, "draw", variables)
     if not first_rank():
         return
-    path = options.output or os.path.splitext(os.path.basename(options.script))[0] + ".svg"
+    path = options.output or _named_after(options, ".svg")
     print(Graph(trace, Drawing(trace, look).digraph).save(path))
 
 

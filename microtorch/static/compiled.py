@@ -285,6 +285,10 @@ class Compiled:
             for leaf in entry.leaves:
                 leaf.name = entry.names.get(leaf.number, leaf.name)
             arrays = {x.number: x.value for x in run.recording.arrays.values()}
+            first: dict[int, int] = {}
+            for n, a in sorted(arrays.items()):
+                home = first.setdefault(id(owner(a)), n)
+                entry.homes |= {n: home} if home != n else {}
             if self.own_outputs:  # traced: who shows whose memory is asked for when it is written
                 entry.lies = {n: (id(owner(a)), offset(a)) for n, a in arrays.items()}
             plan, use_c = partial(entry.plan_whole, arrays), partial(entry.use_c, arrays)

@@ -1,6 +1,7 @@
 """Regions of a program as one C file to read."""
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from ..arrays.dtypes import F64
@@ -12,13 +13,13 @@ from .emit_places import Places
 from .emit_products import product
 from .emit_sums import total
 from .functions import named
-from .region import rate_name
+from .region import Piece, rate_name
 from .rounds import Rounds
 from .statements import C_TYPES, Copy, Each, Product, Sum, View, reads
 from .templates import Rate, Ref
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from ..base.types import Operand
     from .statements import Call, Lowered
@@ -30,6 +31,7 @@ class Emitter(Places):
     def text(self) -> str:
         """The function."""
         self.walk(self.items)
+        self.plan()
         values, region = self.program.values, self.region
         written = {*region.written}
         given = []
@@ -61,26 +63,32 @@ class Emitter(Places):
         """Statements, those that fit together as one loop. ``rounds``: of which they are the body.
         """
         group: list[Each] = []
+
+        def close() -> None:
+            """Write the loop of the group."""
+            if group:
+                self.piece([*group], lambda: each(self, [*group]))
+                group.clear()
+
         for i, s in enumerate(items):
             if isinstance(s, Each) and joins(self, s, group):
                 group.append(s)
                 continue
             made = {g.result for g in group}
-            if group and not (isinstance(s, View) and s.base in self.places.keys() - made):
-                each(self, group)
-                group = []
+            if not (isinstance(s, View) and s.base in self.places.keys() - made):
+                close()
             # a round begins ``moves`` further than the one before
             moves = rounds.starts[i] if rounds is not None else 0
             if isinstance(s, Rounds):
                 self.rounds(s)
             elif isinstance(s, Batch):
                 self.batch(s)
+            elif isinstance(s, Each) and s.into is not None:
+                start = s.into.start - moves * (rounds.first if rounds is not None else 0)
+                to = s._replace(into=s.into._replace(start=start))
+                self.piece([s], partial(each, self, [to], moves))
             elif isinstance(s, Each):
-                group = [s]
-                if s.into is not None:
-                    start = s.into.start - moves * (rounds.first if rounds is not None else 0)
-                    each(self, [s._replace(into=s.into._replace(start=start))], moves)
-                    group = []
+                group.append(s)
             elif isinstance(s, View):
                 base = self.places[s.base]
                 start = base.start + s.start - moves * (rounds.first if rounds is not None else 0)
@@ -90,25 +98,37 @@ class Emitter(Places):
                 )
                 self.declared.add(s.result)
             elif isinstance(s, Sum):
-                total(self, s)
+                self.piece([s], partial(total, self, s))
             elif isinstance(s, Product):
-                product(self, s)
+                self.piece([s], partial(product, self, s))
             elif isinstance(s, Copy):
-                copy(self, s)
+                self.piece([s], partial(copy, self, s))
             else:
-                self.calls(s)
-        if group:
-            each(self, group)
+                self.piece([s], partial(self.calls, s))
+        close()
+
+    def piece(self, statements: list[Lowered], write: Callable[[], None]) -> None:
+        """Lines that stand together, and what they are of."""
+        n = len(self.lines)
+        write()
+        self.pieces.append(Piece(statements, self.lines[n:]))
+
+    def around(self, loop: Rounds | Batch, head: list[str], rounds: Rounds | None) -> None:
+        """The body of a loop, within the lines ``head`` that open it."""
+        lines, pieces = self.lines, self.pieces
+        self.lines, self.pieces, self.said = [], [], ""
+        self.walk(loop.body, rounds)
+        for line in reversed(head):
+            self.lines = [line, *[f"    {x}" for x in self.lines], "}"]
+        pieces.append(Piece([], self.lines, loop, tuple(self.pieces)))
+        self.lines, self.pieces, self.said = [*lines, *self.lines], pieces, ""
 
     def rounds(self, x: Rounds) -> None:
         """A loop of rounds."""
-        before, lines = self.places, self.lines
-        moved = {n: self.row(*row) for n, row in x.moved.items()}
-        self.places, self.lines, self.said = before | moved, [], ""
-        self.walk(x.body, x)
-        head = f"for (int step = {x.first}; step < {x.end}; step++) {{"
-        self.lines = [*lines, head, *[f"    {line}" for line in self.lines], "}"]
-        self.places, self.said = before, ""
+        before = self.places
+        self.places = before | {n: self.row(*row) for n, row in x.moved.items()}
+        self.around(x, [f"for (int step = {x.first}; step < {x.end}; step++) {{"], x)
+        self.places = before
         for rows, _, _ in x.moved.values():
             self.places |= {m: self.row(rows, i) for i, m in enumerate(rows.members)}
 
@@ -124,11 +144,7 @@ class Emitter(Places):
             )
             self.declared.add(m)
             self.kept.add(m)
-        lines, self.lines, self.said = self.lines, [], ""
-        self.walk(x.body)
-        for name, size in zip(index[::-1], x.shape[::-1], strict=True):
-            self.lines = [counting(name, size), *[f"    {line}" for line in self.lines], "}"]
-        self.lines, self.said = [*lines, *self.lines], ""
+        self.around(x, [counting(*one) for one in zip(index, x.shape, strict=True)], None)
 
     def calls(self, s: Call) -> None:
         values = self.program.values

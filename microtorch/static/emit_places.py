@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from ..base.types import DType, Shape
     from .program import Program
-    from .region import Region
+    from .region import Piece, Region
     from .rounds import Rows
     from .statements import Lowered
 
@@ -34,12 +34,12 @@ class Places:
         self.program, self.region, self.names = program, region, names
         self.places: dict[int, Lies] = {}
         self.lines: list[str] = []
+        self.pieces: list[Piece] = []  # the same, by what stands together
         self.arrays: dict[str, list[str]] = {}  # of the function itself, by type
         self.scratch: list[str] = []
         self.called: set[tuple[str, str]] = set()  # functions, and of which type
         items, self.rows = rolled(program, region.steps, {*region.gives})
         self.items = batched(program, items, self.rows, {*region.gives})
-        self.memory = planned(program, self.items, self.rows, {*region.gives})
         self.kept = {*region.gives, *self.rows}  # what is read later, and so has memory
         made = [program.values[n].nbytes for s in region.steps for n in makes(s)]
         self.long = sum(made) > LONG
@@ -90,29 +90,39 @@ class Places:
     def new(self, n: int) -> Lies:
         """Memory for value n: an output, an array, a place in the block, or a row of these."""
         value, rows = self.program.values[n], self.rows.get(n)
-        head, shape = (n, value.shape) if rows is None else (
-            rows.members[0], (rows.height, *value.shape)
-        )  # fmt: skip
+        head = n if rows is None else rows.members[0]
         if head in self.declared:
             return self.places[n]
         self.declared.add(head)
         name = self.names.get(head, f"v{head}")
-        kind, room = C_TYPES[value.dtype.name], self.memory.rooms.get(head)
-        if head in self.memory.stack:
-            size = max(math.prod(shape), 1)
-            sizes = size if rows is None else f"{rows.height} * {size // rows.height}"
-            self.arrays.setdefault("ALIGNED " * (size >= TILE) + kind, []).append(
-                f"{name}[{sizes}]"
-            )
-        elif room is not None:
-            about = f"/* {list(shape)}, {room.size} bytes */"
-            self.scratch.append(f"{kind} *const {name} = ({kind} *)(block + {room.start}); {about}")
         if rows is None:
             self.places[n] = Lies(name, 0, row_major(value.shape))
         else:
             self.places |= {m: self.row(rows, i) for i, m in enumerate(rows.members)
                             if m not in self.places}  # fmt: skip
         return self.places[n]
+
+    def plan(self) -> None:
+        """Once all is written: where those values lie that got memory, and not only a variable."""
+        program, region = self.program, self.region
+        made = {n for s in once(self.items) for n in makes(s)}
+        elsewhere = {*region.gives, *(made - self.declared - self.rows.keys())}
+        self.memory = planned(program, self.items, self.rows, elsewhere)
+        for head in sorted({*self.memory.stack, *self.memory.rooms}):
+            value, rows = program.values[head], self.rows.get(head)
+            name = self.names.get(head, f"v{head}")
+            shape = value.shape if rows is None else (rows.height, *value.shape)
+            kind, room = C_TYPES[value.dtype.name], self.memory.rooms.get(head)
+            if room is None:
+                size = max(math.prod(shape), 1)
+                sizes = size if rows is None else f"{rows.height} * {size // rows.height}"
+                self.arrays.setdefault("ALIGNED " * (size >= TILE) + kind, []).append(
+                    f"{name}[{sizes}]"
+                )
+            else:
+                about = f"/* {list(shape)}, {room.size} bytes */"
+                at = f"({kind} *)(block + {room.start})"
+                self.scratch.append(f"{kind} *const {name} = {at}; {about}")
 
     def row(self, rows: Rows, first: int, step: int = 0) -> Lies:
         """A row of an array: ``first`` + ``step`` times the round."""

@@ -94,6 +94,7 @@ class Entry:
         self.whole: Plan | None = None
         self.names: dict[int, str] = {}  # what the user calls the leaves
         self.lies: dict[int, tuple[int, int]] = {}  # of values: whose memory they show, and where
+        self.homes: dict[int, int] = {}  # of values that are views: the first one of that memory
         self.undo = Undo(r)
         self.reused = Reused()
         self.template = run.template

@@ -18,7 +18,6 @@ from typing import IO, TYPE_CHECKING, NoReturn
 
 from ..arrays.generator import Generator, default_generator
 from ..autograd.grad_mode import enable_grad, no_grad
-from ..base.columns import columns
 from ..base.errors import describe, message, unknown
 from ..handles.tensor import Tensor
 from ..nn.module import Module
@@ -27,8 +26,7 @@ from .compiled import Compiled
 from .dims import Dim, Dynamic, dims, unlike
 from .entry import Entry
 from .keys import structure
-from .nodes import Node, Walk
-from .program import Program
+from .nodes import Graph, Node, Walk
 from .script import trace, written_down
 from .signature import (
     ExportGraphSignature,
@@ -50,37 +48,6 @@ __all__ = ["Dim", "ExportGraphSignature", "ExportedProgram", "InputKind", "Input
 
 
 # ---- what export gives ---------------------------------------------------------------------------
-class Graph:
-    """The nodes of a program; ``str`` is the program as text."""
-
-    def __init__(self, nodes: list[Node], program: Program) -> None:
-        self._nodes, self.program = nodes, program
-
-    @property
-    def nodes(self) -> list[Node]:
-        """The nodes, in the order in which they run."""
-        return [*self._nodes]
-
-    def find_nodes(self, *, op: str, target: Operand = None) -> list[Node]:
-        """The nodes of a kind; of functions those with this target, or of this name."""
-        return [
-            n for n in self._nodes
-            if n.op == op and (target is None or target in (n.target, n.meta.get("kernel")))
-        ]  # fmt: skip
-
-    def print_tabular(self) -> None:
-        """Print the nodes as a table."""
-        rows = [("opcode", "name", "target", "args", "kwargs")]
-        rows += [(n.op, n.name, str(n.meta.get("kernel", n.target)), str(n.args), str(n.kwargs))
-                 for n in self._nodes]  # fmt: skip
-        print(*columns(rows, left=range(5)), sep="\n")
-
-    def __str__(self) -> str:
-        return "graph():\n" + "".join(f"    {n.format_node()}\n" for n in self._nodes)
-
-    __repr__ = __str__
-
-
 class GraphModule:
     """The program as text and nodes, with its weights as inputs. It is not called: see module()."""
 
@@ -90,10 +57,10 @@ class GraphModule:
     @property
     def code(self) -> str:
         """The program as a function of Python, to read."""
-        heads = [f'{n.name}: "{_short(n)}"' for n in self.graph.nodes if n.op == "placeholder"]
+        heads = [f'{n.name}: "{_short(n)}"' for n in self.graph.listed if n.op == "placeholder"]
         lines = [f"def forward(self, {', '.join(heads)}):"]
         site = None
-        for n in self.graph.nodes:
+        for n in self.graph.listed:
             if n.op == "call_function":
                 if n.site != site and n.site is not None:
                     lines.append(f"    # {n.site} in {n.site.function}")
@@ -220,7 +187,7 @@ class ExportedProgram:
                 if x.kind == "argument" and x.place == place:
                     numbers[x.number] = name
         walk = Walk(entry.program, numbers, order, self.sizes(labels))
-        self.graph = Graph(walk.nodes, entry.program)
+        self.graph = walk.graph
         self.graph_module = GraphModule(self.graph)
         outputs = [
             OutputSpec(OutputKind.BUFFER_MUTATION, TensorArgument(walk.of[x.number].name),
@@ -228,7 +195,7 @@ class ExportedProgram:
             for x in entry.written
         ] + [
             OutputSpec(OutputKind.USER_OUTPUT, TensorArgument(n.name))
-            for n in walk.nodes[-1].all_input_nodes
+            for n in walk.graph.output_node().all_input_nodes
         ]  # fmt: skip
         self.graph_signature = ExportGraphSignature(specs, outputs)
 

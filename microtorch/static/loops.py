@@ -40,6 +40,7 @@ from .supposed import Otherwise
 
 if TYPE_CHECKING:
     from ..base.types import Array, Kernel, Operand
+    from .emit_c import Emitter
 
 LARGE = 1 << 12  # bytes of an array that is worth a line to give it back
 
@@ -68,6 +69,7 @@ class Plan:
             if not again:
                 break
             refused |= again
+        self.arrays = {}  # a program does not hold on to what one run computed
 
     def arrange(self, found: dict[int, list[Lowered] | None], refused: set[int]) -> set[int]:
         """Form regions; returns steps that cannot be in theirs, to begin anew without them."""
@@ -233,20 +235,20 @@ def alive(chain: list[Lowered], later: set[int]) -> list[Lowered]:
 class Loops:
     """A region as Python calls it: ``c``, once it has been compared with the steps.
 
-    ``block``: the bytes of memory that C is given. ``long``: C runs so long that other threads may
-    run meanwhile, each with a block of its own.
+    ``text``: what wrote it, with its memory plan. ``block``: the bytes of memory that C is given.
+    ``long``: C runs so long that other threads may run meanwhile, each with a block of its own.
     """
 
-    def __init__(
-        self, program: Program, region: Region, c: Kernel, steps: Kernel, block: int, long: bool
-    ):  # fmt: skip
-        self.c, self.steps, self.region, self.block, self.long = c, steps, region, block, long
+    def __init__(self, program: Program, text: Emitter, c: Kernel, steps: Kernel):
+        region = text.region
+        self.c, self.steps, self.region, self.text = c, steps, region, text
+        self.block, self.long = text.size(), text.long
         self.shapes = [(program.values[n].shape, program.values[n].dtype) for n in region.gives]
         self.takes = len(region.takes)
         self.groups = [x.group for x in region.rates]
         self.written = [region.takes.index(n) for n in region.written]
         self.checked: bool | None = None
-        self.blocks = [aligned(block)] if block else []  # that no call has now
+        self.blocks = [aligned(self.block)] if self.block else []  # that no call has now
         self.homes: list[dict[str, Operand]] = []  # the names of functions that call it
 
     def lines(self, w: Writer, more: Sequence[int], reused: Collection[int]) -> Iterator[str]:
@@ -426,5 +428,5 @@ def compiled(
             w.step(step, known)
             known.update(step.gives())
         steps = w.function("steps", takes, "(" + "".join(f"v{n}, " for n in r.gives) + ")")
-        runners[r.name] = Loops(program, r, c, steps, e.size(), e.long)
+        runners[r.name] = Loops(program, e, c, steps)
     return text, runners

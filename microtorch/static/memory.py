@@ -35,11 +35,15 @@ class Room(NamedTuple):
 
 
 class Memory(NamedTuple):
-    """``stack``: the values that are arrays of the function. ``rooms``: the others'."""
+    """``stack``: the values that are arrays of the function. ``rooms``: the others'.
+
+    ``times``: when a statement runs, by its id, as rooms count.
+    """
 
     stack: set[int]
     rooms: dict[int, Room]
     size: int
+    times: dict[int, int]
 
 
 def looped(program: Program, s: Lowered) -> Shape | None:
@@ -56,6 +60,7 @@ def planned(
     root = {n: x.members[0] for n, x in rows.items()}
     first: dict[int, int] = {}
     last: dict[int, int] = {}
+    times: dict[int, int] = {}
     time, shape = 0, None
     for item in items:
         begin, loop = time, isinstance(item, (Rounds, Batch))
@@ -68,6 +73,7 @@ def planned(
                 continue
             before, shape = shape, looped(program, s)
             time += shape is None or shape != before  # one loop reads and writes at once
+            times[id(s)] = time
             for n in reads(s):
                 last[root.get(n, n)] = time
             for n in makes(s):
@@ -104,4 +110,5 @@ def planned(
                 break
             start = max(start, r.start + r.size)
         rooms[n] = Room(start, size, begin, last[n])
-    return Memory(stack, rooms, max((r.start + r.size for r in rooms.values()), default=0))
+    size = max((r.start + r.size for r in rooms.values()), default=0)
+    return Memory(stack, rooms, size, times)

@@ -1,21 +1,23 @@
-"""A program to walk: its steps as nodes that know their inputs and their users.
+"""A program to walk: its steps as nodes of ``torch.fx``, which know their inputs and their users.
 
-A read-only view with the names of PyTorch's ``torch.fx``. The nodes are, in order: a "placeholder"
-for each tensor that the program finds, its weights among them; a "get_attr" for each constant array
-that a step reads; a "call_function" for each step; the "output". A step with several results is
-followed by a ``getitem`` for each; one that writes into an array stands for that array from then
-on. ``target`` is a kernel: it takes arrays, not tensors.
+A read-only view, which ``f.graph.nodes`` and ``torch.export`` show. The nodes are, in order: a
+"placeholder" for each tensor that the program finds, its weights among them; a "get_attr" for each
+constant array that a step reads; a "call_function" for each step; the "output". A step with
+several results is followed by a ``getitem`` for each; one that writes into an array stands for that
+array from then on. ``target`` is a kernel: it takes arrays, not tensors.
 """
 from __future__ import annotations
 
 import operator
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from .. import fx
 from ..arrays import dtypes
+from ..base.errors import message
 from ..handles.size import Size
 from .templates import Ref, Unread, refs, replaced
 
@@ -44,79 +46,69 @@ def _dtype(d: DType) -> dtypes.dtype:
     return dtypes.of(np.empty(0, d))
 
 
-class Node:
-    """One node. ``args`` and ``kwargs`` hold the nodes that it reads; ``users`` those that read it.
+class Node(fx.Node):
+    """A node of ``torch.fx`` with what is known of its value.
 
-    ``op`` is "placeholder", "get_attr", "call_function" or "output"; ``shape`` and ``dtype`` are
-    None where it gives no array, or several; ``site`` is the place in the user's source.
+    ``shape`` and ``dtype`` are None where it gives no array, or several; ``site`` is the place in
+    the user's source.
     """
 
-    __slots__ = ("args", "dtype", "kwargs", "meta", "name", "op", "shape", "site", "target",
-                 "users")  # fmt: skip
-
     def __init__(
-        self, op: str, name: str, target: Operand, args: tuple[Operand, ...] = (),
+        self, graph: Graph, op: str, name: str, target: Operand, args: tuple[Operand, ...] = (),
         kwargs: dict[str, Operand] | None = None, value: Value | None = None,
         site: Site | None = None,
     ) -> None:  # fmt: skip
-        self.op, self.name, self.target, self.args = op, name, target, args
-        self.kwargs, self.site = kwargs or {}, site
-        self.users: dict[Node, None] = {}
+        super().__init__(graph, name, op, target, args, kwargs or {})
+        self.site = site
         meta = None if value is None else TensorMeta.of(value)
         self.shape = None if meta is None else meta.shape
         self.dtype = None if meta is None else meta.dtype
-        self.meta: dict[str, Operand] = {} if meta is None else {"val": meta, "tensor_meta": meta}
+        self.meta = {} if meta is None else {"val": meta, "tensor_meta": meta}
         if site is not None:
-            self.meta["stack_trace"] = f'  File "{site.file}", line {site.line}, in {site.function}'
-        for x in self.all_input_nodes:
-            x.users[self] = None
+            trace = f'  File "{site.file}", line {site.line}, in {site.function}'
+            self.meta["stack_trace"] = self.stack_trace = trace
 
     @property
-    def all_input_nodes(self) -> list[Node]:
-        """The nodes that it reads, each once, in the order of its arguments."""
-        return [*dict.fromkeys(_nodes((self.args, self.kwargs)))]
-
-    def format_node(self) -> str:
-        """The node as a line."""
-        if self.op == "output":
-            return f"return {_shown(self.args[0])}"
-        head = f"%{self.name} : [num_users={len(self.users)}] = {self.op}"
-        if self.op != "call_function":
-            return f"{head}[target={self.target}]"
-        args = _shown(self.args)
-        kwargs = ", ".join(f"{k}: {_shown(v)}" for k, v in self.kwargs.items())
-        return f"{head}[target={target_name(self)}](args = {args}, kwargs = {{{kwargs}}})"
-
-    def __repr__(self) -> str:
-        return self.name
+    def called(self) -> str:
+        """The name of its kernel."""
+        return str(self.meta.get("kernel", super().called))
 
 
-def target_name(node: Node) -> str:
-    """What the step is called."""
-    if node.target is operator.getitem:
-        return "operator.getitem"
-    return str(node.meta.get("kernel", node.target))
+class Graph(fx.Graph):
+    """The nodes of a program. A view: they cannot be changed, but a copy of them can."""
 
+    whole = False  # are all nodes there?
 
-def _nodes(x: Operand) -> Iterator[Node]:
-    if isinstance(x, Node):
-        yield x
-    elif isinstance(x, dict):
-        for y in x.values():
-            yield from _nodes(y)
-    elif isinstance(x, (tuple, list)):
-        for y in x:
-            yield from _nodes(y)
+    def __init__(self, program: Program) -> None:
+        super().__init__()
+        self.program = program
+        self.listed: list[Node] = []
 
+    def add(self, node: Node) -> Node:
+        self.listed.append(node)
+        self._insert(node)
+        self._count += 1
+        return node
 
-def _shown(x: Operand) -> str:
-    if isinstance(x, Node):
-        return f"%{x.name}"
-    if isinstance(x, tuple):
-        return f"({', '.join(map(_shown, x))}{',' * (len(x) == 1)})"
-    if isinstance(x, list):
-        return f"[{', '.join(map(_shown, x))}]"
-    return repr(x)
+    def changes(self) -> None:
+        """TypeError: the program would not change with it."""
+        if self.whole:
+            raise TypeError(
+                message("the nodes of a recorded program are a view, and are not changed",
+                        fix="copy.deepcopy(graph) can be; or record another function")
+            )  # fmt: skip
+
+    def find_nodes(
+        self, *, op: str, target: Operand = None, sort: bool = True
+    ) -> list[fx.Node]:
+        """The nodes of a kind; of functions those with this target, or of this name."""
+        return [
+            n for n in self.nodes
+            if n.op == op and (target is None or target in (n.target, n.meta.get("kernel")))
+        ]  # fmt: skip
+
+    def _row(self, n: fx.Node) -> tuple[Operand, ...]:
+        return n.op, n.name, n.meta.get("kernel", n.target), n.args, n.kwargs
 
 
 class Walk:
@@ -132,24 +124,24 @@ class Walk:
     ) -> None:  # fmt: skip
         self.sizes = sizes or {}  # symbols in shapes: by the number of a value, or its name
         self.program, self.taken = program, set[str]()
-        self.nodes: list[Node] = []
+        self.graph = Graph(program)
         self.of: dict[int, Node] = {}  # by the number of a value: what it is at this point
         names = names or {}
         leaves = [x for x in program.leaves if x.kind != "seed"]
         named = {names.get(x.number, x.name or f"{x.kind}_{x.number}"): x for x in leaves}
         for name, value in order or [(k, program.values[x.number]) for k, x in named.items()]:
-            node = self.add(Node("placeholder", self.name(name), name, (), None, value))
+            node = self.node("placeholder", self.name(name), name, (), None, value)
             node.meta |= {"sizes": self.sizes[name]} if name in self.sizes else {}
             if name in named:
                 self.of[named[name].number] = node
         for step in program.steps[: program.split]:
             self.step(step)
         returned = replaced(program.outputs, lambda ref: Ref(program.returned[ref.number]))
-        self.add(Node("output", self.name("output"), "output", (self.operand(returned),)))
+        self.node("output", self.name("output"), "output", (self.operand(returned),))
+        self.graph.whole = True
 
-    def add(self, node: Node) -> Node:
-        self.nodes.append(node)
-        return node
+    def node(self, *given: Operand) -> Node:
+        return self.graph.add(Node(self.graph, *given))
 
     def name(self, like: str) -> str:
         """A name that nothing has: ``add``, ``add_1``, ``add_2``."""
@@ -167,7 +159,7 @@ class Walk:
             array = self.program.constants.get(n)
             if n not in self.of and array is not None and array.ndim:
                 name, value = self.name(f"_tensor_constant{n}"), self.program.values[n]
-                self.of[n] = self.add(Node("get_attr", name, name, (), None, value))
+                self.of[n] = self.node("get_attr", name, name, (), None, value)
 
         def put(ref: Ref) -> Operand:
             if ref.number in self.of:
@@ -184,17 +176,16 @@ class Walk:
         gives = [*step.gives()]
         alone = type(step.result) is Ref
         value = self.program.values[gives[0]] if alone else None
-        node = Node("call_function", self.name(step.name), step.function, args, kwargs, value,
-                    step.site)  # fmt: skip
-        self.add(node).meta["kernel"] = step.name
+        node = self.node("call_function", self.name(step.name), step.function, args, kwargs, value,
+                         step.site)  # fmt: skip
+        node.meta["kernel"] = step.name
         if alone:
             node.meta |= {"sizes": self.sizes[gives[0]]} if gives[0] in self.sizes else {}
             self.of[gives[0]] = node
             return
         for i, n in enumerate(gives):  # such a node has no kernel
-            part = Node("call_function", self.name("getitem"), operator.getitem, (node, i), None,
-                        self.program.values[n], step.site)  # fmt: skip
-            self.of[n] = self.add(part)
+            self.of[n] = self.node("call_function", self.name("getitem"), operator.getitem,
+                                   (node, i), None, self.program.values[n], step.site)  # fmt: skip
         written = next(refs(step.arguments[:1]), None)
         if not gives and written is not None:  # it wrote into its first operand
             self.of[written] = node

@@ -127,6 +127,8 @@ class LateBackward:
         known = {*self.takes, *seeds, *p.constants} - (fewer.absent if fewer else set())
         if plan is None:
             plan = Plan.of_steps(p, p.split, len(p.steps))
+        if fewer is None:
+            self.plan = plan
         write(w, plan, known, runners or {}, [n for n in gradients if n is not None])
         gives = "".join("None, " if n is None else f"v{n}, " for n in gradients)
         return w.function("backward", [*self.takes, *seeds], f"({gives})",

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..base.errors import message
-from .nodes import Walk
 from .supposed import Otherwise
 from .templates import Rate, Ref, Value, refs, replaced, shown
 
@@ -84,7 +83,9 @@ class Program:
     @property
     def nodes(self) -> list[Node]:
         """The forward part, to walk: see nodes.py. A view, made anew each time."""
-        return Walk(self).nodes
+        from .nodes import Walk  # loads torch.fx, which few programs need
+
+        return Walk(self).graph.listed
 
     def __str__(self) -> str:
         head = ", ".join(f"%{leaf.number}: {self.values[leaf.number]}" for leaf in self.leaves)

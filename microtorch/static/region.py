@@ -7,7 +7,9 @@ from .statements import Call, View, writes
 from .templates import Rate
 
 if TYPE_CHECKING:
+    from .batches import Batch
     from .program import Step
+    from .rounds import Rounds
     from .statements import Lowered
 
 
@@ -41,6 +43,18 @@ class Region(NamedTuple):
         found = [x for s in self.steps if isinstance(s, Call) for x in s.operands
                  if type(x) is Rate]  # fmt: skip
         return [*{id(x.group): x for x in found}.values()]
+
+
+class Piece(NamedTuple):
+    """Statements that stand together in the C text of a region: one loop, or one call.
+
+    Of rounds or matrices, ``around`` is the loop, and ``inside`` are the pieces of its body.
+    """
+
+    statements: list[Lowered]
+    lines: list[str]
+    around: Rounds | Batch | None = None
+    inside: tuple[Piece, ...] = ()
 
 
 def rate_name(region: Region, x: Rate) -> str:

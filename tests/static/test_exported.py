@@ -1,5 +1,6 @@
 """A program as nodes to walk, and torch.export: the same program with names, signature, weights."""
 
+import copy
 import io
 import operator
 
@@ -42,6 +43,31 @@ def test_the_nodes_of_a_program():
     assert "%add : [num_users=1] = call_function[target=add](args = (%x, %tensor_1)" in (
         add.format_node()
     )
+
+
+def test_the_nodes_are_those_of_fx_and_cannot_be_changed():
+    ep = torch.export.export(nn.Sequential(nn.Linear(4, 3), nn.ReLU()).eval(), (torch.ones(2, 4),))
+    for node in [*ep.graph.nodes, *recorded(torch.tanh, torch.ones(2)).graph.nodes]:
+        assert isinstance(node, torch.fx.Node)
+    relu, output = ep.graph.find_nodes(op="call_function", target="relu")[0], ep.graph.output_node()
+    assert isinstance(ep.graph, torch.fx.Graph) and relu.next is output
+    ep.graph.lint()
+    with ep.graph.inserting_before(output):
+        for change in (
+            lambda: ep.graph.call_function(torch.tanh, (relu,)),
+            lambda: setattr(relu, "args", ()),
+            lambda: relu.replace_all_uses_with(relu.args[0]),
+            lambda: output.prepend(relu),
+            lambda: output.update_arg(0, ()),
+            lambda: ep.graph.erase_node(output),
+            lambda: ep.graph.eliminate_dead_code(lambda n: False),
+        ):
+            with pytest.raises(TypeError, match="a view, and are not changed"):
+                change()
+    assert "return (relu,)" in str(ep.graph) or "return relu" in str(ep.graph)
+    copied = copy.deepcopy(ep.graph)
+    copied.erase_node(copied.output_node())
+    assert len(copied.nodes) == len(ep.graph.nodes) - 1
 
 
 def test_a_training_step_is_walked_too():

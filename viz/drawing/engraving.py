@@ -2,81 +2,28 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from ..reading.layers import Layer
-from . import labels, style
 from . import sheet as at
-from .sheet import Row, Sheet, fit, numbers_of, shape_of, width, words_of
+from . import style
+from .plate import Plate, fit, width
+from .sheet import Row, Sheet, numbers_of, shape_of, words_of
 from .style import Theme
 
-if TYPE_CHECKING:
-    from graphviz import Digraph
 
-
-class Drawn:
+class Drawn(Plate):
     """The DOT text of a sheet."""
 
     def __init__(self, sheet: Sheet, theme: Theme, title: str, facts: Sequence[tuple[str, str]]):
-        import graphviz  # slow to import
-
-        self.sheet, self.t = sheet, theme
-        self.g: Digraph = graphviz.Digraph("summary")
-        self.g.attr("graph", layout="nop2", bgcolor=theme.background, pad="0")
-        self.g.attr("graph", outputorder="nodesfirst")
-        self.g.attr("node", fontname=style.FONT, margin="0", fixedsize="true", penwidth="0")
-        self.g.attr("edge", arrowsize="0.6", penwidth="2")
-        self.count = 0
+        super().__init__(sheet.width, sheet.height, theme, "summary")
+        self.sheet = sheet
         self.stops: dict[int, tuple[str, float, float, int]] = {}
-        self.box(sheet.width / 2, sheet.height / 2, sheet.width, sheet.height, theme.background)
         self._title(title, facts)
         for k in range(len(sheet.parts)):
             self._column(k)
         self._flow()
         self._legend()
-
-    # ---- parts that graphviz draws ---------------------------------------------------------------
-    def _node(self, x: float, y: float, w: float, h: float, **look: str) -> str:
-        self.count += 1
-        name = f"p{self.count}"
-        place = f"{x:.1f},{self.sheet.height - y:.1f}"
-        self.g.node(name, pos=place, width=f"{w / 72:.4f}", height=f"{h / 72:.4f}", **look)
-        return name
-
-    def box(
-        self, x: float, y: float, w: float, h: float, fill: str, line: str = "", bold: float = 1,
-        round: bool = False,
-    ) -> str:  # fmt: skip
-        look = "filled,rounded" if round else "filled"
-        return self._node(
-            x, y, w, h, shape="box", style=look, label="", fillcolor=fill, color=line or fill,
-            penwidth=f"{bold if line else 0:g}",
-        )  # fmt: skip
-
-    def text(
-        self, x: float, y: float, words: str, size: float, ink: str, bold: bool = False,
-        right: bool = False,
-    ) -> float:  # fmt: skip
-        """A line of text from x on, or up to x; returns how wide it is."""
-        if not words:
-            return 0.0
-        wide = width(words, size, bold)
-        room, high = math.ceil(wide) + 40, math.ceil(size * 1.3)  # fonts differ: the edge holds
-        middle = x - room / 2 if right else x + room / 2
-        if bold:
-            y += 0.13 * size  # where a plain text has its line
-            cell = labels.cell(labels.bold(labels.escape(words, 200)), "RIGHT" if right else "LEFT")
-            size_of = f'FIXEDSIZE="TRUE" WIDTH="{room}" HEIGHT="{high}"'
-            label = f"<{labels.plain(labels.row(cell), size=size_of)}>"
-        else:
-            label = words.replace("\\", "\\\\") + ("\\r" if right else "\\l")
-        self._node(
-            middle, y, room, high, shape="box", style="", color=self.t.background, label=label,
-            fontsize=f"{size:g}", fontcolor=ink,
-        )  # fmt: skip
-        return wide
 
     # ---- what stands where -----------------------------------------------------------------------
     def _title(self, title: str, facts: Sequence[tuple[str, str]]) -> None:
@@ -201,7 +148,7 @@ class Drawn:
         full = layer.size > 0
         ends = layer.kind in ("input", "output")
         r = 2 * at.STOP if row.kind != "small" else 1.5 * at.STOP
-        name = self._node(
+        name = self.node(
             x, y, r, r, shape="box" if ends else "circle", style="filled", label="",
             fillcolor=blue if full else t.background if not ends else t.ink,
             color=blue if full else t.ink, penwidth="1.6",
@@ -253,21 +200,15 @@ class Drawn:
         self, tail: str, head: str, points: Sequence[tuple[float, float]], skip: bool,
         tip: tuple[float, float] | None = None,
     ) -> None:  # fmt: skip
-        def place(p: tuple[float, float]) -> str:
-            return f"{p[0]:.1f},{self.sheet.height - p[1]:.1f}"
-
-        self.g.edge(
-            tail, head, pos=(f"e,{place(tip)} " if tip else "") + " ".join(map(place, points)),
-            arrowhead="normal" if tip else "none", penwidth="1.6" if skip else "2",
-            color=self.t.roles["loss"][1] if skip else self.t.edge,
-        )  # fmt: skip
+        colour = self.t.roles["loss"][1] if skip else self.t.edge
+        self.line(points, colour, 1.6 if skip else 2, tip, tail, head)
 
     def _legend(self) -> None:
         s, t = self.sheet, self.t
         y, x = s.height - 16, at.EDGE
         blue = t.roles["parameter"][1]
         for full, words in ((True, "has parameters"), (False, "has none")):
-            self._node(
+            self.node(
                 x + 4, y, 8, 8, shape="circle", style="filled", label="", penwidth="1.6",
                 fillcolor=blue if full else t.background, color=blue if full else t.ink,
             )  # fmt: skip

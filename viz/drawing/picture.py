@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..reading.names import Given, given_names
-from ..reading.take import Root, caller, fill, skeleton, take
+from ..reading.names import Given, given_names, node_of
+from ..reading.take import Drawable, Root, caller, fill, skeleton, take
 from ..reading.trace import Trace
 from . import outline, render
 from .dot import Drawing
@@ -15,6 +15,8 @@ from .saved import Saved
 
 if TYPE_CHECKING:
     from graphviz import Digraph
+
+    from .program import ProgramPicture
 
 FORMATS = ("svg", "png", "pdf", "ps", "eps", "jpg", "dot", "gv", "json", "mmd", "tex")
 
@@ -87,10 +89,12 @@ def draw(
     engine: str = "auto",
     max_nodes: int = 400,
     bg: str | None = None,
-) -> Graph:
+) -> Graph | ProgramPicture:
     """The computation graph of a Tensor or Scalar as a picture. Changes nobody's ``.grad``.
 
-    A tuple, list or dict of results is drawn as one graph.
+    A tuple, list or dict of results is drawn as one graph. Of a compiled function or Module the
+    program is drawn that it runs (program.py), with ``depth`` and ``theme``: ``depth=0`` makes one
+    part of what one line of the source does, ``depth=1`` draws all parts of a long program.
 
     params, names   {"name": value} (or a Module) for values whose names the source does not show
     rankdir         "LR" or "TB"; by itself "LR" for scalars and up to 14 columns
@@ -102,12 +106,18 @@ def draw(
 
     A gradient that backward has not computed is drawn as ``–``. Raises TypeError for what is no
     Tensor or Scalar, GraphError where no operation was recorded, GraphTooLarge above ``max_nodes``
-    drawn nodes.
+    drawn nodes; RuntimeError for a compiled function that has no program as yet.
     """
     options = Options(
         rankdir, depth, grads, ops, theme, show_shapes, thumbnails, legend, max_nodes, bg
     )
     options.check()
+    if node_of(root) is None and not isinstance(root, (Drawable, dict, tuple, list)):
+        from .program import program  # loads what compiles, which few programs need
+
+        found = program(root, options)
+        if found is not None:
+            return found
     trace = skeleton(root, most=25 * max_nodes)
     if len(trace.nodes) > max_nodes:
         Plan(trace, depth, max_nodes)  # refuses before names and numbers are looked for

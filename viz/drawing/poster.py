@@ -7,20 +7,17 @@ from collections.abc import Sequence
 from microtorch.base.types import Argument, DTypeLike
 
 from ..reading.layers import Model, Shapes, layers_of
-from . import engraving, render, sheet, style
-from .saved import Saved
+from . import engraving, sheet, style
+from .saved import Printed
 
-FORMATS = ("svg", "png", "pdf", "ps", "eps", "jpg", "dot", "gv", "txt")
 ROWS = 110  # more than these cannot be read on one screen
 
 
-class Poster(Saved):
+class Poster(Printed):
     """A drawn model. ``save(path)`` picks the format by suffix; ``print`` writes it as a table.
 
     ``total_params``, ``multiply_adds``: the totals. A notebook shows the picture.
     """
-
-    formats = FORMATS
 
     def __init__(self, model: Model, theme: str):
         self.model, self.theme = model, style.theme(theme)
@@ -37,17 +34,6 @@ class Poster(Saved):
         ]
         drawn = engraving.Drawn(sheet.best(self.model), self.theme, self.model.name, facts)
         return str(drawn.g.source)
-
-    def pipe(self, format: str = "svg", dpi: float | None = None) -> bytes:
-        """The picture as bytes in one of FORMATS; ``dpi`` (144) is for bitmaps.
-
-        Raises RenderError without Graphviz, or where it fails.
-        """
-        format = self.checked(format)
-        if format == "txt":
-            return (str(self) + "\n").encode()
-        source = self.source
-        return source.encode() if format in ("dot", "gv") else render.render(source, format, dpi)
 
     def __str__(self) -> str:
         lines = []

@@ -51,3 +51,25 @@ class Saved(ABC):
             return bundle | {"image/png": base64.b64encode(self.pipe("png")).decode()}
         except render.RenderError as error:
             return {"text/plain": f"{self!r}\n{error}"}
+
+
+class Printed(Saved):
+    """A picture of which every place is given, and that has a text, too: ``print`` writes it."""
+
+    formats = ("svg", "png", "pdf", "ps", "eps", "jpg", "dot", "gv", "txt")
+
+    @property
+    @abstractmethod
+    def source(self) -> str:
+        """The DOT text."""
+
+    def pipe(self, format: str = "svg", dpi: float | None = None) -> bytes:
+        """The picture as bytes in one of ``formats``; ``dpi`` (144) is for bitmaps.
+
+        Raises RenderError without Graphviz, or where it fails.
+        """
+        format = self.checked(format)
+        if format == "txt":
+            return (str(self) + "\n").encode()
+        source = self.source
+        return source.encode() if format in ("dot", "gv") else render.render(source, format, dpi)

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from ..reading.layers import Layer, Model
-from . import lengths
+from .plate import width
 
 SCREEN = (1920.0, 1080.0)
 MOST = 4  # columns
@@ -119,20 +119,6 @@ def breaks(rows: Sequence[Row], columns: int) -> list[int]:
             for j in range(2, n + 1)
         ]
     return best[n][1]
-
-
-def width(text: str, size: float, bold: bool = False) -> float:
-    wide = lengths.width(text, size, bold)
-    return len(text) * 0.6 * size if wide is None else wide
-
-
-def fit(text: str, size: float, room: float) -> str:
-    """The text, its end left out where there is no room."""
-    if width(text, size) <= room:
-        return text
-    while text and width(text + "…", size) > room:
-        text = text[:-1]
-    return text.rstrip(" ,·") + "…"
 
 
 @dataclass

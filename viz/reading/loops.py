@@ -17,6 +17,7 @@ from microtorch.notation import formulas
 
 from .trace import Contribution, Step, Trace
 
+COMPILED = ("Replayed", "compiled")  # the nodes of a program's results
 DTYPES = {"float32": F32, "float64": F64}
 
 
@@ -30,6 +31,8 @@ def loop(trace: Trace, step: Step) -> tuple[str, str]:
         return f"{what} in this step", ""
     if t.scalar:
         return "Scalars are numbers of Python: no loop runs", ""
+    if t.op in COMPILED:
+        return "a compiled function: f.c_source() is its C, and viz.step(f) goes through it", ""
     if not core.is_available():
         return f"numpy runs {name}: {core.reason}", ""
     if t.dtype not in DTYPES:

@@ -78,10 +78,7 @@ class Recording:
         if found is None:
             return None
         lost = {
-            j
-            for i, inputs in enumerate(found.inputs)
-            for j in inputs
-            if found.overwritten(j, i)
+            j for i, inputs in enumerate(found.inputs) for j in inputs if found.overwritten(j, i)
         }
         values = [None if i in lost else _copied(v) for i, v in enumerate(found.values)]
         back = {} if found.many else found.backward.gradients
@@ -241,7 +238,12 @@ def retold(trace: Trace, made: Recording) -> Trace:
         for e in trace.edges
     ]
     return replace(
-        trace, nodes=nodes, edges=edges, steps=[], arithmetic=None, programs={},
+        trace,
+        nodes=nodes,
+        edges=edges,
+        steps=[],
+        arithmetic=None,
+        programs={},
         backward=bool(made.gradients),
     )
 
@@ -275,4 +277,3 @@ def _apart(a: Data, b: Data) -> float:
         wide = complex if "c" in x.dtype.kind + y.dtype.kind else float
         apart = np.abs(x.astype(wide) - y.astype(wide))
     return float(np.nanmax(apart)) if np.isfinite(apart).any() else float("inf")
-

@@ -160,3 +160,9 @@ def parts(expression: ast.AST | None, n: int) -> list[ast.AST]:
         if len(parts) == n - 1 and isinstance(expression.func, ast.Attribute):
             parts = [expression.func.value, *parts]
     return parts
+
+
+def line_of(site: Site) -> str:
+    """Where a line of the user's stands, and what it says."""
+    code = linecache.getline(site.file, site.line).strip()
+    return f"{site}  {code}".rstrip()

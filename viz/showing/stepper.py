@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import os
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from microtorch.base import errors
 
 from ..drawing import film
 from ..reading.attention import Tokens, names_of
-from ..reading.names import Given, given_names
+from ..reading.names import Given, given_names, node_of
 from ..reading.ranks import Absent, Ranks, asked, first_rank, warn
 from ..reading.ranks import together as all_ranks
 from ..reading.spelling import spell_small_ops
-from ..reading.take import Root, caller, take
+from ..reading.take import Drawable, Root, caller, take
 from ..reading.trace import Trace
 from ..telling.pushing import add_pushes, checked, only_reverse
 from ..telling.steps import add_steps
@@ -23,6 +23,9 @@ from ..telling.words import display_names
 from . import terminal
 from .html import Quiz, page
 from .notebook import mimebundle
+
+if TYPE_CHECKING:
+    from .programs import ProgramStepper
 
 TEXTS = ("html", "txt", "json", "md", "tex")
 FILMS = ("svg", "gif", "apng", "webp", "pdf")
@@ -106,8 +109,11 @@ def step(
     mode: str = "reverse",
     wrt: Root = None,
     direction: Any = None,
-) -> Stepper:
+) -> Stepper | ProgramStepper:
     """The steps of a Tensor's or Scalar's computation, forward and backward.
+
+    Of a compiled function or Module: the parts of the program that it runs, each beside its lines
+    of C and the memory plan (programs.py).
 
     In a program of several processes the graphs of all of them are shown, and the all-reduce
     between them: by itself where the loss comes from a DistributedDataParallel, with ``ranks=True``
@@ -125,6 +131,12 @@ def step(
     overwritten, and for ``ranks=True`` in a program of one process; ValueError for a direction of
     no leaf, and for tokens that fit no attention.
     """
+    if node_of(loss) is None and not isinstance(loss, Drawable):
+        from .programs import step_program  # loads what compiles, which few programs need
+
+        program = step_program(loss)
+        if program is not None:
+            return program
     if not checked(mode, wrt, direction):
         trace = _steps(loss, "step", params, names, ranks)
         trace.tokens = names_of(trace, tokens)

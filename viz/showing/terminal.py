@@ -214,7 +214,7 @@ def run(trace: Trace) -> None:
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         print(("\n" + "─" * 80 + "\n").join(frames(trace)))
         return
-    with _raw_keys() as key:
+    with raw_keys() as key:
         _loop(trace, key)
 
 
@@ -349,7 +349,7 @@ SEQUENCES = {
 
 
 @contextmanager
-def _raw_keys() -> Iterator[Callable[[], str]]:
+def raw_keys() -> Iterator[Callable[[], str]]:
     """A function that waits for one key; the terminal is as before afterwards."""
     try:
         import termios

@@ -1,0 +1,145 @@
+"""`viz.step` of compiled functions, in a terminal and in the page; and the command line."""
+
+import json
+import re
+
+import pytest
+from browser import Browser, missing
+from microtorch.viz.reading.compiled import account
+from microtorch.viz.reading.loops import loop
+from microtorch.viz.showing.programs import lines_of
+from small_programs import PROGRAMS, boxes, moons, scalars, texts
+
+from microtorch import viz
+from microtorch.programs import run
+from microtorch.static import build
+
+
+@pytest.fixture(autouse=True)
+def compiler():
+    try:
+        build.compiler()
+    except build.CompilerError:
+        pytest.skip("no C compiler")
+
+
+@pytest.fixture(params=PROGRAMS)
+def f(request):
+    return PROGRAMS[request.param]()
+
+
+# ---- the stepper ---------------------------------------------------------------------------------
+def data_of(path):
+    text = path.read_text(encoding="utf-8")
+    return json.loads(re.search(r'id="data">(.*?)</script>', text, re.S)[1])
+
+
+def test_each_step_shows_its_lines_of_c(f):
+    found = account(f, "step")
+    lines = f.c_source().splitlines()
+    for p, mine in zip(found.parts, lines_of(found), strict=True):
+        assert bool(mine) is (p.kind != "kernel")
+        shown = re.sub(r"\s", "", "".join(lines[k] for k in mine))
+        for line in p.lines if mine else ():
+            assert line.strip().startswith("/*") or re.sub(r"\s", "", line) in shown
+
+
+def test_frames_of_a_terminal(f):
+    steps = viz.step(f)
+    frames = steps.frames(80, 24)
+    assert len(frames) == len(steps) == len(steps.account.parts)
+    for p, frame in zip(steps.account.parts, frames, strict=True):
+        rows = frame.splitlines()
+        assert len(rows) <= 24
+        assert max(map(len, rows)) <= 80
+        assert p.phase.upper() in rows[0]
+        (here,) = [r for r in rows if r.startswith("▶")]
+        assert here.split()[:2] == ["▶", str(p.number + 1)] or f"▶{p.number + 1:>3}" in here
+        assert "at most" in frame
+
+
+def test_the_page_holds_the_program(f, tmp_path):
+    steps = viz.step(f)
+    path = tmp_path / "program.html"
+    assert steps.save(path) == str(path)
+    d = data_of(path)
+    assert d["c"] == f.c_source()
+    assert [s["phase"] for s in d["steps"]] == [p.phase for p in steps.account.parts]
+    for theme in ("light", "dark"):
+        program, memory = d["drawn"][theme]
+        assert len(boxes(program, "part-")) == len(d["steps"])
+        assert len(boxes(memory, "held-")) == len(d["steps"])
+        assert "style=" not in program + memory
+    assert path.stat().st_size < 2_000_000
+    with pytest.raises(ValueError, match=r"viz.draw\(f\)"):
+        steps.save(tmp_path / "x.svg")
+
+
+def test_scalars_are_stepped():
+    steps = viz.step(scalars())
+    assert steps.places is None
+    assert "act += p[3 * j + k] * table[i][k];" in "".join(steps.frames())
+    assert "text/html" in steps._repr_mimebundle_()
+
+
+def test_the_result_of_a_program_says_where_its_loops_are():
+    net = torch.compile(nn.Linear(3, 2))
+    for _ in range(4):
+        out = net(torch.ones(1, 3)).sum()
+        out.backward()
+    trace = viz.step(out).trace
+    said = {loop(trace, s)[0] for s in trace.steps if trace.nodes[s.origin].op == "Replayed"}
+    assert said == {"a compiled function: f.c_source() is its C, and viz.step(f) goes through it"}
+
+
+@pytest.mark.skipif(bool(missing()), reason=missing())
+def test_the_page_in_a_browser(tmp_path):
+    steps = viz.step(moons())
+    steps.save(tmp_path / "program.html")
+    browser = Browser(1280, 800)
+    try:
+        browser.open(tmp_path / "program.html")
+        on = "[...document.querySelectorAll('#c .on')].map(e => e.textContent).join('')"
+        now = "document.querySelector('#program .now').id"
+        for k, p in enumerate(steps.account.parts):
+            assert browser.js(now) == f"part-{k}"
+            shown = re.sub(r"\s", "", browser.js(on))
+            assert re.sub(r"\s", "", p.lines[-1]) in shown
+            assert browser.js("document.documentElement.classList[0]") == p.phase
+            browser.keys("right")
+        browser.keys("home", "b")
+        first = next(p.number for p in steps.account.parts if p.phase == "backward")
+        assert browser.js(now) == f"part-{first}"
+        browser.keys("d")
+        assert browser.js("document.querySelectorAll('#program svg').length") == 1
+        held = browser.js("document.querySelectorAll('#memory .now').length")
+        assert held > 1
+    finally:
+        browser.close()
+
+
+# ---- the command line ----------------------------------------------------------------------------
+SCRIPT = """
+import torch
+
+@torch.compile
+def step(x):
+    return (x * 2 + 1).tanh().sum()
+
+for _ in range(4):
+    step(torch.ones(3))
+"""
+
+
+def test_the_command_line_draws_programs(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "train.py").write_text(SCRIPT, encoding="utf-8")
+    assert run.draw(["train.py", "--program"]) == 0
+    assert run.draw(["train.py", "--memory", "-o", "memory.svg", "--theme", "dark"]) == 0
+    assert run.step(["train.py", "--program", "-o", "steps.html"]) == 0
+    assert capsys.readouterr().out.split() == ["train.svg", "memory.svg", "steps.html"]
+    assert "tanh" in " ".join(texts((tmp_path / "train.svg").read_text(encoding="utf-8")))
+    assert run.draw(["train.py", "--program", "--var", "other"]) == 1
+    assert "There are: step" in capsys.readouterr().err
+    assert run.draw(["train.py", "--program", "--rankdir", "LR"]) == 1
+    assert "rankdir is of graphs" in capsys.readouterr().err

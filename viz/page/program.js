@@ -1,0 +1,67 @@
+// A compiled program: `at` is the part. The picture, the lines of C and the memory plan show the same part.
+const STEPS = D.steps, LAST = STEPS.length - 1;
+let at = 0, dark = false, drawn = "";
+const lines = D.c.split("\n").map(text => h("span", {}, text));
+const svg = text => document.importNode(new DOMParser().parseFromString(text, "image/svg+xml").documentElement, true);
+
+function pictures() {
+  const theme = dark ? "dark" : "light";
+  if (drawn === theme) return;
+  drawn = theme;
+  const [program, memory] = D.drawn[theme];
+  $("program").replaceChildren(svg(program));
+  $("memory").replaceChildren(...memory ? [svg(memory)] : []);
+  $("memory").hidden = $("held").hidden = !memory;
+  STEPS.forEach((_, k) => {
+    const e = $(`part-${k}`);
+    if (!e) return;
+    e.classList.add("part");
+    e.addEventListener("click", () => go(k));
+  });
+}
+const near = (e, box) => {
+  if (!e) return;
+  const a = e.getBoundingClientRect(), b = box.getBoundingClientRect();
+  if (a.top < b.top + 30 || a.bottom > b.bottom - 30) box.scrollTop += (a.top + a.bottom - b.top - b.bottom) / 2;
+};
+function show() {
+  const now = STEPS[at];
+  pictures();
+  root.className = [now.phase, dark ? "dark" : ""].join(" ");
+  put($("phase"), now.phase.toUpperCase());
+  put($("said"), now.said || D.name);
+  put($("count"), `part ${at + 1} of ${STEPS.length}`);
+  put($("about"), D.facts);
+  put($("c-title"), `${now.about}: ${now.does}`);
+  put($("held"), now.held ? `memory: ${now.held}` : "");
+  put($("say"), `${now.phase}, part ${at + 1} of ${STEPS.length}: ${now.does}. ${now.held}`);
+  const wanted = now.kernel ? now.kernel.split("\n").map(text => h("span", { class: "on" }, text)) : lines;
+  if ($("c").firstChild !== wanted[0]) $("c").replaceChildren(...wanted);
+  lines.forEach((e, k) => e.classList.toggle("on", now.lines.includes(k)));
+  STEPS.forEach((_, k) => { const e = $(`part-${k}`); e?.classList.toggle("now", k === at); e?.classList.toggle("later", k > at); });
+  for (const e of document.querySelectorAll("#memory [id^=rect-]")) e.classList.toggle("now", now.rects.includes(e.id.slice(5)));
+  for (const e of document.querySelectorAll("#memory [id^=held-]")) e.classList.toggle("now", e.id === `held-${at}`);
+  near($(`part-${at}`), $("program"));
+  near(now.kernel ? null : lines[now.lines[0]], $("c"));
+  near($(`held-${at}`), $("memory"));
+  $("axis").value = at;
+  history.replaceState(null, "", `#${at + 1}`);
+  $("b-dark").setAttribute("aria-pressed", dark);
+}
+const go = k => { at = Math.max(0, Math.min(LAST, k)); show(); };
+const first = phase => { const k = STEPS.findIndex(x => x.phase === phase); return k < 0 ? at : k; };
+const flip = () => { dark = !dark; show(); };
+const KEYS = { ArrowRight: () => go(at + 1), PageDown: () => go(at + 1), " ": () => go(at + 1), ArrowLeft: () => go(at - 1), PageUp: () => go(at - 1), Home: () => go(0), End: () => go(LAST), b: () => go(first("backward")), u: () => go(first("update")), d: flip };
+addEventListener("keydown", e => {
+  if (e.ctrlKey || e.metaKey || e.altKey || !KEYS[e.key]) return;
+  e.preventDefault();
+  KEYS[e.key]();
+});
+$("axis").max = LAST;
+$("axis").addEventListener("input", e => go(+e.target.value));
+$("b-back").addEventListener("click", () => go(at - 1));
+$("b-next").addEventListener("click", () => go(at + 1));
+$("b-dark").addEventListener("click", flip);
+addEventListener("hashchange", () => go((parseInt(location.hash.slice(1)) || 1) - 1));
+dark = matchMedia("(prefers-color-scheme: dark)").matches;
+go((parseInt(location.hash.slice(1)) || 1) - 1);

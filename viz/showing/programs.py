@@ -1,0 +1,203 @@
+"""``step`` of a compiled function: its program part by part, beside its C and its memory.
+
+One step is one part of the program: a loop of C, a call, or a kernel. The page shows three things
+at once, the picture of the program, the lines of the C file and the memory plan, and the step in
+each of them; a terminal shows the parts, the lines and what is held.
+"""
+
+from __future__ import annotations
+
+import html
+import os
+import re
+import sys
+from typing import Any
+
+from microtorch.base import errors
+
+from ..drawing import onefile, style
+from ..drawing.hairpin import Hairpin, spoken
+from ..drawing.program import ProgramPicture, counted
+from ..drawing.render import render
+from ..drawing.rows import Rows
+from ..drawing.shelves import Shelves, size_of
+from ..reading.compiled import account, compiled_of, kernel_source
+from ..reading.parts import Account, Part
+from ..reading.places import Places, places_of
+from ..telling.words import cut, printable
+from .terminal import raw_keys
+
+FORMATS = ("html", "txt")
+KEYS = "←/→ step   b backward   u update   x quit"
+SHOWN = 9  # lines of C on a screen
+
+
+class ProgramStepper:
+    """``run()`` in a terminal, ``frames()``, ``save("program.html")`` for a browser."""
+
+    def __init__(self, account: Account):
+        self.account = account
+        self.places: Places | None = places_of(account)
+        self.where = lines_of(account)
+
+    def __len__(self) -> int:
+        return len(self.account.parts)
+
+    # ---- terminal --------------------------------------------------------------------------------
+    def frames(self, width: int = 80, height: int = 24) -> list[str]:
+        """The terminal screens, first to last."""
+        return [self.frame(k, width, height) for k in range(len(self))]
+
+    def frame(self, step: int, width: int = 80, height: int = 24) -> str:
+        """The screen at a step: the parts around it, its text in C, what is held."""
+        parts, now = self.account.parts, self.account.parts[step]
+        lines = [f" step {step + 1}/{len(parts)}  {now.phase.upper()}   {now.said}", "─" * width]
+        c = [x.strip() for x in now.lines]
+        c = c[:SHOWN] + ["…"] * (len(c) > SHOWN)
+        space = max(3, height - len(lines) - len(c) - 4)
+        first = max(0, min(step - space // 2, len(parts) - space))
+        for k, p in enumerate(parts[first : first + space], first):
+            around = f" × {p.around.count}" if p.around is not None else ""
+            does = (spoken(p.ops) or " ".join(p.code)) + around
+            gives = ", ".join([f"{h.name} {h}" for h in p.makes] or [h.name for h in p.writes])
+            left = f"{'▶' if k == step else ' '}{k + 1:>3}  {p.kind:<6} {does}"
+            room = width - min(len(gives), width // 3) - 3
+            lines.append(f"{cut(printable(left), room):<{room}}  {cut(gives, width // 3)}".rstrip())
+        where = f"{now.function}() in C" if now.function else "Python calls a kernel"
+        lines += ["─" * width, f" {where}:", *[f"   {printable(x)}" for x in c], self.held(step)]
+        return "\n".join(cut(x, width) for x in [*lines, f" {KEYS}"])
+
+    def held(self, step: int) -> str:
+        """What is held at a step, in a line."""
+        if self.places is None:
+            return ""
+        now, most = self.places.held[step], max(self.places.held)
+        bar = "█" * round(20 * now / max(most, 1))
+        return f" {bar:░<20} {size_of(now)} held, {size_of(most)} at most"
+
+    def run(self) -> None:
+        """Step with the keyboard; where there is no terminal, print all screens."""
+        if not (sys.stdin.isatty() and sys.stdout.isatty()):
+            print(("\n" + "─" * 80 + "\n").join(self.frames()))
+            return
+        phases = [p.phase for p in self.account.parts]
+        at, last = 0, len(self) - 1
+        with raw_keys() as key:
+            while True:
+                size = os.get_terminal_size()
+                screen = self.frame(at, size.columns - 1, size.lines - 1)
+                sys.stdout.write("\x1b[2J\x1b[H" + screen.replace("\n", "\r\n"))
+                sys.stdout.flush()
+                pressed = key()
+                if pressed in ("x", "\x03", "\x04", ""):
+                    sys.stdout.write("\r\n")
+                    return
+                moves = {"left": at - 1, "pageup": at - 1, "home": 0, "end": last}
+                moves |= dict.fromkeys(("right", " ", "\r", "pagedown"), at + 1)
+                for letter, phase in (("b", "backward"), ("u", "update")):
+                    moves[letter] = phases.index(phase) if phase in phases else at
+                at = max(0, min(last, moves.get(pressed, at)))
+
+    # ---- files -----------------------------------------------------------------------------------
+    def save(self, path: str | os.PathLike[str]) -> str:
+        """Write all steps: ``.html``, a page for any browser, or ``.txt``. Returns the path."""
+        path = os.fspath(path)
+        suffix = os.path.splitext(path)[1].lower().lstrip(".")
+        if suffix not in FORMATS:
+            valid = ", ".join(f".{f}" for f in FORMATS)
+            fix = "a picture of the program: viz.draw(f).save(...)"
+            raise ValueError(errors.message(f"save({path!r}): use one of {valid}", fix=fix))
+        text = ("\n" + "─" * 80 + "\n").join(self.frames()) + "\n"
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(self.page() if suffix == "html" else text)
+        return path
+
+    def page(self) -> str:
+        """The page; RenderError without Graphviz."""
+        script = onefile.script("program.js")
+        look = onefile.look("program.css")
+        return onefile.page("program.html", self.account.name, self.data(), script, look)
+
+    def data(self) -> dict[str, Any]:
+        """What the page is told."""
+        facts = counted(self.account)
+        drawn = {}
+        for theme in (style.LIGHT, style.DARK):
+            picture = Rows(Hairpin(self.account, facts), theme).g.source
+            memory = "" if self.places is None else str(Shelves(self.places, theme).g.source)
+            drawn[theme.name] = [_svg(str(picture)), _svg(memory) if memory else ""]
+        return {
+            "name": self.account.name,
+            "facts": ", ".join(f"{n} {words}" for n, words in facts),
+            "c": self.account.c,
+            "drawn": drawn,
+            "steps": [self.step(p) for p in self.account.parts],
+        }
+
+    def step(self, p: Part) -> dict[str, Any]:
+        """A part, as the page needs it."""
+        does = spoken(p.ops) or " ".join(p.code)
+        around = f", {p.around.count} times" if p.around is not None else ""
+        where = f"{p.kind} in {p.function}()" if p.function else "a kernel that Python calls"
+        rects = [] if self.places is None else [
+            r.name for b in self.places.bands for r in b.rects if r.first <= p.number <= r.last
+        ]  # fmt: skip
+        return {
+            "phase": p.phase,
+            "does": does,
+            "about": where + around,
+            "said": p.said,
+            "lines": self.where[p.number],
+            "kernel": "" if p.function else kernel_source(p),
+            "held": self.held(p.number).strip("█░ "),
+            "rects": rects,
+        }
+
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
+        """What a notebook shows: the page in a frame; where frames are taken out, the picture."""
+        bundle = ProgramPicture(self.account)._repr_mimebundle_() | {"text/plain": repr(self)}
+        if "image/svg+xml" in bundle:
+            frame = html.escape(self.page())
+            look = "width:100%;height:720px;border:1px solid #9AA3AF;background:#fff"
+            bundle["text/html"] = (
+                f'<iframe sandbox="allow-scripts" style="{look}" title="program, step by step" '
+                f'srcdoc="{frame}"></iframe>'
+            )
+        return bundle
+
+    def __repr__(self) -> str:
+        ways = ".run() in a terminal, .save('program.html') for a browser"
+        return f"<ProgramStepper of {len(self)} parts; {ways}>"
+
+
+def step_program(f: object) -> ProgramStepper | None:
+    """The stepper of what a compiled function runs; None for anything else."""
+    return None if compiled_of(f) is None else ProgramStepper(account(f, "step"))
+
+
+def lines_of(account: Account) -> list[list[int]]:
+    """The lines of the C file in which each part stands, counted from 0; none for a kernel."""
+    starts: list[int] = []  # of each character that counts, the line
+    text = ""
+    for n, line in enumerate(account.c.splitlines()):
+        plain = re.sub(r"\s", "", line)
+        text += plain
+        starts += [n] * len(plain)
+    found: list[list[int]] = []
+    at = 0
+    for p in account.parts:
+        mine: set[int] = set()
+        for line in p.lines if p.function else ():
+            code = re.sub(r"\s", "", line)
+            i = text.find(code, at) if code else -1
+            if i >= 0:
+                mine.update(starts[i : i + len(code)])
+                at = i + len(code) if not code.startswith("/*") else at
+        found.append(sorted(mine))
+    return found
+
+
+def _svg(source: str) -> str:
+    """A picture as an element of a page, without a style of its own."""
+    svg = render(source, "svg").decode()
+    return re.sub(r' style="[^"]*"', "", svg[svg.index("<svg") :])
