@@ -9,7 +9,7 @@ import numpy as np
 from ..arrays import draws
 from ..backends import cpu, definitions
 from ..backends.reference import UFUNCS
-from ..backends.table import layouts, laying
+from ..backends.table import laying, layouts
 from ..base.errors import message
 from ..engine.record import constant
 from ..graph import Site
