@@ -266,7 +266,7 @@ def _backward(F: Namespace, g: Gradient, node: Node) -> list[Contribution]:
             out.append(None)
             continue
         r = _checked(name, place, r, x)
-        out.append(r if graph else r.array.copy())
+        out.append(r if graph else r.node.dev.clone(r.array))
     return out
 
 

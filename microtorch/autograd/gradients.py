@@ -360,7 +360,7 @@ def _seed(root: Root, g: Gradient, create_graph: bool) -> Gradient:
     if create_graph:
         return g
     # a leaf keeps what it is given, and adds to it in place
-    return g.array.copy() if node.op is None else g.array
+    return g.node.dev.clone(g.array) if node.op is None else g.array
 
 
 def _run(

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
@@ -126,6 +126,7 @@ class Half(Reference):
     """
 
     name = "half"
+    halves: ClassVar[bool] = True
     where = staticmethod(np.where)  # a choice rounds nothing
 
     @property

@@ -83,6 +83,7 @@ class Reference:
 
     changing: ClassVar[frozenset[str]] = frozenset()  # elementwise ops that change the dtype
     conjugates: ClassVar[bool] = False  # do derivatives have conjugates? (backends/complex.py)
+    halves: ClassVar[bool] = False  # are its arrays of 16 bits, and their ops rounded? (half.py)
 
     memory: ClassVar[type[Array]] = np.ndarray
     empty: ClassVar[Kernel] = staticmethod(np.empty)

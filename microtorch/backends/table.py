@@ -37,7 +37,11 @@ def is_among(name: str, marked: set[str]) -> bool:
 
 
 def laying(kernel: Kernel, run: Kernel) -> Kernel:
-    """A kernel that ``run`` runs."""
+    """A kernel that ``run`` runs. One that is written down (static/recorder.py) knows how: ``run``
+    has to see the arrays that it is called with in the end."""
+    if hasattr(kernel, "laid"):
+        laid: Kernel = kernel.laid(run)
+        return laid
     return lambda *operands, **options: run(kernel, operands, options)
 
 
@@ -102,7 +106,8 @@ class KernelTable(BackendTable["Kernel"]):
     def __missing__(self, backend: Backend) -> Kernel:
         name = self.name
         kernel = getattr(backend, self.size)(name) if self.size else getattr(backend, name)
-        if not self.size and name in layouts:
+        # what is recorded does not know yet which of its values lie in rows
+        if name in layouts and (not self.size or hasattr(kernel, "laid")):
             kernel = laying(kernel, layouts[name])
         if not hasattr(backend, "passing"):  # one that does not outlive a transform
             self[backend] = kernel

@@ -8,7 +8,6 @@ import numpy as np
 
 from ..arrays import dtypes
 from ..backends import cpu
-from ..backends.half import Half
 from ..base import errors
 from ..base.naming import named
 from .record import Number as NumberNode
@@ -216,7 +215,7 @@ def _numbers(name: str, make: Callable[[Number, Tensor], Tensor]) -> Callable[..
 def _exact(value: Number, like: Tensor) -> Tensor:
     """A number as it is beside a tensor of 16 bits, though its node counts as one of that type."""
     dev = like.node.dev
-    if not isinstance(dev, Half):
+    if not dev.halves:
         return weak_number(value, like)
     whole = np.array(value).astype(dtypes.F32)
     node = constant_node(whole, dev)

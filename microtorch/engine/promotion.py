@@ -9,7 +9,6 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from ..arrays import dtypes
-from ..backends.half import Half
 from ..graph import mode, storage_of
 from .hot import single
 from .record import check_whole, constant_node, handle
@@ -59,7 +58,7 @@ def promoted(op: Op, tensors: Sequence[Tensor]) -> tuple[Sequence[Tensor], DType
 def dtype_of(t: Tensor) -> DType:
     """The dtype that ``t`` counts as: of an exact number, that of the tensor beside it."""
     d, dev = t.array.dtype, t.node.dev
-    return dev.dtype if d is dtypes.F32 and isinstance(dev, Half) else d
+    return dev.dtype if d is dtypes.F32 and dev.halves else d
 
 
 _promote = lru_cache(1024)(dtypes.promote)

@@ -143,7 +143,7 @@ def note_order(t: Tensor) -> Tensor:
 
     They would have to ask each array otherwise, which costs a tenth of an op.
     """
-    if type(t.array) is ndarray and not t.array.flags.c_contiguous:
+    if not t.array.flags.c_contiguous:
         storage_of(t.node).turned = True
     return t
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from weakref import ref
 
-from numpy import ndarray
-
 from ..graph import mode, storage_of
 
 if TYPE_CHECKING:
@@ -33,7 +31,7 @@ def link_view(t: Tensor, parent: Tensor, op: Op, attrs: Attrs | None) -> Tensor:
             return t
     node, origin = t.node, parent.origin
     storage = node.storage = parent.node.storage or storage_of(parent.node)
-    if not storage.turned and type(out) is ndarray and not out.flags.c_contiguous:
+    if not storage.turned and not out.flags.c_contiguous:
         storage.turned = True
     base, chain = (parent, ((op, attrs),)) if origin is None else (
         origin[0], (*origin[1], (op, attrs))

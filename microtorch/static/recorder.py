@@ -15,7 +15,7 @@ import numpy as np
 from ..arrays import draws, generator
 from ..backends.half import Half
 from ..backends.reference import Reference
-from ..backends.table import forget
+from ..backends.table import forget, laying
 from ..engine.vjps import FusedVjps
 from ..kinds.borders import CROSSINGS
 from ..kinds.draws import asking
@@ -131,6 +131,18 @@ class Lanes:
         def kernel(*arguments: Operand, **attrs: Operand) -> Operand:
             return self.recording.call("kernel", name, real, arguments, attrs)
 
+        def laid(run: Kernel) -> Kernel:
+            """The kernel as ``run`` runs it, which is asked where an operand is not in rows."""
+            ordered = laying(real, run)
+
+            def kernel(*arguments: Operand, **attrs: Operand) -> Operand:
+                rows = all(x.flags.c_contiguous for x in arguments if hasattr(x, "strides"))
+                function = real if rows else ordered
+                return self.recording.call("kernel", name, function, arguments, attrs)
+
+            return kernel
+
+        vars(kernel)["laid"] = laid
         return kernel
 
     def vjp(self, op: Op, i: int, real: Vjp, dev: Reference) -> Vjp:
@@ -161,11 +173,12 @@ class Lanes:
         wrappers: dict[str, Operand] = {
             "genuine": real, "lanes": self, "draws": Draws(self.recording),
             "changing": real.changing, "conjugates": real.conjugates,
+            "halves": real.halves,
         }  # fmt: skip
         names = {n for n in (*dir(Reference), *before) if not n.startswith("_")}
         keep = {"of", "choose", "large", "small", "chosen", "by_dtype", "rest", "memory",
                 "array", "draws", "dtype", "device", "name", "kernels", "changing",
-                "conjugates"}  # fmt: skip
+                "conjugates", "halves"}  # fmt: skip
         for name in names - keep:
             kernel = getattr(real, name, None)
             if callable(kernel):

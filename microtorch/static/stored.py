@@ -9,6 +9,7 @@ import numpy as np
 from ..arrays import draws
 from ..backends import cpu, definitions
 from ..backends.reference import UFUNCS
+from ..backends.table import laying, layouts
 from ..base.errors import message
 from ..engine.record import constant
 from ..graph import Site
@@ -124,7 +125,7 @@ def function_of(kind: str, name: str, dev: Operand) -> Kernel:
     for part in name.split("."):
         found = getattr(found, part)
     kernel: Kernel = found
-    return kernel
+    return laying(kernel, layouts[name]) if kind == "kernel" and name in layouts else kernel
 
 
 KERNELS = frozenset("pow sign remainder fmod erf erfc empty zeros full".split())

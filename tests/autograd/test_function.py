@@ -244,6 +244,22 @@ def test_gradients_of_broadcast_shape_are_summed():
     assert s.grad.tolist() == [15]
 
 
+def test_a_gradient_lies_as_backward_made_it():
+    class Turned(Function):
+        @staticmethod
+        def forward(ctx, x):
+            return x.sum()
+
+        @staticmethod
+        def backward(ctx, g):
+            return torch.arange(6.0).reshape(3, 2).T
+
+    x, turned = torch.ones(2, 3, requires_grad=True), torch.arange(6.0).reshape(3, 2).T
+    assert torch.autograd.grad(Turned.apply(x), x)[0].stride() == (1, 2)
+    (g,) = torch.autograd.grad(x, x, turned)
+    assert g.stride() == (1, 2) and g.tolist() == turned.tolist()
+
+
 def test_overwritten_values_are_noticed():
     x = torch.tensor([1.0, 2.0], requires_grad=True)
     y = Exp.apply(x)

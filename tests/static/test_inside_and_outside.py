@@ -100,6 +100,27 @@ def test_autocast_around():
     assert f.count == 2 and not f.reason
 
 
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_numbers_beside_halves_are_not_rounded_while_they_are_recorded(dtype):
+    """Nor afterwards: a number that is met first in a recording is kept for later."""
+    x = torch.randn(64).to(dtype)
+
+    def f(x):
+        y = x * 0.8765 / 1.2345
+        return y.mul_(0.8765).add_(x, alpha=0.1234)
+
+    compiled = torch.compile(f, backend="eager")
+    compiled(x[:1])
+    found = [compiled(x) for _ in range(4)]
+    want = x.float()
+    for number in (0.8765, 1 / 1.2345, 0.8765):
+        want = (want * number).to(dtype).float()
+    assert torch.allclose(want + 0.1234 * x.float(), f(x).float(), atol=1e-2)
+    assert all(torch.equal(y, f(x)) for y in found) and not compiled.reason
+    y = x.clone()
+    assert torch.equal(y.mul_(0.8765), (x.float() * 0.8765).to(dtype))
+
+
 def test_a_write_to_a_part_of_what_was_expanded():
     def f(x):
         e = (x * 2).expand(3, 2)
