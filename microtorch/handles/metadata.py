@@ -224,6 +224,6 @@ def _moved(t: Tensor) -> Any:
 
 VIEWS_IN_PLACE: Promises[Callable[..., Tensor]] = Promises(apart=True)
 VIEWS_IN_PLACE.promise([f"{name}_" for name in VIEWS], _view_in_place)
-bind_promised(VIEWS_IN_PLACE)
+bind_promised(VIEWS_IN_PLACE, VIEWS_IN_PLACE.names())
 bind_methods({f.__name__: f for f in (resize, resize_as, resize_, resize_as_, set_)})
 FUNCTIONS["resize_as_"] = resize_as_
