@@ -30,6 +30,7 @@ from ..base.naming import named
 from ..graph import last_user_code, mode, storage_of, tick, user_frame, users
 from . import record as recording
 from .handle import Handle, Unmet
+from .mixed import unlike
 from .operands import exponent, left_operand, numbers_of, offering, taken_by
 from .out import by_keyword
 from .record import Constant, constant_node, kept, new, note_order
@@ -100,7 +101,7 @@ def made(op: Op, written: Callable[..., Tensor], numbers: bool = True) -> Callab
     elif len(op.vjps) == 1:
         function = unary(op, written)
     else:
-        function = binary(op, whole_numbers(op, written, numbers), numbers)
+        function = binary(op, unlike(op, written, numbers), numbers)
     return named(function, op.name, written=written)
 
 
@@ -210,41 +211,6 @@ def binary(op: Op, written: Callable[..., Tensor], numbers: bool) -> Callable[..
         return note_order(t) if turned else t
 
     return method
-
-
-def whole_numbers(
-    op: Op, written: Callable[..., Tensor], numbers: bool
-) -> Callable[..., Tensor]:
-    """``written``, which first tries what needs no promotion: int64 numbers, or those and an int.
-
-    An op that makes floats of them, or refuses them, is returned as it is; so is ``pow``, which
-    looks at its exponent.
-    """
-    kernels, kinds = op.kernels, getattr(op.check, "kinds", "" if op.check else "i")
-    if op.result != "same" or "i" not in kinds or op.name == "pow":
-        return written
-
-    def method(input: Argument, other: Argument) -> Tensor:
-        try:
-            x, a = input.array, input.node
-            if x.dtype is not I64 or a.dev is not cpu or a.needs or HotTable.aside:
-                return written(input, other)
-            if numbers and type(other) is int and -1 << 62 < other < 1 << 62:
-                y = np.array(other)
-            elif other.node.dev is not cpu or (y := other.array).dtype is not I64:
-                return written(input, other)
-            elif other.node.needs:
-                return written(input, other)
-            value = kernels[cpu](x, y)
-        except (AttributeError, RuntimeError, ValueError):  # the general way says why
-            return written(input, other)
-        if type(value) is not ndarray:
-            value = cpu.array(value)
-        if value.dtype is not I64:
-            return written(input, other)
-        return recording.handle(value, constant_node(value, cpu))
-
-    return named(method, written.__name__)
 
 
 def without_derivative(
