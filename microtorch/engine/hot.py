@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 from weakref import ref
 
 import numpy as np
@@ -34,6 +34,7 @@ from .mixed import unlike
 from .operands import exponent, left_operand, numbers_of, offering, taken_by
 from .out import by_keyword
 from .record import Constant, constant_node, kept, new, note_order
+from .registry import REGISTRY
 from .views import UNRECORDED, link_view, unfollowing
 
 if TYPE_CHECKING:
@@ -60,22 +61,37 @@ def bind(tensor: type[Tensor]) -> None:
 
 
 def hot(
-    op: Op, reflected: bool = False
+    op: str, reflected: bool = False
 ) -> Callable[[Callable[..., Tensor]], Callable[..., Any]]:
     """A decorator: the made function of ``op`` stands in for the written one, which it must equal.
 
     ``reflected``: the method's self is the right operand.
     """
+    return lambda written: cast("Callable[..., Any]", Operator(op, reflected, written))
 
-    def replace(written: Callable[..., Tensor]) -> Callable[..., Any]:
-        if reflected:
+
+class Operator:
+    """An operator of a class that is made when it is first used, and then takes this one's place.
+    """
+
+    def __init__(self, op: str, reflected: bool, written: Callable[..., Tensor]):
+        self.op, self.reflected, self.written = op, reflected, written
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.owner = owner
+
+    def __get__(self, instance: object, owner: type | None = None) -> Argument:
+        op, written = REGISTRY[self.op], self.written
+        if self.reflected:
             function = swapped(op)
         else:
             general = written if not op.vjps else offering(op, written.__name__)
             function = made(op, op if len(op.vjps) == 1 else general)
-        return named(function, written.__name__, written.__doc__, written=written)
-
-    return replace
+        method = named(function, written.__name__, written.__doc__, written=written)
+        for name, value in list(vars(self.owner).items()):
+            if value is self:
+                setattr(self.owner, name, method)
+        return method.__get__(instance, owner)
 
 
 def swapped(op: Op) -> Callable[..., Tensor]:

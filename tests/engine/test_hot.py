@@ -22,7 +22,7 @@ MADE = {
     f"{owner}.{name}": f
     for owner, names in (
         ("torch", {name: getattr(torch, name) for name in torch.__all__}),
-        ("Tensor", vars(torch.Tensor)),
+        ("Tensor", {name: getattr(torch.Tensor, name) for name in vars(torch.Tensor)}),
     )
     for name, f in names.items()
     if hasattr(f, "written")
