@@ -1,4 +1,4 @@
-"""The tables ops/contents.py and create/contents.py: what each file of these folders declares.
+"""The tables contents.py of ops/, create/ and backends/core/: what each of their files declares.
 
     python scripts/contents.py             says whether a table is out of date; fails if one is
     python scripts/contents.py --write     writes them anew
@@ -32,6 +32,14 @@ Written by scripts/contents.py.
 from __future__ import annotations
 
 CONTENTS = {{
+'''
+FAMILIES = '''"""The files and classes of backends/core/ whose kernels are imported when asked for.
+
+Written by scripts/contents.py.
+"""
+from __future__ import annotations
+
+FAMILIES = {
 '''
 
 
@@ -105,15 +113,33 @@ def contents(folder: str) -> dict[str, dict[str, list[str]]]:
     return found
 
 
+def row(names: list[str]) -> str:
+    """Names as one text, in lines."""
+    lines = textwrap.wrap(" ".join(sorted(names)), 88)
+    parts = [f'"{line} "' for line in lines[:-1]] + [f'"{line}"' for line in lines[-1:]]
+    return "        " + "\n        ".join(parts or ['""']) + ",\n"
+
+
 def text(folder: str) -> str:
+    """The table of a folder of functions."""
     lines = [START.format(folder)]
     for family, kinds in sorted(contents(folder).items()):
-        lines.append(f'    "{family}": (\n')
-        for kind in KINDS:
-            names = textwrap.wrap(" ".join(sorted(kinds[kind])), 88)
-            rows = [f'"{row} "' for row in names[:-1]] + [f'"{row}"' for row in names[-1:]]
-            lines.append("        " + "\n        ".join(rows or ['""']) + ",\n")
-        lines.append("    ),\n")
+        lines += [f'    "{family}": (\n', *[row(kinds[kind]) for kind in KINDS], "    ),\n"]
+    return "".join([*lines, "}\n"])
+
+
+def families(folder: str) -> str:
+    """The table of a folder of kernels: the classes of which ``Core`` is none by itself."""
+    core = importlib.import_module(f"microtorch.{folder.replace('/', '.')}.backend").Core
+    reference = importlib.import_module("microtorch.backends.reference").Reference
+    lines = [FAMILIES]
+    for path in sorted((PACKAGE / folder).glob("*.py")):
+        module = importlib.import_module(f"microtorch.{folder.replace('/', '.')}.{path.stem}")
+        for name, kind in vars(module).items():
+            own = isinstance(kind, type) and kind.__module__ == module.__name__
+            if own and kind.__bases__ == (reference,) and not issubclass(core, kind):
+                lines += [f'    "{path.stem}": (\n', row([name])]
+                lines += [row([n for n in vars(kind) if not n.startswith("_")]), "    ),\n"]
     return "".join([*lines, "}\n"])
 
 
@@ -122,9 +148,10 @@ def main() -> int:
     parser.add_argument("--write", action="store_true", help="write it anew")
     write = parser.parse_args().write
     bare_package("microtorch", PACKAGE)
-    stale = []
-    for folder in NO_FAMILIES:
-        table, new = PACKAGE / folder / "contents.py", text(folder)
+    stale, made = [], {folder: text(folder) for folder in NO_FAMILIES}
+    made["backends/core"] = families("backends/core")
+    for folder, new in made.items():
+        table = PACKAGE / folder / "contents.py"
         if not table.exists() or table.read_text(encoding="utf-8") != new:
             stale.append(table)
             print(f"{table.relative_to(ROOT)} {'written' if write else 'is out of date'}")
