@@ -143,7 +143,7 @@ def vectors(formula: str, arrays: set[str], expr: Any) -> str:
                 return ""
         if isinstance(n, ast.BinOp) and isinstance(n.op, ast.Pow) and ast.unparse(n.right) != "2":
             return ""
-    dialect = expr.C._replace(
+    dialect = expr.C.but(
         where=lambda c, a, b: f"WHERE({c}, {a}, {b})", power=lambda a, two: f"ALL(squared)({a})"
     )
     return expr.render(formula, dialect).replace("FN(", "ALL(")

@@ -1,10 +1,10 @@
-"""The table microtorch/ops/contents.py: what each family of ops/ declares.
+"""The tables contents.py of ops/, create/ and backends/core/: what each of their files declares.
 
-    python scripts/contents.py             says whether the table is out of date; fails if it is
-    python scripts/contents.py --write     writes it anew
+    python scripts/contents.py             says whether a table is out of date; fails if one is
+    python scripts/contents.py --write     writes them anew
 
-By the table a family is imported when the first of its names is asked for. The families are
-imported here one by one, each after those that it needs, and what has come with it is its own.
+By the table a file, or family, is imported when the first of its names is asked for. The families
+are imported here one by one, each after those that it needs, and what has come with it is its own.
 """
 from __future__ import annotations
 
@@ -17,24 +17,35 @@ from pathlib import Path
 from types import ModuleType
 
 ROOT = Path(__file__).parents[1]
-OPS = ROOT / "microtorch/ops"
-TABLE = OPS / "contents.py"
-# they declare nothing, or are promised name by name
-NO_FAMILIES = ("__init__", "arguments", "contents", "elementwise", "node_names", "surface")
+PACKAGE = ROOT / "microtorch"
+# by folder, lowest first: the files that declare nothing, are promised name by name, or are always
+# imported
+NO_FAMILIES = {
+    "ops": ("__init__", "arguments", "contents", "elementwise", "node_names", "surface"),
+    "create": ("__init__", "contents", "data", "filled", "finish", "quasirandom", "random"),
+}
 KINDS = ("ops", "kernels", "functions", "methods")
-START = '''"""What each family of ops/ declares: ops, other kernels, functions and methods.
+START = '''"""What each family of {}/ declares: ops, other kernels, functions and methods.
 
 Written by scripts/contents.py.
 """
 from __future__ import annotations
 
-CONTENTS = {
+CONTENTS = {{
+'''
+FAMILIES = '''"""The files and classes of backends/core/ whose kernels are imported when asked for.
+
+Written by scripts/contents.py.
+"""
+from __future__ import annotations
+
+FAMILIES = {
 '''
 
 
-def needed(family: str) -> list[str]:
-    """The modules of ops/ that a family imports when it is imported."""
-    tree = ast.parse((OPS / f"{family}.py").read_text(encoding="utf-8"))
+def needed(folder: str, family: str) -> list[str]:
+    """The modules of its folder that a family imports when it is imported."""
+    tree = ast.parse((PACKAGE / folder / f"{family}.py").read_text(encoding="utf-8"))
     found: list[str] = []
     for node in tree.body:
         if isinstance(node, ast.ImportFrom) and node.level == 1:
@@ -42,33 +53,35 @@ def needed(family: str) -> list[str]:
     return found
 
 
-def in_order() -> list[str]:
-    """The families, each after those that it needs."""
+def in_order(folder: str) -> list[str]:
+    """The families of a folder, each after those that it needs."""
     done: list[str] = []
 
     def visit(name: str) -> None:
         if name not in done:
-            for other in needed(name):
+            for other in needed(folder, name):
                 visit(other)
             done.append(name)
 
-    for path in sorted(OPS.glob("*.py")):
+    for path in sorted((PACKAGE / folder).glob("*.py")):
         visit(path.stem)
-    return [name for name in done if name not in NO_FAMILIES]
+    return [name for name in done if name not in NO_FAMILIES[folder]]
 
 
-def bare_package() -> None:
-    """A package microtorch that imports nothing by itself."""
-    package = sys.modules["microtorch"] = ModuleType("microtorch")
-    package.__path__ = [str(ROOT / "microtorch")]
+def bare_package(name: str, path: Path) -> None:
+    """A package that imports nothing by itself, and so promises nothing."""
+    package = sys.modules[name] = ModuleType(name)
+    package.__path__ = [str(path)]
 
 
-def contents() -> dict[str, dict[str, list[str]]]:
-    """Per family and kind, the names. In a process that has not imported microtorch."""
-    bare_package()
-    for name in NO_FAMILIES:
-        if name != "contents":
-            importlib.import_module(f"microtorch.ops.{name}")
+def contents(folder: str) -> dict[str, dict[str, list[str]]]:
+    """Per family and kind, the names. In a process that has imported nothing above the folder."""
+    if folder != "ops":  # what is below promises what it declares
+        importlib.import_module("microtorch.handles.tensor")
+        bare_package(f"microtorch.{folder}", PACKAGE / folder)
+    for name in NO_FAMILIES[folder]:
+        if name not in ("__init__", "contents"):
+            importlib.import_module(f"microtorch.{folder}.{name}")
     for path in (ROOT / "microtorch/engine").glob("*.py"):  # declares what the engine needs
         importlib.import_module(f"microtorch.engine.{path.stem}")
     surface = importlib.import_module("microtorch.ops.surface")
@@ -77,17 +90,19 @@ def contents() -> dict[str, dict[str, list[str]]]:
     dicts = dict(zip(KINDS, (registry, kernels, surface.FUNCTIONS, surface.METHODS), strict=True))
     entered: dict[tuple[str, str], str] = {}
     found: dict[str, dict[str, list[str]]] = {}
-    for family in in_order():
+    below = {kind: {*d.open} if folder != "ops" else set() for kind, d in dicts.items()}
+    for family in in_order(folder):
         before = {kind: dict.copy(d) for kind, d in dicts.items()}
         loaded = set(sys.modules)
-        importlib.import_module(f"microtorch.ops.{family}")
-        new = {m for m in set(sys.modules) - loaded if m.startswith("microtorch.ops.")}
-        if new - {f"microtorch.ops.{family}"}:
+        importlib.import_module(f"microtorch.{folder}.{family}")
+        new = {m for m in set(sys.modules) - loaded if m.startswith(f"microtorch.{folder}.")}
+        if new - {f"microtorch.{folder}.{family}"}:
             raise ImportError(f"{family} asks {new} for something while it is imported: import it")
         found[family] = {}
         for kind, d in dicts.items():
             now = dict.copy(d)
             names = [n for n, x in now.items() if before[kind].get(n) is not x]
+            names = [n for n in names if n not in below[kind]]
             for name in names:
                 other = entered.setdefault((kind, name), family)
                 if other != family:
@@ -98,15 +113,33 @@ def contents() -> dict[str, dict[str, list[str]]]:
     return found
 
 
-def text() -> str:
-    lines = [START]
-    for family, kinds in sorted(contents().items()):
-        lines.append(f'    "{family}": (\n')
-        for kind in KINDS:
-            names = textwrap.wrap(" ".join(sorted(kinds[kind])), 88)
-            rows = [f'"{row} "' for row in names[:-1]] + [f'"{row}"' for row in names[-1:]]
-            lines.append("        " + "\n        ".join(rows or ['""']) + ",\n")
-        lines.append("    ),\n")
+def row(names: list[str]) -> str:
+    """Names as one text, in lines."""
+    lines = textwrap.wrap(" ".join(sorted(names)), 88)
+    parts = [f'"{line} "' for line in lines[:-1]] + [f'"{line}"' for line in lines[-1:]]
+    return "        " + "\n        ".join(parts or ['""']) + ",\n"
+
+
+def text(folder: str) -> str:
+    """The table of a folder of functions."""
+    lines = [START.format(folder)]
+    for family, kinds in sorted(contents(folder).items()):
+        lines += [f'    "{family}": (\n', *[row(kinds[kind]) for kind in KINDS], "    ),\n"]
+    return "".join([*lines, "}\n"])
+
+
+def families(folder: str) -> str:
+    """The table of a folder of kernels: the classes of which ``Core`` is none by itself."""
+    core = importlib.import_module(f"microtorch.{folder.replace('/', '.')}.backend").Core
+    reference = importlib.import_module("microtorch.backends.reference").Reference
+    lines = [FAMILIES]
+    for path in sorted((PACKAGE / folder).glob("*.py")):
+        module = importlib.import_module(f"microtorch.{folder.replace('/', '.')}.{path.stem}")
+        for name, kind in vars(module).items():
+            own = isinstance(kind, type) and kind.__module__ == module.__name__
+            if own and kind.__bases__ == (reference,) and not issubclass(core, kind):
+                lines += [f'    "{path.stem}": (\n', row([name])]
+                lines += [row([n for n in vars(kind) if not n.startswith("_")]), "    ),\n"]
     return "".join([*lines, "}\n"])
 
 
@@ -114,13 +147,17 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--write", action="store_true", help="write it anew")
     write = parser.parse_args().write
-    new = text()
-    stale = not TABLE.exists() or TABLE.read_text(encoding="utf-8") != new
-    if stale:
-        print(f"{TABLE.relative_to(ROOT)} {'written' if write else 'is out of date'}")
-    if stale and write:
-        TABLE.write_text(new, encoding="utf-8")
-    return int(stale and not write)
+    bare_package("microtorch", PACKAGE)
+    stale, made = [], {folder: text(folder) for folder in NO_FAMILIES}
+    made["backends/core"] = families("backends/core")
+    for folder, new in made.items():
+        table = PACKAGE / folder / "contents.py"
+        if not table.exists() or table.read_text(encoding="utf-8") != new:
+            stale.append(table)
+            print(f"{table.relative_to(ROOT)} {'written' if write else 'is out of date'}")
+            if write:
+                table.write_text(new, encoding="utf-8")
+    return int(bool(stale) and not write)
 
 
 if __name__ == "__main__":

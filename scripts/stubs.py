@@ -303,8 +303,12 @@ def methods() -> str:
     stub.lines.append("\n" + definition("bind_methods", (bind, "None")))
     stub.take("microtorch.base.promises", "Promises")
     bind[0] = "methods: Promises[Callable[..., Any]]"
+    stub.take("collections.abc", "Iterable")
+    bind.insert(1, "names: Iterable[str]")
     stub.lines.append(definition("bind_promised", (bind, "None")))
-    made = [bind[1]], "dict[str, Callable[..., Any]]"
+    contents = "contents: Mapping[str, tuple[str, str, str, str]]"
+    stub.lines.append(definition("promise", ([contents, "folder: str"], "None")))
+    made = [bind[-1]], "dict[str, Callable[..., Any]]"
     stub.lines.append(definition("bind_all", made))
     return stub.text()
 

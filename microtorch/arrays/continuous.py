@@ -24,14 +24,12 @@ if TYPE_CHECKING:  # numpy.typing is slow to import
     from .generator import Generator
 
 Shape = int | tuple[int, ...]
+FAR = 1e38  # bounds nearer than this, and their distance, are float32 numbers
 
 
 def working(dtype: np.dtype[Any]) -> type[np.float32 | np.float64]:
     """The dtype that numbers of ``dtype`` are made in: float64 for itself, else float32."""
     return np.float64 if dtype == np.float64 else np.float32
-
-
-WORKING: dict[Any, type[np.float32 | np.float64]] = {F32: np.float32, F64: np.float64}
 
 
 def in_dtype(values: NDArray[Any], dtype: np.dtype[Any], shape: Shape) -> NDArray[Any]:
@@ -51,10 +49,10 @@ def uniform(
 ) -> NDArray[Any]:
     """Uniform on [low, high): torch.rand, Tensor.uniform_. So are both parts of complex numbers."""
     shape, n = sizes(shape)
-    work = WORKING.get(dtype)
     g = generator or source.default_generator
-    if work is not None and low == 0 and high == 1:  # the common case, at half of the time
-        return g.fill("uniform", n, work, low, high).reshape(shape)
+    if dtype is F32 or dtype is F64:  # the common case, at a third of the time
+        if -FAR <= low <= high <= FAR:
+            return g.fill("uniform", n, dtype.type, low, high).reshape(shape)
     if np.dtype(dtype).kind == "c":
         part = real_type(np.dtype(dtype))
         return of_pairs(uniform((*shape, 2), part, low, high, generator))
@@ -81,13 +79,11 @@ def normal(
     at every size. Of a complex number each part has half of the variance, and ``mean``.
     """
     shape, n = sizes(shape)
-    work = WORKING.get(dtype)
     g = generator or source.default_generator
-    if work is not None and contiguous and std >= 0:  # the common case, at half of the time
-        made = g.serial_normal(n, work, mean, std) if n < BLOCK else g.fill(
-            "normal", n, work, mean, std
-        )  # fmt: skip
-        return made.reshape(shape)
+    if (dtype is F32 or dtype is F64) and contiguous and std >= 0:  # at a third of the time
+        if n < BLOCK:
+            return g.serial_normal(n, dtype.type, mean, std).reshape(shape)
+        return g.fill("normal", n, dtype.type, mean, std).reshape(shape)
     if np.dtype(dtype).kind == "c":
         part, each = real_type(np.dtype(dtype)), std / math.sqrt(2)
         return of_pairs(normal((*shape, 2), part, mean, each, generator, contiguous))

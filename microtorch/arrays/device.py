@@ -5,7 +5,7 @@ error that says so; a name that does not exist raises PyTorch's error with the l
 """
 from __future__ import annotations
 
-import threading
+from _thread import _local
 from typing import TYPE_CHECKING, Any
 
 from ..base.errors import DeviceError, message, nearest
@@ -83,7 +83,7 @@ class device:
 CPU = device("cpu")
 
 
-class Default(threading.local):
+class Default(_local):
     """Where a thread makes new tensors, as set_default_device and ``with device(...)`` say."""
 
     def __init__(self) -> None:

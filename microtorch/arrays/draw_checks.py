@@ -1,7 +1,6 @@
 """What the arguments of a random draw must be, for the CPU and for devices."""
 from __future__ import annotations
 
-import math
 import operator
 from functools import cache
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -35,14 +34,13 @@ def checked_seed(seed: Any) -> int:
 def sizes(shape: int | Shape) -> tuple[Shape, int]:
     if type(shape) is not tuple:
         shape = (shape,) if isinstance(shape, int) else tuple(shape)
-    if shape and min(shape) < 0:
-        raise RuntimeError(
-            message(
-                f"Trying to create tensor with negative dimension {min(shape)}: {list(shape)}",
-                fix="sizes are 0 or more",
-            )
-        )
-    return shape, math.prod(shape)
+    n = 1
+    for size in shape:
+        if size < 0:
+            what = f"Trying to create tensor with negative dimension {size}: {list(shape)}"
+            raise RuntimeError(message(what, fix="sizes are 0 or more"))
+        n *= size
+    return shape, n
 
 
 def floating(op: str, dtype: DTypeLike) -> DType:
@@ -106,7 +104,10 @@ def are_chances(p: Array) -> bool:
     if type(p) is not np.ndarray:  # of another memory, or kind
         return not p.size or bool(0 <= p.min() and p.max() <= 1)
     if p.size <= FEW:  # a list takes a third of the time
-        return all([0 <= v <= 1 for v in p.ravel().tolist()])
+        for v in (p if p.ndim == 1 else p.ravel()).tolist():
+            if not 0 <= v <= 1:
+                return False
+        return True
     return bool(np.count_nonzero((p >= 0) & (p <= 1)) == p.size)
 
 

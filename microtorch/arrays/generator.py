@@ -28,7 +28,7 @@ that one, and draws a second `randperm(n)`, of which it takes num_samples % n, a
 from __future__ import annotations
 
 import os
-import threading
+from _thread import allocate_lock
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -70,7 +70,7 @@ class Generator:
                 )
             )
         self.device = device
-        self._lock = threading.Lock()  # two threads that draw at once get different numbers
+        self._lock = allocate_lock()  # two threads that draw at once get different numbers
         self.manual_seed(DEFAULT_SEED)
 
     def manual_seed(self, seed: int) -> Self:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Iterator, Sequence
+from functools import cache
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
@@ -22,17 +23,22 @@ from .table import defines, is_among, uncopied
 if TYPE_CHECKING:
     from ..base.types import Array, DType, Operand, Vjp
 
-ALL_HALVES = np.arange(1 << 16, dtype=np.uint16).view(F16).astype(F32)
 MANY = 512  # elements from which a few passes of integer arithmetic are faster than numpy's loop
 
 
 # ---- conversion: what the C core does in one pass ------------------------------------------------
+@cache
+def all_halves() -> Array:
+    """Every float16 in float32, in the order of their bits."""
+    return np.arange(1 << 16, dtype=np.uint16).view(F16).astype(F32)
+
+
 @defines
 def widen(F: Operand, x: Array) -> Array:
     """An array of float16 or bfloat16 in the dtype of the backend F: float32 or float64."""
     if x.dtype != F16 or x.size < MANY or not x.flags.c_contiguous:
         return x.astype(F.dtype)
-    return ALL_HALVES.take(x.view(np.uint16)).astype(F.dtype, copy=False)
+    return all_halves().take(x.view(np.uint16)).astype(F.dtype, copy=False)
 
 
 @defines

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import importlib
 import sys
-import threading
+from _thread import RLock  # `threading` is slow to import
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 V = TypeVar("V")
 # held while values are made one by one. Not while a module is imported: the import system has its
 # own locks, and a thread that holds one of those may come here
-_ONE_AT_A_TIME = threading.RLock()
+_ONE_AT_A_TIME = RLock()
 
 
 class Promises(dict[str, V]):

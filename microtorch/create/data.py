@@ -14,11 +14,18 @@ from ..engine.operands import COERCE
 from ..engine.record import constant
 from ..handles.size import sizes_or_data
 from ..handles.tensor import Tensor
-from .exchange import READ_ONLY, frombuffer
+from ..ops.surface import FUNCTIONS
 from .finish import export, finish
 
 if TYPE_CHECKING:
     from ..base.types import Array, DeviceLike, DType, DTypeLike, Tree
+
+
+READ_ONLY = (
+    "The given {0} is not writable, and PyTorch does not support non-writable tensors. This means "
+    "you can write to the underlying (supposedly non-writable) {1} using the tensor. You may want "
+    "to copy the {1} to protect its data or make it writable before converting it to a tensor."
+)
 
 
 @export
@@ -93,7 +100,7 @@ def asarray(
     """
     if isinstance(obj, (bytes, bytearray, memoryview)):  # elements of the dtype lie in it
         d = dtypes.FROM_NUMPY[dtypes.default_numpy()] if dtype is None else dtype
-        t = frombuffer(obj, dtype=d).to(device=device)
+        t = FUNCTIONS["frombuffer"](obj, dtype=d).to(device=device)
     else:
         t = as_tensor(obj, dtype, device)
     shares = getattr(obj, "array", obj) is t.array or _same_memory(obj, t)

@@ -13,8 +13,9 @@ import numpy as np
 from ..arrays import dtypes
 from ..base.errors import describe, message, warn
 from ..engine.record import constant
-from ..handles.methods import bind_methods
 from ..handles.tensor import Tensor
+from ..ops.surface import METHODS
+from .data import READ_ONLY
 from .finish import export, finish
 
 if TYPE_CHECKING:
@@ -25,13 +26,6 @@ if TYPE_CHECKING:
     from ..base.types import DeviceLike, DTypeLike
 
 __all__ = ["from_dlpack", "frombuffer", "to_dlpack"]
-
-
-READ_ONLY = (
-    "The given {0} is not writable, and PyTorch does not support non-writable tensors. This means "
-    "you can write to the underlying (supposedly non-writable) {1} using the tensor. You may want "
-    "to copy the {1} to protect its data or make it writable before converting it to a tensor."
-)
 
 
 def _dlpack(self: Tensor, **options: object) -> object:
@@ -55,7 +49,7 @@ def _dlpack_device(self: Tensor) -> tuple[int, int]:
     return self.numpy(force=True).__dlpack_device__()
 
 
-bind_methods({"__dlpack__": _dlpack, "__dlpack_device__": _dlpack_device})
+METHODS.update(__dlpack__=_dlpack, __dlpack_device__=_dlpack_device)
 
 
 class _Capsule:

@@ -251,16 +251,34 @@ bind_methods({"bernoulli": bernoulli, "multinomial": multinomial})
 
 
 # ---- filling a tensor ----------------------------------------------------------------------------
+# methods with the arguments and defaults of the function of draws
+AS_THEY_ARE = frozenset({"uniform", "normal", "exponential", "log_normal", "cauchy"})
+
+
 def fills(draw: Callable[..., Array]) -> Callable[..., Array]:
-    """A decorator: ``draw(self, ...)`` makes the numbers of the in-place method of its name."""
+    """A decorator: ``draw(self, ...)`` makes the numbers of the in-place method of its name.
+
+    Of numbers by position alone, those of AS_THEY_ARE go to the function of ``draws`` at once.
+    """
     name, drawn = draw.__name__[:-1], reading(draw, out=False)
+    most = draw.__code__.co_argcount - 1 if name in AS_THEY_ARE else -1
 
     @functools.wraps(draw)
     def method(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
-        alone = not kwargs and straight(self, args)
-        if not alone:
-            check_leaf(self, name)
-        numbers = drawn(self, *args, **kwargs)
+        alone, numbers = not kwargs and straight(self, args), None
+        if alone and len(args) <= most and (a := self.array).flags.c_contiguous:
+            for x in args:
+                if type(x) is not float and type(x) is not int:
+                    break
+            else:
+                try:
+                    numbers = getattr(self.node.dev.draws, name)(a.shape, a.dtype, *args)
+                except (OverflowError, RuntimeError):  # of a number: said below
+                    pass
+        if numbers is None:
+            if not alone:
+                check_leaf(self, name)
+            numbers = drawn(self, *args, **kwargs)
         if alone and put_straight(self, numbers, name):
             return self
         given = [self, *[x for x in (*args, *kwargs.values()) if isinstance(x, Tensor)]]

@@ -17,8 +17,8 @@ from ..arrays import dtypes
 from ..arrays.memory_order import start
 from ..base.errors import describe, message
 from ..handles.memory import overwrite, owner
-from ..handles.methods import bind_methods
 from ..handles.tensor import Tensor, _rebuild
+from ..ops.surface import METHODS
 
 if TYPE_CHECKING:
     from ..base.types import Argument, Array
@@ -115,4 +115,4 @@ def _received(
     return _rebuild(kind, array, requires_grad)
 
 
-bind_methods({f.__name__: f for f in (is_shared, share_memory_)})
+METHODS.update(is_shared=is_shared, share_memory_=share_memory_)

@@ -8,8 +8,8 @@ import numpy as np
 
 from ..arrays.dtypes import get_default_dtype
 from ..base.errors import describe, message, warn
-from ..handles.methods import bind_methods
 from ..ops.arguments import shape_of
+from ..ops.surface import METHODS
 from .counted import arange
 from .data import tensor
 from .finish import chosen, export, finish
@@ -96,7 +96,7 @@ def new_empty_strided(
     return empty_strided(size, stride, **{"dtype": self.dtype, "device": self.device, **options})
 
 
-bind_methods({"new_empty_strided": new_empty_strided})
+METHODS["new_empty_strided"] = new_empty_strided
 
 
 @export

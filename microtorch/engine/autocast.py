@@ -16,7 +16,7 @@ of these ops send their operands there; otherwise nothing of this runs.
 from __future__ import annotations
 
 import functools
-import threading
+from _thread import allocate_lock
 from collections.abc import Callable, Iterable, Sequence
 from contextvars import ContextVar, Token
 from typing import TYPE_CHECKING, Any, TypeVar, cast
@@ -89,7 +89,7 @@ class Region:
 # A ContextVar, as graph/mode.py has one. None: nothing is cast.
 region: ContextVar[Region | None] = ContextVar("microtorch.autocast", default=None)
 _open = 0  # regions of all threads that cast; while there are any, the hot paths leave OPS alone
-_lock = threading.Lock()
+_lock = allocate_lock()
 
 
 def enter(new: Region | None) -> Token[Region | None]:

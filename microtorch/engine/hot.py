@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 from weakref import ref
 
 import numpy as np
@@ -30,9 +30,11 @@ from ..base.naming import named
 from ..graph import last_user_code, mode, storage_of, tick, user_frame, users
 from . import record as recording
 from .handle import Handle, Unmet
+from .mixed import unlike
 from .operands import exponent, left_operand, numbers_of, offering, taken_by
 from .out import by_keyword
 from .record import Constant, constant_node, kept, new, note_order
+from .registry import REGISTRY
 from .views import UNRECORDED, link_view, unfollowing
 
 if TYPE_CHECKING:
@@ -59,22 +61,37 @@ def bind(tensor: type[Tensor]) -> None:
 
 
 def hot(
-    op: Op, reflected: bool = False
+    op: str, reflected: bool = False
 ) -> Callable[[Callable[..., Tensor]], Callable[..., Any]]:
     """A decorator: the made function of ``op`` stands in for the written one, which it must equal.
 
     ``reflected``: the method's self is the right operand.
     """
+    return lambda written: cast("Callable[..., Any]", Operator(op, reflected, written))
 
-    def replace(written: Callable[..., Tensor]) -> Callable[..., Any]:
-        if reflected:
+
+class Operator:
+    """An operator of a class that is made when it is first used, and then takes this one's place.
+    """
+
+    def __init__(self, op: str, reflected: bool, written: Callable[..., Tensor]):
+        self.op, self.reflected, self.written = op, reflected, written
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.owner = owner
+
+    def __get__(self, instance: object, owner: type | None = None) -> Argument:
+        op, written = REGISTRY[self.op], self.written
+        if self.reflected:
             function = swapped(op)
         else:
             general = written if not op.vjps else offering(op, written.__name__)
             function = made(op, op if len(op.vjps) == 1 else general)
-        return named(function, written.__name__, written.__doc__, written=written)
-
-    return replace
+        method = named(function, written.__name__, written.__doc__, written=written)
+        for name, value in list(vars(self.owner).items()):
+            if value is self:
+                setattr(self.owner, name, method)
+        return method.__get__(instance, owner)
 
 
 def swapped(op: Op) -> Callable[..., Tensor]:
@@ -100,7 +117,7 @@ def made(op: Op, written: Callable[..., Tensor], numbers: bool = True) -> Callab
     elif len(op.vjps) == 1:
         function = unary(op, written)
     else:
-        function = binary(op, whole_numbers(op, written, numbers), numbers)
+        function = binary(op, unlike(op, written, numbers), numbers)
     return named(function, op.name, written=written)
 
 
@@ -210,41 +227,6 @@ def binary(op: Op, written: Callable[..., Tensor], numbers: bool) -> Callable[..
         return note_order(t) if turned else t
 
     return method
-
-
-def whole_numbers(
-    op: Op, written: Callable[..., Tensor], numbers: bool
-) -> Callable[..., Tensor]:
-    """``written``, which first tries what needs no promotion: int64 numbers, or those and an int.
-
-    An op that makes floats of them, or refuses them, is returned as it is; so is ``pow``, which
-    looks at its exponent.
-    """
-    kernels, kinds = op.kernels, getattr(op.check, "kinds", "" if op.check else "i")
-    if op.result != "same" or "i" not in kinds or op.name == "pow":
-        return written
-
-    def method(input: Argument, other: Argument) -> Tensor:
-        try:
-            x, a = input.array, input.node
-            if x.dtype is not I64 or a.dev is not cpu or a.needs or HotTable.aside:
-                return written(input, other)
-            if numbers and type(other) is int and -1 << 62 < other < 1 << 62:
-                y = np.array(other)
-            elif other.node.dev is not cpu or (y := other.array).dtype is not I64:
-                return written(input, other)
-            elif other.node.needs:
-                return written(input, other)
-            value = kernels[cpu](x, y)
-        except (AttributeError, RuntimeError, ValueError):  # the general way says why
-            return written(input, other)
-        if type(value) is not ndarray:
-            value = cpu.array(value)
-        if value.dtype is not I64:
-            return written(input, other)
-        return recording.handle(value, constant_node(value, cpu))
-
-    return named(method, written.__name__)
 
 
 def without_derivative(

@@ -2,8 +2,8 @@
 from __future__ import annotations
 
 import importlib
+from _thread import RLock
 from _thread import _count as other_threads
-from threading import RLock
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary, ref
 

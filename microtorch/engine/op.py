@@ -12,11 +12,9 @@ shape: the engine sums it down to the input's shape.
 """
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Sequence
-from dataclasses import KW_ONLY, InitVar, dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -41,112 +39,109 @@ SYMBOLS = {
 }  # fmt: skip
 
 
-@dataclass(eq=False, repr=False)
 class Op:
     """The declaration of an op. See the module's docstring for the contract of its functions."""
 
-    name: str
-    forward: InitVar[Callable[..., Any] | Formula | None]  # (F, *arrays, **attrs) -> the value
-    # one derivative per input, or None
-    vjps: Sequence[Vjp | Formula | None] = ()
-    _: KW_ONLY
-    # per vjp, what it reads of `x y z ... out`
-    saves: InitVar[Sequence[str]] = ()
-    # one function (F, g, node) -> contributions in place of vjps, where they share work
-    joint: Callable[..., Any] | None = None
-    # how operand types combine. "same": promoted to one dtype, which the result has; "float":
-    # likewise, and integers become the default float; "bool": promoted, and the result is bool;
-    # "match": must be the same; "keep": not looked at
-    result: str = "keep"
-    unpromoted: int = 0  # so many leading operands keep their dtype
-    check: Callable[[Op, Sequence[Tensor]], None] | None = None  # raises for operands it refuses
-    # (op, operands, attrs, e): what to raise for a kernel's error e; None: explain_broadcast
-    explain: Callable[..., Exception] = ABSENT
-    view: bool = False  # may the result share its input's memory?
-    # does the result lie in memory as the operands do (arrays/memory_order.py), and not in rows?
-    # None: if they are promoted as those of elementwise ops
-    ordered: InitVar[bool | None] = None
-    projection: bool = False  # does it pick one output of a multi-output node?
-    family: Callable[[int], Op] | None = None  # of any number of inputs: the declaration for n
-    # the declaration for operands of which some are masks, where it is another
-    of_masks: Callable[[Op, Sequence[Tensor]], Op] | None = None
-    attributes: bool = True  # may it have static arguments?
-    # what PyTorch's derivatives keep besides, each or (one text) all: overwritten, backward refuses
-    keeps: InitVar[str | Sequence[str]] = ""
-    # is the result x[index], which shows no element of x twice? Then backward adds g there
-    lays: bool = False
-    reads_nothing: InitVar[bool] = False  # a joint derivative that works after the node was freed
-    # has the derivative a derivative of 0 where it reads a value for a choice only? Else it has
-    # none there, as PyTorch's does not (recorded.py)
-    ties: bool = True
-    # may an output that the derivative reads be overwritten? It is computed again from the inputs,
-    # which are saved
-    renews: bool = False
-    # what its derivatives are for complex numbers. "holomorphic": every factor of g conjugated
-    # (backends/complex.py); "own": as declared, since the vjps are linear in real and imaginary
-    # part, or have the conjugates in them; "none": the op refuses complex numbers. By default "own"
-    # for an op whose vjps read no values, for it is linear
-    complex: str = ""
-    # for readers. The value, and per input its derivative, in words or mathematics
-    formula: str = ""
-    rule: Sequence[str | None] = ()
-    torch_name: InitVar[str] = ""
-    # for readers that spell an op out in scalars: how many products one element of the result adds
-    # up, by the operands' shapes (None: one), and the slices of the inputs that the element at a
-    # place reads, by place and shapes (None: all of them)
-    terms: Callable[..., int] | None = None
-    part: Callable[..., Slices | None] | None = None
-    register: InitVar[bool] = True
-
     finds_freed = False  # does the derivative itself raise where it reads what was freed?
-    # derived
-    reads: tuple[tuple[int, ...], ...] = field(init=False)  # per vjp, the inputs that it reads
-    reads_out: tuple[bool, ...] = field(init=False)  # per vjp, does it read the output?
+    # derived, beside what __init__ is given
+    reads: tuple[tuple[int, ...], ...]  # per vjp, the inputs that it reads
+    reads_out: tuple[bool, ...]  # per vjp, does it read the output?
     # per vjp, the inputs (-1: the output) that must not be overwritten while it is to come
-    watched: Sequence[tuple[int, ...]] = field(init=False)
-    saved_inputs: frozenset[int] = field(init=False)  # the inputs that some vjp reads
-    node: type[Node] = field(init=False)  # the class of what is recorded
+    watched: Sequence[tuple[int, ...]]
+    saved_inputs: frozenset[int]  # the inputs that some vjp reads
+    reads_anything: bool  # does a derivative read what a freed node has no more?
+    node: type[Node]  # the class of what is recorded
     # (node, g, grads) -> None: handles/scalar.py makes it when first used
-    scalar_backward: Kernel = field(init=False)
+    scalar_backward: Kernel
 
-    def __post_init__(
-        self,
-        forward: Callable[..., Any] | Formula | None,
-        saves: Sequence[str],
-        ordered: bool | None,
-        keeps: str | Sequence[str],
-        reads_nothing: bool,
-        torch_name: str,
-        register: bool,
-    ) -> None:
+    # written out: to import `dataclasses` and make this class took a twentieth of the import
+    def __init__(
+        self, name: str,
+        forward: Callable[..., Any] | Formula | None,  # (F, *arrays, **attrs) -> the value
+        # one derivative per input, or None
+        vjps: Sequence[Vjp | Formula | None] = (),
+        *, saves: Sequence[str] = (),  # per vjp, what it reads of `x y z ... out`
+        # one function (F, g, node) -> contributions in place of vjps, where they share work
+        joint: Callable[..., Any] | None = None,
+        # how operand types combine. "same": promoted to one dtype, which the result has; "float":
+        # likewise, and integers become the default float; "bool": promoted, and the result is bool;
+        # "match": must be the same; "keep": not looked at
+        result: str = "keep",
+        unpromoted: int = 0,  # so many leading operands keep their dtype
+        # raises for operands it refuses
+        check: Callable[[Op, Sequence[Tensor]], None] | None = None,
+        # (op, operands, attrs, e): what to raise for a kernel's error e; None: explain_broadcast
+        explain: Callable[..., Exception] = ABSENT,
+        view: bool = False,  # may the result share its input's memory?
+        # does the result lie in memory as the operands do (arrays/memory_order.py), and not in
+        # rows? None: if they are promoted as those of elementwise ops
+        ordered: bool | None = None,
+        projection: bool = False,  # does it pick one output of a multi-output node?
+        # of any number of inputs: the declaration for n
+        family: Callable[[int], Op] | None = None,
+        # the declaration for operands of which some are masks, where it is another
+        of_masks: Callable[[Op, Sequence[Tensor]], Op] | None = None,
+        attributes: bool = True,  # may it have static arguments?
+        # what PyTorch's derivatives keep besides, each or (one text) all: overwritten, backward
+        # refuses
+        keeps: str | Sequence[str] = "",
+        # is the result x[index], which shows no element of x twice? Then backward adds g there
+        lays: bool = False,
+        reads_nothing: bool = False,  # a joint derivative that works after the node was freed
+        # has the derivative a derivative of 0 where it reads a value for a choice only? Else it has
+        # none there, as PyTorch's does not (recorded.py)
+        ties: bool = True,
+        # may an output that the derivative reads be overwritten? It is computed again from the
+        # inputs, which are saved
+        renews: bool = False,
+        # what its derivatives are for complex numbers. "holomorphic": every factor of g conjugated
+        # (backends/complex.py); "own": as declared, since the vjps are linear in real and imaginary
+        # part, or have the conjugates in them; "none": the op refuses complex numbers. By default
+        # "own" for an op whose vjps read no values, for it is linear
+        complex: str = "",
+        # for readers. The value, and per input its derivative, in words or mathematics
+        formula: str = "", rule: Sequence[str | None] = (), torch_name: str = "",
+        # for readers that spell an op out in scalars: how many products one element of the result
+        # adds up, by the operands' shapes (None: one), and the slices of the inputs that the
+        # element at a place reads, by place and shapes (None: all of them)
+        terms: Callable[..., int] | None = None,
+        part: Callable[..., Slices | None] | None = None,
+        register: bool = True,
+    ) -> None:  # fmt: skip
+        self.name, self.result, self.unpromoted = name, result, unpromoted
+        self.vjps, self.joint, self.view, self.projection = tuple(vjps), joint, view, projection
+        self.check, self.family, self.of_masks, self.lays = check, family, of_masks, lays
+        self.attributes, self.ties, self.renews = attributes, ties, renews
+        self.formula, self.terms = formula, terms
+        self.rule = tuple(rule) or (None,) * len(self.vjps)
+        self.explain = explaining(explain_broadcast if explain is ABSENT else explain)
+        self.part = part or (by_broadcasting if name in formulas.TABLE else None)
+        self._derive(saves, keeps)
+        self.reads_anything = self.reads_anything and not reads_nothing
+        self.complex = complex or ("own" if self.vjps and not self.reads_anything else "none")
+        shown_as = torch_name or "".join(map(str.capitalize, name.split("_")))
+        self.node = self._node_class(shown_as, forward)
+        if ordered is None:
+            ordered = name in formulas.TABLE or result in ("same", "float", "bool")
+        if ordered or name in formulas.TABLE:
+            layouts[name] = in_order if ordered else giving_rows
+        if register:
+            self._register(forward)
+
+    def _derive(self, saves: Sequence[str], keeps: str | Sequence[str]) -> None:
+        """What follows from what was given."""
         name = self.name
-        self.vjps = tuple(self.vjps)
         self.differentiable = bool(self.vjps) or self.joint is not None
         self.apart = self.joint is not None or self.lays
-        self.floating = self.result == "float"
-        self.rule = tuple(self.rule) or (None,) * len(self.vjps)
-        self.symbol = SYMBOLS.get(name, name)
-        self.explain = explaining(explain_broadcast if self.explain is ABSENT else self.explain)
-        self.part = self.part or (by_broadcasting if name in formulas.TABLE else None)
+        self.floating, self.symbol = self.result == "float", SYMBOLS.get(name, name)
         letters = [set(s.split()) for s in saves] or [set[str]() for _ in self.vjps]
         self.reads = tuple(tuple(map(LETTERS.index, sorted(s - {"out"}))) for s in letters)
         self.reads_out = tuple("out" in s for s in letters)
         self.watched = _watched(letters, keeps)
         self.saved_inputs = frozenset(i for read in self.reads for i in read)
-        reads = bool(self.saved_inputs or any(self.reads_out) or self.joint)
-        self.reads_anything = reads and not reads_nothing
-        self.complex = self.complex or ("own" if self.vjps and not self.reads_anything else "none")
+        self.reads_anything = bool(self.saved_inputs or any(self.reads_out) or self.joint)
         self.kernels, self.hot_kernels = KernelTable(name), HotTable(name)
         self.large_kernels, self.vjp_kernels = KernelTable(name, "large"), VjpTable(self)
-        self.node = self._node_class(
-            torch_name or "".join(map(str.capitalize, name.split("_"))), forward
-        )
-        if ordered is None:
-            ordered = name in formulas.TABLE or self.result in ("same", "float", "bool")
-        if ordered or name in formulas.TABLE:
-            layouts[name] = in_order if ordered else giving_rows
-        if register:
-            self._register(forward)
 
     def _register(self, forward: Callable[..., Any] | Formula | None) -> None:
         """Let the op be found by its name."""
@@ -216,7 +211,8 @@ class Op:
 
     def shown_as(self, name: str) -> Op:
         """This op, to run it for a function for which PyTorch shows ``name``."""
-        op = copy.copy(self)
+        op = Op.__new__(type(self))
+        vars(op).update(vars(self))
         op.node = self.named(name)
         return op
 
@@ -246,7 +242,7 @@ class Op:
         """The vjps of a holomorphic function of complex numbers."""
         other = formulas.COMPLEX.get(self.name)
         rules = self.derivatives if other is None else [
-            t and v._replace(text=t).compile()
+            t and Formula(t, v.parameters, v.name).compile()
             for t, v in zip(other, self.vjps, strict=True)
             if isinstance(v, Formula)
         ]
@@ -325,12 +321,13 @@ def passed_on(F: object, g: Gradient, *rest: object, **attrs: object) -> Gradien
     return g
 
 
-class Formula(NamedTuple):
+class Formula:
     """A formula, compiled when first needed: compiling all would slow every import."""
 
-    text: str
-    parameters: str
-    name: str
+    __slots__ = ("name", "parameters", "text")
+
+    def __init__(self, text: str, parameters: str, name: str):
+        self.text, self.parameters, self.name = text, parameters, name
 
     @property
     def flat(self) -> bool:

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from ..base import errors
 from ..base.naming import named
 from .record import Number as NumberNode
 from .record import constant, constant_node, handle
+from .registry import REGISTRY
 
 if TYPE_CHECKING:  # below handles/, what is a Tensor is known by its base class
     from ..base.types import AnyNumber, Argument, Array, DType, Number
@@ -51,6 +53,12 @@ def offering(op: Op, name: str) -> Callable[..., Tensor]:
             return NotImplemented
 
     return named(method, name)
+
+
+@cache
+def offered(op: str, name: str) -> Callable[..., Tensor]:
+    """``offering`` the op of a name."""
+    return offering(REGISTRY[op], name)
 
 
 def as_tensors(op: Op, inputs: Sequence[Any]) -> Sequence[Tensor]:

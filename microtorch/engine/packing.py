@@ -6,11 +6,11 @@ hooks are set, nothing of this runs.
 """
 from __future__ import annotations
 
+from _thread import allocate_lock
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from threading import Lock
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from ..backends.table import BackendTable, HotTable
 from ..base.errors import message
@@ -26,18 +26,22 @@ if TYPE_CHECKING:
 Pack = Callable[[Any], Any]
 
 
-class Pair(NamedTuple):
+class Pair:
     """Two hooks of the user's: a tensor -> anything, and back."""
 
-    pack: Pack
-    unpack: Pack
+    __slots__ = ("pack", "unpack")  # to make a class of named tuples takes six times as long
+
+    def __init__(self, pack: Pack, unpack: Pack):
+        self.pack, self.unpack = pack, unpack
 
 
-class Packed(NamedTuple):
+class Packed:
     """What ``pack`` made of a tensor, and who makes the tensor of it again."""
 
-    thing: object
-    unpack: Pack
+    __slots__ = ("thing", "unpack")
+
+    def __init__(self, thing: object, unpack: Pack):
+        self.thing, self.unpack = thing, unpack
 
     def open(self) -> Tensor:
         """The tensor."""
@@ -54,7 +58,7 @@ class Packed(NamedTuple):
 
 _pairs: ContextVar[tuple[Pair, ...]] = ContextVar("microtorch.packing", default=())
 _refusals: ContextVar[tuple[str, ...]] = ContextVar("microtorch.no_packing", default=())
-_lock, _users = Lock(), [0]  # how many blocks with hooks run, in all threads
+_lock, _users = allocate_lock(), [0]  # how many blocks with hooks run, in all threads
 
 
 # ---- packing -------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 from weakref import ref
 
 import numpy as np
@@ -76,15 +76,21 @@ def mark(t: Tensor, function: str, output: int, why: str) -> None:
         t.origin = (base, (*chain, (unfollowed, attrs)))
 
 
-class Pieces(NamedTuple):
-    """What views of one tensor at consecutive places have in common."""
+class Pieces:
+    """What views of one tensor at consecutive places have in common.
 
-    op: Op
-    lead: tuple[slice, ...]  # an index of the dimensions before
-    places: Sequence[Any]
-    function: str
-    first: int  # number of the first one among the function's outputs
-    chain: Chain  # from the base to the tensor
+    ``lead``: an index of the dimensions before; ``first``: the number of the first one among the
+    function's outputs; ``chain``: from the base to the tensor.
+    """
+
+    __slots__ = ("chain", "first", "function", "lead", "op", "places")
+
+    def __init__(
+        self, op: Op, lead: tuple[slice, ...], places: Sequence[Any], function: str, first: int,
+        chain: Chain,
+    ):  # fmt: skip
+        self.op, self.lead, self.places = op, lead, places
+        self.function, self.first, self.chain = function, first, chain
 
     def attrs(self, i: int) -> Attrs:
         return {"index": (*self.lead, self.places[i], ...)}

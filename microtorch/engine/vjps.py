@@ -43,7 +43,7 @@ class VjpTable(BackendTable[Sequence["Vjp"]]):
         if fused is not None:
             self[backend] = FusedVjps(fused, op.derivatives)
             return self[backend]
-        kernels = [
+        kernels: list[Any] = [
             v and not getattr(v, "flat", False) and getattr(backend, f"{op.name}_vjp{i}", None)
             for i, v in enumerate(op.vjps)
         ]

@@ -6,12 +6,13 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from ..base.naming import named
 from ..engine.entering import entered
-from ..handles.methods import bind_methods
-from ..ops.surface import FUNCTIONS
+from ..handles.methods import bind_promised
+from ..ops.surface import FUNCTIONS, METHODS
 
 BOTH = (  # functions and methods
     "cholesky", "cholesky_inverse", "cholesky_solve", "det", "geqrf", "inverse", "logdet", "lu",
@@ -34,8 +35,9 @@ def when_called(name: str, module: str = "linalg.older") -> Callable[..., Any]:
     return entered(named(function, name, f"torch.{name}."))
 
 
-bind_methods({name: when_called(name) for name in BOTH})
-FUNCTIONS["nuclear_norm"] = when_called("nuclear_norm")  # for torch.norm(x, "nuc")
-bind_methods({"to_sparse": when_called("to_sparse", "sparse")})
+FUNCTIONS.promise(["nuclear_norm"], when_called)  # for torch.norm(x, "nuc")
 SPECTRA = ("istft", "stft")
-bind_methods({name: when_called(name, "fft.short_time") for name in SPECTRA})
+METHODS.promise(BOTH, when_called)
+METHODS.promise(["to_sparse"], partial(when_called, module="sparse"))
+METHODS.promise(SPECTRA, partial(when_called, module="fft.short_time"))
+bind_promised(METHODS, (*BOTH, "to_sparse", *SPECTRA))

@@ -12,14 +12,14 @@ from typing import Any
 from ..arrays import layout, memory_format
 from ..base.absent import absent
 from ..base.errors import unknown
-from ..create import counted, data, exchange, filled, random, sharing, strided, windows
+from ..create import data, filled, random
 from ..engine.calling import reading
 from ..handles.tensor import Tensor
 from ..ops.surface import FUNCTIONS
 from . import linear_algebra, settings
 
 # importing them has entered their functions into FUNCTIONS
-ENTERED = (counted, data, exchange, filled, linear_algebra, random, sharing, strided, windows)
+ENTERED = (data, filled, linear_algebra, random)
 
 # ops that PyTorch, too, has only in nn.functional
 NN_ONLY = frozenset(

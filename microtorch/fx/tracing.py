@@ -314,6 +314,8 @@ def recording(tracer: Tracer, function: Callable[..., Any]) -> Iterator[None]:
                     exchange(owner, name, recorder(f))
         for space, name in _wrapped:
             exchange(space, name, recorder(space.get(name, getattr(builtins, name, None))))
+        for name in METHODS:
+            getattr(Tensor, name, None)  # which makes an operator that was not used yet
         for kind in (Protocols, Tensor):
             for name, f in list(vars(kind).items()):
                 if name in METHODS or (inspect.isfunction(f) and not name.startswith("_")):

@@ -20,7 +20,6 @@ from ..engine.record import constant, constant_node, handle
 from ..graph import mode, storage_of, tick
 from ..ops.arguments import shape_of
 from ..ops.shape import reshape_op
-from ..ops.strided import as_strided_op
 from ..ops.surface import FUNCTIONS, METHODS
 from .inplace import check_leaf
 from .memory import offset, owner
@@ -83,7 +82,7 @@ def _way_back(view: Tensor, before: Tensor) -> Chain | None:
     op, attrs = next(iter(view.origin[1]))
     if op.name in ("t", "transpose"):  # the same again
         return ((op, attrs),)
-    return None if op is as_strided_op else ((reshape_op, {"shape": before.array.shape}),)
+    return None if op.name == "as_strided" else ((reshape_op, {"shape": before.array.shape}),)
 
 
 # ---- other memory --------------------------------------------------------------------------------
@@ -224,6 +223,6 @@ def _moved(t: Tensor) -> Any:
 
 VIEWS_IN_PLACE: Promises[Callable[..., Tensor]] = Promises(apart=True)
 VIEWS_IN_PLACE.promise([f"{name}_" for name in VIEWS], _view_in_place)
-bind_promised(VIEWS_IN_PLACE)
+bind_promised(VIEWS_IN_PLACE, VIEWS_IN_PLACE.names())
 bind_methods({f.__name__: f for f in (resize, resize_as, resize_, resize_as_, set_)})
 FUNCTIONS["resize_as_"] = resize_as_

@@ -5,7 +5,7 @@ Which they are, with their signatures, the stub ``methods.pyi`` says, for editor
 """
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from ..backends import definitions
@@ -19,14 +19,6 @@ from .twins import IN_PLACE
 
 if TYPE_CHECKING:
     from ..base.types import Argument
-
-for _family, (_ops, _kernels, _functions, _methods) in CONTENTS.items():
-    _module = f"microtorch.ops.{_family}"
-    REGISTRY.promise(_ops.split(), _module)
-    definitions.promise(f"{_ops} {_kernels}".split(), _module)
-    FUNCTIONS.promise(_functions.split(), _module)
-    METHODS.promise(_methods.split(), _module)
-
 
 class Methods(Handle):
     """The functions of ``ops/``, their in-place twins, and what ``bind_methods`` adds later."""
@@ -59,10 +51,22 @@ class Promised:
         return method.__get__(instance, owner)
 
 
-def bind_promised(methods: Promises[Callable[..., Any]], to: type = Methods) -> None:
+def bind_promised(
+    methods: Promises[Callable[..., Any]], names: Iterable[str], to: type = Methods
+) -> None:
     """As ``bind_methods``, of methods that were promised."""
-    for name in methods.names():
+    for name in names:
         setattr(to, name, Promised(name, methods, to))
+
+
+def promise(contents: Mapping[str, tuple[str, str, str, str]], folder: str) -> None:
+    """Promise what the files of a folder declare, by the table that scripts/contents.py writes."""
+    for family, (ops, kernels, functions, methods) in contents.items():
+        module = f"microtorch.{folder}.{family}"
+        REGISTRY.promise(ops.split(), module)
+        definitions.promise(f"{ops} {kernels}".split(), module)
+        FUNCTIONS.promise(functions.split(), module)
+        METHODS.promise(methods.split(), module)
 
 
 def bind_all(to: type = Methods) -> dict[str, Callable[..., Any]]:
@@ -70,5 +74,6 @@ def bind_all(to: type = Methods) -> dict[str, Callable[..., Any]]:
     return {name: getattr(to, name) for name in list(vars(to))}
 
 
-bind_promised(METHODS)
-bind_promised(IN_PLACE)
+promise(CONTENTS, "ops")
+bind_promised(METHODS, METHODS.names())
+bind_promised(IN_PLACE, IN_PLACE.names())

@@ -13,7 +13,7 @@ import numpy as np
 from ..base import errors
 from ..engine.handle import Handle
 from ..engine.hot import hot, single
-from ..engine.operands import left_operand, offering
+from ..engine.operands import left_operand, offered
 from ..engine.record import constant
 from ..engine.registry import REGISTRY
 from ..ops.surface import METHODS
@@ -23,15 +23,6 @@ if TYPE_CHECKING:
     from ..base.types import Array, Index, TensorLike
     from .tensor import Tensor
 
-ADD, SUB, MUL, DIV, POW = [REGISTRY[name] for name in ("add", "sub", "mul", "div", "pow")]
-NEG, ABS, MATMUL = [REGISTRY[name] for name in ("neg", "abs", "matmul")]
-REMAINDER, FLOOR_DIVIDE = [REGISTRY[name] for name in ("remainder", "floor_divide")]
-FLOORED = offering(FLOOR_DIVIDE, "__floordiv__")
-COMPARED = {
-    name: offering(REGISTRY[name], f"__{name}__") for name in ("lt", "le", "gt", "ge", "eq", "ne")
-}
-LOGIC = {n: offering(REGISTRY[f"bitwise_{n}"], f"__{n}__") for n in ("and", "or", "xor")}
-NOT = REGISTRY["bitwise_not"]
 # tensor == what no tensor can be made of
 NEVER_EQUAL = (type(None), str, tuple, list, dict, type)
 
@@ -42,84 +33,84 @@ class Protocols(Methods):
     __slots__ = ()
 
     # ---- operators -------------------------------------------------------------------------------
-    @hot(ADD)
+    @hot("add")
     def __add__(self, other: TensorLike) -> Tensor:
         """self + other, with broadcasting."""
-        return ADD(self, other)
+        return REGISTRY["add"](self, other)
 
-    @hot(ADD, reflected=True)
+    @hot("add", reflected=True)
     def __radd__(self, other: TensorLike) -> Tensor:
-        return left_operand(ADD, other, self) + self
+        return left_operand(REGISTRY["add"], other, self) + self
 
-    @hot(SUB)
+    @hot("sub")
     def __sub__(self, other: TensorLike) -> Tensor:
         """self - other, with broadcasting."""
-        return SUB(self, other)
+        return REGISTRY["sub"](self, other)
 
-    @hot(SUB, reflected=True)
+    @hot("sub", reflected=True)
     def __rsub__(self, other: TensorLike) -> Tensor:
-        return left_operand(SUB, other, self) - self
+        return left_operand(REGISTRY["sub"], other, self) - self
 
-    @hot(MUL)
+    @hot("mul")
     def __mul__(self, other: TensorLike) -> Tensor:
         """self * other elementwise, with broadcasting."""
-        return MUL(self, other)
+        return REGISTRY["mul"](self, other)
 
-    @hot(MUL, reflected=True)
+    @hot("mul", reflected=True)
     def __rmul__(self, other: TensorLike) -> Tensor:
-        return left_operand(MUL, other, self) * self
+        return left_operand(REGISTRY["mul"], other, self) * self
 
-    @hot(DIV)
+    @hot("div")
     def __truediv__(self, other: TensorLike) -> Tensor:
         """self / other, with broadcasting; integers give floats."""
-        return DIV(self, other)
+        return REGISTRY["div"](self, other)
 
-    @hot(DIV, reflected=True)
+    @hot("div", reflected=True)
     def __rtruediv__(self, other: TensorLike) -> Tensor:
-        return left_operand(DIV, other, self) / self
+        return left_operand(REGISTRY["div"], other, self) / self
 
-    @hot(POW)
+    @hot("pow")
     def __pow__(self, other: TensorLike) -> Tensor:
         """self ** other, with broadcasting."""
-        return POW(self, other)
+        return REGISTRY["pow"](self, other)
 
-    @hot(POW, reflected=True)
+    @hot("pow", reflected=True)
     def __rpow__(self, other: TensorLike) -> Tensor:
-        return left_operand(POW, other, self) ** self
+        return left_operand(REGISTRY["pow"], other, self) ** self
 
-    @hot(REMAINDER)
+    @hot("remainder")
     def __mod__(self, other: TensorLike) -> Tensor:
         """self - floor(self / other) * other: the sign is the divisor's."""
-        return REMAINDER(self, other)
+        return REGISTRY["remainder"](self, other)
 
-    @hot(REMAINDER, reflected=True)
+    @hot("remainder", reflected=True)
     def __rmod__(self, other: TensorLike) -> Tensor:
-        return left_operand(REMAINDER, other, self) % self
+        return left_operand(REGISTRY["remainder"], other, self) % self
 
     def __floordiv__(self, other: TensorLike) -> Tensor:
         """floor(self / other)."""
-        return FLOORED(self, other)
+        return offered("floor_divide", "__floordiv__")(self, other)
 
     def __rfloordiv__(self, other: TensorLike) -> Tensor:
-        return left_operand(FLOOR_DIVIDE, other, self) // self
+        return left_operand(REGISTRY["floor_divide"], other, self) // self
 
-    @hot(MATMUL)
+    @hot("matmul")
     def __matmul__(self, other: TensorLike) -> Tensor:
         """The matrix product; see ``torch.matmul``."""
-        return MATMUL(self, other)
+        return REGISTRY["matmul"](self, other)
 
     def __rmatmul__(self, other: TensorLike) -> Tensor:
-        return left_operand(MATMUL, other, self) @ self
+        return left_operand(REGISTRY["matmul"], other, self) @ self
 
-    @hot(NEG)
+    @hot("neg")
     def __neg__(self) -> Tensor:
         """-self."""
-        return NEG(self)
+        return REGISTRY["neg"](self)
 
-    @hot(ABS)
+    @hot("abs")
     def __abs__(self) -> Tensor:
         """The absolute value."""
-        return ABS(self)
+        return REGISTRY["abs"](self)
 
     def __pos__(self) -> Tensor:
         return METHODS["positive"](self)
@@ -127,48 +118,48 @@ class Protocols(Methods):
     def __round__(self, ndigits: int | None = 0) -> Tensor:
         return METHODS["round"](self, decimals=ndigits or 0)
 
-    @hot(REGISTRY["lt"])
+    @hot("lt")
     def __lt__(self, other: object) -> Tensor:
-        return COMPARED["lt"](self, other)
+        return offered("lt", "__lt__")(self, other)
 
-    @hot(REGISTRY["le"])
+    @hot("le")
     def __le__(self, other: object) -> Tensor:
-        return COMPARED["le"](self, other)
+        return offered("le", "__le__")(self, other)
 
-    @hot(REGISTRY["gt"])
+    @hot("gt")
     def __gt__(self, other: object) -> Tensor:
-        return COMPARED["gt"](self, other)
+        return offered("gt", "__gt__")(self, other)
 
-    @hot(REGISTRY["ge"])
+    @hot("ge")
     def __ge__(self, other: object) -> Tensor:
-        return COMPARED["ge"](self, other)
+        return offered("ge", "__ge__")(self, other)
 
-    @hot(REGISTRY["eq"])
+    @hot("eq")
     def __eq__(self, other: object) -> Any:
         """Elementwise; what no tensor can be made of is simply not equal."""
-        return False if isinstance(other, NEVER_EQUAL) else COMPARED["eq"](self, other)
+        return False if isinstance(other, NEVER_EQUAL) else offered("eq", "__eq__")(self, other)
 
-    @hot(REGISTRY["ne"])
+    @hot("ne")
     def __ne__(self, other: object) -> Any:
-        return True if isinstance(other, NEVER_EQUAL) else COMPARED["ne"](self, other)
+        return True if isinstance(other, NEVER_EQUAL) else offered("ne", "__ne__")(self, other)
 
-    @hot(REGISTRY["bitwise_and"])
+    @hot("bitwise_and")
     def __and__(self, other: TensorLike) -> Tensor:
-        return LOGIC["and"](self, other)
+        return offered("bitwise_and", "__and__")(self, other)
 
-    @hot(REGISTRY["bitwise_or"])
+    @hot("bitwise_or")
     def __or__(self, other: TensorLike) -> Tensor:
-        return LOGIC["or"](self, other)
+        return offered("bitwise_or", "__or__")(self, other)
 
-    @hot(REGISTRY["bitwise_xor"])
+    @hot("bitwise_xor")
     def __xor__(self, other: TensorLike) -> Tensor:
-        return LOGIC["xor"](self, other)
+        return offered("bitwise_xor", "__xor__")(self, other)
 
     def __invert__(self) -> Tensor:
         if self.array.dtype.kind not in "biu":
             what = "~ (operator.invert) is only implemented on integer and Boolean-type tensors"
             raise TypeError(errors.message(what, f"~{errors.describe(self)}"))
-        return single(NOT, self, {})
+        return single(REGISTRY["bitwise_not"], self, {})
 
     __rand__, __ror__, __rxor__ = __and__, __or__, __xor__
 

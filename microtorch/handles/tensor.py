@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
-from copy import deepcopy
 from math import prod
 from typing import TYPE_CHECKING, Any, cast
 
@@ -458,6 +457,8 @@ class Tensor(Protocols):
         if self.node.grad is not None:
             t.node.grad = constant(copied(self.node.grad.array, memo), self.node.dev)
         memo[id(self)] = t
+        from copy import deepcopy  # slow to import
+
         t.__dict__.update(deepcopy(self.__dict__, memo))
         return t
 

@@ -18,7 +18,7 @@ import math
 import re
 from collections.abc import Callable, Collection, Mapping
 from functools import cache
-from typing import Any, NamedTuple
+from typing import Any
 
 # how an operator is written, and how tightly it binds
 _BINARY: dict[type[ast.operator], tuple[str, int]] = {
@@ -31,16 +31,30 @@ class FormulaError(ValueError):
     """A formula outside the grammar of formulas.py."""
 
 
-class Dialect(NamedTuple):
-    """How one reader writes the parts of a formula. Each function gets operands already printed."""
+class Dialect:
+    """How one reader writes the parts of a formula. Each function gets operands already printed.
 
-    call: Callable[[str, list[str]], str]
-    where: Callable[[str, str, str], str]
-    power: Callable[[str, str], str] | None = None  # None: the infix sign of `signs`
-    divide: Callable[[str, str], str] | None = None
-    number: Callable[[float], str] = repr
-    name: Callable[[str], str] = str
-    signs: Mapping[str, str] = {}
+    ``power`` and ``divide``: None for the infix sign of ``signs``.
+    """
+
+    __slots__ = ("call", "divide", "name", "number", "power", "signs", "where")
+
+    def __init__(
+        self,
+        call: Callable[[str, list[str]], str],
+        where: Callable[[str, str, str], str],
+        power: Callable[[str, str], str] | None = None,
+        divide: Callable[[str, str], str] | None = None,
+        number: Callable[[float], str] = repr,
+        name: Callable[[str], str] = str,
+        signs: Mapping[str, str] | None = None,
+    ):
+        self.call, self.where, self.power, self.divide = call, where, power, divide
+        self.number, self.name, self.signs = number, name, signs or {}
+
+    def but(self, **parts: Any) -> Dialect:
+        """The dialect with other parts."""
+        return Dialect(**({part: getattr(self, part) for part in self.__slots__} | parts))
 
 
 @cache
@@ -76,7 +90,7 @@ _GRAMMAR = (
     ast.unaryop, ast.cmpop, ast.expr_context,
 )  # fmt: skip
 _NAME = re.compile(r"(?<![\w.])[A-Za-z_]\w*\b(?!\()")
-_CALLED = re.compile(r"(?<![\w.])[A-Za-z_]\w*(?=\()")
+_CALLED = r"(?<![\w.])[A-Za-z_]\w*(?=\()"  # compiled when first used
 
 
 def names(formula: str) -> frozenset[str]:
@@ -90,7 +104,7 @@ def names(formula: str) -> frozenset[str]:
 
 def functions(formula: str) -> frozenset[str]:
     """The ops that a formula calls."""
-    return frozenset(_CALLED.findall(formula))
+    return frozenset(re.findall(_CALLED, formula))
 
 
 # functions whose derivative is 0

@@ -17,7 +17,8 @@ from ..base.errors import broadcast_error, describe, message
 from ..engine.apply import apply
 from ..engine.hot import kept_dtype
 from ..engine.op import Op
-from ..engine.record import constant_node, handle, record
+from ..engine.operands import element as stored
+from ..engine.record import constant_node, handle, note_order, record
 from .arguments import dim_of, element, owned, rows, within
 from .index import Place, put
 from .settled import linked
@@ -264,6 +265,11 @@ def scatter(
         x, d, i, s = operands("scatter", input, dim, index, given)
     else:
         d, index = check_index("scatter", input, dim, index)
+        a, dev, k = input.array, input.node.dev, index.array
+        if type(a) is np.ndarray and not input.node.needs and k.size and a.ndim and k.ndim:
+            # the op, of which nothing is recorded
+            out = dev.scatter(a, k, stored(given, a.dtype), d)
+            return note_order(handle(out, constant_node(out, dev)))
         x, i = [t if t.array.ndim else reshape(t, 1) for t in (input, index)]
         s = element(given, input)
     if not i.array.size:

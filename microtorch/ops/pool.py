@@ -258,27 +258,54 @@ def geometry_of(
     op: str, input: Tensor, n: int, kernel: Pair, stride: Pair | None, padding: Pair,
     dilation: Pair, ceil_mode: bool,
 ) -> Attrs:  # fmt: skip
-    """The attrs of a pooling op.
+    """The attrs of a pooling op, which may be those of other calls: nobody changes them.
 
     Bottom and right padding are as large as the last window of ``ceil_mode`` needs.
     """
+    read = _geometry_of_ints if _ints(kernel, stride, padding, dilation) else _geometry
+    sizes = input.array.shape[-n:]
+    attrs = read(op, sizes, n, kernel, stride, padding, dilation, ceil_mode)
+    if attrs is None:
+        raise _too_small(op, input, n, kernel, padding)
+    return attrs
+
+
+def _ints(kernel: Pair, stride: Pair | None, *others: Pair) -> bool:
+    """Are all Python's ints, as mostly? Then what follows from them is looked up."""
+    for value in (kernel, *others):
+        if type(value) is not int:
+            return False
+    return stride is None or type(stride) is int
+
+
+def _geometry(
+    op: str, sizes: Shape, n: int, kernel: Pair, stride: Pair | None, padding: Pair,
+    dilation: Pair, ceil_mode: bool,
+) -> Attrs | None:  # fmt: skip
+    """``geometry_of`` images of these sizes; None where no window fits."""
     kernels = numbers(kernel, n, "kernel_size", op, 1)
     unset = stride is None or (isinstance(stride, (tuple, list)) and not stride)
     steps = kernels if unset else numbers(stride, n, "stride", op, 1)
     dilations, around = numbers(dilation, n, "dilation", op, 1), numbers(padding, n, "padding", op)
-    shape = input.array.shape
-    padded = _padded(shape[-n:], kernels, steps, around, dilations, ceil_mode)
+    padded = _padded(sizes, kernels, steps, around, dilations, ceil_mode)
     if padded is None:
-        raise ShapeError(
-            message(
-                f"Given input size: {sizes_text(shape[-n - 1 :], 'x')}. Calculated output size "
-                "is too small",
-                f"{op}: input {describe(input)}, kernel_size={kernel}, padding={padding}: a "
-                "window is larger than the image",
-                fix="a larger input, a smaller kernel, or fewer poolings before",
-            )
-        )
+        return None
     return {"kernel": kernels, "stride": steps, "padding": padded, "dilation": dilations}
+
+
+_geometry_of_ints = lru_cache(1024)(_geometry)
+
+
+def _too_small(op: str, input: Tensor, n: int, kernel: Pair, padding: Pair) -> ShapeError:
+    return ShapeError(
+        message(
+            f"Given input size: {sizes_text(input.array.shape[-n - 1 :], 'x')}. Calculated output "
+            "size is too small",
+            f"{op}: input {describe(input)}, kernel_size={kernel}, padding={padding}: a window is "
+            "larger than the image",
+            fix="a larger input, a smaller kernel, or fewer poolings before",
+        )
+    )
 
 
 @lru_cache(1024)
@@ -386,14 +413,32 @@ def averages(
         raise not_floating(op, input)
     if divisor_override == 0:
         raise RuntimeError(message("divisor must be not zero", f"{op}(divisor_override=0)"))
-    attrs = geometry_of(op, input, n, kernel_size, stride, padding, 1, ceil_mode)
-    around = numbers(padding, n, "padding", op)
+    given = kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override
+    known = _ints(kernel_size, stride, padding) and _ints(0, divisor_override)
+    read = _means_of_ints if known else _means
+    attrs = read(op, input.array.shape[-n:], n, *given)
+    if attrs is None:
+        raise _too_small(op, input, n, kernel_size, padding)
+    return attrs
+
+
+def _means(
+    op: str, sizes: Shape, n: int, kernel_size: Pair, stride: Pair | None, padding: Pair,
+    ceil_mode: bool, count_include_pad: bool, divisor_override: int | None,
+) -> Attrs | None:  # fmt: skip
+    """``averages`` of images of these sizes; None where no window fits."""
+    attrs = _geometry(op, sizes, n, kernel_size, stride, padding, 1, ceil_mode)
+    if attrs is None:
+        return None
     del attrs["dilation"]
-    size, kernel, step = input.array.shape[-n:], attrs["kernel"], attrs["stride"]
+    around = numbers(padding, n, "padding", op)
     attrs["divisor"] = divisor_override or _divisor(
-        size, kernel, step, around, attrs["padding"], count_include_pad
+        sizes, attrs["kernel"], attrs["stride"], around, attrs["padding"], count_include_pad
     )
     return attrs
+
+
+_means_of_ints = lru_cache(1024)(_means)
 
 
 def _avg_pool(

@@ -66,11 +66,6 @@ def count(x: Operand, dim: Shape | None) -> int:
     return math.prod(x.shape) if dim is None else math.prod([x.shape[d] for d in dim])
 
 
-def squares(x: Array) -> Array:
-    """|x|²."""
-    return x.real * x.real + x.imag * x.imag if x.dtype.kind == "c" else x * x
-
-
 # ---- sums ----------------------------------------------------------------------------------------
 add_up: Callable[..., Array] = np.add.reduce  # whose declared types take no variable for keepdims
 

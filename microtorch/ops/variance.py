@@ -7,20 +7,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..backends import defines
+from ..backends.variances import ROUNDING, shows_rounding, squares
 from ..base.errors import describe, message, warn
 from ..base.naming import named
 from ..engine.hot import single
 from ..engine.op import Op
 from .arguments import dims_of, rows
-from .reduce import add_up, count, keep, squares
+from .reduce import add_up, count, keep
 from .surface import METHODS, public
 
 if TYPE_CHECKING:
     from ..base.types import Array, Dims, Gradient, Namespace, Operand, Shape
     from ..handles.tensor import Tensor
-
-
-ROUNDING = {np.dtype(np.float32): 2.0**-23, np.dtype(np.float64): 2.0**-52}
 
 
 def _deviations(x: Array, dim: Shape | None) -> tuple[Array, Array]:
@@ -39,13 +37,7 @@ def _var(F: Namespace, x: Array, dim: Shape | None, correction: float, keepdim: 
     of = F.deviations if type(x) is np.ndarray and x.dtype in ROUNDING else _deviations
     mean, total = of(x, dim)
     if type(total) is np.ndarray and total.dtype in ROUNDING:
-        # of equal elements it is 0, as PyTorch's, and not what the mean was rounded by
-        rounded = n * (min(n, 1000) * ROUNDING[total.dtype]) ** 2
-        if total.size == 1:
-            looks = total.item() <= abs(mean.item()) ** 2 * rounded
-        else:
-            looks = bool(np.count_nonzero(total <= squares(mean) * rounded))  # sooner than any()
-        if looks:
+        if shows_rounding(total, mean, n, n):
             first = tuple([slice(1) if dim is None or d in dim else slice(None)
                            for d in range(x.ndim)])  # fmt: skip
             total[(x == x[first]).all(dim, keepdims=True)] = 0
@@ -55,7 +47,8 @@ def _var(F: Namespace, x: Array, dim: Shape | None, correction: float, keepdim: 
     if total.dtype.kind not in "fV":
         return total / (n - correction)
     if n > correction:
-        return total / total.dtype.type(n - correction)
+        narrow = total.dtype not in ROUNDING  # where a number of Python's may not fit
+        return total / (total.dtype.type(n - correction) if narrow else n - correction)
     with np.errstate(divide="ignore", invalid="ignore"):  # said once, by the function itself
         return total / max(total.dtype.type(n - correction), total.dtype.type(0))
 
@@ -99,8 +92,9 @@ var_op = Op(
 
 def _std(F: Namespace, x: Array, dim: Shape | None, correction: float, keepdim: bool) -> Array:
     """The root of the variance; in float64 where squares leave float32, as PyTorch's always are."""
-    var = _var(F, x, dim, correction, keepdim)
-    if type(x) is np.ndarray and x.dtype == np.float32 and count(x, dim) > correction:
+    plain = type(x) is np.ndarray
+    var = F.var(x, dim, correction, keepdim) if plain else _var(F, x, dim, correction, keepdim)
+    if plain and x.dtype == np.float32 and count(x, dim) > correction:
         left = (var < 1e-30) | (var == math.inf)  # below, their digits are fewer
         if left.any() if var.ndim else left:
             wide = x.astype(np.float64).var(axis=dim, ddof=correction, keepdims=keepdim)

@@ -72,7 +72,7 @@ def each(e: Places, group: list[Each], moves: int = 0) -> None:
                 kind = C_TYPES[values[x.number].dtype.name]
                 e.lines.append(f"{tab}const {kind} t{s.result}{k} = {texts[k]};")
                 texts[k] = f"t{s.result}{k}"
-        spoken = dialect(floats)._replace(name=texts.__getitem__)
+        spoken = dialect(floats).but(name=texts.__getitem__)
         text = bare(expr.render(s.formula, spoken))
         name = f"t{s.result}"
         if into is not None:

@@ -23,7 +23,7 @@ MADE = {
     f"{owner}.{name}": f
     for owner, names in (
         ("torch", {name: getattr(torch, name) for name in torch.__all__}),
-        ("Tensor", {**vars(Protocols), **vars(torch.Tensor)}),
+        ("Tensor", {n: getattr(torch.Tensor, n) for n in {**vars(Protocols), **vars(torch.Tensor)}}),
     )
     for name, f in names.items()
     if hasattr(f, "written")

@@ -78,6 +78,8 @@ def test_dtypes(out, value, dtype):
         (lambda: torch.stack(torch.unravel_index(torch.tensor([5, 7]), (3, 4))), [[1, 1], [1, 3]]),
         (lambda: torch.tensor([4.0, 1.0, 1.0, 16.0]).log2().diff(n=2), [2.0, 4.0]),
         (lambda: torch.ones(3).var(correction=5), nan),
+        # squares that no double holds
+        (lambda: torch.tensor([1e200] * 3, dtype=torch.float64).var(), 0.0),
         (lambda: torch.std_mean(torch.tensor([1.0, 3.0]), correction=0)[0], 1.0),
     ],
 )

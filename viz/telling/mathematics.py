@@ -244,7 +244,7 @@ class _Numbers:
             if t.number is not None
         }
         dialect = algebra.latex_dialect(shown)
-        dialect = dialect._replace(signs={**dialect.signs, "*": r"\cdot"})
+        dialect = dialect.but(signs={**dialect.signs, "*": r"\cdot"})
         text = expr.render(algebra.text(term), dialect)
         number = None if result is None else result.number
         value = "" if number is None else algebra.latex_number(number)

@@ -182,11 +182,14 @@ def rule_of(trace: Trace, t: TraceNode, position: int) -> str:
 
 def written(text: str, values: dict[str, str]) -> str:
     """A formula as one writes it by hand, with these texts for its names."""
-    dialect = expr.text_dialect(values)._replace(
-        power=power,
-        divide=lambda a, b: f"{_part(a, '+−')} / {_part(b, '+−·/')}",
-        name=lambda n: _name(values.get(n, n), n in values),
-    )
+
+    def name(n: str) -> str:
+        return _name(values.get(n, n), n in values)
+
+    def divide(a: str, b: str) -> str:
+        return f"{_part(a, '+−')} / {_part(b, '+−·/')}"
+
+    dialect = expr.text_dialect(values).but(power=power, divide=divide, name=name)
     text = re.sub(r"(?<!/ )\b(\w+) \* \1\b", r"\1 ** 2", text)
     return expr.render(text, dialect)
 

@@ -11,18 +11,12 @@ from ...arrays.dtypes import I64
 from ..reference import Reference
 from ..table import definition
 from .library import calls
+from .reductions import blocks
 
 if TYPE_CHECKING:
     from ...base.types import Array, Kernel, Shape
 
     Place = tuple[Any, ...]
-
-
-def blocks(shape: Shape, dim: int) -> tuple[int, int, int]:
-    """How many elements lie before, along and after a dimension."""
-    if len(shape) == 2:  # at a third of the time
-        return (shape[0], shape[1], 1) if dim else (1, *shape)
-    return math.prod(shape[:dim]), shape[dim], math.prod(shape[dim + 1 :])
 
 
 def _beside(a: Shape, b: Shape, dim: int) -> bool:

@@ -1,33 +1,27 @@
 """``Core``: one class per family of kernels, each in a file named like its C file.
 
 A method has the name and the arguments of its op; what C declines (a layout, a dtype) goes to the
-op's definition.
+op's definition. Most files are imported when the first of their kernels is asked for, by the table
+contents.py, which scripts/contents.py writes.
 """
 from __future__ import annotations
 
+import importlib
 from functools import cached_property
+from typing import TYPE_CHECKING
 
-from .along import Along
-from .convolution import Convolution
-from .distances import Distances
+from .contents import FAMILIES
 from .elementwise import Elementwise
-from .embedding import Embedding
 from .halves import Halves
 from .library import Kernels
-from .loss import Losses
-from .normalisation import Normalisation
-from .optimizers import Optimizers
 from .products import Products
-from .recurrent import Recurrent
 from .reductions import Reductions
-from .scans import Scans
-from .special import Special
+
+if TYPE_CHECKING:
+    from ...base.types import Argument
 
 
-class Core(
-    Products, Convolution, Reductions, Along, Scans, Distances, Losses, Normalisation,
-    Embedding, Halves, Optimizers, Recurrent, Special, Elementwise,
-):  # fmt: skip
+class Core(Products, Reductions, Halves, Elementwise):
     """The CPU backend of float32 and float64 arrays, with C's kernels."""
 
     name = "core"
@@ -36,3 +30,22 @@ class Core(
     def kernels(self) -> Kernels:
         """The hand-written C kernels for arrays of this dtype."""
         return Kernels(self.dtype)
+
+
+class Later:
+    """Stands for a method of a family that nobody has asked for yet; then all of its take place."""
+
+    def __init__(self, name: str, module: str, family: str):
+        self.name, self.module, self.family = name, module, family
+
+    def __get__(self, backend: Core | None, owner: type[Core]) -> Argument:
+        module = importlib.import_module(f"{__package__}.{self.module}")
+        for name, method in vars(getattr(module, self.family)).items():
+            if not name.startswith("__"):
+                setattr(Core, name, method)
+        return getattr(owner if backend is None else backend, self.name)
+
+
+for _module, (_family, _names) in FAMILIES.items():
+    for _name in _names.split():
+        setattr(Core, _name, Later(_name, _module, _family))

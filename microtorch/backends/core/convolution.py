@@ -109,20 +109,19 @@ class Convolution(Reference):
 
     # ---- pooling ---------------------------------------------------------------------------------
     def _pool(
-        self, loop: Kernel, size: Pair, back: bool, *read: Array, dtype: DTypeLike | None = None,
-        **geometry: Any,
+        self, loop: Kernel, size: Pair, back: bool, *read: Array, kernel: Pair, stride: Pair,
+        padding: Padding, dilation: Pair = (1, 1), dtype: DTypeLike | None = None,
     ) -> Array | None:  # fmt: skip
         """Run a loop of ext/pool.c on the arrays ``read``; None if it declines.
 
         ``back``: from windows to images.
         """
-        g, (h, w) = windows(size, **geometry)
-        n, c, *_ = read[0].shape
-        shape = (n, c, *size) if back else (n, c, h, w)
-        out = np.empty(shape, dtype or self.dtype)
-        given = [np.ascontiguousarray(a) for a in read]
-        arrays = id(g), *map(id, given), id(out)
-        return out if loop(n * c, size[0] * size[1], h * w, *arrays) else None
+        g, count = windows(size, kernel, stride, padding, dilation)
+        n, c = images = read[0].shape[:2]
+        out = np.empty(images + (size if back else count), dtype or self.dtype)
+        given = [a if a.flags.c_contiguous else np.ascontiguousarray(a) for a in read]
+        (w, h), (k, m) = size, count
+        return out if loop(n * c, w * h, k * m, id(g), *map(id, given), id(out)) else None
 
     def max_pool2d(self, x: Array, **geometry: Any) -> Array:
         out = self._pool(self.kernels.max_pool2d, x.shape[2:], False, x, **geometry)
@@ -162,7 +161,7 @@ class Convolution(Reference):
     # ---- means -----------------------------------------------------------------------------------
     @calls("pool_sum")
     def avg_pool2d(self, x: Array, *, divisor: Array | int, **geometry: Any) -> Array:
-        out = self._pool(self.kernels.pool_sum, x.shape[2:], False, x, dilation=(1, 1), **geometry)
+        out = self._pool(self.kernels.pool_sum, x.shape[2:], False, x, **geometry)
         if out is None:
             return definition("avg_pool2d")(self, x, divisor=divisor, **geometry)
         if type(divisor) is int:
@@ -172,7 +171,7 @@ class Convolution(Reference):
     @calls("pool_spread")
     def avg_spread(self, g: Array, *, size: Pair, divisor: Array | int, **geometry: Any) -> Array:
         each = np.divide(g, divisor, dtype=g.dtype)
-        out = self._pool(self.kernels.pool_spread, size, True, each, dilation=(1, 1), **geometry)
+        out = self._pool(self.kernels.pool_spread, size, True, each, **geometry)
         if out is None:
             return definition("avg_spread")(self, g, size=size, divisor=divisor, **geometry)
         return out

@@ -10,13 +10,20 @@ import numpy as np
 
 from ..reference import Reference
 from ..table import definition
-from .along import blocks
+from ..variances import FEW, shows_rounding
 from .library import calls, kernel_of
 
 if TYPE_CHECKING:
     from ...base.types import Array, Dims, Kernel, Shape
 
     Step: TypeAlias = tuple[int, int, int, Shape]  # outer, n, inner, and the shape of the result
+
+
+def blocks(shape: Shape, dim: int) -> tuple[int, int, int]:
+    """How many elements lie before, along and after a dimension."""
+    if len(shape) == 2:  # at a third of the time
+        return (shape[0], shape[1], 1) if dim else (1, *shape)
+    return math.prod(shape[:dim]), shape[dim], math.prod(shape[dim + 1 :])
 
 
 MANY = 1 << 12  # elements of which numpy's passes take longer than the calls here
@@ -92,6 +99,27 @@ class Reductions(Reference):
         apart = np.square(mean - middle[:, None]).sum(1) * (n // parts)
         total = var.sum(1, dtype=np.float64) * (n // parts) + apart
         return middle.astype(self.dtype).reshape(shape), total.astype(self.dtype).reshape(shape)
+
+    @calls("moments")
+    def var(self, x: Array, dim: Dims, correction: float, keepdim: bool) -> Array:
+        out = self._small_var(x, dim, correction, keepdim) if x.size <= MANY else None
+        return definition("var")(self, x, dim, correction, keepdim) if out is None else out
+
+    def _small_var(self, x: Array, dim: Dims, correction: float, keepdim: bool) -> Array | None:
+        """The variance of few results, in one pass; None where that is not all there is to it."""
+        steps, n = runs(x.shape, dim, keepdim)
+        outer, _, inner, shape = steps[0]
+        few = outer * inner
+        if len(steps) > 1 or few > FEW or min(outer, inner) != 1 or n <= correction:
+            return None
+        out, mean = np.empty(shape, self.dtype), np.empty(shape, self.dtype)
+        sizes = (n, inner, 1) if inner > 1 else (1, outer, n)
+        if not x.flags.c_contiguous or not self.kernels.moments(*sizes, id(x), id(mean), id(out)):
+            return None
+        if shows_rounding(out, mean, n):  # the definition looks whether all elements are equal
+            return None
+        out *= n / (n - correction)
+        return out
 
     def prod(self, x: Array, dim: int, keepdim: bool) -> Array:
         steps, count = runs(x.shape, dim, keepdim)

@@ -7,8 +7,8 @@ import numpy as np
 
 from ..reference import Reference
 from ..table import definition
-from .along import blocks
 from .library import calls, get_num_threads
+from .reductions import blocks
 
 if TYPE_CHECKING:
     from ...base.types import Array, DType, Kernel, Operand, Shape

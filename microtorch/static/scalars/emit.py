@@ -278,7 +278,7 @@ class Text:
                              strict=False))  # fmt: skip
             names |= {k: number(v) for k, v in s.first.attrs}
             text = expr.render(
-                formulas.TABLE[name][0], DIALECT._replace(name=names.__getitem__)
+                formulas.TABLE[name][0], DIALECT.but(name=names.__getitem__)
             )
         if id(s) in self.single:
             self.inlined[id(s)] = text
@@ -376,7 +376,7 @@ class Text:
             formula = row[1][j]
             if k not in flow or formula is None:
                 continue
-            text = expr.render(formula, DIALECT._replace(name=names.__getitem__))
+            text = expr.render(formula, DIALECT.but(name=names.__getitem__))
             use = self.rooms.use(s, j, k)
             room = use.room
             if room.variable and id(room) not in self.declared:

@@ -84,6 +84,22 @@ def test_long_rows_are_cut_into_segments(isa):
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
+def test_variances_of_few_numbers(dtype):
+    """They are one pass of C where they are results of one run of dimensions, each of some."""
+    whole = ((5,), None), ((2, 3, 4), (0, 2)), ((40, 9), (1,))
+    for shape, dim in (((8, 4), (0,)), ((8, 4), (1,)), *whole):
+        x = numbers(shape, dtype) * 3 + 1
+        for correction in (0, 1, 0.5, 2):
+            for keep in (False, True):
+                got = cpu.of(x.dtype).var(x, dim, correction, keep)
+                wanted = x.astype(float).var(dim, ddof=correction, keepdims=keep)
+                assert got.shape == wanted.shape and got.dtype == dtype
+                np.testing.assert_allclose(got, wanted, rtol=1e-5 if dtype == np.float32 else 1e-13)
+    equal = torch.full((8, 3), 0.1, dtype=torch.from_numpy(x).dtype)
+    assert equal.var(0).tolist() == equal.std(0).tolist() == [0, 0, 0]
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
 def test_deviations_of_long_rows(dtype):
     """Also of rows that are cut into parts, and of equal numbers, of which they are 0."""
     for shape, dims in (((1 << 15,), ((0,), None)), ((3, 1 << 13), ((0,), (1,), (0, 1)))):
