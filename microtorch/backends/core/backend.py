@@ -8,6 +8,7 @@ from __future__ import annotations
 from functools import cached_property
 
 from .along import Along
+from .casts import Casts
 from .convolution import Convolution
 from .distances import Distances
 from .elementwise import Elementwise
@@ -22,6 +23,7 @@ from .recurrent import Recurrent
 from .reductions import Reductions
 from .scans import Scans
 from .special import Special
+from .whole import Whole
 
 
 class Core(
@@ -36,3 +38,9 @@ class Core(
     def kernels(self) -> Kernels:
         """The hand-written C kernels for arrays of this dtype."""
         return Kernels(self.dtype)
+
+
+class Rest(Whole, Casts):
+    """The backend of all other dtypes: whole numbers and masks in C where it has them (whole.py),
+    the rest in numpy, with several threads (ufuncs.py).
+    """
