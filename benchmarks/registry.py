@@ -2,6 +2,11 @@
 
     python -m benchmarks registry                the twenty worst ratios, and all above three
     python -m benchmarks registry sort cumprod   all figures of some
+    python -m benchmarks registry --size 4000000 --kind double --above 1.2
+                                                 of other operands, all figures above a ratio
+
+``--kind`` is one of KINDS: another dtype, operands with gaps or transposed, or a second operand
+that repeats as a row or a column does. What a library refuses for that kind is not counted.
 
 The elementwise functions are the rows of notation/formulas.py; the others are programs below, one
 line each, which run unchanged with either library. One thread; contestants take turns, and the
@@ -9,6 +14,7 @@ fastest turn counts. No function should take more than three times PyTorch's tim
 """
 from __future__ import annotations
 
+import argparse
 import functools
 import importlib
 import math
@@ -23,6 +29,10 @@ from microtorch.notation import formulas
 
 N, ROWS = 100_000, 100
 LIMIT = 3.0
+FLOATS = {"float": "float32", "double": "float64", "half": "float16", "bfloat16": "bfloat16"}
+KINDS = (*FLOATS, "gaps", "transposed", "row", "column", "int", "mask")
+# quadratic in their operands, or of a list of tiny tensors: not at other sizes
+LEFT_OUT = frozenset({"cdist 1", "pdist", "combinations", "cat of 8,000", "stack of 1,000", "kron"})
 # where an elementwise function is not defined on (0.1, 0.9)
 SHIFTED = {"acosh": 1.5}
 
@@ -184,21 +194,34 @@ PROGRAMS = {
 
 
 @functools.cache
-def operands(torch: Any, gradient: bool, n: int = N) -> dict[str, Any]:
+def operands(torch: Any, gradient: bool, n: int = N, kind: str = "float") -> dict[str, Any]:
     """The names that an expression may use, of about ``n`` elements each. Floats lie in (0.1, 0.9);
     only y needs no gradient.
     """
     source = np.random.default_rng(0)
     side, wide = math.isqrt(n), n // ROWS
 
+    def numbers(*shape: int) -> Any:
+        stored = {"gaps": (*shape[:-1], 2 * shape[-1]), "transposed": shape[::-1]}.get(kind, shape)
+        x = torch.tensor((source.random(stored) * 0.8 + 0.1).astype(np.float32))
+        if kind == "gaps":
+            return x[..., ::2]
+        if kind == "transposed":
+            return x.permute(*reversed(range(len(shape))))
+        if kind in ("int", "mask"):
+            return (x * 10).long() if kind == "int" else x > 0.5
+        return x.to(getattr(torch, FLOATS.get(kind, "float32")))
+
     def floats(*shape: int) -> Any:
-        x = torch.tensor((source.random(shape) * 0.8 + 0.1).astype(np.float32))
-        return x.requires_grad_() if gradient else x
+        return numbers(*shape).requires_grad_() if gradient else numbers(*shape)
 
     def integers(limit: int, *shape: int) -> Any:
         return torch.tensor(source.integers(0, limit, shape))
 
-    y = floats(n).detach()
+    if kind in ("row", "column"):  # programs that have others of these names are not run
+        y = numbers(*((1, wide) if kind == "row" else (ROWS, 1)))
+        return {"t": torch, "F": torch.nn.functional, "x": floats(ROWS, wide), "y": y}
+    y = numbers(n)
     return {
         "t": torch, "F": torch.nn.functional, "N": n, "SIDE": side, "x": floats(n), "y": y,
         "m": floats(ROWS, wide), "s": floats(side, side), "v": floats(side),
@@ -234,15 +257,17 @@ def expression(text: str, torch: Any) -> Any:
     return compile(text, "program", "eval")
 
 
-def step(text: str, torch: Any, gradient: bool, n: int = N) -> Callable[[], Any]:
+def step(
+    text: str, torch: Any, gradient: bool, n: int = N, kind: str = "float"
+) -> Callable[[], Any]:
     """The program as a function; with ``gradient``, its backward pass, too."""
-    code, names = expression(text, torch), operands(torch, gradient, n)
+    code, names = expression(text, torch), operands(torch, gradient, n, kind)
     if not gradient:
         return lambda: eval(code, names)
     results = [o for o in _tensors(eval(code, names)) if o.requires_grad]
     if not results:
         raise TypeError("no gradient")
-    seeds = [torch.ones(tuple(o.shape)) for o in results]
+    seeds = [torch.ones(tuple(o.shape), dtype=o.dtype) for o in results]
     leaves = [v for v in names.values() if getattr(v, "is_leaf", False) and v.requires_grad]
 
     def both_ways() -> None:
@@ -272,7 +297,9 @@ def fastest(steps: list[Callable[[], Any]], seconds: float) -> list[float]:
     return best
 
 
-def measured(names: list[str], seconds: float) -> Iterator[tuple[str, str, list[float]]]:
+def measured(
+    names: list[str], seconds: float, n: int = N, kind: str = "float"
+) -> Iterator[tuple[str, str, list[float]]]:
     """(program, direction, seconds of microtorch and, where installed, of PyTorch)."""
     libraries = [importlib.import_module("microtorch")]
     try:
@@ -282,40 +309,49 @@ def measured(names: list[str], seconds: float) -> Iterator[tuple[str, str, list[
     for name, text in programs().items():
         if names and name.partition(" ")[0] not in names and name not in names:
             continue
-        for direction, gradient in (("forward", False), ("both ways", True)):
+        if n != N and name in LEFT_OUT:
+            continue
+        for direction in ("forward", "both ways")[: 1 if kind in ("int", "mask") else 2]:
             try:
-                steps = [step(text, library, gradient) for library in libraries]
+                gradient = direction != "forward"
+                steps = [step(text, library, gradient, n, kind) for library in libraries]
                 times = fastest(steps, seconds)
-            except TypeError as error:
-                if "no gradient" not in str(error):
-                    print(f"not run: {name}: {error}", file=sys.stderr)
-                continue
             except Exception as error:  # a program that one of them cannot run stops no other
-                print(f"not run: {name}: {str(error).splitlines()[0]}", file=sys.stderr)
+                if "no gradient" not in str(error) and kind == "float":
+                    print(f"not run: {name}: {str(error).splitlines()[0]}", file=sys.stderr)
                 continue
             yield name, direction, times
 
 
 def main(arguments: list[str]) -> int:
-    """Print the worst twenty, or all of the programs named."""
+    """Print the worst twenty, or all of the programs named, or all above a ratio."""
     from microtorch.backends import core
 
+    parser = argparse.ArgumentParser(prog="python -m benchmarks registry")
+    parser.add_argument("names", nargs="*", help="programs (default: all)")
+    parser.add_argument("--size", type=int, default=N, help="elements of an operand")
+    parser.add_argument("--kind", choices=KINDS, default="float", help="of the operands")
+    parser.add_argument("--above", type=float, help="show all figures above this ratio")
+    options = parser.parse_args(arguments)
+    names, limit = options.names, options.above or LIMIT
+    given = options.size, options.kind
     core.set_num_threads(1)
-    found = {(n, d): times for n, d, times in measured(arguments, 0.3 if arguments else 0.02)}
+    found = {(n, d): times for n, d, times in measured(names, 0.3 if names else 0.02, *given)}
     # a busy neighbour makes figures of a short measurement: what seems slow is measured longer
-    slow = [n for (n, _), times in found.items() if len(times) > 1 and times[0] > LIMIT * times[1]]
-    if slow and not arguments:
-        found |= {(n, d): times for n, d, times in measured(slow, 0.3) if n in slow}
+    slow = [n for (n, _), times in found.items() if len(times) > 1 and times[0] > limit * times[1]]
+    if slow and not names:
+        found |= {(n, d): times for n, d, times in measured(slow, 0.3, *given) if n in slow}
     rows = [
         (times[0] / times[-1] if len(times) > 1 else times[0], name, direction, times)
         for (name, direction), times in found.items()
     ]
     rows.sort(reverse=True)
-    many = [row for row in rows if row[0] > LIMIT] if len(rows[0][3]) > 1 else []
+    many = [row for row in rows if row[0] > limit] if len(rows[0][3]) > 1 else []
+    shown = rows if names else many if options.above else rows[: max(20, len(many))]
     print(f"{'program':26} {'':10} {'microtorch':>11} {'PyTorch':>11} {'ratio':>7}")
-    for ratio, name, direction, times in rows if arguments else rows[: max(20, len(many))]:
+    for ratio, name, direction, times in shown:
         figures = " ".join(f"{t * 1e6:8.1f} us" for t in times)
         print(f"{name:26} {direction:10} {figures} {f'{ratio:7.2f}' if len(times) > 1 else ''}")
     if len(rows[0][3]) > 1:
-        print(f"{len(rows)} figures, {len(many)} of them above {LIMIT:g} times PyTorch's time")
+        print(f"{len(rows)} figures, {len(many)} of them above {limit:g} times PyTorch's time")
     return 0

@@ -46,7 +46,7 @@ COMPILED = [
     "ext/parallel.c",
     "ext/scratch.c",
 ]
-KERNELS = [
+FLOATING = [  # kernels for float and double
     "ext/pieces.c",
     "ext/walk.c",
     "ext/matmul.c",
@@ -58,7 +58,6 @@ KERNELS = [
     "ext/norm.c",
     "ext/embedding.c",
     "ext/cast.c",
-    "ext/whole.c",
     "ext/half.c",
     "ext/conv_naive.c",
     "ext/conv_lanes.c",
@@ -71,13 +70,15 @@ KERNELS = [
     "ext/optim.c",
     "ext/rnn.c",
     "ext/random.c",
-    "ext/along.c",
     "ext/scan.c",
     "ext/prod.c",
     "ext/order.c",
     "ext/distance.c",
     "ext/special.c",
 ]
+ANY = ["ext/along.c", "ext/extremes.c"]  # for these and whole numbers
+WHOLE = ["ext/whole.c"]
+KERNELS = [*FLOATING, *ANY, *WHOLE]
 HEADERS = [
     "ext/core.h",
     "ext/arrays.h",
@@ -87,8 +88,10 @@ HEADERS = [
     "ext/scratch.h",
     "ext/vector.h",
     "ext/lanes.h",
+    "ext/rows.h",
     "ext/windows.h",
     "ext/functions.h",
+    "ext/doubles.h",
     "ext/lookup.h",
     "ext/lookup_wide.h",
     "microtorch/backends/opencl/kernels/exp.cl",
@@ -139,7 +142,8 @@ const char *text_of(size_t k);
 
 def checksum() -> int:
     """A number for the formulas; a module compiled from others is not used (library.py)."""
-    return zlib.crc32(repr((formulas.TABLE, formulas.ARGUMENTS)).encode())
+    rows = formulas.TABLE, formulas.ARGUMENTS, formulas.VALUES
+    return zlib.crc32(repr(rows).encode())
 
 
 def write(name: str, text: str) -> None:
@@ -153,7 +157,10 @@ def write(name: str, text: str) -> None:
 ELEMENTWISE = "\n".join(loop.source() for loop in loops.loops(formulas, expr))
 ALL = [*declarations.declared(ELEMENTWISE, elementwise=True)]
 WRITTEN = [(ROOT / path).read_text(encoding="utf-8") for path in KERNELS]
-ALL += [k for source in WRITTEN for k in declarations.declared(source)]
+COMPILED_FOR = {"ext/whole.c": ("i64",), **dict.fromkeys(ANY, (*declarations.FLOATS, "i64"))}
+for path, source in zip(KERNELS, WRITTEN, strict=True):
+    types = COMPILED_FOR.get(path, declarations.FLOATS)
+    ALL += declarations.declared(source, types=types)
 PROTOTYPES, WRAPPERS = declarations.functions(ALL)
 CDEF = f"{FIXED}{PROTOTYPES}\n#define FORMULAS {checksum()}\n"
 CODE = f"""#include "copies.h"

@@ -60,3 +60,19 @@ KERNEL(bytes_to_whole)(size_t n, ARRAY(const uint8_t, x, n), ARRAY(int64_t, out,
     const struct NAME(casting) task = {x, out};
     parallel_for(n, PIECE, NAME(bytes_to_whole_body), &task);
 }
+
+static void NAME(to_mask_body)(const void *task, size_t begin, size_t end)
+{
+    const struct NAME(casting) *t = task;
+    const real *restrict x = t->x;
+    uint8_t *restrict out = t->out;
+    for (size_t i = begin; i < end; i++)
+        out[i] = x[i] != 0;
+}
+
+/* 1 where x is not 0 */
+KERNEL(to_mask)(size_t n, ARRAY(const real, x, n), ARRAY(uint8_t, out, n))
+{
+    const struct NAME(casting) task = {x, out};
+    parallel_for(n, PIECE, NAME(to_mask_body), &task);
+}

@@ -19,23 +19,26 @@ struct copying {
 };
 
 #define COPY_AS(type)                                                      \
-    for (size_t i = 0; i < n; i++, to += into, from += out_of)             \
-        memcpy(to, from, sizeof(type))
+    for (size_t i = 0; turned && i < n; i++) /* by vectors */              \
+        memcpy(to + i * sizeof(type), from - i * sizeof(type), sizeof(type)); \
+    for (size_t i = 0; !turned && i < n; i++, to += into, from += out_of)  \
+        memcpy(to, from, sizeof(type));
 
 static void copy_row(char *to, ptrdiff_t into, const char *from, ptrdiff_t out_of, size_t n,
                      size_t bytes)
 {
-    if (into == (ptrdiff_t)bytes && out_of == (ptrdiff_t)bytes)
+    const bool turned = into == (ptrdiff_t)bytes && out_of == -into;
+    if (into == (ptrdiff_t)bytes && out_of == into)
         memcpy(to, from, n * bytes);
-    else if (bytes == 4)
-        COPY_AS(uint32_t);
-    else if (bytes == 8)
-        COPY_AS(uint64_t);
-    else if (bytes == 1)
-        COPY_AS(uint8_t);
-    else if (bytes == 2)
-        COPY_AS(uint16_t);
-    else
+    else if (bytes == 4) {
+        COPY_AS(uint32_t)
+    } else if (bytes == 8) {
+        COPY_AS(uint64_t)
+    } else if (bytes == 1) {
+        COPY_AS(uint8_t)
+    } else if (bytes == 2) {
+        COPY_AS(uint16_t)
+    } else
         for (size_t i = 0; i < n; i++, to += into, from += out_of)
             memcpy(to, from, bytes);
 }

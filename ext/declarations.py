@@ -10,7 +10,8 @@ from collections.abc import Iterator
 from itertools import combinations
 from typing import NamedTuple
 
-TYPES = {"f32": ("float", "FLOAT32"), "f64": ("double", "FLOAT64")}
+TYPES = {"f32": ("float", "FLOAT32"), "f64": ("double", "FLOAT64"), "i64": ("uint64_t", "INT64")}
+FLOATS = ("f32", "f64")
 PASSED_BY_ID = ("ARRAY", "OPTIONAL", "MATRIX", "LIST", "LIST_OF")
 OTHER_TYPES = {"float": "FLOAT32", "double": "FLOAT64", "int64_t": "INT64", "uint8_t": "UINT8",
                "uint32_t": "UINT32", "uint16_t": "UINT16"}  # fmt: skip
@@ -31,6 +32,7 @@ class Kernel(NamedTuple):
     name: str
     parameters: tuple[Parameter, ...]
     elementwise: bool
+    types: tuple[str, ...]  # for which it is compiled, of TYPES
 
 
 def split(text: str) -> list[str]:
@@ -56,11 +58,13 @@ def parameter(text: str) -> Parameter:
     return Parameter(found[1], name, type.removeprefix("const "), not const, size, each)
 
 
-def declared(source: str, elementwise: bool = False) -> Iterator[Kernel]:
+def declared(
+    source: str, elementwise: bool = False, types: tuple[str, ...] = FLOATS
+) -> Iterator[Kernel]:
     """The kernels declared in a C text."""
     pattern = r"^KERNEL\((\w+)\)\(((?:[^(){}]|\((?:[^()]|\([^()]*\))*\))*)\)"
     for found in re.finditer(pattern, source, re.MULTILINE):
-        yield Kernel(found[1], tuple(parameter(p) for p in split(found[2])), elementwise)
+        yield Kernel(found[1], tuple(parameter(p) for p in split(found[2])), elementwise, types)
 
 
 def pointers(kernel: Kernel, real: str) -> str:
@@ -84,7 +88,7 @@ def pointers(kernel: Kernel, real: str) -> str:
 def table(kernels: list[Kernel]) -> str:
     """table.h: the struct of pointers, and the initialiser that each instruction set fills it
     with."""
-    each = [(k, t) for k in kernels for t in TYPES]
+    each = [(k, t) for k in kernels for t in k.types]
     members = [f"    void (*{k.name}_{t})({pointers(k, TYPES[t][0])});" for k, t in each]
     values = [f".{k.name}_{t} = {k.name}_{t}" for k, t in each]
     return "\n".join([
@@ -238,5 +242,5 @@ def elementwise_wrapper(kernel: Kernel, suffix: str) -> str:
 
 def functions(kernels: list[Kernel]) -> tuple[str, str]:
     """The prototypes of all functions, for cffi, and their definitions."""
-    each = [(kernel, suffix) for kernel in kernels for suffix in TYPES]
+    each = [(kernel, suffix) for kernel in kernels for suffix in kernel.types]
     return "\n".join(f"{prototype(*k)};" for k in each), "\n".join(wrapper(*k) for k in each)

@@ -1,11 +1,14 @@
-/* kernels.c - every kernel, for float and for double. Compiled once for each instruction set:
+/* kernels.c - every kernel, for float and for double, and some for whole numbers. Compiled once for each instruction set:
  * avx512.c, avx2.c and baseline.c include this file after naming theirs. All functions are static;
  * dispatch.c sees the table at the end.
  *
- *     real          float, then double
- *     NAME(f)       the kernel or helper f for that type: f_f32, f_f64
+ *     real          float, then double, then uint64_t
+ *     NAME(f)       the kernel or helper f for that type: f_f32, f_f64, f_i64
  *     FN(f)         the function f of one number, as formulas.py names it (functions.h)
- *     ALL(f)        the same for NAME(numbers), which are 16 with AVX-512 (lookup.h) */
+ *     ALL(f)        the same for NAME(numbers), which are 16 with AVX-512 (lookup.h)
+ *     ORDERED(x)    x as it is compared: whole numbers are int64_t for the user, and uint64_t here,
+ *                   since sums of those may overflow
+ *     IS_NAN(x), LOWEST, HIGHEST */
 #include "vector.h"
 
 /* Where one choice depends on another (a bound at the start, a special case at the end), GCC would
@@ -16,6 +19,10 @@
 #endif
 
 #define KERNEL(name) static void NAME(name)
+#define ORDERED(x) (x)
+#define IS_NAN(x) ((x) != (x))
+#define LOWEST (-(real)INFINITY)
+#define HIGHEST ((real)INFINITY)
 
 #define real float
 #define REAL_IS_FLOAT
@@ -23,6 +30,7 @@
 #define FN(name) fn_##name##_f32
 #include "functions.h"
 #include "lookup.h"
+#include "rows.h"
 #include "lanes.h"
 #include "pieces.c"
 #include "walk.c"
@@ -44,7 +52,6 @@
 #include "norm.c"
 #include "embedding.c"
 #include "cast.c"
-#include "whole.c"
 #include "half.c"
 #include "conv_naive.c"
 #include "conv_lanes.c"
@@ -59,6 +66,7 @@
 #include "random.c"
 #include "along.c"
 #include "scan.c"
+#include "extremes.c"
 #include "prod.c"
 #include "order.c"
 #include "distance.c"
@@ -77,6 +85,7 @@
 #define FN(name) fn_##name##_f64
 #include "functions.h"
 #include "lookup.h"
+#include "rows.h"
 #include "lanes.h"
 #include "pieces.c"
 #include "walk.c"
@@ -90,7 +99,6 @@
 #include "norm.c"
 #include "embedding.c"
 #include "cast.c"
-#include "whole.c"
 #include "half.c"
 #include "conv_naive.c"
 #include "conv_lanes.c"
@@ -105,10 +113,32 @@
 #include "random.c"
 #include "along.c"
 #include "scan.c"
+#include "extremes.c"
 #include "prod.c"
 #include "order.c"
 #include "distance.c"
 #include "special.c"
+#undef real
+#undef NAME
+#undef FN
+#undef ORDERED
+#undef IS_NAN
+#undef LOWEST
+#undef HIGHEST
+
+#define real uint64_t
+#define NAME(name) name##_i64
+#define FN(name) fn_##name##_i64
+#define ORDERED(x) ((int64_t)(x))
+#define IS_NAN(x) ((void)(x), false)
+#define LOWEST ((real)INT64_MIN)
+#define HIGHEST ((real)INT64_MAX)
+INLINE real FN(maximum)(real x, real y) { return ORDERED(x) < ORDERED(y) ? y : x; }
+INLINE real FN(minimum)(real x, real y) { return ORDERED(y) < ORDERED(x) ? y : x; }
+#include "rows.h"
+#include "along.c"
+#include "extremes.c"
+#include "whole.c"
 #undef real
 #undef NAME
 

@@ -168,7 +168,8 @@ def loops(formulas: Any, expr: Any) -> Iterator[Loop]:
 
     ``formulas`` and ``expr`` are the modules of that name, loaded by path.
     """
-    for op, (value, derivatives) in formulas.TABLE.items():
+    values = {op: (value, ()) for op, value in formulas.VALUES.items()}
+    for op, (value, derivatives) in (formulas.TABLE | values).items():
         scalars = tuple(formulas.ARGUMENTS.get(op, ()))
         rows = [(op, value), *((f"{op}_vjp{i}", text) for i, text in enumerate(derivatives))]
         for name, text in rows:

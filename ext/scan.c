@@ -1,4 +1,4 @@
-/* scan.c - running sums, products and extremes along a dimension, and numbers at equal distances.
+/* scan.c - running sums and products along a dimension, and numbers at equal distances.
  *
  * An array is seen as `outer` blocks of `n` rows of `inner` numbers, as in reduce.c. A running sum
  * waits for the one before it, so a row takes the time of n additions, one after the other; where
@@ -291,106 +291,6 @@ KERNEL(cumprod_vjp0)(size_t outer, size_t n, size_t inner,
     const size_t unit = inner == 1 ? ABREAST : 1;
     parallel_for(pieces(outer, unit), grain_of(PIECE / 4, (double)n * (double)(inner * unit)),
                  NAME(cumprod_vjp0_body), &task);
-}
-
-/* Where the largest (with `smallest`, the smallest) element up to each place lies: of equal ones
- * the last; after a NaN only another NaN takes its place. */
-struct NAME(extremes) {
-    const real *x;
-    int64_t *index;
-    size_t n, inner, outer;
-};
-#define EXTREMES(unroll, width, most, worst, better, place)                \
-    {                                                                      \
-        ON_A_LINE real extreme[most];                                      \
-        int64_t best[most];                                                \
-        unroll for (size_t i = 0; i < width; i++)                          \
-            extreme[i] = worst, best[i] = 0;                               \
-        for (size_t j = 0; j < n; j++)                                     \
-            unroll for (size_t i = 0; i < width; i++) {                    \
-                const size_t at = place;                                   \
-                const real v = x[at];                                      \
-                const int taken = !(v better extreme[i]);                  \
-                extreme[i] = taken ? v : extreme[i];                       \
-                best[i] = taken ? (int64_t)j : best[i];                    \
-                index[at] = best[i];                                       \
-            }                                                              \
-    }
-/* !(v < extreme) is true of a NaN, too, but also where `extreme` is one: so rows with a NaN are
- * done again from there on. */
-#define EXTREMES_OF(name, worst, better)                                   \
-    static void NAME(name)(const void *task, size_t begin, size_t end)     \
-    {                                                                      \
-        const struct NAME(extremes) *t = task;                             \
-        const size_t n = t->n, inner = t->inner;                           \
-        const real *restrict x = t->x;                                     \
-        int64_t *restrict index = t->index;                                \
-        if (inner != 1)                                                    \
-            for (size_t o = begin; o < end; o++)                           \
-                for (size_t column = 0; column < inner; column += SCAN) {  \
-                    const size_t width = smaller(SCAN, inner - column);    \
-                    EXTREMES(, width, SCAN, worst, better,                 \
-                             (o * n + j) * inner + column + i)             \
-                }                                                          \
-        for (size_t u = begin; u < end && inner == 1; u++) {               \
-            size_t o = u * ABREAST;                                        \
-            if (o + ABREAST <= t->outer)                                   \
-                EXTREMES(UNROLL, ABREAST, ABREAST, worst, better,          \
-                         (o + i) * n + j)                                  \
-            else                                                           \
-                for (; o < t->outer; o++)                                  \
-                    EXTREMES(UNROLL, 1, 1, worst, better, (o + i) * n + j) \
-        }                                                                  \
-    }
-EXTREMES_OF(largest_so_far, -(real)INFINITY, <)
-EXTREMES_OF(smallest_so_far, (real)INFINITY, >)
-#undef EXTREMES
-#undef EXTREMES_OF
-
-struct NAME(search) {
-    const real *x;
-    uint8_t *found;
-};
-static void NAME(find_nan)(const void *task, size_t begin, size_t end)
-{
-    const struct NAME(search) *t = task;
-    int any = 0;
-    for (size_t i = begin; i < end; i++)
-        any |= t->x[i] != t->x[i];
-    if (any)
-        SET_FLAG(t->found);
-}
-
-static void NAME(after_nan)(const void *task, size_t begin, size_t end)
-{
-    const struct NAME(extremes) *t = task;
-    const size_t n = t->n, inner = t->inner;
-    for (size_t row = begin; row < end; row++) {
-        const size_t first = row / inner * n * inner + row % inner;
-        int64_t last = -1;
-        for (size_t j = 0; j < n; j++) {
-            const size_t at = first + j * inner;
-            if (t->x[at] != t->x[at])
-                last = (int64_t)j;
-            if (last >= 0)
-                t->index[at] = last;
-        }
-    }
-}
-
-KERNEL(running_extreme)(size_t outer, size_t n, size_t inner, int smallest,
-                        ARRAY(const real, x, outer * n * inner),
-                        ARRAY(int64_t, index, outer * n * inner))
-{
-    const struct NAME(extremes) task = {x, index, n, inner, outer};
-    const size_t unit = inner == 1 ? ABREAST : 1;
-    uint8_t unknown = 0;
-    parallel_for(pieces(outer, unit), grain_of(PIECE / 4, (double)n * (double)(inner * unit)),
-                 smallest ? NAME(smallest_so_far) : NAME(largest_so_far), &task);
-    const struct NAME(search) search = {x, &unknown};
-    parallel_for(outer * n * inner, PIECE, NAME(find_nan), &search);
-    if (unknown)
-        parallel_for(outer * inner, grain_of(PIECE / 4, (double)n), NAME(after_nan), &task);
 }
 
 /* n numbers from `first` on, `step` apart; the second half is counted from `last` backwards. Each

@@ -1,7 +1,6 @@
 /* whole.c - whole numbers and masks, where numpy's loops take one number at a time: limits, shifts,
- * absolute values, the opposite of a mask. What numpy's loops do with vectors is left to them
- * (ufuncs.h). The kernels have no `real`; they are compiled for both types, and Python calls one of
- * them. */
+ * absolute values, masks. What numpy's loops do with vectors is left to them
+ * (ufuncs.h); but products of matrices it takes number by number, too. */
 struct NAME(whole) {
     const void *x;
     void *out;
@@ -56,3 +55,92 @@ KERNEL(not_bool)(size_t n, ARRAY(const uint8_t, x, n), ARRAY(uint8_t, out, n))
     const struct NAME(whole) task = {x, out, 0, 0};
     parallel_for(n, 4 * PIECE, NAME(not_body), &task);
 }
+
+static void NAME(mask_body)(const void *task, size_t begin, size_t end)
+{
+    const struct NAME(whole) *t = task;
+    const int64_t *restrict x = t->x;
+    uint8_t *restrict out = t->out;
+    for (size_t i = begin; i < end; i++)
+        out[i] = x[i] != 0;
+}
+
+KERNEL(mask_of_whole)(size_t n, ARRAY(const int64_t, x, n), ARRAY(uint8_t, out, n))
+{
+    const struct NAME(whole) task = {x, out, 0, 0};
+    parallel_for(n, PIECE, NAME(mask_body), &task);
+}
+
+/* ---- products of matrices ----
+ * A tile of TALL rows and BROAD columns of the result is kept in registers, as in matmul.c, and its
+ * columns of y are laid out row after row, DEEP rows at a time. What overflows is left out, as in
+ * numpy. */
+#define TALL 4
+#define BROAD (4 * LANES)
+#define DEEP 256
+
+struct NAME(multiplying) {
+    const real *x, *y;
+    real *out;
+    struct strides x_strides, y_strides;
+    size_t inner, m, k, n;
+};
+
+INLINE void NAME(whole_tile)(const size_t high, const real *x, const struct strides s,
+                             const real *panel, size_t deep, real *out, size_t n, size_t wide,
+                             bool anew)
+{
+    NAME(vector) sum[TALL][BROAD / LANES] = {{{0}}};
+    for (size_t p = 0; p < deep; p++)
+        UNROLL for (size_t r = 0; r < high; r++) {
+            const real number = x[(ptrdiff_t)r * s.row + (ptrdiff_t)p * s.column];
+            UNROLL for (size_t v = 0; v < BROAD / LANES; v++)
+                sum[r][v] += number * LOAD(panel + p * BROAD + v * LANES);
+        }
+    for (size_t r = 0; r < high; r++) {
+        const real *from = (const real *)sum[r];
+        for (size_t j = 0; j < wide; j++)
+            out[r * n + j] = (anew ? 0 : out[r * n + j]) + from[j];
+    }
+}
+
+static void NAME(product_body)(const void *task, size_t begin, size_t end)
+{
+    const struct NAME(multiplying) *t = task;
+    const size_t m = t->m, n = t->n, panels = pieces(n, BROAD);
+    const struct strides xs = t->x_strides, ys = t->y_strides;
+    ON_A_LINE real panel[DEEP * BROAD];
+    for (size_t u = begin; u < end; u++) {
+        const size_t b = u / panels, first = u % panels * BROAD, wide = smaller(BROAD, n - first);
+        const ptrdiff_t o = (ptrdiff_t)(b / t->inner), i = (ptrdiff_t)(b % t->inner);
+        const real *y = t->y + o * ys.outer + i * ys.inner + (ptrdiff_t)first * ys.column;
+        for (size_t p = 0, deep; p < t->k; p += deep) {
+            deep = smaller(DEEP, t->k - p);
+            for (size_t q = 0; q < deep; q++)
+                for (size_t j = 0; j < BROAD; j++)
+                    panel[q * BROAD + j] =
+                        j < wide ? y[(ptrdiff_t)(p + q) * ys.row + (ptrdiff_t)j * ys.column] : 0;
+            const real *x = t->x + o * xs.outer + i * xs.inner + (ptrdiff_t)p * xs.column;
+            real *out = t->out + b * m * n + first;
+            size_t row = 0;
+            for (; row + TALL <= m; row += TALL, x += TALL * xs.row, out += TALL * n)
+                NAME(whole_tile)(TALL, x, xs, panel, deep, out, n, wide, p == 0);
+            for (; row < m; row++, x += xs.row, out += n)
+                NAME(whole_tile)(1, x, xs, panel, deep, out, n, wide, p == 0);
+        }
+    }
+}
+
+/* out = x y; k > 0 */
+KERNEL(product)(size_t outer, size_t inner, size_t m, size_t k, size_t n,
+                MATRIX(const real, x, outer, inner, m, k),
+                MATRIX(const real, y, outer, inner, k, n),
+                ARRAY(real, out, outer * inner * m * n))
+{
+    const struct NAME(multiplying) task = {x, y, out, x_strides, y_strides, inner, m, k, n};
+    parallel_for(outer * inner * pieces(n, BROAD),
+                 grain_of(2 * PIECE, (double)m * (double)(k * BROAD)), NAME(product_body), &task);
+}
+#undef TALL
+#undef BROAD
+#undef DEEP

@@ -124,11 +124,15 @@ class RoundedVjps(Sequence["Vjp"]):
         return rounding
 
 
+# kernels that only move numbers, from which nothing is to be gained in float32
+MOVES = frozenset("block_diag cat clone copy element flip getitem roll stack tril triu".split())
+
+
 class Half(Reference):
     """The backend of arrays of float16, and another object of bfloat16 arrays.
 
-    Kernels that answer with a view, write into what they are given, or depend on its dtype, take
-    the halves themselves.
+    Kernels that answer with a view, write into what they are given, depend on its dtype, or only
+    move numbers, take the halves themselves.
     """
 
     name = "half"
@@ -141,7 +145,7 @@ class Half(Reference):
         return self.by_dtype[F32]
 
     def __getattr__(self, name: str) -> Operand:
-        if is_among(name, uncopied):
+        if name in MOVES or is_among(name, uncopied):
             return super().__getattr__(name)
         if name.startswith("__"):
             raise AttributeError(name)
@@ -160,7 +164,7 @@ class Half(Reference):
 
     def large(self, name: str) -> Operand:
         """The kernel of an op for large arrays."""
-        if is_among(name, uncopied) or name in vars(type(self)):
+        if name in MOVES or is_among(name, uncopied) or name in vars(type(self)):
             return getattr(self, name)
         return rounded(self.wide, self.wide.large(name), self.dtype)
 

@@ -184,7 +184,7 @@ def _wrap(node: ast.expr, d: Dialect, level: int) -> str:
 # what costs a processor little; other functions cost ten times as much
 CHEAP = frozenset(
     {"abs", "floor", "ceil", "round", "trunc", "sign", "sgn", "maximum", "minimum", "sqrt", "where"}
-    | {"conj"}
+    | {"conj", "copysign"}
 )
 REAL_NAMES = {"sgn": "sign"}  # what a function of complex numbers is called for real ones
 

@@ -203,14 +203,20 @@ TABLE: dict[str, Row] = {
         "x * minimum(maximum(x + 3, 0), 6) / 6",
         ("where(x <= -3, 0, where(x < 3, g * (x / 3 + 0.5), g))",),
     ),
-    # losses of a difference x (Girshick 2015; Huber 1964)
+    # losses of a difference (Girshick 2015; Huber 1964)
     "smooth_l1": (
-        "where(abs(x) < beta, 0.5 * x * x / beta, abs(x) - 0.5 * beta)",
-        ("where(x <= -beta, -g, where(x >= beta, g, g * x / beta))",),
+        "where(abs(x - y) < beta, 0.5 * (x - y) * (x - y) / beta, abs(x - y) - 0.5 * beta)",
+        (
+            "where(x - y <= -beta, -g, where(x - y >= beta, g, g * (x - y) / beta))",
+            "where(x - y <= -beta, g, where(x - y >= beta, -g, -g * (x - y) / beta))",
+        ),
     ),
     "huber": (
-        "where(abs(x) <= delta, 0.5 * x * x, delta * (abs(x) - 0.5 * delta))",
-        ("where(x <= -delta, -g * delta, where(x >= delta, g * delta, g * x))",),
+        "where(abs(x - y) <= delta, 0.5 * (x - y) * (x - y), delta * (abs(x - y) - 0.5 * delta))",
+        (
+            "where(x - y <= -delta, -g * delta, where(x - y >= delta, g * delta, g * (x - y)))",
+            "where(x - y <= -delta, g * delta, where(x - y >= delta, -g * delta, -g * (x - y)))",
+        ),
     ),
     # choices
     "maximum": (
@@ -307,6 +313,13 @@ TORCH_NAMES: dict[str, str] = {
     "logsigmoid": "LogSigmoid", "gelu_tanh": "Gelu", "clamp_min": "Clamp", "clamp_max": "Clamp",
     "add_scaled": "Add", "lerp_by": "Lerp", "clamp_between": "Clamp",
     "smooth_l1": "SmoothL1Loss", "huber": "HuberLoss",
+}  # fmt: skip
+
+# values that C computes in one pass; their ops, if they are any, are declared elsewhere, and so are
+# their derivatives
+VALUES: dict[str, str] = {
+    "copysign": "copysign(x, y)", "heaviside": "where(x == 0, y, where(x > 0, 1, 0))",
+    "cube": "x * x * x",
 }  # fmt: skip
 
 # comparisons have values, but no derivatives

@@ -70,7 +70,7 @@ def _conv2d(
     out = np.empty((n, groups, o // groups, oh * ow), x.dtype)
     for part in blocks(n, math.prod(view.shape[1:])):
         columns = view[part]
-        np.matmul(w, columns.reshape(len(columns), groups, -1, oh * ow), out=out[part])
+        out[part] = F.matmul(w, columns.reshape(len(columns), groups, -1, oh * ow))
     out = out.reshape(n, o, oh, ow)
     if b is not None:
         out += b[:, None, None]
@@ -87,7 +87,7 @@ def _conv_transpose2d(
     w = w.reshape(groups, o // groups, -1).swapaxes(1, 2)
     out = zero_images(n, c, size, padding, x.dtype)
     for part in blocks(n, c * kh * kw * oh * ow):
-        columns = np.matmul(w, x[part])
+        columns = F.matmul(w, x[part])
         add_windows(out[part], columns.reshape(len(columns), c, kh, kw, oh, ow), stride, dilation)
     out = cropped(out, padding)
     if b is not None:

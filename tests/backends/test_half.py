@@ -110,3 +110,37 @@ def test_gradients_are_clipped_by_a_norm_that_half_holds():
     p.grad = torch.full((4,), 300.0).half()
     assert torch.nn.utils.clip_grad_norm_([p], 1.0).item() == 600.0
     assert p.grad.tolist() == [0.5] * 4
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_conversions_lie_as_what_they_convert(dtype):
+    """So do numpy's; the C core converts rows, and what has gaps by way of them."""
+    x = torch.arange(6000.0).view(10, 20, 30)
+    views = {"permuted": x.permute(2, 0, 1), "gaps": x[..., ::2], "turned": x.flip(1).mT,
+             "repeated": x[:, :1].expand(10, 20, 30)}  # fmt: skip
+    for name, view in views.items():
+        narrow = view.to(dtype)
+        assert narrow.dtype == dtype and narrow.tolist() == view.contiguous().to(dtype).tolist()
+        assert narrow.float().tolist() == narrow.contiguous().float().tolist(), name
+    assert views["permuted"].to(dtype).stride() == views["permuted"].stride()
+    assert views["gaps"].to(dtype).is_contiguous()
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_what_only_moves_numbers(dtype):
+    x = torch.arange(2000.0).view(40, 50).to(dtype).requires_grad_()
+    wide = x.detach().float().requires_grad_()
+    programs = {
+        "cat": lambda x: torch.cat([x, x * 2], 1), "stack": lambda x: torch.stack([x, -x], 2),
+        "flip": lambda x: x.flip(0, 1), "roll": lambda x: x.roll(3, 1),
+        "clone": lambda x: x.mT.clone(),
+        "tril": lambda x: x.tril(1), "triu": lambda x: x.triu(), "index": lambda x: x[3:, ::2],
+        "block_diag": lambda x: torch.block_diag(x, x),
+    }  # fmt: skip
+    for name, program in programs.items():
+        x.grad = wide.grad = None
+        got, expected = program(x), program(wide)
+        assert got.dtype == dtype and got.tolist() == expected.to(dtype).tolist(), name
+        got.backward(torch.ones_like(got) * 3)
+        expected.backward(torch.ones_like(expected) * 3)
+        assert x.grad.dtype == dtype and x.grad.tolist() == wide.grad.to(dtype).tolist(), name

@@ -171,18 +171,22 @@ ELEMENTWISE = {
         ((-5.0, 5.0),), lambda x: x * min(max(x + 3, 0), 6) / 6, activation("hardswish")
     ),
     "smooth_l1": Row(
-        (ANY,),
-        lambda x, beta=1.0: x * x / (2 * beta) if abs(x) < beta else abs(x) - beta / 2,
-        lambda torch, x, **attrs: torch.nn.functional.smooth_l1_loss(
-            x, torch.zeros_like(x), reduction="none", **attrs
+        (ANY, ANY),
+        lambda x, y, beta=1.0: (
+            (x - y) ** 2 / (2 * beta) if abs(x - y) < beta else abs(x - y) - beta / 2
+        ),
+        lambda torch, x, y, **attrs: torch.nn.functional.smooth_l1_loss(
+            x, y, reduction="none", **attrs
         ),
         ({}, {"beta": 0.5}),
     ),
     "huber": Row(
-        (ANY,),
-        lambda x, delta=1.0: x * x / 2 if abs(x) <= delta else delta * (abs(x) - delta / 2),
-        lambda torch, x, **attrs: torch.nn.functional.huber_loss(
-            x, torch.zeros_like(x), reduction="none", **attrs
+        (ANY, ANY),
+        lambda x, y, delta=1.0: (
+            (x - y) ** 2 / 2 if abs(x - y) <= delta else delta * (abs(x - y) - delta / 2)
+        ),
+        lambda torch, x, y, **attrs: torch.nn.functional.huber_loss(
+            x, y, reduction="none", **attrs
         ),
         ({}, {"delta": 0.5}),
     ),

@@ -10,8 +10,8 @@ from typing import Any
 
 from ...base.errors import unknown
 from . import library
-from .backend import Core
-from .casts import Rest, fill
+from .backend import Core, Rest
+from .casts import fill
 from .choice import smallest
 from .elementwise import run
 from .library import announce, get_num_threads, is_available, isas, set_num_threads, use_isa

@@ -10,7 +10,7 @@ import numpy as np
 from ...arrays.dtypes import I64
 from ..reference import Reference
 from ..table import definition
-from .library import calls
+from .library import calls, lib
 from .reductions import blocks
 
 if TYPE_CHECKING:
@@ -44,6 +44,19 @@ def turns(dims: Shape, ndim: int) -> Place:
     return tuple([BACK if d in dims else WHOLE for d in range(ndim)])
 
 
+def flipped(x: Array, dims: Shape) -> Array | None:
+    """A copy with the order reversed along ``dims``, which lies as ``x`` does; None where ``x`` is
+    small or has gaps.
+    """
+    turned = x[turns(dims, x.ndim)]
+    if x.nbytes < FEW:
+        return turned.copy() if x.flags.c_contiguous else None
+    out = np.empty_like(x)
+    if out.strides != x.strides or not lib.copy_array(id(out), id(turned), x.itemsize):
+        return None
+    return out
+
+
 class Along(Reference):
     """Ops of ops/gather.py, scatter_reduce.py, index.py and taps.py, where the index is as C takes
     it; flips and triangles.
@@ -72,14 +85,8 @@ class Along(Reference):
 
     @calls("copy")
     def flip(self, x: Array, dims: Shape) -> Array:
-        turned = x[turns(dims, x.ndim)]
-        if x.flags.c_contiguous:
-            if x.nbytes < FEW:
-                return turned.copy()
-            out = np.empty(x.shape, self.dtype)
-            if self.kernels.copy(id(turned), id(out)):
-                return out
-        return definition("flip")(self, x, dims)
+        out = flipped(x, dims)
+        return definition("flip")(self, x, dims) if out is None else out
 
     @calls("take")
     def taken(self, x: Array, index: Place) -> Array | None:

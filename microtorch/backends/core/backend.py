@@ -10,6 +10,7 @@ import importlib
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from .casts import Casts
 from .contents import FAMILIES
 from .elementwise import Elementwise
 from .halves import Halves
@@ -19,6 +20,7 @@ from .reductions import Reductions
 
 if TYPE_CHECKING:
     from ...base.types import Argument
+    from ..reference import Reference
 
 
 class Core(Products, Reductions, Halves, Elementwise):
@@ -32,20 +34,27 @@ class Core(Products, Reductions, Halves, Elementwise):
         return Kernels(self.dtype)
 
 
+class Rest(Casts):
+    """The backend of all other dtypes: whole numbers and masks in C where it has them (whole.py),
+    the rest in numpy, with several threads (ufuncs.py).
+    """
+
+
 class Later:
     """Stands for a method of a family that nobody has asked for yet; then all of its take place."""
 
-    def __init__(self, name: str, module: str, family: str):
-        self.name, self.module, self.family = name, module, family
+    def __init__(self, to: type[Reference], name: str, module: str, family: str):
+        self.to, self.name, self.module, self.family = to, name, module, family
 
-    def __get__(self, backend: Core | None, owner: type[Core]) -> Argument:
+    def __get__(self, backend: Reference | None, owner: type[Reference]) -> Argument:
         module = importlib.import_module(f"{__package__}.{self.module}")
         for name, method in vars(getattr(module, self.family)).items():
             if not name.startswith("__"):
-                setattr(Core, name, method)
+                setattr(self.to, name, method)
         return getattr(owner if backend is None else backend, self.name)
 
 
 for _module, (_family, _names) in FAMILIES.items():
+    _to = Rest if _module == "whole" else Core
     for _name in _names.split():
-        setattr(Core, _name, Later(_name, _module, _family))
+        setattr(_to, _name, Later(_to, _name, _module, _family))

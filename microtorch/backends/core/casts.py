@@ -10,7 +10,6 @@ from ..reference import Reference
 from ..table import definition
 from . import library
 from .library import SUFFIXES, calls
-from .ufuncs import CLIP, threaded
 
 if TYPE_CHECKING:
     from ...base.types import Array, DType, Operand
@@ -26,13 +25,14 @@ KERNELS: dict[tuple[DType, DType], str] = {
     (F32, I64): "to_whole_f32", (F64, I64): "to_whole_f64",
     **{(d, to): f"of_bytes_{SUFFIXES[to]}" for d in (BOOL, U8) for to in (F32, F64)},
     **dict.fromkeys([(BOOL, I64), (U8, I64)], "bytes_to_whole_f32"),
+    (F32, BOOL): "to_mask_f32", (F64, BOOL): "to_mask_f64", (I64, BOOL): "mask_of_whole_i64",
 }  # fmt: skip
 
 
 class Casts(Reference):
-    """The op ``cast``, of float32 and float64."""
+    """The op ``cast``."""
 
-    @calls("of_whole", "of_float", "of_double", "to_whole")
+    @calls("of_whole", "of_float", "of_double", "to_whole", "to_mask")
     def cast(self, x: Array, dtype: Operand) -> Array:
         dtype = getattr(dtype, "numpy", dtype)
         if type(x) is np.ndarray and x.nbytes < MANY and dtype.itemsize != 2:
@@ -45,15 +45,6 @@ class Casts(Reference):
                 if getattr(library.lib, kernel)(x.size, id(x), id(out)):
                     return out
         return definition("cast")(self, x, dtype)
-
-
-class Rest(Casts):
-    """The backend of all other dtypes, which numpy computes, with several threads (ufuncs.py)."""
-
-    def clamp(self, x: Array, *, min: Operand, max: Operand) -> Array:
-        if type(x) is np.ndarray and x.dtype.kind in "iu":
-            return threaded(CLIP)(x, min, max)
-        return definition("clamp")(self, x, min=min, max=max)
 
 
 def fill(out: Array, x: Array) -> None:

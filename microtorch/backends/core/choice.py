@@ -25,12 +25,11 @@ ABSENT = frozenset({"erf", "erfc"})  # numpy lacks them, so the reference kernel
 CAREFUL = frozenset({"logaddexp", "logaddexp2", "hypot"})
 SLOW = frozenset({"fmod", "remainder", "hypot"})  # of float32: numpy's take one number at a time
 BRANCHES = frozenset({"where"})  # numpy's branch, which costs ten times as much on a random mask
-# Functions whose vector code in C is at least as fast as numpy's. It is slower for log2 and log10,
-# and for all functions of float64: there C calls its library, which takes one number at a time.
+# Functions whose vector code in C is at least as fast as numpy's. It is slower for log2 and log10;
+# and where C calls its library, which takes one number at a time.
+DOUBLES = expr.CHEAP | {"exp", "expm1", "log", "log1p", "sigmoid", "softplus"}
 VECTORS = {
-    F64: expr.CHEAP,
-    F32: expr.CHEAP | {"exp", "exp2", "expm1", "log", "log1p"}
-    | {"sin", "cos", "tanh", "sigmoid", "softplus", "fmod", "remainder"},
+    F64: DOUBLES, F32: DOUBLES | {"exp2", "sin", "cos", "tanh", "fmod", "remainder"},
 }  # fmt: skip
 
 

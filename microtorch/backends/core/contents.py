@@ -49,4 +49,9 @@ FAMILIES = {
         "Special",
         "erfinv i0 i0e i1 i1e ndtri nextafter polygamma",
     ),
+    "whole": (
+        "Whole",
+        "best clamp flip gather index_put matmul place running_extreme scatter scatter_reduce "
+        "scatter_sum",
+    ),
 }

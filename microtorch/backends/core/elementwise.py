@@ -62,6 +62,8 @@ class Elementwise(Reference):
         """The function that runs C's kernel ``name``; None if there is none for ``size``."""
         op, vjp, index = name.partition("_vjp")
         row = formulas.TABLE.get(op)
+        if op in formulas.VALUES:
+            row = formulas.VALUES[op], ("",) * len(expr.names(formulas.VALUES[op]))
         loop = getattr(lib, f"{name}_{SUFFIXES.get(self.dtype)}", None)
         if row is None or loop is None:
             return None

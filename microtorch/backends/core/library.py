@@ -51,7 +51,8 @@ def _load() -> str:
     except ImportError as error:
         return (f"microtorch._core was built but does not load ({error}); "
                 "install microtorch again to rebuild it")  # fmt: skip
-    if loaded.FORMULAS != zlib.crc32(repr((formulas.TABLE, formulas.ARGUMENTS)).encode()):
+    rows = formulas.TABLE, formulas.ARGUMENTS, formulas.VALUES
+    if loaded.FORMULAS != zlib.crc32(repr(rows).encode()):
         return f"microtorch._core was compiled from formulas that have changed since; {_REBUILD}"
     problem = _learn_layout(loaded, loaded_ffi)
     if not problem:
@@ -246,10 +247,12 @@ class kernel_of:
 
 
 class Kernels:
-    """The C kernels for one dtype: ``Kernels(F32).sum(...)`` calls sum_f32."""
+    """The C kernels for one dtype, float32, float64 or int64: ``Kernels(F32).sum(...)`` calls
+    sum_f32.
+    """
 
     def __init__(self, dtype: Any):
-        self._suffix = SUFFIXES[dtype]
+        self._suffix = SUFFIXES.get(dtype, "i64")
 
     def __getattr__(self, name: str) -> Any:
         function = getattr(lib, f"{name}_{self._suffix}")

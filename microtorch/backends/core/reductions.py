@@ -46,7 +46,7 @@ class Reductions(Reference):
             for outer, n, inner, shape in runs(x.shape, dim, keepdim)[0]:
                 part, out = out, empty(shape, dtype)
                 if not loop(outer, n, inner, 1.0, id(part), id(out)):
-                    return definition("sum")(self, x, dim, keepdim)
+                    return self.turned("sum", x, dim, keepdim)
             return out
 
         return sum
@@ -56,7 +56,7 @@ class Reductions(Reference):
         steps, count = runs(x.shape, dim, keepdim)
         partial = self._reduced(self.kernels.sum, x, steps[:-1], 1.0)
         out = self._reduced(self.kernels.sum, partial, steps[-1:], count or math.nan)
-        return definition("mean")(self, x, dim, keepdim) if out is None else out
+        return self.turned("mean", x, dim, keepdim) if out is None else out
 
     def amax(self, x: Array, dim: Dims = None, keepdim: bool = False) -> Array:
         if dim is None and not keepdim and x.size:  # without the plan, as in sum
@@ -65,7 +65,7 @@ class Reductions(Reference):
                 return whole
         steps, count = runs(x.shape, dim, keepdim)
         out = self._reduced(self.kernels.amax, x, steps) if count else None
-        return definition("amax")(self, x, dim, keepdim) if out is None else out
+        return self.turned("amax", x, dim, keepdim) if out is None else out
 
     def amin(self, x: Array, dim: Dims = None, keepdim: bool = False) -> Array:
         if dim is None and not keepdim and x.size:  # without the plan, as in sum
@@ -74,7 +74,7 @@ class Reductions(Reference):
                 return whole
         steps, count = runs(x.shape, dim, keepdim)
         out = self._reduced(self.kernels.amin, x, steps) if count else None
-        return definition("amin")(self, x, dim, keepdim) if out is None else out
+        return self.turned("amin", x, dim, keepdim) if out is None else out
 
     @calls("moments")
     def deviations(self, x: Array, dim: Dims) -> tuple[Array, Array]:
@@ -124,7 +124,7 @@ class Reductions(Reference):
     def prod(self, x: Array, dim: int, keepdim: bool) -> Array:
         steps, count = runs(x.shape, dim, keepdim)
         out = self._reduced(self.kernels.prod, x, steps) if count and x.ndim else None
-        return definition("prod")(self, x, dim, keepdim) if out is None else out
+        return self.turned("prod", x, dim, keepdim) if out is None else out
 
     def prod_vjp0(
         self, g: Array, out: Array, x: Array, dim: int, keepdim: bool
@@ -167,6 +167,24 @@ class Reductions(Reference):
             return out
 
         return spread
+
+    def turned(self, name: str, x: Array, dim: Dims, keepdim: bool) -> Array:
+        """A reduction that C declined: of an array in another order of dimensions, in that order;
+        else the definition's.
+        """
+        ndim, strides = x.ndim, x.strides
+        order = sorted(range(ndim), key=lambda d: -strides[d])
+        flat = x.transpose(order)
+        if not flat.size or x.flags.c_contiguous or not flat.flags.c_contiguous:
+            return definition(name)(self, x, dim, keepdim)
+        over = range(ndim) if dim is None else [dim] if isinstance(dim, int) else dim
+        places = [order.index(d % ndim) for d in over]
+        if name == "prod":
+            out = getattr(self, name)(flat, places[0], True)
+        else:
+            out = getattr(self, name)(flat, tuple(places), True)
+        out = np.ascontiguousarray(out.transpose(np.argsort(order)))
+        return out if keepdim else out.reshape(runs(x.shape, dim, False)[0][-1][3])
 
     def _reduced(
         self, kernel: Kernel, x: Array | None, steps: Iterable[Step], *divisor: float

@@ -40,10 +40,11 @@ class Special(Reference):
         return definition("nextafter")(self, x, y) if out is None else out
 
     def _elementwise(self, name: str, *arrays: Any) -> Array | None:
-        """What C makes of arrays of one shape; None where it declines them."""
+        """What C makes of arrays that broadcast; None where it declines them."""
         shape = arrays[0].shape
         if any(a.shape != shape for a in arrays):
-            return None
+            arrays = np.broadcast_arrays(*arrays)
+            shape = arrays[0].shape
         given, out = [np.ascontiguousarray(a) for a in arrays], np.empty(shape, self.dtype)
         done = getattr(self.kernels, name)(out.size, *(id(a) for a in given), id(out))
         return out if done else None

@@ -69,8 +69,10 @@ def smooth_l1_loss(
             )
         )
     input, target = _floating("smooth_l1_cpu", input, target)
-    difference = input - target
-    distance = _smooth_l1(difference, beta=float(beta)) if beta > 0 else difference.abs()
+    if beta > 0:
+        distance = _smooth_l1(input, target, beta=float(beta))
+    else:
+        distance = (input - target).abs()
     return reduce_loss(distance, legacy_reduction(size_average, reduce, reduction))
 
 
@@ -91,7 +93,7 @@ def huber_loss(
             )
         )
     x, target = _floating("huber_cpu", input, target)
-    loss = put_into(_huber(x - target, delta=float(delta)), input)
+    loss = put_into(_huber(x, target, delta=float(delta)), input)
     if weight is not None:
         check_weight(weight, input)
         loss = loss * weight  # its "mean" divides by the number of elements, as PyTorch's does

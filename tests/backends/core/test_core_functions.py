@@ -125,6 +125,43 @@ def test_infinity_and_nan(name, isa):
     np.testing.assert_array_equal(np.signbit(got[real]), np.signbit(expected[real]))
 
 
+LONG = np.longdouble
+DOUBLES = {
+    "exp": (np.exp, (1500, 2)), "expm1": (np.expm1, (1500, 4, 1e-9)),
+    "log": (np.log, (2000,)), "log1p": (np.log1p, (4, 1e-9)),
+    "sigmoid": (lambda x: 1 / (1 + np.exp(-x)), (1400, 40)),
+    "hypot": (np.hypot, (1, 1e300, 1e-300)),
+}  # fmt: skip
+
+
+@pytest.mark.skipif(np.finfo(LONG).nmant <= 52, reason="nothing here is more precise than float64")
+@pytest.mark.parametrize("name", DOUBLES)
+def test_doubles_within_two_units_in_the_last_place(name, isa):
+    """ext/doubles.h, beside numpy's longer type."""
+    function, widths = DOUBLES[name]
+    source = np.random.default_rng(0)
+    x = np.concatenate([source.uniform(-0.5, 0.5, 40_000) * width for width in widths])
+    edges = [0.0, -0.0, 5e-324, 1e-310, 2.0**-1022, 1.0, 709.78, 709.79, -708.4, -745.1, -745.2]
+    x = np.concatenate([x, edges, np.exp2(source.uniform(-1074, 1023, 20_000)), -np.exp2(-x % 60)])
+    arrays = (x, x[::-1].copy()) if name == "hypot" else (x,)
+    with np.errstate(all="ignore"):
+        true = function(*(a.astype(LONG) for a in arrays))
+        nearest = true.astype(np.float64)
+        got = core.run(name, *arrays)
+        ulp = np.spacing(np.maximum(np.abs(nearest), 2.0**-1022))
+        error = np.abs(got.astype(LONG) - true) / ulp
+    infinite = ~np.isfinite(nearest)
+    np.testing.assert_array_equal(got[infinite], nearest[infinite])
+    worst = np.argmax(np.where(infinite, 0, error))
+    assert error[worst] <= 2, f"{name}({x[worst]!r}) is {true[worst]!r}, not {got[worst]!r}"
+    zero = nearest == 0
+    np.testing.assert_array_equal(np.signbit(got[zero]), np.signbit(nearest[zero]))
+    special = np.array([np.inf, -np.inf, np.nan, 0.0, -0.0] * 5)
+    arrays = (special, np.roll(special, 1)) if name == "hypot" else (special,)
+    with np.errstate(all="ignore"):
+        np.testing.assert_array_equal(core.run(name, *arrays), function(*arrays))
+
+
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("n", [1, 15, 17, 4097, 100_003])
 def test_an_element_does_not_depend_on_its_neighbours(n, dtype, isa, threads):

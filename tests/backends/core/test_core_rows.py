@@ -4,6 +4,7 @@ numpy in float64.
 Shapes are random, with 0, 1 and primes among them and sizes on both sides of every block; every
 instruction set takes its turn.
 """
+import itertools
 import math
 import random
 
@@ -433,3 +434,21 @@ def test_memory_layouts(dtype):
     same = np.broadcast_to(plain[:1], plain.shape)
     for mine, theirs in zip(every_op(C, same, t), every_op(C, same.copy(), t), strict=True):
         np.testing.assert_allclose(mine, theirs, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["sum", "mean", "amax", "amin", "prod"])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_reductions_of_arrays_in_another_order_of_dimensions(name, dtype):
+    """They are reduced in the order in which they lie, and answer in rows."""
+    x = np.random.default_rng(0).uniform(0.9, 1.1, (7, 11, 5)).astype(dtype)
+    for order in itertools.permutations(range(3)):
+        turned = torch.from_numpy(x).permute(*order)
+        dims = [0, 1, -1] if name == "prod" else [None, 0, 1, -1, (0, 2), (1, 0)]
+        for dim, keepdim in itertools.product(dims, (False, True)):
+            if dim is None and keepdim:
+                continue
+            arguments = () if dim is None else (dim, keepdim)
+            got = getattr(turned, name)(*arguments)
+            expected = getattr(turned.contiguous(), name)(*arguments)
+            assert got.is_contiguous() and got.shape == expected.shape
+            np.testing.assert_allclose(got, expected, 1e-5 if dtype == np.float32 else 1e-12)
