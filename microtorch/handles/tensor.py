@@ -549,10 +549,7 @@ class Tensor(Methods):
 
     def _written(self, writer: str = "step") -> None:
         """Date a write that was made directly to ``array``, as optimizers do."""
-        node = self.node
-        if node.storage is None:
-            node.storage = Storage()
-        node.storage.wrote(writer)
+        storage_of(self.node).wrote(writer)
 
     # ---- Python's protocols ----------------------------------------------------------------------
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
