@@ -29,7 +29,6 @@ from ..engine.unfollowed import stale, unfollowed
 from ..graph import (
     Node,
     RemovableHandle,
-    Storage,
     hooks_of,
     last_write,
     shown,
