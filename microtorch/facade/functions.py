@@ -84,7 +84,8 @@ def embedding_bag(
     if MODES[mode] == "max":
         rows, empty = largest(weight.detach().numpy()[at], np.where(dropped, bags, bag), bags)
         best = np.where(empty, 0, at[rows]) if at.size else rows
-    return out, *[constant(x.astype(np.int64)) for x in (bag, sizes, best)]
+    bag_of, counts, maxima = [constant(x.astype(np.int64)) for x in (bag, sizes, best)]
+    return out, bag_of, counts, maxima
 
 
 def batch_norm(
