@@ -139,6 +139,7 @@ from microtorch.facade.functions import (
 from microtorch.facade.functions import constant_pad_nd as constant_pad_nd
 from microtorch.facade.functions import cosine_embedding_loss as cosine_embedding_loss
 from microtorch.facade.functions import embedding as embedding
+from microtorch.facade.functions import embedding_bag as embedding_bag
 from microtorch.facade.functions import hinge_embedding_loss as hinge_embedding_loss
 from microtorch.facade.functions import instance_norm as instance_norm
 from microtorch.facade.functions import kl_div as kl_div

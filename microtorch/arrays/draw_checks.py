@@ -9,6 +9,7 @@ import numpy as np
 
 from ..base.errors import message
 from .dtypes import largest, mantissa_bits
+from .quiet import quiet
 
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike
@@ -99,6 +100,7 @@ def check_geometric(p: float, dtype: DType) -> None:
 FEW = 16
 
 
+@quiet
 def are_chances(p: Array) -> bool:
     """Are all numbers from 0 to 1? NaN is not."""
     if type(p) is not np.ndarray:  # of another memory, or kind

@@ -295,11 +295,15 @@ def converted(x: Array, d: DType) -> Array:
     So the gradient of what was real and became complex is the real part of the complex gradient.
     float64 becomes a type of 16 bits by way of float32, as in PyTorch.
     """
-    if x.dtype.kind == "c" and d.kind in "fiuV":
-        x = x.real
-    if d.itemsize == 2 and d.kind in "fV" and x.dtype == F64:
-        x = x.astype(F32)
-    return laid_out(x, d)
+    try:
+        if x.dtype.kind == "c" and d.kind in "fiuV":
+            x = x.real
+        if d.itemsize == 2 and d.kind in "fV" and x.dtype == F64:
+            x = x.astype(F32)
+        return laid_out(x, d)
+    except RuntimeWarning:  # see quiet.py
+        with np.errstate(all="ignore"):
+            return converted(x, d)
 
 
 def fits(value: Any, d: DType) -> builtins.bool:

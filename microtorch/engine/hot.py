@@ -45,6 +45,9 @@ else:
     Tensor = Handle
 
 ndarray = np.ndarray
+# What a kernel may raise here: `apply` says why, or has another way. It computes without numpy's
+# warnings if the user's filter makes errors of them.
+IN_GENERAL = (*FAILED, RuntimeWarning, Unmet)
 
 
 def large_bytes(name: str) -> int:
@@ -141,8 +144,8 @@ def unary(op: Op, written: Callable[..., Tensor]) -> Callable[..., Tensor]:
         turned = (s := a.storage) is not None and s.turned
         try:
             value = run(kernel, (x,)) if turned else kernel(x)
-        except MemoryError as e:
-            raise op.explain(op, [input], {}, e) from None
+        except (MemoryError, RuntimeWarning):  # the general way says why, or that all is well
+            return written(input)
         if type(value) is not ndarray:
             value = dev.array(value)
         t = new(Tensor)
@@ -201,8 +204,8 @@ def binary(op: Op, written: Callable[..., Tensor], numbers: bool) -> Callable[..
         turned = (s is not None and s.turned) or (r is not None and r.turned)
         try:
             value = run(kernel, (x, y)) if turned else kernel(x, y)
-        except (MemoryError, ValueError) as e:
-            raise op.explain(op, [input, other], {}, e) from None
+        except (MemoryError, RuntimeWarning, ValueError):
+            return written(input, other)
         if type(value) is not ndarray:
             if value is NotImplemented:  # they need promotion
                 return written(input, other)
@@ -270,7 +273,7 @@ def without_derivative(
                     return written(input, other)
                 kernel = cold[dev]
             value = kernel(x, y)
-        except (AttributeError, MemoryError, TypeError, ValueError):
+        except (AttributeError, MemoryError, RuntimeWarning, TypeError, ValueError):
             return written(input, other)  # not tensors, not of shapes that fit, or no room
         if type(value) is not ndarray:
             value = dev.array(value)
@@ -297,10 +300,8 @@ def single(op: Op, input: Any, attrs: Attrs, *arguments: Any) -> Tensor:
             out = op.kernels[dev](x, *arguments)
         else:
             out = op.kernels[dev](x, **attrs)
-    except Unmet:
+    except IN_GENERAL:
         return op(input, **attrs)
-    except FAILED as e:
-        raise op.explain(op, [input], attrs, e) from None
     if type(out) is not ndarray:
         out = dev.array(out)
     flows = dev is not cpu
@@ -415,7 +416,10 @@ def whole(op: Op, written: Callable[..., Tensor]) -> Callable[..., Tensor]:
         kernel = kernels[dev]
         if kernel is None or type(x) is not ndarray:
             return written(input)
-        value = kernel(x, None, False)
+        try:
+            value = kernel(x, None, False)
+        except RuntimeWarning:
+            return written(input)
         if type(value) is not ndarray:
             value = dev.array(value)
         t = new(Tensor)
@@ -458,7 +462,8 @@ def layer(op: Op, written: Callable[..., Tensor]) -> Callable[..., Tensor]:
             value = kernel(x, w) if z is None else kernel(x, w, z)
             needs = a.needs | b.needs | c.needs
         except (
-            AttributeError, IndexError, MemoryError, RuntimeError, TypeError, ValueError
+            AttributeError, IndexError, MemoryError, RuntimeError, RuntimeWarning, TypeError,
+            ValueError,
         ):  # fmt: skip
             return written(input, weight, bias)  # which says why
         if type(value) is not ndarray or value.dtype is not dev.dtype:
@@ -501,10 +506,8 @@ def several(op: Op, inputs: Sequence[Any], attrs: Attrs | None = None) -> Tensor
     arrays = [x.array for x in inputs]
     try:
         out = kernel(*arrays) if attrs is None else kernel(*arrays, **attrs)
-    except Unmet:
+    except IN_GENERAL:
         return op(*inputs, **(attrs or {}))
-    except FAILED as e:
-        raise op.explain(op, inputs, attrs or {}, e) from None
     if type(out) is not ndarray:
         out = dev.array(out)
     if out.dtype is not dev.dtype:
@@ -556,10 +559,8 @@ def joined(op: Op, tensors: Argument, dim: Argument, more: int) -> Tensor | None
     dim %= ndim
     try:
         out = kernel(*arrays, dim=dim)
-    except Unmet:
+    except IN_GENERAL:
         return None
-    except ValueError as e:
-        raise op.explain(op, tensors, {"dim": dim}, e) from None
     if not needs or not (m := mode.get()).grad:
         t = new(Tensor)
         t.array, t.origin, t.node = out, None, constant_node(out, dev)
@@ -579,8 +580,8 @@ def kept_dtype(op: Op, attrs: Attrs, *inputs: Tensor) -> Tensor:
             return op(*inputs, **attrs)
     try:
         out = op.kernels[dev](*arrays, **attrs)
-    except FAILED as e:
-        raise op.explain(op, inputs, attrs, e) from None
+    except IN_GENERAL:
+        return op(*inputs, **attrs)
     if type(out) is not ndarray:
         out = dev.array(out)
     return recording.record(op, inputs, out, dev, attrs)

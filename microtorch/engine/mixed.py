@@ -51,8 +51,10 @@ def unlike(op: Op, written: Callable[..., Tensor], numbers: bool) -> Callable[..
             if b.needs:
                 return written(input, other)
             value = kernels[cpu](x, y)
-        except (AttributeError, MemoryError, RuntimeError, ValueError):  # the general way says why
-            return written(input, other)
+        except (
+            AttributeError, MemoryError, RuntimeError, RuntimeWarning, ValueError
+        ):  # fmt: skip
+            return written(input, other)  # the general way says why
         if type(value) is not ndarray:
             value = cpu.array(value)
         if value.dtype is not I64:

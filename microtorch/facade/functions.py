@@ -8,11 +8,15 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from ..base import errors
 from ..base.errors import message, missing
 from ..base.naming import named
+from ..engine.record import constant
 from ..handles.tensor import Tensor
 from ..nn import functional as F
+from ..nn.functional.bags import MODES, largest
 from ..ops.arguments import owned
 from ..ops.batch_norm import per_channel
 
@@ -29,8 +33,8 @@ LOSSES = {  # and their parameters, in PyTorch's order
     "triplet_margin_loss": "anchor positive negative margin p eps swap reduction",
 }
 OTHERS = (
-    "batch_norm", "constant_pad_nd", "embedding", "instance_norm", "native_batch_norm",
-    "native_group_norm", "native_layer_norm", "norm_except_dim",
+    "batch_norm", "constant_pad_nd", "embedding", "embedding_bag", "instance_norm",
+    "native_batch_norm", "native_group_norm", "native_layer_norm", "norm_except_dim",
 )  # fmt: skip
 NAMES = (*LOSSES, *OTHERS)
 
@@ -56,6 +60,32 @@ def embedding(
     """The rows of ``weight`` at ``indices``; no gradient flows to row ``padding_idx``."""
     padding = None if padding_idx < 0 else padding_idx
     return F.embedding(indices, weight, padding, scale_grad_by_freq=scale_grad_by_freq)
+
+
+def embedding_bag(
+    weight: Tensor, indices: Tensor, offsets: Tensor, scale_grad_by_freq: bool = False,
+    mode: int = 0, sparse: bool = False, per_sample_weights: Tensor | None = None,
+    include_last_offset: bool = False, padding_idx: int | None = None,
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:  # fmt: skip
+    """nn.functional.embedding_bag in ``mode`` 0 (sum), 1 (mean) or 2 (max), and three of int64: the
+    bag of each index; how many rows each bag has (of sums: 0); of maxima which rows have them.
+    """
+    out = F.embedding_bag(
+        indices, weight, offsets, None, 2, scale_grad_by_freq, MODES[mode], sparse,
+        per_sample_weights, include_last_offset, padding_idx,
+    )  # fmt: skip
+    at, starts, bags = indices.numpy().reshape(-1), offsets.numpy(), len(out)
+    bag = np.searchsorted(starts[:bags], np.arange(at.size), side="right") - 1
+    end = starts[-1] if include_last_offset else at.size
+    dropped = (np.arange(at.size) >= end) | (at == (-1 if padding_idx is None else padding_idx))
+    sizes, best = np.zeros((2, bags), np.int64)
+    if mode:
+        sizes = best = np.bincount(bag[~dropped], minlength=bags)
+    if MODES[mode] == "max":
+        rows, empty = largest(weight.detach().numpy()[at], np.where(dropped, bags, bag), bags)
+        best = np.where(empty, 0, at[rows]) if at.size else rows
+    bag_of, counts, maxima = [constant(x.astype(np.int64)) for x in (bag, sizes, best)]
+    return out, bag_of, counts, maxima
 
 
 def batch_norm(

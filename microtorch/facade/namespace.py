@@ -45,7 +45,7 @@ FUNCTION_NAMES = {
 # losses, normalisations and others that torch.<name> has with another signature than nn.functional
 OTHER_SIGNATURES = (
     "batch_norm binary_cross_entropy_with_logits constant_pad_nd cosine_embedding_loss embedding "
-    "hinge_embedding_loss instance_norm kl_div margin_ranking_loss native_batch_norm "
+    "embedding_bag hinge_embedding_loss instance_norm kl_div margin_ranking_loss native_batch_norm "
     "native_group_norm native_layer_norm norm_except_dim poisson_nll_loss "
     "triplet_margin_loss".split()
 )

@@ -23,6 +23,7 @@ from .arguments import (
     with_aux,
     zeros_like,
 )
+from .captured import own_memory
 from .reverse import jacrev
 
 if TYPE_CHECKING:
@@ -79,7 +80,9 @@ def jvp_of(
         inputs = list(primals)
         for i, d in zip(numbers, duals, strict=True):
             inputs[i] = d
-        output, aux = with_aux(func(*inputs), has_aux, START)
+        with own_memory(inputs):
+            result = func(*inputs)
+        output, aux = with_aux(result, has_aux, START)
         outputs, structure = trees.flatten(output)
         only_tensors(outputs, START)
         parts = [_parts(y, level, strict) for y in outputs]

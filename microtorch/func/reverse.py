@@ -26,6 +26,7 @@ from .arguments import (
     with_aux,
     zeros_like,
 )
+from .captured import own_memory
 
 if TYPE_CHECKING:
     from ..base.types import Tree
@@ -67,7 +68,9 @@ def _grad_and_value(
     numbers = chosen(argnums, len(args))
     with enable_grad():
         inputs, xs, structure = _inputs(args, numbers, argnums, leaves)
-        output, aux = with_aux(func(*inputs, **kwargs), has_aux, start)
+        with own_memory((*_others(args, numbers), kwargs)):
+            result = func(*inputs, **kwargs)
+        output, aux = with_aux(result, has_aux, start)
         if not isinstance(output, Tensor):
             raise RuntimeError(
                 message(f"{start}: Expected f(*args) to return a Tensor, got {type(output)}")
@@ -82,12 +85,17 @@ def _grad_and_value(
             )
         again = recording and depends_on_more([output], leaves)
         found = _gradients([output], xs, None, again, retain=again)
-    result = trees.unflatten(found, structure)
+    gradient = trees.unflatten(found, structure)
     value = released(output, leaves, recording)
     if has_aux:
         aux = trees.mapped(lambda t: released(t, leaves, recording), aux)
-        return result, (value, aux)
-    return result, value
+        return gradient, (value, aux)
+    return gradient, value
+
+
+def _others(args: Sequence[Any], numbers: Sequence[int]) -> list[Any]:
+    """The arguments that are not differentiated."""
+    return [x for i, x in enumerate(args) if i not in numbers]
 
 
 def _inputs(
@@ -135,7 +143,9 @@ def vjp_of(
     numbers = range(len(primals)) if argnums is None else chosen(argnums, len(primals))
     with enable_grad():
         inputs, xs, structure = _inputs(primals, numbers, argnums, leaves)
-        output, aux = with_aux(func(*inputs), has_aux, start)
+        with own_memory(_others(primals, numbers)):
+            result = func(*inputs)
+        output, aux = with_aux(result, has_aux, start)
         outputs, form = trees.flatten(output)
         only_tensors(outputs, start)
         for y in outputs:

@@ -19,9 +19,10 @@ class Storage:
     never written".
     """
 
-    __slots__ = ("turned", "version", "views", "writer", "written")
+    __slots__ = ("born", "turned", "version", "views", "writer", "written")
 
-    def __init__(self) -> None:
+    def __init__(self, born: int = 0) -> None:
+        self.born = born  # clock of the node that it was made for
         self.turned = False  # may a handle show it otherwise than row by row?
         self.written = 0  # clock of the last in-place write
         self.version = 0  # how many there were: PyTorch's tensor._version
@@ -46,7 +47,7 @@ class Storage:
 
         It is stale for those who read it before, and safe from later writes.
         """
-        past = Storage()
+        past = Storage(self.born)
         past.written, past.version, past.writer = self.written, self.version, self.writer
         return past
 

@@ -152,5 +152,5 @@ def hooks_of(node: Node) -> Hooks:
 def storage_of(node: Node) -> Storage:
     """The storage of the memory in which the node's value lies; made if there is none yet."""
     if node.storage is None:
-        node.storage = Storage()
+        node.storage = Storage(node.seq)
     return node.storage

@@ -170,7 +170,10 @@ def written_over(kernel: Argument, target: Tensor, other: Handle, name: str) -> 
         return False
     storage = target.node.storage or storage_of(target.node)
     storage.wrote(name)  # before it is done, as in write()
-    kernel(x, y, x)
+    try:
+        kernel(x, y, x)
+    except RuntimeWarning:
+        pass  # it is written (arrays/quiet.py)
     if storage.views:
         renew_views(target)
     return True
@@ -350,9 +353,9 @@ def zero_(self: Tensor) -> Tensor:
     """Set every element to 0."""
     a, node = self.array, self.node
     if type(a) is np.ndarray and not node.needs and self.origin is None and a.flags.writeable:
-        storage = storage_of(node)  # as _stored does
+        storage = storage_of(node)
+        storage.wrote("fill")  # before it is done, as in write()
         a.fill(0)
-        storage.wrote("fill")
         if storage.views:
             renew_views(self)
         return self
@@ -364,6 +367,7 @@ FUNCTIONS.update(fill_=fill_, zero_=zero_)  # PyTorch has them as functions, too
 
 
 INDICES = frozenset({dtypes.BOOL, dtypes.I64})
+watchers = [0]  # how many want to be asked before memory is written (func/captured.py)
 
 
 def _stored(t: Tensor, index: Any, value: Any) -> bool:
@@ -374,7 +378,7 @@ def _stored(t: Tensor, index: Any, value: Any) -> bool:
     own where the former says.
     """
     a, node = t.array, t.node
-    if type(a) is not np.ndarray or node.needs:
+    if type(a) is not np.ndarray or node.needs or watchers[0]:
         return False
     if t.origin is not None and t.origin[0].node.needs:
         return False

@@ -51,6 +51,7 @@ def _view_in_place(name: str) -> Callable[..., Tensor]:
         others = views_of(self) if self.origin is None else []
         with recording(True):  # also under no_grad it stays what it is, with its gradient
             view = function(before, *args, **kwargs)
+        storage_of(before.node).wrote(name)
         back = _way_back(view, before)
         for v in others:
             if v.origin is not None:
@@ -60,10 +61,8 @@ def _view_in_place(name: str) -> Callable[..., Tensor]:
         if (others and back is None) or self.origin is not None:
             self.origin = view.origin  # else nobody can tell it from a tensor made like that
         place(self, view.node)
-        storage = storage_of(self.node)
         if self.origin is not None:
-            storage.add_view(ref(self))
-        storage.wrote(name)
+            storage_of(self.node).add_view(ref(self))
         if self.node.needs:
             self.node.seq = tick()  # newer than this write, which changed no value
         return self
@@ -120,9 +119,11 @@ def resize_(self: Tensor, *sizes: int, memory_format: Any = None) -> Tensor:
                         fix="x.new_empty(size), and copy what is needed",
                     )
                 )
+        storage_of(self.node).wrote("resize")
         self.array = array
         self.node = _moved(self)
-    storage_of(self.node).wrote("resize_")
+        return self
+    storage_of(self.node).wrote("resize")
     return self
 
 

@@ -25,7 +25,6 @@ from ..engine.unfollowed import stale, unfollowed
 from ..graph import (
     Node,
     RemovableHandle,
-    Storage,
     hooks_of,
     last_write,
     shown,
@@ -403,10 +402,7 @@ class Tensor(Protocols):
 
     def _written(self, writer: str = "step") -> None:
         """Date a write that was made directly to ``array``, as optimizers do."""
-        node = self.node
-        if node.storage is None:
-            node.storage = Storage()
-        node.storage.wrote(writer)
+        storage_of(self.node).wrote(writer)
 
     # ---- elements, in reading and writing --------------------------------------------------------
     def __reversed__(self) -> Tensor:

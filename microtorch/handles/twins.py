@@ -129,7 +129,7 @@ def _of_op(op: Op, optional: Callable[..., Tensor] | None = None) -> Callable[..
                     return input
                 try:
                     out = None if kernel is None else kernel(input.array, other.array)
-                except ValueError:  # apply_inplace says why
+                except (RuntimeWarning, ValueError):  # apply_inplace says why, or does it
                     out = None
             else:
                 out = function(input, *others, **attrs).array

@@ -10,6 +10,7 @@ import numpy as np
 
 from ..arrays.dtypes import F64, I64
 from ..arrays.memory_order import lying, strides
+from ..arrays.quiet import quiet
 from ..backends import cpu, defines
 from ..base.errors import describe, message
 from ..base.naming import named
@@ -446,6 +447,7 @@ def topk(input: Tensor, k: int, dim: int = -1, largest: bool = True, sorted: boo
 
 
 @defines
+@quiet
 def best(F: Namespace, x: Array, k: int, largest: bool) -> Array:
     """Where the ``k`` largest (smallest) elements of each row lie, in order."""
     if not 0 < k < x.shape[-1] // 8:  # to choose first pays only where few are sorted afterwards

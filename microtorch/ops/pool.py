@@ -24,6 +24,7 @@ import numpy as np
 from ..base.errors import ShapeError, describe, message
 from ..engine.hot import single
 from ..engine.op import Op
+from ..engine.out import into
 from ..engine.record import constant
 from .arguments import not_floating
 from .conv import layout
@@ -466,12 +467,16 @@ def _avg_pool(
 def avg_pool2d(
     input: Tensor, kernel_size: Pair, stride: Pair | None = None, padding: Pair = 0,
     ceil_mode: bool = False, count_include_pad: bool = True, divisor_override: int | None = None,
+    out: Tensor | None = None,
 ) -> Tensor:  # fmt: skip
     """The mean of each window of ``input`` (N, C, H, W) or (C, H, W); sizes as for max_pool2d.
 
     Padding is 0 and is counted unless ``count_include_pad=False``; ``divisor_override`` divides the
     sum instead of the count.
     """
+    if out is not None:
+        given = (input, kernel_size, stride, padding, ceil_mode, count_include_pad)
+        return into(out, avg_pool2d, (*given, divisor_override), {})
     return _avg_pool(
         "avg_pool2d", 2, input, kernel_size, stride, padding, ceil_mode, count_include_pad,
         divisor_override,

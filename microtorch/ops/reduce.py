@@ -265,11 +265,19 @@ def prod(
 def extreme_vjp(
     F: Namespace, g: Gradient, out: Operand, x: Operand, dim: Dims, keepdim: bool
 ) -> Gradient:
+    """g, shared among the elements that are equal to the extreme.
+
+    As in PyTorch, amax and amin over a ``dim`` divide by their number, also if there are none, as
+    of a NaN: then all is NaN. max() and min() (None) find the NaN, and give 0 if there are none.
+    """
     extreme = keep(F, out, x, dim)
-    # the second comparison finds NaN where the result is NaN
+    if dim is not None:
+        mask = F.cast(x == extreme, dtype=x.dtype)
+        return keep(F, g, x, dim) * mask / F.sum(mask, dim=dim, keepdim=True)
     unknown = F.logical_and(x != x, extreme != extreme)
-    mask = F.cast(F.logical_or(x == extreme, unknown), dtype=x.dtype)
-    return keep(F, g, x, dim) * mask / F.sum(mask, dim=dim, keepdim=True)  # ties share the gradient
+    equal = F.logical_or(x == extreme, unknown)
+    each = keep(F, g, x, dim) / F.sum(F.cast(equal, dtype=x.dtype), dim=None, keepdim=True)
+    return F.where(equal, each, 0)
 
 
 def _publish_extreme(name: str, which: str, ufunc: np.ufunc) -> None:
@@ -283,9 +291,10 @@ def _publish_extreme(name: str, which: str, ufunc: np.ufunc) -> None:
     )
 
     def extreme(input: Tensor, dim: Dims = (), keepdim: bool = False) -> Tensor:
-        dim = dims_of(dim, input.array.ndim, name) if dim not in ((), [], None) else None
-        not_empty(input, name, dim or ())
-        return single(op, input, {"dim": dim or None, "keepdim": keepdim})
+        dim = dims_of(dim, input.array.ndim, name) if dim not in ((), [], None) else ()
+        not_empty(input, name, dim)
+        dim = dim or tuple(range(input.array.ndim))
+        return single(op, input, {"dim": dim, "keepdim": keepdim})
 
     doc = f"The {which} element over ``dim``; equal ones share the gradient."
     public()(named(extreme, name, doc))

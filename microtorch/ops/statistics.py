@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from ..arrays.draw_checks import are_chances
 from ..arrays.dtypes import TORCH_TYPES
 from ..arrays.rounding import spaced
 from ..base.errors import describe, message
@@ -60,7 +61,7 @@ def _quantile(
         (x.dtype.kind not in "fV" or x.dtype.itemsize < 4,
          "input tensor must be either float or double dtype"),
         (places.dtype != x.dtype, "q tensor must be same dtype as the input tensor"),
-        (tensor and not ((places >= 0) & (places <= 1)).all(),
+        (tensor and not are_chances(places),
          "q values must be in the range [0, 1]"),
         (not tensor and not 0 <= q <= 1,
          f"q must be in the range [0, 1] but got {'' if tensor else q}"),

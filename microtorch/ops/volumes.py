@@ -19,6 +19,7 @@ import numpy as np
 
 from ..engine.hot import several, single
 from ..engine.op import Op
+from ..engine.out import into
 from .arguments import owned, rows
 from .conv import check, geometry_of, terms, transposed_geometry
 from .pool import averages, target_size
@@ -346,8 +347,12 @@ def _batched(op: Op, input: Tensor, attrs: Attrs) -> Tensor:
 def avg_pool3d(
     input: Tensor, kernel_size: Pair, stride: Pair | None = None, padding: Pair = 0,
     ceil_mode: bool = False, count_include_pad: bool = True, divisor_override: int | None = None,
+    out: Tensor | None = None,
 ) -> Tensor:  # fmt: skip
     """avg_pool2d with one dimension more: ``input`` (N, C, D, H, W) or (C, D, H, W)."""
+    if out is not None:
+        given = (input, kernel_size, stride, padding, ceil_mode, count_include_pad)
+        return into(out, avg_pool3d, (*given, divisor_override), {})
     if input.array.dtype.kind in "iu":  # the quotient of integers, cut off towards 0
         return avg_pool3d(
             input.double(), kernel_size, stride, padding, ceil_mode, count_include_pad,

@@ -184,9 +184,12 @@ def _extreme_vjp(s: Look) -> list[Lowered] | None:
         return None
     body, (dims, shape) = Body(s), kept(s, x)
     top, given = body.seen(out, shape), body.seen(g, shape)
-    equal = "where(x == y, 1, where(x == x, 0, where(y == y, 0, 1)))"  # or NaN, as the largest is
+    equal, share = "where(x == y, 1, 0)", "g / z"
+    if s.attr("dim") is None:  # max() and min(): or NaN, as the largest is; 0 if there are none
+        equal = "where(x == y, 1, where(x == x, 0, where(y == y, 0, 1)))"
+        share = "where(z == 0, 0, g / z)"
     one = body.each(equal, s.shape(x), x=x, y=top)
-    many = body.each("g / z", shape, g=given, z=body.sum(one, dims, shape))
+    many = body.each(share, shape, g=given, z=body.sum(one, dims, shape))
     body.each("x * g", s.shape(x), s.step.result, x=one, g=many)
     return body.done
 

@@ -51,6 +51,15 @@ def test_positions_of_a_loss():
 def test_other_orders():
     table = torch.arange(6.0).reshape(3, 2)
     assert torch.embedding(table, torch.tensor([2, 0])).tolist() == [[4, 5], [0, 1]]
+    bags = torch.embedding_bag(table, torch.tensor([0, 1, 2, 1]), torch.tensor([0, 2, 2]))
+    assert [b.tolist() for b in bags[:2]] == [[[2, 4], [0, 0], [6, 8]], [0, 0, 2, 2]]
+    bags = torch.embedding_bag(  # a last offset, and row 1 left out
+        table, torch.tensor([0, 1, 2, 1]), torch.tensor([0, 2, 2, 4]), False, 2, False, None, True,
+        1,
+    )  # fmt: skip
+    assert [b.tolist() for b in bags] == [
+        [[0, 1], [0, 0], [4, 5]], [0, 0, 2, 2], [1, 0, 1], [[0, 0], [0, 0], [2, 2]]
+    ]  # fmt: skip
     x = torch.tensor(np.random.default_rng(1).normal(size=(4, 6, 5)))
     weight, bias = torch.rand(6).double(), torch.rand(6).double()
     ours = torch.batch_norm(x, weight, bias, None, None, True, 0.1, 1e-5)

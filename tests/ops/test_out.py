@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import microtorch as torch
+from microtorch.nn import functional as F
 from microtorch.ops.surface import FUNCTIONS
 
 X = torch.tensor([[1.0, 3.0, 2.0], [0.5, 0.25, 4.0]])
@@ -18,6 +19,11 @@ CALLS = {
     "mul": lambda out=None: torch.mul(X, 2, out=out),
     "pow": lambda out=None: torch.pow(X, 2, out=out),
     "lt": lambda out=None: torch.lt(X, 2, out=out),
+    "gelu": lambda out=None: F.gelu(X, approximate="tanh", out=out),
+    "softplus": lambda out=None: F.softplus(X, 2, out=out),
+    "softshrink": lambda out=None: F.softshrink(X, 1.0, out=out),
+    "avg_pool2d": lambda out=None: F.avg_pool2d(X[None], 1, out=out),
+    "avg_pool3d": lambda out=None: F.avg_pool3d(X[None, None], 1, out=out),
     "clamp": lambda out=None: torch.clamp(X, 1, 2, out=out),
     "where": lambda out=None: torch.where(X > 1, X, 0.0, out=out),
     "isnan": lambda out=None: torch.isnan(X, out=out),

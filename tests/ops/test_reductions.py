@@ -258,6 +258,44 @@ def test_equal_medians_and_extremes_share_the_gradient():
         np.testing.assert_allclose(x.grad.numpy(), [1 / 3] * 3, rtol=1e-6)
 
 
+WHOLE = (torch.max, torch.min, torch.median)
+OVER_DIMS = {
+    "amax": torch.amax, "amin": torch.amin, "amax 0": lambda x: x.amax(0),
+    "amin keeps": lambda x: x.amin(-1, True), "aminmax": lambda x: x.aminmax()[0],
+}  # fmt: skip
+
+
+def test_the_gradient_of_an_extreme_that_is_not_a_number():
+    """PyTorch's: max() and its like find the NaN; amax and amin divide by how many are equal."""
+    for f in WHOLE:
+        x = torch.tensor([1.0, nan, 2.0, nan], requires_grad=True)
+        f(x).backward()
+        assert x.grad.tolist() == [0, 0.5, 0, 0.5]
+    for f in OVER_DIMS.values():
+        x = torch.tensor([1.0, nan, 2.0], requires_grad=True)
+        f(x).sum().backward()
+        assert x.grad.isnan().all()
+    x = torch.tensor([[1.0, nan], [3.0, 4.0]], requires_grad=True)
+    x.amax(0).sum().backward()
+    np.testing.assert_array_equal(x.grad.numpy(), [[0, nan], [1, nan]])
+
+
+@pytest.mark.parametrize("value", [0.0, 0.5, nan])
+def test_an_extreme_that_is_gone_when_backward_looks_for_it(value):
+    for f in WHOLE:
+        x = torch.tensor([3.0, 1.0, 2.0], requires_grad=True)
+        y = f(x)
+        x.data.fill_(value)
+        y.backward()
+        assert x.grad.tolist() == [0, 0, 0]
+    for f in OVER_DIMS.values():
+        x = torch.tensor([3.0, 1.0, 2.0], requires_grad=True)
+        y = f(x)
+        x.data.fill_(value)
+        y.sum().backward()
+        assert x.grad.isnan().all()
+
+
 def test_variance_without_degrees_of_freedom():
     x = torch.tensor([1.0, 1.0, 4.0], requires_grad=True)
     with pytest.warns(UserWarning, match="degrees of freedom is <= 0"):

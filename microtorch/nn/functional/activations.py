@@ -13,6 +13,7 @@ from ...create.filled import empty, empty_like, ones_like, zeros_like
 from ...engine.calling import misfit
 from ...engine.hot import several
 from ...engine.operands import element
+from ...engine.out import into
 from ...engine.registry import REGISTRY
 from ...engine.whole import whole
 from ...handles.tensor import Tensor
@@ -79,11 +80,13 @@ def celu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
     return _activation("celu", input, inplace, alpha=alpha)
 
 
-def gelu(input: Tensor, approximate: str = "none") -> Tensor:
+def gelu(input: Tensor, approximate: str = "none", out: Tensor | None = None) -> Tensor:
     """x times the normal distribution function of x.
 
     approximate="tanh" takes the formula with tanh.
     """
+    if out is not None:
+        return into(out, gelu, (input, approximate), {})
     if approximate not in ("none", "tanh"):
         raise RuntimeError(
             message(
@@ -104,8 +107,12 @@ def mish(input: Tensor, inplace: bool = False) -> Tensor:
     return _activation("mish", input, inplace)
 
 
-def softplus(input: Tensor, beta: float = 1.0, threshold: float = 20.0) -> Tensor:
+def softplus(
+    input: Tensor, beta: float = 1.0, threshold: float = 20.0, out: Tensor | None = None
+) -> Tensor:
     """log(1 + exp(beta * x)) / beta; x itself where beta * x > threshold."""
+    if out is not None:
+        return into(out, softplus, (input, beta, threshold), {})
     for name, value in (("beta", beta), ("threshold", threshold)):
         if type(value) in NUMBERS:
             continue
@@ -163,8 +170,10 @@ def threshold(input: Tensor, threshold: float, value: float, inplace: bool = Fal
     return _activation("threshold", input, inplace, threshold=threshold, value=value)
 
 
-def softshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
+def softshrink(input: Tensor, lambd: float = 0.5, out: Tensor | None = None) -> Tensor:
     """x moved towards 0 by lambd; 0 where |x| <= lambd."""
+    if out is not None:
+        return into(out, softshrink, (input, lambd), {})
     if lambd < 0:
         raise RuntimeError(
             message(

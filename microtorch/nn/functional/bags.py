@@ -92,7 +92,7 @@ def embedding_bag(
         if not len(input):
             return linked(rows.new_zeros((bags, rows.shape[1])), rows)
         arrays = rows.detach().cpu().array, bag.cpu().array
-        found = on_arrays("largest_of_bags", _largest, *arrays, bags=bags)
+        found = on_arrays("largest_of_bags", largest, *arrays, bags=bags)
         best, empty = [constant(a).to(home) for a in found]
         return rows.gather(0, best).masked_fill(empty, 0.0)
     if per_sample_weights is not None:
@@ -136,7 +136,7 @@ def _bags(
     return bag, counts[:, None]
 
 
-def _largest(rows: Array, bag: Array, bags: int) -> tuple[Array, Array]:
+def largest(rows: Array, bag: Array, bags: int) -> tuple[Array, Array]:
     """Which row has the maximum of each bag (bags, D), the first of equal ones; is it empty?"""
     best = np.zeros((bags, rows.shape[1]), np.int64)
     empty = np.ones((bags, 1), bool)
