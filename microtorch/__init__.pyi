@@ -101,7 +101,7 @@ from microtorch.distributions.sampling import binomial as binomial
 from microtorch.distributions.sampling import poisson as poisson
 from microtorch.facade import accelerator as accelerator
 from microtorch.facade import amp as amp
-from microtorch.facade import c_names, config, other_devices
+from microtorch.facade import c_names, config, dynamo, other_devices
 from microtorch.facade import compiler as compiler
 from microtorch.facade import cpu as cpu
 from microtorch.facade import cuda as cuda
@@ -401,6 +401,7 @@ from microtorch.utils.progress import progress as progress
 from microtorch.version import __version__ as __version__
 
 _C = c_names
+_dynamo = dynamo
 mps = other_devices
 xpu = other_devices
 grid_sampler_2d = grid_sampler

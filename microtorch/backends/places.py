@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from ..arrays.device import default, device
-from ..base.errors import DeviceError, message
+from ..base.errors import DeviceError, NoCuda, message
 from .cpu import cpu
 
 if TYPE_CHECKING:
@@ -49,12 +49,13 @@ def host(array: Any) -> Array:
 def unavailable(where: device) -> Exception:
     """The error for a device that microtorch knows by name, and does not have."""
     known = {
-        "cuda": "microtorch has no CUDA backend (torch.cuda.is_available() is False here)",
+        "cuda": "Torch not compiled with CUDA enabled: microtorch has no CUDA backend "
+        "(torch.cuda.is_available() is False here)",
         "mps": "microtorch has no Metal backend",
-        "xpu": "microtorch has no XPU backend",
+        "xpu": "Torch not compiled with XPU enabled: microtorch has no XPU backend",
         "meta": "microtorch has no meta tensors",
     }
-    return DeviceError(
+    return (NoCuda if where.type in ("cuda", "xpu") else DeviceError)(
         message(
             f"device '{where}' is not available: {known[where.type]}",
             fix="'cpu' always works: device = 'cuda' if torch.cuda.is_available() else 'cpu'",

@@ -4,6 +4,7 @@
     ├── RuntimeError        what PyTorch raises for shapes, devices, graphs
     │   ├── ShapeError      operands whose shapes do not fit
     │   ├── DeviceError     tensors on different devices, a device that is not there
+    │   │   └── NoCuda      the device is a GPU of CUDA or XPU; also an AssertionError
     │   ├── GraphError      backward where it cannot run: no graph, freed graph, no gradient
     │   ├── InplaceError    a leaf or a saved value overwritten
     │   ├── OutOfMemoryError    a device without room for an array
@@ -38,6 +39,10 @@ class ShapeError(RuntimeError):
 
 class DeviceError(RuntimeError):
     """Tensors on different devices, or a device that does not exist here."""
+
+
+class NoCuda(DeviceError, AssertionError):
+    """A device of CUDA or XPU: AssertionError in a PyTorch without it, RuntimeError in others."""
 
 
 class GraphError(RuntimeError):

@@ -12,7 +12,7 @@ from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 from ..arrays.device import device as Device
-from ..base.errors import DeviceError, OutOfMemoryError, message, missing
+from ..base.errors import NoCuda, OutOfMemoryError, message, missing
 
 if TYPE_CHECKING:
     from ..base.types import Argument
@@ -35,10 +35,6 @@ _RAISING = (
     "set_per_process_memory_fraction", "synchronize", "utilization",
 )  # fmt: skip
 default_generators: tuple[()] = ()
-
-
-class NoCuda(DeviceError, AssertionError):
-    """A CUDA device was asked for."""
 
 
 class _NoTensor:

@@ -1,6 +1,8 @@
 """``torch.backends.cuda``: there is none, and what scripts set here has no effect."""
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import SimpleNamespace
 
 matmul = SimpleNamespace(
@@ -56,3 +58,21 @@ def math_sdp_enabled() -> bool:
 def cudnn_sdp_enabled() -> bool:
     """What enable_cudnn_sdp was given."""
     return _kernels["cudnn"]
+
+
+@contextmanager
+def sdp_kernel(
+    enable_flash: bool = True,
+    enable_math: bool = True,
+    enable_mem_efficient: bool = True,
+    enable_cudnn: bool = True,
+) -> Iterator[None]:
+    """In the block the questions above answer as chosen; the older form of ``sdpa_kernel``."""
+    before = dict(_kernels)
+    _kernels.update(
+        flash=enable_flash, math=enable_math, mem_efficient=enable_mem_efficient, cudnn=enable_cudnn
+    )
+    try:
+        yield
+    finally:
+        _kernels.update(before)

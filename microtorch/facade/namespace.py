@@ -16,7 +16,7 @@ from ..create import data, filled, random
 from ..engine.calling import reading
 from ..handles.tensor import Tensor
 from ..ops.surface import FUNCTIONS
-from . import linear_algebra, settings
+from . import foreach, linear_algebra, settings
 
 # importing them has entered their functions into FUNCTIONS
 ENTERED = (data, filled, linear_algebra, random)
@@ -54,7 +54,7 @@ OTHER_SIGNATURES = (
 LAZY = {name: (name, "") for name in ("func", "linalg", "nn", "optim", "utils", "vision", "viz")}
 LAZY |= {name: (name, "") for name in ("distributed", "distributions", "fft")}
 LAZY |= {"sparse": ("sparse", ""), "sparse_coo_tensor": ("sparse", "sparse_coo_tensor")}
-LAZY |= {"_C": ("facade.c_names", "")}
+LAZY |= {"_C": ("facade.c_names", ""), "_dynamo": ("facade.dynamo", "")}
 LAZY |= {"functional": ("facade.functional", "")}
 LAZY |= {
     name: (f"facade.{name}", "")
@@ -129,6 +129,7 @@ EAGER = (
     "inference_mode int int16 int32 int64 int8 is_grad_enabled is_inference_mode_enabled long nan "
     "no_grad pi set_default_dtype set_grad_enabled short uint8 version".split()
 )
+FOREACH = frozenset(foreach.NAMES)  # found, but not listed: PyTorch does not document them
 ALL = sorted({*EAGER, *FUNCTION_NAMES, *(name for name in LAZY if name != "viz")})
 
 
@@ -153,6 +154,8 @@ def find(name: str) -> Any:
     """
     if name in FUNCTION_NAMES:
         return function(name)
+    if name in FOREACH:
+        return getattr(foreach, name)
     if name in LAZY:
         module, part = LAZY[name]
         found = importlib.import_module(f"microtorch.{module}")

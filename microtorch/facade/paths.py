@@ -48,6 +48,7 @@ PYTORCH = {
     "nn.modules.pooling": "nn.layers.pooling",
     "nn.modules.rnn": "nn.layers.rnn",
     "_C": "facade.c_names",
+    "_dynamo": "facade.dynamo",
     "_utils": "nn.utils.vectors",
     "nn.modules.sparse": "nn.layers.sparse",
     "nn.modules.transformer": "nn.layers.transformer",

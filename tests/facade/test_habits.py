@@ -37,6 +37,34 @@ def test_cuda_refuses_the_rest(name):
             getattr(torch.cuda, name)()
 
 
+@pytest.mark.parametrize("device", ["cuda", "cuda:1", "xpu"])
+def test_a_tensor_there_is_refused_in_either_class(device):
+    for error in (AssertionError, RuntimeError):  # as above
+        with pytest.raises(error, match="Torch not compiled with"):
+            torch.zeros(1, device=device)
+        with pytest.raises(error, match="Torch not compiled with"):
+            nn.Linear(1, 1).to(device)
+
+
+def test_inner_names_that_scripts_use():
+    import microtorch._dynamo as dynamo
+
+    assert torch._dynamo is dynamo
+    dynamo.config.suppress_errors = True
+    dynamo.config.a_setting_of_another_version = 3
+    assert dynamo.allow_in_graph(len) is len and dynamo.disable(len) is len
+    dynamo.reset()
+    dynamo.graph_break()
+    with pytest.raises(AttributeError, match=r"torch\._dynamo"):
+        dynamo.explain  # noqa: B018
+    with pytest.raises(torch._C._LinAlgError):
+        torch.linalg.inv(torch.zeros(2, 2))
+    with torch.backends.cuda.sdp_kernel(enable_flash=False):
+        assert not torch.backends.cuda.flash_sdp_enabled()
+        assert torch.backends.cuda.math_sdp_enabled()
+    assert torch.backends.cuda.flash_sdp_enabled()
+
+
 def test_devices_and_compilers_that_are_not_here_answer():
     for device in (torch.mps, torch.xpu):
         assert not device.is_available() and device.device_count() == 0

@@ -1,0 +1,37 @@
+"""``torch._dynamo``: what scripts set or call there; nothing of it has an effect.
+
+``torch.compile`` records a run here (static/), and has no graph breaks, guards or caches that
+could be configured.
+"""
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+from ..base.errors import missing
+from .compiler import allow_in_graph, assume_constant_result, disable, is_compiling, reset
+
+__all__ = [
+    "allow_in_graph", "assume_constant_result", "config", "disable", "disallow_in_graph",
+    "forbid_in_graph", "graph_break", "is_compiling", "mark_dynamic", "mark_static",
+    "maybe_mark_dynamic", "reset",
+]  # fmt: skip
+
+# any setting can be made, and be read again
+config = SimpleNamespace(
+    cache_size_limit=8, capture_scalar_outputs=False, recompile_limit=8, suppress_errors=False,
+    verbose=False,
+)  # fmt: skip
+disallow_in_graph = forbid_in_graph = allow_in_graph
+
+
+def graph_break(msg: str = "") -> None:
+    """No text is compiled that could be broken up."""
+
+
+def mark_dynamic(t: object, index: object, **bounds: Any) -> None:
+    """Without effect: a compiled step records anew where a shape is new."""
+
+
+mark_static = maybe_mark_dynamic = mark_dynamic
+__getattr__ = missing("torch._dynamo", __all__)
