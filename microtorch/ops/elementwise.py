@@ -78,13 +78,13 @@ def _rank(d: DType) -> int:
 def _floor_divide(F: Namespace, x: Array, y: Array) -> Array:
     if x.dtype is OBJECT:
         return F.floor(F.div(x, y))
-    return Reference.threaded(np.floor_divide)(x, nonzero_divisor("floor_divide", y))
+    return Reference.threaded(np.floor_divide)(x, nonzero_divisor("floor_divide", x, y))
 
 
 def _trunc_divide(F: Namespace, x: Array, y: Array) -> Array:
     if x.dtype.kind == "f" or x.dtype is OBJECT:
         return F.trunc(F.div(x, y))
-    return np.floor_divide(x - np.fmod(x, nonzero_divisor("div", y)), y)  # exact
+    return np.floor_divide(x - np.fmod(x, nonzero_divisor("div", x, y)), y)  # exact
 
 
 def no_derivative(
