@@ -51,11 +51,16 @@ def all_true(x: Array) -> bool:
     return np.count_nonzero(x) == x.size
 
 
-def nonzero_divisor(op: str, y: Any) -> Any:
-    """``y``, an array of any memory. RuntimeError for an integer 0, where numpy would answer 0."""
+def nonzero_divisor(op: str, x: Any, y: Any) -> Any:
+    """``y``, an array of any memory. RuntimeError for an integer 0, where numpy would answer 0.
+
+    A 0 that divides no element of ``x`` is none, as in PyTorch.
+    """
     if type(y) is int:
         y = np.asarray(y)
-    if y.dtype.kind in "iu" and not (all_true(y) if type(y) is np.ndarray else y.all()):
+    if y.dtype.kind not in "iu" or (all_true(y) if type(y) is np.ndarray else y.all()):
+        return y
+    if np.size(x):
         raise RuntimeError(
             message(
                 "ZeroDivisionError",
@@ -163,9 +168,6 @@ class Reference:
             if exponent == -1 and x.dtype.kind in "fc":
                 return np.reciprocal(x)
         if x.dtype.kind in "iu" and np.any(np.less(y, 0)):
-            if np.ndim(y) == 0 and np.ndim(x):
-                what = "Integers to negative integer powers are not allowed."
-                raise RuntimeError(message(what, fix="x.float() ** y"))
             # the integer part of the quotient: 0, but for 1 and -1
             small = np.where(np.abs(x) == 1, x ** (np.abs(y) % 2), 0)
             return np.where(np.less(y, 0), small, np.power(x, np.maximum(y, 0))).astype(x.dtype)
@@ -186,12 +188,12 @@ class Reference:
     @staticmethod
     def remainder(x: Array, y: Array) -> Array:
         """x - floor(x / y) * y."""
-        return Reference.threaded(np.remainder)(x, nonzero_divisor("remainder", y))
+        return Reference.threaded(np.remainder)(x, nonzero_divisor("remainder", x, y))
 
     @staticmethod
     def fmod(x: Array, y: Array) -> Array:
         """x - trunc(x / y) * y."""
-        return Reference.threaded(np.fmod)(x, nonzero_divisor("fmod", y))
+        return Reference.threaded(np.fmod)(x, nonzero_divisor("fmod", x, y))
 
     def erf(self, x: Array) -> Array:
         """The error function. numpy has none, so it is the C library's, element by element."""

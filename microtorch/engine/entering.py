@@ -28,7 +28,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 ROUNDED_ONCE = frozenset(
     "addbmm addcdiv addcmul addmm addmv addr baddbmm group_norm histc interpolate lerp matrix_exp "
-    "scaled_dot_product_attention".split()
+    "round scaled_dot_product_attention".split()
 )
 
 

@@ -242,11 +242,11 @@ def check_exponent(value: AnyNumber, like: Tensor) -> None:
     one that the base's dtype does not hold.
     """
     d = like.array.dtype
-    if (d.itemsize == 2 and not isinstance(value, complex)) or (
+    if (d.itemsize == 2 and d.kind not in "iu" and not isinstance(value, complex)) or (
         d.kind in "iu" and type(value) is int and value >= 0
     ):
         element(value, d)
-    if d.kind in "iu" and type(value) is int and value < 0:
+    if d.kind in "iub" and type(value) is int and value < 0:
         what = "Integers to negative integer powers are not allowed."
         raise RuntimeError(errors.message(what, fix="x.float() ** y"))
 

@@ -385,7 +385,9 @@ def _stored(t: Tensor, index: Any, value: Any) -> bool:
     place: Argument
     if isinstance(index, Handle):
         place, integers, writer = index.array, 0, "index_put"
-        if type(place) is not np.ndarray or place.dtype not in INDICES or not place.ndim:
+        if type(place) is not np.ndarray or place.dtype not in INDICES:
+            return False
+        if not place.ndim or not place.size:  # numpy takes any mask without elements
             return False
     elif (found := indexing.basic(index, a.ndim)) is not None:
         (place, integers), writer = found, "fill"
@@ -467,8 +469,6 @@ def setitem(t: Tensor, index: Index, value: Any) -> None:
         return
     if advanced:
         given = value
-        if not t.array.ndim and value.array.ndim > 1 and value.array.size == 1:
-            value = value.reshape(())  # numpy's masks take no (1, 1) for it
         if value.array.dtype != t.array.dtype:
             at = [p for p in parsed if hasattr(p, "dtype")]
             fills = value.array.size == 1 and len(at) == 1 and at[0].dtype == np.bool_
@@ -491,6 +491,9 @@ def setitem(t: Tensor, index: Index, value: Any) -> None:
             basic if Ellipsis in basic else (*basic, Ellipsis), t.array.shape
         )
         check_overlap(t.array[basic], (value,), "index_put", whole=t if whole else True)
+        if value.array.ndim > 1 and value.array.shape[0] == 1:  # numpy's masks do not drop it
+            first = next((d for d, n in enumerate(value.array.shape) if n != 1), value.array.ndim)
+            value = value.reshape(value.array.shape[first:])
         try:
             apply_inplace(indexing.index_put_op, t, (value,), {"index": parsed}, apart=True)
         except IndexError:

@@ -68,7 +68,8 @@ class _Memory:
 
 def unlocked(array: Array) -> Array:
     """The same elements as an array that may be written."""
-    return np.asarray(_Memory(array))
+    # the interface has no name for bfloat16
+    return np.asarray(_Memory(array)).view(array.dtype)
 
 
 # ---- elements ------------------------------------------------------------------------------------

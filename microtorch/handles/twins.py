@@ -206,7 +206,8 @@ def _scaled(general: Callable[..., Tensor]) -> Callable[..., Tensor]:
 
     def method(self: Tensor, *others: Argument, **options: Argument) -> Tensor:
         alpha = options.get("alpha")
-        if len(others) == len(options) == 1 and type(alpha) is float and straight(self, others):
+        small = type(alpha) is float and -6e4 < alpha < 6e4  # any dtype holds it
+        if small and len(others) == len(options) == 1 and straight(self, others):
             other, dev = others[0], self.node.dev
             kernel = kernels[dev] if isinstance(other, Handle) and other.node.dev is dev else None
             if kernel is not None and other.array.shape == self.array.shape:

@@ -12,7 +12,7 @@ import numpy as np
 from ..arrays.dtypes import TORCH_TYPES
 from ..base.errors import describe, message, warn
 from ..engine.handle import Handle
-from ..engine.operands import NUMBERS
+from ..engine.operands import NUMBERS, element
 from ..engine.record import constant
 from .arguments import check_factor
 from .surface import METHODS, public
@@ -43,8 +43,11 @@ def _same_dtype(name: str, input: Tensor, one: Tensor, two: Tensor) -> None:
 
 
 def _whole(factor: AnyNumber, input: Tensor) -> AnyNumber:
-    """A factor as the dtype of ``input`` can hold it."""
-    whole = input.array.dtype.kind in "iu" and not isinstance(factor, complex)
+    """A factor as the dtype of ``input`` can hold it. RuntimeError if it cannot."""
+    d = input.array.dtype
+    whole = d.kind in "iu" and not isinstance(factor, complex)
+    if not isinstance(factor, complex) and not -100 < factor < 100:
+        element(int(factor.real) if whole else factor, d)
     return int(factor.real) if whole else factor
 
 

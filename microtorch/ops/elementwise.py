@@ -78,13 +78,13 @@ def _rank(d: DType) -> int:
 def _floor_divide(F: Namespace, x: Array, y: Array) -> Array:
     if x.dtype is OBJECT:
         return F.floor(F.div(x, y))
-    return Reference.threaded(np.floor_divide)(x, nonzero_divisor("floor_divide", y))
+    return Reference.threaded(np.floor_divide)(x, nonzero_divisor("floor_divide", x, y))
 
 
 def _trunc_divide(F: Namespace, x: Array, y: Array) -> Array:
     if x.dtype.kind == "f" or x.dtype is OBJECT:
         return F.trunc(F.div(x, y))
-    return np.floor_divide(x - np.fmod(x, nonzero_divisor("div", y)), y)  # exact
+    return np.floor_divide(x - np.fmod(x, nonzero_divisor("div", x, y)), y)  # exact
 
 
 def no_derivative(
@@ -343,10 +343,12 @@ def sgn(input: Tensor) -> Tensor:
 
 # ---- signatures with more than the operands ------------------------------------------------------
 def _scaled(other: TensorLike, alpha: AnyNumber, input: TensorLike) -> Any:
-    """alpha * other, for ``add`` and ``sub``. RuntimeError for an alpha of a higher kind."""
-    if isinstance(input, Handle) and isinstance(other, Handle) and type(alpha) in (float, int):
-        if input.node.dev is other.node.dev and input.node.dev.dtype is not None:
-            return ELEMENTWISE["mul"](other, alpha)  # floats of one dtype: nothing to look at
+    """alpha * other, for ``add`` and ``sub``.
+
+    RuntimeError for an alpha of a higher kind, or one that the dtype of the result does not hold.
+    """
+    if _alike((input, other), alpha):
+        return ELEMENTWISE["mul"](other, alpha)
     kinds = [
         x.array.dtype.kind if isinstance(x, Handle) else np.result_type(type(x)).kind
         for x in (input, other)
@@ -358,7 +360,10 @@ def _scaled(other: TensorLike, alpha: AnyNumber, input: TensorLike) -> Any:
         if isinstance(input, Handle) and input.array.dtype != other.array.dtype:
             d = common_dtype(REGISTRY["add"], (input, other))
             other = other.to(dtypes.FROM_NUMPY[d])
+        element(alpha, other.array.dtype)
         return ELEMENTWISE["mul"](other, alpha)
+    if isinstance(input, Handle) and kinds[0] == kinds[1]:
+        element(alpha, input.array.dtype)
     return other and alpha if isinstance(alpha, bool) else cast("Any", other) * alpha
 
 
@@ -470,7 +475,10 @@ def round(input: Tensor, *, decimals: int | None = None) -> Tensor:
 
 
 def _alike(operands: Sequence[TensorLike], number: TensorLike | AnyNumber) -> bool:
-    """Are the operands tensors of one floating dtype, and the number real?"""
+    """Are the operands tensors of one floating dtype, and the number real?
+
+    RuntimeError if the dtype does not hold the number.
+    """
     if type(number) is not float and type(number) is not int:
         return False
     d = None
@@ -482,7 +490,11 @@ def _alike(operands: Sequence[TensorLike], number: TensorLike | AnyNumber) -> bo
             d = own
         elif own is not d and own != d:
             return False
-    return d is not None and d.kind in "fV"
+    if d is None or d.kind not in "fV":
+        return False
+    if not -6e4 < number < 6e4:
+        element(number, d)
+    return True
 
 
 def _plus(input: Tensor, value: AnyNumber, what: str, a: Tensor, b: Tensor) -> Tensor:
@@ -491,9 +503,9 @@ def _plus(input: Tensor, value: AnyNumber, what: str, a: Tensor, b: Tensor) -> T
     For integers it is cut off.
     """
     d = common_dtype(REGISTRY["mul"], (input, a, b))
-    held, x = element(value, d), ELEMENTWISE[what](a, b)
+    held, common = element(value, d), dtypes.FROM_NUMPY[d]
+    x = ELEMENTWISE[what](a.to(common), b.to(common))
     if value != 1:
-        x = x if x.array.dtype == d else x.to(dtypes.FROM_NUMPY[d])
         x = ELEMENTWISE["mul"](x, held.item() if d.kind in "iu" else value)
     return ELEMENTWISE["add"](input, x)
 

@@ -82,9 +82,34 @@ def parse(index: Index, shape: Shape) -> tuple[Place, bool]:
         )
     if advanced and dots and used == len(shape):  # it stands for nothing, and so separates nothing
         out = [p for p in out if p is not Ellipsis]
+    if advanced:
+        _check_masks(out, used, shape)
     if not advanced and not dots:
         out.append(Ellipsis)  # numpy then gives a view even where only integers are left
     return tuple(out), advanced
+
+
+def _check_masks(place: Sequence[Any], used: int, shape: Shape) -> None:
+    """Raise IndexError for a mask of another shape than the dimensions that it stands for.
+
+    numpy would take any mask without elements.
+    """
+    d = 0
+    for p in place:
+        if p is Ellipsis:
+            d += len(shape) - used
+        elif hasattr(p, "dtype") and p.dtype.kind == "b":
+            for i, n in enumerate(p.shape):
+                if n != shape[d + i]:
+                    raise IndexError(
+                        message(
+                            f"The shape of the mask {list(p.shape)} at index {i} does not match "
+                            f"the shape of the indexed tensor {list(shape)} at index {d + i}"
+                        )
+                    )
+            d += p.ndim
+        elif p is not None:
+            d += 1
 
 
 def integers_apart(place: Place) -> bool:
@@ -163,8 +188,8 @@ def _array(part: Any) -> Array | int:
     if isinstance(part, str):
         raise TypeError(message("new(): invalid data type 'str'", f"index {part!r}"))
     array: Array = part.array if hasattr(part, "node") else np.asarray(part)
-    kind = array.dtype.kind
-    if kind in "iu" and array.ndim == 0 and array.dtype != np.uint8:
+    kind, ours = array.dtype.kind, hasattr(part, "node")
+    if kind in "iu" and array.ndim == 0 and (array.dtype != np.uint8 or type(part) is np.uint8):
         # a number for each sample of a vmap selects for each
         return int(array) if not hasattr(array, "level") else array.copy()
     if array.dtype == np.int64 or array.dtype == np.int32:
@@ -174,7 +199,7 @@ def _array(part: Any) -> Array | int:
         warn(f"{what} instead.")
     if kind == "b" or array.dtype == np.uint8:
         return array.astype(bool)
-    if not array.size and not hasattr(part, "node"):
+    if not ours and (kind in "iu" or not array.size):
         return array.astype(np.int64)
     if not array.ndim and not hasattr(part, "shape"):  # a float, a complex number, any object
         raise IndexError(
@@ -184,7 +209,7 @@ def _array(part: Any) -> Array | int:
                 fix=f"int({part!r})" if kind == "f" else "",
             )
         )
-    if isinstance(part, list) and array.dtype == np.float64:  # cut down to integers, as in PyTorch
+    if not ours and kind == "f" and array.ndim:  # cut down to integers, as in PyTorch
         if not (np.abs(array) < 2**63).all():
             raise RuntimeError(message("value cannot be converted to type int64 without overflow"))
         return array.astype(np.int64)
@@ -225,12 +250,8 @@ def explain_index(op: Op, tensors: Sequence[Tensor], attrs: Attrs, e: Exception)
     if isinstance(e, ValueError):
         return ShapeError(message(f"shape mismatch: {e}", *details))
     text = str(e).replace("axis", "dimension")
-    if "boolean index did not match" in text:
-        mask = next(p for p in index if hasattr(p, "dtype") and p.dtype == bool)
-        text = (
-            f"The shape of the mask {list(mask.shape)} at index 0 does not match the shape of the "
-            f"indexed tensor {list(shape)} at index 0"
-        )
+    if "boolean array indexing assignment" in text:
+        return ShapeError(message(f"shape mismatch: {text}", *details))
     return IndexError(message(text, *details))
 
 

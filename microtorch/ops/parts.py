@@ -137,7 +137,14 @@ def ldexp(input: Tensor, other: Tensor) -> Tensor:
     if other.array.dtype.kind == "b" and input.array.dtype.kind in "fV":
         raise not_floating("ldexp_cpu_exp", other)
     d = common_dtype(REGISTRY["div"], (input, other))
-    return ELEMENTWISE["mul"](input, ELEMENTWISE["pow"](2.0, other.to(dtypes.FROM_NUMPY[d])))
+    mul, power = ELEMENTWISE["mul"], ELEMENTWISE["pow"]
+    exponents = [other]
+    if other.array.dtype.kind in "iu":  # in two steps, as one power may not be held, and x * it be
+        half = other.detach() // 2
+        exponents = [half, other - half]
+    for exponent in exponents:
+        input = mul(input, power(2.0, exponent.to(dtypes.FROM_NUMPY[d])))
+    return input
 
 
 @public()

@@ -229,7 +229,7 @@ def unravel_index(indices: Tensor, shape: int | Sequence[int]) -> tuple[Tensor, 
         raise TypeError(message(f"expected 'shape' to be int or sequence of ints, but got {shape}"))
     if any(n < 0 for n in sizes):
         raise ValueError(message(f"'shape' cannot have negative values, but got {sizes}"))
-    left, parts = indices.array, []
+    left, parts = indices.array.astype(np.int64), []
     dev = indices.node.dev
     for n in reversed(sizes):
         parts.append(left % n)

@@ -211,3 +211,11 @@ def test_complex_weights_stay_unitary_and_are_divided_by_their_norm():
         layer.weight.set_(torch.diag(torch.tensor([3j, 1.0 + 0j], dtype=torch.complex128)))
     parametrizations.spectral_norm(layer)
     assert torch.allclose(layer.weight.diagonal().abs(), torch.tensor([1.0, 1 / 3]).double())
+
+
+def test_random_pruning_takes_what_pytorch_takes_for_a_seed():
+    layer = nn.Linear(4, 5)
+    torch.manual_seed(1)
+    prune.random_unstructured(layer, "weight", amount=5)
+    expected = [[0, 1, 1, 0], [1, 0, 1, 0], [1, 1, 1, 1], [1, 1, 1, 1], [1, 1, 0, 1]]
+    assert layer.weight_mask.tolist() == expected

@@ -87,6 +87,7 @@ def test_bias_of_a_layer_under_create_graph():
 # ---- numbers and the dtype they are for ----------------------------------------------------------
 MASK = torch.tensor([True, False])
 HALVES = torch.tensor([1.0, 2.0]).half()
+WHOLE = torch.tensor([1, 2], dtype=torch.int8)
 
 
 @pytest.mark.parametrize(
@@ -97,6 +98,14 @@ HALVES = torch.tensor([1.0, 2.0]).half()
         (lambda: torch.sub(MASK.int(), True, alpha=2), RuntimeError),
         (lambda: torch.rsub(MASK, 1, alpha=2), RuntimeError),
         (lambda: torch.add(HALVES, HALVES, alpha=1j), RuntimeError),
+        (lambda: torch.add(HALVES, HALVES, alpha=1e6), RuntimeError),
+        (lambda: torch.sub(WHOLE, WHOLE, alpha=300), RuntimeError),
+        (lambda: torch.add(WHOLE, 1, alpha=300), RuntimeError),
+        (lambda: torch.ones(2).add_(torch.ones(2), alpha=1e39), RuntimeError),
+        (lambda: torch.addcmul(*[torch.ones(2)] * 3, value=1e39), RuntimeError),
+        (lambda: torch.addr(WHOLE, WHOLE, WHOLE, alpha=300), RuntimeError),
+        (lambda: torch.addmm(*[torch.ones(2, 2)] * 3, beta=1e39), RuntimeError),
+        (lambda: MASK**-1, RuntimeError),
         (lambda: HALVES**1e6, RuntimeError),
         (lambda: HALVES.clamp(max=1e6), RuntimeError),
         (lambda: torch.nn.functional.threshold(HALVES, 1, 1e6), RuntimeError),
@@ -123,9 +132,32 @@ def test_numbers_that_are_taken():
     x = HALVES.clone()
     x[MASK] = 1e6
     assert x.tolist() == [math.inf, 2.0]
+    assert torch.add(torch.ones(2), 1, alpha=math.inf).tolist() == [math.inf] * 2
+    assert (WHOLE.short() ** 1e6).tolist() == [1, math.inf]
     assert torch.where(MASK, HALVES, 1e6).tolist() == [1.0, math.inf]
     assert (torch.ones(1).double() * 10**19).item() == 1e19
     assert torch.tensor(10**19, dtype=torch.double).item() == 1e19
     assert torch.full((1,), math.nan, dtype=torch.bool).item() is True
     with pytest.raises(TypeError):
         torch.tensor(1 + 1j, dtype=torch.float16)
+
+
+def test_operands_are_promoted_before_they_are_multiplied():
+    x, third = torch.zeros(1, dtype=torch.float64), torch.full((1,), 3.0)
+    bytes_ = torch.tensor([200], dtype=torch.uint8)
+    for value in (1, 2):
+        assert torch.addcmul(WHOLE[:1].short(), bytes_, bytes_, value=value).item() == (
+            (40000 * value + 1 + 2**15) % 2**16 - 2**15
+        )
+        assert torch.addcdiv(x, torch.ones(1), third, value=value).item() == value / 3
+        assert torch.addcmul(x, 1 / third, third, value=value).item() == pytest.approx(value, 1e-7)
+
+
+def test_ldexp_of_a_power_that_is_not_held():
+    x = torch.tensor([1e-30, 1e30, 0.0], requires_grad=True)
+    y = torch.ldexp(x, torch.tensor([150, -150, 200]))
+    assert torch.allclose(y, torch.tensor([1e-30 * 2.0**150, 1e30 * 2.0**-150, 0]), rtol=1e-6)
+    small = torch.ldexp(torch.tensor([2.0**-20]).half(), torch.tensor([20]))
+    assert small.item() == 1 and small.dtype == torch.float16
+    z = torch.ldexp(x, torch.tensor([3, -4, 5], dtype=torch.int8)).sum()
+    assert torch.autograd.grad(z, x)[0].tolist() == [8, 2**-4, 32]

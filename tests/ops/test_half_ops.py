@@ -255,3 +255,12 @@ def test_a_gradient_comes_back_in_the_dtype_of_what_was_copied(dtype):
     target.copy_(source)
     target.sum().backward()
     assert source.grad.dtype == other and source.grad.tolist() == [2, 2]
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+@pytest.mark.parametrize("decimals", [1, 2, 3, -1])
+def test_decimals_are_rounded_in_float32(dtype, decimals):
+    x = torch.tensor([2812.79, -270.53, 9.417, 0.0921, 65504.0], dtype=dtype)
+    wide = x.float().round(decimals=decimals)
+    assert torch.equal(x.round(decimals=decimals), wide.to(dtype))
+    assert torch.equal(x.clone().round_(decimals=decimals), wide.to(dtype))

@@ -273,3 +273,39 @@ def test_segments():
     for wrong in ({}, {"lengths": torch.tensor([1, 1])}, {"lengths": torch.tensor([4, -1])}):
         with pytest.raises(RuntimeError):
             torch.segment_reduce(data, "sum", **wrong)
+
+
+# ---- masks and arrays of numpy's that are not what PyTorch takes them for ------------------------
+@pytest.mark.parametrize("shape", [(0,), (2, 0), (0, 3)])
+def test_a_mask_without_elements_has_to_fit_too(shape):
+    x = torch.zeros(2, 3)
+    for mask in (torch.zeros(shape, dtype=torch.bool), np.zeros(shape, bool)):
+        for index in (mask, (None, mask), (Ellipsis, mask)):
+            with pytest.raises(IndexError, match="shape of the mask"):
+                x[index]
+            with pytest.raises(IndexError, match="shape of the mask"):
+                x[index] = 1.0
+    assert torch.zeros(shape)[torch.zeros(shape, dtype=torch.bool)].shape == (0,)
+
+
+@pytest.mark.parametrize("dtype", [np.int8, np.uint8, np.uint16, np.int32, np.uint64])
+def test_numbers_of_numpys_are_integers(dtype):
+    x = torch.tensor(X)
+    assert x[dtype(1)].tolist() == X[1].tolist()
+    assert x[0, dtype(0), None, dtype(3)].tolist() == [3]
+    x[dtype(0), dtype(2)] += 1
+    assert x[0, 2].tolist() == (X[0, 2] + 1).tolist() and x[1].tolist() == X[1].tolist()
+    if dtype != np.uint8:  # whose arrays are masks
+        assert x[:, np.array([2, 0], dtype)].tolist() == x[:, [2, 0]].tolist()
+
+
+@pytest.mark.parametrize("mask", [MASK[0], MASK])
+def test_a_value_drops_its_leading_ones(mask):
+    x = torch.zeros(mask.shape)
+    x[mask] = torch.full((1, 1, 1), 2.0, requires_grad=True)
+    assert x.tolist() == (mask * 2.0).tolist() and x.requires_grad
+    x = torch.zeros(mask.shape)
+    x[mask] = torch.arange(1.0, mask.sum() + 1).view(1, 1, -1)
+    assert x[mask].tolist() == list(range(1, mask.sum() + 1))
+    with pytest.raises(RuntimeError, match="shape mismatch"):
+        x[mask] = torch.ones(2, 2)

@@ -279,3 +279,17 @@ def test_linear_of_a_vector_and_of_a_bias_that_is_broadcast():
                   ((2, 2), (2,), (2,))]:  # fmt: skip
         with pytest.raises(RuntimeError):
             torch.nn.functional.linear(*[torch.ones(shape) for shape in wrong])
+
+
+@pytest.mark.parametrize("shapes", [((2, 3, 0), (0, 4)), ((2, 3, 0), (0,)), ((0,), (2, 0, 3))])
+@pytest.mark.parametrize("create_graph", [False, True])
+def test_sums_of_nothing_have_gradients(shapes, create_graph):
+    x, y = (torch.ones(s, requires_grad=True) for s in shapes)
+    loss = ((x @ y) ** 2).sum()
+    if y.ndim == 2:
+        loss = loss + (torch.nn.functional.linear(x, y.T) ** 2).sum()
+    grads = torch.autograd.grad(loss, [x, y], create_graph=create_graph)
+    assert [tuple(g.shape) for g in grads] == [*shapes]
+    if create_graph:
+        again = torch.autograd.grad(sum((g * g).sum() for g in grads), [x, y])
+        assert [tuple(g.shape) for g in again] == [*shapes]

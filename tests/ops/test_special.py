@@ -260,8 +260,15 @@ def test_negative_powers_of_integers():
     assert (2 ** torch.tensor([-1, 3])).tolist() == [0, 8]
     x = torch.tensor([2, 1, -1, 0, -1])
     assert (x ** torch.tensor([-1, -2, -3, -1, -2])).tolist() == [0, 1, -1, 0, 1]
+    assert (x ** torch.tensor(-1)).tolist() == [0, 1, -1, 0, -1]  # a tensor, and no number
     with pytest.raises(RuntimeError, match="negative integer powers"):
         x**-1
+
+
+def test_nothing_may_be_divided_by_0():
+    x = torch.zeros(0, 2, dtype=torch.int64)
+    for y in (x // 0, x % 0, x.fmod(0), x.div(0, rounding_mode="trunc"), x % torch.tensor(0)):
+        assert y.shape == (0, 2) and y.dtype == torch.int64
 
 
 # ---- parts of numbers ----------------------------------------------------------------------------

@@ -189,12 +189,12 @@ class OpenCL:
             kernel = self._dividing[name] = self._generated(name)
         if isinstance(y, Array) and y.dtype.kind in "iub":
             if not isinstance(x, Array) or x.dtype.kind in "iub":
-                self._check_integers(name, y)
+                self._check_integers(name, x, y)
         return kernel(x, y, **given)
 
-    def _check_integers(self, name: str, y: Array) -> None:
+    def _check_integers(self, name: str, x: Operand, y: Array) -> None:
         if name != "pow":
-            nonzero_divisor(name, y)
+            nonzero_divisor(name, x, y)
         elif y.dtype.kind == "i" and (y < 0).any():
             what = "Integers to negative integer powers are not allowed."
             raise RuntimeError(message(what, fix="x.float() ** y"))

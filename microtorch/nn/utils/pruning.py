@@ -246,7 +246,7 @@ class RandomUnstructured(_Unstructured):
 
     def _importance(self, t: Tensor) -> Tensor:
         scores: Tensor = FUNCTIONS["rand_like"](t)
-        return scores
+        return -scores  # PyTorch prunes where the largest numbers were drawn
 
 
 class L1Unstructured(_Unstructured):
