@@ -23,7 +23,8 @@ MADE = {
     f"{owner}.{name}": f
     for owner, names in (
         ("torch", {name: getattr(torch, name) for name in torch.__all__}),
-        ("Tensor", {n: getattr(torch.Tensor, n) for n in {**vars(Protocols), **vars(torch.Tensor)}}),
+        ("Tensor", {name: getattr(torch.Tensor, name)
+                    for name in (*vars(Protocols), *vars(torch.Tensor))}),
     )
     for name, f in names.items()
     if hasattr(f, "written")
