@@ -70,10 +70,20 @@ def _ziglang():
     return "" if find_spec("ziglang") else "ziglang is not installed"
 
 
+def _compiler():
+    from microtorch.static import build
+
+    try:
+        build.compiler()
+    except build.CompilerError as e:
+        return str(e)
+    return ""
+
+
 # each returns the reason why the part is missing, or ""
 PARTS = {
     "core": _core, "dot": _dot, "pygraphviz": _pygraphviz, "opencl": _opencl, "browser": _browser,
-    "mpi": _mpi, "ziglang": _ziglang, "sphinx": _sphinx,
+    "mpi": _mpi, "ziglang": _ziglang, "sphinx": _sphinx, "compiler": _compiler,
 }  # fmt: skip
 REQUIRED = {part.strip() for part in os.environ.get("MICROTORCH_REQUIRE", "").split(",")} - {""}
 _found: dict[str, str] = {}

@@ -23,15 +23,8 @@ from small_programs import (
 
 import microtorch as torch
 from microtorch import nn, viz
-from microtorch.static import build
 
-
-@pytest.fixture(autouse=True)
-def compiler():
-    try:
-        build.compiler()
-    except build.CompilerError:
-        pytest.skip("no C compiler")
+pytestmark = pytest.mark.needs("compiler", "dot")
 
 
 @pytest.fixture(params=PROGRAMS)

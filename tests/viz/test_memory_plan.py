@@ -7,15 +7,8 @@ from microtorch.viz.reading.places import places
 from small_programs import PROGRAMS, boxes, clashes, moons, overlap, texts, transformer
 
 from microtorch import viz
-from microtorch.static import build
 
-
-@pytest.fixture(autouse=True)
-def compiler():
-    try:
-        build.compiler()
-    except build.CompilerError:
-        pytest.skip("no C compiler")
+pytestmark = pytest.mark.needs("compiler", "dot")
 
 
 @pytest.fixture(params=PROGRAMS)

@@ -4,23 +4,17 @@ import json
 import re
 
 import pytest
-from browser import Browser, missing
+from browser import Browser
 from microtorch.viz.reading.compiled import account
 from microtorch.viz.reading.loops import loop
 from microtorch.viz.showing.programs import lines_of
 from small_programs import PROGRAMS, boxes, moons, scalars, texts
 
-from microtorch import viz
+import microtorch as torch
+from microtorch import nn, viz
 from microtorch.programs import run
-from microtorch.static import build
 
-
-@pytest.fixture(autouse=True)
-def compiler():
-    try:
-        build.compiler()
-    except build.CompilerError:
-        pytest.skip("no C compiler")
+pytestmark = pytest.mark.needs("compiler", "dot")
 
 
 @pytest.fixture(params=PROGRAMS)
@@ -92,7 +86,7 @@ def test_the_result_of_a_program_says_where_its_loops_are():
     assert said == {"a compiled function: f.c_source() is its C, and viz.step(f) goes through it"}
 
 
-@pytest.mark.skipif(bool(missing()), reason=missing())
+@pytest.mark.needs("browser")
 def test_the_page_in_a_browser(tmp_path):
     steps = viz.step(moons())
     steps.save(tmp_path / "program.html")
