@@ -21,6 +21,7 @@ import numpy as np
 
 from ..arrays import draws
 from ..arrays.device import CPU
+from ..arrays.memory_order import in_rows, lying
 from ..base.errors import message
 from .table import defines, definition, definitions, forget
 
@@ -97,6 +98,7 @@ class Reference:
     halves: ClassVar[bool] = False  # are its arrays of 16 bits, and their ops rounded? (half.py)
 
     memory: ClassVar[type[Array]] = np.ndarray
+    ordered: ClassVar[bool] = True  # may its arrays lie in any order of dimensions?
     empty: ClassVar[Kernel] = staticmethod(np.empty)
     zeros: ClassVar[Kernel] = staticmethod(np.zeros)
     full: ClassVar[Kernel] = staticmethod(_full)
@@ -152,6 +154,12 @@ class Reference:
     def chosen(self, name: str) -> Kernel:
         """The kernel of an op of two operands, where a backend's own looks at their layout."""
         return getattr(self, name)
+
+    @staticmethod
+    def laid(x: Array, steps: Shape | None) -> Array:
+        """``x``, or a copy, in the order in memory of an array with these strides; None: in rows.
+        """
+        return in_rows(x) if steps is None else lying(x, steps)
 
     def pow(self, x: Array, y: Array | Number) -> Array:
         """x ** y. For small exponents numpy's power takes 20 times as long as the products."""

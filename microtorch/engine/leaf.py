@@ -7,10 +7,9 @@ from _thread import _count as other_threads
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary, ref
 
-import numpy as np
 from numpy import ndarray
 
-from ..arrays.memory_order import in_rows, is_dense
+from ..arrays.memory_order import is_dense
 from ..base import errors
 from ..graph import Mode, Node, mode, storage_of, tick
 from .basic_ops import clone
@@ -71,16 +70,14 @@ class AccumulateGrad(Node):
 
     def _in_its_order(self, g: Array) -> Array:
         """A gradient that lies in memory as the leaf does, or in rows if the leaf has gaps."""
-        x = self.value
-        if type(x) is not ndarray or x.shape != g.shape:
+        x, dev = self.value, self.dev
+        if not dev.ordered or type(g) is not dev.memory or x.shape != g.shape:
             return g
         if not is_dense(x):
-            return in_rows(g)
+            return dev.laid(g, None)
         if all(n == 1 or s == t for n, s, t in zip(x.shape, x.strides, g.strides, strict=True)):
             return g
-        out = np.empty_like(x, g.dtype)
-        out[...] = g
-        return out
+        return dev.laid(g, x.strides)
 
     def _add(self, g: Gradient) -> None:
         old = self.grad
@@ -90,8 +87,7 @@ class AccumulateGrad(Node):
             importlib.import_module("microtorch.sparse")  # far above: it makes tensors of Rows
             self.grad = Rows.tensor(g, old)
         elif old is None:
-            g = self._in_its_order(g) if type(g) is ndarray else g
-            self.grad = constant(g, self.dev)
+            self.grad = constant(self._in_its_order(g), self.dev)
         elif old.node.needs:
             self.grad = _sum(old, g)
         else:  # in place, as PyTorch does

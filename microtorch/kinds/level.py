@@ -348,7 +348,7 @@ class KindBackend:
     name = "kind"
     memory: type[Kind]
     passing = True  # no table keeps its kernels: they would outlive the transform
-    halves = False
+    halves = ordered = False
 
     def __init__(self, level: Level, inner: Backend):
         self.level, self.inner, self.dtype = level, inner, inner.dtype

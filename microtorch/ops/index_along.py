@@ -16,7 +16,16 @@ from ..engine.apply import apply
 from ..engine.hot import single
 from ..engine.record import constant, constant_node, handle, moved
 from ..engine.whole import on_arrays, writers
-from .arguments import as_element, dim_of, element, owned, refuse_complex, rows, within
+from .arguments import (
+    as_element,
+    dim_of,
+    element,
+    has_order,
+    owned,
+    refuse_complex,
+    rows,
+    within,
+)
 from .index import Place, index_op, index_put_op
 from .select import where
 from .shape import expand, reshape
@@ -111,7 +120,7 @@ def index_select(input: Tensor, dim: int, index: Tensor) -> Tensor:
     place = _place("index_select", input, dim, index, ("int32", "int64"), RuntimeError)
     if input.array.ndim:
         out = single(index_op, input, {"index": place})
-        return moved(out, rows(out.array)) if type(out.array) is np.ndarray else out
+        return moved(out, rows(out.array)) if has_order(out) else out
     if index.array.size != 1:
         raise RuntimeError(
             message(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from ..arrays.dtypes import F64, I64
-from ..arrays.memory_order import lying, strides
+from ..arrays.memory_order import strides
 from ..arrays.quiet import quiet
 from ..backends import cpu, defines
 from ..base.errors import describe, message
@@ -20,7 +20,7 @@ from ..engine.op import Op
 from ..engine.record import constant, constant_node, handle, moved, note_order
 from ..engine.registry import REGISTRY
 from ..engine.whole import on_arrays
-from .arguments import dim_of, refuse_complex, rows
+from .arguments import dim_of, has_order, refuse_complex, rows
 from .reduce import extreme_vjp, not_empty
 from .surface import FUNCTIONS, public
 
@@ -404,13 +404,13 @@ def sort(
     d = dim_of(dim, input.array.ndim, "sort")
     if not input.array.ndim:
         return picked("sort", input, np.zeros((), np.int64), 0, False)
-    x = input.array
-    index = order(x, d, descending)
-    if type(x) is np.ndarray and not (x.flags.c_contiguous and index.flags.c_contiguous):
-        index = lying(index, strides(x))
+    x, dev = input.array, input.node.dev
+    index, steps = order(x, d, descending), has_order(input) and tuple(strides(x))
+    if steps and not (x.flags.c_contiguous and index.flags.c_contiguous):
+        index = dev.of(I64).laid(index, steps)
     pair = picked("sort", input, index, d, False)
-    if type(x) is np.ndarray and not x.flags.c_contiguous:
-        moved(pair.values, lying(pair.values.array, strides(x)))
+    if steps and not x.flags.c_contiguous:
+        moved(pair.values, dev.laid(pair.values.array, steps))
         note_order(pair.indices)
     return pair
 

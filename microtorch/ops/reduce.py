@@ -177,7 +177,7 @@ def nansum(
         raise RuntimeError(message(what, describe(input)))
     out: Tensor = FUNCTIONS["sum"](input, dim, keepdim, dtype=dtype)
     dev = input.node.dev
-    if (dev.memory is np.ndarray or dev.name == "recorder") and not (out != out).any():
+    if dev.ordered and not (out != out).any():
         return out  # a NaN among the elements would be one in the sum
     known = input.masked_fill(input.isnan(), 0) if input.array.dtype.kind in "fV" else input
     return FUNCTIONS["sum"](known, dim, keepdim, dtype=dtype)

@@ -178,7 +178,7 @@ class Lanes:
         names = {n for n in (*dir(Reference), *before) if not n.startswith("_")}
         keep = {"of", "choose", "large", "small", "chosen", "by_dtype", "rest", "memory",
                 "array", "draws", "dtype", "device", "name", "kernels", "changing",
-                "conjugates", "halves"}  # fmt: skip
+                "conjugates", "halves", "ordered"}  # fmt: skip
         for name in names - keep:
             kernel = getattr(real, name, None)
             if callable(kernel):

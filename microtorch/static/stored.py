@@ -128,7 +128,7 @@ def function_of(kind: str, name: str, dev: Operand) -> Kernel:
     return laying(kernel, layouts[name]) if kind == "kernel" and name in layouts else kernel
 
 
-KERNELS = frozenset("pow sign remainder fmod erf erfc empty zeros full".split())
+KERNELS = frozenset("laid pow sign remainder fmod erf erfc empty zeros full".split())
 DRAWS = frozenset(
     "uniform normal normal_tensors trunc_normal exponential log_normal cauchy geometric bernoulli "
     "dropout_noise random randint randperm multinomial".split()

@@ -52,7 +52,7 @@ class OpenCL:
     dtype = None  # of its arrays: any
     memory = Array
     changing = Reference.changing  # it has no complex numbers
-    conjugates = halves = False
+    conjugates = halves = ordered = False
 
     def __init__(self, runtime: Runtime, by_dtype: Backends):
         self.runtime, self.device, self.by_dtype = runtime, runtime.device, by_dtype
