@@ -27,7 +27,8 @@ MADE = {
     for name, f in names.items()
     if hasattr(f, "written")
 }
-BINARY = [name for name, f in MADE.items() if "other" in f.__code__.co_varnames]
+CODES = {name: getattr(f, "__wrapped__", f).__code__ for name, f in MADE.items()}
+BINARY = [name for name, c in CODES.items() if "other" in c.co_varnames[: c.co_argcount]]
 UNARY = sorted(set(MADE) - set(BINARY))
 DTYPES = (torch.float32, torch.float64, torch.float16, torch.int64, torch.bool)
 SHAPES = ((), (1,), (3,), (2, 3), (0, 3))
