@@ -607,7 +607,11 @@ def kept_dtype(op: Op, attrs: Attrs, *inputs: Tensor) -> Tensor:
         raise op.explain(op, inputs, attrs, e) from None
     if type(out) is not ndarray:
         out = dev.array(out)
-    return recording.record(op, inputs, out, dev, attrs)
+    if op.differentiable and mode.get().grad:
+        for t in inputs:
+            if t.node.needs:
+                return recording.record(op, inputs, out, dev, attrs)
+    return note_order(recording.handle(out, constant_node(out, dev)))
 
 
 # ---- stepping aside ------------------------------------------------------------------------------
