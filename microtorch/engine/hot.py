@@ -285,6 +285,30 @@ def without_derivative(
     return method
 
 
+def asking(op: Op, written: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    """``op(input)`` of an op without derivative, such as ``isnan``, for floats in rows."""
+    kernels = HotTable(op.name)
+
+    def method(input: Argument, no_more: None = None, out: Tensor | None = None) -> Tensor:
+        if out is not no_more:
+            written_into: Tensor = by_keyword(method, (input,), no_more, out)
+            return written_into
+        try:
+            x, a = input.array, input.node
+            dev = a.dev
+            kernel = kernels[dev]
+            if kernel is None or ((s := a.storage) is not None and s.turned):
+                return written(input)
+            value = kernel(x)
+        except (AttributeError, MemoryError):  # not a tensor, or no room
+            return written(input)
+        if type(value) is not ndarray:
+            value = dev.array(value)
+        return recording.handle(value, constant_node(value, dev.of(value.dtype)))
+
+    return named(method, op.name, written=written)
+
+
 def single(op: Op, input: Any, attrs: Attrs, *arguments: Any) -> Tensor:
     """``apply`` for one Tensor that needs no promotion: for a function that a user calls.
 
@@ -584,7 +608,11 @@ def kept_dtype(op: Op, attrs: Attrs, *inputs: Tensor) -> Tensor:
         return op(*inputs, **attrs)
     if type(out) is not ndarray:
         out = dev.array(out)
-    return recording.record(op, inputs, out, dev, attrs)
+    if op.differentiable and mode.get().grad:
+        for t in inputs:
+            if t.node.needs:
+                return recording.record(op, inputs, out, dev, attrs)
+    return note_order(recording.handle(out, constant_node(out, dev)))
 
 
 # ---- stepping aside ------------------------------------------------------------------------------

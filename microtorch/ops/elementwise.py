@@ -21,7 +21,7 @@ from ..base.naming import named, with_parameters
 from ..base.promises import Promises
 from ..engine.calling import operands_given, reading
 from ..engine.handle import Handle
-from ..engine.hot import made, several
+from ..engine.hot import asking, made, several
 from ..engine.op import Op
 from ..engine.operands import NUMBERS, NUMBERS_ONLY, element, left_operand, no_subtraction
 from ..engine.out import into
@@ -257,6 +257,8 @@ def function_of(op: Op) -> Callable[..., Tensor]:
         doc = f"Elementwise {op.name}."
         if op.name in OF_TWO:
             written = made(op, written, op.name not in TENSORS_ONLY)
+        elif op.name in LOGIC:
+            written = with_parameters(asking(op, written), *op.parameters)
     else:
         rules = "; ".join(filter(None, op.rule))
         doc = f"{op.formula}, elementwise, with broadcasting. Derivative rules: {rules}."
@@ -300,8 +302,12 @@ def _square(input: Tensor) -> Tensor:
 
 
 def _exported(alias: str) -> Callable[..., Tensor]:
-    function = ELEMENTWISE[OF_OPS[alias]]
-    return function if hasattr(function, "written") else reading(function)
+    function, name = ELEMENTWISE[OF_OPS[alias]], OF_OPS[alias]
+    if not hasattr(function, "written"):
+        return reading(function)
+    if name in OF_TWO or name not in LOGIC:
+        return function
+    return named(reading(function), name, written=reading(function.written))
 
 
 # name of a function -> that of its op

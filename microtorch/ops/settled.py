@@ -29,8 +29,12 @@ def settled(
     ``zero``: the derivative is 0, and this the number in PyTorch's name of the node. ``written``:
     it is written in place, where PyTorch allows it of complex numbers, too.
     """
-    dev = inputs[0].node.dev.of(value.dtype)
-    needs = mode.get().grad and any([x.node.needs for x in inputs])
+    dev = inputs[0].node.dev
+    if value.dtype is not dev.dtype:
+        dev = dev.of(value.dtype)
+    needs = False
+    for x in inputs if mode.get().grad else ():
+        needs = x.node.needs or needs
     if not needs or value.dtype.kind not in "fcV":
         return constant(value, dev)
     if zero >= 0 and value.dtype.kind == "c" and not written:

@@ -218,6 +218,34 @@ def test_the_old_constructors():
     assert layer.weight.dtype == torch.float64 and layer.weight.requires_grad
 
 
+@pytest.mark.parametrize("name, numbers", [
+    ("uniform_", (-2, 3)), ("normal_", (1, 0.5)), ("exponential_", (2.0,)),
+    ("log_normal_", (0.5, 2)), ("cauchy_", (1, 2.0)),
+])  # fmt: skip
+@pytest.mark.parametrize("shape", [(7,), (3, 8), (), (0,)])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.float16])
+def test_fills_by_position_and_by_name_draw_the_same(name, numbers, shape, dtype):
+    """The first are drawn without being read; so are those that a tensor in another order takes."""
+    torch.manual_seed(3)
+    x = getattr(torch.empty(shape, dtype=dtype), name)(*numbers)
+    torch.manual_seed(3)
+    y = getattr(torch.empty(shape, dtype=dtype), name)(*numbers, generator=None)
+    assert x.equal(y) and x.dtype == y.dtype == dtype
+    again = getattr(x, name)(*numbers)
+    assert again is x and x._version == 2
+
+
+def test_fills_that_are_refused_draw_nothing():
+    x = torch.zeros(4)
+    before = torch.get_rng_state()
+    for name, numbers in (("normal_", (0, -1)), ("uniform_", (2, 1)), ("exponential_", (0,)),
+                          ("uniform_", (0, 1e39)), ("cauchy_", (0, 0)), ("normal_", ("a",)),
+                          ("normal_", (1, 2, 3))):  # fmt: skip
+        with pytest.raises((RuntimeError, TypeError)):
+            getattr(x, name)(*numbers)
+    assert torch.get_rng_state().equal(before) and not x.any() and x._version == 0
+
+
 def test_normal_that_requires_grad():
     assert torch.normal(0.0, 1.0, (2,), requires_grad=True).requires_grad
 

@@ -19,17 +19,18 @@ from microtorch.engine.registry import REGISTRY
 from microtorch.handles.protocols import Protocols
 
 pytestmark = pytest.mark.filterwarnings("ignore::RuntimeWarning:microtorch")
+METHODS = [*vars(Protocols), *vars(torch.Tensor)]
 MADE = {
     f"{owner}.{name}": f
     for owner, names in (
         ("torch", {name: getattr(torch, name) for name in torch.__all__}),
-        ("Tensor", {name: getattr(torch.Tensor, name)
-                    for name in (*vars(Protocols), *vars(torch.Tensor))}),
+        ("Tensor", {name: getattr(torch.Tensor, name) for name in METHODS}),
     )
     for name, f in names.items()
     if hasattr(f, "written")
 }
-BINARY = [name for name, f in MADE.items() if "other" in f.__code__.co_varnames]
+CODES = {name: getattr(f, "__wrapped__", f).__code__ for name, f in MADE.items()}
+BINARY = [name for name, c in CODES.items() if "other" in c.co_varnames[: c.co_argcount]]
 UNARY = sorted(set(MADE) - set(BINARY))
 DTYPES = (torch.float32, torch.float64, torch.float16, torch.int64, torch.bool)
 SHAPES = ((), (1,), (3,), (2, 3), (0, 3))
