@@ -32,6 +32,16 @@ class device:
         if isinstance(type, device):
             index = type.index if index is None else index
             type = type.type
+        if isinstance(type, int) and not isinstance(type, bool):  # PyTorch: of the accelerator's
+            raise DeviceError(
+                message(
+                    "Cannot access accelerator device when none is available."
+                    if type >= 0
+                    else "Device index must not be negative",
+                    f"device: {type}",
+                    fix=f"its type and its number: device('opencl', {abs(type)})",
+                )
+            )
         if not isinstance(type, str):
             raise TypeError(f"device(): argument 'type' must be str, not {type.__class__.__name__}")
         kind, colon, number = type.partition(":")

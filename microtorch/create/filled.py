@@ -53,31 +53,37 @@ def sizes_of(size: Any, name: str) -> Shape:
 
 def laid_out_as(
     input: Tensor, memory_format: memory_format | None, dev: Backend,
-    make: Callable[..., Array], d: DType,
+    make: Callable[..., Array], d: DType, **draw: Any,
 ) -> Array:  # fmt: skip
-    """``make(dev, shape, d)`` in the shape of ``input``, and in its order in memory.
+    """``make(dev, shape, d, **draw)`` in the shape of ``input``, and in its order in memory.
 
     As ``memory_format`` says if it is given. Normal numbers are drawn in another way where they
     do not lie in rows (``normal`` in arrays/continuous.py).
     """
     x = input.array
     if memory_format not in (None, preserve_format):
-        return memory_format.made(x.shape, lambda shape: make(dev, shape, d))
+        return memory_format.made(x.shape, lambda shape: make(dev, shape, d, **draw))
     if x.flags.c_contiguous:
-        return make(dev, x.shape, d)
+        return make(dev, x.shape, d, **draw)
     order = [i for i in outermost_first(x) if x.shape[i] > 1]
-    more = {"contiguous": order == sorted(order)} if make is _normal else {}
-    return in_memory_order(x, lambda shape: make(dev, shape, d, **more))
+    if make is _normal:
+        draw["contiguous"] = order == sorted(order)
+    return in_memory_order(x, lambda shape: make(dev, shape, d, **draw))
 
 
 def _normal(F: Backend, shape: Shape, d: DType, **options: Any) -> Array:
     return F.draws.normal(shape, d, **options)
 
 
-def _refuse(name: str, more: dict[str, Any]) -> None:
-    """TypeError, if keyword arguments are left over."""
+def _options(name: str, more: dict[str, Any], random: bool = False) -> dict[str, Any]:
+    """What is left of the keyword arguments: of a ``random`` function its generator.
+
+    TypeError for any other.
+    """
     for keyword in more:
-        raise TypeError(message(f"{name}() got an unexpected keyword argument '{keyword}'"))
+        if not random or keyword != "generator":
+            raise TypeError(message(f"{name}() got an unexpected keyword argument '{keyword}'"))
+    return more
 
 
 def _filled(
@@ -99,9 +105,7 @@ def _filled(
         draw = {}
         if more:
             size = (more.pop("size"),) if "size" in more else size
-            if random and "generator" in more:
-                draw["generator"] = more.pop("generator")
-            _refuse(name, more)
+            draw = _options(name, more, random)
         shape = sizes_of(size, name)
         d = chosen(dtype)
         dev = home(device, d)
@@ -132,10 +136,13 @@ def _filled(
         device: DeviceLike | None = None,
         requires_grad: bool = False,
         memory_format: memory_format | None = None,
+        **more: Any,
     ) -> Tensor:
         d = chosen(dtype, input.array.dtype)
         dev = input.node.dev.of(d) if device is None else home(device, d)
-        return finish(laid_out_as(input, memory_format, dev, make, d), dev.device, requires_grad)
+        draw = _options(f"{name}_like", more, random) if more else {}
+        array = laid_out_as(input, memory_format, dev, make, d, **draw)
+        return finish(array, dev.device, requires_grad)
 
     def new(
         self: Tensor,
@@ -150,7 +157,7 @@ def _filled(
         check_layout(f"new_{name}", layout)
         if more:
             size = (more.pop("size"),) if "size" in more else size
-            _refuse(f"new_{name}", more)
+            _options(f"new_{name}", more)
         d = chosen(dtype, self.array.dtype)
         dev = self.node.dev.of(d) if device is None else home(device, d)
         try:

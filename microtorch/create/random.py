@@ -139,6 +139,7 @@ def randint_like(
     low: int = 0,
     high: int | None = None,
     *,
+    generator: Generator | None = None,
     dtype: DTypeLike | None = None,
     device: DeviceLike | None = None,
     requires_grad: bool = False,
@@ -149,7 +150,7 @@ def randint_like(
     d, dev = chosen(dtype, input.array.dtype), input.node.dev
     dev = dev if device is None else home(device, d)
     draw = dev.draws.randint
-    drawn = in_memory_order(input.array, lambda shape: draw(shape, low, high, d))
+    drawn = in_memory_order(input.array, lambda shape: draw(shape, low, high, d, generator))
     return finish(drawn, dev.device, requires_grad)
 
 
@@ -303,10 +304,10 @@ def draw_for(self: Tensor, kind: str, *numbers: Any, **options: Any) -> Array:
 
 @fills
 def uniform_(
-    self: Tensor, a: float = 0.0, b: float = 1.0, *, generator: Generator | None = None
+    self: Tensor, from_: float = 0.0, to: float = 1.0, *, generator: Generator | None = None
 ) -> Array:
-    """Fill with uniform random numbers from [a, b)."""
-    return draw_for(self, "uniform", a, b, generator=generator)
+    """Fill with uniform random numbers from [from_, to)."""
+    return draw_for(self, "uniform", from_, to, generator=generator)
 
 
 @fills

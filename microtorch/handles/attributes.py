@@ -23,7 +23,7 @@ from .views import write
 
 if TYPE_CHECKING:
     from ..arrays.dtypes import dtype
-    from ..base.types import Array, Number
+    from ..base.types import Array, DeviceLike, Number
     from .tensor import Tensor
 
 T = TypeVar("T", bound="Tensor")
@@ -52,7 +52,7 @@ def get_device(self: Tensor) -> int:
     return -1 if self.device.index is None else self.device.index
 
 
-def is_pinned(self: Tensor) -> bool:
+def is_pinned(self: Tensor, device: DeviceLike | None = None) -> bool:
     """False: memory is never pinned."""
     return False
 
@@ -67,7 +67,7 @@ def is_distributed(self: Tensor) -> bool:
     return False
 
 
-def pin_memory(self: Tensor) -> Tensor:
+def pin_memory(self: Tensor, device: DeviceLike | None = None) -> Tensor:
     """This tensor: pinning is for copies to CUDA devices."""
     return self
 

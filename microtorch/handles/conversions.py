@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..arrays import dtypes
+from ..arrays.device import device as Device
 from ..arrays.dtypes import TORCH_TYPES
 from ..arrays.memory_format import contiguous_format, preserve_format
 from ..base import errors
@@ -165,14 +166,24 @@ def type_as(self: Tensor, other: Tensor) -> Tensor:
     return self.to(other.dtype)
 
 
-def cpu(self: Tensor) -> Tensor:
+def cpu(self: Tensor, memory_format: memory_format | None = None) -> Tensor:
     """On the CPU."""
-    return self.to("cpu")
+    return self.to("cpu", memory_format=memory_format)
 
 
-def cuda(self: Tensor, device: DeviceLike | None = None) -> Tensor:
-    """Raises RuntimeError: microtorch has no CUDA backend."""
-    return self.to("cuda" if device is None else device)
+def cuda(
+    self: Tensor,
+    device: DeviceLike | None = None,
+    non_blocking: bool = False,
+    memory_format: memory_format | None = None,
+) -> Tensor:
+    """Raises RuntimeError, which is an AssertionError, too: microtorch has no CUDA backend."""
+    where = Device("cuda" if device is None else device)
+    if where.type != "cuda":
+        raise errors.DeviceError(
+            errors.message("Invalid device, must be cuda device", f"device: {where}")
+        )
+    return self.to(where)
 
 
 def _to_dtype(name: str, dtype: dtypes.dtype) -> Callable[..., Tensor]:

@@ -166,6 +166,35 @@ def test_golden_values(name):
     assert draw().flatten().tolist() == pytest.approx(expected, rel=1e-6)
 
 
+@pytest.mark.parametrize("name", ["rand_like", "randn_like", "randint_like"])
+@pytest.mark.parametrize("order", ["rows", "columns", "channels_last"])
+def test_numbers_like_a_tensor_from_a_generator(name, order):
+    x = torch.zeros(2, 4, 5, 3)
+    x = x.transpose(1, 3) if order == "columns" else x
+    options = {"memory_format": torch.channels_last} if order == "channels_last" else {}
+    draw = getattr(torch, name)
+    args = (x, 9) if name == "randint_like" else (x,)
+
+    torch.manual_seed(3)
+    expected = draw(*args, **options)
+    before = torch.get_rng_state()
+    g = torch.Generator().manual_seed(3)
+    drawn = draw(*args, generator=g, **options)
+    assert torch.equal(drawn, expected) and drawn.stride() == expected.stride()
+    assert torch.equal(torch.get_rng_state(), before)
+    with pytest.raises(TypeError, match="unexpected keyword argument"):
+        torch.zeros_like(x, generator=g)
+
+
+def test_bounds_by_name():
+    torch.manual_seed(0)
+    low = torch.empty(100).uniform_(to=0.25)
+    both = torch.empty(100).uniform_(**{"from": 2, "to": 3})
+    assert 0 <= low.min() and low.max() < 0.25 and 2 <= both.min() and both.max() < 3
+    torch.manual_seed(0)
+    assert torch.equal(torch.empty(100).uniform_(0, 0.25), low)
+
+
 def test_generators():
     g = torch.Generator()
     assert g.device == torch.device("cpu") and g.manual_seed(7) is g and g.initial_seed() == 7

@@ -46,6 +46,27 @@ def test_a_tensor_there_is_refused_in_either_class(device):
             nn.Linear(1, 1).to(device)
 
 
+def test_an_accelerator_by_number_and_copies_that_do_not_wait():
+    x, net = torch.ones(1), nn.Linear(1, 1)
+    for call in (
+        lambda: torch.device(0), lambda: x.cuda(1), lambda: x.to(1), lambda: net.cuda(0),
+        lambda: torch.zeros(1, device=1), lambda: x.cuda(0, non_blocking=True),
+    ):  # fmt: skip
+        with pytest.raises(RuntimeError, match="Cannot access accelerator device"):
+            call()
+    with pytest.raises(RuntimeError, match="must not be negative"):
+        torch.device(-1)
+    with pytest.raises(AssertionError, match="not compiled with CUDA"):
+        x.cuda(non_blocking=True)
+    with pytest.raises(RuntimeError, match="must be cuda device"):
+        x.cuda("cpu")
+    with pytest.raises(TypeError, match="must be str"):
+        torch.device(True)
+    image = torch.ones(1, 2, 3, 4)
+    assert image.cpu(memory_format=torch.channels_last).stride() == (24, 1, 8, 2)
+    assert image.is_pinned(device="cuda") is False
+
+
 def test_inner_names_that_scripts_use():
     import microtorch._dynamo as dynamo
 
