@@ -23,8 +23,8 @@ from .draw_checks import (
     check_randint,
     check_randperm,
     floating,
-    not_complex,
     largest_integer,
+    not_complex,
     sizes,
 )  # fmt: skip
 from .dtypes import mantissa_bits
