@@ -24,6 +24,7 @@ from .draw_checks import (
     check_randperm,
     floating,
     largest_integer,
+    not_complex,
     sizes,
 )  # fmt: skip
 from .dtypes import mantissa_bits
@@ -60,6 +61,7 @@ def bernoulli(
     shape (default: its own), which costs uniforms of its precision. A 0-d array is an array here,
     as a 0-d tensor is a tensor.
     """
+    dtype = not_complex("bernoulli_scalar_cpu_", dtype)
     g = generator or source.default_generator
     if not isinstance(p, np.ndarray):
         p = float(p)
@@ -115,7 +117,7 @@ def random(
     integer of dtype; 2**24 for float32, 2**53 for float64, 2**11 for float16.
     """
     shape, n = sizes(shape)
-    dtype = np.dtype(dtype)
+    dtype = not_complex("random_kernel_cpu", dtype)
     g = generator or source.default_generator
     largest = largest_integer(dtype)
     if low is None and high is None:

@@ -44,6 +44,15 @@ def sizes(shape: int | Shape) -> tuple[Shape, int]:
     return shape, n
 
 
+def not_complex(op: str, dtype: DTypeLike) -> DType:
+    dtype = np.dtype(dtype)
+    if dtype.kind == "c":
+        raise NotImplementedError(
+            message(f'"{op}" not implemented for {dtype}', fix="torch.complex(x, y)")
+        )
+    return dtype
+
+
 def floating(op: str, dtype: DTypeLike) -> DType:
     dtype = np.dtype(dtype)
     if dtype.kind not in "fV":

@@ -127,12 +127,13 @@ class Generator:
         """The whole state as (5056,) uint8, the same bytes as PyTorch's get_state()."""
         return _pack(self)
 
-    def set_state(self, new_state: ArrayLike) -> None:
+    def set_state(self, new_state: ArrayLike) -> Self:
         """Continue from a (5056,) uint8 state of `get_state`, PyTorch's included.
 
         RuntimeError when it is invalid.
         """
         _unpack(self, new_state)
+        return self
 
     def clone_state(self) -> Self:
         """A second generator in the same state; both then draw the same numbers independently."""

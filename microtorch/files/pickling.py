@@ -25,6 +25,7 @@ from ..arrays.device import device
 from ..base.errors import message
 from ..handles.size import Size
 from ..handles.tensor import Tensor
+from ..nn.buffer import Buffer
 from ..nn.module import Module
 from ..nn.parameter import Parameter
 from . import allowed, modules, program
@@ -361,6 +362,9 @@ def _storage(to: Pickler, x: StorageId) -> None:
 @writes(Tensor)
 def _tensor(to: Pickler, x: Tensor) -> None:
     to.view(x, x.requires_grad, x)
+
+
+_WRITERS[Buffer] = _WRITERS[Tensor]  # read as a Tensor: what it is to a module, the module says
 
 
 @writes(Parameter)

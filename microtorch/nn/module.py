@@ -297,17 +297,19 @@ class Module(Stateful):
         if isinstance(value, Parameter):
             self._bind("_parameters", "parameters", name, value)
             return
-        if isinstance(value, Module):
+        own = self.__dict__
+        if isinstance(value, Module) and name not in own.get("_parameters", ()):
             self._bind("_modules", "module", name, value)
             value._label(self._child_label(name))
             return
-        if isinstance(value, Buffer):
-            self._bind("_buffers", "buffer", name, value)
-            (set.discard if value.persistent else set.add)(self._non_persistent_buffers_set, name)
+        if isinstance(value, Buffer) and not any(name in own.get(s, ()) for s in _BEFORE_BUFFERS):
+            if "_buffers" not in own:
+                raise self._not_made("buffer")
+            self.register_buffer(name, value, value.persistent)
             return
         # A name that is a parameter, child or buffer already keeps its role: only None empties it
         for store, kind, wanted in _ROLES:
-            entries = self.__dict__.get(store)
+            entries = own.get(store)
             if entries and name in entries:
                 if value is not None and not (store == "_buffers" and isinstance(value, Tensor)):
                     raise TypeError(
@@ -386,6 +388,7 @@ class Module(Stateful):
         return f"{self._get_name()}(\n  " + "\n  ".join(extra_lines + child_lines) + "\n)"
 
 
+_BEFORE_BUFFERS = ("_parameters", "_modules")  # whose names no buffer takes
 _ROLES = (
     ("_parameters", "parameter", "torch.nn.Parameter"),
     ("_modules", "child module", "torch.nn.Module"),

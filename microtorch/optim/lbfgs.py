@@ -83,6 +83,9 @@ class LBFGS(Optimizer):
                     fix="a function that calls zero_grad() and backward(), and returns the loss",
                 )
             )
+        if len(self.param_groups) != 1:
+            got = len(self.param_groups)
+            raise AssertionError(message(f"Expected exactly one param_group, but got {got}"))
         group = self.param_groups[0]
         search, most = group["line_search_fn"], group["max_eval"]
         smallest = group["tolerance_change"]

@@ -485,6 +485,8 @@ def test_float32_log_sin_cos_are_accurate():
         (lambda: rng.bernoulli(1.5, 3), RuntimeError, "p=1.5"),
         (lambda: rng.bernoulli(np.array([2.0])), RuntimeError, r"\[0, 1\]"),
         (lambda: rng.bernoulli(np.array([1])), NotImplementedError, "int64"),
+        (lambda: rng.bernoulli(0.5, 3, np.complex64), NotImplementedError, "complex64"),
+        (lambda: rng.random(3, np.complex128), NotImplementedError, "complex128"),
         (lambda: rng.dropout_noise(3, F32, 1.5), ValueError, "1.5"),
         (lambda: rng.randint(3, 5, 5), RuntimeError, "from=5 >= to=5"),
         (lambda: rng.randint(3, 0, 257, np.uint8), RuntimeError, "out of bounds for uint8"),

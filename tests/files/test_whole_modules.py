@@ -357,3 +357,16 @@ def test_attributes_that_are_no_data_are_named():
     with pytest.raises(pickle.PicklingError, match=r"type function at \._modules\['0'\]\.rule"):
         written(model)
     assert pickle.loads(pickle.dumps(Body())).sizes == {"in": 3}  # Python's own way
+
+
+@pytest.mark.parametrize("zipped", [True, False])
+def test_a_buffer_comes_back_as_a_tensor_of_the_module(zipped):
+    module = nn.Linear(2, 2)
+    module.kept, module.left = nn.Buffer(torch.ones(2)), nn.Buffer(torch.ones(1), persistent=False)
+    file = io.BytesIO()
+    torch.save([module, module.kept], file, _use_new_zipfile_serialization=zipped)
+    file.seek(0)
+    again, alone = torch.load(file, weights_only=False)
+    assert again.kept is alone and type(alone) is torch.Tensor and alone.tolist() == [1, 1]
+    assert [n for n, _ in again.named_buffers()] == ["kept", "left"]
+    assert list(again.state_dict()) == ["weight", "bias", "kept"]

@@ -105,6 +105,21 @@ class NeverInitialised(nn.Module):
             r"\(torch.nn.Parameter or None expected\)",
         ),
         (lambda: setattr(Net(), "mean", 3), TypeError, "cannot assign 'int' as buffer 'mean'"),
+        (
+            lambda: setattr(Net().fc1, "weight", nn.Tanh()),
+            TypeError,
+            r"cannot assign '.*Tanh' as parameter 'weight'",
+        ),
+        (
+            lambda: setattr(Net(), "fc1", nn.Buffer(torch.zeros(2))),
+            TypeError,
+            "cannot assign 'torch.FloatTensor' as child module 'fc1'",
+        ),
+        (
+            lambda: setattr(Net().fc1, "in_features", nn.Buffer(torch.zeros(2))),
+            KeyError,
+            "attribute 'in_features' already exists",
+        ),
         (lambda: Net().register_buffer("a.b", None), KeyError, r"buffer name can\\?'t contain"),
         (lambda: Net().register_buffer("fc1", None), KeyError, "attribute 'fc1' already exists"),
         (

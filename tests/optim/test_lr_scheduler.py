@@ -211,3 +211,12 @@ def test_a_step_that_the_program_has_put_in_place_stays():
     for _ in range(3):
         optimizer.step()
     assert len(calls) == 3
+
+
+def test_another_optimizer_takes_the_place_of_the_first():
+    first, second = (torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=1.0) for _ in "ab")
+    scheduler = lr_scheduler.StepLR(first, 1, 0.5)
+    scheduler.optimizer = second
+    with pytest.warns(UserWarning, match=r"`lr_scheduler.step\(\)` before `optimizer.step\(\)`"):
+        scheduler.step()
+    assert second.param_groups[0]["lr"] == 0.5 and first.param_groups[0]["lr"] == 1.0

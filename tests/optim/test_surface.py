@@ -109,6 +109,10 @@ def test_lbfgs_refuses_what_it_cannot():
         optim.LBFGS([p]).step()
     with pytest.raises(ValueError, match="per-parameter options"):
         optim.LBFGS([{"params": [p]}, {"params": [parameter()]}])
+    two = optim.LBFGS([p])
+    two.add_param_group({"params": [parameter()]})
+    with pytest.raises(AssertionError, match="exactly one param_group"):
+        two.step(lambda: p.sum())
     with pytest.raises(RuntimeError, match="only 'strong_wolfe'"):
         stepped("LBFGS", p, line_search_fn="armijo")
 

@@ -150,7 +150,7 @@ class LRScheduler:
                 UserWarning,
                 stacklevel=3,
             )
-        elif not self.optimizer._opt_called:
+        elif not getattr(self.optimizer, "_opt_called", False):
             warnings.warn(
                 "Detected call of `lr_scheduler.step()` before `optimizer.step()`. "
                 "You should call them in the opposite order: `optimizer.step()` before "
