@@ -100,23 +100,22 @@ class Account:
 
 
 def pair(parts: Sequence[Part]) -> None:
-    """Find for each part of backward that of forward whose derivative it is: one with an op of that
-    name that knows the most of the same values; or the one before, as backward goes. Parts of one
-    walk stay in their order: none stands below one that ran before it."""
+    """Find for each part of backward that of forward whose derivative it is. Parts of one walk stay
+    in their order: none stands below one that ran before it."""
     forward: list[Part] = []  # so far
     at = -1
     for p in parts:
         if p.phase == "forward":
             forward.append(p)
             at = len(forward) - 1
-        elif p.phase == "backward":
-            at = _derived(p, forward[: at + 1], at)
-            p.of = forward[at].number if forward else -1
+        elif p.phase == "backward" and forward:
+            at = (by_line if p.code else by_op)(p, forward[: at + 1])
+            p.of = forward[at].number
 
 
-def _derived(p: Part, forward: Sequence[Part], at: int) -> int:
-    """Which of the parts of forward a part of backward is the derivative of; ``at``, if of none."""
-    most = 0
+def by_op(p: Part, forward: Sequence[Part]) -> int:
+    """The part with an op of that name that knows the most of the same values; or the last."""
+    at, most = len(forward) - 1, 0
     for s in p.steps:
         op, seen = VJP.sub("", s.name), {*s.reads()}
         for k, f in enumerate(forward):
@@ -127,14 +126,7 @@ def _derived(p: Part, forward: Sequence[Part], at: int) -> int:
     return at
 
 
-def pair_by_line(parts: Sequence[Part]) -> None:
-    """The same for Scalars: the last part of the same line, as backward goes."""
-    forward: list[Part] = []
-    at = -1
-    for p in parts:
-        if p.phase == "forward":
-            forward.append(p)
-            at = len(forward) - 1
-        elif p.phase == "backward":
-            at = next((k for k in range(at, -1, -1) if forward[k].where == p.where), at)
-            p.of = forward[at].number if forward else -1
+def by_line(p: Part, forward: Sequence[Part]) -> int:
+    """Of Scalars: the last part of the same line; or the last."""
+    last = len(forward) - 1
+    return next((k for k in range(last, -1, -1) if forward[k].where == p.where), last)
