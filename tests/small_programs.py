@@ -99,6 +99,30 @@ def scalars():
     return step
 
 
+def gan():
+    """A step with two walks back, and two optimizers."""
+    maker, judge = nn.Linear(2, 2), nn.Linear(2, 1)
+    first = torch.optim.SGD(judge.parameters(), lr=0.1)
+    second = torch.optim.SGD(maker.parameters(), lr=0.1)
+
+    @torch.compile
+    def step(noise, real):
+        fake = maker(noise)
+        told = F.softplus(judge(fake.detach())).mean() + F.softplus(-judge(real)).mean()
+        first.zero_grad()
+        told.backward()
+        first.step()
+        fooled = F.softplus(-judge(fake)).mean()
+        second.zero_grad()
+        fooled.backward()
+        second.step()
+        return told, fooled
+
+    for _ in range(5):
+        step(torch.randn(4, 2), torch.randn(4, 2))
+    return step
+
+
 PROGRAMS = {"moons": moons, "cnn": cnn, "lstm": lstm, "transformer": transformer}
 
 

@@ -12,6 +12,7 @@ from small_programs import (
     boxes,
     clashes,
     cnn,
+    gan,
     lstm,
     moons,
     overlap,
@@ -68,6 +69,23 @@ def test_a_derivative_stands_beside_its_op(f):
     assert backward
     for p in backward:
         assert {op.removeprefix("∂") for op in p.ops} & {*parts[p.of].ops}, p.ops
+
+
+def test_each_walk_back_goes_up_from_its_own_loss():
+    picture = viz.draw(gan())
+    parts, svg = picture.account.parts, picture.pipe("svg").decode()
+    place = {int(n): b for n, b in boxes(svg, "part-")}
+    assert not [(a, b) for a, b in combinations(place.values(), 2) if overlap(a, b)]
+    walks = {where: [p for p in parts if p.phase == "backward" and p.where == where]
+             for where in {p.where for p in parts if p.phase == "backward"}}  # fmt: skip
+    assert len(walks) == 2
+    for walk in walks.values():
+        assert all(place[a.number][1] > place[b.number][3] for a, b in pairwise(walk))
+        assert walk[0].of == max(p.number for p in parts[: walk[0].number] if "softplus" in p.ops)
+    assert [h.name for h in picture.account.arrays if h.returned and h.role == "value"] == [
+        "told", "fooled"
+    ]  # fmt: skip
+    assert [p.ops for p in parts if p.phase == "update"] == [["sgd_step"], ["sgd_step"]]
 
 
 def test_loops_of_c_are_the_loops_of_the_source(f):

@@ -14,6 +14,7 @@ import textwrap
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import TypeAlias
 
 from ..reading.parts import Account, Around, Held, Part
@@ -131,8 +132,11 @@ class Hairpin:
         self.depth = max([len(frames_of(p)) for p in account.parts], default=0)
         seen: set[Held] = set()
         asides = EDGE + TOP  # below the chips so far
-        for b in reversed(beside.get(-1, ())):  # where nothing runs before it
-            self.row(self.up, b, self.next_up(b, account.parts))
+        bands = [-1, *[p.number for p in forward]]  # -1: where nothing runs before it
+        ups = [b for n in bands for b in reversed(beside.get(n, ()))]
+        below = {a.number: b for a, b in pairwise([*ups, None]) if a is not None}
+        for b in reversed(beside.get(-1, ())):
+            self.row(self.up, b, below[b.number])
         for p, after in zip(forward, [*forward[1:], None], strict=True):
             back = beside.get(p.number, [])
             chips = self.chips(p, seen)
@@ -144,17 +148,12 @@ class Hairpin:
                 asides = chip.y + chip.height / 2 + 4
             self.up.y = max(self.up.y, y - high_of(p) / 2 - HEAD) if back else self.up.y
             for b in reversed(back):
-                self.row(self.up, b, self.next_up(b, account.parts))
+                self.row(self.up, b, below[b.number])
             self.down.y = max(self.down.y, asides - ROW)
         for column in (self.down, self.up):
             self.close(column, 0)
             column.wide = max([self.wide(x) for x in column.rows], default=0.0)
         self.sides()
-
-    @staticmethod
-    def next_up(p: Part, parts: Sequence[Part]) -> Part | None:
-        """The part of backward that stands below: the one that ran before."""
-        return next((x for x in reversed(parts[: p.number]) if x.phase == "backward"), None)
 
     def chips(self, p: Part, seen: set[Held]) -> list[Chip]:
         """What a part is the first to read of what was there before."""

@@ -204,8 +204,10 @@ class Rows(Plate):
                 words = fit(words, size, h.update - 16, bold)
                 self.text(x, line_y, words, size, t.ink if bold else t.secondary, bold=bold)
         for chip in h.grads:
-            if any(chip.arrays[0] in p.reads for p in h.updates):
-                self._go([(h.grads_left + h.grad, chip.y), (h.update_left, chip.y)], t.gradient)
+            for p, top, high in h.optimizer:
+                if chip.arrays[0] in p.reads:
+                    end = min(max(chip.y, top + 8), top + high - 14)
+                    self._bent(h.grads_left + h.grad, chip.y, h.update_left, end, t.gradient)
 
     # ---- lines -----------------------------------------------------------------------------------
     def _go(self, corners: Sequence[Point], colour: str, bold: float = 1.2) -> None:
@@ -276,12 +278,13 @@ class Rows(Plate):
             )
             self._go(corners, t.roles["parameter"][1] if held.role == "parameter" else t.edge)
         for chip in h.grads:
-            y = h.place[chip.part].y
-            corners = [(h.up.right - inset, y), (h.grads_left, chip.y)]
-            if abs(y - chip.y) > 0.6:
-                turn = h.grads_left - 8
-                corners = [corners[0], (turn, y), (turn, chip.y), corners[1]]
-            self._go(corners, t.gradient)
+            start = h.up.right - inset
+            self._bent(start, h.place[chip.part].y, h.grads_left, chip.y, t.gradient)
+
+    def _bent(self, x0: float, y0: float, x1: float, y1: float, colour: str) -> None:
+        """To the right, and up or down shortly before the end."""
+        turn = [(x1 - 9, y0), (x1 - 9, y1)] if abs(y0 - y1) > 0.6 else []
+        self._go([(x0, y0), *turn, (x1, y1)], colour)
 
     def _beside(self, held: Held) -> float:
         for chip in self.h.given:

@@ -100,33 +100,33 @@ class Account:
 
 
 def pair(parts: Sequence[Part]) -> None:
-    """Find for each part of backward that of forward whose derivative it is: one with an op of that
-    name that knows the most of the same values; or the one before, as backward goes. Parts stay in
-    their order: none stands below one that ran before it."""
-    forward = [p for p in parts if p.phase == "forward"]
-    at = len(forward) - 1
+    """Find for each part of backward that of forward whose derivative it is. Parts of one walk stay
+    in their order: none stands below one that ran before it."""
+    forward: list[Part] = []  # so far
+    at = -1
     for p in parts:
-        if p.phase != "backward":
-            continue
-        best, most = -1, 0
-        for s in p.steps:
-            op, seen = VJP.sub("", s.name), {*s.reads()}
-            if op == s.name:
-                continue
-            for k, f in enumerate(forward[: at + 1]):
-                for other in f.steps:
-                    if other.name == op:
-                        n = 1 + len(seen & {*other.reads(), *other.gives()})
-                        best, most = (k, n) if n >= most else (best, most)
-        at = best if best >= 0 else at
-        p.of = forward[at].number if forward else -1
+        if p.phase == "forward":
+            forward.append(p)
+            at = len(forward) - 1
+        elif p.phase == "backward" and forward:
+            at = (by_line if p.code else by_op)(p, forward[: at + 1])
+            p.of = forward[at].number
 
 
-def pair_by_line(parts: Sequence[Part]) -> None:
-    """The same for Scalars: the last part of the same line, as backward goes."""
-    forward = [p for p in parts if p.phase == "forward"]
-    at = len(forward) - 1
-    for p in parts:
-        if p.phase == "backward":
-            at = next((k for k in range(at, -1, -1) if forward[k].where == p.where), at)
-            p.of = forward[at].number if forward else -1
+def by_op(p: Part, forward: Sequence[Part]) -> int:
+    """The part with an op of that name that knows the most of the same values; or the last."""
+    at, most = len(forward) - 1, 0
+    for s in p.steps:
+        op, seen = VJP.sub("", s.name), {*s.reads()}
+        for k, f in enumerate(forward):
+            for other in f.steps:
+                n = 1 + len(seen & {*other.reads(), *other.gives()})
+                if other.name == op != s.name and n >= most:
+                    at, most = k, n
+    return at
+
+
+def by_line(p: Part, forward: Sequence[Part]) -> int:
+    """Of Scalars: the last part of the same line; or the last."""
+    last = len(forward) - 1
+    return next((k for k in range(last, -1, -1) if forward[k].where == p.where), last)

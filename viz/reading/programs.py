@@ -15,7 +15,7 @@ from microtorch.static.entry import Entry
 from microtorch.static.program import Step
 from microtorch.static.region import Piece, Region
 from microtorch.static.rounds import Rounds
-from microtorch.static.statements import Call, Lowered, View, makes, reads, writes
+from microtorch.static.statements import Call, Each, Lowered, View, makes, reads, writes
 from microtorch.static.templates import Ref
 
 from . import source
@@ -49,7 +49,7 @@ class Reader:
         if entry.late is not None:
             self.late = True
             self.items(entry.late.plan.items)
-        self.name()
+        self.name_values()
         pair(self.parts)
         self.account = Account(
             p.name, self.parts, [*self.arrays.values()], entry.c_source, len(p.steps), entry
@@ -62,15 +62,11 @@ class Reader:
                 self.step(item)
                 continue
             text = self.entry.runners[item.name].text
-            for s in text.region.steps:
-                if isinstance(s, View):
-                    self.base[s.result] = s.base
+            inner = [s for x in text.items if isinstance(x, (Rounds, Batch)) for s in x.body]
+            every = [*text.region.steps, *text.items, *inner]
+            self.base |= {s.result: s.base for s in every if isinstance(s, View)}
             for x in text.items:
-                for s in x.body if isinstance(x, (Rounds, Batch)) else (x,):
-                    if isinstance(s, View):
-                        self.base[s.result] = s.base
-                if isinstance(x, Batch):
-                    self.base |= x.slices
+                self.base |= x.slices if isinstance(x, Batch) else {}
             self.base |= {n: r.members[0] for n, r in text.rows.items() if n != r.members[0]}
             self.rows |= {r.members[0]: r.height for r in text.rows.values()}
             times = text.memory.times
@@ -87,22 +83,18 @@ class Reader:
         made = [*dict.fromkeys(n for s in p.statements for n in makes(s))]
         written = [*dict.fromkeys(n for s in p.statements for n in writes(s))]
         inside = {self.home(n) for n in made}
-        kind = "loop" if any(re.match(r"\s*(INDEPENDENT )?for \(", x) for x in p.lines) else "call"
+        loops = any(re.match(r"\s*(INDEPENDENT )?for \(", x) for x in p.lines)
+        kind = "loop" if loops or isinstance(p.statements[0], Each) else "call"
         if any(isinstance(s, Call) and s.checks for s in p.statements):
             kind = "check"
         steps = [*{id(s.step): s.step for s in p.statements}.values()]
         kept = self.seen_outside(p.statements, made, function)
-        last = self.parts[-1] if self.parts else None
         time = times.get(id(p.statements[0]), 0)
         self.add(kind, steps, [n for n in read if self.home(n) not in inside], kept, written,
                  p.lines, function, outer, time)  # fmt: skip
-        if (
-            last is not None
-            and last.function == function
-            and last.around is outer
-            and ([*map(id, last.steps)] == [*map(id, steps)] and last.kind == kind == "call")
-        ):  # several calls of one step, such as an optimizer's: one part
-            now = self.parts.pop()
+        last, now = [None, None, *self.parts][-2:]
+        if last is not None and now is not None and one_step(last, now):
+            self.parts.pop()
             last.lines += now.lines
             for old, new in (
                 (last.reads, now.reads),
@@ -191,7 +183,7 @@ class Reader:
             self.last[site] = part.gives[-1]
         self.parts.append(part)
 
-    def name(self) -> None:
+    def name_values(self) -> None:
         """The user's names: what an expression gives last is what it is assigned to."""
         for site, h in self.last.items():
             named = source.of(site.file).target(site)
@@ -245,6 +237,12 @@ class Reader:
         """A name that no array has: ``h``, ``h.2``, ``h.3``."""
         self.taken[name] = self.taken.get(name, 0) + 1
         return name if self.taken[name] == 1 else f"{name}.{self.taken[name]}"
+
+
+def one_step(a: Part, b: Part) -> bool:
+    """Are they several calls of one step, such as an optimizer's?"""
+    same = (a.function, a.around, a.kind, [*map(id, a.steps)])
+    return same == (b.function, b.around, "call", [*map(id, b.steps)])
 
 
 def _around(loop: Rounds | Batch, outer: Around | None) -> Around:

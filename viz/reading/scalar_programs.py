@@ -12,7 +12,7 @@ import re
 from microtorch.graph import Site
 from microtorch.static.scalars.entry import ScalarEntry
 
-from .parts import Account, Around, Held, Part, pair_by_line
+from .parts import Account, Around, Held, Part, pair
 from .source import line_of
 
 LOOP = re.compile(r"for \(int (\w+) = (\d+); \w+ (<|>=) (\d+);")
@@ -44,7 +44,7 @@ class _Reader:
         for line in text.lines:
             self.line(line.strip())
         self.close()
-        pair_by_line(self.parts)
+        pair(self.parts)
         if "new_p" in text.source:
             self.arrays["p"].changed = True
         used = {h for p in self.parts for h in [*p.reads, *p.gives]}
