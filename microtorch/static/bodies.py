@@ -300,7 +300,8 @@ def _clone(s: Look) -> list[Lowered] | None:
 
 MORE = {
     "heaviside": "where(x == 0, y, where(x > 0, 1, 0))", "div_trunc": "trunc(x / y)",
-    "clamp_min_tensor": "maximum(x, y)", "clamp_max_tensor": "minimum(x, y)", "copy": "y",
+    # clamp_max_tensor is the larger of the two
+    "clamp_min_tensor": "minimum(x, y)", "clamp_max_tensor": "maximum(x, y)", "copy": "y",
 }  # fmt: skip
 
 
