@@ -186,3 +186,18 @@ def test_views_of_and_writes_to_results_that_lie_otherwise(tmp_path):
             for got, want in zip(compiled(x, y, images), f(x, y, images), strict=True):
                 assert torch.allclose(got, want, atol=1e-5) and got.stride() == want.stride()
     exported(tmp_path / "model", f, x, y, images)
+
+
+def test_elements_in_another_order(tmp_path):
+    """Flipped, rolled, on a diagonal or along it: copies to places, and back."""
+    x, y = torch.randn(3, 4), torch.randn(3, 4)
+
+    def f(x, y):
+        x = x.detach().requires_grad_()
+        loss = (x.flip(1).square() * x.roll(1, 1)).sum() + (x @ x.mT).trace()
+        loss = loss + x.diagonal().exp().sum() + x.mT.diagonal(1).sin().sum()
+        loss = loss + (x.roll((2, -1), (0, 1)) * y.flip((0, 1))).sum() + x.mT.roll(3, 0)[0].sum()
+        made = [torch.block_diag(x, y.mT), torch.diag_embed(x, 1), x.roll(5), (x.mT.flip(0) * 1).mT]
+        return [loss.detach(), *torch.autograd.grad(loss, x), *[z.detach().clone() for z in made]]
+
+    exported(tmp_path, f, x, y)
