@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from .look import LARGE, Look, Table
 from .parts import laid_out, new
-from .statements import Call, Copy, Each, Lowered, Place, Sum, View, row_major
+from .statements import Call, Copy, Each, Lowered, Sum, View, row_major
 from .templates import Ref, replaced
 
 if TYPE_CHECKING:
@@ -303,7 +303,8 @@ def _clone(s: Look) -> list[Lowered] | None:
 
 MORE = {
     "heaviside": "where(x == 0, y, where(x > 0, 1, 0))", "div_trunc": "trunc(x / y)",
-    "clamp_min_tensor": "maximum(x, y)", "clamp_max_tensor": "minimum(x, y)", "copy": "y",
+    # clamp_max_tensor is the larger of the two
+    "clamp_min_tensor": "minimum(x, y)", "clamp_max_tensor": "maximum(x, y)", "copy": "y",
 }  # fmt: skip
 
 
@@ -337,9 +338,6 @@ def in_rows(tables: Sequence[Table], program: Program, step: Step) -> list[Lower
     for table in tables:
         found = table.lowered(program, other, True)
         if found is not None and not any(isinstance(x, Call) and x.written for x in found):
-            after: list[Lowered] = [
-                Copy(step, n, None, [(m, Place(n, 0, row_major(values[n].shape), values[n].shape))])
-                for n, m in made.items()
-            ]
+            after: list[Lowered] = [Each(step, n, "x", {"x": Ref(m)}) for n, m in made.items()]
             return [*before, *[s._replace(step=step) for s in found], *after]
     return None

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from .batches import Batch, batched, once
 from .c_text import Lies, number, plus
 from .memory import planned
+from .region import in_own_order
 from .rounds import rolled
 from .statements import C_TYPES, TILE, Each, makes, reads, row_major
 
@@ -40,6 +41,7 @@ class Places:
         self.called: set[tuple[str, str]] = set()  # functions, and of which type
         items, self.rows = rolled(program, region.steps, {*region.gives})
         self.items = batched(program, items, self.rows, {*region.gives})
+        self.ordered = in_own_order(program, region.steps, region.gives)
         self.kept = {*region.gives, *self.rows}  # what is read later, and so has memory
         made = [program.values[n].nbytes for s in region.steps for n in makes(s)]
         self.long = sum(made) > LONG
@@ -96,7 +98,7 @@ class Places:
         self.declared.add(head)
         name = self.names.get(head, f"v{head}")
         if rows is None:
-            self.places[n] = Lies(name, 0, row_major(value.shape))
+            self.places[n] = Lies(name, 0, self.strides(n))
         else:
             self.places |= {m: self.row(rows, i) for i, m in enumerate(rows.members)
                             if m not in self.places}  # fmt: skip
@@ -124,16 +126,23 @@ class Places:
                 at = f"({kind} *)(block + {room.start})"
                 self.scratch.append(f"{kind} *const {name} = {at}; {about}")
 
+    def strides(self, n: int) -> Shape:
+        """The strides, in elements, of memory for value n."""
+        value = self.program.values[n]
+        if n not in self.ordered:
+            return row_major(value.shape)
+        return tuple([s // value.dtype.itemsize for s in value.strides])
+
     def row(self, rows: Rows, first: int, step: int = 0) -> Lies:
         """A row of an array: ``first`` + ``step`` times the round."""
         head = rows.members[0]
-        shape = self.program.values[head].shape
-        name, size = self.names.get(head, f"v{head}"), math.prod(shape)
+        strides, size = self.strides(head), math.prod(self.program.values[head].shape)
+        name = self.names.get(head, f"v{head}")
         if not rows.turns or not step:
             first = first % 2 if rows.turns else first
-            return Lies(name, first * size, row_major(shape), step * size)
+            return Lies(name, first * size, strides, step * size)
         turn = "step % 2" if first == 0 else "(step + 1) % 2"
-        return Lies(name, 0, row_major(shape), 0, turn if size == 1 else f"{size} * ({turn})")
+        return Lies(name, 0, strides, 0, turn if size == 1 else f"{size} * ({turn})")
 
     def moves(self, n: int) -> bool:
         """Does a value lie elsewhere in each round of a loop?"""

@@ -20,7 +20,7 @@ from .lower import lowered
 from .memory import LINE
 from .parts import new
 from .program import Program, Step, Writer
-from .region import Region
+from .region import Region, in_own_order
 from .remade import remade
 from .source import source, unique
 from .statements import (
@@ -131,7 +131,8 @@ class Plan:
                 wanted.add(base)
         gives = sorted(wanted - views.keys())
         loose = {n for n in made - views.keys() if not values[n].contiguous}
-        seen = {s.base for s in views.values()}
+        loose -= in_own_order(self.program, chain, gives)
+        seen = {s.base for s in views.values()}.union(*map(writes, chain))
         seen.update(() if self.alone else gives)  # by Python
         bad = {id(s.step) for s in chain for n in makes(s) if n in loose & seen}
         takes: list[int] = []

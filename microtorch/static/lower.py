@@ -20,6 +20,7 @@ from .cells import cells
 from .drawn import drawn
 from .gathered import gathered
 from .look import cheaper_turned, has_tables, one_thread
+from .moved import moved
 from .parts import laid_out, new, parts
 from .statements import C_TYPES, Copy, Each, Lowered, Place, Product, Sum, View, row_major
 from .templates import Ref, Unread
@@ -97,7 +98,7 @@ def lowered(
         return [one]
     if f"{step.kind} {step.name}" == "operator getitem":
         return _taken(program, step, step.result.number)
-    for table in (parts, bodies):
+    for table in (parts, bodies, moved):
         several = table.lowered(program, step, alone)
         if several:
             return several

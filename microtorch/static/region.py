@@ -3,12 +3,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from .statements import Call, View, writes
+from .statements import Call, Each, View, writes
 from .templates import Rate
 
 if TYPE_CHECKING:
+    from collections.abc import Container, Sequence
+
     from .batches import Batch
-    from .program import Step
+    from .program import Program, Step
     from .rounds import Rounds
     from .statements import Lowered
 
@@ -55,6 +57,14 @@ class Piece(NamedTuple):
     lines: list[str]
     around: Rounds | Batch | None = None
     inside: tuple[Piece, ...] = ()
+
+
+def in_own_order(program: Program, steps: Sequence[Lowered], gives: Container[int]) -> set[int]:
+    """The values that lie in C as they were recorded, though not row by row: elementwise results
+    that stay inside. So a view of one finds its elements, and a write to it their places."""
+    made = {s.result for s in steps if isinstance(s, Each) and s.into is None}
+    loose = {n for n in made if not program.values[n].contiguous and program.values[n].dense}
+    return {n for n in loose if n not in gives}
 
 
 def rate_name(region: Region, x: Rate) -> str:

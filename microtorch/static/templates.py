@@ -109,6 +109,16 @@ class Value(NamedTuple):
         return True
 
     @property
+    def dense(self) -> bool:
+        """Do its elements fill a block of memory, in some order of dimensions?"""
+        step = self.dtype.itemsize
+        for s, n in sorted(zip(self.strides, self.shape, strict=True)):
+            if n > 1 and s != step:
+                return False
+            step *= n
+        return True
+
+    @property
     def nbytes(self) -> int:
         return math.prod(self.shape) * self.dtype.itemsize
 

@@ -12,6 +12,10 @@ from test_programs import Writer
 import microtorch
 from microtorch import autograd
 from microtorch.engine.registry import REGISTRY
+from microtorch.static import build
+from microtorch.static.agreement import alike
+from microtorch.static.entry import Entry
+from microtorch.static.loops import compiled as c_of
 
 pytestmark = pytest.mark.filterwarnings("ignore::RuntimeWarning")
 
@@ -32,6 +36,13 @@ def equal(a, b):
     return (a is None and b is None) or (
         a.shape == b.shape and a.dtype == b.dtype and a.tobytes() == b.tobytes()
     )
+
+
+def needs_compiler():
+    try:
+        build.compiler()
+    except build.CompilerError as error:
+        pytest.skip(str(error))
 
 
 def turned(x):
@@ -55,6 +66,7 @@ def becomes_c(compiled, name):
 
 
 # F.embedding(sparse=True) is the op "embedding" while it is recorded: tests/sparse
+PARTS = 6
 RECORDED = [c for c in CASES if c.values[0] != "embedding_rows"]
 
 
@@ -97,6 +109,46 @@ def test_an_op_on_operands_that_lie_otherwise(name, i):
                 except RuntimeError as e:
                     found.append([np.array(str(e))])
             assert all(map(equal, *found)), n
+
+
+@pytest.mark.parametrize("part", range(PARTS))
+def test_what_is_c_computes_what_was_recorded(part, monkeypatch):
+    """All that an exported program would compute in C, compared with the arrays of a recording."""
+    needs_compiler()
+    chosen = [c.values[:2] for c in RECORDED[part::PARTS]]
+    given = [[turned(x) for x in tensors(SAMPLES[name][i].inputs, "float32", SAMPLES[name][i].data)]
+             for name, i in chosen]  # fmt: skip
+    arrays: dict[int, np.ndarray] = {}
+    planned = Entry.plan_whole
+    monkeypatch.setattr(Entry, "plan_whole", lambda e, a: (arrays.update(a), planned(e, a)))
+
+    def every(*flat):
+        rest, found = iter(flat), []
+        for (name, i), own in zip(chosen, given, strict=True):
+            xs = [next(rest).detach().requires_grad_(x.requires_grad) for x in own]
+            out = REGISTRY[name](*xs, **SAMPLES[name][i].attrs)
+            found.append(out.detach().clone())
+            if out.requires_grad:
+                wanted = [x for x in xs if x.requires_grad]
+                grads = autograd.grad(out, wanted, out.detach().cos(), allow_unused=True)
+                found += [g.clone() for g in grads if g is not None]
+        return found
+
+    compiled = microtorch.compile(every, backend="eager")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for _ in range(3):
+            compiled(*[x for xs in given for x in xs])
+    assert not compiled.reason
+    p, whole = compiled.entry.program, compiled.entry.whole
+    for name, loops in c_of(p, [whole], {})[1].items():
+        (region,) = [r for r in whole.regions if r.name == name]
+        outs = [np.zeros(shape, dtype) for shape, dtype in loops.shapes]
+        takes = [arrays[n] if n in arrays else p.constants[n] for n in region.takes]
+        assert loops.run(takes, outs)
+        for n, got in zip(region.gives, outs, strict=True):
+            made = [s.step.name for s in region.steps if n in s.step.gives()]
+            assert alike([got], [arrays[n]], takes), made
 
 
 def test_an_op_that_has_run_on_another_device_is_recorded_too():

@@ -1,6 +1,7 @@
 """What becomes C where a whole program must: each test builds one program of many ops."""
 
 import subprocess
+import warnings
 
 import numpy as np
 import pytest
@@ -156,3 +157,47 @@ def test_bodies_and_other_layouts(tmp_path):
         return loss.detach(), g, asked.float().mean(), x.isfinite().float().sum()
 
     exported(tmp_path, f, torch.randn(2, 3, 4), torch.randint(0, 4, (2, 3)))
+
+
+def test_views_of_and_writes_to_results_that_lie_otherwise(tmp_path):
+    """What is computed of a turned operand lies turned, in C too, where a view or a write finds
+    its elements; in rounds, in matrices, and where a function of C asks for rows."""
+    x, y = torch.randn(3, 4), torch.randn(3, 4)
+    images = torch.randn(2, 3, 4, 5)
+
+    def f(x, y, images):
+        written = x.mT.sin()
+        written += y.mT
+        written[0] = 3.0
+        h = torch.zeros(3, 4)
+        for _ in range(6):
+            h = (h.mT * 0.5 + x.mT).mT.tanh() + y
+        last = images.permute(0, 2, 3, 1).contiguous().permute(0, 3, 1, 2) * 2
+        return [
+            (x.mT + 1).mT, written.mT.cos() * 1, h, (x.mT * 2).clamp(max=torch.zeros(3)).mT.sum(1),
+            (last.relu()[:, 1] + 1).sum(1), (x.mT * 2).softmax(-1).mT + 0,
+            (x.mT * 2).mT @ (y.mT + 1) * 1, (x.mT * 2).sum(0, keepdim=True) + (x.mT + 1).mean(),
+        ]  # fmt: skip
+
+    compiled = torch.compile(f)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)
+        for _ in range(5):
+            for got, want in zip(compiled(x, y, images), f(x, y, images), strict=True):
+                assert torch.allclose(got, want, atol=1e-5) and got.stride() == want.stride()
+    exported(tmp_path / "model", f, x, y, images)
+
+
+def test_elements_in_another_order(tmp_path):
+    """Flipped, rolled, on a diagonal or along it: copies to places, and back."""
+    x, y = torch.randn(3, 4), torch.randn(3, 4)
+
+    def f(x, y):
+        x = x.detach().requires_grad_()
+        loss = (x.flip(1).square() * x.roll(1, 1)).sum() + (x @ x.mT).trace()
+        loss = loss + x.diagonal().exp().sum() + x.mT.diagonal(1).sin().sum()
+        loss = loss + (x.roll((2, -1), (0, 1)) * y.flip((0, 1))).sum() + x.mT.roll(3, 0)[0].sum()
+        made = [torch.block_diag(x, y.mT), torch.diag_embed(x, 1), x.roll(5), (x.mT.flip(0) * 1).mT]
+        return [loss.detach(), *torch.autograd.grad(loss, x), *[z.detach().clone() for z in made]]
+
+    exported(tmp_path, f, x, y)
