@@ -17,7 +17,7 @@ from ...arrays.dtypes import BOOL, F64, I64
 from ...base.naming import named
 from ..reference import Reference
 from ..table import definition
-from .along import Along, flipped
+from .along import Along, blocks, flipped
 from .library import Kernels, calls
 from .scans import Scans
 from .ufuncs import CLIP, threaded
@@ -91,6 +91,13 @@ class Whole(Reference):
         if type(x) is np.ndarray and x.dtype.kind in "iu":
             return threaded(CLIP)(x, min, max)
         return definition("clamp")(self, x, min=min, max=max)
+
+    def cumsum(self, x: Array, dim: int) -> Array:
+        if type(x) is np.ndarray and x.dtype == I64 and x.size >= SOME:
+            rows, out = np.ascontiguousarray(x), np.empty(x.shape, I64)
+            if INT64.kernels.running_sum(*blocks(x.shape, dim), id(rows), id(out)):
+                return out
+        return definition("cumsum")(self, x, dim)
 
     @calls("copy")
     def flip(self, x: Array, dims: tuple[int, ...]) -> Array:

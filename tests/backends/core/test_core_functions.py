@@ -127,7 +127,7 @@ def test_infinity_and_nan(name, isa):
 
 LONG = np.longdouble
 DOUBLES = {
-    "exp": (np.exp, (1500, 2)), "expm1": (np.expm1, (1500, 4, 1e-9)),
+    "exp": (np.exp, (1500, 2)), "exp2": (np.exp2, (2200, 2)), "expm1": (np.expm1, (1500, 4, 1e-9)),
     "log": (np.log, (2000,)), "log1p": (np.log1p, (4, 1e-9)),
     "sigmoid": (lambda x: 1 / (1 + np.exp(-x)), (1400, 40)),
     "hypot": (np.hypot, (1, 1e300, 1e-300)),
