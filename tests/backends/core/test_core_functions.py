@@ -206,6 +206,8 @@ def loops():
         for i, text in enumerate((value, *derivatives)):
             if op != "where" and text not in (None, "g"):
                 yield op if i == 0 else f"{op}_vjp{i - 1}", op, text
+    for name, text in formulas.VALUES.items():
+        yield name, name, text
 
 
 LOOPS = list(loops())
