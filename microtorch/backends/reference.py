@@ -170,8 +170,7 @@ class Reference:
             return np.where(np.less(y, 0), small, np.power(x, np.maximum(y, 0))).astype(x.dtype)
         return Reference.threaded(np.power)(x, y)
 
-    @staticmethod
-    def round(x: Array) -> Array:
+    def round(self, x: Array) -> Array:
         """To the nearest whole number, to even ones from the middle. numpy's loop would take whole
         numbers through float64, which has none beyond 2^53.
         """
