@@ -323,9 +323,9 @@ static void NAME(scatter_along)(const void *task, size_t begin, size_t end)
         else if (t->kind == 1)
             WRITE(*to *= b)
         else if (t->kind == 2)
-            WRITE(*to = ORDERED(b) > ORDERED(*to) || IS_NAN(b) ? b : *to)
+            WRITE(*to = FN(maximum)(*to, b))
         else
-            WRITE(*to = ORDERED(b) < ORDERED(*to) || IS_NAN(b) ? b : *to)
+            WRITE(*to = FN(minimum)(*to, b))
     }
 }
 #undef WRITE

@@ -18,27 +18,58 @@ struct copying {
     ptrdiff_t into[MOST_WALKED], out_of[MOST_WALKED]; /* strides */
 };
 
+/* n elements, the last one first. */
+#define TURN_AS(type)                                                      \
+    {                                                                      \
+        type *restrict t = (type *)to;                                     \
+        const type *restrict last = (const type *)from - (n - 1);          \
+        for (size_t i = 0; i < n; i++)                                     \
+            t[i] = last[n - 1 - i];                                        \
+    }
+static void turn_row(char *to, const char *from, size_t n, size_t bytes)
+{
+    if (bytes == 8)
+        TURN_AS(uint64_t)
+    else if (bytes == 4)
+        TURN_AS(uint32_t)
+    else if (bytes == 2)
+        TURN_AS(uint16_t)
+    else {
+        size_t i = 0;
+#ifdef __GNUC__
+        for (; i + 8 <= n; i += 8) {
+            uint64_t eight;
+            memcpy(&eight, from - i - 7, 8);
+            eight = __builtin_bswap64(eight);
+            memcpy(to + i, &eight, 8);
+        }
+#endif
+        for (; i < n; i++)
+            to[i] = from[-(ptrdiff_t)i];
+    }
+}
+#undef TURN_AS
+
 #define COPY_AS(type)                                                      \
-    for (size_t i = 0; turned && i < n; i++) /* by vectors */              \
-        memcpy(to + i * sizeof(type), from - i * sizeof(type), sizeof(type)); \
-    for (size_t i = 0; !turned && i < n; i++, to += into, from += out_of)  \
-        memcpy(to, from, sizeof(type));
+    for (size_t i = 0; i < n; i++, to += into, from += out_of)             \
+        memcpy(to, from, sizeof(type))
 
 static void copy_row(char *to, ptrdiff_t into, const char *from, ptrdiff_t out_of, size_t n,
                      size_t bytes)
 {
-    const bool turned = into == (ptrdiff_t)bytes && out_of == -into;
     if (into == (ptrdiff_t)bytes && out_of == into)
         memcpy(to, from, n * bytes);
-    else if (bytes == 4) {
-        COPY_AS(uint32_t)
-    } else if (bytes == 8) {
-        COPY_AS(uint64_t)
-    } else if (bytes == 1) {
-        COPY_AS(uint8_t)
-    } else if (bytes == 2) {
-        COPY_AS(uint16_t)
-    } else
+    else if (into == (ptrdiff_t)bytes && out_of == -into && bytes <= 8)
+        turn_row(to, from, n, bytes);
+    else if (bytes == 4)
+        COPY_AS(uint32_t);
+    else if (bytes == 8)
+        COPY_AS(uint64_t);
+    else if (bytes == 1)
+        COPY_AS(uint8_t);
+    else if (bytes == 2)
+        COPY_AS(uint16_t);
+    else
         for (size_t i = 0; i < n; i++, to += into, from += out_of)
             memcpy(to, from, bytes);
 }

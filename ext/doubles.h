@@ -24,18 +24,22 @@ INLINE double double_power(double n)
     return double_of(bits_of(n + (WHOLE_NUMBER + 1023)) << 52);
 }
 
-/* x = n ln 2 + r with |r| <= ln 2 / 2; returns e^r - 1, a Taylor series: r^14 / 14! is below
- * 2^-57. */
-INLINE double double_reduced(double x, double *n)
+/* e^r - 1 for |r| <= ln 2 / 2, a Taylor series: r^14 / 14! is below 2^-57 of it. */
+INLINE double double_small_expm1(double r)
 {
-    *n = x * 0x1.71547652b82fep+0 + WHOLE_NUMBER - WHOLE_NUMBER;
-    /* ln 2 in two parts; n times the first is exact */
-    const double r = x - *n * 0x1.62e42fee00000p-1 - *n * 0x1.a39ef35793c76p-33;
     const double high = 1.0 / 40320 + r * (1.0 / 362880 + r * (1.0 / 3628800 + r * (1.0 / 39916800
                       + r * (1.0 / 479001600 + r * (1.0 / 6227020800)))));
     const double low = 1.0 / 6 + r * (1.0 / 24 + r * (1.0 / 120 + r * (1.0 / 720 + r * (1.0 / 5040
                      + r * high))));
     return r + r * r * (0.5 + r * low);
+}
+
+/* x = n ln 2 + r; returns e^r - 1 */
+INLINE double double_reduced(double x, double *n)
+{
+    *n = x * 0x1.71547652b82fep+0 + WHOLE_NUMBER - WHOLE_NUMBER;
+    /* ln 2 in two parts; n times the first is exact */
+    return double_small_expm1(x - *n * 0x1.62e42fee00000p-1 - *n * 0x1.a39ef35793c76p-33);
 }
 
 INLINE double fn_exp_f64(double x)
@@ -44,6 +48,15 @@ INLINE double fn_exp_f64(double x)
     const double limited = x > 710 ? 710 : x < -746 ? -746 : x;
     const double p = double_reduced(limited, &n);
     const double half = n * 0.5 + WHOLE_NUMBER - WHOLE_NUMBER; /* 2^n in two steps */
+    return (1 + p) * double_power(half) * double_power(n - half);
+}
+
+INLINE double fn_exp2_f64(double x)
+{
+    const double limited = x > 1030 ? 1030 : x < -1080 ? -1080 : x;
+    const double n = limited + WHOLE_NUMBER - WHOLE_NUMBER;
+    const double p = double_small_expm1((limited - n) * 0x1.62e42fefa39efp-1);
+    const double half = n * 0.5 + WHOLE_NUMBER - WHOLE_NUMBER;
     return (1 + p) * double_power(half) * double_power(n - half);
 }
 
@@ -84,7 +97,7 @@ INLINE double fn_log_f64(double x) { return double_log(x, 0); }
 INLINE double fn_log1p_f64(double x)
 {
     const double u = 1 + x, lost = x - (u - 1);
-    const double y = double_log(u, ((u > 0) & (u < INFINITY)) ? lost / u : 0);
+    const double y = double_log(u, lost / u);
     return (fabs(x) < 0x1p-54) ? x : y;
 }
 

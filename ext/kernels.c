@@ -1,4 +1,5 @@
-/* kernels.c - every kernel, for float and for double, and some for whole numbers. Compiled once for each instruction set:
+/* kernels.c - every kernel, for float and for double, and some for whole numbers. Compiled once for
+ * each instruction set:
  * avx512.c, avx2.c and baseline.c include this file after naming theirs. All functions are static;
  * dispatch.c sees the table at the end.
  *
@@ -133,8 +134,17 @@
 #define IS_NAN(x) ((void)(x), false)
 #define LOWEST ((real)INT64_MIN)
 #define HIGHEST ((real)INT64_MAX)
-INLINE real FN(maximum)(real x, real y) { return ORDERED(x) < ORDERED(y) ? y : x; }
-INLINE real FN(minimum)(real x, real y) { return ORDERED(y) < ORDERED(x) ? y : x; }
+typedef int64_t integer_i64;
+/* Compiled to a branch, a choice of numbers at random places would be guessed wrong half the
+ * time. */
+INLINE real FN(maximum)(real x, real y)
+{
+    return x ^ ((x ^ y) & (0 - (real)(ORDERED(x) < ORDERED(y))));
+}
+INLINE real FN(minimum)(real x, real y)
+{
+    return x ^ ((x ^ y) & (0 - (real)(ORDERED(y) < ORDERED(x))));
+}
 #include "rows.h"
 #include "along.c"
 #include "extremes.c"

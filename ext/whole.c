@@ -71,6 +71,43 @@ KERNEL(mask_of_whole)(size_t n, ARRAY(const int64_t, x, n), ARRAY(uint8_t, out, 
     parallel_for(n, PIECE, NAME(mask_body), &task);
 }
 
+/* ---- running sums ---- */
+struct NAME(adding_up) {
+    const real *x;
+    real *out;
+    size_t n, inner;
+};
+
+static void NAME(running_sum_body)(const void *task, size_t begin, size_t end)
+{
+    const struct NAME(adding_up) *t = task;
+    const size_t n = t->n, inner = t->inner;
+    for (size_t o = begin; o < end; o++) {
+        const real *restrict x = t->x + o * n * inner;
+        real *restrict out = t->out + o * n * inner;
+        if (inner == 1) {
+            real sum = 0;
+            for (size_t j = 0; j < n; j++)
+                out[j] = sum += x[j];
+            continue;
+        }
+        memcpy(out, x, inner * sizeof(real));
+        for (size_t j = 1; j < n; j++)
+            for (size_t i = 0; i < inner; i++)
+                out[j * inner + i] = out[(j - 1) * inner + i] + x[j * inner + i];
+    }
+}
+
+/* n > 0 */
+KERNEL(running_sum)(size_t outer, size_t n, size_t inner,
+                    ARRAY(const real, x, outer * n * inner),
+                    ARRAY(real, out, outer * n * inner))
+{
+    const struct NAME(adding_up) task = {x, out, n, inner};
+    parallel_for(outer, grain_of(PIECE / 4, (double)n * (double)inner), NAME(running_sum_body),
+                 &task);
+}
+
 /* ---- products of matrices ----
  * A tile of TALL rows and BROAD columns of the result is kept in registers, as in matmul.c, and its
  * columns of y are laid out row after row, DEEP rows at a time. What overflows is left out, as in

@@ -27,9 +27,9 @@ SLOW = frozenset({"fmod", "remainder", "hypot"})  # of float32: numpy's take one
 BRANCHES = frozenset({"where"})  # numpy's branch, which costs ten times as much on a random mask
 # Functions whose vector code in C is at least as fast as numpy's. It is slower for log2 and log10;
 # and where C calls its library, which takes one number at a time.
-DOUBLES = expr.CHEAP | {"exp", "expm1", "log", "log1p", "sigmoid", "softplus"}
+DOUBLES = expr.CHEAP | {"exp", "exp2", "expm1", "log", "log1p", "sigmoid", "softplus"}
 VECTORS = {
-    F64: DOUBLES, F32: DOUBLES | {"exp2", "sin", "cos", "tanh", "fmod", "remainder"},
+    F64: DOUBLES, F32: DOUBLES | {"sin", "cos", "tanh", "fmod", "remainder"},
 }  # fmt: skip
 
 

@@ -172,18 +172,14 @@ class Reductions(Reference):
         """A reduction that C declined: of an array in another order of dimensions, in that order;
         else the definition's.
         """
-        ndim, strides = x.ndim, x.strides
-        order = sorted(range(ndim), key=lambda d: -strides[d])
-        flat = x.transpose(order)
-        if not flat.size or x.flags.c_contiguous or not flat.flags.c_contiguous:
+        if not x.size or x.flags.c_contiguous:
             return definition(name)(self, x, dim, keepdim)
-        over = range(ndim) if dim is None else [dim] if isinstance(dim, int) else dim
-        places = [order.index(d % ndim) for d in over]
-        if name == "prod":
-            out = getattr(self, name)(flat, places[0], True)
-        else:
-            out = getattr(self, name)(flat, tuple(places), True)
-        out = np.ascontiguousarray(out.transpose(np.argsort(order)))
+        order, back, dims = order_of(x.strides, dim)
+        flat = x.transpose(order)
+        if not flat.flags.c_contiguous:
+            return definition(name)(self, x, dim, keepdim)
+        out = getattr(self, name)(flat, dims[0] if name == "prod" else dims, True)
+        out = np.ascontiguousarray(out.transpose(back))
         return out if keepdim else out.reshape(runs(x.shape, dim, False)[0][-1][3])
 
     def _reduced(
@@ -196,6 +192,18 @@ class Reductions(Reference):
                 return None
             x = out
         return x
+
+
+@lru_cache(maxsize=1024)
+def order_of(strides: Shape, dim: Dims) -> tuple[Shape, Shape, Shape]:
+    """The dimensions from the one that goes on furthest, where each of them stands then, and where
+    those of ``dim`` stand.
+    """
+    every = range(len(strides))
+    order = tuple(sorted(every, key=lambda d: -strides[d]))
+    back = tuple([order.index(d) for d in every])
+    over = every if dim is None else [dim] if isinstance(dim, int) else dim
+    return order, back, tuple([back[d] for d in over])
 
 
 @lru_cache(maxsize=1024)

@@ -63,6 +63,15 @@ def _clamp(x: Operand, least: Operand, most: Operand) -> Array | None:
     return None if low is None or high is None else _whole("clamp_whole", x, low, high)
 
 
+def _limit(least: int | None, most: int | None) -> Callable[[Operand, Operand], Array | None]:
+    def limit(x: Operand, y: Operand) -> Array | None:
+        if x.dtype is not I64:
+            return None
+        return _clamp(x, y if least is None else least, y if most is None else most)
+
+    return limit
+
+
 def _shift(sign: int) -> Callable[[Operand, Operand], Array | None]:
     def shift(x: Operand, by: Operand) -> Array | None:
         places = _number(by)
@@ -75,7 +84,8 @@ def _shift(sign: int) -> Callable[[Operand, Operand], Array | None]:
 
 CLIP: np.ufunc = umath.__dict__["clip"]  # np.clip itself takes 2 us to get there
 WHOLE: dict[np.ufunc, Callable[..., Array | None]] = {
-    CLIP: _clamp, np.left_shift: _shift(1), np.right_shift: _shift(-1),
+    CLIP: _clamp, np.maximum: _limit(None, (1 << 63) - 1), np.minimum: _limit(-(1 << 63), None),
+    np.left_shift: _shift(1), np.right_shift: _shift(-1),
     np.absolute: lambda x: _whole("abs_whole", x),
     np.bitwise_not: lambda x: _whole("not_bool", x, dtype=BOOL),
     np.logical_not: lambda x: _whole("not_bool", x, dtype=BOOL),

@@ -17,7 +17,7 @@ from ...arrays.dtypes import BOOL, F64, I64
 from ...base.naming import named
 from ..reference import Reference
 from ..table import definition
-from .along import Along, flipped
+from .along import Along, blocks, flipped
 from .library import Kernels, calls
 from .scans import Scans
 from .ufuncs import CLIP, threaded
@@ -92,6 +92,13 @@ class Whole(Reference):
             return threaded(CLIP)(x, min, max)
         return definition("clamp")(self, x, min=min, max=max)
 
+    def cumsum(self, x: Array, dim: int) -> Array:
+        if type(x) is np.ndarray and x.dtype == I64 and x.size >= SOME:
+            rows, out = np.ascontiguousarray(x), np.empty(x.shape, I64)
+            if INT64.kernels.running_sum(*blocks(x.shape, dim), id(rows), id(out)):
+                return out
+        return definition("cumsum")(self, x, dim)
+
     @calls("copy")
     def flip(self, x: Array, dims: tuple[int, ...]) -> Array:
         out = flipped(x, dims)
@@ -110,3 +117,22 @@ class Whole(Reference):
                 if INT64.kernels.product(outer, inner, m, k, n, *map(id, given), id(out)):
                     return out.astype(x.dtype, copy=False)
         return definition("matmul")(self, x, y)
+
+    def einsum(self, *xs: Array, equation: str) -> Array:
+        """In float64, by BLAS, where no sum can be a number that it does not hold."""
+        inputs, _, result = equation.partition("->")
+        if len(xs) > 1 and "." not in inputs and all(_are_numbers(x) for x in xs):
+            sizes = {
+                c: n for names, x in zip(inputs.split(","), xs, strict=True)
+                for c, n in zip(names, x.shape, strict=True)
+            }  # fmt: skip
+            terms = prod([n for c, n in sizes.items() if c not in result])
+            if terms * prod([max(int(x.max()), -int(x.min())) for x in xs]) <= EXACT:
+                given = [x.astype(F64) for x in xs]
+                wide = Reference.by_dtype[F64].einsum(*given, equation=equation)
+                return wide.astype(I64).astype(xs[0].dtype)
+        return definition("einsum")(self, *xs, equation=equation)
+
+
+def _are_numbers(x: Array) -> bool:
+    return type(x) is np.ndarray and x.dtype in HELD and x.dtype != BOOL and x.size > 0

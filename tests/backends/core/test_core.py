@@ -27,6 +27,8 @@ def rows():
         for i, text in enumerate(derivatives):
             if text not in (None, "g"):
                 yield f"{op}_vjp{i}", op, text, ("g", "out", *inputs)
+    for name, value in formulas.VALUES.items():
+        yield name, name, value, tuple(sorted(expr.names(value)))
 
 
 ROWS = list(rows())

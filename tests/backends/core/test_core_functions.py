@@ -127,7 +127,7 @@ def test_infinity_and_nan(name, isa):
 
 LONG = np.longdouble
 DOUBLES = {
-    "exp": (np.exp, (1500, 2)), "expm1": (np.expm1, (1500, 4, 1e-9)),
+    "exp": (np.exp, (1500, 2)), "exp2": (np.exp2, (2200, 2)), "expm1": (np.expm1, (1500, 4, 1e-9)),
     "log": (np.log, (2000,)), "log1p": (np.log1p, (4, 1e-9)),
     "sigmoid": (lambda x: 1 / (1 + np.exp(-x)), (1400, 40)),
     "hypot": (np.hypot, (1, 1e300, 1e-300)),
@@ -206,6 +206,8 @@ def loops():
         for i, text in enumerate((value, *derivatives)):
             if op != "where" and text not in (None, "g"):
                 yield op if i == 0 else f"{op}_vjp{i - 1}", op, text
+    for name, text in formulas.VALUES.items():
+        yield name, name, text
 
 
 LOOPS = list(loops())

@@ -24,9 +24,13 @@ PROGRAMS = {
     "bool": "m.bool()", "matmul": "m @ n", "transposed": "m @ n.t()", "bmm": "m[None] @ n[None]",
     "linear": "t.nn.functional.linear(m, n)", "batch": "m.view(N, 1, N) @ n[None]",
     "gaps": "m[:, ::2] @ n[::2, :41]", "clamp": "m.clamp(3, 40)", "absolute": "m.abs()",
+    "einsum": "t.einsum('ij,kj->ki', m, n)", "einsum of few": "t.einsum('ij,kj,i->k', m, n, m[0])",
+    "cumsum": "m.long().cumsum(1)", "cumsum down": "m.cumsum(0)", "relu": "m.relu()",
+    "relu6": "t.nn.functional.relu6(m)", "round": "m.round()",
 }  # fmt: skip
 NOT_OF_MASKS = {
     "matmul", "transposed", "bmm", "linear", "batch", "gaps", "clamp", "absolute", "topk", "lowest",
+    "relu", "relu6", "round", "einsum", "einsum of few",
 }  # fmt: skip
 
 
