@@ -10,6 +10,7 @@ the weight's own layout.
 """
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -80,6 +81,11 @@ def mT(F: Namespace, x: Operand) -> Operand:
     return F.transpose(x, dim0=-1, dim1=-2)
 
 
+def _flat(F: Namespace, x: Operand) -> Operand:
+    """A batch of matrices as one of all their rows, which may have no elements."""
+    return F.reshape(x, shape=(math.prod(x.shape[:-1]), x.shape[-1]))
+
+
 def _matmul_vjp_x(F: Namespace, g: Gradient, out: Operand, x: Operand, y: Operand) -> Gradient:
     if x.ndim == 1:  # a row vector: as a matrix of one row
         g = F.reshape(g, shape=(*g.shape[:-1], 1, g.shape[-1]) if y.ndim > 1 else (1, 1))
@@ -102,8 +108,7 @@ def _matmul_vjp_y(F: Namespace, g: Gradient, out: Operand, x: Operand, y: Operan
         return F.matmul(F.reshape(x, shape=(-1, 1)), row)
     # one matrix used by a whole batch: one large product instead of a batch and a sum
     if y.ndim == 2 and x.ndim > 2:
-        flat_x, flat_g = (F.reshape(v, shape=(-1, v.shape[-1])) for v in (x, g))
-        return F.matmul(F.t(flat_x), flat_g)
+        return F.matmul(F.t(_flat(F, x)), _flat(F, g))
     return F.matmul(mT(F, x), g)
 
 
@@ -155,7 +160,7 @@ def _linear_vjp_w(
     F: Namespace, g: Gradient, out: Operand, x: Operand, w: Operand, b: Operand = None
 ) -> Gradient:
     if x.ndim != 2:
-        g, x = F.reshape(g, shape=(-1, g.shape[-1])), F.reshape(x, shape=(-1, x.shape[-1]))
+        g, x = _flat(F, g), _flat(F, x)
     return F.matmul(F.t(g), x)
 
 
