@@ -18,7 +18,7 @@ from ..handles.tensor import Tensor
 from ..nn import functional as F
 from ..nn.functional.bags import MODES, largest
 from ..ops.arguments import owned
-from ..ops.norm import per_channel
+from ..ops.batch_norm import per_channel
 
 if TYPE_CHECKING:
     from ..base.types import Shape
