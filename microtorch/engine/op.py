@@ -46,6 +46,9 @@ class Op:
     # derived, beside what __init__ is given
     reads: tuple[tuple[int, ...], ...]  # per vjp, the inputs that it reads
     reads_out: tuple[bool, ...]  # per vjp, does it read the output?
+    # per vjp, the inputs by which it has a derivative, if only 0: those that it reads, and of those
+    # that it keeps the ones that another reads (PyTorch's takes them, as it computes all at once)
+    leads_to: tuple[tuple[int, ...], ...]
     # per vjp, the inputs (-1: the output) that must not be overwritten while it is to come
     watched: Sequence[tuple[int, ...]]
     saved_inputs: frozenset[int]  # the inputs that some vjp reads
@@ -135,9 +138,13 @@ class Op:
         self.apart = self.joint is not None or self.lays
         self.floating, self.symbol = self.result == "float", SYMBOLS.get(name, name)
         letters = [set(s.split()) for s in saves] or [set[str]() for _ in self.vjps]
-        self.reads = tuple(tuple(map(LETTERS.index, sorted(s - {"out"}))) for s in letters)
+        self.reads = tuple(map(_places, letters))
         self.reads_out = tuple("out" in s for s in letters)
-        self.watched = _watched(letters, keeps)
+        besides = [keeps] * len(letters) if isinstance(keeps, str) else keeps
+        kept = [s.union(k.split()) for s, k in zip(letters, besides, strict=True)]
+        read = set[str]().union(*letters)
+        self.leads_to = tuple([_places(k & read) for k in kept])
+        self.watched = _watched(kept)
         self.saved_inputs = frozenset(i for read in self.reads for i in read)
         self.reads_anything = bool(self.saved_inputs or any(self.reads_out) or self.joint)
         self.kernels, self.hot_kernels = KernelTable(name), HotTable(name)
@@ -299,16 +306,17 @@ class Op:
         return ", ".join([*LETTERS[: len(self.vjps)], *static])
 
 
-def _watched(
-    reads: Sequence[set[str]], keeps: str | Sequence[str]
-) -> Sequence[tuple[int, ...]]:
-    """``Op.watched`` of what each derivative reads, and keeps besides.
+def _places(letters: set[str]) -> tuple[int, ...]:
+    """Which inputs some of the letters ``x y z ... out`` name."""
+    return tuple(map(LETTERS.index, sorted(letters - {"out"})))
+
+
+def _watched(kept: Sequence[set[str]]) -> Sequence[tuple[int, ...]]:
+    """``Op.watched`` of what each derivative reads, or keeps besides.
 
     PyTorch's rule: what one derivative reads of the inputs is kept for that one. What several read,
     and an output, is kept for all of them.
     """
-    besides = [keeps] * len(reads) if isinstance(keeps, str) else keeps
-    kept = [s.union(k.split()) for s, k in zip(reads, besides, strict=True)]
     every = [k for one in kept for k in one]
     common = {k for k in every if k == "out" or every.count(k) > 1}
     return [

@@ -113,7 +113,8 @@ def _tied(node: Node, i: int, vjp: Vjp, *arguments: Operand, **attrs: Operand) -
     d: Tensor = vjp(*arguments, **attrs)
     if "0 * g" in op.rule[i : i + 1]:  # a step: PyTorch's 0 is a constant
         return constant(d.array, d.node.dev)
-    read = [node.inputs[j] for j in op.reads[i] if node.inputs[j].needs] if op.ties else []
+    led = [node.inputs[j] for j in op.leads_to[i] if j < len(node.inputs)] if op.ties else []
+    read = [x for x in led if x.needs]
     if not read and op.ties and op.reads_out[i]:
         read = [node]
     for x in read:

@@ -130,10 +130,10 @@ def _statistics(x: Tensor, dims: Sequence[int], eps: float) -> tuple[Tensor, Ten
 def native_layer_norm(
     input: Tensor, normalized_shape: Shape, weight: Tensor | None, bias: Tensor | None, eps: float
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """layer_norm, and the mean and 1 / standard deviation that it divides by."""
+    """layer_norm, and the mean and 1 / standard deviation that it divides by: constants."""
     out = F.layer_norm(input, normalized_shape, weight, bias, eps)
     dims = range(input.ndim - len(normalized_shape), input.ndim)
-    return out, *_statistics(input, list(dims), eps)
+    return out, *_statistics(input.detach(), list(dims), eps)
 
 
 def native_group_norm(
@@ -150,11 +150,11 @@ def native_batch_norm(
     input: Tensor, weight: Tensor | None, bias: Tensor | None, running_mean: Tensor | None,
     running_var: Tensor | None, training: bool, momentum: float, eps: float,
 ) -> tuple[Tensor, Tensor, Tensor]:  # fmt: skip
-    """batch_norm, and in training each channel's mean and 1 / standard deviation, else nothing."""
+    """batch_norm, and in training each channel's mean and 1 / standard deviation, as constants."""
     out = per_channel(input, running_mean, running_var, weight, bias, training, momentum, eps)
     if not training:
         return out, input.new_empty(0), input.new_empty(0)
-    mean, scale = _statistics(input, [i for i in range(input.ndim) if i != 1], eps)
+    mean, scale = _statistics(input.detach(), [i for i in range(input.ndim) if i != 1], eps)
     return out, owned(mean.reshape(-1)), owned(scale.reshape(-1))
 
 

@@ -173,7 +173,8 @@ def _options() -> dict[str, dict[str, Any]]:
     options: dict[str, dict[str, Any]] = {name: {"check": c} for name, c in checks.items()}
     # the condition of `where` is no number: only the choices are promoted
     options["where"] = {"unpromoted": 1}
-    for name in "maximum minimum clamp clamp_min clamp_max clamp_between xlogy xlog1py".split():
+    untied = "maximum minimum fmax fmin clamp clamp_min clamp_max clamp_between xlogy xlog1py"
+    for name in untied.split():
         options.setdefault(name, {})["ties"] = False
     options["pow"] = options.get("pow", {}) | {"keeps": "y"}
     options["logsigmoid"] = options.get("logsigmoid", {}) | {"ordered": False}

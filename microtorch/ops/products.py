@@ -82,9 +82,8 @@ def mT(F: Namespace, x: Operand) -> Operand:
 
 
 def _flat(F: Namespace, x: Operand) -> Operand:
-    """The rows of ``x`` as one matrix."""
-    *many, n = x.shape
-    return F.reshape(x, shape=(-1 if n else math.prod(many), n))  # no number of rows of 0 is told
+    """A batch of matrices as one of all their rows, which may have no elements."""
+    return F.reshape(x, shape=(math.prod(x.shape[:-1]), x.shape[-1]))
 
 
 def _matmul_vjp_x(F: Namespace, g: Gradient, out: Operand, x: Operand, y: Operand) -> Gradient:

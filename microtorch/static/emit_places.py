@@ -91,7 +91,7 @@ class Places:
 
     def new(self, n: int) -> Lies:
         """Memory for value n: an output, an array, a place in the block, or a row of these."""
-        value, rows = self.program.values[n], self.rows.get(n)
+        rows = self.rows.get(n)
         head = n if rows is None else rows.members[0]
         if head in self.declared:
             return self.places[n]

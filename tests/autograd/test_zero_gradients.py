@@ -19,10 +19,25 @@ TIED = {
     "replicate": lambda x: F.pad(x[None], (1, 1), mode="replicate"),
     "relu_": lambda x: (x * 1).relu_(),
     "fmod": lambda x: torch.fmod(torch.ones(2), x),
+    # PyTorch computes all gradients at once, of all that is kept
+    "weight of conv1d": lambda x: F.conv1d(torch.ones(1, 2, 3), x.reshape(1, 2, 1)),
+    "weight of conv2d": lambda x: F.conv2d(torch.ones(1, 2, 3, 3), x.reshape(1, 2, 1, 1)),
+    "weight of conv3d": lambda x: F.conv3d(torch.ones(1, 2, 3, 3, 3), x.reshape(1, 2, 1, 1, 1)),
+    "weight of conv_transpose1d": lambda x: F.conv_transpose1d(
+        torch.ones(1, 2, 3), x.reshape(2, 1, 1)
+    ),
+    "weight of layer_norm": lambda x: F.layer_norm(torch.ones(3, 2), (2,), x),
+    "weight of batch_norm": lambda x: F.batch_norm(torch.ones(3, 2), None, None, x, training=True),
+    "weight of prelu": lambda x: F.prelu(torch.ones(3, 2), x),
 }
 UNTIED = {
     "clamp": lambda x: x.clamp(-1, 1),
     "maximum": lambda x: torch.maximum(x, torch.zeros(2)),
+    "fmax": lambda x: torch.fmax(x, torch.zeros(2)),
+    "fmin": lambda x: torch.fmin(x, torch.zeros(2)),
+    "gather": lambda x: x.gather(0, torch.tensor([1, 1])),
+    "bias of layer_norm": lambda x: F.layer_norm(torch.ones(3, 2), (2,), None, x),
+    "weight of linear": lambda x: F.linear(torch.ones(3, 2), x[None]),
     "amax": lambda x: x.amax(0),
     "where": lambda x: torch.where(x > 0, x, 0.0),
     "sum": torch.sum,

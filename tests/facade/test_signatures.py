@@ -66,6 +66,11 @@ def test_other_orders():
     assert torch.equal(ours, F.batch_norm(x, None, None, weight, bias, True))
     ours = torch.instance_norm(x, weight, bias, None, None, True, 0.1, 1e-5)
     assert torch.equal(ours, F.instance_norm(x, weight=weight, bias=bias))
+    for f in (torch.native_batch_norm, torch.native_layer_norm):  # what they divide by is constant
+        more = (None, None, True, 0.1) if f is torch.native_batch_norm else ()
+        first = () if more else ([5],)
+        out = f(x.clone().requires_grad_(), *first, None, None, *more, 1e-5)
+        assert [t.requires_grad for t in out] == [True, False, False]
     padded = torch.constant_pad_nd(x, [1, 2], 3.0)
     assert torch.equal(padded, F.pad(x, [1, 2], value=3.0))
     norms = np.linalg.norm(x.numpy().reshape(4, -1), axis=1)

@@ -138,6 +138,14 @@ def test_derivatives():
     assert autograd.gradcheck(lambda x: net(x, x, x)[0], [q])
 
 
+def test_queries_without_features_attend_to_all_alike():
+    query, value = torch.zeros(2, 3, 0, requires_grad=True), torch.arange(6.0).reshape(1, 3, 2)
+    out = F.scaled_dot_product_attention(query, query, value)
+    assert torch.allclose(out, value.mean(1, keepdim=True).expand(2, 3, 2))
+    out.sum().backward()
+    assert query.grad.shape == query.shape
+
+
 def test_grouped_queries():
     q, k = torch.randn(1, 4, 3, 2), torch.randn(1, 2, 5, 2)
     out = F.scaled_dot_product_attention(q, k, k, enable_gqa=True)

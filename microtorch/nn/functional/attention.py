@@ -45,7 +45,8 @@ def scaled_dot_product_attention(
             )
         )
     length, source = query.shape[-2], key.shape[-2]
-    scale = 1.0 / math.sqrt(query.shape[-1]) if scale is None else scale
+    if scale is None:  # of no features, by which nothing is scaled
+        scale = 1.0 / math.sqrt(max(query.shape[-1], 1))
     if enable_gqa:
         key = key.repeat_interleave(query.shape[-3] // key.shape[-3], -3)
         value = value.repeat_interleave(query.shape[-3] // value.shape[-3], -3)
