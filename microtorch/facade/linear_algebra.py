@@ -36,6 +36,6 @@ def when_called(name: str, module: str = "linalg.older") -> Callable[..., Any]:
 
 bind_methods({name: when_called(name) for name in BOTH})
 FUNCTIONS["nuclear_norm"] = when_called("nuclear_norm")  # for torch.norm(x, "nuc")
-bind_methods({"to_sparse": when_called("to_sparse", "sparse")})
+bind_methods({name: when_called(name, "sparse") for name in ("to_sparse", "sparse_mask")})
 SPECTRA = ("istft", "stft")
 bind_methods({name: when_called(name, "fft.short_time") for name in SPECTRA})
