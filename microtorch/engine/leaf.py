@@ -88,7 +88,9 @@ class AccumulateGrad(Node):
             self.grad = Rows.tensor(g, old)
         elif old is None:
             self.grad = constant(self._in_its_order(g), self.dev)
-        elif old.node.needs:
+        elif (node := getattr(old, "node", None)) is None:  # it is sparse
+            self.grad = constant(g, self.dev) + old
+        elif node.needs:
             self.grad = _sum(old, g)
         else:  # in place, as PyTorch does
             try:
@@ -103,8 +105,8 @@ class AccumulateGrad(Node):
                         fix="set .grad to None where .data is exchanged",
                     )
                 ) from None
-            if old.node.storage is not None:
-                old.node.storage.wrote("backward")
+            if node.storage is not None:
+                node.storage.wrote("backward")
 
 
 KEPT = type("CopyBackwards", (clone.node,), {"__slots__": ()})  # how PyTorch names that copy

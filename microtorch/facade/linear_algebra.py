@@ -38,6 +38,6 @@ def when_called(name: str, module: str = "linalg.older") -> Callable[..., Any]:
 FUNCTIONS.promise(["nuclear_norm"], when_called)  # for torch.norm(x, "nuc")
 SPECTRA = ("istft", "stft")
 METHODS.promise(BOTH, when_called)
-METHODS.promise(["to_sparse"], partial(when_called, module="sparse"))
+METHODS.promise(["to_sparse", "sparse_mask"], partial(when_called, module="sparse"))
 METHODS.promise(SPECTRA, partial(when_called, module="fft.short_time"))
-bind_promised(METHODS, (*BOTH, "to_sparse", *SPECTRA))
+bind_promised(METHODS, (*BOTH, "to_sparse", "sparse_mask", *SPECTRA))

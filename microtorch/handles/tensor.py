@@ -258,11 +258,12 @@ class Tensor(Protocols):
                 )
             if value is self:
                 raise RuntimeError(errors.message("can't assign Variable as its own grad"))
-            if value.array.shape != self.array.shape or value.array.dtype != self.array.dtype:
+            # a sparse gradient has a shape and a dtype, but no array
+            if value.shape != self.shape or value.dtype is not self.dtype:
                 raise RuntimeError(
                     errors.message(
                         "assigned grad has data of a different size"
-                        if value.array.shape != self.array.shape
+                        if value.shape != self.shape
                         else "assigned grad has data of a different type",
                         f"the tensor is {errors.describe(self)}, the gradient "
                         f"{errors.describe(value)}",

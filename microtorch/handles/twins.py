@@ -211,7 +211,10 @@ def _scaled(general: Callable[..., Tensor]) -> Callable[..., Tensor]:
             other, dev = others[0], self.node.dev
             kernel = kernels[dev] if isinstance(other, Handle) and other.node.dev is dev else None
             if kernel is not None and other.array.shape == self.array.shape:
-                out = kernel(self.array, other.array, alpha=alpha)
+                try:
+                    out = kernel(self.array, other.array, alpha=alpha)
+                except NotImplementedError:  # of complex numbers
+                    return general(self, *others, **options)
                 if put_straight(self, out, "add"):
                     return self
         return general(self, *others, **options)

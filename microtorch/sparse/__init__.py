@@ -19,6 +19,7 @@ from .functions import (
     mm,
     softmax,
     sparse_coo_tensor,
+    sparse_mask,
     sum,
     to_sparse,
 )
@@ -34,6 +35,7 @@ __all__ = [
     "mm",
     "softmax",
     "sparse_coo_tensor",
+    "sparse_mask",
     "sum",
     "to_sparse",
 ]

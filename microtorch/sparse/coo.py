@@ -142,7 +142,27 @@ class SparseTensor(Tensor):
 
     @grad.setter
     def grad(self, value: Tensor | None) -> None:
-        self.stored.grad = value.stored if isinstance(value, SparseTensor) else value
+        self.stored.grad = None if value is None else self._at_own_places(value)
+
+    def _at_own_places(self, value: Tensor) -> Tensor:
+        """The values of a gradient that is stored at the places of this tensor."""
+        if not isinstance(value, SparseTensor) or value.dtype is not self.dtype:
+            what = "assigned grad has data of a different type"
+        elif value.sizes != self.sizes:
+            what = "assigned grad has data of a different size"
+        else:
+            own, other = self.places, value.places
+            if self.sorted and not value.sorted:
+                value = value.coalesce()
+                other = value.places
+            if own.shape == other.shape and bool((own == other).all()):
+                return value.stored
+            what = "the gradient of a sparse tensor lies at that tensor's places here"
+        raise RuntimeError(
+            message(what, f"the tensor has {self._nnz()} places of {self.sizes} in {self.dtype}")
+        )
+
+    retains_grad = property(lambda self: self.stored.retains_grad)
 
     def detach(self) -> SparseTensor:
         return self.of(self.stored.detach())
@@ -182,7 +202,7 @@ class SparseTensor(Tensor):
         values = self.stored.to(*args, **kwargs)
         return self if values is self.stored else self.of(values)
 
-    def cpu(self) -> SparseTensor:
+    def cpu(self, *_: object, **__: object) -> SparseTensor:
         return self.to("cpu")
 
     def cuda(self, *_: object, **__: object) -> SparseTensor:

@@ -127,6 +127,24 @@ def to_sparse(self: Tensor, sparse_dim: int | None = None, **other: object) -> S
     return SparseTensor(where, self[tuple(where)], self.shape, True)
 
 
+def sparse_mask(self: Tensor, mask: Tensor) -> SparseTensor:
+    """The elements of `self` at the places of a sparse tensor, also those that are 0.
+
+    Gradients flow back to them. RuntimeError if the shapes differ.
+    """
+    if not isinstance(mask, SparseTensor):
+        what = "sparse_mask() takes a sparse mask, of which it takes the places"
+        raise NotImplementedError(message(what, f"got {describe(mask)}", fix="mask.to_sparse()"))
+    if self.shape != mask.shape:
+        raise RuntimeError(
+            message(
+                "sparse_mask(): operands have incompatible sizes; self has size "
+                f"{list(self.shape)} but mask has size {list(mask.shape)}"
+            )
+        )
+    return mask.of(self.to_dense()[tuple(mask.places)])
+
+
 def _of_rows(rows: Rows, before: Tensor | None) -> Tensor:
     """The gradient of a table of which some rows were read, added to what was there before."""
     where, what = from_numpy(rows.index[None].astype(np.int64)), from_numpy(rows.values)

@@ -242,3 +242,13 @@ def test_printing_of_a_large_tensor():
 
 def test_format():
     assert f"{torch.tensor(1.5 + 2j):.2f}" == "1.50+2.00j"
+
+
+@pytest.mark.parametrize("alpha", [0.5, 2, 1j])
+def test_a_step_of_gradient_descent(alpha):
+    x, g = torch.tensor([1 + 2j, 3.0]), torch.tensor([2.0, 1 - 1j])
+    for name, sign in (("add", 1), ("sub", -1)):
+        written = x.clone()
+        assert getattr(written, f"{name}_")(g, alpha=alpha) is written
+        torch.testing.assert_close(written, x + sign * alpha * g)
+        torch.testing.assert_close(getattr(x, name)(g, alpha=alpha), written)

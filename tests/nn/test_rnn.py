@@ -242,5 +242,8 @@ def test_the_names_that_programs_read():
     assert layer._flat_weights_names == list(layer.state_dict())
     assert layer.all_weights[3][2] is layer.weight_hr_l1_reverse
     assert [p.shape for p in layer._flat_weights] == [p.shape for p in layer.parameters()]
+    layer._flat_weights = [layer._parameters[name] for name in layer._flat_weights_names]
+    with pytest.raises(AttributeError, match="follows the attributes"):
+        layer._flat_weights = [p * 2 for p in layer._flat_weights]
     modes = [nn.LSTM(1, 1), nn.GRU(1, 1), nn.RNN(1, 1), nn.RNN(1, 1, nonlinearity="relu")]
     assert [layer.mode for layer in modes] == ["LSTM", "GRU", "RNN_TANH", "RNN_RELU"]

@@ -215,3 +215,55 @@ def test_a_step_with_sparse_tensors_is_not_compiled():
                 compiled(given)
         assert not compiled.count
     assert table.weight.grad.is_sparse
+
+
+def test_a_sparse_gradient_is_assigned_and_a_dense_one_added():
+    x = torch.tensor([[1.0, 2.0], [3.0, 4.0]], requires_grad=True)
+    g = torch.tensor([[0.0, 5.0], [0.0, 0.0]])
+    x.grad = g.to_sparse()
+    assert x.grad.is_sparse and torch.equal(x.grad.to_dense(), g)
+    (x * 2).sum().backward()
+    assert not x.grad.is_sparse and torch.equal(x.grad, g + 2)
+    for wrong, said in [(g[:1].to_sparse(), "size"), (g.double().to_sparse(), "type")]:
+        with pytest.raises(RuntimeError, match=f"assigned grad has data of a different {said}"):
+            x.grad = wrong
+
+
+def test_the_gradient_of_a_sparse_leaf_is_assigned_at_its_places():
+    places = [[2, 0]]
+    x = torch.sparse_coo_tensor(places, [1.0, 2.0], (3,)).requires_grad_()
+    assert x.is_leaf and not x.retains_grad
+    x.grad = torch.sparse_coo_tensor(places, [3.0, 4.0], (3,))
+    assert x.grad.to_dense().tolist() == [4, 0, 3]
+    for wrong, said in [
+        (torch.ones(3), "type"), (torch.ones(2), "type"), (torch.ones(4).to_sparse(), "size"),
+        (torch.sparse_coo_tensor([[0, 2]], [3.0, 4.0], (3,)), "places"),  # in another order
+        (torch.sparse_coo_tensor([[1]], [3.0], (3,)), "places"),
+    ]:  # fmt: skip
+        with pytest.raises(RuntimeError, match=said):
+            x.grad = wrong
+    assert x.grad.to_dense().tolist() == [4, 0, 3]
+    x = x.detach().coalesce().requires_grad_()
+    x.grad = torch.sparse_coo_tensor(places, [3.0, 4.0], (3,))
+    assert x.grad.to_dense().tolist() == [4, 0, 3]
+    x.grad = None
+    assert x.grad is None
+    torch.optim.SGD([x], lr=0.1)
+
+
+def test_sparse_mask():
+    x = torch.arange(6.0).reshape(3, 2).requires_grad_()
+    mask = torch.sparse_coo_tensor([[0, 2, 0], [1, 0, 0]], torch.ones(3), (3, 2))
+    kept = x.sparse_mask(mask)
+    assert kept._values().tolist() == [1, 4, 0] and not kept.is_coalesced()
+    assert torch.equal(kept._indices(), mask._indices())
+    torch.sparse.sum(kept * kept).backward()
+    assert x.grad.tolist() == [[0, 2], [0, 0], [8, 0]]
+    assert x.sparse_mask(mask.coalesce()).is_coalesced()
+    rows = torch.sparse_coo_tensor([[2]], torch.ones(1, 2), (3, 2))
+    assert x.sparse_mask(rows)._values().tolist() == [[4, 5]]
+    assert kept.sparse_mask(rows)._values().tolist() == [[4, 0]]
+    with pytest.raises(RuntimeError, match=r"self has size \[3, 2\] but mask has size \[2\]"):
+        x.sparse_mask(torch.ones(2).to_sparse())
+    with pytest.raises(NotImplementedError, match="takes a sparse mask"):
+        x.sparse_mask(x)

@@ -17,8 +17,9 @@ from ...arrays.dtypes import BOOL, F64, I64
 from ...base.naming import named
 from ..reference import Reference
 from ..table import definition
-from .along import Along, blocks, flipped
+from .along import Along, flipped
 from .library import Kernels, calls
+from .reductions import blocks
 from .scans import Scans
 from .ufuncs import CLIP, threaded
 

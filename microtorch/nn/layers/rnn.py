@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from typing import Any, NamedTuple
@@ -208,6 +208,22 @@ class RNNBase(Module):
     @property
     def _flat_weights(self) -> list[Parameter | None]:
         return [getattr(self, name, None) for name in self._flat_weights_names]
+
+    @_flat_weights.setter
+    def _flat_weights(self, weights: Sequence[Parameter | None]) -> None:
+        """Takes the weights that the attributes hold: programs for cuDNN tell PyTorch of them."""
+        names = self._flat_weights_names
+        if len(weights) != len(names) or any(
+            new is not own for new, own in zip(weights, self._flat_weights, strict=True)
+        ):
+            raise AttributeError(
+                message(
+                    "_flat_weights follows the attributes of the layer",
+                    f"{type(self).__name__}: {', '.join(names)}",
+                    fix=f"set the attributes: layer.{names[0]} = ..., or "
+                    "torch.func.functional_call(layer, weights, inputs)",
+                )
+            )
 
     def _suffixes(self, layer: int) -> list[str]:
         return [f"_l{layer}", f"_l{layer}_reverse"][: self.directions]
