@@ -8,7 +8,7 @@ from browser import Browser
 from microtorch.viz.reading.compiled import account
 from microtorch.viz.reading.loops import loop
 from microtorch.viz.showing.programs import lines_of
-from small_programs import PROGRAMS, boxes, moons, scalars, texts
+from small_programs import PROGRAMS, boxes, moons, scalars, texts, trained
 
 import microtorch as torch
 from microtorch import nn, viz
@@ -74,6 +74,20 @@ def test_scalars_are_stepped():
     assert steps.places is None
     assert "act += p[3 * j + k] * table[i][k];" in "".join(steps.frames())
     assert "text/html" in steps._repr_mimebundle_()
+
+
+def test_the_page_of_a_long_program_is_folded(tmp_path):
+    layers = [layer for _ in range(60) for layer in (nn.Linear(4, 4), nn.Tanh())]
+    f = trained(nn.Sequential(*layers, nn.Linear(4, 3)), torch.randn(5, 4),
+                torch.randint(0, 3, (5,)))  # fmt: skip
+    path = tmp_path / "program.html"
+    steps = viz.step(f)
+    steps.save(path)
+    d = data_of(path)
+    assert len(d["steps"]) < 200 < len(steps)
+    assert path.stat().st_size < 3_000_000
+    assert len(boxes(d["drawn"]["light"][0], "part-")) == len(d["steps"])
+    assert len(boxes(d["drawn"]["light"][1], "held-")) == len(d["steps"])
 
 
 def test_the_result_of_a_program_says_where_its_loops_are():

@@ -7,6 +7,8 @@ place share it. On the right stands what is held at each time, beside what eager
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from ..reading.places import Band, Places, Rect, places, shorter
 from . import style
 from .hairpin import spoken
@@ -18,6 +20,7 @@ ROW, TOP, EDGE = 17.0, 122.0, 22.0
 WORDS, WHERE, ROOM, BARS, GAP = 190.0, 92.0, 620.0, 190.0, 18.0
 TEXT, SMALL, TINY = 11.0, 9.5, 9.0
 LEVELS = 4  # of titles
+PIECE = 100  # corners of one line: Graphviz reads no longer strings
 ROWS = 90  # a longer program is folded
 
 
@@ -255,10 +258,9 @@ class Shelves(Plate):
         for k, n in enumerate(p.eager):
             x = self.bars + n * scale
             corners += [(x, self.y(k)), (x, self.y(k + 1))]
-        points = corners[:1]
-        for q in corners[1:]:
-            points += [points[-1], q, q]
-        if points:
+        for k in range(0, len(corners) - 1, PIECE):
+            piece = corners[k : k + PIECE + 1]
+            points = [piece[0], *[x for a, b in pairwise(piece) for x in (a, b, b)]]
             self.line(points, t.ink, 1.4, style="dashed")
         if p.held:
             k = p.peak

@@ -2,6 +2,8 @@
 const STEPS = D.steps, LAST = STEPS.length - 1;
 let at = 0, dark = false, drawn = "";
 const lines = D.c.split("\n").map(text => h("span", {}, text));
+const kernels = D.kernels.map(text => text.split("\n").map(line => h("span", {}, line)));
+const loop = e => /^\s+for \(/.test(e.textContent);
 const svg = text => document.importNode(new DOMParser().parseFromString(text, "image/svg+xml").documentElement, true);
 
 function pictures() {
@@ -35,14 +37,14 @@ function show() {
   put($("c-title"), `${now.about}: ${now.does}`);
   put($("held"), now.held ? `memory: ${now.held}` : "");
   put($("say"), `${now.phase}, part ${at + 1} of ${STEPS.length}: ${now.does}. ${now.held}`);
-  const wanted = now.kernel ? now.kernel.split("\n").map(text => h("span", { class: "on" }, text)) : lines;
+  const wanted = now.kernel == null ? lines : kernels[now.kernel];
   if ($("c").firstChild !== wanted[0]) $("c").replaceChildren(...wanted);
   lines.forEach((e, k) => e.classList.toggle("on", now.lines.includes(k)));
   STEPS.forEach((_, k) => { const e = $(`part-${k}`); e?.classList.toggle("now", k === at); e?.classList.toggle("later", k > at); });
-  for (const e of document.querySelectorAll("#memory [id^=rect-]")) e.classList.toggle("now", now.rects.includes(e.id.slice(5)));
+  for (const [name, from, to] of D.rects) $(`rect-${name}`)?.classList.toggle("now", from <= at && at <= to);
   for (const e of document.querySelectorAll("#memory [id^=held-]")) e.classList.toggle("now", e.id === `held-${at}`);
   near($(`part-${at}`), $("program"));
-  near(now.kernel ? null : lines[now.lines[0]], $("c"));
+  near(wanted === lines ? lines[now.lines[0]] : wanted.find(loop), $("c"));
   near($(`held-${at}`), $("memory"));
   $("axis").value = at;
   history.replaceState(null, "", `#${at + 1}`);

@@ -22,22 +22,29 @@ from ..drawing.render import render
 from ..drawing.rows import Rows
 from ..drawing.shelves import Shelves, size_of
 from ..reading.compiled import account, compiled_of, kernel_source
+from ..reading.folding import folded
 from ..reading.parts import Account, Part
-from ..reading.places import Places, places_of
+from ..reading.places import Places, places_of, shorter
 from ..telling.words import cut, printable
 from .terminal import raw_keys
 
 FORMATS = ("html", "txt")
 KEYS = "←/→ step   b backward   u update   x quit"
+LONG = 150  # parts that a page shows one by one
+# styles, fonts, hints and names that the page has or does not need; decimals of places
+SPARED = re.compile(
+    r' (?:style|font-family|xlink:title)="[^"]*"| text-anchor="start"|<!--.*?-->\n'
+    r'|<title>[^<]*</title>\n| id="(?:node|edge|a_)[^"]*"|(?<=\.\d)\d+(?=[ ,"])'
+)
 SHOWN = 9  # lines of C on a screen
 
 
 class ProgramStepper:
     """``run()`` in a terminal, ``frames()``, ``save("program.html")`` for a browser."""
 
-    def __init__(self, account: Account):
+    def __init__(self, account: Account, places: Places | None = None):
         self.account = account
-        self.places: Places | None = places_of(account)
+        self.places = places_of(account) if places is None else places
         self.where = lines_of(account)
 
     def __len__(self) -> int:
@@ -107,13 +114,21 @@ class ProgramStepper:
             valid = ", ".join(f".{f}" for f in FORMATS)
             fix = "a picture of the program: viz.draw(f).save(...)"
             raise ValueError(errors.message(f"save({path!r}): use one of {valid}", fix=fix))
-        text = ("\n" + "─" * 80 + "\n").join(self.frames()) + "\n"
+        frames = ("\n" + "─" * 80 + "\n").join(self.frames()) + "\n"
+        text = self.page() if suffix == "html" else frames
         with open(path, "w", encoding="utf-8") as file:
-            file.write(self.page() if suffix == "html" else text)
+            file.write(text)
         return path
 
     def page(self) -> str:
-        """The page; RenderError without Graphviz."""
+        """The page; RenderError without Graphviz. A long program is folded there."""
+        if len(self) > LONG:
+            folds, _ = folded(self.account, LONG // 2)
+            short = None if self.places is None else shorter(self.places, LONG)
+            return ProgramStepper(folds, short)._page()
+        return self._page()
+
+    def _page(self) -> str:
         script = onefile.script("program.js")
         look = onefile.look("program.css")
         return onefile.page("program.html", self.account.name, self.data(), script, look)
@@ -121,7 +136,9 @@ class ProgramStepper:
     def data(self) -> dict[str, Any]:
         """What the page is told."""
         facts = counted(self.account)
-        drawn = {}
+        drawn, kernels = {}, dict[str, int]()
+        steps = [self.step(p, kernels) for p in self.account.parts]
+        bands = [] if self.places is None else self.places.bands
         for theme in (style.LIGHT, style.DARK):
             picture = Rows(Hairpin(self.account, facts), theme).g.source
             memory = "" if self.places is None else str(Shelves(self.places, theme).g.source)
@@ -131,26 +148,24 @@ class ProgramStepper:
             "facts": ", ".join(f"{n} {words}" for n, words in facts),
             "c": self.account.c,
             "drawn": drawn,
-            "steps": [self.step(p) for p in self.account.parts],
+            "steps": steps,
+            "kernels": [*kernels],
+            "rects": [[r.name, r.first, r.last] for b in bands for r in b.rects],
         }
 
-    def step(self, p: Part) -> dict[str, Any]:
-        """A part, as the page needs it."""
+    def step(self, p: Part, kernels: dict[str, int]) -> dict[str, Any]:
+        """A part, as the page needs it. ``kernels``: the texts of kernels so far."""
         does = spoken(p.ops) or " ".join(p.code)
         around = f", {p.around.count} times" if p.around is not None else ""
         where = f"{p.kind} in {p.function}()" if p.function else "a kernel that Python calls"
-        rects = [] if self.places is None else [
-            r.name for b in self.places.bands for r in b.rects if r.first <= p.number <= r.last
-        ]  # fmt: skip
         return {
             "phase": p.phase,
             "does": does,
             "about": where + around,
             "said": p.said,
             "lines": self.where[p.number],
-            "kernel": "" if p.function else kernel_source(p),
+            "kernel": None if p.function else kernels.setdefault(kernel_source(p), len(kernels)),
             "held": self.held(p.number).strip("█░ "),
-            "rects": rects,
         }
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
@@ -198,6 +213,6 @@ def lines_of(account: Account) -> list[list[int]]:
 
 
 def _svg(source: str) -> str:
-    """A picture as an element of a page, without a style of its own."""
+    """A picture as an element of a page, without what the page says or does not need."""
     svg = render(source, "svg").decode()
-    return re.sub(r' style="[^"]*"', "", svg[svg.index("<svg") :])
+    return SPARED.sub("", svg[svg.index("<svg") :])
