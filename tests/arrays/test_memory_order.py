@@ -138,6 +138,8 @@ STRIDES = [
     ("wide.double()", (12, 4, 1)),
     ("turned.half()", (3, 1, 6)),
     ("wide.half()", (12, 4, 1)),
+    ("wide.index_fill(0, torch.tensor([0]), 1)", (12, 4, 1)),
+    ("wide.index_put((torch.tensor([0]),), torch.ones(()))", (12, 4, 1)),
     ("thin.clone()", (12, 4, 1)),
     ("thin.float()", (12, 4, 1)),
     ("thin.int()", (12, 4, 1)),
