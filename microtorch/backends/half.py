@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from ..arrays.dtypes import F16, F32, F64
+from ..arrays.memory_order import laid_out
 from .reference import Reference
 from .table import defines, is_among, uncopied
 
@@ -37,7 +38,7 @@ def all_halves() -> Array:
 def widen(F: Operand, x: Array) -> Array:
     """An array of float16 or bfloat16 in the dtype of the backend F: float32 or float64."""
     if x.dtype != F16 or x.size < MANY or not x.flags.c_contiguous:
-        return x.astype(F.dtype)
+        return laid_out(x, F.dtype)
     return all_halves().take(x.view(np.uint16)).astype(F.dtype, copy=False)
 
 
@@ -48,9 +49,9 @@ def narrow(F: Operand, x: Array, dtype: DType) -> Array:
     numpy's own loop for float16 takes 50 times as long where results are below 6e-5. Source:
     Giesen, float->half variants, 2012.
     """
-    x = x.astype(F32, copy=False)
+    x = x if x.dtype == F32 else laid_out(x, F32)
     if dtype != F16 or x.size < MANY or not x.flags.c_contiguous:
-        return x.astype(dtype)
+        return laid_out(x, dtype)
     bits = x.view(np.uint32)
     size = bits & 0x7FFFFFFF
     # the exponent's bias from 127 to 15, half a unit of the last place, and 1 more if that is odd
@@ -156,7 +157,7 @@ class Half(Reference):
     def cast(self, x: Operand, dtype: Operand) -> Operand:
         """``x`` in another dtype: the one op whose result is not rounded to its own."""
         dtype = getattr(dtype, "numpy", dtype)
-        return self.by_dtype[dtype].widen(x) if dtype in (F32, F64) else x.astype(dtype)
+        return self.by_dtype[dtype].widen(x) if dtype in (F32, F64) else laid_out(x, dtype)
 
     def div_trunc(self, x: Operand, y: Operand) -> Operand:
         """PyTorch rounds the quotient to 16 bits, and then cuts."""

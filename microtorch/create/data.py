@@ -191,6 +191,8 @@ def _array(data: Any, dtype: DTypeLike | None) -> Array:
     elif isinstance(data, (np.ndarray, np.generic)):
         array = np.asarray(data)
         _check_strides(array)
+        if array.dtype.kind in "OSUMm":  # of which numpy would make numbers
+            raise dtypes.unsupported(array.dtype)
     else:
         array = _from_lists(data, target)
         if target is not None and array.dtype.kind == "c" and target.kind in "fViu":
@@ -232,7 +234,7 @@ def _from_lists(data: Any, target: DType | None) -> Array:
     if array.dtype.kind in "biufc" and not beyond:
         return array
     flat = np.asarray(plain, object)
-    if bad := [v for v in flat.flat if not isinstance(v, (int, float, complex, np.generic))]:
+    if bad := [v for v in flat.flat if not isinstance(v, ANY_NUMBER)]:
         raise _no_number(data, bad[0])
     try:
         return flat.astype(WIDEST[(target or _inferred(data)).kind])
@@ -240,6 +242,7 @@ def _from_lists(data: Any, target: DType | None) -> Array:
         raise _overflow() from None
 
 
+ANY_NUMBER = (int, float, complex, np.number, np.bool_)
 # kind of a dtype -> what holds Python's integers for it, of any size where it rounds
 WIDEST = {"b": np.bool_, "i": np.int64, "u": np.uint64, "f": np.float64, "V": np.float64,
           "c": np.complex128}  # fmt: skip

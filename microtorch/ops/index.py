@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 
 from ..arrays.dtypes import I64, OBJECT
-from ..arrays.memory_order import lying, strides
+from ..arrays.memory_order import laid_out, lying, strides
 from ..backends import defines
 from ..base.errors import ShapeError, describe, message, warn
 from ..engine.checks import watch
@@ -257,7 +257,8 @@ def explain_index(op: Op, tensors: Sequence[Tensor], attrs: Attrs, e: Exception)
 
 # ---- reading and writing at an index -------------------------------------------------------------
 def put(F: Namespace, x: Array, v: Array, index: Place, accumulate: bool = False) -> Array:
-    out = np.array(x)  # a copy; x may be a numpy scalar, whose copy() is none
+    # a copy; x may be a numpy scalar, whose copy() is none
+    out = laid_out(x, x.dtype) if type(x) is np.ndarray else np.array(x)
     if accumulate and repeats(index):
         if out.flags.c_contiguous and out.dtype != OBJECT:
             # by the places in the flattened array, where ufunc.at is several times as fast

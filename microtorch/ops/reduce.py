@@ -333,7 +333,8 @@ def logsumexp(input: Tensor, dim: Dims, keepdim: bool = False) -> Tensor:
     """log Σ exp(x) over ``dim``, without overflow."""
     if input.array.dtype.kind not in "fcV":
         input = input.to(dtypes.get_default_dtype())
-    dims = dims_of(dim, input.array.ndim, "logsumexp")
+    n = input.array.ndim
+    dims = dims_of(dim, n, "logsumexp") or tuple(range(n))
     return single(REGISTRY["logsumexp"], input, {"dim": dims, "keepdim": keepdim})
 
 

@@ -106,7 +106,7 @@ def numbers(*shape):
 
 
 # PyTorch 2.13's strides of results. `turned`, `other` and `last` are dense, in three orders, `part`
-# has gaps, `wide` shows elements several times
+# has gaps, `wide` and `thin` (of float16) show elements several times
 STRIDES = [
     ("turned + rows", (3, 1, 6)),
     ("rows + turned", (12, 4, 1)),
@@ -137,6 +137,14 @@ STRIDES = [
     ("part.clone()", (12, 4, 1)),
     ("wide.double()", (12, 4, 1)),
     ("turned.half()", (3, 1, 6)),
+    ("wide.half()", (12, 4, 1)),
+    ("wide.index_fill(0, torch.tensor([0]), 1)", (12, 4, 1)),
+    ("wide.index_put((torch.tensor([0]),), torch.ones(()))", (12, 4, 1)),
+    ("thin.clone()", (12, 4, 1)),
+    ("thin.float()", (12, 4, 1)),
+    ("thin.int()", (12, 4, 1)),
+    ("thin.bfloat16()", (12, 4, 1)),
+    ("thin * 2", (12, 4, 1)),
     ("torch.empty_like(turned)", (3, 1, 6)),
     ("torch.zeros_like(wide)", (12, 4, 1)),
     ("turned.contiguous()", (12, 4, 1)),
@@ -175,7 +183,7 @@ OPERANDS = {
     "rows": numbers(2, 3, 4), "turned": numbers(4, 2, 3).permute(1, 2, 0),
     "other": numbers(3, 4, 2).permute(2, 0, 1), "wide": numbers(1, 3, 1).expand(2, 3, 4),
     "part": numbers(4, 3, 4)[::2], "last": numbers(2, 4, 5, 3).permute(0, 3, 1, 2),
-    "image": numbers(2, 3, 4, 5),
+    "image": numbers(2, 3, 4, 5), "thin": numbers(1, 3, 1).half().expand(2, 3, 4),
 }  # fmt: skip
 
 

@@ -382,3 +382,18 @@ def test_asarray_copies_a_buffer_if_it_is_asked_to():
     copied, shared = torch.asarray(memory, copy=True), torch.asarray(memory, copy=False)
     memory[0] = 5
     assert copied.tolist() == [1, 1] and shared.tolist() == [5, 1]
+
+
+@pytest.mark.parametrize("dtype", [None, torch.bool, torch.float32, torch.int64])
+@pytest.mark.parametrize(
+    "data",
+    [
+        np.array(["1", "2"]), np.array([b"1"]), np.array([1, None], object), np.array("a"),
+        np.array(["2020-01-01"], "datetime64[D]"), np.str_("1"), [np.str_("1")],
+    ],
+    ids=repr,
+)  # fmt: skip
+def test_numpy_makes_no_numbers_of_what_is_none(data, dtype):
+    for make in (torch.tensor, torch.as_tensor, torch.asarray, torch.ones(1).new_tensor):
+        with pytest.raises((TypeError, ValueError)):
+            make(data, dtype=dtype)

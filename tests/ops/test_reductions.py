@@ -76,6 +76,7 @@ def test_dtypes(out, value, dtype):
         (lambda: torch.tensor([-1e30, 0.0, 1e30]).std() / 1e30, 1.0),  # squares leave float32
         (lambda: torch.tensor([[-1e-30, 0.0, 1e-30]]).std(1) * 1e30, [1.0]),
         (lambda: torch.stack(torch.unravel_index(torch.tensor([5, 7]), (3, 4))), [[1, 1], [1, 3]]),
+        (lambda: torch.ones(2, 2).logsumexp((), keepdim=True), [[1 + math.log(4)]]),
         (lambda: torch.unravel_index(torch.tensor([7], dtype=torch.int8), (3, 200))[1], [7]),
         (lambda: torch.tensor([4.0, 1.0, 1.0, 16.0]).log2().diff(n=2), [2.0, 4.0]),
         (lambda: torch.ones(3).var(correction=5), nan),
