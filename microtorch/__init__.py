@@ -9,10 +9,6 @@ from __future__ import annotations
 import math as _math
 import os as _os
 import sys as _sys
-import warnings as _warnings
-
-# numpy warns of overflow and division by zero; PyTorch, and so microtorch, answers inf and nan.
-_warnings.filterwarnings("ignore", category=RuntimeWarning, module=r"microtorch(\.|$)")
 
 # a checkout: viz/ lies beside the package
 if not _os.path.isdir(_os.path.join(__path__[0], "viz")):

@@ -1,26 +1,49 @@
 """Numbers without numpy's warnings, whatever the user's filters say.
 
-One filter, in ``microtorch/__init__.py``, ignores them. A filter that is added later stands before
-it; if it says "error", numpy raises where it would have warned. Then, and only then, the work is
-done once more, in a numpy that does not look: to tell numpy so before each op would cost as much as
-a small op. (A ufunc that writes in place has written when it raises: there is nothing to repeat.)
+numpy warns of overflow and division by zero; PyTorch, and so microtorch, answers inf and nan. One
+filter ignores the warnings. A filter that is added later stands before it; if it says "error",
+numpy raises where it would have warned. Then, and only then, an op is computed once more, in a
+numpy that does not look: to tell numpy so before each op would cost as much as a small op. (A ufunc
+that writes in place has written when it raises: there is nothing to repeat.) Backward, which
+repeats nothing, asks ``may_raise`` before it sets out; a user's own backward has numpy as it was.
 """
 from __future__ import annotations
 
 import functools
+import warnings
 from collections.abc import Callable
-from typing import Any, TypeVar, cast
+from contextlib import AbstractContextManager, nullcontext
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import numpy as np
 
+if TYPE_CHECKING:
+    from ..base.types import Argument
+
 F = TypeVar("F", bound=Callable[..., Any])
+
+warnings.filterwarnings("ignore", category=RuntimeWarning, module=r"microtorch(\.|$)")
+OWN = warnings.filters[0]
+# numpy's state around a backward that does not look
+_around: ContextVar[Argument] = ContextVar("microtorch.around", default=None)
+
+
+def may_raise() -> bool:
+    """Does a filter before the package's own make errors of warnings?"""
+    for other in warnings.filters:
+        if other is OWN:
+            break
+        if other[0] == "error":
+            return True
+    return False
 
 
 def quiet(f: F) -> F:
     """``f``, which changes nothing, without numpy's warnings."""
 
     @functools.wraps(f)
-    def function(*args: Any, **kwargs: Any) -> Any:
+    def function(*args: Argument, **kwargs: Argument) -> Argument:
         try:
             return f(*args, **kwargs)
         except RuntimeWarning:
@@ -28,3 +51,24 @@ def quiet(f: F) -> F:
                 return f(*args, **kwargs)
 
     return cast(F, function)
+
+
+def quietly(f: F) -> F:
+    """``f``, which is run once, without numpy's warnings."""
+
+    @functools.wraps(f)
+    def function(*args: Argument) -> Argument:
+        token = _around.set(np.geterr())
+        try:
+            with np.errstate(all="ignore"):
+                return f(*args)
+        finally:
+            _around.reset(token)
+
+    return cast(F, function)
+
+
+def as_around() -> AbstractContextManager[object]:
+    """For what is the user's own: numpy's state around the function that is run ``quietly``."""
+    state = _around.get()
+    return nullcontext() if state is None else np.errstate(**state)

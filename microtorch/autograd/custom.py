@@ -14,6 +14,7 @@ from weakref import ref
 
 import numpy as np
 
+from ..arrays.quiet import as_around
 from ..base import errors
 from ..engine import packing
 from ..engine.backward import unbroadcast
@@ -245,7 +246,8 @@ def _backward(F: Namespace, g: Gradient, node: Node) -> list[Contribution]:
             grads.append(constant(np.zeros(*like), node.dev) if ctx._materialize and like else None)
     ctx._node = node
     try:
-        results = op.function._derivative()(ctx, *grads)
+        with as_around():
+            results = op.function._derivative()(ctx, *grads)
     finally:
         ctx._node = None
     results = results if isinstance(results, tuple) else (results,)

@@ -27,7 +27,16 @@ from .table import defines, definition, definitions, forget
 
 if TYPE_CHECKING:
 
-    from ..base.types import AnyNumber, Array, DType, Kernel, Number, Shape
+    from ..base.types import (
+        AnyNumber,
+        Array,
+        DType,
+        Kernel,
+        Namespace,
+        Number,
+        Operand,
+        Shape,
+    )  # fmt: skip
 
 # op name -> numpy's ufunc, where numpy has the op (under the same name if the right side is empty)
 UFUNCS: dict[str, Kernel] = {
@@ -52,7 +61,7 @@ def all_true(x: Array) -> bool:
     return np.count_nonzero(x) == x.size
 
 
-def nonzero_divisor(op: str, x: Any, y: Any) -> Any:
+def nonzero_divisor(op: str, x: Operand, y: Operand) -> Operand:
     """``y``, an array of any memory. RuntimeError for an integer 0, where numpy would answer 0.
 
     A 0 that divides no element of ``x`` is none, as in PyTorch.
@@ -80,7 +89,7 @@ def _full(shape: Shape, value: AnyNumber, dtype: DType) -> Array:
 
 
 @defines
-def cube(F: Any, x: Array) -> Array:
+def cube(F: Namespace, x: Array) -> Array:
     """x ** 3"""
     return x * x * x
 

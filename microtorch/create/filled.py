@@ -33,6 +33,7 @@ if TYPE_CHECKING:
         DeviceLike,
         DType,
         DTypeLike,
+        Setting,
         Shape,
     )  # fmt: skip
 
@@ -53,7 +54,7 @@ def sizes_of(size: Any, name: str) -> Shape:
 
 def laid_out_as(
     input: Tensor, memory_format: memory_format | None, dev: Backend,
-    make: Callable[..., Array], d: DType, **draw: Any,
+    make: Callable[..., Array], d: DType, **draw: Setting,
 ) -> Array:  # fmt: skip
     """``make(dev, shape, d, **draw)`` in the shape of ``input``, and in its order in memory.
 
@@ -100,7 +101,7 @@ def _filled(
         device: DeviceLike | None = None,
         requires_grad: bool = False,
         memory_format: memory_format | None = None,
-        **more: Any,
+        **more: Setting,
     ) -> Tensor:
         draw = {}
         if more:
@@ -136,7 +137,7 @@ def _filled(
         device: DeviceLike | None = None,
         requires_grad: bool = False,
         memory_format: memory_format | None = None,
-        **more: Any,
+        **more: Setting,
     ) -> Tensor:
         d = chosen(dtype, input.array.dtype)
         dev = input.node.dev.of(d) if device is None else home(device, d)
@@ -152,7 +153,7 @@ def _filled(
         requires_grad: bool = False,
         layout: layout | None = None,
         pin_memory: bool = False,
-        **more: Any,
+        **more: Setting,
     ) -> Tensor:
         check_layout(f"new_{name}", layout)
         if more:

@@ -19,10 +19,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-import numpy as np
 from numpy import ndarray
 
-from ..arrays.quiet import quiet
+from ..arrays.quiet import may_raise, quietly
 from ..graph import Node, in_order, last_write
 from .checks import check_fresh, freed_error
 from .gradient_hooks import after, before
@@ -66,7 +65,8 @@ def run(
     wanted = None if targets is None else leading_to(targets, order)
     captured: dict[Node, Gradient] = {}
     grads, aims = add({}, roots, seeds), targets or NOTHING
-    descend(order, (grads, captured, aims, wanted, graph, observe, retain, set()))
+    down = quiet_descend if may_raise() else descend
+    down(order, (grads, captured, aims, wanted, graph, observe, retain, set()))
     return captured
 
 
@@ -75,7 +75,8 @@ def run_loss(
 ) -> None:
     """``run`` for one root that is no leaf, down to the leaves, on raw arrays."""
     grads = {roots[0]: seed}
-    descend(in_order(roots), (grads, {}, NOTHING, None, None, observe, retain, set()))
+    down = quiet_descend if may_raise() else descend
+    down(in_order(roots), (grads, {}, NOTHING, None, None, observe, retain, set()))
 
 
 def descend(order: list[Node], walk: Walk) -> None:
@@ -102,36 +103,28 @@ def descend(order: list[Node], walk: Walk) -> None:
             if node.seq < last_write[0]:
                 saved = check_fresh(node) or saved
             value, attrs = node.value, node.attrs
-            pairs = zip(node.inputs, op.vjp_kernels[F])  # noqa: B905
-            try:
-                for x, vjp in pairs:
-                    if not x.needs or (wanted is not None and x not in wanted):
-                        continue
-                    # as in `contributions`; a * or ** not needed costs a tenth of a small vjp
-                    d = (g if vjp is passed_on else
-                         vjp(F, g, value, *saved, **attrs) if attrs is not None else
-                         vjp(F, g, value, *saved) if len(saved) != 2 else
-                         vjp(F, g, value, saved[0], saved[1]))  # fmt: skip
-                    of = x.value  # where it is freed, another graph shares that node
-                    if d.shape != (of[0] if type(of) is tuple else of.shape):
-                        d = unbroadcast(x.dev or F, d, x.shape)
-                    if x.op is None and (d is g or d.base is not None):
-                        d = (x.dev or F).clone(d)  # at the border of a level: another backend
-                    held = grads.get(x)
-                    grads[x] = d if held is None else held + d
-            except RuntimeWarning:
-                _rest(node, g, walk, 1 + len(list(pairs)))
+            for x, vjp in zip(node.inputs, op.vjp_kernels[F]):  # noqa: B905
+                if not x.needs or (wanted is not None and x not in wanted):
+                    continue
+                # as in `contributions`; a * or ** that is not needed costs a tenth of a small vjp
+                d = (g if vjp is passed_on else
+                     vjp(F, g, value, *saved, **attrs) if attrs is not None else
+                     vjp(F, g, value, *saved) if len(saved) != 2 else
+                     vjp(F, g, value, saved[0], saved[1]))  # fmt: skip
+                of = x.value  # where it is freed, another graph shares that node
+                if d.shape != (of[0] if type(of) is tuple else of.shape):
+                    d = unbroadcast(x.dev or F, d, x.shape)
+                if x.op is None and (d is g or d.base is not None):
+                    d = (x.dev or F).clone(d)  # at the border of a level x has another backend
+                held = grads.get(x)
+                grads[x] = d if held is None else held + d
             if not retain:
                 node.saved = None  # `release`, written out
                 if type(value) is not tuple and value.size > 256:
                     node.value = (value.shape, value.dtype)
 
 
-def _rest(node: Node, g: Gradient, walk: Walk, left: int) -> None:
-    """The last ``left`` contributions of a node, before which numpy raised (arrays/quiet.py)."""
-    with np.errstate(all="ignore"):
-        parts = contributions(node, g, None, walk[3])
-        add(walk[0], node.inputs[len(parts) - left : len(parts)], parts[-left:])
+quiet_descend = quietly(descend)
 
 
 def visit(node: Node, g: Gradient, walk: Walk) -> None:
@@ -162,8 +155,7 @@ def visit(node: Node, g: Gradient, walk: Walk) -> None:
     if node.op.lays and graph is None and observe is None and node.hooks is None:
         lay(node, g, walk)
         return
-    chain = contributions if node.op.joint is not None else quietly  # joint: it may be a user's
-    parts = chain(node, g, graph, wanted)
+    parts = contributions(node, g, graph, wanted)
     if node.hooks is not None:
         parts = after(node, g, parts)
     if observe is not None:
@@ -185,15 +177,12 @@ def lay(node: Node, g: Gradient, walk: Walk) -> None:
         if x in laid and type(held) is ndarray:
             part = held[index]
             if type(part) is ndarray:
-                try:
-                    part += g
-                except RuntimeWarning:
-                    pass  # it is written (arrays/quiet.py)
+                part += g
             else:  # one number
                 held[index] += g
         else:
             d = node.dev.place(g, index=index, shape=x.shape, unique=True)
-            grads[x] = d if held is None else _sum(held, d)
+            grads[x] = d if held is None else held + d
             laid.add(x)
     if not retain:
         release(node)
@@ -205,13 +194,8 @@ def add(
     """Add to the gradient of each node what it receives."""
     for node, d in zip(nodes, parts, strict=True):
         if d is not None:
-            grads[node] = _sum(grads[node], d) if node in grads else d
+            grads[node] = grads[node] + d if node in grads else d
     return grads
-
-
-@quiet
-def _sum(held: Contribution, d: Contribution) -> Gradient:
-    return held + d
 
 
 def contributions(
@@ -252,9 +236,6 @@ def contributions(
                 d = (x.dev or F).clone(d)  # a leaf keeps what it is given: nobody else may hold it
         parts.append(d)
     return parts
-
-
-quietly = quiet(contributions)
 
 
 def release(node: Node) -> None:

@@ -6,7 +6,6 @@ could be configured.
 from __future__ import annotations
 
 from types import SimpleNamespace
-from typing import Any
 
 from ..base.errors import missing
 from .compiler import allow_in_graph, assume_constant_result, disable, is_compiling, reset
@@ -29,7 +28,7 @@ def graph_break(msg: str = "") -> None:
     """No text is compiled that could be broken up."""
 
 
-def mark_dynamic(t: object, index: object, **bounds: Any) -> None:
+def mark_dynamic(t: object, index: object, **bounds: object) -> None:
     """Without effect: a compiled step records anew where a shape is new."""
 
 

@@ -11,11 +11,14 @@ from __future__ import annotations
 import functools
 import numbers
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..base.errors import message, missing
 from ..base.naming import named
 from ..handles.tensor import Tensor
+
+if TYPE_CHECKING:
+    from ..base.types import Argument
 
 UNARY = (
     "abs acos asin atan ceil cos cosh erf erfc exp expm1 floor frac lgamma log log10 log1p log2 "
@@ -46,20 +49,20 @@ NAMES = [
 ]
 
 
-def _limit(x: Tensor, other: Any, tensors: str, number: str) -> Tensor:
+def _limit(x: Tensor, other: Argument, tensors: str, number: str) -> Tensor:
     """``maximum`` and ``minimum``, which take no number for one tensor."""
     return getattr(x, tensors if isinstance(other, Tensor) else number)(other)
 
 
-def _addcmul(x: Tensor, one: Tensor, two: Tensor, value: Any, name: str = "addcmul") -> Tensor:
+def _addcmul(x: Tensor, one: Tensor, two: Tensor, value: Argument, name: str = "addcmul") -> Tensor:
     return getattr(x, name)(one, two, value=value)
 
 
-def _power_sum(x: Tensor, ord: Any, dtype: Any = None) -> Tensor:
+def _power_sum(x: Tensor, ord: Argument, dtype: Argument = None) -> Tensor:
     return (x.abs() ** ord).sum(dtype=dtype)
 
 
-def _norm(x: Tensor, ord: Any, dtype: Any = None) -> Tensor:
+def _norm(x: Tensor, ord: Argument, dtype: Argument = None) -> Tensor:
     from ..linalg import vector_norm
 
     return vector_norm(x, ord, dtype=dtype)
@@ -79,7 +82,7 @@ ONE: dict[str, Callable[..., Tensor]] = {
 }
 
 
-def _tensors(function: str, name: str, position: int, value: Any) -> Sequence[Tensor]:
+def _tensors(function: str, name: str, position: int, value: Argument) -> Sequence[Tensor]:
     """``value`` as a list of tensors. Raises TypeError for anything else."""
     if not isinstance(value, (list, tuple)):
         raise TypeError(
@@ -101,7 +104,7 @@ def _tensors(function: str, name: str, position: int, value: Any) -> Sequence[Te
     return value
 
 
-def _spread(function: str, names: str, position: int, value: Any, n: int) -> Sequence[Any]:
+def _spread(function: str, names: str, position: int, value: Argument, n: int) -> Sequence[Any]:
     """One operand for each of ``n`` tensors: of a list its elements, else ``value`` for all."""
     name = names.split()[0]
     if name in LISTS or (isinstance(value, (list, tuple)) and not _all_numbers(value)):
@@ -149,7 +152,7 @@ def _all_numbers(value: Sequence[Any]) -> bool:
     return bool(value) and all(isinstance(item, numbers.Number) for item in value)
 
 
-def _invalid(function: str, name: str, value: Any, fix: str) -> TypeError:
+def _invalid(function: str, name: str, value: Argument, fix: str) -> TypeError:
     return TypeError(
         message(
             f"{function}() received an invalid combination of arguments - "
@@ -192,7 +195,7 @@ def _made(name: str) -> Callable[..., Any]:
     one = ONE.get(own) or getattr(Tensor, own)
     option = OPTIONS.get(plain)
 
-    def foreach(self: Any, *operands: Any, **options: Any) -> Any:
+    def foreach(self: Argument, *operands: Argument, **options: Argument) -> Argument:
         shared = {option: options.pop(option)} if option in options else {}
         values = _arguments(name, known, DEFAULTS.get(plain, ()), operands, options)
         if plain == "pow" and own == plain and isinstance(self, numbers.Number):
@@ -221,7 +224,7 @@ def _made(name: str) -> Callable[..., Any]:
 _missing = missing("torch", ())
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> Argument:
     if name not in NAMES:
         return _missing(name)
     return globals().setdefault(name, _made(name))

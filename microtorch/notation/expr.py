@@ -52,7 +52,7 @@ class Dialect:
         self.call, self.where, self.power, self.divide = call, where, power, divide
         self.number, self.name, self.signs = number, name, signs or {}
 
-    def but(self, **parts: Any) -> Dialect:
+    def but(self, **parts: object) -> Dialect:
         """The dialect with other parts."""
         return Dialect(**({part: getattr(self, part) for part in self.__slots__} | parts))
 
