@@ -254,7 +254,7 @@ def numbers_of(op: Op) -> Callable[..., Tensor]:
     return exact_number if op.name in EXACT else number
 
 
-def left_operand(op: Op, value: Any, like: Tensor) -> Tensor:
+def left_operand(op: Op, value: Any, like: object) -> Tensor:
     """The left operand of ``2 * t`` as a Tensor: the graph keeps the order of the user's code."""
     if type(value) in taken_by(op):
         return numbers_of(op)(value, like, op.floating)

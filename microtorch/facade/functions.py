@@ -14,7 +14,7 @@ from ..base.naming import named
 from ..handles.tensor import Tensor
 from ..nn import functional as F
 from ..ops.arguments import owned
-from ..ops.norm import per_channel
+from ..ops.batch_norm import per_channel
 
 if TYPE_CHECKING:
     from ..base.types import Shape

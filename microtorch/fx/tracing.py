@@ -18,6 +18,7 @@ from functools import update_wrapper, wraps
 from typing import Any, TypeVar
 
 from ..base.errors import message
+from ..handles.protocols import Protocols
 from ..handles.tensor import Tensor
 from ..nn.containers import Sequential
 from ..nn.module import Module
@@ -313,9 +314,10 @@ def recording(tracer: Tracer, function: Callable[..., Any]) -> Iterator[None]:
                     exchange(owner, name, recorder(f))
         for space, name in _wrapped:
             exchange(space, name, recorder(space.get(name, getattr(builtins, name, None))))
-        for name, f in list(vars(Tensor).items()):
-            if name in METHODS or (inspect.isfunction(f) and not name.startswith("_")):
-                exchange(Tensor, name, method(METHODS.get(name, name), f))
+        for kind in (Protocols, Tensor):
+            for name, f in list(vars(kind).items()):
+                if name in METHODS or (inspect.isfunction(f) and not name.startswith("_")):
+                    exchange(kind, name, method(METHODS.get(name, name), f))
         exchange(Module, "__call__", called)
         exchange(Module, "__getattr__", got)
         yield

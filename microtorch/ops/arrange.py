@@ -27,7 +27,9 @@ from .join import (
     same_dtype,
     stack,
 )
-from .shape import expand, flip, matrices_transposed, ravel, reshape, transpose, unsqueeze
+from .permute import matrices_transposed, transpose
+from .roll import flip
+from .shape import expand, ravel, reshape, unsqueeze
 from .surface import public
 
 if TYPE_CHECKING:

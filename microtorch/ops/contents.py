@@ -20,6 +20,12 @@ CONTENTS = {
         "adjoint combinations diagflat dsplit fliplr flipud hsplit narrow_copy rot90 sum_to_size "
         "tensor_split vsplit",
     ),
+    "batch_norm": (
+        "batch_norm fixed_norm",
+        "moments",
+        "",
+        "",
+    ),
     "compare": (
         "",
         "",
@@ -139,8 +145,8 @@ CONTENTS = {
         "",
     ),
     "norm": (
-        "batch_norm fixed_norm layer_norm",
-        "moments",
+        "layer_norm",
+        "",
         "group_norm layer_norm rms_norm",
         "",
     ),
@@ -166,6 +172,12 @@ CONTENTS = {
         "__lshift__ __rlshift__ __rrshift__ __rshift__ bitwise_left_shift bitwise_right_shift "
         "copysign float_power frexp gcd heaviside lcm ldexp nextafter positive",
     ),
+    "permute": (
+        "permute t transpose",
+        "",
+        "moveaxis movedim permute swapaxes swapdims t transpose",
+        "moveaxis movedim permute swapaxes swapdims t transpose",
+    ),
     "polynomials": (
         "chebyshev_polynomial_t chebyshev_polynomial_u chebyshev_polynomial_v "
         "chebyshev_polynomial_w hermite_polynomial_h hermite_polynomial_he laguerre_polynomial_l "
@@ -189,11 +201,10 @@ CONTENTS = {
         "bmm dot ger inner matmul mm mv outer vdot",
     ),
     "reduce": (
-        "amax amin logsumexp mean prod std sum var",
-        "deviations spread",
-        "all amax amin any count_nonzero logsumexp mean nanmean nansum prod std std_mean sum var "
-        "var_mean",
-        "all amax amin any count_nonzero logsumexp mean nanmean nansum prod std sum var",
+        "amax amin logsumexp mean prod sum",
+        "spread",
+        "all amax amin any count_nonzero logsumexp mean nanmean nansum prod sum",
+        "all amax amin any count_nonzero logsumexp mean nanmean nansum prod sum",
     ),
     "regions": (
         "",
@@ -202,6 +213,18 @@ CONTENTS = {
         "select_scatter slice_scatter take",
         "as_strided_scatter diagonal_scatter index_put masked_scatter masked_select put "
         "select_scatter slice_scatter take",
+    ),
+    "repeat": (
+        "",
+        "",
+        "repeat_interleave tile",
+        "repeat repeat_interleave tile",
+    ),
+    "roll": (
+        "flip roll",
+        "",
+        "flip roll",
+        "flip roll",
     ),
     "scan": (
         "cumprod cumsum logcumsumexp recurrence",
@@ -234,14 +257,12 @@ CONTENTS = {
         "",
     ),
     "shape": (
-        "expand flip permute reshape roll squeeze t transpose unsqueeze",
+        "expand reshape squeeze unsqueeze",
         "",
-        "broadcast_tensors broadcast_to flatten flip moveaxis movedim narrow permute ravel "
-        "repeat_interleave reshape roll select squeeze swapaxes swapdims t tile transpose "
-        "unflatten unsqueeze",
-        "broadcast_to expand expand_as flatten flip moveaxis movedim narrow permute ravel repeat "
-        "repeat_interleave reshape reshape_as roll select squeeze swapaxes swapdims t tile "
-        "transpose unflatten unsqueeze view view_as",
+        "broadcast_tensors broadcast_to flatten narrow ravel reshape select squeeze unflatten "
+        "unsqueeze",
+        "broadcast_to expand expand_as flatten narrow ravel reshape reshape_as select squeeze "
+        "unflatten unsqueeze view view_as",
     ),
     "special": (
         "airy_ai bessel_j0 bessel_j1 bessel_y0 bessel_y1 digamma erfcx erfinv i0 i0e i1 i1e "
@@ -269,6 +290,12 @@ CONTENTS = {
         "",
         "",
         "",
+    ),
+    "variance": (
+        "std var",
+        "deviations",
+        "std std_mean var var_mean",
+        "std var",
     ),
     "vector_norm": (
         "norm",

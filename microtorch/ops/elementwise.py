@@ -2,7 +2,7 @@
 
 Most ops need nothing here. Written out are those whose PyTorch signature has more than the operands
 (``add(alpha=)``, ``div(rounding_mode=)`` and so on), in terms of the declared ones; and comparisons
-and logic, which have values but no derivatives. The operators are in handles/tensor.py.
+and logic, which have values but no derivatives. The operators are in handles/protocols.py.
 """
 from __future__ import annotations
 

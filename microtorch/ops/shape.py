@@ -1,4 +1,4 @@
-"""Ops that rearrange: views (no data moves) and copies (cat, stack, repeat...).
+"""Views of the same elements in another shape: reshape, squeeze, expand, narrow, select.
 
 The forward function of a view op returns a numpy view. ``engine.views.link_view`` then makes view
 and base know each other, so that in-place writes and version counters work. The derivative of a
@@ -15,20 +15,16 @@ import numpy as np
 from numpy import ndarray
 
 from ..arrays import dtypes
-from ..arrays.dtypes import OBJECT, TORCH_TYPES
-from ..arrays.memory_order import laid_out, lying, start, strides
+from ..arrays.dtypes import OBJECT
+from ..arrays.memory_order import start
 from ..base.errors import ShapeError, broadcast_error, describe, message
-from ..base.naming import named
-from ..engine.basic_ops import clone
-from ..engine.handle import Handle
-from ..engine.hot import single, viewing
+from ..engine.hot import viewing
 from ..engine.op import Op
 from ..engine.record import constant
-from ..engine.whole import known
 from ..graph import storage_of
-from .arguments import LARGE, copied, dim_of, dims_of, owned, rows, shape_of
+from .arguments import LARGE, copied, dim_of, dims_of, shape_of
 from .index import selected, sliced
-from .surface import METHODS, public
+from .surface import public
 
 if TYPE_CHECKING:
     from ..base.types import Array, Attrs, Dims, Namespace, Shape
@@ -81,29 +77,7 @@ def _reshape_op(name: str, **options: Any) -> Op:
 reshape_op = _reshape_op("reshape", torch_name="View", explain=explain_reshape)
 squeeze_op = _reshape_op("squeeze")
 unsqueeze_op = _reshape_op("unsqueeze")
-
-
-transpose_op = Op(
-    "transpose",
-    lambda F, x, dim0, dim1: x.swapaxes(dim0, dim1),
-    vjps=(lambda F, g, out, x, dim0, dim1: F.transpose(g, dim0=dim0, dim1=dim1),),
-    rule=("gᵀ",),
-    view=True,
-)
-
-
-t_op = Op("t", lambda F, x: x.T, vjps=(lambda F, g, out, x: F.t(g),), rule=("gᵀ",), view=True)
-matrix_T_op = t_op.shown_as("PermuteBackward0")  # x.T
 squeeze_dim_op = squeeze_op.shown_as("SqueezeBackward1")
-
-
-permute_op = Op(
-    "permute",
-    lambda F, x, dims: x.transpose(dims),
-    vjps=(lambda F, g, out, x, dims: F.permute(g, dims=tuple(int(i) for i in np.argsort(dims))),),
-    rule=("g, permuted back",),
-    view=True,
-)
 
 
 @lru_cache(1024)
@@ -146,44 +120,7 @@ expand_op = Op(  # the derivative is g itself: the engine sums it down to the in
 
 _reshaped, _expanded = viewing(reshape_op, "shape"), viewing(expand_op, "shape")
 _squeezed, _unsqueezed = viewing(squeeze_op, "shape"), viewing(unsqueeze_op, "shape")
-_squeezed_at, _permuted = viewing(squeeze_dim_op, "shape"), viewing(permute_op, "dims")
-_transposed, _t, matrix_T = viewing(transpose_op), viewing(t_op), viewing(matrix_T_op)
-
-
-def _flip(F: Namespace, x: Array, dims: Shape) -> Array:
-    if type(x) is not ndarray:  # of another memory, or kind
-        return laid_out(np.flip(x, dims), x.dtype)
-    out: Array = np.flip(x, dims)
-    return np.array(out, order="C") if x.flags.c_contiguous else lying(out, strides(x))
-
-
-flip_op = Op(
-    "flip",
-    _flip,
-    vjps=(lambda F, g, out, x, dims: F.flip(g, dims=dims),),
-    rule=("g, flipped back",),
-)
-
-
-def _roll(F: Namespace, x: Array, shifts: Shape, dims: Shape) -> Array:
-    if len(dims) > 1 or type(x) is not ndarray:
-        return rows(np.roll(x, shifts, dims))
-    out, lead, n = np.empty(x.shape, x.dtype), ALL * dims[0], x.shape[dims[0]]
-    by = shifts[0] % n if n else 0
-    for to, source in (((by, None), (None, n - by)), ((None, by), (n - by, None))):
-        place, at = (*lead, slice(*to)), (*lead, slice(*source))
-        out[place] = x[at]
-    return out
-
-
-roll_op = Op(
-    "roll",
-    _roll,
-    vjps=(
-        lambda F, g, out, x, shifts, dims: F.roll(g, shifts=tuple(-s for s in shifts), dims=dims),
-    ),
-    rule=("g, rolled back",),
-)
+_squeezed_at = viewing(squeeze_dim_op, "shape")
 
 
 @public()
@@ -313,97 +250,6 @@ def ravel(input: Tensor) -> Tensor:
     return reshape(input.contiguous(), -1)
 
 
-@public(aliases=("swapdims",))
-def transpose(input: Tensor, dim0: int, dim1: int) -> Tensor:
-    """A view with two dimensions exchanged."""
-    ndim = input.array.ndim
-    d0, d1 = dim_of(dim0, ndim, "transpose"), dim_of(dim1, ndim, "transpose")
-    if not ndim:
-        return reshape(input)
-    return _transposed(input, {"dim0": d0, "dim1": d1})
-
-
-@public()
-def swapaxes(input: Tensor, axis0: int, axis1: int) -> Tensor:
-    """transpose(axis0, axis1)."""
-    return transpose(input, axis0, axis1)
-
-
-def matrices_transposed(input: Tensor, name: str) -> Tensor:
-    """The last two dimensions exchanged."""
-    if not input.array.ndim:
-        return reshape(input)
-    if input.array.ndim < 2:
-        raise RuntimeError(
-            message(
-                f"tensor.{name} is only supported on matrices or batches of matrices. "
-                f"Got {input.array.ndim}-D tensor."
-            )
-        )
-    return transpose(input, -2, -1)
-
-
-@public()
-def t(input: Tensor) -> Tensor:
-    """The transpose of a matrix (a view); tensors of fewer dimensions are returned as they are."""
-    if input.array.ndim > 2:
-        raise RuntimeError(
-            message(
-                f"t() expects a tensor with <= 2 dimensions, but self is {input.array.ndim}D",
-                fix="x.mT or x.transpose(-2, -1)",
-            )
-        )
-    return _t(input, {})
-
-
-@public()
-def permute(input: Tensor, *order: Sizes, dims: Sequence[int] | None = None) -> Tensor:
-    """A view with the dimensions in the given order."""
-    if order and dims is not None:
-        raise TypeError(message("permute() got multiple values for argument 'dims'"))
-    order = shape_of(order if dims is None else (dims,), "permute")
-    ndim = input.array.ndim
-    if len(order) != ndim:
-        raise RuntimeError(
-            message(
-                "permute(sparse_coo): number of dimensions in the tensor input does not match the "
-                f"length of the desired ordering of dimensions i.e. input.dim() = {ndim} is not "
-                f"equal to len(dims) = {len(order)}"
-            )
-        )
-    return _permuted(input, _all_of(order) or dims_of(order, ndim, "permute"))
-
-
-@lru_cache(1024)
-def _all_of(order: Shape) -> Shape | None:
-    """All dimensions in some order, counted from the front; None if it is not that."""
-    n = len(order)
-    dims = tuple([d + n if d < 0 else d for d in order])
-    return dims if {*dims} == {*range(n)} else None
-
-
-@public(aliases=("moveaxis",))
-def movedim(input: Tensor, source: Dims, destination: Dims) -> Tensor:
-    """Dimensions moved to new places; the others keep their order."""
-    return permute(input, *_moved(input.array.ndim, source, destination))
-
-
-def _moved(ndim: int, source: Dims, destination: Dims) -> list[int]:
-    given = [tuple(v) if isinstance(v, (tuple, list)) else (v,) for v in (source, destination)]
-    if len(given[0]) != len(given[1]):
-        raise RuntimeError(
-            message(
-                f"movedim: Invalid source or destination dims: source ({list(given[0])} dims) "
-                f"should contain the same number of dims as destination ({list(given[1])} dims)"
-            )
-        )
-    s, d = [dims_of(dims, ndim, "movedim") for dims in given]
-    order = [i for i in range(ndim) if i not in s]
-    for to, what in sorted(zip(d, s, strict=True)):
-        order.insert(to, what)
-    return order
-
-
 @public()
 def squeeze(input: Tensor, dim: Dims = None) -> Tensor:
     """A view without the dimensions of size 1 (all, or those named)."""
@@ -504,38 +350,6 @@ def broadcast_tensors(*tensors: Tensor) -> tuple[Tensor, ...]:
 
 
 @public()
-def flip(input: Tensor, *over: Sizes, dims: Sequence[int] | None = None) -> Tensor:
-    """A copy with the order of elements reversed along ``dims``."""
-    if not over and dims is None:
-        raise TypeError(message("flip() missing 1 required positional arguments: \"dims\""))
-    order = dims_of(shape_of(over if dims is None else (dims,), "flip"), input.array.ndim, "flip")
-    return single(flip_op, input, {"dims": order})
-
-
-@public()
-def roll(input: Tensor, shifts: int | Sequence[int], dims: Dims = None) -> Tensor:
-    """Elements shifted cyclically by ``shifts`` along ``dims`` (flattened if None)."""
-    by, over = [
-        tuple(v) if isinstance(v, (tuple, list)) else (v,)
-        for v in (shifts, () if dims is None else dims)
-    ]
-    if not by:
-        raise RuntimeError(message("`shifts` required", "roll(shifts=())"))
-    if not over and len(by) == 1 == input.array.ndim:
-        over = (0,)
-    if not over and len(by) == 1:
-        return owned(reshape(roll(ravel(input), by, (0,)), *input.array.shape))
-    if len(by) != len(over):
-        raise RuntimeError(
-            message(f"shifts and dimensions must align. shifts: {len(by)}, dims:{len(over)}")
-        )
-    if not input.array.ndim:
-        raise IndexError(message(f"Dimension specified as {over[0]} but tensor has no dimensions"))
-    over = tuple(dim_of(d, input.array.ndim, "roll") for d in over)
-    return single(roll_op, input, {"shifts": by, "dims": over})
-
-
-@public()
 def narrow(input: Tensor, dim: int, start: int | Tensor, length: int) -> Tensor:
     """A view of ``length`` elements along ``dim`` from ``start``."""
     if not input.array.ndim:
@@ -573,117 +387,3 @@ def select(input: Tensor, dim: int, index: int) -> Tensor:
     place = (*ALL * dim_of(dim, input.array.ndim, "select"), index)
     return selected(input, (*place, Ellipsis)) if type(index) is int else input[place]
 
-
-@public(function=False)
-def repeat(
-    input: Tensor, *sizes: Sizes, repeats: Sequence[int] | None = None
-) -> Tensor:
-    """The tensor tiled ``sizes`` times along each dimension (a copy)."""
-    times = shape_of(sizes if repeats is None else (repeats,), "repeat")
-    if len(times) < input.array.ndim:
-        raise RuntimeError(
-            message(
-                "Number of dimensions of repeat dims can not be smaller than number of dimensions "
-                "of tensor"
-            )
-        )
-    if any(n < 0 for n in times):
-        raise RuntimeError(
-            message(f"Trying to create tensor with negative dimension: repeat{times}")
-        )
-    shape = (1,) * (len(times) - input.array.ndim) + input.array.shape
-    paired = [s for pair in zip(times, shape, strict=True) for s in pair]
-    x = reshape(input, *(s for n in shape for s in (1, n)))
-    out = reshape(expand(x, *paired), *(a * b for a, b in zip(times, shape, strict=True)))
-    # repeated once in each dimension, it is a view until here
-    return out if out.origin is None else single(clone, out, {"order": "C"})
-
-
-@public(method=False)
-def tile(input: Tensor, dims: Sequence[int]) -> Tensor:
-    """numpy's tile: as repeat, with missing dims taken as 1."""
-    times = shape_of((dims,), "tile")
-    return repeat(input, *((1,) * (input.array.ndim - len(times)) + times))
-
-
-def _tile(self: Tensor, *sizes: Sizes, dims: Sequence[int] | None = None) -> Tensor:
-    return tile(self, shape_of(sizes if dims is None else (dims,), "tile"))
-
-
-METHODS["tile"] = named(_tile, "tile", tile.__doc__ or "")
-
-
-@public()
-def repeat_interleave(
-    input: Tensor | None = None,
-    repeats: Tensor | int | None = None,
-    dim: int | None = None,
-    *,
-    output_size: int | None = None,
-) -> Tensor:
-    """Each element repeated ``repeats`` times along ``dim`` (of the flattened tensor if None).
-
-    ``repeats`` is a number, or a tensor with one per element. Alone, it is the one tensor given,
-    and the result says which element each repetition belongs to.
-    """
-    if input is None and isinstance(repeats, Handle):
-        input, repeats = repeats, None
-    if input is None:
-        raise TypeError(message("repeat_interleave() received an invalid combination of arguments"))
-    if repeats is None:
-        times = _repeats(input)
-        index = constant(input.node.dev.array(np.repeat(np.arange(times.size), times)))
-    else:
-        if dim is None:
-            input, dim = input if input.array.ndim == 1 else ravel(input), 0
-        d = dim_of(dim, input.array.ndim, "repeat_interleave")
-        n = input.array.shape[d] if input.array.ndim else 1
-        plain = type(repeats) is int and repeats >= 0 and output_size is None
-        times = _NONE if plain else _repeats(repeats)
-        if isinstance(repeats, int) and output_size in (None, n * repeats):
-            column = (ravel(input) if not input.array.ndim else input).unsqueeze(d + 1)
-            shape = [-1] * column.array.ndim
-            shape[d + 1] = repeats
-            copies = single(clone, column.expand(shape), {"order": "C"})
-            return copies.flatten(d, d + 1)  # a view, as in PyTorch
-        if times.size not in (1, n):
-            raise RuntimeError(
-                message(
-                    "repeats must have the same size as input along dim, but got "
-                    f"repeats.size(0) = {times.size} and input.size({d}) = {n}"
-                )
-            )
-        index = constant(np.repeat(np.arange(n), times), input.node.dev)
-    if output_size is not None and output_size != index.array.size:
-        raise RuntimeError(
-            message(
-                "allocated size does not match required size",
-                f"output_size={output_size}, but the repeats add up to {index.array.size}",
-            )
-        )
-    return index if repeats is None else input.index_select(d, index)
-
-
-_NONE = np.empty(0, np.int64)
-
-
-def _repeats(given: Any) -> Array:
-    """How often each element is repeated, as an array of one dimension."""
-    times: Array = known(given) if hasattr(given, "node") else np.asarray(given)
-    if not isinstance(given, int) and not hasattr(given, "node"):
-        raise TypeError(
-            message(
-                "repeat_interleave(): argument 'repeats' must be Tensor or int, not "
-                + type(given).__name__
-            )
-        )
-    if times.ndim > 1:
-        raise RuntimeError(message("repeats must be 0-dim or 1-dim tensor", describe(given)))
-    if times.dtype.kind not in "iu":
-        kind = TORCH_TYPES[times.dtype.name]
-        raise NotImplementedError(
-            message(f"\"repeat_interleave_cpu\" not implemented for '{kind}'", fix="repeats.long()")
-        )
-    if times.size and times.min() < 0:
-        raise RuntimeError(message("repeats can not be negative", f"smallest: {times.min()}"))
-    return times.reshape(-1)

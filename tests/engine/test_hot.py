@@ -16,13 +16,14 @@ from microtorch import Scalar
 from microtorch.engine import hot
 from microtorch.engine.apply import apply
 from microtorch.engine.registry import REGISTRY
+from microtorch.handles.protocols import Protocols
 
 pytestmark = pytest.mark.filterwarnings("ignore::RuntimeWarning:microtorch")
 MADE = {
     f"{owner}.{name}": f
     for owner, names in (
         ("torch", {name: getattr(torch, name) for name in torch.__all__}),
-        ("Tensor", vars(torch.Tensor)),
+        ("Tensor", {**vars(Protocols), **vars(torch.Tensor)}),
     )
     for name, f in names.items()
     if hasattr(f, "written")
@@ -70,7 +71,7 @@ def compare(f, operands):
 def test_the_operators_and_functions_are_there():
     assert {"Tensor.__add__", "Tensor.__matmul__", "Tensor.__neg__", "torch.exp"} <= set(MADE)
     assert torch.Tensor.__add__.__doc__ == "self + other, with broadcasting."
-    assert torch.Tensor.__add__.written.__code__.co_filename.endswith("tensor.py")
+    assert torch.Tensor.__add__.written.__code__.co_filename.endswith("protocols.py")
 
 
 def test_layers():

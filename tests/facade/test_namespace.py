@@ -172,6 +172,7 @@ def test_settings():
             torch.set_num_threads(wrong)
     torch.use_deterministic_algorithms(True)
     assert torch.are_deterministic_algorithms_enabled()
+    torch.use_deterministic_algorithms(False)
     torch.set_float32_matmul_precision("high")
     assert torch.get_float32_matmul_precision() == "high"
     torch.set_float32_matmul_precision("highest")

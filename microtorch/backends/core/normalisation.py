@@ -20,7 +20,7 @@ contiguous = np.ascontiguousarray
 
 
 class Normalisation(Reference):
-    """``layer_norm``, ``batch_norm`` (forward and backward) and ``fixed_norm`` of ops/norm.py."""
+    """``layer_norm``, ``batch_norm`` (forward and backward) and ``fixed_norm``."""
 
     def layer_norm(
         self, x: Array, w: Array | None = None, b: Array | None = None, *, ndim: int, eps: float

@@ -8,6 +8,7 @@ from ...base.errors import missing
 from ...base.naming import settle
 from ...engine.calling import reading
 from ...engine.entering import enter_all
+from ...ops.batch_norm import batch_norm, instance_norm
 from ...ops.conv import conv1d, conv2d, conv_transpose1d, conv_transpose2d
 from ...ops.ctc import ctc_loss
 from ...ops.distances import pdist
@@ -25,14 +26,7 @@ from ...ops.max_pool import (
     max_pool3d_with_indices,
 )
 from ...ops.node_names import BY_ARGUMENTS, FUNCTIONS, renaming
-from ...ops.norm import (
-    batch_norm,
-    group_norm,
-    instance_norm,
-    layer_norm,
-    local_response_norm,
-    rms_norm,
-)
+from ...ops.norm import group_norm, layer_norm, local_response_norm, rms_norm
 from ...ops.pool import (
     adaptive_avg_pool1d,
     adaptive_avg_pool2d,
