@@ -22,6 +22,7 @@ from .parts import new
 from .program import Program, Step, Writer
 from .region import Region, in_own_order
 from .remade import remade
+from .rounds import renumbered
 from .source import source, unique
 from .statements import (
     C_TYPES,
@@ -60,7 +61,7 @@ class Plan:
         self.needed, self.alone = set(needed), alone
         found = {id(s): lowered(program, s, arrays, alone) for s in self.steps}
         if alone:
-            found = {k: s and self.copied(s) for k, s in found.items()}
+            found = self.copied(found)
         self.unwritten = [s for s in self.steps if found[id(s)] is None]
         self.items: list[Step | Region] = []
         refused: set[int] = set()
@@ -89,18 +90,33 @@ class Plan:
                 self.items.append(step)
         return bad | self.close(chain, len(self.steps))
 
-    def copied(self, statements: list[Lowered]) -> list[Lowered]:
+    def copied(
+        self, found: dict[int, list[Lowered] | None]
+    ) -> dict[int, list[Lowered] | None]:  # fmt: skip
         """Where there is no Python that could look at memory in another way, a result that is a
-        view is copied."""
-        done: list[Lowered] = []
-        for s in statements:
-            if isinstance(s, View) and s.result in self.needed:
-                seen = new(self.program, self.program.values[s.result].shape, s.result)
-                shape = self.program.values[seen].shape
-                place = Place(s.result, 0, row_major(shape), shape)
-                done += [s._replace(result=seen), Copy(s.step, s.result, None, [(seen, place)])]
-            else:
-                done.append(s)
+        view is copied: at the end, since what it shows may be written to until then."""
+        again: dict[int, int] = {}  # such a result, and the view under another number
+        copies: list[Lowered] = []
+        done: dict[int, list[Lowered] | None] = {}
+        last = 0
+        for step in self.steps:
+            statements = found[id(step)]
+            if statements is None:
+                done[id(step)] = None
+                continue
+            here: list[Lowered] = []
+            for s in statements:
+                s = renumbered(s, again)
+                if isinstance(s, View) and s.result in self.needed:
+                    shape = self.program.values[s.result].shape
+                    seen = again[s.result] = new(self.program, shape, s.result)
+                    place = Place(s.result, 0, row_major(shape), shape)
+                    copies.append(Copy(s.step, s.result, None, [(seen, place)]))
+                    s = s._replace(result=seen)
+                here.append(s)
+            done[id(step)], last = here, id(step)
+        if copies:
+            done[last] = [*(done[last] or ()), *copies]
         return done
 
     def close(self, chain: list[Lowered], end: int) -> set[int]:

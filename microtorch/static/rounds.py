@@ -101,6 +101,8 @@ def renumbered(s: Lowered, to: dict[int, int]) -> Lowered:
         into = s.into and s.into._replace(base=number(s.into.base))
         result = s.result if into is None else number(s.result)
         return s._replace(result=result, into=into, operands=_read(s.operands, to))
+    if isinstance(s, View):
+        return s._replace(base=number(s.base))
     if isinstance(s, Sum):
         return s._replace(operand=number(s.operand))
     if isinstance(s, Product):

@@ -188,6 +188,17 @@ def test_views_of_and_writes_to_results_that_lie_otherwise(tmp_path):
     exported(tmp_path / "model", f, x, y, images)
 
 
+def test_a_view_that_is_returned_shows_what_is_written_after_it(tmp_path):
+    def f(x):
+        base = x * 2
+        shown, twice = base[1], base.sum(0).expand(2, 4)
+        base.mul_(3)
+        shown[0] = 5.0
+        return shown, twice, base.mT[2] + shown.sum()
+
+    exported(tmp_path, f, torch.randn(3, 4))
+
+
 def test_elements_in_another_order(tmp_path):
     """Flipped, rolled, on a diagonal or along it: copies to places, and back."""
     x, y = torch.randn(3, 4), torch.randn(3, 4)
