@@ -190,12 +190,6 @@ class Reference:
             return np.where(np.less(y, 0), small, np.power(x, np.maximum(y, 0))).astype(x.dtype)
         return Reference.threaded(np.power)(x, y)
 
-    def round(self, x: Array) -> Array:
-        """To the nearest whole number, to even ones from the middle. numpy's loop would take whole
-        numbers through float64, which has none beyond 2^53.
-        """
-        return x.copy() if x.dtype.kind in "biu" else Reference.threaded(np.rint)(x)
-
     @staticmethod
     def sign(x: Array) -> Array:
         """-1, 0 or 1; 0 of a NaN, as PyTorch has it."""

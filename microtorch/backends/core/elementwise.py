@@ -41,10 +41,7 @@ class Elementwise(Reference):
         kernel = getattr(self, name)
         return getattr(kernel, "small", kernel)
 
-    # Reference has these three as methods, so __getattr__ is not asked for them
-    def round(self, x: Array) -> Array:
-        return self.__getattr__("round")(x)
-
+    # Reference has these two as methods, so __getattr__ is not asked for them
     def erf(self, x: Array) -> Array:
         return self.__getattr__("erf")(x)
 
