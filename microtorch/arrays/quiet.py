@@ -9,22 +9,23 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from typing import Any, TypeVar, cast
+from typing import ParamSpec, TypeVar
 
 import numpy as np
 
-F = TypeVar("F", bound=Callable[..., Any])
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
-def quiet(f: F) -> F:
+def quiet(f: Callable[P, R]) -> Callable[P, R]:
     """``f``, which changes nothing, without numpy's warnings."""
 
     @functools.wraps(f)
-    def function(*args: Any, **kwargs: Any) -> Any:
+    def function(*args: P.args, **kwargs: P.kwargs) -> R:
         try:
             return f(*args, **kwargs)
         except RuntimeWarning:
             with np.errstate(all="ignore"):
                 return f(*args, **kwargs)
 
-    return cast(F, function)
+    return function

@@ -99,12 +99,10 @@ def descend(order: list[Node], walk: Walk) -> None:
             node.grad = g if node.grad is None else node.grad + g
             op.scalar_backward(node, g, grads)
         else:
-            if node.seq < last_write[0]:
-                saved = check_fresh(node) or saved
+            saved = saved if node.seq >= last_write[0] else check_fresh(node) or saved
             value, attrs = node.value, node.attrs
-            pairs = zip(node.inputs, op.vjp_kernels[F])  # noqa: B905
             try:
-                for x, vjp in pairs:
+                for x, vjp in (pairs := zip(node.inputs, op.vjp_kernels[F])):  # noqa: B905
                     if not x.needs or (wanted is not None and x not in wanted):
                         continue
                     # as in `contributions`; a * or ** not needed costs a tenth of a small vjp
@@ -112,13 +110,12 @@ def descend(order: list[Node], walk: Walk) -> None:
                          vjp(F, g, value, *saved, **attrs) if attrs is not None else
                          vjp(F, g, value, *saved) if len(saved) != 2 else
                          vjp(F, g, value, saved[0], saved[1]))  # fmt: skip
-                    of = x.value  # where it is freed, another graph shares that node
-                    if d.shape != (of[0] if type(of) is tuple else of.shape):
+                    # where its value is freed, another graph shares that node
+                    if d.shape != (of[0] if type(of := x.value) is tuple else of.shape):
                         d = unbroadcast(x.dev or F, d, x.shape)
                     if x.op is None and (d is g or d.base is not None):
                         d = (x.dev or F).clone(d)  # at the border of a level: another backend
-                    held = grads.get(x)
-                    grads[x] = d if held is None else held + d
+                    grads[x] = d if (held := grads.get(x)) is None else held + d
             except RuntimeWarning:
                 _rest(node, g, walk, 1 + len(list(pairs)))
             if not retain:
