@@ -14,14 +14,15 @@ import warnings
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 import numpy as np
 
 if TYPE_CHECKING:
     from ..base.types import Argument
 
-F = TypeVar("F", bound=Callable[..., Any])
+P = ParamSpec("P")
+R = TypeVar("R")
 
 warnings.filterwarnings("ignore", category=RuntimeWarning, module=r"microtorch(\.|$)")
 OWN = warnings.filters[0]
@@ -39,33 +40,33 @@ def may_raise() -> bool:
     return False
 
 
-def quiet(f: F) -> F:
+def quiet(f: Callable[P, R]) -> Callable[P, R]:
     """``f``, which changes nothing, without numpy's warnings."""
 
     @functools.wraps(f)
-    def function(*args: Argument, **kwargs: Argument) -> Argument:
+    def function(*args: P.args, **kwargs: P.kwargs) -> R:
         try:
             return f(*args, **kwargs)
         except RuntimeWarning:
             with np.errstate(all="ignore"):
                 return f(*args, **kwargs)
 
-    return cast(F, function)
+    return function
 
 
-def quietly(f: F) -> F:
+def quietly(f: Callable[P, R]) -> Callable[P, R]:
     """``f``, which is run once, without numpy's warnings."""
 
     @functools.wraps(f)
-    def function(*args: Argument) -> Argument:
+    def function(*args: P.args, **kwargs: P.kwargs) -> R:
         token = _around.set(np.geterr())
         try:
             with np.errstate(all="ignore"):
-                return f(*args)
+                return f(*args, **kwargs)
         finally:
             _around.reset(token)
 
-    return cast(F, function)
+    return function
 
 
 def as_around() -> AbstractContextManager[object]:

@@ -140,11 +140,7 @@ class Op:
         letters = [set(s.split()) for s in saves] or [set[str]() for _ in self.vjps]
         self.reads = tuple(map(_places, letters))
         self.reads_out = tuple("out" in s for s in letters)
-        besides = [keeps] * len(letters) if isinstance(keeps, str) else keeps
-        kept = [s.union(k.split()) for s, k in zip(letters, besides, strict=True)]
-        read = set[str]().union(*letters)
-        self.leads_to = tuple([_places(k & read) for k in kept])
-        self.watched = _watched(kept)
+        self.leads_to, self.watched = _kept(letters, keeps)
         self.saved_inputs = frozenset(i for read in self.reads for i in read)
         self.reads_anything = bool(self.saved_inputs or any(self.reads_out) or self.joint)
         self.kernels, self.hot_kernels = KernelTable(name), HotTable(name)
@@ -311,15 +307,20 @@ def _places(letters: set[str]) -> tuple[int, ...]:
     return tuple(map(LETTERS.index, sorted(letters - {"out"})))
 
 
-def _watched(kept: Sequence[set[str]]) -> Sequence[tuple[int, ...]]:
-    """``Op.watched`` of what each derivative reads, or keeps besides.
+def _kept(
+    reads: Sequence[set[str]], keeps: str | Sequence[str]
+) -> tuple[tuple[tuple[int, ...], ...], Sequence[tuple[int, ...]]]:
+    """``Op.leads_to`` and ``Op.watched``, of what each derivative reads, and keeps besides.
 
     PyTorch's rule: what one derivative reads of the inputs is kept for that one. What several read,
     and an output, is kept for all of them.
     """
+    besides = [keeps] * len(reads) if isinstance(keeps, str) else keeps
+    kept = [s.union(k.split()) for s, k in zip(reads, besides, strict=True)]
+    read = set[str]().union(*reads)
     every = [k for one in kept for k in one]
     common = {k for k in every if k == "out" or every.count(k) > 1}
-    return [
+    return tuple([_places(k & read) for k in kept]), [
         tuple(sorted(-1 if k == "out" else LETTERS.index(k) for k in common | one)) for one in kept
     ]
 
