@@ -202,7 +202,7 @@ class SparseTensor(Tensor):
         values = self.stored.to(*args, **kwargs)
         return self if values is self.stored else self.of(values)
 
-    def cpu(self, *_: object, **__: object) -> SparseTensor:
+    def cpu(self, memory_format: Argument = None) -> SparseTensor:
         return self.to("cpu")
 
     def cuda(self, *_: object, **__: object) -> SparseTensor:
