@@ -53,7 +53,15 @@ from microtorch.autograd.grad_mode import is_inference_mode_enabled as is_infere
 from microtorch.autograd.grad_mode import no_grad as no_grad
 from microtorch.autograd.grad_mode import set_grad_enabled as set_grad_enabled
 from microtorch.base.errors import OutOfMemoryError as OutOfMemoryError
-from microtorch.base.types import AnyNumber, DeviceLike, Dims, DTypeLike, Number, TensorLike
+from microtorch.base.types import (
+    AnyNumber,
+    DeviceLike,
+    Dims,
+    DTypeLike,
+    Number,
+    Setting,
+    TensorLike,
+)
 from microtorch.create import quasirandom as quasirandom
 from microtorch.create.counted import arange as arange
 from microtorch.create.counted import linspace as linspace
@@ -555,11 +563,12 @@ e: builtins.float
 def empty(
     *size: builtins.int | Sequence[builtins.int], dtype: DTypeLike | None = None,
     device: DeviceLike | None = None, requires_grad: builtins.bool = False,
-    memory_format: memory_format | None = None, **more: Any
+    memory_format: memory_format | None = None, **more: Setting
 ) -> Tensor: ...
 def empty_like(
     input: Tensor, *, dtype: DTypeLike | None = None, device: DeviceLike | None = None,
-    requires_grad: builtins.bool = False, memory_format: memory_format | None = None, **more: Any
+    requires_grad: builtins.bool = False, memory_format: memory_format | None = None,
+    **more: Setting
 ) -> Tensor: ...
 def eq(input: TensorLike, other: TensorLike) -> Tensor: ...
 def erf(input: TensorLike) -> Tensor: ...
@@ -745,11 +754,12 @@ def not_equal(input: TensorLike, other: TensorLike) -> Tensor: ...
 def ones(
     *size: builtins.int | Sequence[builtins.int], dtype: DTypeLike | None = None,
     device: DeviceLike | None = None, requires_grad: builtins.bool = False,
-    memory_format: memory_format | None = None, **more: Any
+    memory_format: memory_format | None = None, **more: Setting
 ) -> Tensor: ...
 def ones_like(
     input: Tensor, *, dtype: DTypeLike | None = None, device: DeviceLike | None = None,
-    requires_grad: builtins.bool = False, memory_format: memory_format | None = None, **more: Any
+    requires_grad: builtins.bool = False, memory_format: memory_format | None = None,
+    **more: Setting
 ) -> Tensor: ...
 pi: builtins.float
 def prod(
@@ -767,20 +777,22 @@ def rad2deg_(input: TensorLike) -> Tensor: ...
 def rand(
     *size: builtins.int | Sequence[builtins.int], dtype: DTypeLike | None = None,
     device: DeviceLike | None = None, requires_grad: builtins.bool = False,
-    memory_format: memory_format | None = None, **more: Any
+    memory_format: memory_format | None = None, **more: Setting
 ) -> Tensor: ...
 def rand_like(
     input: Tensor, *, dtype: DTypeLike | None = None, device: DeviceLike | None = None,
-    requires_grad: builtins.bool = False, memory_format: memory_format | None = None, **more: Any
+    requires_grad: builtins.bool = False, memory_format: memory_format | None = None,
+    **more: Setting
 ) -> Tensor: ...
 def randn(
     *size: builtins.int | Sequence[builtins.int], dtype: DTypeLike | None = None,
     device: DeviceLike | None = None, requires_grad: builtins.bool = False,
-    memory_format: memory_format | None = None, **more: Any
+    memory_format: memory_format | None = None, **more: Setting
 ) -> Tensor: ...
 def randn_like(
     input: Tensor, *, dtype: DTypeLike | None = None, device: DeviceLike | None = None,
-    requires_grad: builtins.bool = False, memory_format: memory_format | None = None, **more: Any
+    requires_grad: builtins.bool = False, memory_format: memory_format | None = None,
+    **more: Setting
 ) -> Tensor: ...
 def reciprocal(input: TensorLike) -> Tensor: ...
 def reciprocal_(input: TensorLike) -> Tensor: ...
@@ -930,9 +942,10 @@ def xlogy_(input: TensorLike, other: TensorLike) -> Tensor: ...
 def zeros(
     *size: builtins.int | Sequence[builtins.int], dtype: DTypeLike | None = None,
     device: DeviceLike | None = None, requires_grad: builtins.bool = False,
-    memory_format: memory_format | None = None, **more: Any
+    memory_format: memory_format | None = None, **more: Setting
 ) -> Tensor: ...
 def zeros_like(
     input: Tensor, *, dtype: DTypeLike | None = None, device: DeviceLike | None = None,
-    requires_grad: builtins.bool = False, memory_format: memory_format | None = None, **more: Any
+    requires_grad: builtins.bool = False, memory_format: memory_format | None = None,
+    **more: Setting
 ) -> Tensor: ...

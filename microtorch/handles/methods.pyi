@@ -23,6 +23,7 @@ from microtorch.base.types import (
     DTypeLike,
     Number,
     Root,
+    Setting,
     TensorLike,
 )
 from microtorch.create.random import Generator
@@ -630,7 +631,7 @@ class Methods(Handle):
     def new_empty(
         self, *size: builtins.int | Sequence[builtins.int], dtype: DTypeLike | None = None,
         device: DeviceLike | None = None, requires_grad: builtins.bool = False,
-        layout: layout | None = None, pin_memory: builtins.bool = False, **more: Any
+        layout: layout | None = None, pin_memory: builtins.bool = False, **more: Setting
     ) -> Tensor: ...
     def new_empty_strided(
         self, size: Sequence[builtins.int], stride: Sequence[builtins.int], **options: Any
@@ -644,13 +645,13 @@ class Methods(Handle):
     def new_ones(
         self, *size: builtins.int | Sequence[builtins.int], dtype: DTypeLike | None = None,
         device: DeviceLike | None = None, requires_grad: builtins.bool = False,
-        layout: layout | None = None, pin_memory: builtins.bool = False, **more: Any
+        layout: layout | None = None, pin_memory: builtins.bool = False, **more: Setting
     ) -> Tensor: ...
     def new_tensor(self, data: Any, **options: Any) -> Tensor: ...
     def new_zeros(
         self, *size: builtins.int | Sequence[builtins.int], dtype: DTypeLike | None = None,
         device: DeviceLike | None = None, requires_grad: builtins.bool = False,
-        layout: layout | None = None, pin_memory: builtins.bool = False, **more: Any
+        layout: layout | None = None, pin_memory: builtins.bool = False, **more: Setting
     ) -> Tensor: ...
     def nextafter(self, other: TensorLike) -> Tensor: ...
     def nextafter_(self, other: TensorLike) -> Self: ...

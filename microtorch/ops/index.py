@@ -55,7 +55,7 @@ def parse(index: Index, shape: Shape) -> tuple[Place, bool]:
         index = tuple(index)
     parts: Place = index if type(index) is tuple else (index,)
     out: list[Any] = []
-    advanced, used, dots = False, 0, 0
+    advanced, bare, used, dots = False, False, 0, 0
     for part in parts:
         if part is Ellipsis:
             dots += 1
@@ -67,7 +67,9 @@ def parse(index: Index, shape: Shape) -> tuple[Place, bool]:
                 part = _array(part)
                 if not isinstance(part, int):
                     advanced = True
-                    used += part.ndim - 1 if part.dtype.kind == "b" else 0
+                    if part.dtype.kind == "b":
+                        used += part.ndim - 1
+                        bare = bare or not part.size
         out.append(part)
     while dots > 1 and out[-1] is Ellipsis:
         out.pop()  # PyTorch allows a further one that stands for nothing
@@ -82,23 +84,28 @@ def parse(index: Index, shape: Shape) -> tuple[Place, bool]:
         )
     if advanced and dots and used == len(shape):  # it stands for nothing, and so separates nothing
         out = [p for p in out if p is not Ellipsis]
-    if advanced:
-        _check_masks(out, used, shape)
+    if bare and advanced:
+        _check_masks(out, shape)
     if not advanced and not dots:
         out.append(Ellipsis)  # numpy then gives a view even where only integers are left
     return tuple(out), advanced
 
 
-def _check_masks(place: Sequence[Any], used: int, shape: Shape) -> None:
+def _is_mask(part: Any) -> bool:
+    return hasattr(part, "dtype") and part.dtype.kind == "b"
+
+
+def _check_masks(place: Sequence[Any], shape: Shape) -> None:
     """Raise IndexError for a mask of another shape than the dimensions that it stands for.
 
-    numpy would take any mask without elements.
+    numpy sees it, but takes any mask without elements.
     """
+    parts = [p for p in place if p is not None and p is not Ellipsis]
     d = 0
     for p in place:
         if p is Ellipsis:
-            d += len(shape) - used
-        elif hasattr(p, "dtype") and p.dtype.kind == "b":
+            d += len(shape) - sum([q.ndim if _is_mask(q) else 1 for q in parts])
+        elif _is_mask(p):
             for i, n in enumerate(p.shape):
                 if n != shape[d + i]:
                     raise IndexError(
@@ -250,6 +257,11 @@ def explain_index(op: Op, tensors: Sequence[Tensor], attrs: Attrs, e: Exception)
     if isinstance(e, ValueError):
         return ShapeError(message(f"shape mismatch: {e}", *details))
     text = str(e).replace("axis", "dimension")
+    if "boolean index did not match" in text:
+        try:
+            _check_masks(index, shape)
+        except IndexError as error:
+            return error
     if "boolean array indexing assignment" in text:
         return ShapeError(message(f"shape mismatch: {text}", *details))
     return IndexError(message(text, *details))

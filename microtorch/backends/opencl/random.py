@@ -26,6 +26,7 @@ from .runtime import Kernel, Runtime, once, text_of
 
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike
+    from typing_extensions import Self
 
     from .backend import OpenCL
 
@@ -52,7 +53,7 @@ class Generator(host.Generator):
         state = np.array([self._seed, self.draws], "<u8")
         return np.frombuffer(state.tobytes(), np.uint8).copy()
 
-    def set_state(self, new_state: Any) -> Generator:
+    def set_state(self, new_state: Any) -> Self:
         """Continue from a state of ``get_state``."""
         state = np.asarray(new_state)
         if state.dtype != np.uint8 or state.shape != (16,):
