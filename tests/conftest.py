@@ -120,3 +120,8 @@ def pytest_runtest_setup(item):
     for mark in item.iter_markers("needs"):
         for part in mark.args:
             require_part(part)
+
+
+def pytest_collection_modifyitems(items):
+    """The wheel first: it takes over a minute, in which the other process can do all the rest."""
+    items.sort(key=lambda item: item.path.name != "test_packaging.py")

@@ -96,7 +96,11 @@ def get_rng_state() -> Tensor:
 @export
 def set_rng_state(new_state: Tensor) -> None:
     """Put the default generator into a state from get_rng_state."""
-    whole("set_rng_state", _default.set_state, new_state)
+    whole("set_rng_state", _continue_from, new_state)
+
+
+def _continue_from(new_state: Tensor) -> None:
+    _default.set_state(new_state)
 
 
 # ---- new tensors ---------------------------------------------------------------------------------

@@ -181,6 +181,8 @@ def test_the_picture_of_the_readme_is_small(tmp_path):
         "vanishing.svg",
         "architecture.svg",
         "zoom.svg",
+        "program.svg",
+        "memory.svg",
     ]
     assert (tmp_path / "neuron-steps.svg").stat().st_size < 150_000
     strip = (tmp_path / "vanishing.svg").read_text()
