@@ -146,6 +146,8 @@ class DualBackend(KindBackend):
         t = self._derivative(name, op, kernel, primals, tangents, out, attrs)
         if t is not None:
             t = self.inner.array(t)
+            if out.dtype.itemsize == 2 and t.dtype != out.dtype:  # beside a number that is exact
+                t = self.inner.cast(t, dtype=out.dtype)
             if op is not None and not op.view and not _is_apart(t, tangents):
                 t = t.copy()  # (x + 1).mul_(2) writes the tangent of the sum, and not that of x
         return self._wrapped(out, t)

@@ -348,7 +348,7 @@ class KindBackend:
     name = "kind"
     memory: type[Kind]
     passing = True  # no table keeps its kernels: they would outlive the transform
-    halves = ordered = False
+    ordered = False
 
     def __init__(self, level: Level, inner: Backend):
         self.level, self.inner, self.dtype = level, inner, inner.dtype
@@ -363,6 +363,10 @@ class KindBackend:
     @property
     def conjugates(self) -> bool:
         return self.inner.conjugates
+
+    @property
+    def halves(self) -> bool:
+        return self.inner.halves
 
     @property
     def changing(self) -> frozenset[str]:

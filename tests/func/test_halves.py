@@ -40,3 +40,15 @@ def test_numbers_beside_16_bits(dtype):
     assert torch.vmap(lambda x: x * 2)(x).dtype == dtype
     assert torch.func.jacfwd(lambda x: x[0] * 2)(x).dtype == dtype
     assert torch.func.jacrev(torch.func.jacfwd(lambda x: (x * 3).prod()))(x).dtype == dtype
+
+
+@KINDS
+@pytest.mark.parametrize(
+    "f", [lambda v: v * 0.9, lambda v: 0.9 * v, lambda v: v / 0.9, lambda v: (v * 0.3).softmax(-1)]
+)
+def test_numbers_are_exact_in_transforms_as_outside(f, dtype):
+    x = torch.linspace(-2, 2, 64).reshape(4, 16).to(dtype)
+    assert torch.equal(torch.vmap(f)(x), f(x))
+    out, tangent = torch.func.jvp(f, (x,), (torch.ones_like(x),))
+    assert torch.equal(out, f(x)) and tangent.dtype == dtype
+    assert torch.func.jacfwd(f)(x[0]).dtype == torch.func.jacrev(f)(x[0]).dtype == dtype
