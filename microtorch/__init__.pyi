@@ -207,9 +207,9 @@ from microtorch.handles.attributes import is_distributed as is_distributed
 from microtorch.handles.attributes import is_same_size as is_same_size
 from microtorch.handles.attributes import is_signed as is_signed
 from microtorch.handles.conversions import clone as clone
-from microtorch.handles.inplace import fill_ as fill_
-from microtorch.handles.inplace import zero_ as zero_
 from microtorch.handles.metadata import resize_as_ as resize_as_
+from microtorch.handles.put import fill_ as fill_
+from microtorch.handles.put import zero_ as zero_
 from microtorch.handles.scalar import Scalar as Scalar
 from microtorch.handles.size import Size as Size
 from microtorch.handles.storage import TypedStorage as TypedStorage

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from ..base.errors import message
 from ..graph import Storage, storage_of, tick
-from ..handles.inplace import watchers
+from ..handles.put import watchers
 from ..handles.tensor import Tensor
 from ..kinds import trees
 

@@ -39,9 +39,9 @@ from . import attributes as attributes  # its functions are methods of Tensor
 from . import conversions as conversions  # so are these
 from . import metadata as metadata  # so are these
 from . import storage as storage
-from .inplace import setitem
 from .memory import copied
 from .protocols import Protocols
+from .put import setitem
 from .size import Size, sizes_or_data
 from .views import rederive
 

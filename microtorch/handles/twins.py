@@ -33,17 +33,14 @@ from .inplace import (
     check_cast,
     check_leaf,
     check_shape,
-    copied_into,
-    copy_,
     copy_op,
-    fill_,
     put_straight,
     straight,
     type_name,
     written_over,
-    zero_,
 )  # fmt: skip
 from .overlaps import check_overlap, one_after_another
+from .put import copied_into, copy_, fill_, zero_
 from .views import lead, without_hooks
 from .whole import is_whole, recording, requiring
 

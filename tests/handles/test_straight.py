@@ -5,7 +5,7 @@ import itertools
 import pytest
 
 import microtorch as torch
-from microtorch.handles import inplace
+from microtorch.handles import inplace, put, twins
 
 METHODS = {
     "add_": lambda x, y: x.add_(y), "sub_": lambda x, y: x.sub_(y), "mul_": lambda x, y: x.mul_(y),
@@ -96,7 +96,8 @@ def seen(method, make, grad):
 def test_both_ways_are_the_same(method, monkeypatch):
     cases = list(itertools.product(OPERANDS.items(), (True, False)))
     short = [seen(method, make, grad) for (_, make), grad in cases]
-    monkeypatch.setattr(inplace, "straight", lambda *arguments: False)
+    for module in (inplace, put, twins):
+        monkeypatch.setattr(module, "straight", lambda *arguments: False)
     for ((name, make), grad), found in zip(cases, short, strict=True):
         assert repr(found) == repr(seen(method, make, grad)), (name, grad)
 
@@ -147,7 +148,7 @@ def test_a_part_is_written_both_ways_the_same(index, monkeypatch):
     cases = [(b, v, n) for b in (True, False) for v in (True, False) for n in (1, 2) if b or v]
     torch.manual_seed(0)
     short = [written(index, *case) for case in cases]
-    monkeypatch.setattr(inplace, "_bound", lambda *arguments: False)
+    monkeypatch.setattr(put, "_bound", lambda *arguments: False)
     torch.manual_seed(0)
     for case, found in zip(cases, short, strict=True):
         assert found == written(index, *case), case
