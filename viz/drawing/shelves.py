@@ -222,7 +222,7 @@ class Shelves(Plate):
             return
         y = y0 + 7.6
         name = fit(r.name, SMALL, wide - 6, True)
-        if name == "…":
+        if name != r.name and wide < 60:  # a few letters of each line would say nothing
             return
         used = self.text(left + 4, y, name, SMALL, ink, bold=True)
         lines = [w for w in (shape, size_of(r.size), r.where) if w]
