@@ -264,6 +264,12 @@ CONTENTS = {
         "broadcast_to expand expand_as flatten narrow ravel reshape reshape_as select squeeze "
         "unflatten unsqueeze view view_as",
     ),
+    "signatures": (
+        "",
+        "",
+        "add addcdiv addcmul div divide lerp pow round rsub sgn sign sub subtract true_divide",
+        "add addcdiv addcmul div divide lerp round sgn sign sub subtract true_divide",
+    ),
     "special": (
         "airy_ai bessel_j0 bessel_j1 bessel_y0 bessel_y1 digamma erfcx erfinv i0 i0e i1 i1e "
         "igamma igammac lgamma log_ndtr modified_bessel_i0 modified_bessel_i1 modified_bessel_k0 "
