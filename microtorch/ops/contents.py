@@ -41,9 +41,15 @@ CONTENTS = {
         "view_as_real",
     ),
     "conv": (
-        "conv2d conv2d_weight conv_transpose2d",
+        "",
         "",
         "conv1d conv2d conv_transpose1d conv_transpose2d",
+        "",
+    ),
+    "conv_ops": (
+        "conv2d conv2d_weight conv_transpose2d",
+        "",
+        "",
         "",
     ),
     "costs": (
