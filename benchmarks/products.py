@@ -45,6 +45,20 @@ def product(
     )
 
 
+def of_halves(n: int, dtype: str) -> Case:
+    """a @ b in 16 bits, as float32: the conversion, so that results can be compared, is timed."""
+
+    def build(torch: Any) -> Step:
+        x, y = (torch.tensor(a) for a in operands("float32", (n, n), (n, n)))
+        x, y = x.to(getattr(torch, dtype)), y.to(getattr(torch, dtype))
+        return lambda: (x @ y).float()
+
+    return Case(
+        f"product-{n}-{dtype}", f"{n}x{n} @ {n}x{n}, {dtype}", in_torch_style(build),
+        ("torch", 1.1), tolerance=0.3, group="products",
+    )  # fmt: skip
+
+
 def kernel_alone(n: int, dtype: str) -> Case:
     """The C function behind ``a @ b`` beside numpy's: (n, n) @ (n, n) into an existing array."""
 
@@ -102,6 +116,8 @@ CASES = [
     kernel_alone(64, "float32"),
     kernel_alone(64, "float64"),
     *SINGLE,
+    *(of_halves(n, "bfloat16") for n in (64, 128, 512, 1024)),
+    of_halves(128, "float16"),
     product("tall-f32", (64, 784), (784, 500), "float32", 1 / 0.95),
     product("tall-f64", (64, 784), (784, 500), "float64", 1 / 0.95),
     product("layer-f32", (64, 784), (784, 500), "float32", 1 / 0.95, transposed=True),

@@ -43,6 +43,7 @@ COMPILED = [
     "ext/baseline.c",
     "ext/dispatch.c",
     "ext/lines.c",
+    "ext/pairs.c",
     "ext/parallel.c",
     "ext/scratch.c",
 ]
@@ -76,13 +77,15 @@ FLOATING = [  # kernels for float and double
     "ext/distance.c",
     "ext/special.c",
 ]
-ANY = ["ext/along.c", "ext/extremes.c"]  # for these and whole numbers
+FLOAT = ["ext/bfloat.c"]  # for float alone
+ANY = ["ext/along.c", "ext/extremes.c"]  # for float, double and whole numbers
 WHOLE = ["ext/whole.c"]
-KERNELS = [*FLOATING, *ANY, *WHOLE]
+KERNELS = [*FLOATING, *FLOAT, *ANY, *WHOLE]
 HEADERS = [
     "ext/core.h",
     "ext/arrays.h",
     "ext/copies.h",
+    "ext/pairs.h",
     "ext/ufuncs.h",
     "ext/parallel.h",
     "ext/scratch.h",
@@ -131,6 +134,7 @@ int run_ufunc(uintptr_t object, int which, int count, const size_t *bytes, uintp
               size_t grain);
 int isa_supported(int k);
 int use_isa(int k);
+int has_pairs(void);
 void use_copies(int copies);
 uintptr_t line_handler(uintptr_t before);
 void set_threads(int count);
@@ -157,7 +161,8 @@ def write(name: str, text: str) -> None:
 ELEMENTWISE = "\n".join(loop.source() for loop in loops.loops(formulas, expr))
 ALL = [*declarations.declared(ELEMENTWISE, elementwise=True)]
 WRITTEN = [(ROOT / path).read_text(encoding="utf-8") for path in KERNELS]
-COMPILED_FOR = {"ext/whole.c": ("i64",), **dict.fromkeys(ANY, (*declarations.FLOATS, "i64"))}
+COMPILED_FOR = {path: (*declarations.FLOATS, "i64") for path in ANY}
+COMPILED_FOR |= {"ext/whole.c": ("i64",), "ext/bfloat.c": ("f32",)}
 for path, source in zip(KERNELS, WRITTEN, strict=True):
     types = COMPILED_FOR.get(path, declarations.FLOATS)
     ALL += declarations.declared(source, types=types)
@@ -169,6 +174,7 @@ CODE = f"""#include "copies.h"
 #define FORMULAS {checksum()}u
 int isa_supported(int);
 int use_isa(int);
+int has_pairs(void);
 void use_copies(int);
 uintptr_t line_handler(uintptr_t);
 

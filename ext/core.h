@@ -67,10 +67,11 @@ struct strides { /* in elements */
 
 /* What kernels are told about the processor, beside its instructions (dispatch.c). `copies`: is a
  * matrix that is read a few times better copied before? On Intel's processors it is, where its
- * vectors cross the ends of lines or its rows are 2 or 4 KiB apart; Zen reads it at full speed. */
+ * vectors cross the ends of lines or its rows are 2 or 4 KiB apart; Zen reads it at full speed.
+ * `pairs`: does it multiply pairs of bfloat16 (bfloat.c)? */
 struct processor {
     size_t l2; /* bytes of the second-level cache */
-    bool copies;
+    bool copies, pairs;
 };
 extern struct processor processor;
 

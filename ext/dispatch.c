@@ -45,6 +45,12 @@ static int isa_of_processor(int k)
     return has(state, 0x06) && (k == 1 || (has(more, wide) && has(state, 0xe6)));
 }
 
+static int multiplies_pairs(void)
+{
+    unsigned a, b, c, d; /* AVX512_BF16: leaf 7, 1, eax */
+    return isa_of_processor(0) && __get_cpuid_count(7, 1, &a, &b, &c, &d) && has(a, 1u << 5);
+}
+
 static int made_by_intel(void)
 {
     unsigned most, b = 0, c = 0, d = 0;
@@ -81,6 +87,13 @@ void use_copies(int copies)
 #ifdef SEVERAL_ISAS
     if (copies < 0)
         copies = made_by_intel();
+    processor.pairs = multiplies_pairs();
 #endif
     processor.copies = copies > 0;
+}
+
+/* Are products of bfloat16 faster by the kernels in use than as float? */
+int has_pairs(void)
+{
+    return kernels == table(0) && processor.pairs;
 }

@@ -10,6 +10,7 @@
  *     ORDERED(x)    x as it is compared: whole numbers are int64_t for the user, and uint64_t here,
  *                   since sums of those may overflow
  *     IS_NAN(x), LOWEST, HIGHEST */
+#include "pairs.h"
 #include "vector.h"
 
 /* Where one choice depends on another (a bound at the start, a special case at the end), GCC would
@@ -54,6 +55,7 @@
 #include "embedding.c"
 #include "cast.c"
 #include "half.c"
+#include "bfloat.c"
 #include "conv_naive.c"
 #include "conv_lanes.c"
 #include "conv_tile.c"

@@ -65,10 +65,15 @@ struct NAME(matrix) {
  * columns that are missing become zeros. */
 typedef void (*NAME(pack))(const void *source, size_t p, size_t rows, size_t j, size_t columns,
                            real *panel);
+/* out[rows][NR] = (or +=) a @ b; see the micro-kernel. */
+typedef void (*NAME(tile))(size_t rows, bool near, size_t k, const real *a, ptrdiff_t a_row,
+                           ptrdiff_t a_column, const real *b, ptrdiff_t b_row, real *out,
+                           ptrdiff_t out_row, bool add);
 
 /* One product: out = a @ b + bias, or out += a @ b + bias. One of out's strides is 1. b may be any
  * matrix for which a function can pack a panel, such as a convolution's windows, which never exist
- * as a whole. */
+ * as a whole; and a one for which a function can pack a sliver, SLIVER numbers for each step. What
+ * is packed may be read by a tile of its own (bfloat.c). */
 struct NAME(product) {
     size_t m, k, n;
     struct NAME(matrix) a, b;
@@ -79,6 +84,9 @@ struct NAME(product) {
     bool accumulate;
     NAME(pack) pack_b; /* NULL: b is a matrix in memory */
     const void *b_source;
+    NAME(pack) pack_a; /* NULL: a is; else pack_b is none, too */
+    const void *a_source;
+    NAME(tile) tile; /* NULL: that of numbers */
 };
 
 /* ---- packing --------------------------------------------------------------------------------- */
@@ -131,9 +139,10 @@ static void NAME(pack_matrix)(const void *source, size_t p, size_t rows, size_t 
 
 /* A sliver of a: sliver[p][i] for its rows i < MR, so that the micro-kernel reads MR neighbours at
  * each step. */
-static void NAME(pack_sliver)(const struct NAME(matrix) *a, size_t i, size_t rows, size_t p,
-                              size_t columns, real *sliver)
+static void NAME(pack_sliver)(const void *source, size_t i, size_t rows, size_t p, size_t columns,
+                              real *sliver)
 {
+    const struct NAME(matrix) *a = source;
     const real *from = a->data + (ptrdiff_t)i * a->row + (ptrdiff_t)p * a->column;
     if (a->column == 1)
         NAME(transpose)(from, a->row, rows, columns, sliver, SLIVER);
@@ -217,13 +226,14 @@ static void NAME(tile_1)(size_t rows, bool near, size_t k, const real *a, ptrdif
 
 /* A tile with only `columns` columns in out, or one whose columns are rows in memory: computed in a
  * buffer, then copied. */
-static void NAME(edge_tile)(size_t rows, size_t columns, bool near, size_t k, const real *a,
-                            ptrdiff_t a_row, ptrdiff_t a_column, const real *b, ptrdiff_t b_row,
-                            real *out, ptrdiff_t out_row, ptrdiff_t out_column, bool add)
+static void NAME(edge_tile)(NAME(tile) own, size_t rows, size_t columns, bool near, size_t k,
+                            const real *a, ptrdiff_t a_row, ptrdiff_t a_column, const real *b,
+                            ptrdiff_t b_row, real *out, ptrdiff_t out_row, ptrdiff_t out_column,
+                            bool add)
 {
     ON_A_LINE real tile[MR * NR], turned[NR * SLIVER];
-    (columns > LANES ? NAME(tile_2) : NAME(tile_1))(rows, near, k, a, a_row, a_column, b, b_row,
-                                                    tile, NR, false);
+    const NAME(tile) multiply = own ? own : columns > LANES ? NAME(tile_2) : NAME(tile_1);
+    multiply(rows, near, k, a, a_row, a_column, b, b_row, tile, NR, false);
     if (out_column != 1)
         NAME(transpose)(tile, NR, rows, columns, turned, SLIVER);
     const real *from = out_column == 1 ? tile : turned;
@@ -268,8 +278,10 @@ static void NAME(pack_body)(const void *task, size_t begin, size_t end)
                                                         t->b + q * NR * t->depth);
         } else {
             const size_t s = q - packed, first = NAME(sliver_at)(t, s);
-            NAME(pack_sliver)(&x->a, t->i + first, NAME(sliver_at)(t, s + 1) - first, t->p, t->kc,
-                              t->a + s * SLIVER * t->depth);
+            (x->pack_a ? x->pack_a : NAME(pack_sliver))(x->pack_a ? x->a_source : &x->a,
+                                                        t->i + first,
+                                                        NAME(sliver_at)(t, s + 1) - first, t->p,
+                                                        t->kc, t->a + s * SLIVER * t->depth);
         }
 }
 
@@ -312,14 +324,14 @@ static void NAME(multiply_body)(const void *task, size_t begin, size_t end)
             const ptrdiff_t a_row = t->a ? 1 : x->a.row, a_column = t->a ? SLIVER : x->a.column;
             real *out = x->out + (ptrdiff_t)i * x->out_row + (ptrdiff_t)j * x->out_column;
             if (columns == NR && x->out_column == 1)
-                NAME(tile_2)(rows, t->near, t->kc, a, a_row, a_column, b, b_row, out, x->out_row,
-                             add);
-            else if (columns == LANES && x->out_column == 1)
+                (x->tile ? x->tile : NAME(tile_2))(rows, t->near, t->kc, a, a_row, a_column, b,
+                                                   b_row, out, x->out_row, add);
+            else if (columns == LANES && x->out_column == 1 && !x->tile)
                 NAME(tile_1)(rows, t->near, t->kc, a, a_row, a_column, b, b_row, out, x->out_row,
                              add);
             else
-                NAME(edge_tile)(rows, columns, t->near, t->kc, a, a_row, a_column, b, b_row, out,
-                                x->out_row, x->out_column, add);
+                NAME(edge_tile)(x->tile, rows, columns, t->near, t->kc, a, a_row, a_column, b,
+                                b_row, out, x->out_row, x->out_column, add);
             if (last && x->bias)
                 NAME(add_bias)(x, i, rows, j, columns);
         }
@@ -329,16 +341,18 @@ static void NAME(multiply_body)(const void *task, size_t begin, size_t end)
 /* Without memory to pack into: slow but right. */
 static void NAME(gemm_without_memory)(const struct NAME(product) *x)
 {
-    ON_A_LINE real panel[NR];
+    ON_A_LINE real panel[NR], sliver[SLIVER];
     for (size_t j = 0; j < x->n; j++)
         for (size_t i = 0; i < x->m; i++) {
-            real sum = 0, *out = x->out + (ptrdiff_t)i * x->out_row + (ptrdiff_t)j * x->out_column;
             for (size_t p = 0; p < x->k; p++) {
                 (x->pack_b ? x->pack_b : NAME(pack_matrix))(x->pack_b ? x->b_source : &x->b, p, 1,
                                                             j, 1, panel);
-                sum += x->a.data[(ptrdiff_t)i * x->a.row + (ptrdiff_t)p * x->a.column] * panel[0];
+                (x->pack_a ? x->pack_a : NAME(pack_sliver))(x->pack_a ? x->a_source : &x->a, i, 1,
+                                                            p, 1, sliver);
+                NAME(edge_tile)(x->tile, 1, 1, false, 1, sliver, 1, SLIVER, panel, NR,
+                                x->out + (ptrdiff_t)i * x->out_row + (ptrdiff_t)j * x->out_column,
+                                x->out_row, x->out_column, x->accumulate || p > 0);
             }
-            *out = (x->accumulate ? *out : 0) + sum;
             if (x->bias)
                 NAME(add_bias)(x, i, 1, j, 1);
         }
@@ -385,7 +399,7 @@ static void NAME(gemm)(const struct NAME(product) *given)
     const bool on_lines = ((uintptr_t)x->b.data | (size_t)x->b.row * sizeof(real)) % 64 == 0;
     const size_t apart = (size_t)larger(x->a.row, x->a.column) * sizeof(real);
     const bool wide = x->n > (x->a.row == 1 ? 32 : 8) * NR;
-    const bool pack_a = (x->a.row != 1 && x->a.column != 1) ||
+    const bool pack_a = x->pack_a || (x->a.row != 1 && x->a.column != 1) ||
                         (wide && (!processor.copies || apart >= 3072));
     const bool pack_b = x->pack_b || x->b.column != 1 ||
                         (processor.copies ? x->m > 4 * MR && !(near && on_lines) : x->m > 64 * MR);

@@ -29,7 +29,7 @@ from .elementwise import only
 from .surface import FUNCTIONS, public
 
 if TYPE_CHECKING:
-    from ..base.types import Array, Attrs, Gradient, Namespace, Operand, Shape, Slices
+    from ..base.types import Array, Attrs, Gradient, Namespace, Operand, Shape, Slices, Vjp
     from ..handles.tensor import Tensor
 
 C_TYPES = {
@@ -86,6 +86,13 @@ def _flat(F: Namespace, x: Operand) -> Operand:
     return F.reshape(x, shape=(math.prod(x.shape[:-1]), x.shape[-1]))
 
 
+def one_product(vjp: Vjp) -> Vjp:
+    """Mark a derivative that is one product: backends of 16 bits round it by themselves."""
+    vars(vjp)["one_product"] = True
+    return vjp
+
+
+@one_product
 def _matmul_vjp_x(F: Namespace, g: Gradient, out: Operand, x: Operand, y: Operand) -> Gradient:
     if x.ndim == 1:  # a row vector: as a matrix of one row
         g = F.reshape(g, shape=(*g.shape[:-1], 1, g.shape[-1]) if y.ndim > 1 else (1, 1))
@@ -97,6 +104,7 @@ def _matmul_vjp_x(F: Namespace, g: Gradient, out: Operand, x: Operand, y: Operan
     return F.matmul(g, mT(F, y))
 
 
+@one_product
 def _matmul_vjp_y(F: Namespace, g: Gradient, out: Operand, x: Operand, y: Operand) -> Gradient:
     if y.ndim == 1:
         g = F.reshape(g, shape=(*g.shape, 1))
@@ -156,6 +164,14 @@ def _linear_vjp_b(
     return F.sum(g, dim=tuple(range(g.ndim - 1)), keepdim=False) if g.ndim > 1 else g
 
 
+@one_product
+def _linear_vjp_x(
+    F: Namespace, g: Gradient, out: Operand, x: Operand, w: Operand, b: Operand = None
+) -> Gradient:
+    return F.matmul(g, w)
+
+
+@one_product
 def _linear_vjp_w(
     F: Namespace, g: Gradient, out: Operand, x: Operand, w: Operand, b: Operand = None
 ) -> Gradient:
@@ -195,7 +211,7 @@ def _linear_part(place: Shape, *shapes: Shape) -> Slices:
 linear_op = Op(
     "linear",
     _linear,
-    vjps=(lambda F, g, out, x, w, b=None: F.matmul(g, w), _linear_vjp_w, _linear_vjp_b),
+    vjps=(_linear_vjp_x, _linear_vjp_w, _linear_vjp_b),
     saves=("y", "x", ""),
     result="match",
     check=only("uifc", "addmm_impl_cpu_"),

@@ -5,7 +5,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ...arrays.dtypes import F32
 from ..table import definition
+from . import library
 from .casts import Casts
 
 if TYPE_CHECKING:
@@ -14,6 +16,7 @@ if TYPE_CHECKING:
     from ...base.types import Array, DType
 
 MANY = 512  # elements of which numpy's loop takes longer than the calls here
+PRODUCTS = 1 << 15  # multiplications from which a tile's empty places do not matter
 
 
 def through_rows(convert: Callable[[Array], Array], x: Array) -> Array:
@@ -38,6 +41,20 @@ class Halves(Casts):
             if self.kernels.widen(x.size, x.dtype.kind == "V", id(bits), id(out)):
                 return out
         return definition("widen")(self, x)
+
+    def bfloat_products(self, x: Array, y: Array) -> Array | None:
+        if x.dtype.kind != "V" or y.dtype.kind != "V" or not library.lib.has_pairs():
+            return None
+        if not 2 <= x.ndim <= 4 >= y.ndim >= 2:
+            return None
+        (*batch_x, m, k), (*batch_y, rows, n) = x.shape, y.shape
+        if m * k * n < PRODUCTS or rows != k:
+            return None
+        batch = np.broadcast_shapes(tuple(batch_x), tuple(batch_y))
+        outer, inner = (1, 1, *batch)[-2:]
+        x, y, out = x.view(np.uint16), y.view(np.uint16), np.empty((*batch, m, n), F32)
+        multiplied = self.kernels.bfloat_products(outer, inner, m, k, n, id(x), id(y), id(out))
+        return out if multiplied else None
 
     def cast(self, x: Array, dtype: DType) -> Array:
         dtype = getattr(dtype, "numpy", dtype)
