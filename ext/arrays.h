@@ -197,7 +197,7 @@ static inline bool apart(const void *a, size_t bytes_a, const void *b, size_t by
            (const char *)b + bytes_b <= (const char *)a || bytes_a == 0 || bytes_b == 0;
 }
 
-/* How the numbers of `a` are stored: as `dtype`, or as 16 bits in place of float. -1: as neither. */
+/* How the numbers of `a` are stored: as `dtype`, or in 16 bits in place of float. -1: neither. */
 static int storage_of(const struct array *a, int dtype)
 {
     const uintptr_t found = (uintptr_t)a->dtype;

@@ -114,7 +114,8 @@ static void NAME(widen_body)(const void *task, size_t begin, size_t end)
 static void NAME(narrow_body)(const void *task, size_t begin, size_t end)
 {
     const struct NAME(conversion) *t = task;
-    NAME(narrow_run)((const real *)t->x + begin, end - begin, t->bfloat, (uint16_t *)t->out + begin);
+    NAME(narrow_run)((const real *)t->x + begin, end - begin, t->bfloat,
+                     (uint16_t *)t->out + begin);
 }
 
 /* out = x, of which x is given as its bits. */
