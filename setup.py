@@ -43,14 +43,19 @@ bring_compiler()
 
 
 class BuildInParallel(build_ext):
-    """Compiles the module's sources in parallel: one per instruction set, each with all kernels."""
+    """Compiles the module's sources in parallel: one per instruction set, each with all kernels.
+
+    The one that takes longest is the first in build_core.py, and cffi's own comes last.
+    """
 
     def build_extension(self, ext):
         compile = self.compiler.compile
 
         def compile_in_parallel(sources, **options):
+            generated, *written = sources
             with ThreadPoolExecutor(os.cpu_count()) as pool:
-                compiled = pool.map(lambda source: compile([source], **options), sources)
+                last = [*written, generated]
+                compiled = pool.map(lambda source: compile([source], **options), last)
                 return [made for each in compiled for made in each]
 
         # not with MSVC, whose class in setuptools sets itself up at its first file

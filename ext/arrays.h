@@ -19,7 +19,7 @@ struct array {
     int flags;
 };
 
-enum { FLOAT32, FLOAT64, INT64, UINT8, BOOL, UINT32, UINT16, DTYPES };
+enum { FLOAT32, FLOAT64, INT64, UINT8, BOOL, UINT32, UINT16, FLOAT16, BFLOAT16, DTYPES };
 /* The most elements an array may have: its bytes, and what a kernel adds to an index, fit a
  * size_t. */
 #define MOST_ELEMENTS 0x1p60
@@ -197,36 +197,50 @@ static inline bool apart(const void *a, size_t bytes_a, const void *b, size_t by
            (const char *)b + bytes_b <= (const char *)a || bytes_a == 0 || bytes_b == 0;
 }
 
+/* How the numbers of `a` are stored: as `dtype`, or in 16 bits in place of float. -1: neither. */
+static int storage_of(const struct array *a, int dtype)
+{
+    const uintptr_t found = (uintptr_t)a->dtype;
+    if (found == layout.dtypes[dtype] || (dtype == UINT8 && found == layout.dtypes[BOOL]))
+        return AS_DECLARED;
+    return dtype != FLOAT32                  ? -1
+           : found == layout.dtypes[FLOAT16]  ? AS_FLOAT16
+           : found == layout.dtypes[BFLOAT16] ? AS_BFLOAT16
+                                              : -1;
+}
+
 /* The arrays of an elementwise kernel, the result last. `walk` is filled unless they are contiguous
- * and of one shape. */
+ * and of one shape, and none has 16 bits. A result of 16 bits has an operand of 16 bits. */
 enum { DECLINED, PLAIN, WALKED };
 static int operands_at(int count, const uintptr_t *objects, const int *dtypes,
                        const struct array **arrays, struct walk *walk)
 {
     bool plain = true;
+    int with_16_bits = 0;
     for (int i = 0; i < count; i++) {
         if (type_of(objects[i]) != layout.array_type)
             return DECLINED;
         const struct array *a = arrays[i] = (const struct array *)(objects[i] + layout.header);
-        const bool fits = (uintptr_t)a->dtype == layout.dtypes[dtypes[i]] ||
-                          (dtypes[i] == UINT8 && (uintptr_t)a->dtype == layout.dtypes[BOOL]);
+        const int storage = storage_of(a, dtypes[i]);
         const int needed = ALIGNED | (i == count - 1 ? WRITEABLE : 0);
-        if (!fits || (a->flags & needed) != needed)
+        if (storage < 0 || (a->flags & needed) != needed)
             return DECLINED;
         plain = plain && a->flags & CONTIGUOUS && same_shape(arrays[0], a);
+        with_16_bits += storage != AS_DECLARED;
+        walk->storage[i] = (enum storage)storage;
+        walk->bytes[i] = storage == AS_DECLARED ? layout.sizes[dtypes[i]] : sizeof(uint16_t);
     }
     const struct array *result = arrays[count - 1];
-    const size_t bytes = layout.sizes[dtypes[count - 1]];
     for (int i = 0; i < count - 1; i++) {
         const struct array *a = arrays[i];
-        const size_t size = layout.sizes[dtypes[i]];
-        if (!apart(lowest(a), extent(a, size), lowest(result), extent(result, bytes)))
+        if (!apart(lowest(a), extent(a, walk->bytes[i]), lowest(result),
+                   extent(result, walk->bytes[count - 1])))
             return DECLINED;
     }
-    if (plain)
+    if (plain && with_16_bits == 0)
         return PLAIN;
-    for (int i = 0; i < count; i++)
-        walk->bytes[i] = layout.sizes[dtypes[i]];
+    if (walk->storage[count - 1] != AS_DECLARED && with_16_bits == 1)
+        return DECLINED;
     return walk_to(result, arrays, count - 1, walk) ? WALKED : DECLINED;
 }
 
@@ -260,10 +274,13 @@ static void set_layout(size_t header, size_t tuple_header, uintptr_t array_type,
 {
     layout.header = header, layout.tuple_header = tuple_header;
     layout.array_type = array_type, layout.tuple_type = tuple_type;
-    const size_t sizes[DTYPES] = {4, 8, 8, 1, 1, 4, 2};
-    for (int i = 0; i < DTYPES; i++)
+    const size_t sizes[DTYPES] = {4, 8, 8, 1, 1, 4, 2, 2, 2};
+    for (int i = 0; i < BFLOAT16; i++)
         layout.dtypes[i] = dtypes[i], layout.sizes[i] = sizes[i];
 }
+
+/* numpy's type for bfloat16 is that of a library, which is imported when it is first asked for. */
+static void know_bfloat16(uintptr_t dtype) { layout.dtypes[BFLOAT16] = dtype; }
 
 /* data, flags, ndim, dtype; then shape and strides of an array with two dimensions */
 static void probe(uintptr_t object, intptr_t *seen)

@@ -48,6 +48,7 @@ COMPILED = [
     "ext/scratch.c",
 ]
 FLOATING = [  # kernels for float and double
+    "ext/half.c",
     "ext/pieces.c",
     "ext/walk.c",
     "ext/matmul.c",
@@ -59,7 +60,6 @@ FLOATING = [  # kernels for float and double
     "ext/norm.c",
     "ext/embedding.c",
     "ext/cast.c",
-    "ext/half.c",
     "ext/conv_naive.c",
     "ext/conv_lanes.c",
     "ext/conv_tile.c",
@@ -71,6 +71,8 @@ FLOATING = [  # kernels for float and double
     "ext/optim.c",
     "ext/rnn.c",
     "ext/random.c",
+    "ext/accepting.c",
+    "ext/taps.c",
     "ext/scan.c",
     "ext/prod.c",
     "ext/order.c",
@@ -78,7 +80,7 @@ FLOATING = [  # kernels for float and double
     "ext/special.c",
 ]
 FLOAT = ["ext/bfloat.c"]  # for float alone
-ANY = ["ext/along.c", "ext/extremes.c"]  # for float, double and whole numbers
+ANY = ["ext/along.c", "ext/bytes.c", "ext/extremes.c"]  # for float, double and whole numbers
 WHOLE = ["ext/whole.c"]
 KERNELS = [*FLOATING, *FLOAT, *ANY, *WHOLE]
 HEADERS = [
@@ -127,6 +129,7 @@ declarations, loops, texts, formulas, expr = (load(path) for path in READ[1:])
 FIXED = """
 void set_layout(size_t header, size_t tuple_header, uintptr_t array_type, uintptr_t tuple_type,
                 const uintptr_t *dtypes);
+void know_bfloat16(uintptr_t dtype);
 void probe(uintptr_t array, intptr_t *seen);
 int copy_array(uintptr_t to, uintptr_t from, size_t bytes);
 void probe_ufunc(uintptr_t object, intptr_t *seen);
@@ -140,7 +143,8 @@ uintptr_t line_handler(uintptr_t before);
 void set_threads(int count);
 int get_threads(void);
 const char *name_of(size_t k);
-const char *text_of(size_t k);
+const char *parts_of(size_t k);
+const char *part(size_t number);
 """
 
 
@@ -178,13 +182,19 @@ int has_pairs(void);
 void use_copies(int);
 uintptr_t line_handler(uintptr_t);
 
+/* No loops from here on, but more than a thousand functions, each with another one of cffi's. */
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC optimize("O1")
+#endif
 {WRAPPERS}"""
 TEXTS = texts.embedded(texts.texts([ELEMENTWISE, *WRITTEN]))  # what core.source() shows
 
 if sys.platform == "win32":
     FLAGS, LIBRARIES = ["/O2", "/W3", "/fp:precise", "/std:c11"], []
 else:
-    FLAGS = ["-O3", "-Wall", "-Wextra", "-std=gnu11", "-pthread"]
+    # -g0, since Python's own flags often have -g, which takes a third more time and 17 MB. For a
+    # debugger: MICROTORCH_CFLAGS=-g
+    FLAGS = ["-O3", "-g0", "-Wall", "-Wextra", "-std=gnu11", "-pthread"]
     FLAGS += ["-fno-math-errno", "-fno-trapping-math", "-ffp-contract=fast"]
     LIBRARIES = ["m"]
 # after the flags above, so that they override them; CFLAGS come before

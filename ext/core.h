@@ -77,14 +77,18 @@ extern struct processor processor;
 
 /* How the operands of an elementwise kernel lie: the dimensions of the result, the outermost first,
  * and how many bytes each operand goes on with them, 0 where it repeats. Dimensions that all
- * operands go through as if they were one, are one. */
+ * operands go through as if they were one, are one. The result is behind the last operand. */
 #define MOST_DIMS 8
 #define MOST_OPERANDS 5
+enum storage { AS_DECLARED, AS_FLOAT16, AS_BFLOAT16 }; /* of numbers that are computed in float */
 struct walk {
     int ndim;
+    enum storage storage[MOST_OPERANDS];
     size_t shape[MOST_DIMS], bytes[MOST_OPERANDS]; /* of an element */
     ptrdiff_t strides[MOST_OPERANDS][MOST_DIMS];
 };
+
+#define PIECE ((size_t)1 << 15) /* elements that are worth a thread */
 
 #define JOIN_(a, b) a##b
 #define JOIN(a, b) JOIN_(a, b)

@@ -15,9 +15,9 @@ typedef NAME(integer) NAME(integers) __attribute__((vector_size(VECTOR_BYTES)));
  * sum of zeros, to which a NaN adds itself, as an infinite number does. */
 #define LANES_OF_EXTREMES 64
 
-static inline bool NAME(beats)(real a, real b, bool largest) { return largest ? a > b : a < b; }
+INLINE bool NAME(beats)(real a, real b, bool largest) { return largest ? a > b : a < b; }
 
-static inline real NAME(extreme)(const real *restrict x, size_t n, bool largest)
+INLINE real NAME(extreme)(const real *restrict x, size_t n, bool largest)
 {
     ON_A_LINE real lanes[LANES_OF_EXTREMES];
     ON_A_LINE real unknown[LANES_OF_EXTREMES] = {0};
@@ -93,7 +93,7 @@ INLINE real NAME(short_extreme)(const real *restrict x, size_t n, bool largest)
 }
 
 /* Rows or columns, as for NAME(sums). */
-static inline void NAME(extremes)(const real *restrict x, size_t n, size_t stride, size_t width,
+INLINE void NAME(extremes)(const real *restrict x, size_t n, size_t stride, size_t width,
                                   real *restrict best, bool largest)
 {
     if (stride == 1) {

@@ -78,6 +78,26 @@ static inline size_t NAME(narrow_halves)(const real *x, size_t i, size_t end, ui
 }
 #endif
 
+static void NAME(widen_run)(const uint16_t *restrict x, size_t n, bool bfloat, real *restrict out)
+{
+    if (bfloat)
+        for (size_t i = 0; i < n; i++)
+            out[i] = NAME(of_bfloat)(x[i]);
+    else
+        for (size_t i = NAME(widen_halves)(x, 0, n, out); i < n; i++)
+            out[i] = NAME(of_half)(x[i]);
+}
+
+static void NAME(narrow_run)(const real *restrict x, size_t n, bool bfloat, uint16_t *restrict out)
+{
+    if (bfloat)
+        for (size_t i = 0; i < n; i++)
+            out[i] = NAME(to_bfloat)((float)x[i]);
+    else
+        for (size_t i = NAME(narrow_halves)(x, 0, n, out); i < n; i++)
+            out[i] = NAME(to_half)((float)x[i]);
+}
+
 /* What a loop converts; x and out are those of the kernel. */
 struct NAME(conversion) {
     const void *x;
@@ -88,27 +108,14 @@ struct NAME(conversion) {
 static void NAME(widen_body)(const void *task, size_t begin, size_t end)
 {
     const struct NAME(conversion) *t = task;
-    const uint16_t *restrict x = t->x;
-    real *restrict out = t->out;
-    if (t->bfloat)
-        for (size_t i = begin; i < end; i++)
-            out[i] = NAME(of_bfloat)(x[i]);
-    else
-        for (size_t i = NAME(widen_halves)(x, begin, end, out); i < end; i++)
-            out[i] = NAME(of_half)(x[i]);
+    NAME(widen_run)((const uint16_t *)t->x + begin, end - begin, t->bfloat, (real *)t->out + begin);
 }
 
 static void NAME(narrow_body)(const void *task, size_t begin, size_t end)
 {
     const struct NAME(conversion) *t = task;
-    const real *restrict x = t->x;
-    uint16_t *restrict out = t->out;
-    if (t->bfloat)
-        for (size_t i = begin; i < end; i++)
-            out[i] = NAME(to_bfloat)((float)x[i]);
-    else
-        for (size_t i = NAME(narrow_halves)(x, begin, end, out); i < end; i++)
-            out[i] = NAME(to_half)((float)x[i]);
+    NAME(narrow_run)((const real *)t->x + begin, end - begin, t->bfloat,
+                     (uint16_t *)t->out + begin);
 }
 
 /* out = x, of which x is given as its bits. */

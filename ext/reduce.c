@@ -17,7 +17,6 @@
  * sums (log n).
  *
  * Pieces for the threads depend on the sizes alone; their sums are added in the order of memory. */
-#define PIECE ((size_t)1 << 15) /* elements that are worth a thread */
 #define WIDTH 1024 /* columns whose sums are kept at a time: they stay in the L1 cache */
 #define NARROW 128 /* columns that are enough for vectors; several narrower rows are read as one */
 

@@ -1,7 +1,9 @@
 """The C text of each kernel, compiled into the module for `microtorch.backends.core.source`.
 
 A kernel's text is all that a reader needs: the comment at the head of its file, the helpers that it
-uses, and its definition; then the helpers from other files. build_core.py loads this file by path.
+uses, and its definition; then the helpers from other files. Most helpers serve many kernels, so the
+module has each part of the files once, and for each kernel the numbers of its parts: written out,
+the texts would be ten times as long. build_core.py loads this file by path.
 """
 
 import re
@@ -34,8 +36,9 @@ def blocks(source: str) -> list[str]:
     return ["\n".join(part) for part in parts if part]
 
 
-def texts(sources: Iterable[str]) -> dict[str, str]:
-    """``{kernel: its text}`` for all kernels of C texts that are compiled one after the other."""
+def texts(sources: Iterable[str]) -> dict[str, list[str]]:
+    """``{kernel: the parts of its text}`` of all kernels in files that are compiled in this order.
+    """
     parts, files = [], []
     for number, source in enumerate(sources):
         parts += (more := blocks(source))
@@ -61,7 +64,7 @@ def texts(sources: Iterable[str]) -> dict[str, str]:
         begin = [comment[0]] if comment and ".c - " in comment[0] and head not in wanted else []
         own = [parts[p] for p in sorted(wanted) if files[p] == files[place]]
         others = [parts[p] for p in sorted(wanted) if files[p] != files[place]]
-        out[name] = "\n\n".join([*begin, *own, *([ELSEWHERE, *others] if others else [])])
+        out[name] = [*begin, *own, *([ELSEWHERE, *others] if others else [])]
     return out
 
 
@@ -73,22 +76,31 @@ def found(pattern: re.Pattern[str], part: str) -> Iterator[tuple[str, str]]:
         yield "NAME" if kind is None else kind, match[last]
 
 
-def embedded(all_texts: dict[str, str]) -> str:
-    """A C function that finds a text by the kernel's name."""
+def embedded(all_texts: dict[str, list[str]]) -> str:
+    """C functions for the kernels' names, the numbers of their parts, and the parts."""
+    numbers = {part: 0 for parts in all_texts.values() for part in parts}
+    numbers |= {part: number for number, part in enumerate(numbers)}
+    kernels = [
+        f'    {{"{name}", "{" ".join(str(numbers[part]) for part in parts)}"}},'
+        for name, parts in all_texts.items()
+    ]
     rows = []
-    for name, text in all_texts.items():
-        quoted = text.replace("\\", "\\\\").replace('"', '\\"').replace("??", '?""?')
-        rows.append(f'    {{"{name}",')
-        rows += [f'     "{line}\\n"' for line in quoted.splitlines()]
-        rows.append("    },")
+    for part in numbers:
+        quoted = part.replace("\\", "\\\\").replace('"', '\\"').replace("??", '?""?')
+        rows += [f'    "{line}\\n"' for line in quoted.splitlines()]
+        rows.append("    ,")
     return "\n".join([
-        "static const struct { const char *name, *text; } texts[] = {",
+        "static const struct { const char *name, *parts; } texts[] = {",
+        *kernels,
+        "};",
+        "static const char *const parts[] = {",
         *rows,
         "};",
         "static const char *name_of(size_t k)",
         "{",
         "    return k < sizeof texts / sizeof *texts ? texts[k].name : NULL;",
         "}",
-        "static const char *text_of(size_t k) { return texts[k].text; }",
+        "static const char *parts_of(size_t k) { return texts[k].parts; }",
+        "static const char *part(size_t k) { return parts[k]; }",
         "",
     ])

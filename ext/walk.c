@@ -6,6 +6,9 @@
  * the cache anyway, and each formula still has one loop. What is the same in the next stretch, a
  * number or a bias, is laid out once. Of short rows several make a stretch.
  *
+ * Numbers of 16 bits, which are computed with in float, are converted on the same way: an operand
+ * into its buffer, the result out of one.
+ *
  * No operand is ever copied as a whole, as numpy would have to for a formula of several operations,
  * which takes it a call and an array each. */
 #define STRETCH (8192 / sizeof(real)) /* elements */
@@ -42,6 +45,8 @@ static void NAME(lay_out)(void *to, const char *from, ptrdiff_t between, size_t 
 {
     if (bytes == 1)
         LAY_OUT(uint8_t)
+    else if (bytes == 2)
+        LAY_OUT(uint16_t)
     else if (stride == 0 && n <= 16)
         for (size_t r = 0; r < rows; r++, from += between) {
             const real value = *(const real *)from;
@@ -91,6 +96,7 @@ struct NAME(walked) {
     size_t size;
     int count;
     const struct walk *walk;
+    uint16_t *out; /* the result, if it has 16 bits */
 };
 
 static void NAME(walk)(const void *task, size_t begin, size_t n, real *restrict result)
@@ -100,7 +106,8 @@ static void NAME(walk)(const void *task, size_t begin, size_t n, real *restrict 
     const int count = t->count, last = w->ndim - 1;
     const size_t row = w->shape[last], end = begin + n;
     const char *base[MOST_OPERANDS], *from[MOST_OPERANDS];
-    bool side_by_side[MOST_OPERANDS], across = row <= STRETCH && last > 0, buffers = false;
+    bool side_by_side[MOST_OPERANDS], converted[MOST_OPERANDS];
+    bool across = row <= STRETCH && last > 0, buffers = t->out != NULL;
     size_t period[MOST_OPERANDS], unit = 1; /* elements after which an operand begins anew */
     ON_A_LINE char buffer[MOST_OPERANDS][(STRETCH + 16) * sizeof(real)];
     ON_A_LINE char own[MOST_TASK];
@@ -128,38 +135,57 @@ static void NAME(walk)(const void *task, size_t begin, size_t n, real *restrict 
             side_by_side[k] = w->strides[k][last] == (ptrdiff_t)w->bytes[k];
         else if (!side_by_side[k] && period[k] <= STRETCH)
             unit = larger(unit, period[k]); /* of which all smaller periods are parts */
-        buffers |= !side_by_side[k];
+        converted[k] = w->storage[k] != AS_DECLARED;
+        buffers |= !side_by_side[k] || converted[k];
     }
+    ON_A_LINE uint16_t raw[STRETCH + 16];
+    ON_A_LINE real window[STRETCH];
     const char *laid[MOST_OPERANDS] = {NULL}; /* what is in the buffer, and how much of it */
     size_t length[MOST_OPERANDS] = {0};
     const size_t most = STRETCH / unit * unit;
-    for (size_t m, done = begin; done < end; done += m, result += m) {
+    for (size_t m, done = begin; done < end; done += m) {
         const size_t r = last > 0 ? done / row : 0, column = done - r * row;
         const size_t place = !across ? column : unit > 1 ? done % unit : 0;
         m = !across ? row - place : place ? unit - place : most;
         m = smaller(end - done, buffers ? smaller(m, STRETCH) : m);
         for (int k = 0; k < count; k++) {
             const char *at = NAME(address)(w, k, base[k], r, column);
-            from[k] = side_by_side[k] ? at : buffer[k];
+            from[k] = side_by_side[k] && !converted[k] ? at : buffer[k];
             /* the same elements again? */
             const bool again = across ? period[k] <= STRETCH : w->strides[k][last] == 0;
-            if (side_by_side[k] || (again && at == laid[k] && m <= length[k]))
+            if (from[k] == at || (again && at == laid[k] && m <= length[k]))
                 continue;
-            NAME(lay_out_from)(w, k, base[k], r, column, m, buffer[k]);
+            if (!side_by_side[k])
+                NAME(lay_out_from)(w, k, base[k], r, column, m,
+                                   converted[k] ? (char *)raw : buffer[k]);
+            if (converted[k])
+                NAME(widen_run)(side_by_side[k] ? (const uint16_t *)at : raw, m,
+                                w->storage[k] == AS_BFLOAT16, (real *)buffer[k]);
             laid[k] = across && place ? NULL : at, length[k] = m;
         }
         memcpy(own, from, (size_t)count * sizeof *from);
-        t->loop(own, 0, m, result);
+        t->loop(own, 0, m, t->out ? window : result + (done - begin));
+        if (t->out)
+            NAME(narrow_run)(window, m, w->storage[count] == AS_BFLOAT16, t->out + done);
     }
+}
+
+static void NAME(walk_16_bits)(const void *task, size_t begin, size_t end)
+{
+    NAME(walk)(task, begin, end - begin, NULL);
 }
 
 /* Run `loop` for all n elements of a result, as in_pieces() does, over operands of any layout. */
 static void NAME(elementwise)(size_t n, const struct walk *walk, bool cheap, NAME(loop) * loop,
                               const void *task, size_t size, int count, real *result)
 {
-    const struct NAME(walked) walked = {loop, task, size, count, walk};
+    const bool narrow = walk && walk->storage[count] != AS_DECLARED;
+    const struct NAME(walked) walked = {
+        loop, task, size, count, walk, narrow ? (uint16_t *)(void *)result : NULL};
     if (walk == NULL)
         NAME(in_pieces)(n, cheap, loop, task, result);
+    else if (narrow)
+        parallel_for(n, (size_t)1 << (cheap ? 15 : 13), NAME(walk_16_bits), &walked);
     else
         NAME(in_pieces)(n, cheap, NAME(walk), &walked, result);
 }

@@ -56,21 +56,6 @@ KERNEL(not_bool)(size_t n, ARRAY(const uint8_t, x, n), ARRAY(uint8_t, out, n))
     parallel_for(n, 4 * PIECE, NAME(not_body), &task);
 }
 
-static void NAME(mask_body)(const void *task, size_t begin, size_t end)
-{
-    const struct NAME(whole) *t = task;
-    const int64_t *restrict x = t->x;
-    uint8_t *restrict out = t->out;
-    for (size_t i = begin; i < end; i++)
-        out[i] = x[i] != 0;
-}
-
-KERNEL(mask_of_whole)(size_t n, ARRAY(const int64_t, x, n), ARRAY(uint8_t, out, n))
-{
-    const struct NAME(whole) task = {x, out, 0, 0};
-    parallel_for(n, PIECE, NAME(mask_body), &task);
-}
-
 /* ---- running sums ---- */
 struct NAME(adding_up) {
     const real *x;

@@ -1,6 +1,6 @@
 """The loops of rejection.py, number by number: what is drawn, and when it is accepted.
 
-Uniforms have 53 bits. These are the definition; ext/random.c has them in C, draw for draw.
+Uniforms have 53 bits. These are the definition; ext/accepting.c has them in C, draw for draw.
 """
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterable, Iterator, Sequence
-from functools import cache, cached_property
+from functools import cache, cached_property, partial
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
@@ -108,8 +108,10 @@ class RoundedVjps(Sequence["Vjp"]):
     A contribution has the dtype of its input, which for a cast is another.
     """
 
-    def __init__(self, wide: Reference, vjps: Sequence[Vjp]):
-        self.wide, self.vjps = wide, vjps
+    def __init__(self, wide: Reference, vjps: Sequence[Vjp], dtype: DType):
+        self.wide, self.vjps, self.dtype = wide, vjps, dtype
+        # those that one kernel computes together are made anew for each step
+        self.made = tuple(self._all()) if type(vjps) is tuple else None
 
     def __len__(self) -> int:
         return len(self.vjps)
@@ -118,6 +120,9 @@ class RoundedVjps(Sequence["Vjp"]):
         return [*self][i]
 
     def __iter__(self) -> Iterator[Vjp]:
+        return self._all() if self.made is None else iter(self.made)
+
+    def _all(self) -> Iterator[Vjp]:
         return itertools.starmap(self.half, enumerate(self.vjps))
 
     def half(self, i: int, vjp: Vjp) -> Vjp:
@@ -132,7 +137,18 @@ class RoundedVjps(Sequence["Vjp"]):
             own = inputs[i].dtype
             return wide.narrow(d, own) if own.itemsize == 2 and d.dtype == F32 else d
 
-        return rounding
+        loop = getattr(vjp, "loop", None)
+        short = loop and getattr(self.wide.in_16_bits(loop, rounding, self.dtype), "with_F", None)
+        if not short:
+            return rounding
+
+        def converting(
+            F: Operand, g: Operand, out: Operand, *inputs: Operand, **attrs: Operand
+        ) -> Operand:
+            vjp = short if inputs[i].dtype == self.dtype else rounding
+            return vjp(F, g, out, *inputs, **attrs)
+
+        return converting
 
 
 # kernels that only move numbers, from which nothing is to be gained in float32
@@ -160,9 +176,14 @@ class Half(Reference):
             return super().__getattr__(name)
         if name.startswith("__"):
             raise AttributeError(name)
-        kernel = rounded(self.wide, getattr(self.wide, name), self.dtype)
+        kernel = self._through_wide(name)
         setattr(self, name, kernel)
         return kernel
+
+    def _through_wide(self, name: str) -> Operand:
+        """The kernel of float32, of arrays in 16 bits."""
+        kernel = rounded(self.wide, getattr(self.wide, name), self.dtype)
+        return self.wide.in_16_bits(name, kernel, self.dtype)
 
     def cast(self, x: Operand, dtype: Operand) -> Operand:
         """``x`` in another dtype: the one op whose result is not rounded to its own."""
@@ -202,11 +223,12 @@ class Half(Reference):
         """The kernel of an op for large arrays."""
         if name in MOVES or is_among(name, uncopied) or name in vars(type(self)):
             return getattr(self, name)
-        return rounded(self.wide, self.wide.large(name), self.dtype)
+        kernel = rounded(self.wide, self.wide.large(name), self.dtype)
+        return self.wide.in_16_bits(name, kernel, self.dtype)
 
     def vjps(self, of: Sequence[Vjp]) -> Sequence[Vjp]:
         """The vjps of an op, given those of the backend that computes."""
-        return RoundedVjps(self.wide, of)
+        return RoundedVjps(self.wide, of, self.dtype)
 
     def total_norm(self, arrays: tuple[Array, ...]) -> Operand:
         """The norm of all arrays together."""
@@ -214,10 +236,8 @@ class Half(Reference):
         return np.asarray(norm).astype(self.dtype)
 
 
-def through_wide(name: str) -> property:
-    """What Reference defines for arrays of any dtype, by way of float32."""
-    return property(lambda self: rounded(self.wide, getattr(self.wide, name), self.dtype))
-
-
+# what Reference defines for arrays of any dtype, and so is not asked for by __getattr__
 for _name in ("pow", "sign", "remainder", "fmod", "erf", "erfc"):
-    setattr(Half, _name, through_wide(_name))
+    _made = cached_property(partial(Half._through_wide, name=_name))
+    _made.__set_name__(Half, _name)
+    setattr(Half, _name, _made)

@@ -160,6 +160,10 @@ class Reference:
         """The kernel of an op for small arrays, where a backend's own looks at their size."""
         return getattr(self, name)
 
+    def in_16_bits(self, name: str, kernel: Kernel, dtype: DType) -> Kernel:
+        """``kernel``, of arrays of float16 or bfloat16, where a backend has no faster one."""
+        return kernel
+
     def chosen(self, name: str) -> Kernel:
         """The kernel of an op of two operands, where a backend's own looks at their layout."""
         return getattr(self, name)

@@ -1,4 +1,7 @@
-"""Conversions between types and copies from one layout to another, in C (ext/cast.c, copies.h)."""
+"""Conversions between types and copies from one layout to another, in C (ext/cast.c, copies.h).
+
+``bytes.c`` has the conversions from bytes and masks, and to masks.
+"""
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
@@ -18,21 +21,21 @@ MANY = 1 << 12  # bytes that numpy converts sooner than C is called
 LARGE = 1 << 17  # bytes that are worth two threads
 
 U8 = np.dtype(np.uint8)
+ANY = SUFFIXES | {I64: "i64"}
 # (from, to) -> the kernel
 KERNELS: dict[tuple[DType, DType], str] = {
     (I64, F32): "of_whole_f32", (I64, F64): "of_whole_f64",
     (F32, F64): "of_float_f64", (F64, F32): "of_double_f32",
     (F32, I64): "to_whole_f32", (F64, I64): "to_whole_f64",
-    **{(d, to): f"of_bytes_{SUFFIXES[to]}" for d in (BOOL, U8) for to in (F32, F64)},
-    **dict.fromkeys([(BOOL, I64), (U8, I64)], "bytes_to_whole_f32"),
-    (F32, BOOL): "to_mask_f32", (F64, BOOL): "to_mask_f64", (I64, BOOL): "mask_of_whole_i64",
+    **{(d, to): f"of_bytes_{end}" for d in (BOOL, U8) for to, end in ANY.items()},
+    **{(d, BOOL): f"to_mask_{end}" for d, end in ANY.items()},
 }  # fmt: skip
 
 
 class Casts(Reference):
     """The op ``cast``."""
 
-    @calls("of_whole", "of_float", "of_double", "to_whole", "to_mask")
+    @calls("of_bytes", "of_whole", "of_float", "of_double", "to_whole", "to_mask")
     def cast(self, x: Array, dtype: Operand) -> Array:
         dtype = getattr(dtype, "numpy", dtype)
         if type(x) is np.ndarray and x.nbytes < MANY and dtype.itemsize != 2:

@@ -58,8 +58,22 @@ class Elementwise(Reference):
             return small
         return by_layout(small, large, large_from(name) * F32.itemsize)
 
-    def _kernel(self, name: str, size: int) -> Callable[..., Any] | None:
-        """The function that runs C's kernel ``name``; None if there is none for ``size``."""
+    def in_16_bits(self, name: str, kernel: Callable[..., Any], dtype: Any) -> Callable[..., Any]:
+        """``kernel``, of arrays of float16 or bfloat16, by C's loop ``name`` if it has one.
+
+        The loop converts stretches of them on its way, where ``kernel`` converts them as wholes.
+        """
+        if self.dtype != F32:
+            return kernel
+        return self._kernel(name, large_from(name), dtype, kernel) or kernel
+
+    def _kernel(
+        self, name: str, size: int, short: Any = None, whole: Callable[..., Any] | None = None
+    ) -> Callable[..., Any] | None:
+        """The function that runs C's kernel ``name``; None if there is none for ``size``.
+
+        ``short``: a dtype of 16 bits for operands and result; ``whole`` then does what C declines.
+        """
         op, vjp, index = name.partition("_vjp")
         row = formulas.TABLE.get(op)
         if op in formulas.VALUES:
@@ -76,7 +90,9 @@ class Elementwise(Reference):
         inputs, scalars = "xyz"[: len(row[1])], formulas.ARGUMENTS.get(op, {})
         parameters = ("g", "out", *inputs) if vjp else tuple(inputs)
         named = "".join(f", {s}" if v is None else f", {s}={v}" for s, v in scalars.items())
-        if vjp:
+        if whole is not None:
+            ours = whole if vjp else with_F(whole)
+        elif vjp:
             signature = f"F, {', '.join(parameters)}{', *' + named if named else ''}"
             ours = expr.compile_python(formula, signature, name)
         elif name in UFUNCS or name in Reference.__dict__:
@@ -89,10 +105,16 @@ class Elementwise(Reference):
         read = expr.names(formula)
         arrays = [a for a in formulas.ARRAYS if a in read]
         used = [s for s in scalars if s in read]
+        operation = vjp and not short and operations_in(formula) == 1 and len(arrays) == 2
         return _caller(name, parameters, named, arrays, used, {
-            "loop": loop, "numpy": ours, "F": self, "dtype": self.dtype, "empty": np.empty,
-            "result_of": result_of,
-        }, formula if vjp and operations_in(formula) == 1 and len(arrays) == 2 else "")
+            "loop": loop, "numpy": ours, "F": self, "dtype": short or self.dtype,
+            "empty": np.empty, "result_of": result_of,
+        }, formula if operation else "")
+
+
+def with_F(kernel: Callable[..., Any]) -> Callable[..., Any]:
+    """A kernel with a parameter more, the first one, which it does not need."""
+    return lambda F, *args, **options: kernel(*args, **options)
 
 
 def by_layout(
@@ -200,6 +222,7 @@ def _caller(
     text = f"def with_F(F, {signature}):\n{body}\ndef {name}({signature}):\n{body}"
     exec(compile(text, f"<microtorch {name}>", "exec"), scope)
     scope[name].with_F = scope["with_F"]
+    scope["with_F"].loop = name
     return scope[name]
 
 

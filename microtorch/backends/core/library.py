@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 from numpy._core import multiarray
 
-from ...arrays.dtypes import F32, F64
+from ...arrays.dtypes import F32, F64, on_bfloat16
 from ...notation import formulas
 
 if TYPE_CHECKING:
@@ -57,6 +57,7 @@ def _load() -> str:
     problem = _learn_layout(loaded, loaded_ffi)
     if not problem:
         lib, ffi = loaded, loaded_ffi
+        on_bfloat16.append(lambda dtype: lib.know_bfloat16(id(dtype)))
     return problem
 
 
@@ -64,7 +65,8 @@ def _learn_layout(loaded: Any, loaded_ffi: Any) -> str:
     """Tell C the layout of an array object, and check that it reads there what numpy says."""
     if sys.implementation.name != "cpython":
         return f"the C core reads CPython's objects, and this is {sys.implementation.name}"
-    kinds = (np.float32, np.float64, np.int64, np.uint8, np.bool_, np.uint32, np.uint16)
+    kinds = (np.float32, np.float64, np.int64, np.uint8, np.bool_, np.uint32, np.uint16,
+             np.float16)
     types = [id(np.dtype(d)) for d in kinds]
     loaded.set_layout(object.__basicsize__, tuple.__basicsize__, id(np.ndarray), id(tuple), types)
     for array in (np.zeros((3, 5), np.float32), np.zeros((4, 6))[::2, ::-3]):

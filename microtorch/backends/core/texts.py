@@ -16,10 +16,11 @@ def texts() -> dict[str, str]:
     Raises RuntimeError without the C core.
     """
     lib = library.required()
+    part = cache(lambda number: library.ffi.string(lib.part(int(number))).decode())
     out: dict[str, str] = {}
-    string = library.ffi.string
     while (name := lib.name_of(len(out))) != library.ffi.NULL:
-        out[string(name).decode()] = string(lib.text_of(len(out))).decode()
+        numbers = library.ffi.string(lib.parts_of(len(out))).decode().split()
+        out[library.ffi.string(name).decode()] = "\n".join(map(part, numbers))
     return out
 
 

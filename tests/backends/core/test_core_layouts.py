@@ -113,6 +113,112 @@ def test_what_is_refused():
     assert lib.mul_f32(id(deep), id(number), id(result)) == 0
 
 
+# ---- numbers of 16 bits, which the same loops take --------------------------------------------
+@pytest.fixture(params=["float16", "bfloat16"])
+def short(request):
+    """The dtype, and ``compute(name, *arrays)``: the float loop on whole converted arrays."""
+    dtype = getattr(torch, request.param).numpy
+
+    def compute(name, *arrays):
+        wide = [a.astype("f4") if a.dtype == dtype else a for a in arrays]
+        with np.errstate(all="ignore"):
+            return by_c(name, "f32", *wide).astype(dtype)
+
+    return dtype, compute
+
+
+def in_16_bits(name, dtype, *arrays):
+    out = result_of(dtype, *arrays)
+    assert getattr(core.lib, f"{name}_f32")(*map(id, arrays), id(out)) == 1, name
+    return out
+
+
+def same(a, b):
+    assert a.dtype == b.dtype and a.shape == b.shape
+    with np.errstate(all="ignore"):
+        np.testing.assert_array_equal(a.astype("f4"), b.astype("f4"))
+    assert (np.signbit(a.astype("f4")) == np.signbit(b.astype("f4"))).all()
+
+
+@pytest.mark.filterwarnings("ignore:invalid value")
+@pytest.mark.parametrize("name", ["mul", "maximum", "sub", "div"])
+def test_every_number_of_16_bits(short, name):
+    dtype, compute = short
+    every = np.arange(1 << 16, dtype=np.uint16).view(dtype)  # infinite, NaN and subnormal ones
+    other = every[np.random.default_rng(0).permutation(1 << 16)]
+    for isa in core.isas():
+        core.use_isa(isa)
+        for threads in (1, 3):
+            core.set_num_threads(threads)
+            same(in_16_bits(name, dtype, every, other), compute(name, every, other))
+    core.use_isa(core.isas()[0])
+    for n in [*range(40), 2047, 2048, 2049, 4097]:  # a stretch has 2048, from any address
+        a, b = every[15361 : 15361 + n], other[5 : 5 + n]
+        same(in_16_bits(name, dtype, a, b), compute(name, a, b))
+
+
+@pytest.mark.parametrize("shape", [(5, 3), (700, 3), (3, 130), (2, 1500), (2, 40, 50), (3, 2500)])
+def test_operands_of_16_bits_in_two_layouts(short, shape):
+    dtype, compute = short
+    isas = core.isas()
+    # all are half; then one is float, as numbers beside halves are
+    for other in (dtype, np.dtype("f4")):
+        pairs = itertools.product(views(shape, dtype, 0), views(shape, other, 1))
+        for i, (x, y) in enumerate(pairs):
+            core.use_isa(isas[i % len(isas)])
+            same(in_16_bits("mul", dtype, x, y), compute("mul", x, y))
+    core.use_isa(isas[0])
+
+
+def test_masks_and_float_results_beside_16_bits(short):
+    dtype, compute = short
+    x, y = numbers((300, 70), dtype), numbers((1, 70), dtype, 1)
+    mask = numbers((300, 1), np.float32, 2) > 0
+    same(in_16_bits("where", dtype, mask, x, y), np.where(mask, x, y))
+    out = np.empty((300, 70), np.float32)
+    assert core.lib.mul_f32(id(x), id(y), id(out)) == 1
+    np.testing.assert_array_equal(out, x.astype("f4") * y.astype("f4"))
+    for x in (np.empty((0, 3), dtype), np.array(3.0).astype(dtype)):
+        same(in_16_bits("mul", dtype, x, x), compute("mul", x, x))
+
+
+def test_what_is_refused_of_16_bits(short):
+    dtype, _ = short
+    x, wide = numbers((6, 8), dtype), numbers((6, 8), np.float32)
+    lib, out = core.lib, np.empty((6, 8), dtype)
+    other = torch.bfloat16.numpy if dtype == np.float16 else np.dtype("f2")
+    assert lib.mul_f32(id(wide), id(wide), id(out)) == 0  # nothing has 16 bits but the result
+    assert lib.mul_f32(id(x), id(x), id(x)) == 0
+    assert lib.mul_f32(id(x), id(x.view(np.uint16)), id(out)) == 0
+    assert lib.mul_f64(id(x), id(x), id(np.empty((6, 8)))) == 0
+    assert lib.mul_f64(id(wide.astype("f8")), id(wide.astype("f8")), id(out)) == 0
+    assert lib.mul_f32(id(x), id(x.astype(other)), id(out)) == 1  # both are float on the way
+    whole = np.empty(48 * 2, np.uint8)  # the result lies over one half of an operand
+    assert lib.mul_f32(id(whole[:96].view(dtype).reshape(6, 8)), id(x),
+                       id(whole[:96].view(dtype).reshape(6, 8))) == 0
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16], ids=str)
+@pytest.mark.parametrize("shape", [(3,), (40, 50), (5000,)])
+def test_values_and_gradients_of_16_bits_are_those_of_float_rounded(dtype, shape):
+    torch.manual_seed(0)
+    x, y = torch.randn(*shape).to(dtype), (torch.rand(*shape) + 0.5).to(dtype)
+    programs = [torch.tanh, torch.exp, torch.sigmoid, torch.sqrt, torch.nn.functional.elu,
+                lambda a: a * y, lambda a: y / a, lambda a: torch.maximum(a, y[..., :1]),
+                lambda a: a * 0.9, lambda a: torch.nn.functional.leaky_relu(a, 0.3)]  # fmt: skip
+    for f in programs:
+        found = []
+        for base in (x, x.float()):
+            a = base.abs().clone().requires_grad_()
+            out = f(a)
+            out.backward(torch.ones(shape, dtype=out.dtype))
+            assert a.grad.dtype is a.dtype is base.dtype
+            found.append([out.detach().to(dtype).float(), a.grad.to(dtype).float()])
+        for half, exact in zip(*found, strict=True):
+            # the derivative may be computed from the rounded result
+            np.testing.assert_allclose(half.array, exact.array, rtol=3e-2, atol=1e-2)
+
+
 def test_masks():
     x, y = torch.randn(300, 5), torch.randn(5)
     for mask in (x > 0, y > 0, x[:, :1] > 0, (x > 0).t().contiguous().t()):

@@ -381,9 +381,8 @@ ELSEWHERE = {
     "gather", "scatter", "scatter_sum", "combine_rows", "recurrence", "cumsum", "cumprod", "prod",
     "running_extreme", "key_order", "distances", "distances_vjp0", "i0", "i0e", "i1", "i1e",
     "erfinv", "ndtri", "trigamma", "take", "ranked", "copy", "where", "where_vjp1", "where_vjp2",
-    "cumprod_vjp0", "of_bytes", "of_whole", "of_float", "of_double", "to_whole", "bytes_to_whole",
-    "clamp_whole", "shift_whole", "abs_whole", "not_bool", "to_mask", "mask_of_whole", "product",
-    "running_sum",
+    "cumprod_vjp0", "of_bytes", "of_whole", "of_float", "of_double", "to_whole", "clamp_whole",
+    "shift_whole", "abs_whole", "not_bool", "to_mask", "product", "running_sum",
 }  # fmt: skip
 DECLARED = {
     name: kernel
