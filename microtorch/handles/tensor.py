@@ -43,7 +43,7 @@ from .memory import copied
 from .protocols import Protocols
 from .put import setitem
 from .size import Size, sizes_or_data
-from .views import rederive
+from .views import let_claim
 
 if TYPE_CHECKING:
     from ..arrays.memory_format import memory_format
@@ -194,11 +194,14 @@ class Tensor(Protocols):
     @requires_grad.setter
     def requires_grad(self, value: bool) -> None:
         node = self.node
+        if node.lost:
+            if value:  # a leaf from now on
+                leaf(self)
+            return
         if value == self.requires_grad:
             return
         if value:
             leaf(self)
-            rederive(self, False)  # views that exist already lead here from now on
         else:
             if node.op is not None:
                 raise RuntimeError(
@@ -210,6 +213,7 @@ class Tensor(Protocols):
                 )
             self.node = constant_node(self.array, node.dev)
             self.node.grad, self.node.storage = node.grad, storage_of(node)
+        let_claim(self)
 
     def requires_grad_(self, requires_grad: bool = True) -> Tensor:
         """Set requires_grad and return the tensor."""
@@ -334,6 +338,7 @@ class Tensor(Protocols):
         kept = self.node.grad if self.node.op is None else None
         self.node = constant_node(self.array, self.node.dev)
         self.node.storage, self.node.grad = storage, kept
+        let_claim(self)
         return self
 
     @property

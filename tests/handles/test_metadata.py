@@ -78,13 +78,88 @@ def test_data_of_a_view():
     assert x.grad.tolist() == [0, 3, 3, 3]
 
 
-def test_views_made_before_requires_grad_lead_to_the_leaf():
+def test_views_made_before_requires_grad_claim_it_and_lead_nowhere():
+    """Nothing was recorded between base and view. What is lost is said, as PyTorch does not."""
     x = torch.zeros(2, 3)
-    view = x.view(6)
+    views = x.view(6), *x.unbind(), x.detach()
     x.requires_grad_()
-    assert view.requires_grad
-    view.sum().backward()
+    for v in views[:3]:
+        assert v.requires_grad and v.is_leaf and v.grad_fn is None
+        y = (v * 2).sum()
+        assert y.grad_fn.next_functions[0][0].next_functions == ((None, 0), (None, 0))
+        with pytest.warns(UserWarning, match="a gradient is lost"):
+            y.backward()
+        assert x.grad is None and v.grad is None
+        assert torch.autograd.grad((v * 2).sum(), v, allow_unused=True) == (None,)
+        with pytest.raises(RuntimeError, match="not have been used"):
+            torch.autograd.grad((v * 2).sum(), v)
+        with pytest.raises(RuntimeError, match="does not require grad"):
+            v.backward(torch.ones_like(v))
+        with pytest.raises(RuntimeError, match=r"a view of a leaf|multiple views"):
+            v.mul_(2)
+        with pytest.raises(RuntimeError, match=r"Can't call numpy\(\)"):
+            v.numpy()
+        assert v[:1].requires_grad and not v.detach().requires_grad
+    assert not views[3].requires_grad
+    x.requires_grad_(False)
+    assert not any(v.requires_grad for v in views)
+
+
+def test_a_view_that_leads_nowhere_can_be_a_leaf_of_its_own():
+    x = torch.zeros(2, 3)
+    v = x.view(6)
+    x.requires_grad_()
+    v.requires_grad_(False)
+    assert v.requires_grad  # as its base
+    v.register_hook(lambda g: pytest.fail("nobody calls it"))
+    with pytest.warns(UserWarning, match="a gradient is lost"):
+        (v * 2).sum().backward()
+    v.requires_grad_()
+    (v * 2).sum().backward()
+    assert v.grad.tolist() == [2] * 6 and x.grad is None
+
+
+def test_a_write_leads_views_made_before_requires_grad_to_the_leaf():
+    x = torch.ones(2, 3)
+    early, split = x.view(6), x.split(1)[0]
+    x.requires_grad_()
+    with torch.no_grad():
+        early.mul_(2)
+    early.sum().backward()
     assert x.grad.tolist() == [[1] * 3] * 2
+    with pytest.raises(RuntimeError, match="Output 0 of Split"):
+        split.sum()
+
+    x = torch.ones(2, 3)
+    v = x.view(6)
+    x.mul_(2)  # before it requires gradient
+    x.requires_grad_()
+    v.sum().backward()
+    assert x.grad.tolist() == [[1] * 3] * 2
+
+
+def test_the_second_derivative_reads_a_view_that_leads_nowhere():
+    x, p = torch.ones(3), torch.ones(3, requires_grad=True)
+    v = x.view(3)
+    y = (p * v).sum()
+    x.requires_grad_()
+    (g,) = torch.autograd.grad(y, p, create_graph=True)
+    assert g.requires_grad
+
+
+def test_what_was_split_before_it_was_written_is_free_again_after_detach_():
+    x, w = torch.ones(4), torch.ones(4, requires_grad=True)
+    early = x.split(2)[0]
+    x.mul_(w)
+    late = x.split(2)[0]
+    x.mul_(w)
+    for v in early, late:
+        with pytest.raises(RuntimeError, match="Output 0 of Split"):
+            v.sum()
+    x.detach_()
+    assert not early.requires_grad
+    with pytest.raises(RuntimeError, match="Output 0 of Split"):
+        late.sum()
 
 
 # ---- threads -------------------------------------------------------------------------------------
