@@ -20,7 +20,7 @@ from ..backends import host
 from ..base import errors
 from ..engine.hot import bind
 from ..engine.leaf import leaf
-from ..engine.record import constant, constant_node
+from ..engine.record import constant, constant_node, note_order
 from ..engine.unfollowed import stale, unfollowed
 from ..graph import (
     Node,
@@ -366,10 +366,11 @@ class Tensor(Protocols):
                     )
                 )
             self._leave(value.array)
+            if value.array.shape != self.array.shape:
+                self.origin = None
             self.array = self.node.value = value.array
             self.node.dev = value.node.dev
-            past = self.node.storage  # its version goes on, and backward knows what was written
-            self.node.storage = None if past is None else past.snapshot()
+            note_order(self)
             return
         # its node stays, and gradients flow as before
         if value.array.shape != self.array.shape or value.array.dtype != self.array.dtype:
@@ -381,7 +382,8 @@ class Tensor(Protocols):
                 )
             )
         self._leave(value.array)
-        self.array, self.origin = value.array, None
+        self.array = value.array  # a view goes on as one, as in PyTorch: its base is the graph's
+        note_order(self)
 
     def _leave(self, data: Array | None) -> None:
         """Date that this tensor's data is another's (None: that it is detached).

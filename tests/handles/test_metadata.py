@@ -78,6 +78,34 @@ def test_data_of_a_view():
     assert x.grad.tolist() == [0, 3, 3, 3]
 
 
+def test_a_view_whose_data_was_exchanged_counts_as_a_view():
+    """Of its base's graph, not of its memory: so do writes to it. This is PyTorch's answer."""
+    p = torch.tensor([2.0, 3.0, 4.0], requires_grad=True)
+    x = torch.arange(1.0, 7.0, requires_grad=True)
+    y = (x * 1).view(2, 3)
+    v = y[0]
+    v.data = v.data * 0.5
+    assert v._is_view() and y.tolist() == [[1, 2, 3], [4, 5, 6]]
+    v.mul_(p)
+    assert v.tolist() == [1, 3, 6] and y.tolist() == [[1, 2, 3], [4, 5, 6]]
+    (y.sum() + v.sum() * 3).backward()
+    assert x.grad.tolist() == [8, 12, 16, 1, 1, 1] and p.grad.tolist() == [2, 4, 6]
+
+
+def test_views_of_a_base_whose_data_was_exchanged_count_as_its_views():
+    p = torch.tensor([2.0, 3.0, 4.0], requires_grad=True)
+    x = torch.arange(6.0)
+    v = x.view(2, 3)
+    x.data = x.data * 2
+    v[0].mul_(p)
+    assert x.requires_grad and x.tolist() == [0, 2, 4, 6, 8, 10] and v[0].tolist() == [0, 3, 8]
+    x.sum().backward()
+    assert p.grad.tolist() == [0, 1, 2]
+    x = torch.ones(2, 3)
+    x.data = torch.arange(6.0).view(3, 2).t()
+    assert x.stride() == (1, 2) and (x * 1).stride() == (1, 2)
+
+
 def test_views_made_before_requires_grad_claim_it_and_lead_nowhere():
     """Nothing was recorded between base and view. What is lost is said, as PyTorch does not."""
     x = torch.zeros(2, 3)
