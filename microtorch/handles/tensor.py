@@ -287,12 +287,12 @@ class Tensor(Protocols):
             raise RuntimeError(
                 errors.message("can't retain_grad on Tensor that has requires_grad=False")
             )
-        if self.node.op is not None:
+        if self.node.op is not None and not hooks_of(self.node).retain:
             hooks_of(self.node).retain = True
 
     @property
     def retains_grad(self) -> bool:
-        return self.node.hooks is not None and self.node.hooks.retain
+        return self.node.hooks is not None and bool(self.node.hooks.retain)
 
     def register_hook(self, hook: Hook) -> RemovableHandle:
         """Call ``hook(grad)`` when this tensor's gradient is complete.

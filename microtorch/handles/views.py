@@ -70,7 +70,7 @@ def rebind(target: Tensor, outcome: Tensor, writer: str) -> None:
         for t, node, value, storage, retain in before:
             t.node, node.value, node.storage = node, value, storage
             if node.hooks is not None:
-                node.hooks.retain = bool(retain)
+                node.hooks.retain = retain or False
         overwrite(target.array, values)
         raise
 
@@ -169,8 +169,21 @@ def place(t: Tensor, node: Node) -> None:
     """Make ``node`` the node of ``t``: ``retain_grad`` is a wish about t, and goes along."""
     hooks = t.node.hooks
     if hooks is not None and hooks.retain and node.op is not None and t.node is not node:
+        if hooks.retain is not True:
+            hooks.retain.hooks.retain = False
         hooks.retain, hooks_of(node).retain = False, True
         node.grad = t.node.grad
+    t.node = node
+
+
+def place_as_seen(t: Tensor, node: Node) -> None:
+    """``place`` where t is the same, seen otherwise: its gradient is kept where it was, as it was.
+    """
+    old, hooks = t.node, t.node.hooks
+    if hooks is not None and hooks.retain and node.op is not None:
+        keeps = old if hooks.retain is True else hooks.retain
+        hooks_of(keeps).retain, hooks_of(node).retain = ref(node), keeps
+        node.grad = old.grad
     t.node = node
 
 
@@ -239,15 +252,15 @@ class without_hooks:
             place(self.view, self.node)
 
 
-def renew_views(target: Tensor, done: Tensor | None = None) -> None:
+def renew_views(target: Tensor, done: Tensor | None = None, but: Tensor | None = None) -> None:
     """Derive the views anew that share memory with ``target``, which was written.
 
-    Unless they are views of ``done``. As in PyTorch, what is computed from such a view later is not
-    computed from what it was before.
+    Unless they are views of ``done``, and not ``but``. As in PyTorch, what is computed from such a
+    view later is not computed from what it was before.
     """
     storage = target.node.storage
     for view in () if storage is None else [live() for live in storage.views]:
-        if view is None or view.origin is None or view.origin[0] is done:
+        if view is None or view is but or view.origin is None or view.origin[0] is done:
             continue
         base = view.origin[0]
         node = view.node

@@ -58,6 +58,48 @@ def test_resize_and_set():
     assert x.set_().shape == (0,)
 
 
+# ---- retain_grad ---------------------------------------------------------------------------------
+@pytest.mark.parametrize("way", ["t_()", "squeeze_()", "unsqueeze_(0)", "squeeze_().unsqueeze_(0)"])
+@pytest.mark.parametrize("view", [False, True])
+def test_the_gradient_of_a_tensor_that_is_seen_otherwise_is_kept_as_it_was(way, view):
+    """As in PyTorch: a view that was made before is derived from the base anew."""
+    x = torch.ones(2, 1, requires_grad=True)
+    base = x * 2
+    y = base[:] if view else base
+    y.retain_grad()
+    before = y[:]
+    exec(f"y.{way}", {"y": y})
+    y.retain_grad()  # it does already
+    assert y.retains_grad
+    loss = (y * 3).sum() + (before * 5).sum()
+    for times in 1, 2:
+        loss.backward(retain_graph=True)
+        assert y.grad.tolist() == [[(3 if view else 8) * times]] * 2
+
+
+def test_a_write_after_that_is_of_the_tensor_as_it_is_seen():
+    for view in False, True:
+        x = torch.ones(2, 1, requires_grad=True)
+        y = (x * 2)[:] if view else x * 2
+        y.retain_grad()
+        y.t_().mul_(2)
+        (y * 3).sum().backward()
+        assert y.retains_grad and y.grad.tolist() == [[3, 3]]
+
+
+@pytest.mark.parametrize("way", ["t_()", "squeeze_()", "unsqueeze_(0)"])
+def test_views_that_were_made_before_are_derived_anew(way):
+    """So their hooks are gone, and outputs of split have no derivative any more."""
+    for in_place in ("base", "view"):
+        base = torch.ones(2, 1, requires_grad=True) * 2
+        view, piece, other = base[:], base.split(1)[0], base[:]
+        other.register_hook(lambda g: pytest.fail("it is of another node"))
+        exec(f"x.{way}", {"x": base if in_place == "base" else view})
+        other.sum().backward()
+        with pytest.raises(RuntimeError, match="Output 0 of Split"):
+            piece.sum()
+
+
 # ---- data ----------------------------------------------------------------------------------------
 def test_data_of_a_tensor_in_a_graph_leaves_the_graph_as_it_is():
     x = torch.ones(2, requires_grad=True)

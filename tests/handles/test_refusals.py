@@ -179,6 +179,9 @@ def test_one_element_of_whatever_strides_may_be_written_to_itself():
     assert v.reshape(-1).stride() == v.view(1).stride() == v.stride()
     v.sub_(v.reshape(-1))
     assert x.tolist() == [[0, 0, 2]]
+    v = x.diagonal(2)
+    v[None, 0] += v
+    assert x.tolist() == [[0, 0, 4]]
 
 
 # ---- overlaps ------------------------------------------------------------------------------------
