@@ -48,6 +48,17 @@ def is_dense(array: Array) -> bool:
     return True
 
 
+def overlaps_itself(array: Array) -> bool:
+    """May two places of ``array`` show one element? False if surely none do."""
+    reach = array.itemsize
+    for s, n in sorted([(abs(s), n) for s, n in zip(array.strides, array.shape, strict=True)]):
+        if n > 1:
+            if s < reach:
+                return array.size > 0
+            reach += s * (n - 1)
+    return False
+
+
 @lru_cache(4096)
 def memory_order(shape: Shape, steps: tuple[Shape, ...]) -> tuple[int, ...]:
     """The dimensions of a result, the outermost first, by the strides of its operands.

@@ -272,7 +272,7 @@ def _made(node: Node) -> str:
 
 def _seed(root: Root, g: Gradient, create_graph: bool) -> Gradient:
     node = _node(root)
-    if not node.needs:
+    if not node.needs or node.lost:
         raise errors.GraphError(
             errors.message(
                 "element 0 of tensors does not require grad and does not have a grad_fn",

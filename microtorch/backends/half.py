@@ -215,6 +215,11 @@ class Half(Reference):
             out += self.wide.widen(b)
         return self.wide.narrow(out.reshape(*x.shape[:-1], len(w)), self.dtype)
 
+    def add_scaled(self, x: Operand, y: Operand, alpha: Operand) -> Operand:
+        """The factor of add and sub is rounded to 16 bits first, as in PyTorch."""
+        alpha = float(np.asarray(alpha).astype(self.dtype))
+        return rounded(self.wide, self.wide.add_scaled, self.dtype)(x, y, alpha=alpha)
+
     def div_trunc(self, x: Operand, y: Operand) -> Operand:
         """PyTorch rounds the quotient to 16 bits, and then cuts."""
         return self.trunc(self.div(x, y))

@@ -130,6 +130,10 @@ quiet_descend = quietly(descend)
 def visit(node: Node, g: Gradient, walk: Walk) -> None:
     """The step of one node in general: hooks, targets, leaves, and whoever observes the walk."""
     grads, captured, targets, wanted, graph, observe, retain, _ = walk
+    if node.lost:
+        if wanted is None:
+            node.accumulate(g)
+        return
     if type(g) is Rows and not (node.hooks is None and wanted is None and observe is None):
         g = g.dense()
     came = g

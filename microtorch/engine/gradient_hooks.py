@@ -34,8 +34,11 @@ def before(node: Node, g: Gradient, last: bool = False) -> Gradient:
         result = hook(as_tensor(g, node))
         if result is not None:
             g = as_gradient(hook, result, g)
-    if hooks.retain:
-        node.grad = as_tensor(g, node) if node.grad is None else node.grad + as_tensor(g, node)
+    if hooks.retain and not isinstance(hooks.retain, Node):
+        keeper = node if hooks.retain is True else hooks.retain()
+        if keeper is not None:
+            kept = as_tensor(g, node)
+            keeper.grad = kept if keeper.grad is None else keeper.grad + kept
     for hook in () if last else list(hooks.pre.values()):
         given = grad_outputs(g, node)
         results = _replaced(hook, hook(given), len(given), node)

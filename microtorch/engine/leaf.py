@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import importlib
+import warnings
 from _thread import RLock
 from _thread import _count as other_threads
 from typing import TYPE_CHECKING
@@ -13,7 +14,7 @@ from ..arrays.memory_order import is_dense
 from ..base import errors
 from ..graph import Mode, Node, mode, storage_of, tick
 from .basic_ops import clone
-from .record import constant, constant_node, handle
+from .record import Constant, constant, constant_node, handle
 from .rows import Rows
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 # the leaf of a tensor that came to require gradient, by the node that it had before. Second
 # derivatives of what was computed before lead to it, as in PyTorch, which saves the tensor
-became: WeakKeyDictionary[Node, ref[AccumulateGrad]] = WeakKeyDictionary()
+became: WeakKeyDictionary[Node, ref[Node]] = WeakKeyDictionary()
 _adding = RLock()  # re-entrant: the garbage collector may run a destructor that runs backward
 
 
@@ -109,6 +110,25 @@ class AccumulateGrad(Node):
                 node.storage.wrote("backward")
 
 
+class Lost(Constant):
+    """The place of a view that was made before its base came to require gradient.
+
+    The view requires gradient, as its base does. But nothing was recorded that leads from one to
+    the other, so a gradient that arrives here is lost, as in PyTorch. Here it is said.
+    """
+
+    __slots__ = ()
+    needs = lost = True
+
+    def accumulate(self, g: Gradient) -> None:
+        warnings.warn(
+            "a gradient is lost: it reached a view that was made before the tensor that it is a "
+            f"view of required gradient (shape {self.shape}). Make the view after requires_grad_()",
+            UserWarning,
+            stacklevel=2,
+        )
+
+
 KEPT = type("CopyBackwards", (clone.node,), {"__slots__": ()})  # how PyTorch names that copy
 
 
@@ -150,3 +170,12 @@ def leaf(t: Tensor) -> None:
     t.node = n
     if old.op is None and not old.needs:
         became[old] = ref(n)
+
+
+def lose(t: Tensor) -> None:
+    """Give ``t``, a view of a tensor that came to require gradient, a place that leads nowhere."""
+    old, n = t.node, constant_node(t.array, t.node.dev)
+    n.__class__ = Lost
+    n.grad, n.storage = old.grad, old.storage
+    t.node = n
+    became[old] = ref(n)

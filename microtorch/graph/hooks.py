@@ -17,7 +17,9 @@ class Hooks:
         self.pre: dict[int, Any] = {}
         self.post: dict[int, Any] = {}
         self.accumulated: dict[int, Any] = {}  # Tensor.register_post_accumulate_grad_hook
-        self.retain = False
+        # is its gradient kept? By the node that a weak reference finds, if it is one; and where it
+        # is another node, by that one. So it is after t_() and its like (handles/metadata.py)
+        self.retain: Any = False
         self.metadata: dict[str, Any] = {}
         self.packed: dict[int, Any] | None = None  # saved tensors in the user's form, by place
         # the user's tensor has left this node: when, and for what data (None: by detach_)

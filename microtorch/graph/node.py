@@ -39,6 +39,7 @@ class Node:
 
     # a constant of the classes that Op makes, a slot of Scalar, and None on leaves
     op: Op = ABSENT
+    lost = False  # does it require gradient, and lead nowhere? (engine/leaf.py)
     inputs: tuple[Node, ...]  # older nodes, in the order of the user's code
     attrs: Attrs | None  # the op's static arguments: dim, shape, index, ...
     value: Any  # array or float; (shape, dtype) once freed
@@ -136,7 +137,7 @@ def shown(node: Node) -> Node:
 
 def edge(x: Node) -> tuple[Node | None, int]:
     """How a consumer of ``x`` lists it in ``next_functions``: (node, number of its output)."""
-    if not x.needs:
+    if not x.needs or x.lost:
         return (None, 0)
     if x.op is not None and x.op.projection and x.attrs is not None:
         return (shown(x.inputs[0]), x.attrs["index"])

@@ -29,12 +29,8 @@ from ..engine.registry import REGISTRY
 from ..graph import last_write, mode, storage_of, tick
 from ..ops import index as indexing
 from ..ops.settled import settled
-from .memory import repeats_itself
-from .overlaps import (
-    check_overlap,
-    one_after_another,
-    put_one_by_one,
-)
+from . import in_turn
+from .overlaps import check_overlap
 from .views import lead, rebind, renew_views, without_hooks, write
 from .whole import is_whole, recording, requiring
 
@@ -177,16 +173,15 @@ def _check_outcome(
     """Raise unless ``outcome`` can be written into ``target``; carry target to its kind of numbers.
     """
     plain = type(target.array) is np.ndarray
-    if op is indexing.index_put_op and plain and repeats_itself(target.array):
-        outcome.array = outcome.node.value = put_one_by_one(
-            target.array, others[0].array, **attrs or {}
-        )
-    elif plain and (op is copy_op or op.name in layouts):
-        values = one_after_another(target.array, others, lambda *elements: apply(
+    values = None
+    if plain and op is indexing.index_put_op:
+        values = in_turn.index_put(target.array, others[0].array, **attrs or {})
+    elif plain and (name == "copy" or op.name in layouts):
+        values = in_turn.one_after_another(target.array, others, lambda *elements: apply(
             op, [constant(x) if isinstance(x, np.ndarray) else x for x in elements], attrs
         ).array)
-        if values is not None:
-            outcome.array = outcome.node.value = values
+    if values is not None:
+        outcome.array = outcome.node.value = values
     out = outcome.array
     if type(out) is not np.ndarray:
         for carry in carrying:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..arrays.memory_order import is_dense, start
+from ..arrays.memory_order import is_dense, overlaps_itself, start
 from ..base import errors
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def overwrite(array: Array, values: Array) -> None:
             array.recording.overwrite(array, values)  # a static graph writes it down
         else:
             array[...] = values
-    elif repeats_itself(array):
+    elif overlaps_itself(array):
         # an element that keeps its value must not undo what another wrote to the same place
         changed = values != array
         unlocked(array)[changed] = values[changed]

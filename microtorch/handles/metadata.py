@@ -25,7 +25,7 @@ from .inplace import check_leaf
 from .memory import offset, owner
 from .methods import bind_methods, bind_promised
 from .storage import UntypedStorage
-from .views import check_followed, place, views_of
+from .views import check_followed, place_as_seen, renew_views, views_of
 from .whole import recording
 
 if TYPE_CHECKING:
@@ -60,11 +60,13 @@ def _view_in_place(name: str) -> Callable[..., Tensor]:
         self.array = view.array
         if (others and back is None) or self.origin is not None:
             self.origin = view.origin  # else nobody can tell it from a tensor made like that
-        place(self, view.node)
+        place_as_seen(self, view.node)
         if self.origin is not None:
             storage_of(self.node).add_view(ref(self))
         if self.node.needs:
             self.node.seq = tick()  # newer than this write, which changed no value
+        del view  # self is in its place, and is not renewed
+        renew_views(self, but=self)
         return self
 
     doc = f"In-place {name}: this tensor becomes that view of itself."

@@ -5,15 +5,15 @@ not dense PyTorch does not look into, nor is it here.
 """
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..arrays.memory_order import is_dense, memory_order, start, strides
+from ..arrays.memory_order import is_dense, start, strides
 from ..base import errors
 from ..engine.handle import Handle
-from .memory import copied, owner
+from .memory import owner
 
 if TYPE_CHECKING:
     from ..base.types import Array
@@ -40,6 +40,8 @@ def check_overlap(
             if _apart(owner(array), owner(source)) or not np.may_share_memory(array, source):
                 continue
         same = source is array or strides(source) == strides(array)
+        if array.size == 1 and 0 in (*array.strides, *source.strides):
+            same = True  # of one element behind None the stride is not known
         if whole is False and same and are_one(source, array):
             continue
         if other is not whole and not (
@@ -148,57 +150,3 @@ def expanded(array: Array, shape: tuple[int, ...]) -> Array | None:
         step = shape[-len(found)] * found[0] if sizes else 0
         found.insert(0, step if n == 1 else 0)
     return np.lib.stride_tricks.as_strided(array, shape, found, writeable=False)
-
-
-MOST_COPIED = 1 << 20  # bytes of memory of which a copy is made to try it out
-FEW = 16  # elements, which PyTorch writes one after the other; more of them in vectors, or not
-
-
-def one_after_another(
-    target: Array, operands: Sequence[Any], function: Callable[..., Array]
-) -> Array | None:
-    """What ``target`` is after an elementwise in-place op that reads what it has written before.
-
-    ``function(*elements)`` computes one. None where no operand lies in the memory of a small
-    target, or only as the elements that are written: then all is read before anything is written.
-    """
-    if type(target) is not np.ndarray or not 0 < target.size < FEW:
-        return None
-    own, arrays = owner(target), [getattr(x, "array", None) for x in operands]
-    if not any(
-        type(a) is np.ndarray and owner(a) is own and not are_one(a, target)
-        and np.may_share_memory(a, target) for a in arrays
-    ):  # fmt: skip
-        return None
-    if not is_dense(own) or own.nbytes > MOST_COPIED:
-        return None
-    shape, memo = target.shape, dict[Any, Any]()
-    out = copied(target, memo)
-    read: list[Any] = []
-    for x, a in zip(operands, arrays, strict=True):
-        if type(a) is np.ndarray:
-            try:
-                x = np.broadcast_to(copied(a, memo) if owner(a) is own else a, shape)
-            except ValueError:
-                return None  # which is refused elsewhere
-        read.append(x)
-    steps = [strides(out), *(strides(x) for x in read if type(x) is np.ndarray)]
-    order = memory_order(shape, tuple(map(tuple, steps)))
-    for turned in np.ndindex(*[shape[i] for i in order]):
-        place = (*[turned[order.index(i)] for i in range(len(shape))], ...)
-        out[place] = function(
-            out[place], *[x[place] if type(x) is np.ndarray else x for x in read]
-        )
-    return out.copy()
-
-
-def put_one_by_one(x: Array, value: Array, index: Any, accumulate: bool = False) -> Array:
-    """What ``x``, which shows elements several times, is after one write after the other."""
-    once = x[tuple([slice(None) if s else slice(1) for s in x.strides])].copy()
-    steps = [own if s else 0 for s, own in zip(x.strides, once.strides, strict=True)]
-    out: Array = np.lib.stride_tricks.as_strided(once, x.shape, steps)
-    if accumulate:
-        np.add.at(out, index, value)
-    else:
-        out[index] = value
-    return out

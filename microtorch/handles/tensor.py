@@ -20,7 +20,7 @@ from ..backends import host
 from ..base import errors
 from ..engine.hot import bind
 from ..engine.leaf import leaf
-from ..engine.record import constant, constant_node
+from ..engine.record import constant, constant_node, note_order
 from ..engine.unfollowed import stale, unfollowed
 from ..graph import (
     Node,
@@ -43,7 +43,7 @@ from .memory import copied
 from .protocols import Protocols
 from .put import setitem
 from .size import Size, sizes_or_data
-from .views import rederive
+from .views import let_claim
 
 if TYPE_CHECKING:
     from ..arrays.memory_format import memory_format
@@ -194,11 +194,14 @@ class Tensor(Protocols):
     @requires_grad.setter
     def requires_grad(self, value: bool) -> None:
         node = self.node
+        if node.lost:
+            if value:  # a leaf from now on
+                leaf(self)
+            return
         if value == self.requires_grad:
             return
         if value:
             leaf(self)
-            rederive(self, False)  # views that exist already lead here from now on
         else:
             if node.op is not None:
                 raise RuntimeError(
@@ -210,6 +213,7 @@ class Tensor(Protocols):
                 )
             self.node = constant_node(self.array, node.dev)
             self.node.grad, self.node.storage = node.grad, storage_of(node)
+        let_claim(self)
 
     def requires_grad_(self, requires_grad: bool = True) -> Tensor:
         """Set requires_grad and return the tensor."""
@@ -283,12 +287,12 @@ class Tensor(Protocols):
             raise RuntimeError(
                 errors.message("can't retain_grad on Tensor that has requires_grad=False")
             )
-        if self.node.op is not None:
+        if self.node.op is not None and not hooks_of(self.node).retain:
             hooks_of(self.node).retain = True
 
     @property
     def retains_grad(self) -> bool:
-        return self.node.hooks is not None and self.node.hooks.retain
+        return self.node.hooks is not None and bool(self.node.hooks.retain)
 
     def register_hook(self, hook: Hook) -> RemovableHandle:
         """Call ``hook(grad)`` when this tensor's gradient is complete.
@@ -334,6 +338,7 @@ class Tensor(Protocols):
         kept = self.node.grad if self.node.op is None else None
         self.node = constant_node(self.array, self.node.dev)
         self.node.storage, self.node.grad = storage, kept
+        let_claim(self)
         return self
 
     @property
@@ -361,10 +366,11 @@ class Tensor(Protocols):
                     )
                 )
             self._leave(value.array)
+            if value.array.shape != self.array.shape:
+                self.origin = None
             self.array = self.node.value = value.array
             self.node.dev = value.node.dev
-            past = self.node.storage  # its version goes on, and backward knows what was written
-            self.node.storage = None if past is None else past.snapshot()
+            note_order(self)
             return
         # its node stays, and gradients flow as before
         if value.array.shape != self.array.shape or value.array.dtype != self.array.dtype:
@@ -376,7 +382,8 @@ class Tensor(Protocols):
                 )
             )
         self._leave(value.array)
-        self.array, self.origin = value.array, None
+        self.array = value.array  # a view goes on as one, as in PyTorch: its base is the graph's
+        note_order(self)
 
     def _leave(self, data: Array | None) -> None:
         """Date that this tensor's data is another's (None: that it is detached).

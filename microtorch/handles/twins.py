@@ -28,6 +28,7 @@ from ..ops.arguments import tensors_only
 from ..ops.elementwise import ALIASES, ELEMENTWISE, OF_OPS, PARTS, TENSORS_ONLY
 from ..ops.node_names import rename
 from ..ops.surface import METHODS
+from . import in_turn
 from .inplace import (
     apply_inplace,
     check_cast,
@@ -39,7 +40,7 @@ from .inplace import (
     type_name,
     written_over,
 )  # fmt: skip
-from .overlaps import check_overlap, one_after_another
+from .overlaps import check_overlap
 from .put import copied_into, copy_, fill_, zero_
 from .views import lead, without_hooks
 from .whole import is_whole, recording, requiring
@@ -64,9 +65,10 @@ COMPOSED = (  # of functions made of several ops
     "scatter_reduce", "sgn", "square", "tril", "triu",
 )  # fmt: skip
 BY_ELEMENT = frozenset(
-    "add sub div addcdiv addcmul clamp clamp_max clamp_min clip ldexp lerp masked_fill".split()
+    "add sub div addcdiv addcmul clamp clamp_max clamp_min clip ldexp lerp".split()
 )
-UNCHECKED = ("masked_fill", "index_fill", "ldexp")  # what they read, they read before they write
+# not compared: what they read, they read before they write, or PyTorch does not ask
+UNCHECKED = ("masked_fill", "masked_scatter", "index_fill", "ldexp")
 WITH_OPTIONS = ("add", "sub", "div")
 SAME = {  # as another method
     "subtract_": "sub_", "divide_": "div_", "true_divide_": "div_", "absolute_": "abs_",
@@ -157,13 +159,14 @@ def _composed(name: str) -> Callable[..., Tensor]:
             # on a copy, for what a derivative reads of the old value is about to be overwritten
             needs = [x for x in (self, *args, *kwargs.values()) if getattr(x, "requires_grad", 0)]
             result = function(self.clone() if needs else self, *args, **kwargs)
+            values = in_turn.by_name(name, self.array, args, kwargs)
             if name in BY_ELEMENT:
-                values = one_after_another(self.array, args, lambda x, *elements: function(
+                values = in_turn.one_after_another(self.array, args, lambda x, *elements: function(
                     *[constant(v) if isinstance(v, np.ndarray) else v for v in (x, *elements)],
                     **kwargs,
                 ).array)
-                if values is not None:
-                    result.array = result.node.value = values
+            if values is not None:
+                result.array = result.node.value = values
             check_cast(result.array.dtype, self, name)
             check_shape(result.array, self, name, (self, *args))
         shown = None if result.node.op is None else result.node.name()

@@ -18,10 +18,10 @@ import numpy as np
 
 from ..arrays.dtypes import converted
 from ..backends import cpu
+from ..engine.leaf import Lost, lose
 from ..engine.op import Op
-from ..engine.record import constant_node, fill
+from ..engine.record import Constant, constant_node, fill
 from ..engine.unfollowed import mark_of, refusal, unfollowed
-from ..engine.views import UNRECORDED
 from ..graph import Node, Storage, hooks_of, mode, storage_of, tick, user_frame
 from .memory import check_locked, overwrite, repeated_error, repeats_itself
 
@@ -70,7 +70,7 @@ def rebind(target: Tensor, outcome: Tensor, writer: str) -> None:
         for t, node, value, storage, retain in before:
             t.node, node.value, node.storage = node, value, storage
             if node.hooks is not None:
-                node.hooks.retain = bool(retain)
+                node.hooks.retain = retain or False
         overwrite(target.array, values)
         raise
 
@@ -169,8 +169,21 @@ def place(t: Tensor, node: Node) -> None:
     """Make ``node`` the node of ``t``: ``retain_grad`` is a wish about t, and goes along."""
     hooks = t.node.hooks
     if hooks is not None and hooks.retain and node.op is not None and t.node is not node:
+        if hooks.retain is not True:
+            hooks.retain.hooks.retain = False
         hooks.retain, hooks_of(node).retain = False, True
         node.grad = t.node.grad
+    t.node = node
+
+
+def place_as_seen(t: Tensor, node: Node) -> None:
+    """``place`` where t is the same, seen otherwise: its gradient is kept where it was, as it was.
+    """
+    old, hooks = t.node, t.node.hooks
+    if hooks is not None and hooks.retain and node.op is not None:
+        keeps = old if hooks.retain is True else hooks.retain
+        hooks_of(keeps).retain, hooks_of(node).retain = ref(node), keeps
+        node.grad = old.grad
     t.node = node
 
 
@@ -181,13 +194,31 @@ def views_of(base: Tensor) -> list[Tensor]:
     return [v for v in views if v is not None and v.origin is not None and v.origin[0] is base]
 
 
-def rederive(base: Tensor, written: bool = True) -> None:
-    """Derive all live views of ``base`` anew.
+def rederive(base: Tensor) -> None:
+    """Derive all live views of ``base`` anew."""
+    for view in views_of(base):
+        _derive(view, base)
 
-    If it was not ``written``, also outputs of unbind and the like.
+
+def let_claim(base: Tensor) -> None:
+    """``base`` has come to require gradient, or to require none: so have the views made before.
+
+    No gradient flows from them to it until one of them, or it, is written: only then is it recorded
+    how they were made.
     """
     for view in views_of(base):
-        _derive(view, base, written)
+        node = view.node
+        if node.op is unfollowed and not base.node.needs and node.attrs and "bare" in node.attrs:
+            view.node = constant_node(view.array, node.dev)
+            view.node.storage = node.storage
+        if type(node) not in (Constant, Lost) or view.array.dtype.kind not in "fcV":
+            continue
+        if not base.node.needs:
+            node.__class__ = Constant
+        elif storage_of(base.node).written > node.seq:
+            _derive(view, base)
+        else:
+            lose(view)
 
 
 class without_hooks:
@@ -221,34 +252,35 @@ class without_hooks:
             place(self.view, self.node)
 
 
-def renew_views(target: Tensor, done: Tensor | None = None) -> None:
+def renew_views(target: Tensor, done: Tensor | None = None, but: Tensor | None = None) -> None:
     """Derive the views anew that share memory with ``target``, which was written.
 
-    Unless they are views of ``done``. As in PyTorch, what is computed from such a view later is not
-    computed from what it was before.
+    Unless they are views of ``done``, and not ``but``. As in PyTorch, what is computed from such a
+    view later is not computed from what it was before.
     """
     storage = target.node.storage
     for view in () if storage is None else [live() for live in storage.views]:
-        if view is None or view.origin is None or view.origin[0] is done:
+        if view is None or view is but or view.origin is None or view.origin[0] is done:
             continue
         base = view.origin[0]
-        if view.node.op is not None or (base.node.needs and mark_of(view) is not None):
+        node = view.node
+        if node.op is not None or (base.node.needs and (node.needs or mark_of(view) is not None)):
             _derive(view, base)
 
 
-def _derive(view: Tensor, base: Tensor, written: bool = True) -> None:
+def _derive(view: Tensor, base: Tensor) -> None:
     """Give ``view`` a node that starts from base's present node, by the same chain of view ops."""
     if view.origin is None:
         return
     parent, mark = base.node, mark_of(view)
-    if not written and mark is not UNRECORDED:
-        mark = None
     scope, frame = mode.get().scope, user_frame(sys._getframe(1))
     own = view.node.dev  # not the parent's, of which it may be the real part
     if not parent.needs and view.node.op is None:
         node: Node = constant_node(view.array, own)
         node.storage = parent.storage
     elif mark is not None:
+        if view.node.op is None or "bare" in (view.node.attrs or {}):
+            mark = {**mark, "bare": True}  # it was made of what required no gradient
         node = fill(
             unfollowed.node(), (parent,), (parent,), view.array, own, mark, scope, frame
         )

@@ -317,10 +317,10 @@ def _taken(F: Namespace, x: Array, index: Place) -> Array:
     out = x[index]
     if type(out) is not np.ndarray or x.flags.c_contiguous or out.ndim < 2:
         return rows(out) if type(out) is np.ndarray else out
-    return lying(out, _strides_at(x, index, out.ndim))
+    return lying(out, strides_at_index(x, index, out.ndim))
 
 
-def _strides_at(x: Array, index: Place, rank: int) -> list[int]:
+def strides_at_index(x: Array, index: Place, rank: int) -> list[int]:
     """For each dimension of ``x[index]`` its stride in x; 0 for those of the index's arrays."""
     own, found, d, first, last = strides(x), list[int](), 0, -1, -1
     taken = [p.ndim if hasattr(p, "dtype") and p.dtype == bool else 1 for p in index]

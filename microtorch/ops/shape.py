@@ -59,13 +59,23 @@ def _in_shape(x: Array, shape: Shape) -> Array:
         return copied(x).reshape(shape)
 
 
+def _one_in_shape(x: Array, shape: Shape) -> Array:
+    """One element in another shape, of x's last stride: overlaps are found by it."""
+    out = x.reshape(shape)
+    if type(x) is not ndarray or not x.ndim or x.dtype is OBJECT:
+        return out
+    view = ndarray(out.shape, x.dtype, x, 0, x.strides[-1:] * out.ndim)
+    view.flags.writeable = x.flags.writeable
+    return view
+
+
 def _reshape_op(name: str, **options: Any) -> Op:
     return Op(
         name,
         lambda F, x, shape: (
             _in_shape(x, shape)
             if type(x) is np.ndarray and x.nbytes >= LARGE and not x.flags.c_contiguous
-            else x.reshape(shape)
+            else x.reshape(shape) if x.size != 1 or name != "reshape" else _one_in_shape(x, shape)
         ),
         vjps=(lambda F, g, out, x, shape: F.reshape(g, shape=x.shape),),
         rule=("g, in the input's shape",),

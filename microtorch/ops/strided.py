@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..arrays.memory_order import overlaps_itself
 from ..base.errors import MissingKernel, describe, message
 from ..engine.hot import single
 from ..engine.op import Op
@@ -34,7 +35,8 @@ def at_strides(x: Array, shape: Shape, strides: Shape, offset: int) -> Array:
     """A view of x's memory, from ``offset`` bytes behind its first element.
 
     It has numpy's ``base``, which its stride tricks hide, and lies within the memory of ``owner``:
-    numpy raises where it does not.
+    numpy raises where it does not. Where it may show an element twice it is locked, as numpy locks
+    an expanded array: to write it is a matter of its own (handles/in_turn.py).
     """
     memory = owner(x)
     if 0 in shape:
@@ -44,7 +46,7 @@ def at_strides(x: Array, shape: Shape, strides: Shape, offset: int) -> Array:
     if memory is not x:
         offset += x.ctypes.data - memory.ctypes.data
     view: Array = np.ndarray(shape, x.dtype, memory, offset, strides)
-    view.flags.writeable = x.flags.writeable
+    view.flags.writeable = x.flags.writeable and not overlaps_itself(view)
     return view
 
 

@@ -58,6 +58,48 @@ def test_resize_and_set():
     assert x.set_().shape == (0,)
 
 
+# ---- retain_grad ---------------------------------------------------------------------------------
+@pytest.mark.parametrize("way", ["t_()", "squeeze_()", "unsqueeze_(0)", "squeeze_().unsqueeze_(0)"])
+@pytest.mark.parametrize("view", [False, True])
+def test_the_gradient_of_a_tensor_that_is_seen_otherwise_is_kept_as_it_was(way, view):
+    """As in PyTorch: a view that was made before is derived from the base anew."""
+    x = torch.ones(2, 1, requires_grad=True)
+    base = x * 2
+    y = base[:] if view else base
+    y.retain_grad()
+    before = y[:]
+    exec(f"y.{way}", {"y": y})
+    y.retain_grad()  # it does already
+    assert y.retains_grad
+    loss = (y * 3).sum() + (before * 5).sum()
+    for times in 1, 2:
+        loss.backward(retain_graph=True)
+        assert y.grad.tolist() == [[(3 if view else 8) * times]] * 2
+
+
+def test_a_write_after_that_is_of_the_tensor_as_it_is_seen():
+    for view in False, True:
+        x = torch.ones(2, 1, requires_grad=True)
+        y = (x * 2)[:] if view else x * 2
+        y.retain_grad()
+        y.t_().mul_(2)
+        (y * 3).sum().backward()
+        assert y.retains_grad and y.grad.tolist() == [[3, 3]]
+
+
+@pytest.mark.parametrize("way", ["t_()", "squeeze_()", "unsqueeze_(0)"])
+def test_views_that_were_made_before_are_derived_anew(way):
+    """So their hooks are gone, and outputs of split have no derivative any more."""
+    for in_place in ("base", "view"):
+        base = torch.ones(2, 1, requires_grad=True) * 2
+        view, piece, other = base[:], base.split(1)[0], base[:]
+        other.register_hook(lambda g: pytest.fail("it is of another node"))
+        exec(f"x.{way}", {"x": base if in_place == "base" else view})
+        other.sum().backward()
+        with pytest.raises(RuntimeError, match="Output 0 of Split"):
+            piece.sum()
+
+
 # ---- data ----------------------------------------------------------------------------------------
 def test_data_of_a_tensor_in_a_graph_leaves_the_graph_as_it_is():
     x = torch.ones(2, requires_grad=True)
@@ -78,13 +120,116 @@ def test_data_of_a_view():
     assert x.grad.tolist() == [0, 3, 3, 3]
 
 
-def test_views_made_before_requires_grad_lead_to_the_leaf():
+def test_a_view_whose_data_was_exchanged_counts_as_a_view():
+    """Of its base's graph, not of its memory: so do writes to it. This is PyTorch's answer."""
+    p = torch.tensor([2.0, 3.0, 4.0], requires_grad=True)
+    x = torch.arange(1.0, 7.0, requires_grad=True)
+    y = (x * 1).view(2, 3)
+    v = y[0]
+    v.data = v.data * 0.5
+    assert v._is_view() and y.tolist() == [[1, 2, 3], [4, 5, 6]]
+    v.mul_(p)
+    assert v.tolist() == [1, 3, 6] and y.tolist() == [[1, 2, 3], [4, 5, 6]]
+    (y.sum() + v.sum() * 3).backward()
+    assert x.grad.tolist() == [8, 12, 16, 1, 1, 1] and p.grad.tolist() == [2, 4, 6]
+
+
+def test_views_of_a_base_whose_data_was_exchanged_count_as_its_views():
+    p = torch.tensor([2.0, 3.0, 4.0], requires_grad=True)
+    x = torch.arange(6.0)
+    v = x.view(2, 3)
+    x.data = x.data * 2
+    v[0].mul_(p)
+    assert x.requires_grad and x.tolist() == [0, 2, 4, 6, 8, 10] and v[0].tolist() == [0, 3, 8]
+    x.sum().backward()
+    assert p.grad.tolist() == [0, 1, 2]
+    x = torch.ones(2, 3)
+    x.data = torch.arange(6.0).view(3, 2).t()
+    assert x.stride() == (1, 2) and (x * 1).stride() == (1, 2)
+
+
+def test_views_made_before_requires_grad_claim_it_and_lead_nowhere():
+    """Nothing was recorded between base and view. What is lost is said, as PyTorch does not."""
     x = torch.zeros(2, 3)
-    view = x.view(6)
+    views = x.view(6), *x.unbind(), x.detach()
     x.requires_grad_()
-    assert view.requires_grad
-    view.sum().backward()
+    for v in views[:3]:
+        assert v.requires_grad and v.is_leaf and v.grad_fn is None
+        y = (v * 2).sum()
+        assert y.grad_fn.next_functions[0][0].next_functions == ((None, 0), (None, 0))
+        with pytest.warns(UserWarning, match="a gradient is lost"):
+            y.backward()
+        assert x.grad is None and v.grad is None
+        assert torch.autograd.grad((v * 2).sum(), v, allow_unused=True) == (None,)
+        with pytest.raises(RuntimeError, match="not have been used"):
+            torch.autograd.grad((v * 2).sum(), v)
+        with pytest.raises(RuntimeError, match="does not require grad"):
+            v.backward(torch.ones_like(v))
+        with pytest.raises(RuntimeError, match=r"a view of a leaf|multiple views"):
+            v.mul_(2)
+        with pytest.raises(RuntimeError, match=r"Can't call numpy\(\)"):
+            v.numpy()
+        assert v[:1].requires_grad and not v.detach().requires_grad
+    assert not views[3].requires_grad
+    x.requires_grad_(False)
+    assert not any(v.requires_grad for v in views)
+
+
+def test_a_view_that_leads_nowhere_can_be_a_leaf_of_its_own():
+    x = torch.zeros(2, 3)
+    v = x.view(6)
+    x.requires_grad_()
+    v.requires_grad_(False)
+    assert v.requires_grad  # as its base
+    v.register_hook(lambda g: pytest.fail("nobody calls it"))
+    with pytest.warns(UserWarning, match="a gradient is lost"):
+        (v * 2).sum().backward()
+    v.requires_grad_()
+    (v * 2).sum().backward()
+    assert v.grad.tolist() == [2] * 6 and x.grad is None
+
+
+def test_a_write_leads_views_made_before_requires_grad_to_the_leaf():
+    x = torch.ones(2, 3)
+    early, split = x.view(6), x.split(1)[0]
+    x.requires_grad_()
+    with torch.no_grad():
+        early.mul_(2)
+    early.sum().backward()
     assert x.grad.tolist() == [[1] * 3] * 2
+    with pytest.raises(RuntimeError, match="Output 0 of Split"):
+        split.sum()
+
+    x = torch.ones(2, 3)
+    v = x.view(6)
+    x.mul_(2)  # before it requires gradient
+    x.requires_grad_()
+    v.sum().backward()
+    assert x.grad.tolist() == [[1] * 3] * 2
+
+
+def test_the_second_derivative_reads_a_view_that_leads_nowhere():
+    x, p = torch.ones(3), torch.ones(3, requires_grad=True)
+    v = x.view(3)
+    y = (p * v).sum()
+    x.requires_grad_()
+    (g,) = torch.autograd.grad(y, p, create_graph=True)
+    assert g.requires_grad
+
+
+def test_what_was_split_before_it_was_written_is_free_again_after_detach_():
+    x, w = torch.ones(4), torch.ones(4, requires_grad=True)
+    early = x.split(2)[0]
+    x.mul_(w)
+    late = x.split(2)[0]
+    x.mul_(w)
+    for v in early, late:
+        with pytest.raises(RuntimeError, match="Output 0 of Split"):
+            v.sum()
+    x.detach_()
+    assert not early.requires_grad
+    with pytest.raises(RuntimeError, match="Output 0 of Split"):
+        late.sum()
 
 
 # ---- threads -------------------------------------------------------------------------------------

@@ -173,6 +173,17 @@ def test_whole_numbers_of_a_view_that_is_not_followed_any_more():
         part.double()
 
 
+def test_one_element_of_whatever_strides_may_be_written_to_itself():
+    x = torch.arange(3.0).view(1, 3)
+    v = x.diagonal(1)
+    assert v.reshape(-1).stride() == v.view(1).stride() == v.stride()
+    v.sub_(v.reshape(-1))
+    assert x.tolist() == [[0, 0, 2]]
+    v = x.diagonal(2)
+    v[None, 0] += v
+    assert x.tolist() == [[0, 0, 4]]
+
+
 # ---- overlaps ------------------------------------------------------------------------------------
 def test_one_element_may_not_be_its_own_indexed_value():
     x = torch.ones(1)

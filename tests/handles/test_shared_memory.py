@@ -223,14 +223,6 @@ def test_views_of_a_detached_base_follow_what_is_written_to_it():
     assert x.grad.tolist() == [3, 3, 0]
 
 
-def test_views_of_several_lead_to_a_base_that_requires_gradient_later():
-    x = torch.ones(4)
-    a, b = x.split(2)
-    x.requires_grad_()
-    (a * b).sum().backward()
-    assert x.grad.tolist() == [1, 1, 1, 1]
-
-
 def test_a_failed_write_leaves_hooks_where_they_were():
     x = torch.ones(2, requires_grad=True)
     v = (x * 2).reshape(1, 2)

@@ -264,3 +264,13 @@ def test_decimals_are_rounded_in_float32(dtype, decimals):
     wide = x.float().round(decimals=decimals)
     assert torch.equal(x.round(decimals=decimals), wide.to(dtype))
     assert torch.equal(x.clone().round_(decimals=decimals), wide.to(dtype))
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+@pytest.mark.parametrize("n", [5, 4000])
+def test_the_factor_of_add_is_rounded_first(dtype, n):
+    x, y = (torch.linspace(-3, 9, n).to(dtype) for _ in range(2))
+    factor = torch.tensor(0.3337).to(dtype).item()
+    want = (x.float() + factor * y.float()).to(dtype)
+    assert torch.add(x, y, alpha=0.3337).equal(want)
+    assert x.clone().add_(y, alpha=0.3337).equal(want)
