@@ -13,6 +13,7 @@ from ..arrays.memory_order import in_memory_order, outermost_first
 from ..backends import cpu, home
 from ..base.errors import message, no_memory
 from ..base.naming import named
+from ..engine.calling import is_int
 from ..engine.operands import element
 from ..engine.record import constant_node, handle
 from ..handles.methods import bind_methods
@@ -280,6 +281,9 @@ def eye(
 ) -> Tensor:
     """The identity matrix (n, m)."""
     for name, size in (("n", n), ("m", m)):
+        if size is not None and not is_int(size):
+            kind = type(size).__name__
+            raise TypeError(message(f"eye(): argument '{name}' must be int, not {kind}"))
         if size is not None and size < 0:
             raise RuntimeError(message(f"{name} must be greater or equal to 0, got {size}"))
     return finish(np.eye(n, m, dtype=chosen(dtype)), device, requires_grad)
