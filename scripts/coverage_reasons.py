@@ -20,7 +20,8 @@ ABSENT: tuple[tuple[str, str], ...] = (
     ),
     ("complex numbers of 16-bit floats, which PyTorch computes with on GPUs", "complex32 chalf"),
     ("unsigned types wider than 8 bits, which PyTorch has in part only", "uint16 uint32 uint64"),
-    ("copies of views under another name: write x.view(...).clone()", "*_copy slice_inverse"),
+    ("parts of sparse layouts, copied", "*indices_copy values_copy"),
+    ("inner functions of functorch", "slice_inverse"),
     (
         "hardware that is not here",
         "cuda* cudnn* miopen* mkldnn* is_vulkan* *vulkan* *xpu* *mps* *mtia* *ipu* *maia* *xla* "
