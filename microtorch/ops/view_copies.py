@@ -32,7 +32,7 @@ def _slice(
     input: Tensor, dim: int = 0, start: int | None = None, end: int | None = None, step: int = 1
 ) -> Tensor:
     d = dim_of(dim, input.array.ndim, "slice")
-    return input[(slice(None),) * d + (slice(start, end, step),)]  # noqa: RUF005
+    return input[(slice(None),) * d + (slice(start, end, step),)]
 
 
 def _copying(name: str, view: Callable[..., Argument]) -> Callable[..., Argument]:
