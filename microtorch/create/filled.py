@@ -14,6 +14,7 @@ from ..backends import cpu, home
 from ..base.errors import message, no_memory
 from ..base.naming import named
 from ..engine.calling import is_int
+from ..engine.handle import NotDense
 from ..engine.operands import element
 from ..engine.record import constant_node, handle
 from ..handles.methods import bind_methods
@@ -140,7 +141,13 @@ def _filled(
         memory_format: memory_format | None = None,
         **more: Setting,
     ) -> Tensor:
-        d = chosen(dtype, input.array.dtype)
+        try:
+            own = input.array.dtype
+        except NotDense as met:
+            if name not in ("zeros", "empty"):
+                raise
+            return met.tensor.without_elements(dtype, requires_grad)
+        d = chosen(dtype, own)
         dev = input.node.dev.of(d) if device is None else home(device, d)
         draw = _options(f"{name}_like", more, random) if more else {}
         array = laid_out_as(input, memory_format, dev, make, d, **draw)

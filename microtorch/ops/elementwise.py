@@ -20,7 +20,7 @@ from ..base.errors import describe, message, warn
 from ..base.naming import named, with_parameters
 from ..base.promises import Promises
 from ..engine.calling import operands_given, reading
-from ..engine.handle import Handle
+from ..engine.handle import Handle, NotDense
 from ..engine.hot import asking, made, several
 from ..engine.op import Op
 from ..engine.operands import NUMBERS, NUMBERS_ONLY, element, left_operand, no_subtraction
@@ -356,6 +356,8 @@ def _scaled(other: TensorLike, alpha: AnyNumber, input: TensorLike) -> Any:
     """
     if _alike((input, other), alpha):
         return ELEMENTWISE["mul"](other, alpha)
+    if isinstance(other, Handle) and other.is_sparse:
+        return other * alpha
     kinds = [
         x.array.dtype.kind if isinstance(x, Handle) else np.result_type(type(x)).kind
         for x in (input, other)
@@ -492,7 +494,10 @@ def _alike(operands: Sequence[TensorLike], number: TensorLike | AnyNumber) -> bo
     for x in operands:
         if not isinstance(x, Handle):
             return False
-        own = x.array.dtype
+        try:
+            own = x.array.dtype
+        except NotDense:
+            return False
         if d is None:
             d = own
         elif own is not d and own != d:
