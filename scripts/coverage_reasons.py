@@ -100,6 +100,9 @@ DIFFERENT: tuple[str, ...] = (
     "Where PyTorch's gradient is wrong without an error, the right one is given: `scatter_reduce` "
     "with `include_self=False` where `amax` or `amin` meets the old value, `det` of a singular "
     "matrix.",
+    "A step with `differentiable=True` has its whole derivative; PyTorch's SGD passes none through "
+    "the first momentum. It takes dense real gradients, and `lr` has a derivative where a step is "
+    "one kernel (SGD, Adam, AdamW, Adagrad, RMSprop, Adadelta).",
     "`Optimizer.load_state_dict` copies the state that it is given; PyTorch's goes on writing into "
     "it.",
     "A matrix product with `out=` one of its operands is right; PyTorch's reads what it writes.",
