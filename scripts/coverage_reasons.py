@@ -78,8 +78,8 @@ DIFFERENT: tuple[str, ...] = (
     "most of the time: elementwise ones of one or two operands, `sum`, `mean` and views. `axis` "
     "and `keepdims` are taken wherever PyTorch takes them.",
     "numpy's arrays are taken as operands beside a tensor, where PyTorch raises TypeError.",
-    "Convolutions, pooling, normalisation and padding give their results row by row; PyTorch's lie "
-    "as their input does if that is `channels_last`.",
+    "Of images that are `channels_last`, `group_norm`, `roll` and `stack` give rows, and so is the "
+    "gradient of a convolution's weight; in PyTorch they lie as the images do.",
     "`resize_` and `empty` give zeros, or what memory held, where PyTorch gives what memory held.",
     "Elements of equal value come in the order of `stable=True` from `sort`, `argsort`, `topk`, "
     "`mode` and `kthvalue`; PyTorch leaves their order open.",
