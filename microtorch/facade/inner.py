@@ -5,7 +5,7 @@ They are here for what is written in their terms: each is a few calls of documen
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..base.errors import message, missing
 from ..handles.tensor import Tensor
@@ -67,7 +67,7 @@ def _unsafe_masked_index_put_accumulate(
     input: Tensor, mask: Tensor, indices: Sequence[Tensor | None], values: Tensor
 ) -> Tensor:
     """``values`` added to input[indices] where ``mask`` holds."""
-    places: Any = _safe(mask, indices)  # a slice stands for a dimension without an index
+    places: Argument = _safe(mask, indices)  # a slice stands for a dimension without an index
     return input.index_put(places, values.masked_fill(~mask, 0), accumulate=True)
 
 

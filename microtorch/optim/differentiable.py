@@ -37,29 +37,29 @@ class _Recorded:
         return partial(definition(name), Recorded())
 
 
-RECORDED: Any = _Recorded()
+RECORDED: Argument = _Recorded()
 
 
-def arrays(dev: Backend, tensors: Iterable[Any]) -> tuple[Array, ...]:
+def arrays(dev: Backend, tensors: Iterable[Argument]) -> tuple[Array, ...]:
     """What a kernel of `dev` takes for tensors: their memory, or themselves."""
     if dev is RECORDED:
         return tuple(tensors)
     return tuple([tensor.array for tensor in tensors])
 
 
-def gradients(dev: Backend, tensors: Iterable[Any]) -> tuple[Array, ...]:
+def gradients(dev: Backend, tensors: Iterable[Argument]) -> tuple[Array, ...]:
     """The same for their gradients."""
     if dev is RECORDED:
         return tuple([tensor.node.grad for tensor in tensors])
     return tuple([tensor.node.grad.array for tensor in tensors])
 
 
-def rate(dev: Backend, group: Group) -> Any:
+def rate(dev: Backend, group: Group) -> Argument:
     """The learning rate of a group: a number, but where its own gradient may be asked for."""
     return group["lr"] if dev is RECORDED else kernels.rate(group)
 
 
-def cycled(dev: Backend, group: Group, key: str, i: int | None = None) -> Any:
+def cycled(dev: Backend, group: Group, key: str, i: int | None = None) -> Argument:
     """A momentum, or number `i` of the betas, in the same way."""
     if dev is RECORDED:
         return group[key] if i is None else group[key][i]
@@ -89,12 +89,12 @@ def renewed(state: dict[str, Any]) -> None:
 
 
 # ---- in definitions of kernels: what arrays and tensors do in different ways ---------------------
-def root(x: Any) -> Any:
+def root(x: Argument) -> Argument:
     """The square root."""
     return x.sqrt() if isinstance(x, Tensor) else np.sqrt(x)
 
 
-def scale(x: Any, factor: Any) -> None:
+def scale(x: Argument, factor: Argument) -> None:
     """x * factor, in place."""
     if isinstance(factor, Tensor):  # whose derivative reads x
         x.copy_(x.clone() * factor)
@@ -102,7 +102,7 @@ def scale(x: Any, factor: Any) -> None:
         x *= factor
 
 
-def largest(x: Any, y: Any) -> Any:
+def largest(x: Argument, y: Argument) -> Argument:
     """The larger of both, kept in x."""
     if isinstance(x, Tensor):
         return x.copy_(x.clone().maximum(y))

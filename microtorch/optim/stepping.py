@@ -24,7 +24,7 @@ from .differentiable import RECORDED, renewed, with_gradient
 from .optimizer import Closure, Group, Optimizer
 
 if TYPE_CHECKING:
-    from ..base.types import Array, Backend
+    from ..base.types import Argument, Array, Backend
 
 Arrays: TypeAlias = "tuple[Array, ...]"
 TAKE_SPARSE = ("SGD", "Adagrad")
@@ -120,7 +120,7 @@ def states(
     return [tuple([x.array for x in column]) for column in found]
 
 
-def ascent(p: Any, g: Array, weight_decay: Any, maximize: bool) -> Array:
+def ascent(p: Argument, g: Array, weight_decay: Argument, maximize: bool) -> Array:
     """Where the function rises, to step against.
 
     The gradient, or its negative with `maximize`, and weight_decay * p.
