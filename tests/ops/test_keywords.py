@@ -1,5 +1,7 @@
 """PyTorch's names of arguments, where a call by position is the usual one."""
 
+import pickle
+
 import pytest
 
 import microtorch as torch
@@ -66,3 +68,12 @@ def test_arguments_that_would_be_ignored_or_misread_are_refused():
     assert torch.equal(x.clamp(max=float("inf")), x)
     assert torch.equal(torch.select(x, 0, torch.tensor(1)), x[1])
     assert torch.nan_to_num(x, torch.tensor(1.0)).equal(x)
+
+
+def test_a_second_name_is_the_functions_own():
+    for name in ("arcsin", "clip", "concat", "multiply", "divide", "greater", "negative", "ger"):
+        assert getattr(torch, name).__name__ == name
+        assert pickle.loads(pickle.dumps(getattr(torch, name))) is getattr(torch, name)
+        if name != "concat":
+            assert getattr(torch.Tensor, name).__name__ == name
+    assert torch.equal(torch.arcsin(X / 24, out=torch.empty(2, 3, 4)), torch.asin(X / 24))
