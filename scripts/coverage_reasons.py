@@ -20,7 +20,8 @@ ABSENT: tuple[tuple[str, str], ...] = (
     ),
     ("complex numbers of 16-bit floats, which PyTorch computes with on GPUs", "complex32 chalf"),
     ("unsigned types wider than 8 bits, which PyTorch has in part only", "uint16 uint32 uint64"),
-    ("copies of views under another name: write x.view(...).clone()", "*_copy slice_inverse"),
+    ("parts of sparse layouts, copied", "*indices_copy values_copy"),
+    ("inner functions of functorch", "slice_inverse"),
     (
         "hardware that is not here",
         "cuda* cudnn* miopen* mkldnn* is_vulkan* *vulkan* *xpu* *mps* *mtia* *ipu* *maia* *xla* "
@@ -77,8 +78,8 @@ DIFFERENT: tuple[str, ...] = (
     "most of the time: elementwise ones of one or two operands, `sum`, `mean` and views. `axis` "
     "and `keepdims` are taken wherever PyTorch takes them.",
     "numpy's arrays are taken as operands beside a tensor, where PyTorch raises TypeError.",
-    "Convolutions, pooling, normalisation and padding give their results row by row; PyTorch's lie "
-    "as their input does if that is `channels_last`.",
+    "Of images that are `channels_last`, `group_norm`, `roll` and `stack` give rows, and so is the "
+    "gradient of a convolution's weight; in PyTorch they lie as the images do.",
     "`resize_` and `empty` give zeros, or what memory held, where PyTorch gives what memory held.",
     "Elements of equal value come in the order of `stable=True` from `sort`, `argsort`, `topk`, "
     "`mode` and `kthvalue`; PyTorch leaves their order open.",
@@ -99,6 +100,9 @@ DIFFERENT: tuple[str, ...] = (
     "Where PyTorch's gradient is wrong without an error, the right one is given: `scatter_reduce` "
     "with `include_self=False` where `amax` or `amin` meets the old value, `det` of a singular "
     "matrix.",
+    "A step with `differentiable=True` has its whole derivative; PyTorch's SGD passes none through "
+    "the first momentum. It takes dense real gradients, and `lr` has a derivative where a step is "
+    "one kernel (SGD, Adam, AdamW, Adagrad, RMSprop, Adadelta).",
     "`Optimizer.load_state_dict` copies the state that it is given; PyTorch's goes on writing into "
     "it.",
     "A matrix product with `out=` one of its operands is right; PyTorch's reads what it writes.",

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -49,6 +50,24 @@ class memory_format:
     @property
     def rank(self) -> int:
         return 5 if self.name == "channels_last_3d" else 4
+
+
+def is_channels_last(x: Array) -> bool:
+    """Do the elements of (N, C, *) images lie pixel by pixel, with the channels side by side?
+
+    PyTorch's answer where sizes of 1 leave it open, and where there are gaps.
+    """
+    return x.ndim in (4, 5) and x.strides[1] > 0 and _is_last(x.shape, x.strides)
+
+
+@lru_cache(1024)
+def _is_last(shape: Shape, strides: Shape) -> bool:
+    least = 0
+    for d in (1, *reversed(range(2, len(shape))), 0):
+        if not shape[d] or strides[d] < least or (d == 0 and least == strides[1]):
+            return False
+        least = strides[d] * shape[d]
+    return True
 
 
 contiguous_format = memory_format("contiguous_format")

@@ -64,6 +64,8 @@ class Promises(dict[str, V]):
             raise KeyError(name)
         if isinstance(by, str):
             importlib.import_module(by)
+            if not super().__contains__(name):  # to look it up would ask for it here, without end
+                raise KeyError(f"{name}, which {by} has not entered, or not yet")
             return super().__getitem__(name)
         with self.turn:
             if not super().__contains__(name):  # else another thread has made it

@@ -13,6 +13,8 @@ from ..arrays.memory_order import in_memory_order, outermost_first
 from ..backends import cpu, home
 from ..base.errors import message, no_memory
 from ..base.naming import named
+from ..engine.calling import is_int
+from ..engine.handle import NotDense
 from ..engine.operands import element
 from ..engine.record import constant_node, handle
 from ..handles.methods import bind_methods
@@ -139,7 +141,13 @@ def _filled(
         memory_format: memory_format | None = None,
         **more: Setting,
     ) -> Tensor:
-        d = chosen(dtype, input.array.dtype)
+        try:
+            own = input.array.dtype
+        except NotDense as met:
+            if name not in ("zeros", "empty"):
+                raise
+            return met.tensor.without_elements(dtype, requires_grad)
+        d = chosen(dtype, own)
         dev = input.node.dev.of(d) if device is None else home(device, d)
         draw = _options(f"{name}_like", more, random) if more else {}
         array = laid_out_as(input, memory_format, dev, make, d, **draw)
@@ -280,6 +288,9 @@ def eye(
 ) -> Tensor:
     """The identity matrix (n, m)."""
     for name, size in (("n", n), ("m", m)):
+        if size is not None and not is_int(size):
+            kind = type(size).__name__
+            raise TypeError(message(f"eye(): argument '{name}' must be int, not {kind}"))
         if size is not None and size < 0:
             raise RuntimeError(message(f"{name} must be greater or equal to 0, got {size}"))
     return finish(np.eye(n, m, dtype=chosen(dtype)), device, requires_grad)

@@ -12,7 +12,7 @@ from ..arrays.device import CPU, default
 from ..arrays.layout import strided
 from ..backends import cpu, home
 from ..base.errors import describe, message, no_memory
-from ..engine.calling import reading
+from ..engine.calling import mistaken, reading
 from ..engine.operands import NUMBERS
 from ..engine.out import into
 from ..engine.record import constant, constant_node, handle, note_order
@@ -70,6 +70,11 @@ def with_options(f: F, plain: Callable[..., Tensor]) -> F:
             return into(out, f, args, kwargs)
         except (MemoryError, ValueError) as e:
             raise no_memory(e) from None
+        except (AttributeError, RuntimeError) as e:
+            other = mistaken(f, args, kwargs, e)
+            if other is e:
+                raise
+            raise other from None
 
     return cast(F, function)
 

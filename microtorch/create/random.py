@@ -194,6 +194,9 @@ def normal(
         what = "normal expects standard deviation to be non-complex"
         raise RuntimeError(message(what, f"std: {describe(std)}", fix="std.abs()"))
     if isinstance(mean, Tensor) or isinstance(std, Tensor):
+        if size is not None or dtype is not None or device is not None:
+            what = "normal() takes size, dtype and device beside two numbers only"
+            raise TypeError(message(what, fix="tensors say all three: torch.normal(mean, std)"))
         m, s = (v.array if isinstance(v, Tensor) else v for v in (mean, std))
         dev = next(v for v in (mean, std) if isinstance(v, Tensor)).node.dev
         given = [v for v in (mean, std) if isinstance(v, Tensor)]

@@ -12,13 +12,17 @@ import inspect
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
+import numpy as np
+
 from ..arrays import dtypes
 from ..arrays.dtypes import F32
+from ..arrays.memory_format import is_channels_last
 from .autocast import listed
 from .handle import Handle
 from .hot import single
 from .kept import keeping
 from .out import into
+from .record import moved
 from .registry import REGISTRY
 
 if TYPE_CHECKING:
@@ -30,6 +34,14 @@ ROUNDED_ONCE = frozenset(
     "addbmm addcdiv addcmul addmm addmv addr baddbmm group_norm histc interpolate lerp matrix_exp "
     "round scaled_dot_product_attention".split()
 )
+
+
+# functions of images whose result PyTorch lays out as their input
+OF_IMAGES = frozenset(
+    f"{name}{n}d{more}" for n in (2, 3) for more in ("", "_with_indices")
+    for name in ("conv", "conv_transpose", "max_pool", "avg_pool", "lp_pool", "adaptive_avg_pool",
+                 "adaptive_max_pool")
+) | {"batch_norm", "cat", "group_norm", "interpolate", "pad", "pixel_shuffle"}  # fmt: skip
 
 
 def rounded_once(f: F) -> F:
@@ -72,9 +84,53 @@ def _wider(x: Argument, first: Handle) -> bool:
     return x.array.dtype.kind in "fVc" and (x.array.ndim > 0 or first.array.ndim == 0)
 
 
+def laid_as_images(f: F) -> F:
+    """``f``, whose result lies in memory as images do that are ``channels_last``, if they are.
+
+    Kernels give rows; what lies otherwise is a copy, for scripts that look at ``stride()``.
+    """
+    if f.__name__ not in OF_IMAGES:
+        return f
+    looks_at = 2 if f.__name__.startswith("conv") else 1  # at its weight, too
+
+    @functools.wraps(f)
+    def function(*args: Argument, **kwargs: Argument) -> Argument:
+        out = f(*args, **kwargs)
+        for x in args[:looks_at] if args else (kwargs.get("input"),):
+            if type(x) in (tuple, list) and x:  # several to be joined
+                lies = all(map(_is_last, x))
+            else:
+                lies = _is_last(x)
+            if lies:
+                return tuple_of(out, _laid) if isinstance(out, tuple) else _laid(out)
+        return out
+
+    return cast(F, function)
+
+
+def _is_last(x: Argument) -> bool:
+    return isinstance(x, Handle) and type(x.array) is np.ndarray and is_channels_last(x.array)
+
+
+def _laid(t: Argument) -> Argument:
+    """A result that nobody has seen yet, with its channels side by side."""
+    if type(a := t.array) is np.ndarray and a.ndim in (4, 5) and not is_channels_last(a):
+        if t.origin is None and t.node.storage is None:
+            return moved(t, np.moveaxis(np.moveaxis(a, 1, -1).copy("C"), -1, 1))
+    return t
+
+
+def tuple_of(found: Argument, change: Callable[[Argument], Argument]) -> Argument:
+    """A tuple, or a named one, of what ``change`` makes of its elements."""
+    made = [change(x) for x in found]
+    return type(found)(*made) if hasattr(found, "_fields") else tuple(made)
+
+
 def entered(f: F) -> F:
     """``f`` as users call it."""
-    return f if "entered" in vars(f) else _marked(listed(keeping(rounded_once(f))), f)
+    if "entered" in vars(f):
+        return f
+    return _marked(listed(keeping(rounded_once(laid_as_images(f)))), f)
 
 
 def _marked(wrapped: F, f: F) -> F:

@@ -37,7 +37,8 @@ def when_called(name: str, module: str = "linalg.older") -> Callable[..., Any]:
 
 FUNCTIONS.promise(["nuclear_norm"], when_called)  # for torch.norm(x, "nuc")
 SPECTRA = ("istft", "stft")
+SPARSE = ("sparse_mask", "to_sparse", "to_sparse_coo")
 METHODS.promise(BOTH, when_called)
-METHODS.promise(["to_sparse", "sparse_mask"], partial(when_called, module="sparse"))
+METHODS.promise(SPARSE, partial(when_called, module="sparse"))
 METHODS.promise(SPECTRA, partial(when_called, module="fft.short_time"))
-bind_promised(METHODS, (*BOTH, "to_sparse", "sparse_mask", *SPECTRA))
+bind_promised(METHODS, (*BOTH, *SPARSE, *SPECTRA))

@@ -129,7 +129,11 @@ EAGER = (
     "inference_mode int int16 int32 int64 int8 is_grad_enabled is_inference_mode_enabled long nan "
     "no_grad pi set_default_dtype set_grad_enabled short uint8 version".split()
 )
-FOREACH = frozenset(foreach.NAMES)  # found, but not listed: PyTorch does not document them
+# found, but not listed: PyTorch does not document them
+INNER = (
+    "_chunk_cat _native_batch_norm_legit _unsafe_masked_index _unsafe_masked_index_put_accumulate"
+).split()
+UNLISTED = {**dict.fromkeys(foreach.NAMES, "foreach"), **dict.fromkeys(INNER, "inner")}
 ALL = sorted({*EAGER, *FUNCTION_NAMES, *(name for name in LAZY if name != "viz")})
 
 
@@ -154,8 +158,8 @@ def find(name: str) -> Any:
     """
     if name in FUNCTION_NAMES:
         return function(name)
-    if name in FOREACH:
-        return getattr(foreach, name)
+    if name in UNLISTED:
+        return getattr(importlib.import_module(f"microtorch.facade.{UNLISTED[name]}"), name)
     if name in LAZY:
         module, part = LAZY[name]
         found = importlib.import_module(f"microtorch.{module}")

@@ -13,6 +13,7 @@ from ..arrays import dtypes
 from ..arrays.device import device
 from ..backends import core
 from ..base.errors import describe, message
+from ..engine.calling import reading
 from ..handles.tensor import Tensor
 
 if TYPE_CHECKING:
@@ -50,6 +51,10 @@ def is_floating_point(input: Tensor) -> bool:
 def is_complex(input: Tensor) -> bool:
     """Is its dtype complex64 or complex128?"""
     return input.is_complex()
+
+
+for _name in ("numel", "is_floating_point", "is_complex"):
+    globals()[_name] = reading(globals()[_name], out=False)
 
 
 def is_nonzero(input: Tensor) -> bool:

@@ -27,6 +27,7 @@ from ..base.errors import message
 from ..handles.size import Size
 from ..handles.tensor import Tensor
 from ..nn.parameter import Parameter
+from ..nn.utils.rnn import PackedSequence
 from . import modules, program, rebuild
 from .errors import FileError, refused
 from .layout import DTYPES, FOREIGN, dtype_named
@@ -87,7 +88,7 @@ def _safe() -> dict[str, Name]:
         found[f"torch.nn.parameter.{name}"] = Name(name, rebuild.refusal(
             "the state of a lazy module", "which has no weights before its first call",
             "call the module with a batch, then save it"))  # fmt: skip
-    found["torch.serialization._get_layout"] = Name("layout", rebuild.refusal("a sparse tensor"))
+    found["torch.serialization._get_layout"] = Name("layout", rebuild.make_layout)
     found |= {name: Name(kind) for name, kind in STORAGE_CLASSES.items()}
     found |= {f"torch.{name}": Name(d) for name, d in DTYPES.items()}
     return found
@@ -115,6 +116,9 @@ def _data() -> dict[str, Name]:
         "builtins.getattr": Name(getattr, _get),
         "functools.partial": Name(functools.partial, program.make_partial),
         modules.VARIABLE_FUNCTIONS: Name(modules.VARIABLE_FUNCTIONS),
+        "torch.nn.utils.rnn.PackedSequence": Name(
+            PackedSequence, rebuild.plain_call(PackedSequence, Tensor, type(None))
+        ),
         "numpy.ndarray": Name(np.ndarray),
         "numpy.dtype": Name(np.dtype, rebuild.make_np_dtype),
     }

@@ -22,12 +22,14 @@ import numpy as np
 
 from ..arrays import dtypes
 from ..arrays.device import device
+from ..arrays.layout import layout
 from ..base.errors import message
 from ..handles.size import Size
 from ..handles.tensor import Tensor
 from ..nn.buffer import Buffer
 from ..nn.module import Module
 from ..nn.parameter import Parameter
+from ..nn.utils.rnn import PackedSequence
 from . import allowed, modules, program
 from .blocks import ATOMS, Collected
 from .layout import STORAGE_NAMES
@@ -346,6 +348,16 @@ _WRITERS.update(dict.fromkeys({type(d) for d in dtypes.ALL}, _WRITERS[dtypes.dty
 @writes(device)
 def _device(to: Pickler, x: device) -> None:
     to.call("torch.device", x.type, *(() if x.index is None else (x.index,)), of=x)
+
+
+@writes(layout)
+def _layout(to: Pickler, x: layout) -> None:
+    to.call("torch.serialization._get_layout", repr(x), of=x)
+
+
+@writes(PackedSequence)
+def _packed(to: Pickler, x: PackedSequence) -> None:
+    to.call("torch.nn.utils.rnn.PackedSequence", *x, of=x)
 
 
 @writes(Name)

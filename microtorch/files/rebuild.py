@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
-from ..arrays import dtypes
+from ..arrays import dtypes, layout
 from ..arrays.device import device
 from ..base.errors import DeviceError
 from ..handles.size import Size
@@ -222,6 +222,13 @@ def make_device(guard: Guard, kind: object, index: object = None) -> device:
         return device(_text(kind), None if index is None else _int(index))
     except DeviceError:
         raise damaged(f"it names a device {brief(kind)}") from None
+
+
+def make_layout(guard: Guard, name: object) -> object:
+    own = _text(name).removeprefix("torch.")
+    if own not in layout.NAMES[1:]:
+        raise damaged(f"it names a layout {brief(name)}")
+    return getattr(layout, own)
 
 
 # ---- more of Python's and numpy's data, with weights_only=False ----------------------------------

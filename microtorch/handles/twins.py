@@ -17,7 +17,7 @@ from ..base.naming import named
 from ..base.promises import Promises
 from ..engine.calling import operands_given
 from ..engine.checks import watch
-from ..engine.handle import Handle
+from ..engine.handle import Handle, NotDense
 from ..engine.kept import KEPT
 from ..engine.op import Op
 from ..engine.record import constant
@@ -95,7 +95,7 @@ def _abs_(of_real: Callable[..., Tensor]) -> Callable[..., Tensor]:
     """``abs_``, which complex numbers do not have: their absolute values are real."""
 
     def method(self: Tensor) -> Tensor:
-        if self.array.dtype.kind == "c":
+        if self.dtype.is_complex:
             what = "In-place abs is not supported for complex tensors."
             raise RuntimeError(errors.message(what, errors.describe(self), fix="x.abs()"))
         return of_real(self)
@@ -110,31 +110,34 @@ def _of_op(op: Op, optional: Callable[..., Tensor] | None = None) -> Callable[..
     kernels, small, tensors = op.hot_kernels, HotTable(op.name, "small"), own in TENSORS_ONLY
 
     def method(input: Tensor, *others: Any, **attrs: Any) -> Tensor:
-        if attrs or len(others) != n:
-            if optional is not None:
-                return optional(input, *others, **attrs)
-            (input, *rest), attrs = operands_given(
-                name, op.parameters, n + 1, (input, *others), attrs
-            )
-            others = tuple(rest)
-        if tensors:
-            for x in others:
-                tensors_only(name, other=x)
-        if function is not None and straight(input, others):
-            if n == 1 and isinstance(others[0], Handle) and not attrs:
-                other, dev = others[0], input.node.dev
-                kernel = kernels[dev] if other.node.dev is dev else None
-                if kernel is not None and written_over(small[dev], input, other, own):
+        try:
+            if attrs or len(others) != n:
+                if optional is not None:
+                    return optional(input, *others, **attrs)
+                (input, *rest), attrs = operands_given(
+                    name, op.parameters, n + 1, (input, *others), attrs
+                )
+                others = tuple(rest)
+            if tensors:
+                for x in others:
+                    tensors_only(name, other=x)
+            if function is not None and straight(input, others):
+                if n == 1 and isinstance(others[0], Handle) and not attrs:
+                    other, dev = others[0], input.node.dev
+                    kernel = kernels[dev] if other.node.dev is dev else None
+                    if kernel is not None and written_over(small[dev], input, other, own):
+                        return input
+                    try:
+                        out = None if kernel is None else kernel(input.array, other.array)
+                    except (RuntimeWarning, ValueError):  # apply_inplace says why, or does it
+                        out = None
+                else:
+                    out = function(input, *others, **attrs).array
+                if out is not None and put_straight(input, out, own):
                     return input
-                try:
-                    out = None if kernel is None else kernel(input.array, other.array)
-                except (RuntimeWarning, ValueError):  # apply_inplace says why, or does it
-                    out = None
-            else:
-                out = function(input, *others, **attrs).array
-            if out is not None and put_straight(input, out, own):
-                return input
-        return apply_inplace(op, input, others, attrs or None)
+            return apply_inplace(op, input, others, attrs or None)
+        except NotDense as met:
+            return met.tensor.in_place(name, input, others, attrs)
 
     doc = f"In-place {op.name}: the result replaces this tensor's elements."
     # the op's operands are the method's parameters (scripts/stubs.py)
@@ -146,7 +149,11 @@ def _composed(name: str) -> Callable[..., Tensor]:
     function, whole = METHODS[name], name.startswith(("index_", "scatter", "put"))
 
     def method(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
-        if straight(self, (*args, *kwargs.values()), whole):
+        try:
+            plain = straight(self, (*args, *kwargs.values()), whole)
+        except NotDense as met:
+            return met.tensor.in_place(f"{name}_", self, args, kwargs)
+        if plain:
             if put_straight(self, function(self, *args, **kwargs).array, name):
                 return self
         check_leaf(self, name)

@@ -87,7 +87,7 @@ class _QR(Function):
         return Q @ (g if g_R is None else g_R + g), None
 
 
-def qr(A: Tensor, mode: Any = "reduced") -> results.qr:
+def qr(A: Tensor, mode: str = "reduced") -> results.qr:
     """(Q, R) with A = Q R, Q orthogonal, R upper triangular.
 
     ``mode``: "reduced", "complete" (Q is square), or "r" (Q is left out, an empty tensor). Backward
@@ -104,7 +104,7 @@ def qr(A: Tensor, mode: Any = "reduced") -> results.qr:
         )
     def factors(a: Array) -> tuple[Array, ...]:
         if mode != "r":
-            return tuple(np.linalg.qr(a, mode))
+            return tuple(np.linalg.qr(a, "complete" if mode == "complete" else "reduced"))
         R: AnyArray = np.linalg.qr(a, "r")
         return np.empty(0, a.dtype), R
 

@@ -139,6 +139,14 @@ def tensors_only(name: str, **operands: object) -> None:
             raise NoTensor(message(what, fix="torch.tensor(...) makes a tensor of a number"))
 
 
+def no_tensor(name: str, x: object) -> NoTensor:
+    """The error for what stands in the place of a function's first operand."""
+    kind = type(x).__name__
+    fix = "torch.tensor(...) makes a tensor" if isinstance(x, (list, tuple)) else ""
+    what = f"{name}(): argument 'input' (position 1) must be Tensor, not {kind}"
+    return NoTensor(message(what, fix=fix))
+
+
 def within(index: Array, n: int) -> bool:
     """Are all int64 numbers from 0 to n - 1? In one pass: as unsigned, negative ones are large.
 

@@ -315,6 +315,15 @@ CONTENTS = {
         "dist norm renorm",
         "dist norm renorm",
     ),
+    "view_copies": (
+        "",
+        "",
+        "alias_copy as_strided_copy detach_copy diagonal_copy expand_copy permute_copy "
+        "select_copy slice_copy split_copy split_with_sizes_copy squeeze_copy t_copy "
+        "transpose_copy unbind_copy unfold_copy unsqueeze_copy view_as_complex_copy "
+        "view_as_real_copy view_copy",
+        "",
+    ),
     "volumes": (
         "adaptive_avg_pool3d adaptive_spread3d avg_pool3d avg_spread3d conv3d conv3d_weight "
         "conv_transpose3d",

@@ -17,7 +17,7 @@ from ..arrays.dtypes import BOOL, OBJECT
 from ..backends import definitions
 from ..backends.reference import Reference, nonzero_divisor
 from ..base.errors import describe, message
-from ..base.naming import named, with_parameters
+from ..base.naming import alias, named, with_parameters
 from ..base.promises import Promises
 from ..engine.calling import operands_given, reading
 from ..engine.hot import asking, made, several
@@ -298,13 +298,13 @@ def _square(input: Tensor) -> Tensor:
     return REGISTRY["square"](input.long() if input.array.dtype.kind == "b" else input)
 
 
-def _exported(alias: str) -> Callable[..., Tensor]:
-    function, name = ELEMENTWISE[OF_OPS[alias]], OF_OPS[alias]
+def _exported(shown: str) -> Callable[..., Tensor]:
+    function, name = ELEMENTWISE[OF_OPS[shown]], OF_OPS[shown]
     if not hasattr(function, "written"):
-        return reading(function)
+        return alias(reading(function), shown)
     if name in OF_TWO or name not in LOGIC:
-        return function
-    return named(reading(function), name, written=reading(function.written))
+        return alias(function, shown)
+    return named(reading(function), shown, written=reading(function.written))
 
 
 # name of a function -> that of its op
@@ -320,5 +320,5 @@ ELEMENTWISE.promise(NAMES, lambda name: function_of(REGISTRY[name]))
 FUNCTIONS.promise(OF_OPS, _exported)
 METHODS.promise(
     [alias for alias, name in OF_OPS.items() if name not in NOT_METHODS],
-    lambda alias: ELEMENTWISE[OF_OPS[alias]],
+    lambda name: alias(ELEMENTWISE[OF_OPS[name]], name),
 )

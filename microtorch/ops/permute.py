@@ -13,7 +13,7 @@ import numpy as np
 from ..base.errors import message
 from ..engine.hot import viewing
 from ..engine.op import Op
-from .arguments import dim_of, dims_of, shape_of
+from .arguments import dim_of, dims_of, no_tensor, shape_of
 from .shape import reshape
 from .surface import public
 
@@ -52,7 +52,10 @@ _transposed, _t, matrix_T = viewing(transpose_op), viewing(t_op), viewing(matrix
 @public(aliases=("swapdims",))
 def transpose(input: Tensor, dim0: int, dim1: int) -> Tensor:
     """A view with two dimensions exchanged."""
-    ndim = input.array.ndim
+    try:
+        ndim = input.array.ndim
+    except AttributeError:
+        raise no_tensor("transpose", input) from None
     d0, d1 = dim_of(dim0, ndim, "transpose"), dim_of(dim1, ndim, "transpose")
     if not ndim:
         return reshape(input)
@@ -82,10 +85,14 @@ def matrices_transposed(input: Tensor, name: str) -> Tensor:
 @public()
 def t(input: Tensor) -> Tensor:
     """The transpose of a matrix (a view); tensors of fewer dimensions are returned as they are."""
-    if input.array.ndim > 2:
+    try:
+        ndim = input.array.ndim
+    except AttributeError:
+        raise no_tensor("t", input) from None
+    if ndim > 2:
         raise RuntimeError(
             message(
-                f"t() expects a tensor with <= 2 dimensions, but self is {input.array.ndim}D",
+                f"t() expects a tensor with <= 2 dimensions, but self is {ndim}D",
                 fix="x.mT or x.transpose(-2, -1)",
             )
         )
@@ -98,7 +105,10 @@ def permute(input: Tensor, *order: Sizes, dims: Sequence[int] | None = None) -> 
     if order and dims is not None:
         raise TypeError(message("permute() got multiple values for argument 'dims'"))
     order = shape_of(order if dims is None else (dims,), "permute")
-    ndim = input.array.ndim
+    try:
+        ndim = input.array.ndim
+    except AttributeError:
+        raise no_tensor("permute", input) from None
     if len(order) != ndim:
         raise RuntimeError(
             message(

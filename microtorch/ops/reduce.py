@@ -21,7 +21,7 @@ from ..engine.op import Op
 from ..engine.out import into
 from ..engine.record import constant, record
 from ..engine.registry import REGISTRY
-from .arguments import dim_of, dims_of, rows, whole_or_not
+from .arguments import dim_of, dims_of, no_tensor, rows, whole_or_not
 from .scan import shifted_products
 from .surface import FUNCTIONS, METHODS, public
 
@@ -119,6 +119,10 @@ def _publish_sum(op: Op, doc: str) -> None:
                 if twice:
                     raise TypeError(message(f"{op.name}() got multiple values for '{name}'"))
             dim, keepdim = axis if dim is None else dim, keepdims or keepdim
+        try:
+            ndim = input.array.ndim
+        except AttributeError:
+            raise no_tensor(op.name, input) from None
         if dtype is not None:
             if floating and dtypes.as_numpy(dtype).kind not in "fcV":
                 raise float_error(op.name, dtypes.as_numpy(dtype), "Optional")
@@ -129,7 +133,7 @@ def _publish_sum(op: Op, doc: str) -> None:
                 raise TypeError(
                     message(f"{op.name}(): argument 'keepdim' must be bool, not {kind}")
                 )
-            dim = dims_of(dim, input.array.ndim, op.name) or None
+            dim = dims_of(dim, ndim, op.name) or None
         if floating and input.array.dtype.kind not in "fcV":
             raise float_error(op.name, input.array.dtype)
         return single(op, input, {"dim": dim, "keepdim": keepdim}, dim, keepdim)

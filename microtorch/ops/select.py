@@ -11,6 +11,7 @@ from ..backends import cpu
 from ..base.errors import describe, message, warn
 from ..engine import operands
 from ..engine.apply import apply
+from ..engine.calling import misfit
 from ..engine.hot import several
 from ..engine.op import Formula, Op
 from ..engine.operands import NUMBERS, lone_element, number, weak_number
@@ -44,6 +45,7 @@ def _bound(name: str, sign: str, torch_name: str) -> Op:
     )
 
 
+F32_MAX = float(np.finfo(np.float32).max)
 BELOW, ABOVE = _bound("max", ">", "ClampMin"), _bound("min", "<", "ClampMax")
 
 
@@ -70,9 +72,10 @@ def clamp(input: Tensor, min: TensorLike | None = None, max: TensorLike | None =
         input = input.to(dtypes.FROM_NUMPY[target])
         if target.kind not in "fV":
             min, max = (v if v is None else operands.element(v, target).item() for v in bounds)
-    elif input.array.dtype.itemsize == 2:
+    elif (size := input.array.dtype.itemsize) < 8:
         for v in bounds:
-            v is None or operands.element(v, input.array.dtype)  # raises for one it does not hold
+            if v is not None and (size == 2 or not -F32_MAX <= v <= F32_MAX):
+                operands.element(v, input.array.dtype)  # raises for one it does not hold
     if max is None:
         return several(REGISTRY["clamp_min"], (input,), {"min": min})
     if min is None:
@@ -113,7 +116,10 @@ def where(
 
     With the condition alone: the indices where it is true.
     """
-    if input is None and other is None:
+    if input is None or other is None:
+        if input is not other:
+            what = "where() received an invalid combination of arguments: it takes a condition, or "
+            raise TypeError(message(what + "a condition and what to take where it holds and not"))
         return METHODS["nonzero"](condition, as_tuple=True)
     if not isinstance(condition, Handle):
         raise TypeError(
@@ -211,6 +217,11 @@ def nan_to_num(
 
     Of complex numbers, in each part.
     """
+    for name, value in (("nan", nan), ("posinf", posinf), ("neginf", neginf)):
+        if type(value) is not float and (should := misfit("float | None", value)):
+            kind = type(value).__name__
+            what = f"argument '{name}' must be {should}, not {kind}"
+            raise TypeError(message(f"nan_to_num(): {what}"))
     if input.array.dtype.kind == "c":
         parts = [nan_to_num(part, nan, posinf, neginf) for part in (input.real, input.imag)]
         joined: Tensor = FUNCTIONS["complex"](*parts)

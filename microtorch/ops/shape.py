@@ -18,11 +18,12 @@ from ..arrays import dtypes
 from ..arrays.dtypes import OBJECT
 from ..arrays.memory_order import start
 from ..base.errors import ShapeError, broadcast_error, describe, message
+from ..engine.calling import is_int
 from ..engine.hot import viewing
 from ..engine.op import Op
 from ..engine.record import constant
 from ..graph import storage_of
-from .arguments import LARGE, copied, dim_of, dims_of, shape_of
+from .arguments import LARGE, copied, dim_of, dims_of, no_tensor, shape_of
 from .index import selected, sliced
 from .surface import public
 
@@ -220,7 +221,10 @@ def reshape_as(input: Tensor, other: Tensor) -> Tensor:
 @public()
 def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
     """Dimensions start_dim..end_dim made into one."""
-    shape = input.array.shape
+    try:
+        shape = input.array.shape
+    except AttributeError:
+        raise no_tensor("flatten", input) from None
     start, end = dim_of(start_dim, len(shape), "flatten"), dim_of(end_dim, len(shape), "flatten")
     if start > end:
         raise RuntimeError(
@@ -261,9 +265,11 @@ def ravel(input: Tensor) -> Tensor:
 
 
 @public()
-def squeeze(input: Tensor, dim: Dims = None) -> Tensor:
+def squeeze(input: Tensor, dim: Dims = None, *more: int) -> Tensor:
     """A view without the dimensions of size 1 (all, or those named)."""
     shape = input.array.shape
+    if more:
+        dim = shape_of((dim, *more), "squeeze")
     if dim is None:
         kept = tuple([s for s in shape if s != 1])
         return _squeezed(input, kept)
@@ -395,5 +401,10 @@ def select(input: Tensor, dim: int, index: int) -> Tensor:
     if not input.array.ndim:
         raise IndexError(message("select() cannot be applied to a 0-dim tensor."))
     place = (*ALL * dim_of(dim, input.array.ndim, "select"), index)
-    return selected(input, (*place, Ellipsis)) if type(index) is int else input[place]
+    if type(index) is int:
+        return selected(input, (*place, Ellipsis))
+    if not is_int(index):
+        kind = type(index).__name__
+        raise TypeError(message(f"select(): argument 'index' must be int, not {kind}"))
+    return input[place]
 

@@ -13,7 +13,7 @@ import numpy as np
 from ..arrays import dtypes
 from ..arrays.dtypes import BOOL
 from ..base.errors import describe, message, warn
-from ..engine.handle import Handle
+from ..engine.handle import Handle, NotDense
 from ..engine.hot import several
 from ..engine.operands import NUMBERS, element, left_operand, no_subtraction
 from ..engine.out import into
@@ -55,6 +55,8 @@ def _scaled(other: TensorLike, alpha: AnyNumber, input: TensorLike) -> Any:
     """
     if _alike((input, other), alpha):
         return ELEMENTWISE["mul"](other, alpha)
+    if isinstance(other, Handle) and other.is_sparse:
+        return other * alpha
     kinds = [
         x.array.dtype.kind if isinstance(x, Handle) else np.result_type(type(x)).kind
         for x in (input, other)
@@ -191,7 +193,10 @@ def _alike(operands: Sequence[TensorLike], number: TensorLike | AnyNumber) -> bo
     for x in operands:
         if not isinstance(x, Handle):
             return False
-        own = x.array.dtype
+        try:
+            own = x.array.dtype
+        except NotDense:
+            return False
         if d is None:
             d = own
         elif own is not d and own != d:

@@ -11,6 +11,7 @@ from ..arrays.draw_checks import are_chances
 from ..arrays.dtypes import TORCH_TYPES
 from ..arrays.rounding import spaced
 from ..base.errors import describe, message
+from ..engine.calling import is_int
 from ..engine.record import constant
 from ..engine.whole import on_arrays, whole
 from .arguments import dim_of, owned
@@ -300,6 +301,9 @@ def histc(input: Tensor, bins: int = 100, min: Number = 0, max: Number = 0) -> T
     """Counts in ``bins`` equal intervals from ``min`` to ``max``, or over all values if these are
     equal.
     """
+    if not is_int(bins):
+        kind = type(bins).__name__
+        raise TypeError(message(f"histc(): argument 'bins' (position 2) must be int, not {kind}"))
     limits = None if min == max else (min, max)
     if limits is not None and not min < max and math.isfinite(min + max):
         raise RuntimeError(message("torch.histc: max must be larger than min", f"{min}, {max}"))

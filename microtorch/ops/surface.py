@@ -4,6 +4,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
+from ..base.naming import alias
 from ..base.promises import Promises
 from ..engine.calling import reading
 from ..engine.entering import entered
@@ -46,9 +47,9 @@ def public(
         cast = entered(f if own in DIRECT else reading(f, out=own not in NO_OUT))
         for name in (own, *aliases):
             if method:
-                METHODS[name] = renaming(cast)
+                METHODS[name] = alias(renaming(cast), name)
             if function:
-                FUNCTIONS[name] = renaming(cast)
+                FUNCTIONS[name] = alias(renaming(cast), name)
         return cast
 
     return export

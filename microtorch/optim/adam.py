@@ -13,12 +13,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from ..backends import defines
 from ..base.errors import message
 from ..handles.tensor import Tensor
-from ..utils.kernels import arrays, cycled, gradients, rate
+from .differentiable import arrays, cycled, gradients, largest, rate, root, scale
 from .optimizer import Closure, Group, Optimizer, ParamsT
 from .stepping import (
     Arrays,
@@ -26,7 +24,6 @@ from .stepping import (
     check_betas,
     check_implementation,
     check_not_negative,
-    not_differentiable,
     states,
     step_groups,
 )
@@ -64,18 +61,14 @@ def adam_step(
         t = float(steps[i])
         g = ascent(p, g, 0 if decoupled else weight_decay, maximize)
         if decoupled and weight_decay:
-            p *= 1 - lr * weight_decay
+            scale(p, 1 - lr * weight_decay)
         m, v = exp_avgs[i], exp_avg_sqs[i]
         lerp(m, g, 1 - beta1)
         decay_square(v, g, beta2)
         if amsgrad:
-            v = np.maximum(max_exp_avg_sqs[i], v, out=max_exp_avg_sqs[i])
-        denominator = np.sqrt(v)
-        denominator /= (1 - beta2**t) ** 0.5
-        denominator += eps
-        change = -(lr / (1 - beta1**t)) * m
-        change /= denominator
-        p += change
+            v = largest(max_exp_avg_sqs[i], v)
+        denominator = root(v) / (1 - beta2**t) ** 0.5 + eps
+        p += -(lr / (1 - beta1**t)) * m / denominator
 
 
 def lerp(m: Array, g: Array, weight: float) -> None:
@@ -88,7 +81,7 @@ def lerp(m: Array, g: Array, weight: float) -> None:
 
 def decay_square(v: Array, g: Array, beta: float) -> None:
     """beta * v + (1 - beta) * g², in place."""
-    v *= beta
+    scale(v, beta)
     v += (1 - beta) * g * g
 
 
@@ -137,7 +130,6 @@ class Adam(Optimizer):
         check_betas(betas)
         check_not_negative(weight_decay=weight_decay)
         check_implementation(foreach, fused, differentiable)
-        not_differentiable(type(self).__name__, differentiable)
         defaults = {
             "lr": lr,
             "betas": betas,
@@ -159,17 +151,17 @@ class Adam(Optimizer):
 
     def _call(self, dev: Backend, params: list[Tensor], group: Group) -> None:
         names = ("exp_avg", "exp_avg_sq", "max_exp_avg_sq")[: 3 if group["amsgrad"] else 2]
-        m, v, *largest, steps = states(self, params, *names)
+        m, v, *largest, steps = states(dev, self, params, *names)
         dev.adam_step(
-            arrays(params),
-            gradients(params),
+            arrays(dev, params),
+            gradients(dev, params),
             m,
             v,
             largest[0] if largest else (),
             steps,
-            lr=rate(group),
-            beta1=cycled(group, "betas", 0),
-            beta2=cycled(group, "betas", 1),
+            lr=rate(dev, group),
+            beta1=cycled(dev, group, "betas", 0),
+            beta2=cycled(dev, group, "betas", 1),
             eps=group["eps"],
             weight_decay=group["weight_decay"],
             decoupled=group["decoupled_weight_decay"],

@@ -24,7 +24,6 @@ from .stepping import (
     check_betas,
     check_not_negative,
     counted,
-    not_differentiable,
     shrink,
     zero_count,
 )
@@ -72,7 +71,6 @@ class Adamax(Composed):
         check_not_negative(lr=lr, eps=eps)
         check_betas(betas)
         check_not_negative(weight_decay=weight_decay)
-        not_differentiable("Adamax", differentiable)
         defaults = {
             "lr": lr,
             "betas": betas,
@@ -124,7 +122,6 @@ class NAdam(Composed):
         check_not_negative(lr=lr, eps=eps)
         check_betas(betas)
         check_not_negative(weight_decay=weight_decay, momentum_decay=momentum_decay)
-        not_differentiable("NAdam", differentiable)
         defaults = {
             "lr": lr,
             "betas": betas,
@@ -154,7 +151,7 @@ class NAdam(Composed):
         state["mu_product"] *= mu
         product = float(state["mu_product"])
         m, v = _averages(state, g, beta1, beta2)
-        root = (v / (1 - beta2**t)).sqrt().add_(group["eps"])
+        root = (v / (1 - beta2**t)).sqrt().add(group["eps"])
         p.addcdiv_(g, root, value=-lr * (1.0 - mu) / (1.0 - product))
         p.addcdiv_(m, root, value=-lr * mu_next / (1.0 - product * mu_next))
 
@@ -183,7 +180,6 @@ class RAdam(Composed):
         check_not_negative(lr=lr, eps=eps)
         check_betas(betas)
         check_not_negative(weight_decay=weight_decay)
-        not_differentiable("RAdam", differentiable)
         defaults = {
             "lr": lr,
             "betas": betas,
@@ -213,5 +209,5 @@ class RAdam(Composed):
         change = m / (1 - beta1**t) * lr
         if rho > 5.0:
             trust = (rho - 4) * (rho - 2) * rho_inf / ((rho_inf - 4) * (rho_inf - 2) * rho)
-            change = change * (correction2**0.5 / v.sqrt().add_(group["eps"])) * trust**0.5
+            change = change * (correction2**0.5 / v.sqrt().add(group["eps"])) * trust**0.5
         p.sub_(change)

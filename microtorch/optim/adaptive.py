@@ -14,20 +14,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from ..backends import defines
 from ..base.errors import message
 from ..handles.tensor import Tensor
-from ..utils.kernels import arrays, cycled, gradients, rate
 from .adam import decay_square, lerp
+from .differentiable import arrays, cycled, gradients, rate, root
 from .optimizer import Closure, Group, Optimizer, ParamsT
 from .stepping import (
     Arrays,
     ascent,
     check_implementation,
     check_not_negative,
-    not_differentiable,
     states,
     step_groups,
 )
@@ -55,8 +52,8 @@ def adagrad_step(
         step[...] += 1
         g = ascent(p, g, weight_decay, maximize)
         s += g * g
-        rate = lr / (1 + (float(step) - 1) * lr_decay)
-        p += -rate * g / (np.sqrt(s) + eps)
+        decayed = lr / (1 + (float(step) - 1) * lr_decay)
+        p += -decayed * g / (root(s) + eps)
 
 
 @defines
@@ -89,14 +86,14 @@ def rmsprop_step(
             mean = grad_avgs[i]
             lerp(mean, g, 1 - alpha)
             s = s - mean * mean
-        root = np.sqrt(s) + eps
+        denominator = root(s) + eps
         if momentum > 0:
             buffer = momentum_buffers[i]
             buffer *= momentum
-            buffer += g / root
+            buffer += g / denominator
             p -= lr * buffer
         else:
-            p += -lr * g / root
+            p += -lr * g / denominator
 
 
 @defines
@@ -119,7 +116,7 @@ def adadelta_step(
         step[...] += 1
         g = ascent(p, g, weight_decay, maximize)
         decay_square(s, g, rho)
-        d = np.sqrt(a + eps) / np.sqrt(s + eps) * g
+        d = root(a + eps) / root(s + eps) * g
         decay_square(a, d, rho)
         p -= lr * d
 
@@ -147,7 +144,6 @@ class Adagrad(Optimizer):
         check_not_negative(lr=lr, lr_decay=lr_decay, weight_decay=weight_decay)
         check_not_negative(initial_accumulator_value=initial_accumulator_value, eps=eps)
         check_implementation(foreach, fused, differentiable)
-        not_differentiable("Adagrad", differentiable)
         defaults = {
             "lr": lr,
             "lr_decay": lr_decay,
@@ -162,20 +158,20 @@ class Adagrad(Optimizer):
         super().__init__(params, defaults)
         for group in self.param_groups:  # as in PyTorch, there from the start
             for p in group["params"]:
-                states(self, [p], "sum", value=group["initial_accumulator_value"])
+                states(p.node.dev, self, [p], "sum", value=group["initial_accumulator_value"])
 
     def step(self, closure: Closure | None = None) -> Tensor | float | None:
         """Change every parameter that has a gradient; returns closure(), if given, else None."""
         return step_groups(self, closure, self._call)
 
     def _call(self, dev: Backend, params: list[Tensor], group: Group) -> None:
-        sums, steps = states(self, params, "sum", value=group["initial_accumulator_value"])
+        sums, steps = states(dev, self, params, "sum", value=group["initial_accumulator_value"])
         dev.adagrad_step(
-            arrays(params),
-            gradients(params),
+            arrays(dev, params),
+            gradients(dev, params),
             sums,
             steps,
-            lr=rate(group),
+            lr=rate(dev, group),
             lr_decay=group["lr_decay"],
             weight_decay=group["weight_decay"],
             eps=group["eps"],
@@ -206,7 +202,6 @@ class RMSprop(Optimizer):
         check_not_negative(
             lr=lr, eps=eps, momentum=momentum, weight_decay=weight_decay, alpha=alpha
         )
-        not_differentiable("RMSprop", differentiable)
         defaults = {
             "lr": lr,
             "momentum": momentum,
@@ -227,21 +222,21 @@ class RMSprop(Optimizer):
 
     def _call(self, dev: Backend, params: list[Tensor], group: Group) -> None:
         momentum, centered = group["momentum"], group["centered"]
-        squares, steps = states(self, params, "square_avg")
-        buffers = states(self, params, "momentum_buffer")[0] if momentum > 0 else ()
-        means = states(self, params, "grad_avg")[0] if centered else ()
+        squares, steps = states(dev, self, params, "square_avg")
+        buffers = states(dev, self, params, "momentum_buffer")[0] if momentum > 0 else ()
+        means = states(dev, self, params, "grad_avg")[0] if centered else ()
         dev.rmsprop_step(
-            arrays(params),
-            gradients(params),
+            arrays(dev, params),
+            gradients(dev, params),
             squares,
             means,
             buffers,
             steps,
-            lr=rate(group),
+            lr=rate(dev, group),
             alpha=group["alpha"],
             eps=group["eps"],
             weight_decay=group["weight_decay"],
-            momentum=cycled(group, "momentum"),
+            momentum=cycled(dev, group, "momentum"),
             centered=centered,
             maximize=group["maximize"],
         )
@@ -266,7 +261,6 @@ class Adadelta(Optimizer):
         check_not_negative(lr=lr, eps=eps, weight_decay=weight_decay)
         if not 0.0 <= rho <= 1.0:
             raise ValueError(message(f"Invalid rho value: {rho}", fix="0 <= rho <= 1"))
-        not_differentiable("Adadelta", differentiable)
         defaults = {
             "lr": lr,
             "rho": rho,
@@ -284,14 +278,14 @@ class Adadelta(Optimizer):
         return step_groups(self, closure, self._call)
 
     def _call(self, dev: Backend, params: list[Tensor], group: Group) -> None:
-        squares, deltas, steps = states(self, params, "square_avg", "acc_delta")
+        squares, deltas, steps = states(dev, self, params, "square_avg", "acc_delta")
         dev.adadelta_step(
-            arrays(params),
-            gradients(params),
+            arrays(dev, params),
+            gradients(dev, params),
             squares,
             deltas,
             steps,
-            lr=rate(group),
+            lr=rate(dev, group),
             rho=group["rho"],
             eps=group["eps"],
             weight_decay=group["weight_decay"],

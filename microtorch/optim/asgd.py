@@ -14,7 +14,7 @@ from ..create.data import tensor
 from ..create.filled import zeros_like
 from ..handles.tensor import Tensor
 from .optimizer import Group, ParamsT
-from .stepping import Composed, check_not_negative, counted, not_differentiable, zero_count
+from .stepping import Composed, check_not_negative, counted, zero_count
 
 
 class ASGD(Composed):
@@ -37,7 +37,6 @@ class ASGD(Composed):
         capturable: bool = False,
     ) -> None:
         check_not_negative(lr=lr, weight_decay=weight_decay)
-        not_differentiable("ASGD", differentiable)
         defaults = {
             "lr": lr,
             "lambd": lambd,

@@ -12,7 +12,7 @@ from ..base.errors import message
 from ..create.filled import full_like, zeros_like
 from ..handles.tensor import Tensor
 from .optimizer import Group, ParamsT
-from .stepping import Composed, check_not_negative, counted, not_differentiable, zero_count
+from .stepping import Composed, check_not_negative, counted, zero_count
 
 
 class Rprop(Composed):
@@ -42,7 +42,6 @@ class Rprop(Composed):
                     fix="0 < etas[0] < 1 < etas[1], such as etas=(0.5, 1.2)",
                 )
             )
-        not_differentiable("Rprop", differentiable)
         defaults = {
             "lr": lr,
             "etas": etas,
@@ -63,11 +62,12 @@ class Rprop(Composed):
         counted(state)
         shrink, grow = group["etas"]
         smallest, largest = group["step_sizes"]
-        agree = g * state["prev"]
+        # copies, since the derivative of a recorded step reads what is written over below
+        agree, size = g * state["prev"].clone(), state["step_size"]
         turned = agree < 0
-        size = state["step_size"]
         factor = agree.sign().masked_fill_(agree > 0, grow).masked_fill_(agree == 0, 1)
-        size.mul_(factor.masked_fill_(turned, shrink)).clamp_(smallest, largest)
+        grown = size.clone() * factor.masked_fill_(turned, shrink)
+        size.copy_(grown.clamp(smallest, largest))
         g = g.masked_fill(turned, 0)
         p.addcmul_(g.sign(), size, value=-1)
         state["prev"].copy_(g)

@@ -15,14 +15,13 @@ from ..backends import defines
 from ..base.errors import message
 from ..create.filled import full_like
 from ..handles.tensor import Tensor
-from ..utils.kernels import arrays, cycled, gradients, rate
+from .differentiable import RECORDED, arrays, cycled, gradients, rate, scale
 from .optimizer import Closure, Group, Optimizer, ParamsT
 from .stepping import (
     Arrays,
     ascent,
     check_implementation,
     check_not_negative,
-    not_differentiable,
     step_groups,
 )
 
@@ -56,7 +55,7 @@ def sgd_step(
             if first:
                 v[...] = g
             else:
-                v *= momentum
+                scale(v, momentum)
                 v += g if dampening == 0 else (1 - dampening) * g
             g = g + momentum * v if nesterov else v
         p -= lr * g
@@ -94,7 +93,6 @@ class SGD(Optimizer):
                 )
             )
         check_implementation(foreach, fused, differentiable)
-        not_differentiable("SGD", differentiable)
         defaults = {
             "lr": lr,
             "momentum": momentum,
@@ -126,21 +124,22 @@ class SGD(Optimizer):
             starts[first].append(p)
         for first, some in starts.items():
             if some:
-                buffers = tuple([self.state[p]["momentum_buffer"].array for p in some])
+                buffers = arrays(dev, [self.state[p]["momentum_buffer"] for p in some])
                 self._kernel(dev, some, buffers, group, first)
 
     @staticmethod
     def _kernel(
         dev: Backend, params: list[Tensor], buffers: Arrays, group: Group, first: bool
     ) -> None:
+        decay = group["weight_decay"]
         dev.sgd_step(
-            arrays(params),
-            gradients(params),
+            arrays(dev, params),
+            gradients(dev, params),
             buffers,
-            lr=rate(group),
-            momentum=cycled(group, "momentum"),
+            lr=rate(dev, group),
+            momentum=cycled(dev, group, "momentum"),
             dampening=group["dampening"],
-            weight_decay=float(group["weight_decay"]),
+            weight_decay=decay if dev is RECORDED else float(decay),
             nesterov=group["nesterov"],
             maximize=group["maximize"],
             first=first,

@@ -20,10 +20,11 @@ from ..engine.whole import whole, writers
 from ..handles.tensor import Tensor
 from ..ops.surface import FUNCTIONS
 from ..utils.kernels import by_backend, cycled, overwritten, rate
+from .differentiable import RECORDED, renewed, with_gradient
 from .optimizer import Closure, Group, Optimizer
 
 if TYPE_CHECKING:
-    from ..base.types import Array, Backend
+    from ..base.types import Argument, Array, Backend
 
 Arrays: TypeAlias = "tuple[Array, ...]"
 TAKE_SPARSE = ("SGD", "Adagrad")
@@ -44,6 +45,16 @@ def step_groups(
             loss = closure()
     writer = type(optimizer).__name__
     for group in optimizer.param_groups:
+        if group["differentiable"]:
+            with enable_grad():
+                params = with_gradient(group["params"])
+                grads = [p.node.grad for p in params]
+                for p in params:
+                    renewed(optimizer.state[p])
+                call(RECORDED, params, group)
+            for p, grad in zip(params, grads, strict=True):
+                p.node.grad = grad  # PyTorch's in-place operations leave it where it is
+            continue
         sparse: dict[Tensor, Tensor] = {}
         try:
             found = by_backend(group["params"])
@@ -83,7 +94,7 @@ def dense_gradients(optimizer: Optimizer, group: Group) -> dict[Tensor, Tensor]:
 
 
 def states(
-    optimizer: Optimizer, params: Iterable[Tensor], *names: str, value: float = 0.0
+    dev: Backend, optimizer: Optimizer, params: Iterable[Tensor], *names: str, value: float = 0.0
 ) -> list[Arrays]:
     """What a step remembers of the parameters.
 
@@ -91,7 +102,7 @@ def states(
     tensors like the parameter, filled with `value`; the count is float32 on the CPU, and the
     kernel adds 1 to it.
     """
-    found: list[list[Array]] = [[] for _ in range(len(names) + 1)]
+    found: list[list[Any]] = [[] for _ in range(len(names) + 1)]
     for p in params:
         state = optimizer.state[p]
         if not state:
@@ -99,21 +110,25 @@ def states(
         for name, column in zip(names, found, strict=False):
             if name not in state:  # also where a setting such as amsgrad is switched on later
                 state[name] = full_like(p, value, device=p.device)
-            column.append(state[name].array)
+            column.append(state[name])
         step = state["step"]
         if not isinstance(step, Tensor):  # a number, in files of older versions
             step = state["step"] = tensor(float(step), dtype=float32)
-        found[-1].append(step.array)
-    return [tuple(column) for column in found]
+        found[-1].append(step)
+    if dev is RECORDED:
+        return [tuple(column) for column in found]
+    return [tuple([x.array for x in column]) for column in found]
 
 
-def ascent(p: Array, g: Array, weight_decay: float, maximize: bool) -> Array:
+def ascent(p: Argument, g: Array, weight_decay: Argument, maximize: bool) -> Array:
     """Where the function rises, to step against.
 
     The gradient, or its negative with `maximize`, and weight_decay * p.
     """
     if maximize:
         g = -g
+    if isinstance(weight_decay, Tensor):  # its derivative reads p, which is about to change
+        p = p.clone()
     return g + weight_decay * p if weight_decay else g
 
 
@@ -135,17 +150,6 @@ def check_one_element(name: str, value: Any) -> None:
                 f"Tensor {name} must be 1-element",
                 f"its shape is {tuple(value.shape)}",
                 fix="a number",
-            )
-        )
-
-
-def not_differentiable(optimizer: str, differentiable: bool) -> None:
-    """NotImplementedError where PyTorch would record the step."""
-    if differentiable:
-        raise NotImplementedError(
-            message(
-                f"{optimizer}(differentiable=True) is not available in microtorch",
-                fix="write the step with tensor operations",
             )
         )
 
@@ -176,8 +180,11 @@ class Composed(Optimizer):
         if closure is not None:
             with enable_grad():
                 loss = closure()
-        with no_grad():
-            for group in self.param_groups:
+        for group in self.param_groups:
+            if group.get("differentiable"):
+                self._step_recorded(group)
+                continue
+            with no_grad():
                 for p in group["params"]:
                     if p.grad is not None:
                         grad = p.grad.detach()
@@ -189,6 +196,23 @@ class Composed(Optimizer):
                         else:
                             update(p, grad, self.state[p], group)
         return loss
+
+    def _step_recorded(self, group: Group) -> None:
+        """The step of a group through which gradients flow (differentiable.py)."""
+        lr = group["lr"]
+        if isinstance(lr, Tensor) and lr.requires_grad:
+            raise NotImplementedError(
+                message(
+                    f"{type(self).__name__} has no derivative for its learning rate in microtorch",
+                    fix="SGD, Adam, AdamW, Adagrad, RMSprop and Adadelta have; or lr.detach()",
+                )
+            )
+        with enable_grad():
+            for p in with_gradient(group["params"]):
+                grad, state = p.node.grad, self.state[p]
+                renewed(state)
+                self._update(p, -grad if group.get("maximize") else grad, state, group)
+                p.node.grad = grad
 
 
 def _recorded(

@@ -22,6 +22,7 @@ from .functions import (
     sparse_mask,
     sum,
     to_sparse,
+    to_sparse_coo,
 )
 
 __all__ = [
@@ -38,4 +39,5 @@ __all__ = [
     "sparse_mask",
     "sum",
     "to_sparse",
+    "to_sparse_coo",
 ]

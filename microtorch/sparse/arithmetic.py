@@ -11,7 +11,7 @@ from ..create.data import from_numpy
 from ..create.filled import zeros
 from ..handles.tensor import Tensor
 from ..ops.surface import FUNCTIONS
-from .coo import RULES, Dims, SparseTensor
+from .coo import RULES, Dims, SparseTensor, check_alike
 
 if TYPE_CHECKING:
     from ..base.types import Argument
@@ -23,7 +23,7 @@ def _times(x: Argument, y: Argument) -> SparseTensor:
         x, y = y, x
     if isinstance(y, SparseTensor):
         x, y = x.coalesce(), y.coalesce()
-        _check_alike("mul", x, y)
+        check_alike("mul", x, y)
         one, two = x._numbers(), y._numbers()
         _, i, j = np.intersect1d(one, two, assume_unique=True, return_indices=True)
         return SparseTensor(x.places[:, i], x.stored[i] * y.stored[j], x.sizes, True)
@@ -48,20 +48,10 @@ def _plus(x: Argument, y: Argument) -> Tensor:
                 fix="dense + sparse",
             )
         )
-    _check_alike("add", x, y)
+    check_alike("add", x, y)
     where = FUNCTIONS["cat"]([x.places, y.places], 1)
     both = SparseTensor(where, FUNCTIONS["cat"]([x.stored, y.stored]), x.sizes)
     return both.coalesce() if x.sorted and y.sorted else both
-
-
-def _check_alike(name: str, x: SparseTensor, y: SparseTensor) -> None:
-    if x.sizes != y.sizes:
-        raise RuntimeError(
-            message(
-                f"{name}: expected 'self' and 'other' to have same sizes, but got {x.sizes} and "
-                f"{y.sizes}"
-            )
-        )
 
 
 def _product(x: Argument, y: Argument) -> Tensor:

@@ -13,6 +13,7 @@ from ..base.errors import message
 from ..create.data import from_numpy
 from ..create.filled import zeros
 from ..engine.handle import NotDense
+from ..handles.inplace import check_cast, check_leaf
 from ..handles.size import Size
 from ..handles.tensor import Tensor
 
@@ -84,6 +85,9 @@ class SparseTensor(Tensor):
 
     def is_floating_point(self) -> bool:
         return self.stored.is_floating_point()
+
+    def is_complex(self) -> bool:
+        return self.stored.is_complex()
 
     def sparse_dim(self) -> int:
         """How many dimensions are given by coordinates."""
@@ -198,6 +202,9 @@ class SparseTensor(Tensor):
     def to_sparse(self, sparse_dim: int | None = None) -> SparseTensor:
         return self
 
+    def to_sparse_coo(self) -> SparseTensor:
+        return self
+
     def to(self, *args: Argument, **kwargs: Argument) -> SparseTensor:
         values = self.stored.to(*args, **kwargs)
         return self if values is self.stored else self.of(values)
@@ -227,7 +234,7 @@ class SparseTensor(Tensor):
         with_grad = self.stored.requires_grad
         parts = [f"indices={_shown(self.places, 15)}", f"values={_shown(self.stored.detach(), 14)}"]
         last = f"size={self.sizes}, nnz={self._nnz()}, "
-        if self.dtype not in (dtypes.get_default_dtype(), dtypes.int64):
+        if self.dtype not in (dtypes.get_default_dtype(), dtypes.int64, dtypes.bool):
             last += f"dtype={self.dtype}, "
         last += "layout=torch.sparse_coo"
         if with_grad:
@@ -250,10 +257,57 @@ class SparseTensor(Tensor):
             return rows.stored[kept].sum(0)
         return SparseTensor(rows.places[1:, kept], rows.stored[kept], self.sizes[1:], True)
 
+    def without_elements(
+        self, dtype: DTypeOf | None = None, requires_grad: bool = False
+    ) -> SparseTensor:
+        """A sparse tensor of the same size without any element."""
+        values = self.stored[:0].detach().to(self.dtype if dtype is None else dtype)
+        return SparseTensor(
+            self.places[:, :0], values.requires_grad_(requires_grad), self.sizes, True
+        )
+
     def zero_(self) -> SparseTensor:
         """This tensor without any element."""
-        self.places, self.stored, self.sorted = self.places[:, :0], self.stored[:0].detach(), True
+        return self._become("zero", self.without_elements())
+
+    def t_(self) -> SparseTensor:
+        return self._become("t", self.t())
+
+    def copy_(self, src: Tensor, non_blocking: bool = False) -> SparseTensor:
+        """The places and values of another sparse tensor of the same size."""
+        if not isinstance(src, SparseTensor):
+            raise RuntimeError(
+                message(
+                    "copy_() between dense and sparse Tensors is not implemented",
+                    fix="x.copy_(src.to_sparse())",
+                )
+            )
+        check_alike("copy_", self, src)
+        values = src.stored.to(self.dtype, copy=True)
+        return self._become("copy", SparseTensor(src.places, values, src.sizes, src.sorted))
+
+    def _become(self, name: str, made: Argument) -> SparseTensor:
+        """Written over by `made`; the values' own memory is kept where the places stay."""
+        if not isinstance(made, SparseTensor):
+            return self._dense_only()
+        check_leaf(self.stored, name)
+        check_cast(dtypes.as_numpy(made.dtype), self.stored, name)
+        if made.places is self.places:
+            self.stored.copy_(made.stored)
+        else:
+            self.places, self.stored = made.places, made.stored.to(self.dtype)
+            self.sizes, self.sorted = made.sizes, made.sorted
         return self
+
+    @staticmethod
+    def in_place(
+        name: str, target: Tensor, others: Sequence[Argument], attrs: Attrs
+    ) -> Tensor:
+        """What the in-place method `name` does where one of its operands is sparse."""
+        made = getattr(target, name.removesuffix("_"))(*others, **attrs)
+        if isinstance(target, SparseTensor):
+            return target._become(name, made)
+        return target.copy_(made.to_dense() if made.is_sparse else made)
 
     def __deepcopy__(self, memo: dict[int, Argument]) -> SparseTensor:
         made = self.of(self.stored.detach().clone())
@@ -264,6 +318,9 @@ class SparseTensor(Tensor):
 
     def square(self) -> Tensor:
         return self * self
+
+    def pow(self, exponent: Argument) -> Tensor:
+        return self**exponent
 
     def __rmul__(self, other: Argument) -> Tensor:
         return self * other
@@ -278,6 +335,17 @@ class SparseTensor(Tensor):
             return self.coalesce().of(self.coalesce().stored ** more[0])
         rule = RULES.get(op.name)
         return self._dense_only() if rule is None else rule(x, *more)
+
+
+def check_alike(name: str, x: SparseTensor, y: SparseTensor) -> None:
+    """RuntimeError unless both have the same size."""
+    if x.sizes != y.sizes:
+        raise RuntimeError(
+            message(
+                f"{name}: expected 'self' and 'other' to have same sizes, but got {x.sizes} and "
+                f"{y.sizes}"
+            )
+        )
 
 
 def _shown(part: Tensor, indent: int) -> str:

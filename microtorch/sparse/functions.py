@@ -127,6 +127,11 @@ def to_sparse(self: Tensor, sparse_dim: int | None = None, **other: object) -> S
     return SparseTensor(where, self[tuple(where)], self.shape, True)
 
 
+def to_sparse_coo(self: Tensor) -> SparseTensor:
+    """to_sparse(), under the name of its layout."""
+    return to_sparse(self)
+
+
 def sparse_mask(self: Tensor, mask: Tensor) -> SparseTensor:
     """The elements of `self` at the places of a sparse tensor, also those that are 0.
 

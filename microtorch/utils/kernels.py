@@ -41,11 +41,6 @@ def arrays(tensors: Iterable[Tensor]) -> tuple[Array, ...]:
     return tuple([tensor.array for tensor in tensors])
 
 
-def gradients(tensors: Iterable[Tensor]) -> tuple[Array, ...]:
-    """The memory of their gradients."""
-    return tuple([tensor.node.grad.array for tensor in tensors])
-
-
 def by_backend(tensors: Iterable[Tensor]) -> dict[Backend, list[Tensor]]:
     """The tensors that have a gradient, in groups that one call of a kernel can take.
 

@@ -135,3 +135,10 @@ def test_who_makes_a_value_apart_lets_others_make_theirs():
     made.set()
     thread.join()
     assert found == [True] == list(waiting.values())
+
+
+def test_a_module_that_does_not_enter_what_it_promised():
+    d = Promises()
+    d.promise(["absent"], "json")  # which is imported, and knows nothing of it
+    with pytest.raises(KeyError, match="absent, which json has not entered"):
+        d["absent"]

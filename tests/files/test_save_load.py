@@ -369,3 +369,20 @@ def test_attributes_that_a_program_has_given_a_tensor(tmp_path):
         y, again = torch.load(tmp_path / "x.pt", weights_only=only)
         assert y is again and y.tolist() == [1, 2, 3]
         assert y.name == "x" and y.more[0] == 1 and y.more[1].tolist() == [1, 1]
+
+
+def test_layouts_and_packed_sequences():
+    x = torch.arange(12.0).reshape(3, 2, 2)
+    packed = nn.utils.rnn.pack_padded_sequence(x, [2, 3], enforce_sorted=False)
+    saved = {"layout": torch.strided, "sparse": torch.sparse_coo, "packed": packed, "data": x}
+    file = io.BytesIO()
+    torch.save(saved, file)
+    file.seek(0)
+    with pytest.raises(pickle.UnpicklingError, match="PackedSequence"):
+        torch.load(file)
+    file.seek(0)
+    found = torch.load(file, weights_only=False)
+    assert found["layout"] is torch.strided and found["sparse"] is torch.sparse_coo
+    assert isinstance(found["packed"], nn.utils.rnn.PackedSequence)
+    for a, b in zip(found["packed"], packed, strict=True):
+        assert torch.equal(a, b)

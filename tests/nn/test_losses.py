@@ -301,3 +301,13 @@ def test_where_all_targets_are_ignored_the_mean_is_nan_and_the_gradient_0(smooth
     loss = F.cross_entropy(x, nothing, weight, label_smoothing=smoothing)
     loss.backward()
     assert loss.isnan() and x.grad.tolist() == [[0, 0, 0]] * 2
+
+
+def test_class_weights_are_one_number_for_each_class():
+    x, t = torch.ones(2, 3), torch.full((2, 3), 1 / 3)
+    for target in (t, torch.tensor([0, 1])):
+        for weight in (torch.ones(2, 3), torch.ones(2), torch.ones(1)):
+            with pytest.raises(RuntimeError, match="all 3 classes or no classes"):
+                F.cross_entropy(x, target, weight)
+    with pytest.raises(ValueError, match="batch_size"):  # whatever the dtype of the target
+        F.cross_entropy(x, torch.ones(4, 3))

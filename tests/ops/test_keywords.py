@@ -1,5 +1,7 @@
 """PyTorch's names of arguments, where a call by position is the usual one."""
 
+import pickle
+
 import pytest
 
 import microtorch as torch
@@ -34,3 +36,44 @@ def test_a_wrong_name_is_refused():
             function(2, 3, 4, sise=1)
     with torch.set_grad_enabled(mode=False):
         assert not torch.is_grad_enabled()
+
+
+def test_what_is_no_tensor_is_a_type_error_of_functions_that_look_at_nothing_themselves():
+    for name, args in (
+        ("permute", ((0,),)), ("transpose", (0, 1)), ("t", ()), ("flatten", ()), ("mean", ()),
+        ("sum", (0,)), ("zeros_like", ()), ("numel", ()), ("is_complex", ()),
+    ):  # fmt: skip
+        for value in ([1.0, 2.0], 3, None):
+            if name == "sum" and value is None:
+                continue
+            with pytest.raises(TypeError, match=f"{name}"):
+                getattr(torch, name)(value, *args)
+
+
+def test_arguments_that_would_be_ignored_or_misread_are_refused():
+    x = torch.ones(2, 3)
+    functional = torch.nn.functional
+    for call in (
+        lambda: torch.nan_to_num(x, x), lambda: torch.nan_to_num(x, 0.0, "big"),
+        lambda: torch.normal(x, x, (2, 3)), lambda: torch.normal(x, 1.0, dtype=torch.float64),
+        lambda: torch.select(x, 0, torch.tensor([0, 1])), lambda: torch.histc(x, 1.5),
+        lambda: torch.eye(x), lambda: torch.eye(2.0), lambda: torch.linalg.qr(x, x),
+        lambda: functional.gelu(x, x), lambda: functional.elu(x, x),
+        lambda: functional.leaky_relu(x, "steep"), lambda: torch.where(x > 0, x),
+    ):  # fmt: skip
+        with pytest.raises(TypeError):
+            call()
+    with pytest.raises(RuntimeError, match="without overflow"):
+        x.clamp(max=1e39)
+    assert torch.equal(x.clamp(max=float("inf")), x)
+    assert torch.equal(torch.select(x, 0, torch.tensor(1)), x[1])
+    assert torch.nan_to_num(x, torch.tensor(1.0)).equal(x)
+
+
+def test_a_second_name_is_the_functions_own():
+    for name in ("arcsin", "clip", "concat", "multiply", "divide", "greater", "negative", "ger"):
+        assert getattr(torch, name).__name__ == name
+        assert pickle.loads(pickle.dumps(getattr(torch, name))) is getattr(torch, name)
+        if name != "concat":
+            assert getattr(torch.Tensor, name).__name__ == name
+    assert torch.equal(torch.arcsin(X / 24, out=torch.empty(2, 3, 4)), torch.asin(X / 24))

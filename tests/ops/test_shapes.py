@@ -250,3 +250,12 @@ def test_a_negative_size_is_not_a_minus_1():
             f()
     assert x.as_strided((0, 3), (1, 1), 7).shape == (0, 3)
     assert x[2:4].as_strided((0,), (1,), 9).shape == (0,)
+
+
+def test_squeeze_of_several_dimensions():
+    x = torch.zeros(1, 3, 1)
+    assert x.squeeze(0, 2).shape == x.squeeze((0, 2)).shape == (3,)
+    assert x.squeeze(0, 1).shape == (3, 1)
+    assert x.clone().squeeze_(0, 2).shape == (3,)
+    with pytest.raises(TypeError):
+        x.squeeze(0, "2")

@@ -138,5 +138,3 @@ def test_schedules_change_the_rate():
 def test_messages(call, text):
     with pytest.raises(ValueError, match=text):
         call([nn.Parameter(torch.ones(1))])
-    with pytest.raises(NotImplementedError, match="differentiable"):
-        optim.Adam([nn.Parameter(torch.ones(1))], differentiable=True)

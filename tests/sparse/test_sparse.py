@@ -267,3 +267,61 @@ def test_sparse_mask():
         x.sparse_mask(torch.ones(2).to_sparse())
     with pytest.raises(NotImplementedError, match="takes a sparse mask"):
         x.sparse_mask(x)
+
+
+def _crossed(values=(1.0, 2.0)):
+    return torch.sparse_coo_tensor([[0, 1], [1, 0]], torch.tensor(values), (2, 2)).coalesce()
+
+
+def test_in_place_operations_write_over_a_sparse_tensor():
+    x = y = _crossed()
+    y *= 10
+    y /= 2
+    y += _crossed()
+    y -= _crossed().mul_(2)
+    assert y is x and x.to_dense().tolist() == [[0, 4], [8, 0]]
+    assert x.neg_().abs_().sqrt_().square_().pow_(2) is x
+    assert torch.allclose(x.to_dense(), torch.tensor([[0.0, 16], [64, 0]]))
+    assert torch.allclose(x.t_().to_dense(), torch.tensor([[0.0, 64], [16, 0]]))
+    assert x.copy_(_crossed()).to_dense().tolist() == [[0, 1], [2, 0]]
+    assert _crossed().add_(_crossed(), alpha=3).to_dense().tolist() == [[0, 4], [8, 0]]
+    with pytest.raises(RuntimeError, match="can't be cast"):
+        _crossed((1, 2)).mul_(0.5)
+    for call in (x.exp_, lambda: x.copy_(torch.ones(2, 2)), lambda: x.add_(torch.ones(2, 2))):
+        with pytest.raises((NotImplementedError, RuntimeError)):
+            call()
+
+
+def test_in_place_operations_of_sparse_tensors_keep_the_gradient():
+    x = _crossed().requires_grad_()
+    with pytest.raises(RuntimeError, match="leaf Variable"):
+        x.mul_(2)
+    with pytest.raises(RuntimeError, match="leaf Variable"):
+        x.add_(_crossed())
+    y = x * 2
+    y.mul_(3)
+    torch.sparse.sum(y).backward()
+    assert x.grad.to_dense().tolist() == [[0, 6], [6, 0]]
+
+
+def test_a_dense_tensor_takes_a_sparse_one_in_place():
+    values = torch.tensor([1.0, 2.0], requires_grad=True)
+    w = torch.ones(2, 2, requires_grad=True)
+    y = w * 1
+    sparse = torch.sparse_coo_tensor([[0, 1], [1, 0]], values, (2, 2))
+    assert y.add_(sparse, alpha=3) is y
+    (y * y).sum().backward()
+    assert y.tolist() == [[1, 4], [7, 1]]
+    assert values.grad.tolist() == [24, 42] and w.grad.tolist() == [[2, 8], [14, 2]]
+    assert torch.ones(2, 2).sub_(_crossed()).tolist() == [[1, 0], [-1, 1]]
+    assert torch.ones(2, 2).mul_(_crossed()).tolist() == [[0, 1], [2, 0]]
+
+
+def test_like_a_sparse_tensor():
+    for like in (torch.zeros_like, torch.empty_like):
+        made = like(_crossed(), dtype=torch.float64)
+        assert made.is_sparse and made._nnz() == 0 and made.dtype == torch.float64
+        assert made.shape == (2, 2)
+    with pytest.raises(NotImplementedError):
+        torch.ones_like(_crossed())
+    assert torch.eye(2).to_sparse_coo().indices().tolist() == [[0, 1], [0, 1]]

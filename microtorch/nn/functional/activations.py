@@ -34,6 +34,10 @@ def _activation(name: str, input: Tensor, inplace: bool, **settings: float) -> T
         return getattr(input, f"{name}_")(**settings)
     if settings and type(input) is Tensor and all([type(v) in NUMBERS for v in settings.values()]):
         return several(REGISTRY[name], (input,), settings or None)  # there is nothing to check
+    for setting, value in settings.items():
+        if misfit("Number", value):
+            what = f"argument '{setting}' must be Number, not {type(value).__name__}"
+            raise TypeError(message(f"{name}(): {what}"))
     return FUNCTIONS[name](input, **settings)
 
 
@@ -87,6 +91,9 @@ def gelu(input: Tensor, approximate: str = "none", out: Tensor | None = None) ->
     """
     if out is not None:
         return into(out, gelu, (input, approximate), {})
+    if not isinstance(approximate, str):
+        kind = type(approximate).__name__
+        raise TypeError(message(f"gelu(): argument 'approximate' must be str, not {kind}"))
     if approximate not in ("none", "tanh"):
         raise RuntimeError(
             message(

@@ -8,7 +8,7 @@ sum of the weights.
 from __future__ import annotations
 
 from ...arrays.dtypes import I64, int64, uint8
-from ...base.errors import message
+from ...base.errors import describe, message
 from ...handles.tensor import Tensor
 from ...ops.loss import nll_loss as nll_loss_op
 from ...ops.select import where
@@ -111,6 +111,7 @@ def _soft_cross_entropy(
         target = target * (1 - label_smoothing) + label_smoothing / classes
     products = input.log_softmax(class_dim) * target
     if weight is not None:
+        _check_weight(weight, input, class_dim)
         products = products * _along(weight, input)
     loss = -products.sum(class_dim)
     if reduction == "mean":
@@ -140,7 +141,28 @@ def nll_loss(
     return nll_loss_op(input, target, weight, ignore_index, reduction)
 
 
+def _check_weight(weight: Tensor, input: Tensor, class_dim: int) -> None:
+    classes = input.shape[class_dim]
+    if tuple(weight.shape) != (classes,):
+        raise RuntimeError(
+            message(
+                f"weight tensor should be defined either for all {classes} classes or no classes "
+                f"but got weight tensor of shape: {list(weight.shape)}",
+                f"input {describe(input)}",
+                fix="one weight for each class",
+            )
+        )
+
+
 def _check_indices(input: Tensor, target: Tensor, weight: Tensor | None, class_dim: int) -> None:
+    sizes = [x.shape[0] if x.ndim else 0 for x in (input, target)]
+    if input.ndim != 1 and sizes[0] != sizes[1]:  # also of a target of another dtype
+        raise ValueError(
+            message(
+                f"Expected input batch_size ({sizes[0]}) to match target batch_size ({sizes[1]}).",
+                both(input, target),
+            )
+        )
     if target.dtype not in (int64, uint8):
         raise RuntimeError(
             message(
@@ -149,15 +171,8 @@ def _check_indices(input: Tensor, target: Tensor, weight: Tensor | None, class_d
                 fix="target.long() for class indices; class probabilities need the shape of input",
             )
         )
-    if weight is not None and tuple(weight.shape) != (input.shape[class_dim],):
-        raise RuntimeError(
-            message(
-                "weight tensor should be defined either for all "
-                f"{input.shape[class_dim]} classes or no classes "
-                f"but got weight tensor of shape: {list(weight.shape)}",
-                both(input, target),
-            )
-        )
+    if weight is not None:
+        _check_weight(weight, input, class_dim)
     if input.ndim == 1:
         if target.ndim > 1 or target.numel() != 1:
             raise RuntimeError(
@@ -167,15 +182,6 @@ def _check_indices(input: Tensor, target: Tensor, weight: Tensor | None, class_d
                     fix="for a batch, input is (N, C)",
                 )
             )
-    elif target.ndim == 0 or input.shape[0] != target.shape[0]:
-        found = target.shape[0] if target.ndim else 0
-        raise ValueError(
-            message(
-                f"Expected input batch_size ({input.shape[0]}) to match target batch_size "
-                f"({found}).",
-                both(input, target),
-            )
-        )
     elif input.ndim == 2 and target.ndim > 1:
         raise RuntimeError(
             message(
