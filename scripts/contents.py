@@ -1,10 +1,11 @@
-"""The tables contents.py of ops/, create/ and backends/core/: what each of their files declares.
+"""The tables contents.py of ops/, create/, backends/core/ and nn/: what their files declare.
 
     python scripts/contents.py             says whether a table is out of date; fails if one is
     python scripts/contents.py --write     writes them anew
 
 By the table a file, or family, is imported when the first of its names is asked for. The families
 are imported here one by one, each after those that it needs, and what has come with it is its own.
+Those of nn/ are what its packages import for type checkers alone.
 """
 from __future__ import annotations
 
@@ -42,6 +43,13 @@ from __future__ import annotations
 FAMILIES = {
 '''
 
+NAMES = '''"""Where each name of nn.layers and of nn.functional is declared.
+
+Written by scripts/contents.py.
+"""
+from __future__ import annotations
+
+'''
 
 def needed(folder: str, family: str) -> list[str]:
     """The modules of its folder that a family imports when it is imported."""
@@ -143,6 +151,29 @@ def families(folder: str) -> str:
     return "".join([*lines, "}\n"])
 
 
+def imported_for_checkers(package: str) -> dict[str, list[str]]:
+    """Per module, in the words of an import, what a package imports under TYPE_CHECKING."""
+    found: dict[str, list[str]] = {}
+    for node in ast.parse((PACKAGE / package / "__init__.py").read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+            for one in node.body:
+                assert isinstance(one, ast.ImportFrom)
+                module = "." * one.level + (one.module or "")
+                found.setdefault(module, []).extend(alias.name for alias in one.names)
+    return found
+
+
+def names() -> str:
+    """The table of nn/: from a name to its module."""
+    lines = [NAMES]
+    for title, package in (("LAYERS", "nn/layers"), ("FUNCTIONS", "nn/functional")):
+        lines += [f"{title} = {{name: file for file, names in {{\n"]
+        for module, own in sorted(imported_for_checkers(package).items()):
+            lines += [f'    "{module}": (\n', row(own)[:-2], "\n    ),\n"]
+        lines += ["}.items() for name in names.split()}\n"]
+    return "".join(lines)
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--write", action="store_true", help="write it anew")
@@ -150,6 +181,7 @@ def main() -> int:
     bare_package("microtorch", PACKAGE)
     stale, made = [], {folder: text(folder) for folder in NO_FAMILIES}
     made["backends/core"] = families("backends/core")
+    made["nn"] = names()
     for folder, new in made.items():
         table = PACKAGE / folder / "contents.py"
         if not table.exists() or table.read_text(encoding="utf-8") != new:

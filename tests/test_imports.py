@@ -188,6 +188,25 @@ def test_import_loads_nothing_heavy():
     assert not lazy & loaded, f"imported, though not yet named: {sorted(lazy & loaded)}"
 
 
+def test_a_layer_or_function_of_nn_is_imported_when_it_is_named():
+    program = (
+        "import sys, pickle, microtorch.nn as nn\n"
+        "def files(): return {m.rpartition('.')[2] for m in sys.modules if any(\n"
+        "    m.startswith(f'microtorch.nn.{p}.') for p in ('layers', 'functional'))}\n"
+        "print(*sorted(files()))\n"
+        "nn.Linear, nn.functional.mse_loss\n"
+        "print(*sorted(files()))\n"
+        "print({*nn.__all__} <= {*dir(nn)}, {*nn.functional.__all__} <= {*dir(nn.functional)})\n"
+        "print(pickle.loads(pickle.dumps(nn.functional.relu)) is nn.functional.relu)\n"
+        "from microtorch.nn import *; from microtorch.nn.functional import *\n"
+        "print(LSTM is nn.LSTM is nn.modules.LSTM, relu is nn.functional.relu, relu.__module__)\n"
+    )
+    first, later, listed, pickled, same = run(program).splitlines()
+    assert first == "accepted" and later == "accepted linear reduction regression"
+    assert (listed, pickled) == ("True True", "True")
+    assert same == "True True microtorch.nn.functional"
+
+
 def test_import_changes_nothing_of_the_users():
     program = (
         "import warnings, gc, sys, numpy as np\n"
