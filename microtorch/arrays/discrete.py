@@ -15,8 +15,8 @@ from ..base.errors import message
 from . import generator as source
 from .continuous import Shape, exponential, fresh, in_dtype, working
 from .draw_checks import (
-    are_chances,
     check_bernoulli,
+    check_chances,
     check_dropout,
     check_geometric,
     check_multinomial,
@@ -67,13 +67,7 @@ def bernoulli(
         check_bernoulli(p)
         return _coins(g, () if shape is None else shape, np.dtype(dtype), p)
     floating("bernoulli_tensor_cpu_p_", p.dtype)
-    if not are_chances(p):
-        raise RuntimeError(
-            message(
-                f"bernoulli expects all p in [0, 1], but found values in [{p.min()}, {p.max()}]",
-                fix="probabilities: torch.sigmoid(x) makes them of logits",
-            )
-        )
+    check_chances(p)
     out = fresh(p.shape if shape is None else shape, working(p.dtype))
     chances = p if p.shape == out.shape else np.broadcast_to(p, out.shape)
     return (g.fill("uniform", out, 0.0, 1.0) < chances).astype(dtype)

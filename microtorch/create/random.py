@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from ..arrays import continuous, dtypes, generator
+from ..arrays import continuous, draw_checks, dtypes, generator
 from ..arrays.device import device as device_of
-from ..arrays.draw_checks import are_chances
 from ..arrays.memory_order import in_memory_order, outermost_first
 from ..backends import defines, home
 from ..base.errors import broadcast_error, describe, message
@@ -225,7 +224,7 @@ def bernoulli(
     """0 or 1, where each element of ``input`` (or ``p``) is the probability of a 1."""
     array = input.array
     dev, chance = input.node.dev, array if p is None else p
-    if p is None:
+    if p is None and type(array) is not np.ndarray:  # of which the draw looks at each itself
         dev.check_chances(array)
     drawn = dev.draws.bernoulli(chance, array.shape, array.dtype, generator)
     # with p PyTorch has no derivative for the input, of which only the shape is read
@@ -235,10 +234,7 @@ def bernoulli(
 @defines
 def check_chances(F: Backend, p: Array) -> None:
     """RuntimeError for no probability. A kernel, so that a recorded program asks at each call."""
-    if p.dtype.kind != "c" and not are_chances(p):  # complex numbers: the draw says it
-        raise RuntimeError(
-            message("Expected p_in >= 0 && p_in <= 1 to be true, but got false.", describe(p))
-        )
+    draw_checks.check_chances(p)
 
 
 @export
