@@ -16,10 +16,10 @@ from ..arrays import dtypes
 from ..arrays.dtypes import F32
 from .autocast import listed
 from .handle import Handle
-from .hot import single
 from .kept import keeping
 from .out import into
 from .registry import REGISTRY
+from .short import single
 
 if TYPE_CHECKING:
     from ..base.types import Argument

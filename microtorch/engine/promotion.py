@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 from ..arrays import dtypes
 from ..graph import mode, storage_of
-from .hot import single
 from .record import check_whole, constant_node, handle
 from .registry import REGISTRY
+from .short import single
 
 if TYPE_CHECKING:
     from ..base.types import DType

@@ -24,9 +24,9 @@ import numpy as np
 
 from ..arrays.dtypes import TORCH_TYPES
 from ..base.errors import ShapeError, describe, message
-from ..engine.hot import several
 from ..engine.op import Op
 from ..engine.record import constant
+from ..engine.short import several
 from .join import cat
 from .shape import reshape
 from .surface import public

@@ -21,12 +21,13 @@ from ..base.naming import named, with_parameters
 from ..base.promises import Promises
 from ..engine.calling import operands_given, reading
 from ..engine.handle import Handle
-from ..engine.hot import asking, made, several
+from ..engine.hot import asking, made
 from ..engine.op import Op
 from ..engine.operands import NUMBERS, NUMBERS_ONLY, element, left_operand, no_subtraction
 from ..engine.out import into
 from ..engine.promotion import common_dtype
 from ..engine.registry import REGISTRY
+from ..engine.short import several
 from ..notation import formulas
 from .arguments import check_factor
 from .surface import FUNCTIONS, METHODS, public

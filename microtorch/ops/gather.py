@@ -15,10 +15,10 @@ from ..arrays.dtypes import I64
 from ..backends import defines
 from ..base.errors import broadcast_error, describe, message
 from ..engine.apply import apply
-from ..engine.hot import kept_dtype
 from ..engine.op import Op
 from ..engine.operands import element as stored
 from ..engine.record import constant_node, handle, note_order, record
+from ..engine.short import kept_dtype
 from .arguments import dim_of, element, owned, rows, within
 from .index import Place, put
 from .settled import linked

@@ -13,8 +13,8 @@ from ..arrays.dtypes import I64, TORCH_TYPES
 from ..backends import defines, host
 from ..base.errors import describe, message
 from ..engine.apply import apply
-from ..engine.hot import single
 from ..engine.record import constant, constant_node, handle, moved
+from ..engine.short import single
 from ..engine.whole import on_arrays, writers
 from .arguments import (
     as_element,

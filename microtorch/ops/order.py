@@ -15,10 +15,10 @@ from ..backends import cpu, defines
 from ..base.errors import describe, message
 from ..base.naming import named
 from ..engine.checks import watch
-from ..engine.hot import kept_dtype, single
 from ..engine.op import Op
 from ..engine.record import constant, constant_node, handle, moved, note_order
 from ..engine.registry import REGISTRY
+from ..engine.short import kept_dtype, single
 from ..engine.whole import on_arrays
 from .arguments import dim_of, has_order, refuse_complex, rows
 from .reduce import extreme_vjp, not_empty

@@ -22,10 +22,10 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 
 from ..base.errors import ShapeError, describe, message
-from ..engine.hot import single
 from ..engine.op import Op
 from ..engine.out import into
 from ..engine.record import constant
+from ..engine.short import single
 from .arguments import not_floating
 from .conv import layout
 from .surface import public
