@@ -255,7 +255,7 @@ def asking(op: Op, written: Callable[..., Tensor]) -> Callable[..., Tensor]:
             return written(input)
         if type(value) is not ndarray:
             value = dev.array(value)
-        return recording.handle(value, constant_node(value, dev.of(value.dtype)))
+        return recording.constant_of(value, dev.of(value.dtype))
 
     return named(method, op.name, written=written)
 

@@ -154,9 +154,7 @@ def joined(op: Op, tensors: Argument, dim: Argument, more: int) -> Tensor | None
     except IN_GENERAL:
         return None
     if not needs or not (m := mode.get()).grad:
-        t = new(Tensor)
-        t.array, t.origin, t.node = out, None, constant_node(out, dev)
-        return t
+        return recording.constant_of(out, dev)
     assert op.family is not None
     node, inputs = op.family(len(nodes)).node(), tuple(nodes)
     frame = user_frame(sys._getframe(1))
@@ -180,7 +178,7 @@ def kept_dtype(op: Op, attrs: Attrs, *inputs: Tensor) -> Tensor:
         for t in inputs:
             if t.node.needs:
                 return recording.record(op, inputs, out, dev, attrs)
-    return note_order(recording.handle(out, constant_node(out, dev)))
+    return note_order(recording.constant_of(out, dev))
 
 
 # ---- stepping aside ------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ PACKAGE = Path(microtorch.__file__).parent
 # who stores a node's creation time: the general text, and the hot paths that write it out
 PLACES = {
     ("engine/record.py", "constant_node"),
+    ("engine/record.py", "constant_of"),
     ("engine/record.py", "fill"),
     ("engine/leaf.py", "leaf"),
     ("engine/hot.py", "method"),  # of unary and of binary
