@@ -1,11 +1,11 @@
-"""The tables contents.py of ops/, create/, backends/core/ and nn/: what their files declare.
+"""The tables contents.py of ops/, create/, backends/core/, nn/ and optim/: what files declare.
 
     python scripts/contents.py             says whether a table is out of date; fails if one is
     python scripts/contents.py --write     writes them anew
 
 By the table a file, or family, is imported when the first of its names is asked for. The families
 are imported here one by one, each after those that it needs, and what has come with it is its own.
-Those of nn/ are what its packages import for type checkers alone.
+Those of nn/ and optim/ are what their packages import for type checkers alone.
 """
 from __future__ import annotations
 
@@ -25,6 +25,11 @@ NO_FAMILIES = {
     "ops": ("__init__", "arguments", "contents", "elementwise", "node_names", "surface"),
     "create": ("__init__", "contents", "data", "filled", "finish", "quasirandom", "random"),
 }
+# packages whose files are imported when one of their names is asked for, and the titles of these
+ON_DEMAND = {
+    "nn": {"LAYERS": "nn/layers", "FUNCTIONS": "nn/functional"},
+    "optim": {"OPTIMIZERS": "optim", "SCHEDULERS": "optim/lr_scheduler"},
+}
 KINDS = ("ops", "kernels", "functions", "methods")
 START = '''"""What each family of {}/ declares: ops, other kernels, functions and methods.
 
@@ -43,7 +48,7 @@ from __future__ import annotations
 FAMILIES = {
 '''
 
-NAMES = '''"""Where each name of nn.layers and of nn.functional is declared.
+NAMES = '''"""In which file each name of {} is declared.
 
 Written by scripts/contents.py.
 """
@@ -158,15 +163,15 @@ def imported_for_checkers(package: str) -> dict[str, list[str]]:
         if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
             for one in node.body:
                 assert isinstance(one, ast.ImportFrom)
-                module = "." * one.level + (one.module or "")
+                module = "." * one.level + one.module if one.module else ""  # "": files themselves
                 found.setdefault(module, []).extend(alias.name for alias in one.names)
     return found
 
 
-def names() -> str:
-    """The table of nn/: from a name to its module."""
-    lines = [NAMES]
-    for title, package in (("LAYERS", "nn/layers"), ("FUNCTIONS", "nn/functional")):
+def names(packages: dict[str, str]) -> str:
+    """The table of packages, by their title: from a name to its file."""
+    lines = [NAMES.format(" and of ".join(p.replace("/", ".") for p in packages.values()))]
+    for title, package in packages.items():
         lines += [f"{title} = {{name: file for file, names in {{\n"]
         for module, own in sorted(imported_for_checkers(package).items()):
             lines += [f'    "{module}": (\n', row(own)[:-2], "\n    ),\n"]
@@ -181,7 +186,7 @@ def main() -> int:
     bare_package("microtorch", PACKAGE)
     stale, made = [], {folder: text(folder) for folder in NO_FAMILIES}
     made["backends/core"] = families("backends/core")
-    made["nn"] = names()
+    made |= {folder: names(packages) for folder, packages in ON_DEMAND.items()}
     for folder, new in made.items():
         table = PACKAGE / folder / "contents.py"
         if not table.exists() or table.read_text(encoding="utf-8") != new:

@@ -26,14 +26,16 @@ def on_demand(
 ) -> Callable[[str], Any]:  # fmt: skip
     """The ``__getattr__`` of a package, given as its globals, each of whose names is in a file.
 
-    ``files``: that file by name, as in an import of the package. ``made(name, found)``: what stands
-    for what is found there.
+    ``files``: that file by name, as in an import of the package; "" for a file itself. (Those of
+    other names are found, too.)
+    ``made(name, found)``: what stands for what is found there.
     """
     package = place["__name__"]
 
     def __getattr__(name: str) -> Any:
-        if name not in files:
-            return unknown(name)
+        if not files.get(name):
+            own = name in files or f".{name}" in files.values()
+            return importlib.import_module(f".{name}", package) if own else unknown(name)
         found = made(name, getattr(importlib.import_module(files[name], package), name))
         return place.setdefault(name, found)  # of several threads, the first's
 

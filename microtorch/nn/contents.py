@@ -1,4 +1,4 @@
-"""Where each name of nn.layers and of nn.functional is declared.
+"""In which file each name of nn.layers and of nn.functional is declared.
 
 Written by scripts/contents.py.
 """
