@@ -93,7 +93,8 @@ def several(op: Op, inputs: Sequence[Any], attrs: Attrs | None = None) -> Tensor
         return op(*inputs, **(attrs or {}))
     if op.family is not None:
         op = op.family(len(nodes))
-    if (kernel := op.hot_kernels[dev]) is None:  # integers and bools need promotion
+    kernel = (op.hot_kernels if turned else op.row_kernels)[dev]
+    if kernel is None:  # integers and bools need promotion
         return op(*inputs, **(attrs or {}))
     arrays = [x.array for x in inputs]
     try:
