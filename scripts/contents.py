@@ -1,10 +1,11 @@
-"""The tables contents.py of ops/, create/ and backends/core/: what each of their files declares.
+"""The tables contents.py of ops/, create/, backends/core/, nn/ and optim/: what files declare.
 
     python scripts/contents.py             says whether a table is out of date; fails if one is
     python scripts/contents.py --write     writes them anew
 
 By the table a file, or family, is imported when the first of its names is asked for. The families
 are imported here one by one, each after those that it needs, and what has come with it is its own.
+Those of nn/ and optim/ are what their packages import for type checkers alone.
 """
 from __future__ import annotations
 
@@ -24,6 +25,11 @@ NO_FAMILIES = {
     "ops": ("__init__", "arguments", "contents", "elementwise", "node_names", "surface"),
     "create": ("__init__", "contents", "data", "filled", "finish", "quasirandom", "random"),
 }
+# packages whose files are imported when one of their names is asked for, and the titles of these
+ON_DEMAND = {
+    "nn": {"LAYERS": "nn/layers", "FUNCTIONS": "nn/functional"},
+    "optim": {"OPTIMIZERS": "optim", "SCHEDULERS": "optim/lr_scheduler"},
+}
 KINDS = ("ops", "kernels", "functions", "methods")
 START = '''"""What each family of {}/ declares: ops, other kernels, functions and methods.
 
@@ -42,6 +48,13 @@ from __future__ import annotations
 FAMILIES = {
 '''
 
+NAMES = '''"""In which file each name of {} is declared.
+
+Written by scripts/contents.py.
+"""
+from __future__ import annotations
+
+'''
 
 def needed(folder: str, family: str) -> list[str]:
     """The modules of its folder that a family imports when it is imported."""
@@ -143,6 +156,29 @@ def families(folder: str) -> str:
     return "".join([*lines, "}\n"])
 
 
+def imported_for_checkers(package: str) -> dict[str, list[str]]:
+    """Per module, in the words of an import, what a package imports under TYPE_CHECKING."""
+    found: dict[str, list[str]] = {}
+    for node in ast.parse((PACKAGE / package / "__init__.py").read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+            for one in node.body:
+                assert isinstance(one, ast.ImportFrom)
+                module = "." * one.level + one.module if one.module else ""  # "": files themselves
+                found.setdefault(module, []).extend(alias.name for alias in one.names)
+    return found
+
+
+def names(packages: dict[str, str]) -> str:
+    """The table of packages, by their title: from a name to its file."""
+    lines = [NAMES.format(" and of ".join(p.replace("/", ".") for p in packages.values()))]
+    for title, package in packages.items():
+        lines += [f"{title} = {{name: file for file, names in {{\n"]
+        for module, own in sorted(imported_for_checkers(package).items()):
+            lines += [f'    "{module}": (\n', row(own)[:-2], "\n    ),\n"]
+        lines += ["}.items() for name in names.split()}\n"]
+    return "".join(lines)
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--write", action="store_true", help="write it anew")
@@ -150,6 +186,7 @@ def main() -> int:
     bare_package("microtorch", PACKAGE)
     stale, made = [], {folder: text(folder) for folder in NO_FAMILIES}
     made["backends/core"] = families("backends/core")
+    made |= {folder: names(packages) for folder, packages in ON_DEMAND.items()}
     for folder, new in made.items():
         table = PACKAGE / folder / "contents.py"
         if not table.exists() or table.read_text(encoding="utf-8") != new:

@@ -188,6 +188,41 @@ def test_import_loads_nothing_heavy():
     assert not lazy & loaded, f"imported, though not yet named: {sorted(lazy & loaded)}"
 
 
+def test_a_layer_or_function_of_nn_is_imported_when_it_is_named():
+    program = (
+        "import sys, pickle, microtorch.nn as nn\n"
+        "def files(): return {m.rpartition('.')[2] for m in sys.modules if any(\n"
+        "    m.startswith(f'microtorch.nn.{p}.') for p in ('layers', 'functional'))}\n"
+        "print(*sorted(files()))\n"
+        "nn.Linear, nn.functional.mse_loss\n"
+        "print(*sorted(files()))\n"
+        "print({*nn.__all__} <= {*dir(nn)}, {*nn.functional.__all__} <= {*dir(nn.functional)})\n"
+        "print(pickle.loads(pickle.dumps(nn.functional.relu)) is nn.functional.relu)\n"
+        "from microtorch.nn import *; from microtorch.nn.functional import *\n"
+        "print(LSTM is nn.LSTM is nn.modules.LSTM, relu is nn.functional.relu, relu.__module__)\n"
+    )
+    first, later, listed, pickled, same = run(program).splitlines()
+    assert first == "accepted" and later == "accepted linear reduction regression"
+    assert (listed, pickled) == ("True True", "True")
+    assert same == "True True microtorch.nn.functional"
+
+
+def test_an_optimizer_or_schedule_is_imported_when_it_is_named():
+    program = (
+        "import sys, microtorch.optim as optim\n"
+        "def files(): return {m for m in sys.modules if m.startswith('microtorch.optim.')}\n"
+        "print(*sorted(m.rpartition('.')[2] for m in files()))\n"
+        "hook = optim.optimizer.register_optimizer_step_pre_hook(lambda *a: print('hooked'))\n"
+        "before = files(); optim.SGD; print('microtorch.optim.sgd' in files() - before)\n"
+        "import microtorch; optim.SGD([microtorch.ones(1, requires_grad=True)], 0.1).step()\n"
+        "print(optim.adam.Adam is optim.Adam, optim.lr_scheduler.StepLR.__name__)\n"
+        "from microtorch.optim import *; print(swa_utils is optim.swa_utils, LBFGS.__module__)\n"
+    )
+    assert run(program).splitlines() == [
+        "contents", "True", "hooked", "True StepLR", "True microtorch.optim.lbfgs",
+    ]  # fmt: skip
+
+
 def test_import_changes_nothing_of_the_users():
     program = (
         "import warnings, gc, sys, numpy as np\n"

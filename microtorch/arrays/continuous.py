@@ -10,6 +10,7 @@ import warnings
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy import empty
 
 from ..base.errors import message
 from . import generator as source
@@ -27,17 +28,56 @@ Shape = int | tuple[int, ...]
 FAR = 1e38  # bounds nearer than this, and their distance, are float32 numbers
 
 
-def working(dtype: np.dtype[Any]) -> type[np.float32 | np.float64]:
+def working(dtype: np.dtype[Any]) -> np.dtype[Any]:
     """The dtype that numbers of ``dtype`` are made in: float64 for itself, else float32."""
-    return np.float64 if dtype == np.float64 else np.float32
+    return F64 if dtype == np.float64 else F32
 
 
-def in_dtype(values: NDArray[Any], dtype: np.dtype[Any], shape: Shape) -> NDArray[Any]:
+def fresh(shape: Shape, dtype: np.dtype[Any]) -> NDArray[Any]:
+    """A new array, to be filled."""
+    try:
+        return empty(shape, dtype)
+    except (TypeError, ValueError):
+        return empty(sizes(shape)[0], dtype)  # it raises for what is no shape
+
+
+def in_dtype(values: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[Any]:
     """The values in ``dtype``; what exceeds it becomes infinite."""
     if values.dtype != dtype:
         with np.errstate(over="ignore", invalid="ignore"):
-            values = values.astype(dtype)
-    return values.reshape(shape)
+            return values.astype(dtype)
+    return values
+
+
+# ---- the common case, at a third of the time: float32 or float64 in rows -------------------------
+def plain_uniform(dtype: DTypeLike, low: float = 0.0, high: float = 1.0) -> bool:
+    """Is no closer look needed at what is to be filled with uniforms, or at the bounds?"""
+    return (dtype is F32 or dtype is F64) and -FAR <= low <= high <= FAR
+
+
+def fill_uniform(
+    out: NDArray[Any], low: float = 0.0, high: float = 1.0, generator: Generator | None = None
+) -> NDArray[Any]:
+    """``out`` filled with uniforms on [low, high)."""
+    return (generator or source.default_generator).fill("uniform", out, low, high)
+
+
+def plain_normal(dtype: DTypeLike, mean: float = 0.0, std: float = 1.0) -> bool:
+    """Is no closer look needed at what is to be filled with normals, or at their numbers?"""
+    return (dtype is F32 or dtype is F64) and -FAR <= mean <= FAR and 0 <= std <= FAR
+
+
+def fill_normal(
+    out: NDArray[Any], mean: float = 0.0, std: float = 1.0, generator: Generator | None = None
+) -> NDArray[Any]:
+    """``out`` filled with normals."""
+    g = generator or source.default_generator
+    if out.size < BLOCK:
+        return g.fill("serial_normal", out, mean, std, False, g._spare)
+    return g.fill("normal", out, mean, std)
+
+
+# ---- functions of a shape ------------------------------------------------------------------------
 
 
 def uniform(
@@ -48,18 +88,15 @@ def uniform(
     generator: Generator | None = None,
 ) -> NDArray[Any]:
     """Uniform on [low, high): torch.rand, Tensor.uniform_. So are both parts of complex numbers."""
-    shape, n = sizes(shape)
-    g = generator or source.default_generator
-    if dtype is F32 or dtype is F64:  # the common case, at a third of the time
-        if -FAR <= low <= high <= FAR:
-            return g.fill("uniform", n, dtype.type, low, high).reshape(shape)
+    if plain_uniform(dtype, low, high):
+        return fill_uniform(fresh(shape, np.dtype(dtype)), low, high, generator)
     if np.dtype(dtype).kind == "c":
-        part = real_type(np.dtype(dtype))
+        part, shape = real_type(np.dtype(dtype)), sizes(shape)[0]
         return of_pairs(uniform((*shape, 2), part, low, high, generator))
     dtype = floating("uniform", dtype)
     check_uniform(low, high, dtype)
     work = working(dtype)
-    out = in_dtype(g.fill("uniform", n, work, low, high), dtype, shape)
+    out = in_dtype(fill_uniform(fresh(shape, work), low, high, generator), dtype)
     if work != dtype:
         out[out == dtype.type(high)] = dtype.type(low)  # rounding may reach the open end
     return out
@@ -78,26 +115,24 @@ def normal(
     contiguous=False is for filling a tensor that is not contiguous, which PyTorch does one by one
     at every size. Of a complex number each part has half of the variance, and ``mean``.
     """
-    shape, n = sizes(shape)
-    g = generator or source.default_generator
-    if (dtype is F32 or dtype is F64) and contiguous and std >= 0:  # at a third of the time
-        if n < BLOCK:
-            return g.serial_normal(n, dtype.type, mean, std).reshape(shape)
-        return g.fill("normal", n, dtype.type, mean, std).reshape(shape)
+    if contiguous and plain_normal(dtype, mean, std):
+        return fill_normal(fresh(shape, np.dtype(dtype)), mean, std, generator)
     if np.dtype(dtype).kind == "c":
-        part, each = real_type(np.dtype(dtype)), std / math.sqrt(2)
+        part, each, shape = real_type(np.dtype(dtype)), std / math.sqrt(2), sizes(shape)[0]
         return of_pairs(normal((*shape, 2), part, mean, each, generator, contiguous))
     dtype = floating("normal", dtype)
     check_normal(std)
-    work = working(dtype)
-    if n < BLOCK or not contiguous:
-        return in_dtype(g.serial_normal(n, work, mean, std), dtype, shape)
-    if work == dtype or n % BLOCK == 0:
-        return in_dtype(g.fill("normal", n, work, mean, std), dtype, shape)
+    g, out = generator or source.default_generator, fresh(shape, working(dtype))
+    if not contiguous:
+        return in_dtype(g.serial_normal(out, mean, std), dtype)
+    rest = 0 if out.size < BLOCK or out.dtype == dtype else out.size % BLOCK
+    if not rest:
+        return in_dtype(fill_normal(out, mean, std, g), dtype)
     # PyTorch's Half draws no uniforms for the rest that the last block overwrites
-    out = g.fill("normal", n - n % BLOCK, work, mean, std)
-    last = g.fill("normal", BLOCK, work, mean, std)
-    return in_dtype(np.concatenate([out[: n - BLOCK], last]), dtype, shape)
+    flat = out.reshape(-1)
+    fill_normal(flat[:-rest], mean, std, g)
+    fill_normal(flat[-BLOCK:], mean, std, g)
+    return in_dtype(out, dtype)
 
 
 def normal_tensors(
@@ -176,11 +211,10 @@ def exponential(
     generator: Generator | None = None,
 ) -> NDArray[Any]:
     """Exponential with rate lambd > 0, mean 1 / lambd: Tensor.exponential_."""
-    shape, n = sizes(shape)
     dtype = floating("exponential", dtype)
     check_positive("exponential_", "lambda", lambd)
     g = generator or source.default_generator
-    return in_dtype(g.fill("exponential", n, working(dtype), -1.0 / lambd), dtype, shape)
+    return in_dtype(g.fill("exponential", fresh(shape, working(dtype)), -1.0 / lambd), dtype)
 
 
 def log_normal(
@@ -191,11 +225,10 @@ def log_normal(
     generator: Generator | None = None,
 ) -> NDArray[Any]:
     """exp of a normal with mean and std: Tensor.log_normal_."""
-    shape, n = sizes(shape)
     dtype = floating("log_normal", dtype)
     check_positive("log_normal_", "std", std)
     g = generator or source.default_generator
-    return in_dtype(g.serial_normal(n, working(dtype), mean, std, power=True), dtype, shape)
+    return in_dtype(g.serial_normal(fresh(shape, working(dtype)), mean, std, power=True), dtype)
 
 
 def cauchy(
@@ -206,10 +239,9 @@ def cauchy(
     generator: Generator | None = None,
 ) -> NDArray[Any]:
     """Cauchy around median with scale sigma: Tensor.cauchy_."""
-    shape, n = sizes(shape)
     dtype = floating("cauchy", dtype)
     check_positive("cauchy_", "sigma", sigma)
     g = generator or source.default_generator
-    return in_dtype(g.fill("cauchy", n, working(dtype), median, sigma), dtype, shape)
+    return in_dtype(g.fill("cauchy", fresh(shape, working(dtype)), median, sigma), dtype)
 
 

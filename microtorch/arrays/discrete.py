@@ -13,10 +13,10 @@ import numpy as np
 
 from ..base.errors import message
 from . import generator as source
-from .continuous import Shape, exponential, in_dtype, working
+from .continuous import Shape, exponential, fresh, in_dtype, working
 from .draw_checks import (
-    are_chances,
     check_bernoulli,
+    check_chances,
     check_dropout,
     check_geometric,
     check_multinomial,
@@ -27,7 +27,7 @@ from .draw_checks import (
     not_complex,
     sizes,
 )  # fmt: skip
-from .dtypes import mantissa_bits
+from .dtypes import F64, mantissa_bits
 
 if TYPE_CHECKING:  # numpy.typing is slow to import
     from numpy.typing import ArrayLike, DTypeLike, NDArray
@@ -41,12 +41,11 @@ def geometric(
     shape: Shape, dtype: DTypeLike = np.float32, p: float = 0.5, generator: Generator | None = None
 ) -> NDArray[Any]:
     """Trials up to and including the first success: Tensor.geometric_, of any dtype but bool."""
-    shape, n = sizes(shape)
     dtype = np.dtype(dtype)
+    out = fresh(shape, working(dtype) if dtype.kind in "fV" else F64)
     check_geometric(p, dtype)
-    work = working(dtype) if dtype.kind in "fV" else np.float64
     g = generator or source.default_generator
-    return in_dtype(g.fill("geometric", n, work, math.log1p(-p)), dtype, shape)
+    return in_dtype(g.fill("geometric", out, math.log1p(-p)), dtype)
 
 
 def bernoulli(
@@ -66,28 +65,20 @@ def bernoulli(
     if not isinstance(p, np.ndarray):
         p = float(p)
         check_bernoulli(p)
-        shape, n = sizes(() if shape is None else shape)
-        return _coins(g, n, np.dtype(dtype), p).reshape(shape)
+        return _coins(g, () if shape is None else shape, np.dtype(dtype), p)
     floating("bernoulli_tensor_cpu_p_", p.dtype)
-    shape, n = sizes(p.shape if shape is None else shape)
-    if not are_chances(p):
-        raise RuntimeError(
-            message(
-                f"bernoulli expects all p in [0, 1], but found values in [{p.min()}, {p.max()}]",
-                fix="probabilities: torch.sigmoid(x) makes them of logits",
-            )
-        )
-    units = g.fill("uniform", n, working(p.dtype), 0.0, 1.0).reshape(shape)
-    return (units < (p if p.shape == shape else np.broadcast_to(p, shape))).astype(dtype)
+    check_chances(p)
+    out = fresh(p.shape if shape is None else shape, working(p.dtype))
+    chances = p if p.shape == out.shape else np.broadcast_to(p, out.shape)
+    return (g.fill("uniform", out, 0.0, 1.0) < chances).astype(dtype)
 
 
 def _coins(
-    g: Generator, n: int, dtype: np.dtype[Any], p: float, value: float = 1.0
+    g: Generator, shape: Shape, dtype: np.dtype[Any], p: float, value: float = 1.0
 ) -> NDArray[Any]:
     """``value`` with probability p, else 0."""
-    work = np.float64 if dtype == np.float64 else np.float32
-    bound = math.ceil(p * 2.0**53)
-    return g.fill("bernoulli", n, work, bound, value).astype(dtype, copy=False)
+    out = g.fill("bernoulli", fresh(shape, working(dtype)), math.ceil(p * 2.0**53), value)
+    return out.astype(dtype, copy=False)
 
 
 def dropout_noise(
@@ -98,10 +89,9 @@ def dropout_noise(
     check_dropout(p)
     if p == 0 or p == 1:
         return np.full(shape, 1 - p, dtype)
-    shape, n = sizes(shape)
     exact = dtype if dtype.itemsize > 2 else np.dtype(np.float32)  # halves are rounded once
     kept = float(exact.type(1) / exact.type(1 - p))
-    return _coins(generator or source.default_generator, n, dtype, 1 - p, kept).reshape(shape)
+    return _coins(generator or source.default_generator, shape, dtype, 1 - p, kept)
 
 
 def random(
@@ -184,7 +174,7 @@ def randperm(
     g = generator or source.default_generator
     if n >= _SMALL_PERMUTATION:
         return _large_randperm(n, g).astype(dtype)
-    return g.fill("permutation", n).astype(dtype, copy=False)
+    return g.draw("permutation", n).astype(dtype, copy=False)
 
 
 def _large_randperm(n: int, g: Generator) -> NDArray[np.int64]:
@@ -235,7 +225,7 @@ def multinomial(
         cumulative = np.cumsum(row, dtype=row.dtype)
         cumulative /= cumulative[-1]
         cumulative[-1] = 1
-        places = g.fill("uniform", num_samples, np.float64, 0.0, 1.0)
+        places = g.fill("uniform", np.empty(num_samples), 0.0, 1.0)
         samples[:] = np.searchsorted(cumulative.astype(np.float64), places)
     return out.reshape(*w.shape[:-1], num_samples)
 

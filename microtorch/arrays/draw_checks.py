@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
-from ..base.errors import message
+from ..base.errors import describe, message
 from .dtypes import largest, mantissa_bits
 from .quiet import quiet
 
@@ -120,6 +120,18 @@ def are_chances(p: Array) -> bool:
                 return False
         return True
     return bool(np.count_nonzero((p >= 0) & (p <= 1)) == p.size)
+
+
+def check_chances(p: Array) -> None:
+    """RuntimeError for no probabilities. Complex numbers are refused by the draw itself."""
+    if p.dtype.kind != "c" and not are_chances(p):
+        raise RuntimeError(
+            message(
+                "Expected p_in >= 0 && p_in <= 1 to be true, but got false.",
+                describe(p),
+                fix="probabilities: torch.sigmoid(x) makes them of logits",
+            )
+        )
 
 
 def check_bernoulli(p: float) -> None:

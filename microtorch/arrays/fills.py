@@ -1,9 +1,10 @@
 """A Mersenne Twister, and the arrays of numbers made of its draws: their definition, in numpy.
 
 The state of a twister is one array, (625,) uint32: its 624 words, and how many of them have been
-used (0: seeded, and none drawn yet). Each method of `Fills` takes the next draws from a state and
-returns a new 1-d array. The C core has the same methods (ext/random.c), whose numbers agree to the
-last bit; ``in_use`` is what `Generator` calls.
+used (0: seeded, and none drawn yet). Each method of `Fills` takes the next draws from a state. It
+returns a new 1-d array of ``n`` numbers, or fills ``out``, an array in rows, in its dtype. The C
+core has the same methods (ext/random.c), whose numbers agree to the last bit; ``in_use`` is what
+`Generator` calls.
 
 Source: Matsumoto and Nishimura, "Mersenne Twister", ACM TOMACS 8, 1998.
 """
@@ -75,8 +76,13 @@ def _box_muller(u: Numbers, mean: float, std: float) -> Numbers:
     return fma(out.reshape(-1), float(u.dtype.type(std)), float(u.dtype.type(mean)))
 
 
+def _put(values: Numbers, out: Numbers) -> None:
+    """Write 1-d values into an array in rows."""
+    out[...] = values.reshape(out.shape)
+
+
 class Fills:
-    """The numpy form. ``dtype`` is float32 or float64; arithmetic is in it unless said."""
+    """The numpy form. What is filled is of float32 or float64; arithmetic is in it unless said."""
 
     # ---- the twister -----------------------------------------------------------------------------
     def seeded(self, seed: int) -> State:
@@ -114,64 +120,67 @@ class Fills:
         bits32 = self.draws(state, n) & np.uint32(2**24 - 1)
         return bits32.astype(np.float32) * np.float32(2.0**-24)
 
-    def uniform(self, state: State, n: int, dtype: Real, low: float, high: float) -> Numbers:
+    def uniform(self, state: State, out: Numbers, low: float, high: float) -> None:
         """Uniforms in [low, high), rounded once."""
-        number = np.dtype(dtype).type
+        number = out.dtype.type
         first, last = number(low), number(high)
-        out = fma(self.units(state, n, dtype), float(last - first), float(first))
-        out[out == last] = first  # rounding may reach the open end
-        return out
+        units = self.units(state, out.size, number)
+        made = fma(units, float(last - first), float(first))
+        made[made == last] = first  # rounding may reach the open end
+        _put(made, out)
 
-    def normal(self, state: State, n: int, dtype: Real, mean: float, std: float) -> Numbers:
-        """n >= 16 normals in blocks of 16; if n is no multiple, the last 16 are drawn anew."""
-        out = _box_muller(self.units(state, n, dtype)[: n - n % BLOCK], mean, std)
+    def normal(self, state: State, out: Numbers, mean: float, std: float) -> None:
+        """16 normals or more in blocks of 16; if they are no multiple, the last 16 are drawn anew.
+        """
+        n, dtype = out.size, out.dtype.type
+        made = _box_muller(self.units(state, n, dtype)[: n - n % BLOCK], mean, std)
         if n % BLOCK:
             last = _box_muller(self.units(state, BLOCK, dtype), mean, std)
-            out = np.concatenate([out[: n - BLOCK], last])
-        return out
+            made = np.concatenate([made[: n - BLOCK], last])
+        _put(made, out)
 
     def serial_normal(
-        self, state: State, n: int, dtype: Real, mean: float, std: float, power: bool,
+        self, state: State, out: Numbers, mean: float, std: float, power: bool,
         spare: NDArray[np.float64],
-    ) -> Numbers:  # fmt: skip
+    ) -> None:  # fmt: skip
         """Normals in pairs, one after the other, in float64; with ``power``, e to them.
 
         The second of a pair that is not asked for waits in ``spare``: its value, and 1.
         """
-        out: list[float] = []
-        if n and spare[1]:
-            out.append(float(spare[0]))
+        made: list[float] = []
+        if out.size and spare[1]:
+            made.append(float(spare[0]))
             spare[1] = 0
-        missing = n - len(out)
+        missing = out.size - len(made)
         u = self.units(state, missing + missing % 2, np.float64).tolist()
         for i in range(0, missing, 2):
             radius, angle = math.sqrt(-2.0 * math.log1p(-u[i + 1])), _TWO_PI * u[i]
-            out += radius * math.cos(angle), radius * math.sin(angle)
+            made += radius * math.cos(angle), radius * math.sin(angle)
         if missing % 2:
-            spare[:] = out.pop(), 1
-        values = fma(np.array(out, np.float64), std, mean)
-        return (each(exp_or_inf, values) if power else values).astype(dtype)
+            spare[:] = made.pop(), 1
+        values = fma(np.array(made, np.float64), float(std), float(mean))
+        _put(each(exp_or_inf, values) if power else values, out)
 
     # ---- others, computed in float64 -------------------------------------------------------------
-    def exponential(self, state: State, n: int, dtype: Real, scale: float) -> Numbers:
+    def exponential(self, state: State, out: Numbers, scale: float) -> None:
         """scale * log(1 - u)."""
-        u = self.units(state, n, np.float64)
-        return (scale * each(math.log1p, -u)).astype(dtype)
+        u = self.units(state, out.size, np.float64)
+        _put(scale * each(math.log1p, -u), out)
 
-    def cauchy(self, state: State, n: int, dtype: Real, median: float, sigma: float) -> Numbers:
+    def cauchy(self, state: State, out: Numbers, median: float, sigma: float) -> None:
         """tan(pi (u - 1/2)) * sigma + median."""
-        u = self.units(state, n, np.float64)
-        return fma(each(math.tan, math.pi * (u - 0.5)), sigma, median).astype(dtype)
+        u = self.units(state, out.size, np.float64)
+        _put(fma(each(math.tan, math.pi * (u - 0.5)), sigma, median), out)
 
-    def geometric(self, state: State, n: int, dtype: Real, log_failure: float) -> Numbers:
+    def geometric(self, state: State, out: Numbers, log_failure: float) -> None:
         """log(u) / log_failure, rounded up."""
-        u = self.units(state, n, np.float64)
-        return np.ceil(each(log_or_inf, u) / log_failure).astype(dtype)
+        u = self.units(state, out.size, np.float64)
+        _put(np.ceil(each(log_or_inf, u) / log_failure), out)
 
-    def bernoulli(self, state: State, n: int, dtype: Real, bound: int, value: float) -> Numbers:
+    def bernoulli(self, state: State, out: Numbers, bound: int, value: float) -> None:
         """``value`` where 53 bits are below ``bound``, else 0."""
-        hits = (self.draws64(state, n) & np.uint64(2**53 - 1)) < np.uint64(bound)
-        return hits.astype(dtype) * np.dtype(dtype).type(value)
+        hits = (self.draws64(state, out.size) & np.uint64(2**53 - 1)) < np.uint64(bound)
+        _put(hits.astype(out.dtype) * out.dtype.type(value), out)
 
     # ---- permutations ----------------------------------------------------------------------------
     # ---- by rejection: float64 for columns of parameters (rejection.py) --------------------------

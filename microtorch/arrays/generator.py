@@ -91,7 +91,7 @@ class Generator:
             self._state = fills.in_use.seeded(self._seed & 0xFFFFFFFF)
         return self._state
 
-    def fill(self, what: str, n: int, *numbers: Any) -> NDArray[Any]:
+    def draw(self, what: str, n: int, *numbers: Any) -> NDArray[Any]:
         """The next n numbers of kind ``what``, a method of `fills.Fills`, which takes them so."""
         with self._lock:
             state = self._state
@@ -100,15 +100,24 @@ class Generator:
             made: NDArray[Any] = getattr(fills.in_use, what)(state, n, *numbers)
             return made
 
-    def serial_normal(
-        self, n: int, dtype: fills.Real, mean: float, std: float, power: bool = False
-    ) -> NDArray[Any]:
-        """Normals one after the other; an odd one out waits in the generator."""
-        return self.fill("serial_normal", n, dtype, float(mean), float(std), power, self._spare)
+    def fill(self, what: str, out: NDArray[Any], *numbers: Any) -> NDArray[Any]:
+        """``out``, an array in rows, filled with numbers of kind ``what``."""
+        with self._lock:
+            state = self._state
+            if state is None:
+                state = self.state()
+            getattr(fills.in_use, what)(state, out, *numbers)
+            return out
 
-    def serial_fill(self, what: str, columns: NDArray[np.float64]) -> NDArray[Any]:
+    def serial_normal(
+        self, out: NDArray[Any], mean: float, std: float, power: bool = False
+    ) -> NDArray[Any]:
+        """``out`` filled with normals one after the other; an odd one waits in the generator."""
+        return self.fill("serial_normal", out, mean, std, power, self._spare)
+
+    def serial_draw(self, what: str, columns: NDArray[np.float64]) -> NDArray[Any]:
         """A number for each of the n columns, by draws among which are such normals."""
-        return self.fill(what, columns.shape[1], columns, self._spare)
+        return self.draw(what, columns.shape[1], columns, self._spare)
 
     @property
     def spare(self) -> tuple[float, int]:
@@ -157,11 +166,11 @@ class Generator:
 
     def draw32(self, n: int) -> NDArray[np.uint32]:
         """The next n draws, (n,) uint32."""
-        return self.fill("draws", n)
+        return self.draw("draws", n)
 
     def draw64(self, n: int) -> NDArray[np.uint64]:
         """n numbers of two draws each, the first draw in the high word; (n,) uint64."""
-        return self.fill("draws64", n)
+        return self.draw("draws64", n)
 
 
 def _pack(g: Generator) -> NDArray[np.uint8]:

@@ -51,7 +51,7 @@ def _gamma(concentration: Array, generator: Generator | None) -> Array:
     shifted = np.where(small, a + a.dtype.type(1), a)
     columns = _columns(a, shifted - a.dtype.type(_THIRD), powers)
     chosen = generator or source.default_generator
-    return chosen.serial_fill("gammas", columns).reshape(a.shape)
+    return chosen.serial_draw("gammas", columns).reshape(a.shape)
 
 
 def _columns(*parameters: Array) -> Array:
@@ -85,7 +85,7 @@ def poisson(rate: Array, generator: Generator | None = None) -> Array:
             )
         )
     chosen = generator or source.default_generator
-    out = chosen.fill("poisson", rate.size, _columns(rate)[0])
+    out = chosen.draw("poisson", rate.size, _columns(rate)[0])
     return out.astype(dtype).reshape(rate.shape)
 
 
@@ -117,5 +117,5 @@ def binomial(count: Array, prob: Array, generator: Generator | None = None) -> A
             np.log1p(-rare),
         )
     chosen = generator or source.default_generator
-    out = chosen.fill("binomial", count.size, _columns(count, prob, rare, mean, *parameters))
+    out = chosen.draw("binomial", count.size, _columns(count, prob, rare, mean, *parameters))
     return out.astype(dtype).reshape(count.shape)

@@ -96,7 +96,7 @@ def forget(backend: Backend) -> None:
 
 class KernelTable(BackendTable["Kernel"]):
     """Backend -> its kernel of one op. ``size``: "small" or "large", the one for such arrays only;
-    "chosen", the one of two that looks at them: all three for operands in rows.
+    "chosen", the one of two that looks at them; "any": all four for operands in rows.
     """
 
     def __init__(self, name: str, size: str = ""):
@@ -105,7 +105,8 @@ class KernelTable(BackendTable["Kernel"]):
 
     def __missing__(self, backend: Backend) -> Kernel:
         name = self.name
-        kernel = getattr(backend, self.size)(name) if self.size else getattr(backend, name)
+        for_all = self.size in ("", "any")
+        kernel = getattr(backend, name) if for_all else getattr(backend, self.size)(name)
         # what is recorded does not know yet which of its values lie in rows
         if name in layouts and (not self.size or hasattr(kernel, "laid")):
             kernel = laying(kernel, layouts[name])

@@ -1,4 +1,4 @@
-"""A dict of which some values are made when they are first asked for.
+"""A dict, and a package, of which some values are made when they are first asked for.
 
 Most programs name few of the functions there are. Declaring them all took a third of the import.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 import importlib
 import sys
 from _thread import RLock  # `threading` is slow to import
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -18,6 +18,28 @@ V = TypeVar("V")
 # held while values are made one by one. Not while a module is imported: the import system has its
 # own locks, and a thread that holds one of those may come here
 _ONE_AT_A_TIME = RLock()
+
+
+def on_demand(
+    place: dict[str, Any], files: Mapping[str, str], unknown: Callable[[str], Any],
+    made: Callable[[str, Any], Any] = lambda name, found: found,
+) -> Callable[[str], Any]:  # fmt: skip
+    """The ``__getattr__`` of a package, given as its globals, each of whose names is in a file.
+
+    ``files``: that file by name, as in an import of the package; "" for a file itself. (Those of
+    other names are found, too.)
+    ``made(name, found)``: what stands for what is found there.
+    """
+    package = place["__name__"]
+
+    def __getattr__(name: str) -> Any:
+        if not files.get(name):
+            own = name in files or f".{name}" in files.values()
+            return importlib.import_module(f".{name}", package) if own else unknown(name)
+        found = made(name, getattr(importlib.import_module(files[name], package), name))
+        return place.setdefault(name, found)  # of several threads, the first's
+
+    return __getattr__
 
 
 class Promises(dict[str, V]):

@@ -16,7 +16,7 @@ from ..base.naming import named
 from ..engine.calling import is_int
 from ..engine.handle import NotDense
 from ..engine.operands import element
-from ..engine.record import constant_node, handle
+from ..engine.record import constant_of
 from ..handles.methods import bind_methods
 from ..handles.size import sizes_or_data
 from ..handles.tensor import Tensor
@@ -130,7 +130,7 @@ def _filled(
         array = make(dev, shape, d)
         if type(array) is not np.ndarray:  # it is recorded, for a static graph
             return finish(array, dev.device, False)
-        return handle(array, constant_node(array, dev))
+        return constant_of(array, dev)
 
     def like(
         input: Tensor,

@@ -15,7 +15,7 @@ from ..base.errors import describe, message, no_memory
 from ..engine.calling import mistaken, reading
 from ..engine.operands import NUMBERS
 from ..engine.out import into
-from ..engine.record import constant, constant_node, handle, note_order
+from ..engine.record import constant, constant_of, note_order
 from ..ops.surface import FUNCTIONS
 
 if TYPE_CHECKING:
@@ -115,7 +115,7 @@ def finish(array: Array, device: DeviceLike | None, requires_grad: bool) -> Tens
     if type(array) is ndarray and (device is CPU or (device is None and default.device is None)):
         dev = cpu.of(array.dtype)
         # `constant`, for the common case
-        t = note_order(handle(array, constant_node(array, dev)))
+        t = note_order(constant_of(array, dev))
     else:
         t = constant(array, home(device, array.dtype))
     return t.requires_grad_() if requires_grad else t

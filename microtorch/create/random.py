@@ -11,18 +11,19 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from ..arrays import dtypes, generator
+from ..arrays import continuous, draw_checks, dtypes, generator
 from ..arrays.device import device as device_of
-from ..arrays.draw_checks import are_chances
 from ..arrays.memory_order import in_memory_order, outermost_first
 from ..backends import defines, home
 from ..base.errors import broadcast_error, describe, message
 from ..engine.calling import reading
 from ..engine.record import constant
 from ..engine.whole import whole
+from ..graph import storage_of
 from ..handles.inplace import check_leaf, put_straight, store, straight
 from ..handles.methods import bind_methods
 from ..handles.tensor import Tensor
+from ..handles.views import renew_views
 from ..ops.arguments import refuse_complex
 from ..ops.settled import settled
 from .finish import chosen, export, finish
@@ -226,7 +227,7 @@ def bernoulli(
     """0 or 1, where each element of ``input`` (or ``p``) is the probability of a 1."""
     array = input.array
     dev, chance = input.node.dev, array if p is None else p
-    if p is None:
+    if p is None and type(array) is not np.ndarray:  # of which the draw looks at each itself
         dev.check_chances(array)
     drawn = dev.draws.bernoulli(chance, array.shape, array.dtype, generator)
     # with p PyTorch has no derivative for the input, of which only the shape is read
@@ -236,10 +237,7 @@ def bernoulli(
 @defines
 def check_chances(F: Backend, p: Array) -> None:
     """RuntimeError for no probability. A kernel, so that a recorded program asks at each call."""
-    if p.dtype.kind != "c" and not are_chances(p):  # complex numbers: the draw says it
-        raise RuntimeError(
-            message("Expected p_in >= 0 && p_in <= 1 to be true, but got false.", describe(p))
-        )
+    draw_checks.check_chances(p)
 
 
 @export
@@ -259,34 +257,39 @@ bind_methods({"bernoulli": bernoulli, "multinomial": multinomial})
 
 
 # ---- filling a tensor ----------------------------------------------------------------------------
-# methods with the arguments and defaults of the function of draws
-AS_THEY_ARE = frozenset({"uniform", "normal", "exponential", "log_normal", "cauchy"})
+# whether the common way will do for some numbers, and that way
+COMMON: dict[str, Any] = {
+    "uniform": (continuous.plain_uniform, continuous.fill_uniform),
+    "normal": (continuous.plain_normal, continuous.fill_normal),
+}
 
 
 def fills(draw: Callable[..., Array]) -> Callable[..., Array]:
     """A decorator: ``draw(self, ...)`` makes the numbers of the in-place method of its name.
 
-    Of numbers by position alone, those of AS_THEY_ARE go to the function of ``draws`` at once.
+    Of numbers by position alone, those of COMMON are drawn where they are to lie.
     """
     name, drawn = draw.__name__[:-1], reading(draw, out=False)
-    most = draw.__code__.co_argcount - 1 if name in AS_THEY_ARE else -1
+    plain, fill = COMMON.get(name, (None, None))
 
     @functools.wraps(draw)
     def method(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
-        alone, numbers = not kwargs and straight(self, args), None
-        if alone and len(args) <= most and (a := self.array).flags.c_contiguous:
+        alone = not kwargs and straight(self, args)
+        if alone and plain is not None and len(args) <= 2 and self.array.flags.c_contiguous:
             for x in args:
                 if type(x) is not float and type(x) is not int:
                     break
             else:
-                try:
-                    numbers = getattr(self.node.dev.draws, name)(a.shape, a.dtype, *args)
-                except (OverflowError, RuntimeError):  # of a number: said below
-                    pass
-        if numbers is None:
-            if not alone:
-                check_leaf(self, name)
-            numbers = drawn(self, *args, **kwargs)
+                if plain((a := self.array).dtype, *args):
+                    storage = self.node.storage or storage_of(self.node)
+                    storage.wrote(name)  # before it is done, as in write()
+                    fill(a, *args)
+                    if storage.views:
+                        renew_views(self)
+                    return self
+        if not alone:
+            check_leaf(self, name)
+        numbers = drawn(self, *args, **kwargs)
         if alone and put_straight(self, numbers, name):
             return self
         given = [self, *[x for x in (*args, *kwargs.values()) if isinstance(x, Tensor)]]

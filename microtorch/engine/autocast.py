@@ -26,8 +26,8 @@ from ..backends.table import send_to_apply
 from ..base.errors import message
 from ..graph import Node, mode, storage_of
 from .handle import Handle
-from .hot import single
 from .registry import REGISTRY
+from .short import single
 
 if TYPE_CHECKING:
     from ..base.types import Argument, DType

@@ -19,11 +19,11 @@ from ..arrays.dtypes import F32
 from ..arrays.memory_format import is_channels_last
 from .autocast import listed
 from .handle import Handle
-from .hot import single
 from .kept import keeping
 from .out import into
 from .record import moved
 from .registry import REGISTRY
+from .short import single
 
 if TYPE_CHECKING:
     from ..base.types import Argument

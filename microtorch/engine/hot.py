@@ -2,9 +2,9 @@
 
 ``unary`` and ``binary`` make the methods and functions of elementwise ops: they do what ``apply``
 does for the common case (float operands of one dtype on one device) with everything inline, and
-hand every other case to it. ``single`` is the same for views, reductions and casts, and ``several``
-for layers, losses and joins; the functions of those ops call them. A made function keeps the text
-that it replaces as ``written``; tests run both on many operands and compare all that can be seen.
+hand every other case to it. ``viewing``, ``whole`` and ``layer`` make those of views, of sums and
+of linear layers. A made function keeps the text that it replaces as ``written``; tests run both on
+many operands and compare all that can be seen. Functions of other ops call those of short.py.
 
 ``no_more`` is never given. It keeps ``out`` out of the reach of positions: a keyword-only parameter
 costs 40 ns, because CPython does not specialise calls of functions that have one.
@@ -15,8 +15,8 @@ a tuple assignment, and the user's frame is usually the one that it was last tim
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, cast
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 from weakref import ref
 
 import numpy as np
@@ -27,27 +27,25 @@ from ..backends import cpu
 from ..backends.table import SPREAD, HotTable, large_from, layouts
 from ..base.errors import FAILED
 from ..base.naming import named
-from ..graph import last_user_code, mode, storage_of, tick, user_frame, users
+from ..graph import last_user_code, mode, storage_of, tick, users
 from . import record as recording
-from .handle import Handle, Unmet
+from . import short
+from .handle import Handle
 from .mixed import unlike
-from .operands import exponent, left_operand, numbers_of, offering, taken_by
+from .operands import exponent, numbers_of, taken_by
 from .out import by_keyword
-from .record import Constant, constant_node, kept, new, note_order
-from .registry import REGISTRY
-from .views import UNRECORDED, link_view, unfollowing
+from .record import Constant, constant_node, new, note_order
+from .short import several, single
+from .views import UNRECORDED, unfollowing
 
 if TYPE_CHECKING:
-    from ..base.types import Argument, Attrs
+    from ..base.types import Argument
     from ..handles.tensor import Tensor
     from .op import Op
 else:
     Tensor = Handle
 
 ndarray = np.ndarray
-# What a kernel may raise here: `apply` says why, or has another way. It computes without numpy's
-# warnings if the user's filter makes errors of them.
-IN_GENERAL = (*FAILED, RuntimeWarning, Unmet)
 
 
 def large_bytes(name: str) -> int:
@@ -60,54 +58,7 @@ def large_bytes(name: str) -> int:
 
 def bind(tensor: type[Tensor]) -> None:
     """Announce the class that handles are made of. Called once, by handles/tensor.py."""
-    globals()["Tensor"] = vars(recording)["Tensor"] = tensor
-
-
-def hot(
-    op: str, reflected: bool = False
-) -> Callable[[Callable[..., Tensor]], Callable[..., Any]]:
-    """A decorator: the made function of ``op`` stands in for the written one, which it must equal.
-
-    ``reflected``: the method's self is the right operand.
-    """
-    return lambda written: cast("Callable[..., Any]", Operator(op, reflected, written))
-
-
-class Operator:
-    """An operator of a class that is made when it is first used, and then takes this one's place.
-    """
-
-    def __init__(self, op: str, reflected: bool, written: Callable[..., Tensor]):
-        self.op, self.reflected, self.written = op, reflected, written
-
-    def __set_name__(self, owner: type, name: str) -> None:
-        self.owner = owner
-
-    def __get__(self, instance: object, owner: type | None = None) -> Argument:
-        op, written = REGISTRY[self.op], self.written
-        if self.reflected:
-            function = swapped(op)
-        else:
-            general = written if not op.vjps else offering(op, written.__name__)
-            function = made(op, op if len(op.vjps) == 1 else general)
-        method = named(function, written.__name__, written.__doc__, written=written)
-        for name, value in list(vars(self.owner).items()):
-            if value is self:
-                setattr(self.owner, name, method)
-        return method.__get__(instance, owner)
-
-
-def swapped(op: Op) -> Callable[..., Tensor]:
-    """The method ``input.__rop__(other)``, which is ``op(other, input)``."""
-    function, floating = binary(op, op, True), op.floating
-    number, taken = numbers_of(op), taken_by(op)
-
-    def method(input: Tensor, other: Any) -> Tensor:
-        if type(other) in taken:
-            return function(number(other, input, floating), input)
-        return function(left_operand(op, other, input), input)
-
-    return method
+    globals()["Tensor"] = vars(short)["Tensor"] = vars(recording)["Tensor"] = tensor
 
 
 def made(op: Op, written: Callable[..., Tensor], numbers: bool = True) -> Callable[..., Tensor]:
@@ -304,54 +255,9 @@ def asking(op: Op, written: Callable[..., Tensor]) -> Callable[..., Tensor]:
             return written(input)
         if type(value) is not ndarray:
             value = dev.array(value)
-        return recording.handle(value, constant_node(value, dev.of(value.dtype)))
+        return recording.constant_of(value, dev.of(value.dtype))
 
     return named(method, op.name, written=written)
-
-
-def single(op: Op, input: Any, attrs: Attrs, *arguments: Any) -> Tensor:
-    """``apply`` for one Tensor that needs no promotion: for a function that a user calls.
-
-    ``arguments``: the same as ``attrs``, by position; names cost a small sum a tenth of its time.
-    """
-    try:
-        x, a = input.array, input.node
-        dev = a.dev
-    except AttributeError:  # not a tensor
-        return op(input, **attrs)
-    try:
-        if arguments and type(x) is ndarray:  # other kinds of numbers look at the names
-            out = op.kernels[dev](x, *arguments)
-        else:
-            out = op.kernels[dev](x, **attrs)
-    except IN_GENERAL:
-        return op(input, **attrs)
-    if type(out) is not ndarray:
-        out = dev.array(out)
-    flows = dev is not cpu
-    if out.dtype is not x.dtype:
-        dev, flows = dev.of(out.dtype), out.dtype.kind in "fcV"
-    t = new(Tensor)
-    t.array, t.origin = out, None
-    if flows and a.needs and (m := mode.get()).grad and op.differentiable:
-        n = op.node()
-        n.inputs = inputs = (a,)
-        n.saved = (x,) if op.saved_inputs else inputs
-        if op.attributes:
-            n.attrs = attrs
-        n.value, n.dev, n.seq, n.scope = out, dev, tick(), m.scope
-        n.grad = n.hooks = n.storage = None
-        code = (f := sys._getframe(2)).f_code
-        if code is not last_user_code[0]:
-            f, code = users(f, code)
-        n.code, n.lasti = code, f.f_lasti
-        t.node = n
-    else:
-        dev is not cpu or not a.needs or recording.check_whole(op, (a,))
-        t.node = constant_node(out, dev)
-    if op.view:
-        return link_view(t, input, op, attrs)
-    return t if (s := a.storage) is None or not s.turned else note_order(t)
 
 
 # views that lie row by row if their base does
@@ -509,137 +415,3 @@ def layer(op: Op, written: Callable[..., Tensor]) -> Callable[..., Tensor]:
         return t
 
     return named(method, op.name, written=written)
-
-
-def several(op: Op, inputs: Sequence[Any], attrs: Attrs | None = None) -> Tensor:
-    """``apply`` for Tensors of one floating dtype on one device: layers, losses, joins."""
-    try:
-        nodes = tuple([x.node for x in inputs])
-        dev, needs, turned, recorded = nodes[0].dev, False, False, op.differentiable
-        for n in nodes:
-            if n.dev is not dev:
-                return op(*inputs, **(attrs or {}))
-            needs = (recorded and n.needs) or needs
-            turned = turned or ((s := n.storage) is not None and s.turned)
-    except AttributeError:  # not a tensor
-        return op(*inputs, **(attrs or {}))
-    if op.family is not None:
-        op = op.family(len(nodes))
-    if (kernel := op.hot_kernels[dev]) is None:  # integers and bools need promotion
-        return op(*inputs, **(attrs or {}))
-    arrays = [x.array for x in inputs]
-    try:
-        out = kernel(*arrays) if attrs is None else kernel(*arrays, **attrs)
-    except IN_GENERAL:
-        return op(*inputs, **(attrs or {}))
-    if type(out) is not ndarray:
-        out = dev.array(out)
-    if out.dtype is not dev.dtype:
-        return recording.record(op, inputs, out, dev.of(out.dtype), attrs)
-    t = new(Tensor)
-    t.array, t.origin = out, None
-    if needs and (m := mode.get()).grad:
-        t.node = n = op.node()
-        n.inputs = nodes
-        n.saved = kept(op, inputs) if op.saved_inputs else nodes
-        if op.attributes:
-            n.attrs = attrs
-        n.value, n.dev, n.seq, n.scope = out, dev, tick(), m.scope
-        n.grad = n.hooks = n.storage = None
-        f = user_frame(sys._getframe(1))
-        n.code, n.lasti = f.f_code, f.f_lasti
-    else:
-        t.node = constant_node(out, dev)
-    return note_order(t) if turned else t
-
-
-def joined(op: Op, tensors: Argument, dim: Argument, more: int) -> Tensor | None:
-    """``apply`` for tensors of one floating dtype, device and rank, none of them empty; else None.
-
-    ``more``: so many dimensions more has the result than they.
-    """
-    if type(dim) is not int or (type(tensors) is not list and type(tensors) is not tuple):
-        return None
-    arrays: list[Any] = []
-    nodes: list[Any] = []
-    needs = False
-    try:
-        dev, ndim = tensors[0].node.dev, tensors[0].array.ndim
-        for t in tensors:
-            x = t.array
-            n = t.node
-            if n.dev is not dev or x.ndim != ndim or not x.size:
-                return None
-            arrays.append(x)
-            nodes.append(n)
-            if n.needs:
-                needs = True
-    except (AttributeError, IndexError):  # not a tensor, or none at all
-        return None
-    ndim += more
-    kernel = op.hot_kernels[dev]
-    if kernel is None or not -ndim <= dim < ndim:
-        return None
-    dim %= ndim
-    try:
-        out = kernel(*arrays, dim=dim)
-    except IN_GENERAL:
-        return None
-    if not needs or not (m := mode.get()).grad:
-        t = new(Tensor)
-        t.array, t.origin, t.node = out, None, constant_node(out, dev)
-        return t
-    assert op.family is not None
-    node, inputs = op.family(len(nodes)).node(), tuple(nodes)
-    frame = user_frame(sys._getframe(1))
-    recording.fill(node, inputs, inputs, out, dev, {"dim": dim}, m.scope, frame)
-    return recording.handle(out, node)
-
-
-def kept_dtype(op: Op, attrs: Attrs, *inputs: Tensor) -> Tensor:
-    """``apply`` for a Tensor, its index and more, whose dtypes stay: for gather and its like."""
-    dev, arrays = inputs[0].node.dev, [x.array for x in inputs]
-    for x in arrays:
-        if type(x) is not ndarray:
-            return op(*inputs, **attrs)
-    try:
-        out = op.kernels[dev](*arrays, **attrs)
-    except IN_GENERAL:
-        return op(*inputs, **attrs)
-    if type(out) is not ndarray:
-        out = dev.array(out)
-    if op.differentiable and mode.get().grad:
-        for t in inputs:
-            if t.node.needs:
-                return recording.record(op, inputs, out, dev, attrs)
-    return note_order(recording.handle(out, constant_node(out, dev)))
-
-
-# ---- stepping aside ------------------------------------------------------------------------------
-def _single_in_general(op: Op, input: Tensor, attrs: Attrs, *arguments: object) -> Tensor:
-    return op(input, **attrs)
-
-
-def _joined_in_general(op: Op, tensors: Argument, dim: Argument, more: int) -> Tensor | None:
-    return None
-
-
-def _several_in_general(op: Op, inputs: Sequence[Any], attrs: Attrs | None = None) -> Tensor:
-    return op(*inputs, **(attrs or {}))
-
-
-_CODES = {
-    single: (single.__code__, _single_in_general.__code__),
-    several: (several.__code__, _several_in_general.__code__),
-    joined: (joined.__code__, _joined_in_general.__code__),
-}
-
-
-def step_aside(on: bool) -> None:
-    """Let ``single``, ``several`` and ``joined`` go the general way, by ``apply``, or not.
-
-    Their code is exchanged, not they: many modules hold them by name, and a test of a flag would
-    cost every op.
-    """
-    for function, codes in _CODES.items():
-        function.__code__ = codes[on]

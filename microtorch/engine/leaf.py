@@ -14,7 +14,7 @@ from ..arrays.memory_order import is_dense
 from ..base import errors
 from ..graph import Mode, Node, mode, storage_of, tick
 from .basic_ops import clone
-from .record import Constant, constant, constant_node, handle
+from .record import Constant, constant, constant_node, constant_of, handle
 from .rows import Rows
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ class AccumulateGrad(Node):
         elif self.grad is None and type(g) is ndarray and g.dtype is self.dev.dtype:
             # `constant`, for the common case
             if g.flags.c_contiguous and ((s := self.storage) is None or not s.turned):
-                self.grad = handle(g, constant_node(g, self.dev))
+                self.grad = constant_of(g, self.dev)
             else:
                 self.grad = constant(self._in_its_order(g), self.dev)
         else:

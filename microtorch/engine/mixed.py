@@ -16,7 +16,7 @@ from ..arrays.dtypes import F32, F64, I64
 from ..backends import cpu
 from ..backends.table import HotTable
 from ..base.naming import named
-from .record import constant_node, handle, note_order
+from .record import constant_of, note_order
 
 if TYPE_CHECKING:
     from ..base.types import Argument, Array, Backend
@@ -59,7 +59,7 @@ def unlike(op: Op, written: Callable[..., Tensor], numbers: bool) -> Callable[..
             value = cpu.array(value)
         if value.dtype is not I64:
             return written(input, other)
-        return handle(value, constant_node(value, cpu))
+        return constant_of(value, cpu)
 
     return named(method, written.__name__)
 
@@ -84,4 +84,4 @@ def with_floats(
     value = op.kernels[dev](*((whole, y) if first else (x, whole)))
     if type(value) is not ndarray:
         value = dev.array(value)
-    return note_order(handle(value, constant_node(value, dev)))
+    return note_order(constant_of(value, dev))

@@ -1,6 +1,6 @@
 """Saved tensors in another form: what ``saved_tensors_hooks`` asks for.
 
-While such hooks are set, every op is recorded by ``record`` (hot.py is told to step aside), which
+While such hooks are set, every op is recorded by ``record`` (the hot paths step aside), which
 calls ``pack`` for what the derivatives of a new node will read. Backward asks ``opened``. Where no
 hooks are set, nothing of this runs.
 """
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, cast
 from ..backends.table import BackendTable, HotTable
 from ..base.errors import message
 from ..graph import Mode, Node, hooks_of, mode, storage_of
-from . import hot
+from . import short
 from .handle import Handle
 from .record import handle, packers
 
@@ -171,7 +171,7 @@ def _use(n: int) -> None:
             packers.clear()
         else:
             return
-        hot.step_aside(bool(packers))
+        short.step_aside(bool(packers))
         HotTable.aside = bool(packers)
         for table in BackendTable.filled():
             if isinstance(table, HotTable):

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 from ..arrays import dtypes
 from ..graph import mode, storage_of
-from .hot import single
-from .record import check_whole, constant_node, handle
+from .record import check_whole, constant_of
 from .registry import REGISTRY
+from .short import single
 
 if TYPE_CHECKING:
     from ..base.types import DType
@@ -40,7 +40,7 @@ def promoted(op: Op, tensors: Sequence[Tensor]) -> tuple[Sequence[Tensor], DType
             if not op.differentiable or not source.needs:  # then nobody sees the cast
                 dev = source.dev.of(target)
                 array = REGISTRY["cast"].kernels[source.dev](t.array, dtype=target)
-                t = handle(array, constant_node(array, dev))
+                t = constant_of(array, dev)
                 if op.differentiable:
                     t.node.storage = storage_of(source)
                 out.append(t)

@@ -9,11 +9,11 @@ import numpy as np
 
 from ..graph import Node, storage_of, tick
 from .apply import apply, brought_together
-from .hot import several
 from .leaf import became
 from .op import Op
 from .record import Number, constant, handle, record
 from .registry import REGISTRY
+from .short import several
 
 if TYPE_CHECKING:
     from ..base.types import Operand, Vjp

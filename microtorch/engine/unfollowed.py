@@ -17,9 +17,9 @@ from ..backends import cpu
 from ..backends.table import HotTable
 from ..base import errors
 from ..graph import mode, storage_of, user_frame
-from .hot import single
 from .op import Op
 from .record import check_whole, constant_node, fill, handle
+from .short import single
 from .views import UNRECORDED, unfollowing
 
 if TYPE_CHECKING:

@@ -23,7 +23,7 @@ from ..arrays.dtypes import TORCH_TYPES
 from ..base.errors import describe, dim_error, message
 from ..base.naming import named
 from ..engine.calling import reading
-from ..engine.hot import single
+from ..engine.short import single
 from ..ops import fourier
 from ..ops.fourier import Norm
 from ..ops.surface import FUNCTIONS

@@ -19,6 +19,7 @@ from collections.abc import Callable
 from ..base.errors import message
 from ..handles.tensor import Tensor
 from ..nn import functional
+from ..nn.contents import LAYERS
 from ..nn.messages import typename
 from ..nn.module import Module
 from ..nn.parameter import Parameter, is_lazy
@@ -97,7 +98,7 @@ def read(module: str, name: str) -> object:
         return FUNCTIONS.get(name)
     kind: object = None
     if module == "torch.nn" or module.startswith("torch.nn.modules."):
-        kind = vars(nn).get(name, vars(layers).get(name))
+        kind = getattr(layers, name) if name in LAYERS else vars(nn).get(name)
     else:
         first, *rest = f"{module}.{name}".split(".")
         path = [{"torch": _OURS, "torchvision": f"{_OURS}.vision"}.get(first, first), *rest]

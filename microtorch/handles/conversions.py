@@ -14,9 +14,9 @@ from ..base import errors
 from ..base.naming import named
 from ..engine.basic_ops import place
 from ..engine.handle import Handle
-from ..engine.hot import single
 from ..engine.record import constant, note_order
 from ..engine.registry import REGISTRY
+from ..engine.short import single
 from ..graph import mode
 from .methods import bind_methods
 

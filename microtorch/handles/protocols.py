@@ -12,10 +12,11 @@ import numpy as np
 
 from ..base import errors
 from ..engine.handle import Handle
-from ..engine.hot import hot, single
 from ..engine.operands import left_operand, offered
+from ..engine.operators import hot
 from ..engine.record import constant
 from ..engine.registry import REGISTRY
+from ..engine.short import single
 from ..ops.surface import METHODS
 from .methods import Methods
 

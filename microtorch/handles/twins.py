@@ -107,7 +107,8 @@ def _of_op(op: Op, optional: Callable[..., Tensor] | None = None) -> Callable[..
     """``optional``: the method with more arguments than the op's."""
     name, n, own = f"{op.name}_", op.arity - 1, op.name
     function = ELEMENTWISE[own] if own in ELEMENTWISE and op.differentiable else None
-    kernels, small, tensors = op.hot_kernels, HotTable(op.name, "small"), own in TENSORS_ONLY
+    # how the result lies does not matter: it is copied
+    kernels, small, tensors = op.row_kernels, HotTable(op.name, "small"), own in TENSORS_ONLY
 
     def method(input: Tensor, *others: Any, **attrs: Any) -> Tensor:
         try:
@@ -209,7 +210,7 @@ def float_power_(self: Tensor, exponent: Tensor | Number) -> Tensor:
 
 def _scaled(general: Callable[..., Tensor]) -> Callable[..., Tensor]:
     """``add_`` with a factor, as a step of gradient descent: the common case in one pass."""
-    kernels = REGISTRY["add_scaled"].hot_kernels
+    kernels = REGISTRY["add_scaled"].row_kernels
 
     def method(self: Tensor, *others: Argument, **options: Argument) -> Tensor:
         alpha = options.get("alpha")

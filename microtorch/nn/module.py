@@ -29,7 +29,6 @@ from ..base.errors import NoAttribute, describe, message
 from ..handles.tensor import Tensor
 from . import global_hooks, hooks
 from .buffer import Buffer
-from .called import call_with_hooks
 from .global_hooks import (
     register_module_backward_hook,
     register_module_buffer_registration_hook,
@@ -123,6 +122,8 @@ class Module(Stateful):
         token = graph.enter_scope(weakref.ref(self), self._scope_label, type(self))
         try:
             if self._hooked or global_hooks.ANY:
+                from .called import call_with_hooks  # backward hooks import much, and few use them
+
                 return call_with_hooks(self, args, kwargs)
             return self.forward(*args, **kwargs)
         except Exception as error:

@@ -12,8 +12,8 @@ import numpy as np
 
 from ..arrays import dtypes
 from ..base.errors import ShapeError, describe, message
-from ..engine.hot import several
 from ..engine.record import constant
+from ..engine.short import several
 from ..engine.whole import known
 from .arguments import dim_of, owned, shape_of
 from .complex import conj

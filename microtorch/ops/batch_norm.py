@@ -14,8 +14,8 @@ import numpy as np
 from ..backends import defines
 from ..base.errors import ShapeError, describe, message
 from ..engine.handle import Handle
-from ..engine.hot import several
 from ..engine.op import Op
+from ..engine.short import several
 from .arguments import not_floating, rows
 from .norm import (
     affine,

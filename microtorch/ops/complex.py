@@ -19,8 +19,8 @@ import numpy as np
 from ..arrays import dtypes
 from ..arrays.pairs import of_pairs, pairs
 from ..base.errors import describe, message
-from ..engine.hot import several, single
 from ..engine.op import Op
+from ..engine.short import several, single
 from .surface import public
 
 if TYPE_CHECKING:

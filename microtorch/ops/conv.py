@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from ..arrays.dtypes import TORCH_TYPES
 from ..base.errors import ShapeError, describe, message
-from ..engine.hot import several
 from ..engine.record import constant
+from ..engine.short import several
 from .conv_ops import conv2d_op, conv_transpose2d_op
 from .join import cat
 from .shape import reshape

@@ -9,8 +9,8 @@ import numpy as np
 
 from ..base.errors import message
 from ..base.naming import named
-from ..engine.hot import single
 from ..engine.op import Op
+from ..engine.short import single
 from .arguments import dim_of, rows
 from .surface import public
 

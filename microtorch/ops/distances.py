@@ -9,8 +9,8 @@ import numpy as np
 from ..arrays.dtypes import TORCH_TYPES
 from ..base.errors import describe, message
 from ..engine.apply import apply
-from ..engine.hot import single
 from ..engine.op import Op
+from ..engine.short import single
 from .surface import METHODS, public
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from ..arrays.dtypes import OBJECT, TORCH_TYPES
 from ..base.errors import describe, message
 from ..engine import autocast
 from ..engine.handle import Handle
-from ..engine.hot import several
+from ..engine.short import several
 from .arguments import dim_of, rows, variadic
 from .products import matmul
 from .surface import public

@@ -20,10 +20,11 @@ from ..base.errors import describe, message
 from ..base.naming import alias, named, with_parameters
 from ..base.promises import Promises
 from ..engine.calling import operands_given, reading
-from ..engine.hot import asking, made, several
+from ..engine.hot import asking, made
 from ..engine.op import Op
 from ..engine.operands import NUMBERS, NUMBERS_ONLY, no_subtraction
 from ..engine.registry import REGISTRY
+from ..engine.short import several
 from ..notation import formulas
 from .surface import FUNCTIONS, METHODS
 

@@ -16,10 +16,10 @@ from ..arrays.dtypes import TORCH_TYPES
 from ..backends import defines
 from ..base.errors import describe, message
 from ..engine.apply import apply
-from ..engine.hot import kept_dtype
 from ..engine.op import Op
 from ..engine.record import constant, record
 from ..engine.rows import Rows
+from ..engine.short import kept_dtype
 from ..engine.whole import on_arrays, unrepeatable, whole, writers
 from .arguments import within
 from .select import where

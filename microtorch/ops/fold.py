@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..base.errors import ShapeError, message
-from ..engine.hot import single
 from ..engine.op import Op
+from ..engine.short import single
 from .arguments import owned
 from .windows import HW, Pads, add_windows, cropped, numbers, out_size, windows, zero_images
 

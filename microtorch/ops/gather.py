@@ -15,10 +15,10 @@ from ..arrays.dtypes import I64
 from ..backends import defines
 from ..base.errors import broadcast_error, describe, message
 from ..engine.apply import apply
-from ..engine.hot import kept_dtype
 from ..engine.op import Op
 from ..engine.operands import element as stored
-from ..engine.record import constant_node, handle, note_order, record
+from ..engine.record import constant_of, note_order, record
+from ..engine.short import kept_dtype
 from .arguments import dim_of, element, owned, rows, within
 from .index import Place, put
 from .settled import linked
@@ -226,7 +226,7 @@ def gather(input: Tensor, dim: int, index: Tensor, *, sparse_grad: bool = False)
             if 0 <= d < x.ndim and x.ndim == i.ndim and i.size:
                 out = dev.gathered(x, i, d)
                 if out is not None and not input.node.needs:
-                    return handle(out, constant_node(out, dev))
+                    return constant_of(out, dev)
                 if out is not None:
                     return record(gather_op, (input, index), out, dev, {"dim": d})
     d, index = check_index("gather", input, dim, index)
@@ -269,7 +269,7 @@ def scatter(
         if type(a) is np.ndarray and not input.node.needs and k.size and a.ndim and k.ndim:
             # the op, of which nothing is recorded
             out = dev.scatter(a, k, stored(given, a.dtype), d)
-            return note_order(handle(out, constant_node(out, dev)))
+            return note_order(constant_of(out, dev))
         x, i = [t if t.array.ndim else reshape(t, 1) for t in (input, index)]
         s = element(given, input)
     if not i.array.size:

@@ -19,9 +19,10 @@ from ..backends import defines
 from ..base.errors import ShapeError, describe, message, warn
 from ..engine.checks import watch
 from ..engine.handle import Handle
-from ..engine.hot import single, viewing
+from ..engine.hot import viewing
 from ..engine.op import Op
 from ..engine.record import constant
+from ..engine.short import single
 from ..engine.whole import on_arrays
 from .arguments import rows
 from .surface import public

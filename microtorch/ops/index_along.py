@@ -13,8 +13,8 @@ from ..arrays.dtypes import I64, TORCH_TYPES
 from ..backends import defines, host
 from ..base.errors import describe, message
 from ..engine.apply import apply
-from ..engine.hot import single
-from ..engine.record import constant, constant_node, handle, moved
+from ..engine.record import constant, constant_of, moved
+from ..engine.short import single
 from ..engine.whole import on_arrays, writers
 from .arguments import (
     as_element,
@@ -116,7 +116,7 @@ def index_select(input: Tensor, dim: int, index: Tensor) -> Tensor:
             if i.dtype is I64 and -x.ndim <= dim < x.ndim:
                 out = dev.taken(x, (*(slice(None),) * (dim % x.ndim), i))
                 if out is not None:
-                    return handle(out, constant_node(out, dev))
+                    return constant_of(out, dev)
     place = _place("index_select", input, dim, index, ("int32", "int64"), RuntimeError)
     if input.array.ndim:
         out = single(index_op, input, {"index": place})

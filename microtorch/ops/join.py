@@ -15,8 +15,8 @@ from ..backends.reference import Reference
 from ..base.errors import ShapeError, describe, message, warn
 from ..base.naming import named
 from ..engine.handle import Handle
-from ..engine.hot import joined, several, single
 from ..engine.op import Op
+from ..engine.short import joined, several, single
 from ..engine.unfollowed import marked_views
 from .arguments import LARGE, MANY, dim_of, rows, variadic
 from .index import select_op, slice_op

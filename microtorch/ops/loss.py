@@ -17,8 +17,8 @@ from ..arrays.dtypes import TORCH_TYPES
 from ..base.errors import describe, message
 from ..base.naming import named
 from ..engine.apply import apply
-from ..engine.hot import kept_dtype, several, single
 from ..engine.op import Op
+from ..engine.short import kept_dtype, several, single
 from ..graph import mode
 from .arguments import dim_of, not_floating, owned, rows
 from .surface import public

@@ -23,9 +23,9 @@ import numpy as np
 
 from ..arrays import dtypes
 from ..base.errors import ShapeError, describe, message
-from ..engine.hot import several
 from ..engine.op import Op
 from ..engine.record import constant
+from ..engine.short import several
 from .arguments import not_floating, rows
 from .join import cat
 from .pool import avg_pool2d

@@ -15,10 +15,10 @@ from ..backends import cpu, defines
 from ..base.errors import describe, message
 from ..base.naming import named
 from ..engine.checks import watch
-from ..engine.hot import kept_dtype, single
 from ..engine.op import Op
-from ..engine.record import constant, constant_node, handle, moved, note_order
+from ..engine.record import constant, constant_of, moved, note_order
 from ..engine.registry import REGISTRY
+from ..engine.short import kept_dtype, single
 from ..engine.whole import on_arrays
 from .arguments import dim_of, has_order, refuse_complex, rows
 from .reduce import extreme_vjp, not_empty
@@ -75,8 +75,8 @@ def picked(name: str, input: Tensor, index: Array, dim: int, squeeze: bool) -> P
         if found is not None:
             if squeeze:
                 found, index = found.squeeze(dim), index.squeeze(dim)
-            taken = handle(found, constant_node(found, dev))
-            few: Picked = PAIRS[name](taken, handle(index, constant_node(index, dev.of(I64))))
+            taken = constant_of(found, dev)
+            few: Picked = PAIRS[name](taken, constant_of(index, dev.of(I64)))
             return few
     at = constant(index, dev)
     values = kept_dtype(PICKS[name], {"dim": dim, "squeeze": squeeze}, input, at)

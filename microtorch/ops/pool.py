@@ -22,10 +22,10 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 
 from ..base.errors import ShapeError, describe, message
-from ..engine.hot import single
 from ..engine.op import Op
 from ..engine.out import into
 from ..engine.record import constant
+from ..engine.short import single
 from .arguments import not_floating
 from .conv import layout
 from .surface import public
@@ -243,9 +243,7 @@ adaptive_spread_op = Op(
 # ---- reading arguments ---------------------------------------------------------------------------
 def check(op: str, input: Tensor, n: int, least: int = 1) -> None:
     """ShapeError unless it is (N, C, ...), or (C, ...) with C of at ``least`` so many."""
-    shape = input.array.shape
-    few = len(shape) == n + 1 and shape[0] < least
-    if len(shape) not in (n + 1, n + 2) or 0 in shape[1:] or few:
+    if not _fits(input.array.shape, n, least):
         raise ShapeError(
             message(
                 f"{op}: Expected {n + 1}D or {n + 2}D (batch mode) tensor with optional 0 dim "
@@ -253,6 +251,12 @@ def check(op: str, input: Tensor, n: int, least: int = 1) -> None:
                 fix=f"the layout is (batch, channels, {layout(n)})",
             )
         )
+
+
+def _fits(shape: Shape, n: int, least: int = 1) -> bool:
+    """Is a shape (N, C, ...), or (C, ...) with C of at ``least`` so many?"""
+    few = len(shape) == n + 1 and shape[0] < least
+    return len(shape) in (n + 1, n + 2) and 0 not in shape[1:] and not few
 
 
 def geometry_of(
@@ -409,15 +413,18 @@ def averages(
     ceil_mode: bool, count_include_pad: bool, divisor_override: int | None,
 ) -> Attrs:  # fmt: skip
     """The attrs of a mean over the windows of n spatial dimensions. Raises for what has none."""
+    given = kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override
+    x = input.array
+    if _ints(kernel_size, stride, padding) and type(divisor_override) in (int, type(None)):
+        attrs = _known_means(op, x.shape, x.dtype.kind, n, *given)
+        if attrs is not None:
+            return attrs
     check(op, input, n)
-    if input.array.dtype.kind not in "fiuV":
+    if x.dtype.kind not in "fiuV":
         raise not_floating(op, input)
     if divisor_override == 0:
         raise RuntimeError(message("divisor must be not zero", f"{op}(divisor_override=0)"))
-    given = kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override
-    known = _ints(kernel_size, stride, padding) and _ints(0, divisor_override)
-    read = _means_of_ints if known else _means
-    attrs = read(op, input.array.shape[-n:], n, *given)
+    attrs = _means(op, x.shape[-n:], n, *given)
     if attrs is None:
         raise _too_small(op, input, n, kernel_size, padding)
     return attrs
@@ -439,7 +446,11 @@ def _means(
     return attrs
 
 
-_means_of_ints = lru_cache(1024)(_means)
+@lru_cache(1024)
+def _known_means(op: str, shape: Shape, kind: str, n: int, *given: Any) -> Attrs | None:
+    """``averages`` of images of a shape and kind of dtype; None where it raises, and says why."""
+    fine = _fits(shape, n) and kind in "fiuV" and given[-1] != 0
+    return _means(op, shape[-n:], n, *given) if fine else None
 
 
 def _avg_pool(

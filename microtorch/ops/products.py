@@ -20,9 +20,10 @@ from ..arrays.dtypes import OBJECT, TORCH_TYPES
 from ..base.errors import ShapeError, describe, matmul_error, message
 from ..base.naming import named, with_parameters
 from ..engine.handle import Handle, NotDense
-from ..engine.hot import layer, made, several
+from ..engine.hot import layer, made
 from ..engine.op import Op
 from ..engine.out import into
+from ..engine.short import several
 from .arguments import tensors_only
 from .complex import conj
 from .elementwise import only

@@ -16,11 +16,12 @@ from ..arrays.dtypes import BOOL, F32, OBJECT, TORCH_TYPES
 from ..backends import LARGE, defines
 from ..base.errors import describe, message
 from ..base.naming import named
-from ..engine.hot import single, whole
+from ..engine.hot import whole
 from ..engine.op import Op
 from ..engine.out import into
 from ..engine.record import constant, record
 from ..engine.registry import REGISTRY
+from ..engine.short import single
 from .arguments import dim_of, dims_of, no_tensor, rows, whole_or_not
 from .scan import shifted_products
 from .surface import FUNCTIONS, METHODS, public

@@ -11,8 +11,8 @@ from ..base.errors import describe, message
 from ..base.naming import named
 from ..engine.basic_ops import clone
 from ..engine.handle import Handle
-from ..engine.hot import single
 from ..engine.record import constant
+from ..engine.short import single
 from ..engine.whole import known
 from .arguments import dim_of, shape_of
 from .shape import expand, ravel, reshape

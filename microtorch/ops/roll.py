@@ -9,8 +9,8 @@ from numpy import ndarray
 
 from ..arrays.memory_order import laid_out, lying, strides
 from ..base.errors import message
-from ..engine.hot import single
 from ..engine.op import Op
+from ..engine.short import single
 from .arguments import dim_of, dims_of, owned, rows, shape_of
 from .shape import ALL, ravel, reshape
 from .surface import public

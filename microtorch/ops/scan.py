@@ -12,8 +12,8 @@ from ..arrays.dtypes import OBJECT, TORCH_TYPES, as_numpy
 from ..backends import defines
 from ..base.errors import describe, message
 from ..base.naming import named
-from ..engine.hot import single
 from ..engine.op import Op
+from ..engine.short import single
 from .arguments import dim_of, owned, rows, whole_or_not
 from .surface import public
 

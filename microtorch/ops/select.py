@@ -12,11 +12,11 @@ from ..base.errors import describe, message, warn
 from ..engine import operands
 from ..engine.apply import apply
 from ..engine.calling import misfit
-from ..engine.hot import several
 from ..engine.op import Formula, Op
 from ..engine.operands import NUMBERS, lone_element, number, weak_number
 from ..engine.record import record
 from ..engine.registry import REGISTRY
+from ..engine.short import several
 from .arguments import as_element, element
 from .elementwise import ELEMENTWISE
 from .surface import FUNCTIONS, METHODS, public

@@ -14,11 +14,11 @@ from ..arrays import dtypes
 from ..arrays.dtypes import BOOL
 from ..base.errors import describe, message, warn
 from ..engine.handle import Handle, NotDense
-from ..engine.hot import several
 from ..engine.operands import NUMBERS, element, left_operand, no_subtraction
 from ..engine.out import into
 from ..engine.promotion import common_dtype
 from ..engine.registry import REGISTRY
+from ..engine.short import several
 from .arguments import check_factor
 from .elementwise import ELEMENTWISE, only
 from .surface import public

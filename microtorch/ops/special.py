@@ -17,9 +17,9 @@ from ..backends.reference import Reference
 from ..base.errors import MissingKernel, message
 from ..base.naming import named
 from ..engine.calling import reading
-from ..engine.hot import several
 from ..engine.op import Formula, Op
 from ..engine.record import constant
+from ..engine.short import several
 from ..notation import expr
 from ..notation.formulas import LETTERS
 from .arguments import refuse_complex

@@ -13,8 +13,8 @@ import numpy as np
 
 from ..arrays.memory_order import overlaps_itself
 from ..base.errors import MissingKernel, describe, message
-from ..engine.hot import single
 from ..engine.op import Op
+from ..engine.short import single
 from .arguments import dim_of, shape_of
 from .surface import METHODS, public
 

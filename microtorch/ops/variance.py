@@ -10,8 +10,8 @@ from ..backends import defines
 from ..backends.variances import ROUNDING, shows_rounding, squares
 from ..base.errors import describe, message, warn
 from ..base.naming import named
-from ..engine.hot import single
 from ..engine.op import Op
+from ..engine.short import single
 from .arguments import dims_of, rows
 from .reduce import add_up, count, keep
 from .surface import METHODS, public

@@ -9,8 +9,8 @@ import numpy as np
 from ..arrays.dtypes import TORCH_TYPES
 from ..backends.variances import squares
 from ..base.errors import describe, message
-from ..engine.hot import single
 from ..engine.op import Op
+from ..engine.short import single
 from .arguments import dim_of, dims_of, rows, tensors_only
 from .reduce import add_up, keep
 from .surface import FUNCTIONS, public

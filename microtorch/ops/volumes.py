@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
-from ..engine.hot import several, single
 from ..engine.op import Op
 from ..engine.out import into
+from ..engine.short import several, single
 from .arguments import owned, rows
 from .conv import check, geometry_of, transposed_geometry
 from .conv_ops import declare

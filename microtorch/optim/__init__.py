@@ -1,18 +1,27 @@
-"""torch.optim: optimizers and learning rate schedules."""
+"""torch.optim: optimizers and learning rate schedules.
+
+A file is imported when the first of its names is asked for; see nn/layers/__init__.py.
+"""
+
+from typing import TYPE_CHECKING
 
 from ..base.errors import missing
-from . import lr_scheduler, swa_utils
-from .adafactor import Adafactor
-from .adam import Adam, AdamW
-from .adam_variants import Adamax, NAdam, RAdam
-from .adaptive import Adadelta, Adagrad, RMSprop
-from .asgd import ASGD
-from .lbfgs import LBFGS
-from .muon import Muon
-from .optimizer import Optimizer
-from .rprop import Rprop
-from .sgd import SGD
-from .sparse_adam import SparseAdam
+from ..base.promises import on_demand
+from .contents import OPTIMIZERS
+
+if TYPE_CHECKING:
+    from . import lr_scheduler, swa_utils
+    from .adafactor import Adafactor
+    from .adam import Adam, AdamW
+    from .adam_variants import Adamax, NAdam, RAdam
+    from .adaptive import Adadelta, Adagrad, RMSprop
+    from .asgd import ASGD
+    from .lbfgs import LBFGS
+    from .muon import Muon
+    from .optimizer import Optimizer
+    from .rprop import Rprop
+    from .sgd import SGD
+    from .sparse_adam import SparseAdam
 
 __all__ = [
     "ASGD",
@@ -35,4 +44,8 @@ __all__ = [
     "swa_utils",
 ]
 
-__getattr__ = missing(__name__, __all__)
+__getattr__ = on_demand(globals(), OPTIMIZERS, missing(__name__, __all__))
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *OPTIMIZERS})

@@ -483,7 +483,7 @@ def test_float32_log_sin_cos_are_accurate():
         (lambda: rng.geometric(3, F32, 1.0), RuntimeError, "p=1"),
         (lambda: rng.geometric(3, bool, 0.5), NotImplementedError, "bool"),
         (lambda: rng.bernoulli(1.5, 3), RuntimeError, "p=1.5"),
-        (lambda: rng.bernoulli(np.array([2.0])), RuntimeError, r"\[0, 1\]"),
+        (lambda: rng.bernoulli(np.array([2.0])), RuntimeError, "p_in >= 0"),
         (lambda: rng.bernoulli(np.array([1])), NotImplementedError, "int64"),
         (lambda: rng.bernoulli(0.5, 3, np.complex64), NotImplementedError, "complex64"),
         (lambda: rng.random(3, np.complex128), NotImplementedError, "complex128"),

@@ -13,7 +13,7 @@ from ops.samples import SAMPLES
 
 import microtorch as torch
 from microtorch import Scalar
-from microtorch.engine import hot
+from microtorch.engine import hot, short
 from microtorch.engine.apply import apply
 from microtorch.engine.registry import REGISTRY
 from microtorch.handles.protocols import Protocols
@@ -133,7 +133,7 @@ def test_several_and_single(name, i):
             attrs = sample.attrs or None
             expected = whole(apply(op, xs, attrs))
             if not op.view:
-                assert whole(hot.several(op, xs, attrs)) == expected
+                assert whole(short.several(op, xs, attrs)) == expected
             if len(xs) == 1 and op.result == "keep" and op.family is None:
                 assert whole(as_function(op, xs[0], sample.attrs)) == expected
 
@@ -180,16 +180,16 @@ def test_joined(name):
             xs = [operand(dtype, (2, 3), needs and i == 1) for i in range(n)]
             for dim in range(-2 - more, 2 + more):
                 expected = whole(apply(op, xs, {"dim": dim % (2 + more)}))
-                assert whole(hot.joined(op, xs, dim, more)) == expected
+                assert whole(short.joined(op, xs, dim, more)) == expected
     x, y = operand(torch.float32, (2,), True), operand(torch.float64, (2,), True)
     whole_number = torch.tensor([1, 2])
     for xs, dim in (([x, y], 0), ([x], 5), ([], 0), ([x, 1], 0), ([whole_number], 0), (x, 0)):
-        assert hot.joined(op, xs, dim, more) is None
+        assert short.joined(op, xs, dim, more) is None
 
 
 def as_function(op, x, attrs):
     """``single`` is called by the function that the user calls."""
-    return hot.single(op, x, attrs)
+    return short.single(op, x, attrs)
 
 
 def whole(out):

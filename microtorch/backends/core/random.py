@@ -12,7 +12,7 @@ from .library import Kernels
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from ...arrays.fills import Numbers, Real, State
+    from ...arrays.fills import Numbers, State
 
 
 class Random(Fills):
@@ -30,51 +30,43 @@ class Random(Fills):
         out = np.empty(n, np.uint32)
         return out if self._any.random_draws(n, id(state), id(out)) else super().draws(state, n)
 
-    def uniform(self, state: State, n: int, dtype: Real, low: float, high: float) -> Numbers:
-        out = np.empty(n, dtype)
-        if self._kernels[dtype].random_uniform(n, low, high, id(state), id(out)):
-            return out
-        return super().uniform(state, n, dtype, low, high)
+    def uniform(self, state: State, out: Numbers, low: float, high: float) -> None:
+        kernels = self._kernels[out.dtype.type]
+        if not kernels.random_uniform(out.size, low, high, id(state), id(out)):
+            super().uniform(state, out, low, high)
 
-    def normal(self, state: State, n: int, dtype: Real, mean: float, std: float) -> Numbers:
-        out = np.empty(n, dtype)
-        if self._kernels[dtype].random_normal(n, mean, std, id(state), id(out)):
-            return out
-        return super().normal(state, n, dtype, mean, std)
+    def normal(self, state: State, out: Numbers, mean: float, std: float) -> None:
+        kernels = self._kernels[out.dtype.type]
+        if not kernels.random_normal(out.size, mean, std, id(state), id(out)):
+            super().normal(state, out, mean, std)
 
     def serial_normal(
-        self, state: State, n: int, dtype: Real, mean: float, std: float, power: bool,
+        self, state: State, out: Numbers, mean: float, std: float, power: bool,
         spare: NDArray[np.float64],
-    ) -> Numbers:  # fmt: skip
-        out = np.empty(n, dtype)
-        arrays = id(spare), id(state), id(out)
-        if self._kernels[dtype].random_serial_normal(n, mean, std, power, *arrays):
-            return out
-        return super().serial_normal(state, n, dtype, mean, std, power, spare)
+    ) -> None:  # fmt: skip
+        kernel = self._kernels[out.dtype.type].random_serial_normal
+        if not kernel(out.size, mean, std, power, id(spare), id(state), id(out)):
+            super().serial_normal(state, out, mean, std, power, spare)
 
-    def exponential(self, state: State, n: int, dtype: Real, scale: float) -> Numbers:
-        out = np.empty(n, dtype)
-        if self._kernels[dtype].random_exponential(n, scale, id(state), id(out)):
-            return out
-        return super().exponential(state, n, dtype, scale)
+    def exponential(self, state: State, out: Numbers, scale: float) -> None:
+        kernels = self._kernels[out.dtype.type]
+        if not kernels.random_exponential(out.size, scale, id(state), id(out)):
+            super().exponential(state, out, scale)
 
-    def cauchy(self, state: State, n: int, dtype: Real, median: float, sigma: float) -> Numbers:
-        out = np.empty(n, dtype)
-        if self._kernels[dtype].random_cauchy(n, median, sigma, id(state), id(out)):
-            return out
-        return super().cauchy(state, n, dtype, median, sigma)
+    def cauchy(self, state: State, out: Numbers, median: float, sigma: float) -> None:
+        kernels = self._kernels[out.dtype.type]
+        if not kernels.random_cauchy(out.size, median, sigma, id(state), id(out)):
+            super().cauchy(state, out, median, sigma)
 
-    def geometric(self, state: State, n: int, dtype: Real, log_failure: float) -> Numbers:
-        out = np.empty(n, dtype)
-        if self._kernels[dtype].random_geometric(n, log_failure, id(state), id(out)):
-            return out
-        return super().geometric(state, n, dtype, log_failure)
+    def geometric(self, state: State, out: Numbers, log_failure: float) -> None:
+        kernels = self._kernels[out.dtype.type]
+        if not kernels.random_geometric(out.size, log_failure, id(state), id(out)):
+            super().geometric(state, out, log_failure)
 
-    def bernoulli(self, state: State, n: int, dtype: Real, bound: int, value: float) -> Numbers:
-        out = np.empty(n, dtype)
-        if self._kernels[dtype].random_bernoulli(n, bound, value, id(state), id(out)):
-            return out
-        return super().bernoulli(state, n, dtype, bound, value)
+    def bernoulli(self, state: State, out: Numbers, bound: int, value: float) -> None:
+        kernels = self._kernels[out.dtype.type]
+        if not kernels.random_bernoulli(out.size, bound, value, id(state), id(out)):
+            super().bernoulli(state, out, bound, value)
 
     def gammas(self, state: State, n: int, columns: Numbers, spare: Numbers) -> Numbers:
         out = np.empty(n)

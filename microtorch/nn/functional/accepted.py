@@ -1,4 +1,6 @@
-"""What PyTorch's functions refuse, though ours would compute it: dtypes, and types of arguments."""
+"""What is put around a function where it is exported; and what PyTorch's functions refuse, though
+ours would compute it: dtypes, and types of arguments.
+"""
 from __future__ import annotations
 
 import functools
@@ -7,7 +9,11 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from ...arrays.dtypes import TORCH_TYPES
 from ...base.errors import describe, message
+from ...base.naming import settle
+from ...engine.calling import reading
+from ...engine.entering import entered
 from ...engine.handle import Handle
+from ...ops.node_names import renaming
 
 if TYPE_CHECKING:
     from ...base.types import Argument
@@ -33,6 +39,20 @@ BUILTIN = frozenset(
     "pixel_shuffle pixel_unshuffle prelu relu_ rrelu_ scaled_dot_product_attention selu_ "
     "softshrink threshold_".split()
 )
+# functions of which the call itself is much of the time: they are called as they are
+DIRECT = frozenset(
+    "elu gelu hardtanh leaky_relu linear logsigmoid relu relu6 selu sigmoid silu softmax softplus "
+    "tanh".split()
+)
+
+
+def as_called(name: str, function: F) -> F:
+    """A function as users call it, under its name in nn.functional."""
+    if name not in DIRECT:
+        function = accepting(reading(function, out=False, strict=name in BUILTIN))
+    function = renaming(entered(function))  # PyTorch's name on the node of the result
+    settle(__package__, {name: function})
+    return function
 
 
 def accepting(f: F) -> F:

@@ -11,10 +11,10 @@ from ...arrays.memory_format import contiguous_format
 from ...base.errors import describe, message, warn
 from ...create.filled import empty, empty_like, ones_like, zeros_like
 from ...engine.calling import misfit
-from ...engine.hot import several
 from ...engine.operands import element
 from ...engine.out import into
 from ...engine.registry import REGISTRY
+from ...engine.short import several
 from ...engine.whole import whole
 from ...handles.tensor import Tensor
 from ...ops.arguments import not_floating, tensors_only

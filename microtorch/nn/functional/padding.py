@@ -9,8 +9,8 @@ import numpy as np
 from ...base.errors import describe, message
 from ...create.filled import full_like
 from ...engine import autocast
-from ...engine.hot import single
 from ...engine.operands import element
+from ...engine.short import single
 from ...handles.tensor import Tensor
 from ...ops.index import border_op, index_op, place_op
 

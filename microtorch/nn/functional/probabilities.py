@@ -10,9 +10,9 @@ from ...arrays.draw_checks import are_chances
 from ...arrays.dtypes import F32, F64
 from ...autograd import Function
 from ...base.errors import describe, message, warn
-from ...engine.hot import several
 from ...engine.record import constant
 from ...engine.registry import REGISTRY
+from ...engine.short import several
 from ...handles.tensor import Tensor
 from ...ops.arguments import everywhere, refuse_complex, tensors_only
 from .activations import logsigmoid

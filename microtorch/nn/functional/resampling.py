@@ -15,7 +15,7 @@ from ...arrays.dtypes import uint8
 from ...base.errors import describe, message
 from ...base.types import Operand
 from ...create.data import from_numpy
-from ...engine.hot import single
+from ...engine.short import single
 from ...handles.tensor import Tensor
 from ...ops.pool import adaptive_avg_pool1d, adaptive_avg_pool2d
 from ...ops.taps import taps_op

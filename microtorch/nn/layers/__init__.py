@@ -1,200 +1,210 @@
 """The layers, one family a file. All of them, with Module and its containers, are what PyTorch has
-in torch.nn.modules, and are asked for as torch.nn.Linear and so on."""
+in torch.nn.modules, and are asked for as torch.nn.Linear and so on.
+
+A file is imported when the first of its layers is named: most programs name few. Which file that
+is, scripts/contents.py reads from the imports below, and writes to nn/contents.py."""
+
+from typing import TYPE_CHECKING
 
 from ...base.errors import missing
-from ..containers import (
-    ModuleDict,
-    ModuleList,
-    ParameterDict,
-    ParameterList,
-    Sequential,
-)
-from ..module import Module
-from .activations import (
-    CELU,
-    ELU,
-    GELU,
-    GLU,
-    SELU,
-    Hardshrink,
-    Hardsigmoid,
-    Hardswish,
-    Hardtanh,
-    LeakyReLU,
-    LogSigmoid,
-    LogSoftmax,
-    Mish,
-    PReLU,
-    ReLU,
-    ReLU6,
-    RReLU,
-    Sigmoid,
-    SiLU,
-    Softmax,
-    Softmax2d,
-    Softmin,
-    Softplus,
-    Softshrink,
-    Softsign,
-    Tanh,
-    Tanhshrink,
-    Threshold,
-)
-from .attention import MultiheadAttention
-from .conv import (
-    Conv1d,
-    Conv2d,
-    Conv3d,
-    ConvTranspose1d,
-    ConvTranspose2d,
-    ConvTranspose3d,
-    _ConvNd,
-    _ConvTransposeNd,
-)
-from .distances import (
-    CosineSimilarity,
-    PairwiseDistance,
-)
-from .dropout import (
-    AlphaDropout,
-    Dropout,
-    Dropout1d,
-    Dropout2d,
-    Dropout3d,
-    FeatureAlphaDropout,
-)
-from .flatten import Flatten, Unflatten
-from .fold import Fold, Unfold
-from .lazy import (
-    LazyBatchNorm1d,
-    LazyBatchNorm2d,
-    LazyBatchNorm3d,
-    LazyConv1d,
-    LazyConv2d,
-    LazyConv3d,
-    LazyConvTranspose1d,
-    LazyConvTranspose2d,
-    LazyConvTranspose3d,
-    LazyInstanceNorm1d,
-    LazyInstanceNorm2d,
-    LazyInstanceNorm3d,
-    LazyLinear,
-)
-from .linear import Bilinear, Identity, Linear, NonDynamicallyQuantizableLinear
-from .local_response import CrossMapLRN2d, LocalResponseNorm
-from .losses import (
-    BCELoss,
-    BCEWithLogitsLoss,
-    CrossEntropyLoss,
-    HuberLoss,
-    KLDivLoss,
-    L1Loss,
-    MSELoss,
-    NLLLoss,
-    NLLLoss2d,
-    SmoothL1Loss,
-    _Loss,
-    _WeightedLoss,
-)
-from .margin_losses import (
-    CosineEmbeddingLoss,
-    GaussianNLLLoss,
-    HingeEmbeddingLoss,
-    MarginRankingLoss,
-    MultiLabelMarginLoss,
-    MultiLabelSoftMarginLoss,
-    MultiMarginLoss,
-    PoissonNLLLoss,
-    SoftMarginLoss,
-    TripletMarginLoss,
-    TripletMarginWithDistanceLoss,
-)
-from .normalization import (
-    BatchNorm1d,
-    BatchNorm2d,
-    BatchNorm3d,
-    GroupNorm,
-    InstanceNorm1d,
-    InstanceNorm2d,
-    InstanceNorm3d,
-    LayerNorm,
-    RMSNorm,
-    _BatchNorm,
-    _InstanceNorm,
-    _NormBase,
-)
-from .output_losses import (
-    AdaptiveLogSoftmaxWithLoss,
-    CTCLoss,
-    LinearCrossEntropyLoss,
-    LinearCrossEntropyOptions,
-)
-from .padding import (
-    CircularPad1d,
-    CircularPad2d,
-    CircularPad3d,
-    ConstantPad1d,
-    ConstantPad2d,
-    ConstantPad3d,
-    ReflectionPad1d,
-    ReflectionPad2d,
-    ReflectionPad3d,
-    ReplicationPad1d,
-    ReplicationPad2d,
-    ReplicationPad3d,
-    ZeroPad1d,
-    ZeroPad2d,
-    ZeroPad3d,
-)
-from .pooling import (
-    AdaptiveAvgPool1d,
-    AdaptiveAvgPool2d,
-    AdaptiveAvgPool3d,
-    AdaptiveMaxPool1d,
-    AdaptiveMaxPool2d,
-    AdaptiveMaxPool3d,
-    AvgPool1d,
-    AvgPool2d,
-    AvgPool3d,
-    FractionalMaxPool2d,
-    FractionalMaxPool3d,
-    LPPool1d,
-    LPPool2d,
-    LPPool3d,
-    MaxPool1d,
-    MaxPool2d,
-    MaxPool3d,
-    MaxUnpool1d,
-    MaxUnpool2d,
-    MaxUnpool3d,
-)
-from .resampling import (
-    Upsample,
-    UpsamplingBilinear2d,
-    UpsamplingNearest2d,
-)
-from .rnn import GRU, LSTM, RNN, RNNBase
-from .rnn_cells import GRUCell, LSTMCell, RNNCell, RNNCellBase
-from .shuffles import (
-    ChannelShuffle,
-    PixelShuffle,
-    PixelUnshuffle,
-)
-from .sparse import Embedding, EmbeddingBag
-from .sync_batch_norm import SyncBatchNorm
-from .transformer import (
-    Transformer,
-    TransformerDecoder,
-    TransformerDecoderLayer,
-    TransformerEncoder,
-    TransformerEncoderLayer,
-)
+from ...base.promises import on_demand
+from ..contents import LAYERS
 
-# not in torch.nn, but below the paths torch.nn.modules.<file> that lead here
-BASES = (
-    NonDynamicallyQuantizableLinear, _BatchNorm, _ConvNd, _ConvTransposeNd, _InstanceNorm, _Loss,
-    _NormBase, _WeightedLoss,
-)  # fmt: skip
+# what F401 is silenced for is not in torch.nn, but below the paths torch.nn.modules.<file>
+if TYPE_CHECKING:
+    from ..containers import (
+        ModuleDict,
+        ModuleList,
+        ParameterDict,
+        ParameterList,
+        Sequential,
+    )
+    from ..module import Module
+    from .activations import (
+        CELU,
+        ELU,
+        GELU,
+        GLU,
+        SELU,
+        Hardshrink,
+        Hardsigmoid,
+        Hardswish,
+        Hardtanh,
+        LeakyReLU,
+        LogSigmoid,
+        LogSoftmax,
+        Mish,
+        PReLU,
+        ReLU,
+        ReLU6,
+        RReLU,
+        Sigmoid,
+        SiLU,
+        Softmax,
+        Softmax2d,
+        Softmin,
+        Softplus,
+        Softshrink,
+        Softsign,
+        Tanh,
+        Tanhshrink,
+        Threshold,
+    )
+    from .attention import MultiheadAttention
+    from .conv import (  # noqa: F401
+        Conv1d,
+        Conv2d,
+        Conv3d,
+        ConvTranspose1d,
+        ConvTranspose2d,
+        ConvTranspose3d,
+        _ConvNd,
+        _ConvTransposeNd,
+    )
+    from .distances import (
+        CosineSimilarity,
+        PairwiseDistance,
+    )
+    from .dropout import (
+        AlphaDropout,
+        Dropout,
+        Dropout1d,
+        Dropout2d,
+        Dropout3d,
+        FeatureAlphaDropout,
+    )
+    from .flatten import Flatten, Unflatten
+    from .fold import Fold, Unfold
+    from .lazy import (
+        LazyBatchNorm1d,
+        LazyBatchNorm2d,
+        LazyBatchNorm3d,
+        LazyConv1d,
+        LazyConv2d,
+        LazyConv3d,
+        LazyConvTranspose1d,
+        LazyConvTranspose2d,
+        LazyConvTranspose3d,
+        LazyInstanceNorm1d,
+        LazyInstanceNorm2d,
+        LazyInstanceNorm3d,
+        LazyLinear,
+    )
+    from .linear import (
+        Bilinear,
+        Identity,
+        Linear,
+        NonDynamicallyQuantizableLinear,  # noqa: F401
+    )
+    from .local_response import CrossMapLRN2d, LocalResponseNorm
+    from .losses import (  # noqa: F401
+        BCELoss,
+        BCEWithLogitsLoss,
+        CrossEntropyLoss,
+        HuberLoss,
+        KLDivLoss,
+        L1Loss,
+        MSELoss,
+        NLLLoss,
+        NLLLoss2d,
+        SmoothL1Loss,
+        _Loss,
+        _WeightedLoss,
+    )
+    from .margin_losses import (
+        CosineEmbeddingLoss,
+        GaussianNLLLoss,
+        HingeEmbeddingLoss,
+        MarginRankingLoss,
+        MultiLabelMarginLoss,
+        MultiLabelSoftMarginLoss,
+        MultiMarginLoss,
+        PoissonNLLLoss,
+        SoftMarginLoss,
+        TripletMarginLoss,
+        TripletMarginWithDistanceLoss,
+    )
+    from .normalization import (  # noqa: F401
+        BatchNorm1d,
+        BatchNorm2d,
+        BatchNorm3d,
+        GroupNorm,
+        InstanceNorm1d,
+        InstanceNorm2d,
+        InstanceNorm3d,
+        LayerNorm,
+        RMSNorm,
+        _BatchNorm,
+        _InstanceNorm,
+        _NormBase,
+    )
+    from .output_losses import (
+        AdaptiveLogSoftmaxWithLoss,
+        CTCLoss,
+        LinearCrossEntropyLoss,
+        LinearCrossEntropyOptions,
+    )
+    from .padding import (
+        CircularPad1d,
+        CircularPad2d,
+        CircularPad3d,
+        ConstantPad1d,
+        ConstantPad2d,
+        ConstantPad3d,
+        ReflectionPad1d,
+        ReflectionPad2d,
+        ReflectionPad3d,
+        ReplicationPad1d,
+        ReplicationPad2d,
+        ReplicationPad3d,
+        ZeroPad1d,
+        ZeroPad2d,
+        ZeroPad3d,
+    )
+    from .pooling import (
+        AdaptiveAvgPool1d,
+        AdaptiveAvgPool2d,
+        AdaptiveAvgPool3d,
+        AdaptiveMaxPool1d,
+        AdaptiveMaxPool2d,
+        AdaptiveMaxPool3d,
+        AvgPool1d,
+        AvgPool2d,
+        AvgPool3d,
+        FractionalMaxPool2d,
+        FractionalMaxPool3d,
+        LPPool1d,
+        LPPool2d,
+        LPPool3d,
+        MaxPool1d,
+        MaxPool2d,
+        MaxPool3d,
+        MaxUnpool1d,
+        MaxUnpool2d,
+        MaxUnpool3d,
+    )
+    from .resampling import (
+        Upsample,
+        UpsamplingBilinear2d,
+        UpsamplingNearest2d,
+    )
+    from .rnn import GRU, LSTM, RNN, RNNBase
+    from .rnn_cells import GRUCell, LSTMCell, RNNCell, RNNCellBase
+    from .shuffles import (
+        ChannelShuffle,
+        PixelShuffle,
+        PixelUnshuffle,
+    )
+    from .sparse import Embedding, EmbeddingBag
+    from .sync_batch_norm import SyncBatchNorm
+    from .transformer import (
+        Transformer,
+        TransformerDecoder,
+        TransformerDecoderLayer,
+        TransformerEncoder,
+        TransformerEncoderLayer,
+    )
+
 __all__ = [
     "CELU",
     "ELU",
@@ -360,4 +370,8 @@ __all__ = [
     "ZeroPad3d",
 ]  # fmt: skip
 
-__getattr__ = missing("torch.nn.modules", __all__)
+__getattr__ = on_demand(globals(), LAYERS, missing("torch.nn.modules", __all__))
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *LAYERS})

@@ -6,18 +6,18 @@ import importlib
 from typing import TYPE_CHECKING
 
 from ...base.errors import missing
-from . import rnn
-from .clipping import (
-    clip_grad_norm,
-    clip_grad_norm_,
-    clip_grad_value_,
-    clip_grads_with_norm_,
-    get_total_norm,
-)
-from .vectors import parameters_to_vector, vector_to_parameters
 
 if TYPE_CHECKING:
     from ...base.types import Argument
+    from . import rnn
+    from .clipping import (
+        clip_grad_norm,
+        clip_grad_norm_,
+        clip_grad_value_,
+        clip_grads_with_norm_,
+        get_total_norm,
+    )
+    from .vectors import parameters_to_vector, vector_to_parameters
 
 __all__ = [
     "clip_grad_norm",
@@ -46,8 +46,11 @@ __all__ = [
     "weight_norm",
 ]
 
-# They need the layers, which need this package: imported when they are named.
-_LATER = {name: "" for name in ("fusion", "parametrizations", "parametrize", "prune", "stateless")}
+# Imported when they are named: programs name few, and some need the layers, which need this one.
+_MODULES = ("fusion", "parametrizations", "parametrize", "prune", "rnn", "stateless")
+_LATER = {name: "" for name in _MODULES}
+_LATER |= {name: "clipping" for name in (*(n for n in __all__ if "clip_" in n), "get_total_norm")}
+_LATER |= {name: "vectors" for name in ("parameters_to_vector", "vector_to_parameters")}
 _LATER |= {
     name: "norms"
     for name in ("remove_spectral_norm", "remove_weight_norm", "spectral_norm", "weight_norm")

@@ -6,22 +6,28 @@ PyTorch's order of operations, so that the numbers agree to the last bit and sev
 can be chained on one optimizer.
 """
 
+from typing import TYPE_CHECKING
+
 from ...base.errors import missing
-from .base import LRScheduler, _LRScheduler
-from .combined import ChainedScheduler, SequentialLR
-from .cosine import CosineAnnealingLR, CosineAnnealingWarmRestarts
-from .cycles import CyclicLR, OneCycleLR
-from .decay import (
-    ConstantLR,
-    ExponentialLR,
-    LambdaLR,
-    LinearLR,
-    MultiplicativeLR,
-    MultiStepLR,
-    PolynomialLR,
-    StepLR,
-)
-from .plateau import ReduceLROnPlateau
+from ...base.promises import on_demand
+from ..contents import SCHEDULERS
+
+if TYPE_CHECKING:
+    from .base import LRScheduler, _LRScheduler
+    from .combined import ChainedScheduler, SequentialLR
+    from .cosine import CosineAnnealingLR, CosineAnnealingWarmRestarts
+    from .cycles import CyclicLR, OneCycleLR
+    from .decay import (
+        ConstantLR,
+        ExponentialLR,
+        LambdaLR,
+        LinearLR,
+        MultiplicativeLR,
+        MultiStepLR,
+        PolynomialLR,
+        StepLR,
+    )
+    from .plateau import ReduceLROnPlateau
 
 __all__ = [
     "ChainedScheduler",
@@ -43,4 +49,8 @@ __all__ = [
     "_LRScheduler",
 ]
 
-__getattr__ = missing(__name__, __all__)
+__getattr__ = on_demand(globals(), SCHEDULERS, missing(__name__, __all__))
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *SCHEDULERS})

@@ -14,7 +14,7 @@ REFERENCE = fills.Fills()
 SIZES = [0, 1, 2, 15, 16, 17, 31, 32, 311, 312, 313, 511, 512, 513, 527, 624, 625, 1024, 1500, 5003]
 F32, F64 = np.float32, np.float64
 
-# name: the numbers that follow state and n
+# name: the numbers that follow state and n; before them, the dtype of an array that is filled
 KINDS = {
     "draws": (), "draws64": (), "permutation": (),
     "uniform unit": (F32, 0.0, 1.0), "uniform": (F32, -0.036, 0.037),
@@ -41,13 +41,22 @@ def compiled(request):
     core.use_isa(before)
 
 
+def made(form, what, state, n, dtype=None, *numbers):
+    """The next n numbers: a new array, or one that is filled, in two dimensions."""
+    if dtype is None:
+        return getattr(form, what)(state, n)
+    out = np.empty((1, n), dtype)
+    assert getattr(form, what)(state, out, *numbers) is None
+    return out[0]
+
+
 def agree(compiled, what, n, *numbers, first=0):
     """Both from one state, which has given ``first`` draws; twice, since the state goes on."""
     states = [REFERENCE.seeded(7), compiled.seeded(7)]
     for state, form in zip(states, (REFERENCE, compiled), strict=True):
         form.draws(state, first)
     for _ in range(2):
-        expected, got = (getattr(form, what)(state, n, *numbers)
+        expected, got = (made(form, what, state, n, *numbers)
                          for form, state in zip((REFERENCE, compiled), states, strict=True))
         assert got.dtype == expected.dtype and got.tobytes() == expected.tobytes()
         assert (states[0] == states[1]).all()
@@ -73,7 +82,7 @@ def test_normals_in_pairs(dtype, power, compiled):
         states = [REFERENCE.seeded(5), compiled.seeded(5)]
         for _ in range(3):
             results = [
-                form.serial_normal(state, n, dtype, 0.3, 1.7, power, spare)
+                made(form, "serial_normal", state, n, dtype, 0.3, 1.7, power, spare)
                 for form, state, spare in zip((REFERENCE, compiled), states, spares, strict=True)
             ]
             assert results[0].tobytes() == results[1].tobytes()

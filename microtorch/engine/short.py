@@ -1,0 +1,212 @@
+"""Short ways of ``apply`` for functions that a user calls, such as ``gather`` or ``cross_entropy``.
+
+They do what ``apply`` does where the operands need no promotion, with the making of the node
+written out as in hot.py, and hand every other case to it: ``single`` for views, reductions and
+casts, ``several`` for layers and losses, ``joined`` for cat and stack, ``kept_dtype`` for what
+takes an index.
+"""
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..backends import cpu
+from ..base.errors import FAILED
+from ..graph import last_user_code, mode, tick, user_frame, users
+from . import record as recording
+from .handle import Handle, Unmet
+from .record import constant_node, kept, new, note_order
+from .views import link_view
+
+if TYPE_CHECKING:
+    from ..base.types import Argument, Attrs
+    from ..handles.tensor import Tensor
+    from .op import Op
+else:
+    Tensor = Handle  # until handles/tensor.py announces the class (hot.bind)
+
+ndarray = np.ndarray
+# What a kernel may raise here: `apply` says why, or has another way. It computes without numpy's
+# warnings if the user's filter makes errors of them.
+IN_GENERAL = (*FAILED, RuntimeWarning, Unmet)
+
+
+def single(op: Op, input: Any, attrs: Attrs, *arguments: Any) -> Tensor:
+    """``apply`` for one Tensor that needs no promotion: for a function that a user calls.
+
+    ``arguments``: the same as ``attrs``, by position; names cost a small sum a tenth of its time.
+    """
+    try:
+        x, a = input.array, input.node
+        dev = a.dev
+    except AttributeError:  # not a tensor
+        return op(input, **attrs)
+    try:
+        if arguments and type(x) is ndarray:  # other kinds of numbers look at the names
+            out = op.kernels[dev](x, *arguments)
+        else:
+            out = op.kernels[dev](x, **attrs)
+    except IN_GENERAL:
+        return op(input, **attrs)
+    if type(out) is not ndarray:
+        out = dev.array(out)
+    flows = dev is not cpu
+    if out.dtype is not x.dtype:
+        dev, flows = dev.of(out.dtype), out.dtype.kind in "fcV"
+    t = new(Tensor)
+    t.array, t.origin = out, None
+    if flows and a.needs and (m := mode.get()).grad and op.differentiable:
+        n = op.node()
+        n.inputs = inputs = (a,)
+        n.saved = (x,) if op.saved_inputs else inputs
+        if op.attributes:
+            n.attrs = attrs
+        n.value, n.dev, n.seq, n.scope = out, dev, tick(), m.scope
+        n.grad = n.hooks = n.storage = None
+        code = (f := sys._getframe(2)).f_code
+        if code is not last_user_code[0]:
+            f, code = users(f, code)
+        n.code, n.lasti = code, f.f_lasti
+        t.node = n
+    else:
+        dev is not cpu or not a.needs or recording.check_whole(op, (a,))
+        t.node = constant_node(out, dev)
+    if op.view:
+        return link_view(t, input, op, attrs)
+    return t if (s := a.storage) is None or not s.turned else note_order(t)
+
+
+def several(op: Op, inputs: Sequence[Any], attrs: Attrs | None = None) -> Tensor:
+    """``apply`` for Tensors of one floating dtype on one device: layers, losses, joins."""
+    try:
+        nodes = tuple([x.node for x in inputs])
+        dev, needs, turned, recorded = nodes[0].dev, False, False, op.differentiable
+        for n in nodes:
+            if n.dev is not dev:
+                return op(*inputs, **(attrs or {}))
+            needs = (recorded and n.needs) or needs
+            turned = turned or ((s := n.storage) is not None and s.turned)
+    except AttributeError:  # not a tensor
+        return op(*inputs, **(attrs or {}))
+    if op.family is not None:
+        op = op.family(len(nodes))
+    kernel = (op.hot_kernels if turned else op.row_kernels)[dev]
+    if kernel is None:  # integers and bools need promotion
+        return op(*inputs, **(attrs or {}))
+    arrays = [x.array for x in inputs]
+    try:
+        out = kernel(*arrays) if attrs is None else kernel(*arrays, **attrs)
+    except IN_GENERAL:
+        return op(*inputs, **(attrs or {}))
+    if type(out) is not ndarray:
+        out = dev.array(out)
+    if out.dtype is not dev.dtype:
+        return recording.record(op, inputs, out, dev.of(out.dtype), attrs)
+    t = new(Tensor)
+    t.array, t.origin = out, None
+    if needs and (m := mode.get()).grad:
+        t.node = n = op.node()
+        n.inputs = nodes
+        n.saved = kept(op, inputs) if op.saved_inputs else nodes
+        if op.attributes:
+            n.attrs = attrs
+        n.value, n.dev, n.seq, n.scope = out, dev, tick(), m.scope
+        n.grad = n.hooks = n.storage = None
+        f = user_frame(sys._getframe(1))
+        n.code, n.lasti = f.f_code, f.f_lasti
+    else:
+        t.node = constant_node(out, dev)
+    return note_order(t) if turned else t
+
+
+def joined(op: Op, tensors: Argument, dim: Argument, more: int) -> Tensor | None:
+    """``apply`` for tensors of one floating dtype, device and rank, none of them empty; else None.
+
+    ``more``: so many dimensions more has the result than they.
+    """
+    if type(dim) is not int or (type(tensors) is not list and type(tensors) is not tuple):
+        return None
+    arrays: list[Any] = []
+    nodes: list[Any] = []
+    needs = False
+    try:
+        dev, ndim = tensors[0].node.dev, tensors[0].array.ndim
+        for t in tensors:
+            x = t.array
+            n = t.node
+            if n.dev is not dev or x.ndim != ndim or not x.size:
+                return None
+            arrays.append(x)
+            nodes.append(n)
+            if n.needs:
+                needs = True
+    except (AttributeError, IndexError):  # not a tensor, or none at all
+        return None
+    ndim += more
+    kernel = op.hot_kernels[dev]
+    if kernel is None or not -ndim <= dim < ndim:
+        return None
+    dim %= ndim
+    try:
+        out = kernel(*arrays, dim=dim)
+    except IN_GENERAL:
+        return None
+    if not needs or not (m := mode.get()).grad:
+        return recording.constant_of(out, dev)
+    assert op.family is not None
+    node, inputs = op.family(len(nodes)).node(), tuple(nodes)
+    frame = user_frame(sys._getframe(1))
+    recording.fill(node, inputs, inputs, out, dev, {"dim": dim}, m.scope, frame)
+    return recording.handle(out, node)
+
+
+def kept_dtype(op: Op, attrs: Attrs, *inputs: Tensor) -> Tensor:
+    """``apply`` for a Tensor, its index and more, whose dtypes stay: for gather and its like."""
+    dev, arrays = inputs[0].node.dev, [x.array for x in inputs]
+    for x in arrays:
+        if type(x) is not ndarray:
+            return op(*inputs, **attrs)
+    try:
+        out = op.kernels[dev](*arrays, **attrs)
+    except IN_GENERAL:
+        return op(*inputs, **attrs)
+    if type(out) is not ndarray:
+        out = dev.array(out)
+    if op.differentiable and mode.get().grad:
+        for t in inputs:
+            if t.node.needs:
+                return recording.record(op, inputs, out, dev, attrs)
+    return note_order(recording.constant_of(out, dev))
+
+
+# ---- stepping aside ------------------------------------------------------------------------------
+def _single_in_general(op: Op, input: Tensor, attrs: Attrs, *arguments: object) -> Tensor:
+    return op(input, **attrs)
+
+
+def _joined_in_general(op: Op, tensors: Argument, dim: Argument, more: int) -> Tensor | None:
+    return None
+
+
+def _several_in_general(op: Op, inputs: Sequence[Any], attrs: Attrs | None = None) -> Tensor:
+    return op(*inputs, **(attrs or {}))
+
+
+_CODES = {
+    single: (single.__code__, _single_in_general.__code__),
+    several: (several.__code__, _several_in_general.__code__),
+    joined: (joined.__code__, _joined_in_general.__code__),
+}
+
+
+def step_aside(on: bool) -> None:
+    """Let ``single``, ``several`` and ``joined`` go the general way, by ``apply``, or not.
+
+    Their code is exchanged, not they: many modules hold them by name, and a test of a flag would
+    cost every op.
+    """
+    for function, codes in _CODES.items():
+        function.__code__ = codes[on]
