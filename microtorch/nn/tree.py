@@ -170,7 +170,7 @@ class Tree:
             )
         self.training = mode
         for child in self.children():
-            child.train(mode)  # which the child's class may have extended: a layer that stays frozen
+            child.train(mode)  # which its class may have extended: a layer that stays frozen
         return self
 
     def eval(self: T) -> T:

@@ -2,10 +2,10 @@
 from __future__ import annotations
 
 import pytest
+from microtorch.futures import Future, collect_all, wait_all
 
 import microtorch as torch
 from microtorch.distributed.futures import Awaited
-from microtorch.futures import Future, collect_all, wait_all
 
 
 def test_a_future_takes_one_value():
