@@ -102,6 +102,8 @@ from microtorch.create.windows import blackman_window as blackman_window
 from microtorch.create.windows import hamming_window as hamming_window
 from microtorch.create.windows import hann_window as hann_window
 from microtorch.create.windows import kaiser_window as kaiser_window
+from microtorch.distributed import futures as futures
+from microtorch.distributed.futures import Future as Future
 from microtorch.distributions.sampling import _dirichlet_grad as _dirichlet_grad
 from microtorch.distributions.sampling import _sample_dirichlet as _sample_dirichlet
 from microtorch.distributions.sampling import _standard_gamma as _standard_gamma

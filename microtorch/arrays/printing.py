@@ -20,7 +20,7 @@ from __future__ import annotations
 import contextlib
 import math
 import operator
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -111,13 +111,14 @@ def tensor_repr(
     default_dtype: DType | type[np.floating[Any]] = np.float32,
     device: str = "cpu",
     cls: str = "tensor",
+    more: Sequence[str] = (),
 ) -> str:
     """`repr(t)` of a tensor with these values: `tensor([1., 2.], grad_fn=<MulBackward0>)`.
 
     array: any shape; any dtype. grad_fn_name: class name of the graph node; None
     for a leaf, which shows `requires_grad=True` if it does. default_dtype: the float dtype that is
     not shown, as int64 and bool are not. device: shown unless "cpu". cls: the word before the
-    parenthesis, a subclass's own name.
+    parenthesis, a subclass's own name. more: further suffixes, as "tangent=1.0".
     """
     options = _options
     prefix = f"{cls}("
@@ -137,6 +138,7 @@ def tensor_repr(
         suffixes.append(f"grad_fn=<{grad_fn_name}>")
     elif requires_grad:
         suffixes.append("requires_grad=True")
+    suffixes += more
     text = prefix + _values(array, len(prefix), options)
     return _append_suffixes(text, suffixes, len(prefix), options.linewidth)
 

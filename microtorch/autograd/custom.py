@@ -219,6 +219,8 @@ def save(
     for i, y in enumerate(outputs):
         if y is t:
             made = wrapped[i]
+            if not made.node.needs:  # a constant: whole numbers, or marked as such
+                return Saved(made.array, made.node, -1, storage_of(made.node), made.node.dev)
             return Saved(made.array, None, i, storage_of(made.node), made.node.dev)
     return Saved(t.array, t.node, -1, storage_of(t.node), t.node.dev)
 

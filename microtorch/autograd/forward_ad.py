@@ -57,7 +57,10 @@ def exit_dual_level(*, level: int | None = None) -> None:
                 "This is not supported."
             )
         )
-    _open.pop()[1].close()
+    ended, stack = _open.pop()
+    stack.close()
+    # what was recorded in it keeps its tangents, for a backward through one that was unpacked
+    ended.ended = True
 
 
 class dual_level:

@@ -12,6 +12,7 @@ from ..backends import host
 from ..base.errors import describe, message
 from ..graph import storage_of
 from ..handles.tensor import Tensor
+from .futures import Awaited, Future
 from .group import DistError
 
 if TYPE_CHECKING:
@@ -102,30 +103,6 @@ def same(a: Tensor, b: Tensor, name: str) -> None:
         )
 
 
-class Future:
-    """A value that will be there: ``wait()`` for it, or say what is done ``then``."""
-
-    def __init__(self, done: Callable[[], bool], compute: Callable[[], Any]):
-        self.done, self._compute = done, compute
-        self._values: list[Any] = []
-
-    def wait(self) -> Any:
-        """The value, as soon as it is there."""
-        while not self.done():
-            time.sleep(0)
-        return self.value()
-
-    def value(self) -> Any:
-        """The value; to be asked for when it is there."""
-        if not self._values:
-            self._values.append(self._compute())
-        return self._values[0]
-
-    def then(self, callback: Callable[[Future], Any]) -> Future:
-        """What ``callback`` makes of this future when it is done."""
-        return Future(self.done, lambda: callback(self))
-
-
 class Work:
     """A transfer under way; ``wait()`` returns when its result is in place."""
 
@@ -164,9 +141,9 @@ class Work:
         self.wait()
         return self._result
 
-    def get_future(self) -> Future:
+    def get_future(self) -> Future[list[Tensor]]:
         """The same as a future, whose value is the list of tensors that were received."""
-        return Future(self.is_completed, lambda: self._result)
+        return Awaited(self.is_completed, lambda: self._result)
 
     def source_rank(self) -> int:
         """Of a recv: the global rank that sent."""

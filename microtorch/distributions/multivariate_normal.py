@@ -153,7 +153,7 @@ class MultivariateNormal(ByMatrix):
         return squares.expand(self._batch_shape + self._event_shape)
 
     def rsample(self, sample_shape: Sequence[int] = EMPTY) -> Tensor:
-        noise = standard_normal(self._extended_shape(sample_shape), self.loc)
+        noise = standard_normal(self._extended_shape(sample_shape), self.loc.dtype, self.loc.device)
         return self.loc + times_vector(self._unbroadcasted_scale_tril, noise)
 
     def log_prob(self, value: Tensor) -> Tensor:
@@ -274,8 +274,9 @@ class LowRankMultivariateNormal(Distribution):
 
     def rsample(self, sample_shape: Sequence[int] = EMPTY) -> Tensor:
         shape = self._extended_shape(sample_shape)
-        first = standard_normal(shape[:-1] + self.cov_factor.shape[-1:], self.loc)
-        second = standard_normal(shape, self.loc)
+        kind = self.loc.dtype, self.loc.device
+        first = standard_normal(shape[:-1] + self.cov_factor.shape[-1:], *kind)
+        second = standard_normal(shape, *kind)
         return (
             self.loc
             + times_vector(self._unbroadcasted_cov_factor, first)

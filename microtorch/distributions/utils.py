@@ -14,7 +14,7 @@ from ..handles.tensor import Tensor
 from ..ops.arrange import broadcast_shapes
 
 if TYPE_CHECKING:
-    from ..base.types import Number, Shape
+    from ..base.types import DeviceLike, Number, Shape
 
 Real: TypeAlias = "Tensor | float"  # a parameter as a user gives it
 
@@ -61,13 +61,19 @@ def broadcast_all(*values: Tensor | Number) -> tuple[Tensor, ...]:
     return tuple(tensors)
 
 
-def standard_normal(shape: Shape, like: Tensor) -> Tensor:
-    return empty(shape, dtype=like.dtype, device=like.device).normal_()
+def standard_normal(
+    shape: Shape, dtype: dtypes.dtype | None, device: DeviceLike | None
+) -> Tensor:
+    return empty(shape, dtype=dtype, device=device).normal_()
 
 
 def sum_rightmost(value: Tensor, dims: int) -> Tensor:
     """The sum over the last `dims` dimensions."""
     return value.reshape((*value.shape[:-dims], -1)).sum(-1) if dims else value
+
+
+# PyTorch's names of the two, which libraries import
+_standard_normal, _sum_rightmost = standard_normal, sum_rightmost
 
 
 def clamp_probs(probs: Tensor) -> Tensor:

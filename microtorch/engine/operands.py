@@ -36,8 +36,10 @@ COERCE: dict[type, Callable[[Any], Tensor]] = {}  # other types that are operand
 def offering(op: Op, name: str) -> Callable[..., Tensor]:
     """``op`` as the operator method ``name``, which leaves an operand it cannot use to the other.
 
-    Python asks that one's reflected method where this one returns NotImplemented.
+    Python asks that one's reflected method where this one returns NotImplemented; for == and != it
+    then answers itself: no object equals another one.
     """
+    equality = name in ("__eq__", "__ne__")
     reflected = SWAPPED.get(name) or f"__r{name[2:]}"
 
     def method(self: Tensor, other: object) -> Tensor:
@@ -46,11 +48,10 @@ def offering(op: Op, name: str) -> Callable[..., Tensor]:
         except TypeError:
             kind = type(other)
             ours = kind in COERCE or isinstance(other, (Handle, np.ndarray, np.generic))
-            if ours or (kind.__module__ == "builtins" and kind is not object):
-                raise
-            if not hasattr(kind, reflected):
-                raise  # with more words than Python has for it
-            return NotImplemented
+            foreign = kind.__module__ != "builtins" or kind is object
+            if not ours and (equality or (foreign and hasattr(kind, reflected))):
+                return NotImplemented
+            raise  # with more words than Python has for it
 
     return named(method, name)
 

@@ -5,7 +5,9 @@ such weights from a file, and runs such programs, but fetches neither.
 """
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
+from urllib.parse import urlparse as urlparse  # of that module, too, as libraries import it
 
 from ..base.errors import message, unknown
 
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
 _PROGRAMS = ("help", "list", "load")
 _FILES = ("download_url_to_file", "load_state_dict_from_url", "load_url")
 _FOLDER = ("get_dir", "set_dir")
+HASH_REGEX = re.compile(r"-([a-f0-9]*)\.")  # the start of the hash, in a file's name
 
 
 def __getattr__(name: str) -> Argument:

@@ -53,6 +53,7 @@ OTHER_SIGNATURES = (
 # imported when first used: name -> module, and the name in it ("": the module itself)
 LAZY = {name: (name, "") for name in ("func", "linalg", "nn", "optim", "utils", "vision", "viz")}
 LAZY |= {name: (name, "") for name in ("distributed", "distributions", "fft")}
+LAZY |= {"futures": ("distributed.futures", ""), "Future": ("distributed.futures", "Future")}
 LAZY |= {"sparse": ("sparse", ""), "sparse_coo_tensor": ("sparse", "sparse_coo_tensor")}
 LAZY |= {"_C": ("facade.c_names", ""), "_dynamo": ("facade.dynamo", "")}
 LAZY |= {"functional": ("facade.functional", "")}

@@ -15,11 +15,13 @@ from .allowed import add_safe_globals, clear_safe_globals, get_safe_globals, saf
 from .errors import FileError
 from .layout import MAGIC_NUMBER, PROTOCOL_VERSION
 from .load import get_unsafe_globals_in_checkpoint, load
+from .memory import Location as MAP_LOCATION
 from .save import DEFAULT_PROTOCOL, save
 
 __all__ = [
     "DEFAULT_PROTOCOL",
     "MAGIC_NUMBER",
+    "MAP_LOCATION",
     "PROTOCOL_VERSION",
     "FileError",
     "add_safe_globals",

@@ -191,8 +191,12 @@ _REST, _NAMED = inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD
 
 
 def _ordered(function: Callable[..., Any]) -> list[inspect.Parameter]:
-    """The parameters, with *args and **kwargs at the end."""
-    parameters = inspect.signature(function).parameters.values()
+    """The parameters, with *args and **kwargs at the end; annotations that are text, evaluated."""
+    try:
+        signature = inspect.signature(function, eval_str=True)
+    except Exception:  # the text has names that only a type checker knows
+        signature = inspect.signature(function)
+    parameters = signature.parameters.values()
     return sorted(parameters, key=lambda p: (p.kind is _REST) + 2 * (p.kind is _NAMED))
 
 

@@ -115,7 +115,9 @@ def straight(target: Tensor, operands: Iterable[Any], whole: bool = False) -> bo
     if type(a) is not ndarray or not a.flags.writeable:
         return False
     grad, memory = mode.get().grad, a if a.base is None else a.base
-    if (grad and (target.node.needs or target.origin is not None)) or packers:
+    if (grad and target.node.needs) or packers:
+        return False
+    if grad and target.origin is not None and target.origin[0].node.needs:
         return False
     if type(memory) is not ndarray or memory.base is not None:
         return False  # it is lent

@@ -137,7 +137,7 @@ class Protocols(Methods):
 
     @hot("eq")
     def __eq__(self, other: object) -> Any:
-        """Elementwise; what no tensor can be made of is simply not equal."""
+        """Elementwise; what no tensor can be made of is not equal (NEVER_EQUAL: the usual ones)."""
         return False if isinstance(other, NEVER_EQUAL) else offered("eq", "__eq__")(self, other)
 
     @hot("ne")

@@ -121,14 +121,19 @@ def _stored(t: Tensor, index: Any, value: Any) -> bool:
     else:
         return False
     if type(value) is float or type(value) is int:
-        if a.dtype.kind != "f" or a.itemsize < 4 or not -9e18 < value < 9e18:
+        kind = a.dtype.kind
+        if kind == "f":
+            if a.itemsize < 4 or not -9e18 < value < 9e18:
+                return False
+        elif kind not in "iu" or type(value) is float:
             return False
     elif isinstance(value, Handle) and writer == "fill":
         v = value.array
         if type(v) is not np.ndarray or v.dtype is not a.dtype or value.node.needs:
             return False
-        if v.base is not None or v is a or v is a.base or v.ndim > a.ndim - integers:
-            return False
+        if v.ndim:  # what shares no memory; a lone element is read before any is written
+            if v.base is not None or v is a or v is a.base or v.ndim > a.ndim - integers:
+                return False
         writer = "copy" if v.ndim else "fill"
         value = v
     else:
@@ -136,8 +141,8 @@ def _stored(t: Tensor, index: Any, value: Any) -> bool:
     storage = storage_of(node)
     try:
         a[place] = value
-    except (IndexError, ValueError):  # nothing was written: the general case says what is wrong
-        return False
+    except (IndexError, ValueError, OverflowError):
+        return False  # nothing was written: the general case does it, or says what is wrong
     storage.wrote(writer)
     if storage.views:
         renew_views(t)

@@ -320,11 +320,7 @@ class Tensor(Protocols):
 
         In-place writes are still noticed by backward.
         """
-        array = self.array
-        if type(array) is not np.ndarray:
-            strip = getattr(array, "without_tangents", None)  # of some kind of numbers (kinds/)
-            array = array if strip is None else strip()
-        t = constant(array, self.node.dev)
+        t = self.data
         t.node.storage = storage_of(self.node)
         return t
 
@@ -347,7 +343,11 @@ class Tensor(Protocols):
 
         Prefer ``detach``.
         """
-        return constant(self.array, self.node.dev)
+        array = self.array
+        if type(array) is not np.ndarray:
+            strip = getattr(array, "without_tangents", None)  # of some kind of numbers (kinds/)
+            array = array if strip is None else strip()
+        return constant(array, self.node.dev)
 
     @data.setter
     def data(self, value: Tensor) -> None:
@@ -424,8 +424,12 @@ class Tensor(Protocols):
 
     # ---- as text, and in files -------------------------------------------------------------------
     def __repr__(self) -> str:
+        more: list[str] = []
         if type(self.array) is not np.ndarray and hasattr(self.array, "shown"):
-            return str(self.array.shown())  # of some kind of numbers (kinds/)
+            array: Any = self.array  # of some kind of numbers (kinds/)
+            if (shown := array.shown()) is not None:
+                return str(shown)
+            more += array.suffixes()
         invalid = self.node.op is unfollowed  # a view whose base was written
         fn = None if invalid else self.grad_fn
         cls = type(self).__name__
@@ -438,6 +442,7 @@ class Tensor(Protocols):
             default_dtype=dtypes.default_numpy(),
             device=str(self.device),
             cls="tensor" if cls in ("Tensor", "Parameter") else cls,
+            more=more,
         )
 
     def __format__(self, spec: str) -> str:

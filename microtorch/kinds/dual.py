@@ -75,6 +75,8 @@ class Dual(Kind):
         return self.value.tolist()
 
     def __array__(self, dtype: AnyArray = None, copy: bool | None = None) -> Array:
+        if self.tangent is None or self.level.ended:
+            return np.array(self.value, dtype, copy=copy)
         raise RuntimeError(
             message(
                 "Can't call numpy() on Tensor that has a tangent: its derivative would be lost",
@@ -96,13 +98,19 @@ class Dual(Kind):
             if self.tangent is not None:
                 writable(self.tangent)[index] = 0
 
-    def shown(self) -> str:
-        """How a tensor of it is printed."""
-        primal = repr(constant(self.value))
-        tangent = "" if self.tangent is None else f", tangent={constant(self.tangent)!r}"
-        return f"{primal[:-1]}{tangent})"
+    def suffixes(self) -> list[str]:
+        """What is printed behind the primal values."""
+        hidden = self.tangent is None or self.level.ended
+        return [] if hidden else [f"tangent={constant(self.tangent)}"]
 
-    __repr__ = shown
+    def shown(self) -> str | None:
+        """How a tensor of it is printed; None: as its primal values, and the suffixes."""
+        if not isinstance(self.value, Kind):
+            return None
+        return ", ".join([repr(constant(self.value))[:-1], *self.suffixes()]) + ")"
+
+    def __repr__(self) -> str:
+        return repr(constant(self))
 
 
 class DualBackend(KindBackend):

@@ -41,8 +41,8 @@ class Level:
     ``size``: how many samples a batch has. Where kinds are nested, the younger one is outside.
     """
 
-    __slots__ = ("__weakref__", "backends", "birth", "carried", "devices", "direct", "kind",
-                 "size", "whole")  # fmt: skip
+    __slots__ = ("__weakref__", "backends", "birth", "carried", "devices", "direct", "ended",
+                 "kind", "size", "whole")  # fmt: skip
 
     def __init__(self, kind: type[Kind], size: int = 0):
         self.kind, self.size, self.birth = kind, size, next(_births)
@@ -51,6 +51,7 @@ class Level:
         # by the id of the device below, which it keeps: devices of other levels are equal to it
         self.devices: dict[int, tuple[device, device]] = {}
         self.direct = self.whole = False  # does backward run from inside of it? (borders.py)
+        self.ended = False  # have its tensors lost their tangents? (autograd/forward_ad.py)
         self.carried: list[ReferenceType[Tensor]] = []  # tensors that in-place writes made of it
 
     def backend(self, inner: Backend) -> AnyArray:

@@ -296,11 +296,13 @@ class Module(Stateful):
 
     def __setattr__(self, name: str, value: Any) -> None:
         if isinstance(value, Parameter):
-            self._bind("_parameters", "parameters", name, value)
+            self._free_name("_parameters", "parameters", name)
+            self.register_parameter(name, value)
             return
         own = self.__dict__
         if isinstance(value, Module) and name not in own.get("_parameters", ()):
-            self._bind("_modules", "module", name, value)
+            self._free_name("_modules", "module", name)
+            own["_modules"][name] = global_hooks.registered("_modules", self, name, value)
             value._label(self._child_label(name))
             return
         if isinstance(value, Buffer) and not any(name in own.get(s, ()) for s in _BEFORE_BUFFERS):
@@ -328,18 +330,17 @@ class Module(Stateful):
                 return
         object.__setattr__(self, name, value)
 
-    def _bind(self, store: str, what: str, name: str, value: Any) -> None:
+    def _free_name(self, store: str, what: str, name: str) -> None:
+        """One name, one role: a former plain attribute, buffer or child of that name goes."""
         if store not in self.__dict__:
             raise self._not_made(what)
         if name not in self.__dict__[store]:
             if isinstance(getattr(self.__class__, name, None), property):
                 raise KeyError(f"attribute '{name}' already exists")  # it would never be read
-            # One name, one role: a former plain attribute, buffer or child of that name goes.
             self.__dict__.pop(name, None)
             for entries in self._stores():
                 entries.pop(name, None)
             self._non_persistent_buffers_set.discard(name)
-        self.__dict__[store][name] = global_hooks.registered(store, self, name, value)
 
     def __getattr__(self, name: str) -> Any:
         # Called only when `name` is neither an instance nor a class attribute. Hot path: every

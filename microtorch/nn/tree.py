@@ -168,8 +168,9 @@ class Tree:
                     fix="train(True), or eval()",
                 )
             )
-        for module in self.modules():
-            module.training = mode
+        self.training = mode
+        for child in self.children():
+            child.train(mode)  # which its class may have extended: a layer that stays frozen
         return self
 
     def eval(self: T) -> T:
@@ -190,19 +191,25 @@ class Tree:
                 parameter.grad = parameter.grad.detach().zero_()
 
     def _apply(self: T, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> T:
-        """Replace every parameter's data and gradient, and every buffer, by fn of it."""
+        """Replace every parameter's data and gradient, and every buffer, by fn of it.
+
+        All that moves or casts a module comes here, so that a class which keeps further tensors
+        extends this one method; a child's own is called for what lies below it.
+        """
+        if recurse:
+            for child in self.children():
+                child._apply(fn)
         with no_grad():
-            for module in self.modules() if recurse else (self,):
-                for parameter in module._parameters.values():
-                    if parameter is None:
-                        continue
-                    grad, parameter.grad = parameter.grad, None
-                    parameter.data = fn(parameter.data)
-                    if grad is not None:
-                        parameter.grad = fn(grad.detach())
-                for name, buffer in module._buffers.items():
-                    if buffer is not None:
-                        module._buffers[name] = fn(buffer)
+            for parameter in self._parameters.values():
+                if parameter is None:
+                    continue
+                grad, parameter.grad = parameter.grad, None
+                parameter.data = fn(parameter.data)
+                if grad is not None:
+                    parameter.grad = fn(grad.detach())
+            for name, buffer in self._buffers.items():
+                if buffer is not None:
+                    self._buffers[name] = fn(buffer)
         return self
 
     def to(self: T, *args: Any, **kwargs: Any) -> T:
@@ -255,9 +262,7 @@ class Tree:
 
     def share_memory(self: T) -> T:
         """Move parameters and buffers to memory shared with processes that are started later."""
-        for tensor in (*self.parameters(), *self.buffers()):
-            tensor.share_memory_()
-        return self
+        return self._apply(lambda tensor: tensor.share_memory_())
 
     def cpu(self: T) -> T:
         return self.to("cpu")

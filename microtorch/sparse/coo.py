@@ -67,7 +67,10 @@ class SparseTensor(Tensor):
     device = property(lambda self: self.stored.device)
     layout = property(lambda self: layout.sparse_coo)
     is_sparse = property(lambda self: True)
-    T = property(lambda self: self.t())
+    T = property(lambda self: self.permute(*reversed(range(self.ndim))))
+    mT = property(lambda self: self.transpose(-1, -2))
+    H = property(lambda self: self.t().conj())
+    mH = property(lambda self: self.mT.conj())
 
     def size(self, dim: int | None = None) -> Argument:
         return self.shape if dim is None else self.sizes[dim]
@@ -215,14 +218,45 @@ class SparseTensor(Tensor):
     def cuda(self, *_: object, **__: object) -> SparseTensor:
         return self.to("cuda")
 
+    def permute(self, *dims: Argument, **named: Argument) -> SparseTensor:
+        """The dimensions in another order. RuntimeError where one of coordinates and one of the
+        stored values change places.
+        """
+        dims = dims or (named["dims"],)
+        given = dims[0] if len(dims) == 1 and not isinstance(dims[0], int) else dims
+        n, first = self.ndim, self.sparse_dim()
+        order = [range(n)[d] if -n <= d < n else n for d in given]
+        if sorted(order) != list(range(n)) or any(d >= first for d in order[:first]):
+            raise RuntimeError(
+                message(
+                    f"permute(dims): {tuple(given)} is no order of the {n} dimensions in which the "
+                    f"{first} of coordinates stay before the others"
+                )
+            )
+        values = self.stored.permute(0, *(d - first + 1 for d in order[first:]))
+        sizes = [self.sizes[d] for d in order]
+        return SparseTensor(self.places[order[:first]], values, sizes)
+
     def transpose(self, dim0: int, dim1: int) -> SparseTensor:
-        order, sizes = list(range(self.sparse_dim())), list(self.sizes)
+        order = list(range(self.ndim))
         order[dim0], order[dim1] = order[dim1], order[dim0]
-        sizes[dim0], sizes[dim1] = sizes[dim1], sizes[dim0]
-        return SparseTensor(self.places[order], self.stored, sizes)
+        return self.permute(order)
 
     def t(self) -> SparseTensor:
+        """RuntimeError for more than two dimensions."""
+        if self.ndim > 2:
+            raise RuntimeError(
+                message(f"t() expects a tensor with <= 2 dimensions, but self is {self.ndim}D",
+                        fix="x.transpose(0, 1), x.mT or x.permute(...)")
+            )  # fmt: skip
         return self.transpose(0, 1) if self.ndim == 2 else self
+
+    def adjoint(self) -> SparseTensor:
+        return self.mH
+
+    def norm(self, p: Argument = "fro", *_: Argument, **__: Argument) -> Tensor:
+        """Of all elements; those that are not stored are 0."""
+        return self._dense_only() if _ or __ else self.coalesce().stored.norm(p)
 
     def sum(
         self, dim: Dims = None, keepdim: bool = False, *, dtype: Argument = None, **_: object
@@ -321,6 +355,9 @@ class SparseTensor(Tensor):
 
     def pow(self, exponent: Argument) -> Tensor:
         return self**exponent
+
+    def conj(self) -> SparseTensor:
+        return self.of(self.stored.conj())
 
     def __rmul__(self, other: Argument) -> Tensor:
         return self * other

@@ -189,6 +189,31 @@ def test_non_differentiable_outputs_and_outputs_that_are_no_tensors():
     assert x.grad.tolist() == [100, 1, 10]
 
 
+def test_a_saved_output_without_gradient_stays_without():
+    seen = []
+
+    class Sorted(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            values, places = x.sort()
+            total = values.sum()
+            ctx.mark_non_differentiable(total)
+            ctx.save_for_backward(places, total, values)
+            return values, places, total
+
+        @staticmethod
+        def backward(ctx, g, *_):
+            places, total, values = ctx.saved_tensors
+            seen.extend((places.requires_grad, total.requires_grad, values.requires_grad))
+            with torch.enable_grad():
+                places = places.unsqueeze(0).squeeze(0)  # a view of whole numbers
+            return torch.zeros_like(g).scatter(0, places, g)
+
+    x = torch.tensor([3.0, 1.0, 2.0], requires_grad=True)
+    (Sorted.apply(x)[0] * torch.arange(3.0)).sum().backward()
+    assert x.grad.tolist() == [2, 0, 1] and seen == [False, False, True]
+
+
 def test_an_input_returned_as_it_is():
     class Reverse(Function):
         @staticmethod

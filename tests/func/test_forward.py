@@ -385,3 +385,24 @@ def test_a_write_leaves_the_tangents_of_operands_alone(made):
 def test_a_tangent_that_numpy_would_drop_is_refused():
     with fw.dual_level(), pytest.raises(NotImplementedError, match=r"forward AD with numpy\.sort"):
         np.sort(fw.make_dual(X, T).array)
+
+
+def test_the_tangents_of_a_level_that_has_ended_are_not_seen():
+    with fw.dual_level():
+        x = fw.make_dual(torch.ones(2), torch.full((2,), 2.0))
+        assert repr(x) == "tensor([1., 1.], tangent=tensor([2., 2.]))"
+        assert repr(x.sum()) == "tensor(2., tangent=4.0)"
+        for plain in (x.detach(), x.data):
+            assert repr(plain) == "tensor([1., 1.])" and plain.numpy().sum() == 2
+    with fw.dual_level():
+        for y, total in ((x, 2), (x * 3, 6), (x.clone(), 2)):
+            assert "tangent" not in repr(y) and y.numpy().sum() == total
+        primal, tangent = fw.unpack_dual(fw.make_dual(x, torch.ones(2)) * x)
+        assert repr(primal) == "tensor([1., 1.])" and repr(tangent) == "tensor([1., 1.])"
+
+
+def test_a_tangent_is_printed_as_the_last_of_the_suffixes():
+    with fw.dual_level():
+        x = fw.make_dual(torch.ones(5, requires_grad=True), torch.ones(5)) * 2
+        text = "tensor([2., 2., 2., 2., 2.], grad_fn=<MulBackward0>,\n       tangent=tensor([2., "
+        assert repr(x).startswith(text)

@@ -298,3 +298,15 @@ def test_a_method_of_another_name_is_followed():
     assert gm(torch.ones(2)).eq(1).all()
     with pytest.raises(AssertionError, match="y has been specialized to have value None"):
         gm(torch.ones(2), torch.ones(2))
+
+
+def test_annotations_that_are_text_are_types_of_placeholders():
+    class Typed(torch.nn.Module):
+        def forward(self, x: "torch.Tensor", n: "int" = 2, other: "Unknown" = None):  # noqa: F821
+            return x * n
+
+    assert [n.type for n in fx.symbolic_trace(Typed()).graph.nodes][:2] == [None, None]
+    Typed.forward.__annotations__.pop("other")
+    gm = fx.symbolic_trace(Typed())
+    assert [n.type for n in gm.graph.nodes][:2] == [torch.Tensor, int]
+    assert "%x : torch.Tensor [num_users=1] = placeholder[target=x]" in str(gm.graph)

@@ -104,7 +104,9 @@ def test_both_ways_are_the_same(method, monkeypatch):
 
 def test_the_short_way_is_taken():
     x, y = numbers(), torch.rand(2, 2)
-    assert inplace.straight(x, (y, 2.0)) and inplace.straight(x[0], (y,)) is False  # a view of x
+    assert inplace.straight(x, (y, 2.0)) and inplace.straight(x[0], (y[0], 1))  # a view of x
+    followed = torch.ones(2, 2, requires_grad=True) * 1
+    assert not inplace.straight(followed[0], (1,)) and not inplace.straight(followed, (1,))
     with torch.no_grad():
         assert inplace.straight(x[0], (y[0],)) and not inplace.straight(x[0], (x[1],))
 
@@ -152,3 +154,25 @@ def test_a_part_is_written_both_ways_the_same(index, monkeypatch):
     torch.manual_seed(0)
     for case, found in zip(cases, short, strict=True):
         assert found == written(index, *case), case
+
+
+def put_numbers(dtype, value, index):
+    """Values, versions and errors of a number, or of an element of the tensor, put in a part."""
+    x = (torch.arange(12).reshape(3, 4) % 5).to(dtype)
+    view, whole = x[1], x.view(-1)
+    try:
+        x[index] = x[1, 2] if value is None else value
+        view[index] = 1
+    except Exception as error:
+        return type(error), str(error).partition("\n")[0], x.tolist(), x._version
+    return x.tolist(), view.tolist(), whole.tolist(), x._version, view._version, x.dtype
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "int32", "int64", "float16", "float32", "bool"])
+def test_numbers_are_put_both_ways_the_same(dtype, monkeypatch):
+    values = (3, -1, 300, 2**40, 2.5, True, None)
+    cases = [(getattr(torch, dtype), v, i) for v in values for i in (0, -1, ..., slice(1, 3), 9)]
+    short = [put_numbers(*case) for case in cases]
+    monkeypatch.setattr(put, "_stored", lambda *arguments: False)
+    for case, found in zip(cases, short, strict=True):
+        assert repr(found) == repr(put_numbers(*case)), case

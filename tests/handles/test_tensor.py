@@ -82,6 +82,8 @@ def test_protocols(x):
     assert {x: 1}[x] == 1 and hash(x) != hash(x.clone())
     assert (x == x).all() and (x == "a") is False
     assert (x == None) is False and (x != None) is True  # noqa: E711
+    for other in (..., slice(1), {1}, b"a", range(2), print):
+        assert (x == other) is False and (other == x) is False and (x != other) is True
     for wrong in (len, list):
         with pytest.raises(TypeError, match="0-d tensor"):
             wrong(torch.tensor(1))

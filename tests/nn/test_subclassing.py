@@ -57,3 +57,63 @@ def test_a_cell_of_ones_own():
             super().__init__(3, 4, True, num_chunks=2)
 
     assert Mine().weight_ih.shape == (8, 3) and Mine().bias_hh.shape == (8,)
+
+
+def test_a_layer_that_stays_frozen_says_so_in_its_train():
+    class Frozen(nn.BatchNorm1d):
+        def train(self, mode=True):
+            return super().train(False)
+
+    net = nn.Sequential(nn.Sequential(Frozen(3), nn.Dropout()), nn.Linear(3, 1))
+    assert net.train() is net
+    assert net.training and net[0].training and net[0][1].training and not net[0][0].training
+    net[0](torch.rand(4, 3))
+    assert net[0][0].num_batches_tracked == 0
+    net.eval()
+    assert not any(m.training for m in net.modules())
+
+
+MOVES = {
+    "to": lambda m: m.to(torch.float64), "double": lambda m: m.double(), "cpu": lambda m: m.cpu(),
+    "type": lambda m: m.type(torch.float64), "to_empty": lambda m: m.to_empty(device="cpu"),
+    "share_memory": lambda m: m.share_memory(),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("move", MOVES)
+def test_a_layer_with_further_tensors_extends_apply(move):
+    class Table(nn.Linear):
+        def __init__(self):
+            super().__init__(2, 2)
+            self.rows, self.moved = [torch.ones(2)], 0
+
+        def _apply(self, fn):
+            self.rows, self.moved = [fn(r) for r in self.rows], self.moved + 1
+            return super()._apply(fn)
+
+    net = nn.Sequential(nn.Sequential(Table(), nn.ReLU()))
+    table = net[0][0]
+    assert MOVES[move](net) is net
+    assert table.moved == 1 and table.rows[0].dtype == table.weight.dtype
+    if move == "share_memory":
+        assert table.rows[0].is_shared() and table.weight.is_shared()
+
+
+def test_an_assigned_parameter_is_registered_by_the_module_s_own_method():
+    class Counted(nn.Module):
+        def register_parameter(self, name, param):
+            self.__dict__.setdefault("names", []).append(name)
+            super().register_parameter(name, param)
+
+    m = Counted()
+    m.w = nn.Parameter(torch.ones(2))
+    m.w = nn.Parameter(torch.zeros(2))
+    assert m.names == ["w", "w"] and m.w.sum() == 0
+
+
+def test_a_parameter_does_not_hide_behind_an_attribute_of_the_class():
+    class Hidden(nn.Module):
+        w = None
+
+    with pytest.raises(KeyError, match="attribute 'w' already exists"):
+        Hidden().w = nn.Parameter(torch.ones(2))

@@ -111,6 +111,40 @@ def test_einsum(equation, shapes):
     check(lambda *xs: torch.einsum(equation, *xs), *xs)
 
 
+@pytest.mark.parametrize(
+    ("equation", "shapes"),
+    [
+        ("bi,bj->bij", [(9, 20), (9, 30)]),  # no sum: a product of what is spread
+        ("bl,bd,bn->bldn", [(4, 9), (4, 11), (4, 13)]),
+        ("bn,anm,bm->ba", [(9, 10), (7, 10, 12), (9, 12)]),  # numpy would take all three at once
+        ("ij,jk,kl,l->i", [(12, 13), (13, 14), (14, 15), (15,)]),
+        ("ijk,jl,m->kl", [(6, 7, 8), (7, 9), (5,)]),
+    ],
+)
+def test_einsum_of_many_products_goes_in_pairs(equation, shapes):
+    xs = [draw(*shape) for shape in shapes]
+    arrays = [x.detach().numpy() for x in xs]
+    out = torch.einsum(equation, *xs)
+    close(out, np.einsum(equation, *arrays))
+    terms, result = equation.split("->")
+    w = RANDOM.standard_normal(out.shape)
+    out.backward(torch.tensor(w))
+    for i, (x, term) in enumerate(zip(xs, terms.split(","), strict=True)):
+        others = [t for k, t in enumerate(terms.split(",")) if k != i]
+        of = [a for k, a in enumerate(arrays) if k != i]
+        kept = "".join(c for c in term if c in result or any(c in t for t in others))
+        g = np.einsum(f"{result},{','.join(others)}->{kept}", w, *of)
+        shape = [n if c in kept else 1 for c, n in zip(term, x.shape, strict=True)]
+        close(x.grad, np.broadcast_to(g.reshape(shape), x.shape))
+
+
+def test_einsum_that_only_orders_dimensions_is_a_view():
+    x = draw(2, 3, 3)
+    assert torch.einsum("ijk->kij", x).data_ptr() == x.data_ptr()
+    assert torch.equal(torch.einsum("...ij->...ji", x), x.mT)
+    assert torch.einsum("bii->bi", x).data_ptr() == x.data_ptr()
+
+
 def test_einsum_of_sublists_and_lists():
     a, b = draw(2, 3), draw(3, 4)
     close(torch.einsum(a, [0, 1], b, [1, 2], [0, 2]), (a @ b).detach().numpy())

@@ -57,6 +57,11 @@ TOGETHER = {
     "sum": lambda s, d: s.sum(),
     "sum of rows": lambda s, d: s.sum(1),
     "transpose": lambda s, d: s.t(),
+    "mT": lambda s, d: s.mT * 2 + s.T,
+    "adjoint": lambda s, d: s.mH + s.H,
+    "permute": lambda s, d: s.permute(-1, 0),
+    "power": lambda s, d: s.pow(3),
+    "norm": lambda s, d: s.norm(),
     "row": lambda s, d: s[2],
     "linear": lambda s, d: nn.functional.linear(d, s, d[:, 0]),
 }  # fmt: skip
@@ -76,6 +81,22 @@ def test_as_if_it_were_dense(name):
         assert (got is None) == (want is None)
         if want is not None:
             np.testing.assert_allclose(got.numpy(), want.numpy(), rtol=1e-12)
+
+
+def test_dimensions_in_another_order():
+    x = torch.arange(24.0).reshape(2, 3, 4) % 5
+    s = x.to_sparse()
+    for f in (
+        lambda t: t.permute(2, 0, 1), lambda t: t.mT, lambda t: t.transpose(0, -1),
+        lambda t: t.permute((1, 0, 2)),
+    ):  # fmt: skip
+        assert torch.equal(f(s).to_dense(), f(x))
+    with pytest.raises(RuntimeError, match="<= 2 dimensions, but self is 3D"):
+        s.t()
+    mixed = torch.sparse_coo_tensor([[0, 2]], x[:, :2, :2])
+    assert torch.equal(mixed.mT.to_dense(), mixed.to_dense().mT)
+    with pytest.raises(RuntimeError, match="coordinates stay before"):
+        mixed.transpose(0, 1)
 
 
 def test_the_gradient_of_a_leaf_is_sparse():

@@ -13,7 +13,7 @@ from typing import Any
 
 from ...arrays import dtypes
 from ...distributed import all_reduce
-from ...distributed.buffers import Future
+from ...distributed.futures import Future
 from ...distributed.group import ProcessGroup, world
 from ...handles.tensor import Tensor
 
@@ -54,25 +54,25 @@ class GradBucket:
         return [self._buffer[s : s + p.numel()].view(p.shape) for p, s in pairs]
 
 
-Hook = Callable[[Any, GradBucket], Future]
+Hook = Callable[[Any, GradBucket], "Future[Tensor]"]
 
 
-def allreduce_hook(process_group: ProcessGroup | None, bucket: GradBucket) -> Future:
+def allreduce_hook(process_group: ProcessGroup | None, bucket: GradBucket) -> Future[Tensor]:
     """The average, as without a hook."""
     return _averaged(process_group, bucket, bucket.buffer().dtype)
 
 
-def fp16_compress_hook(process_group: ProcessGroup | None, bucket: GradBucket) -> Future:
+def fp16_compress_hook(process_group: ProcessGroup | None, bucket: GradBucket) -> Future[Tensor]:
     """The average of gradients that are rounded to float16 before they travel."""
     return _averaged(process_group, bucket, dtypes.float16)
 
 
-def bf16_compress_hook(process_group: ProcessGroup | None, bucket: GradBucket) -> Future:
+def bf16_compress_hook(process_group: ProcessGroup | None, bucket: GradBucket) -> Future[Tensor]:
     """The average of gradients that are rounded to bfloat16 before they travel."""
     return _averaged(process_group, bucket, dtypes.bfloat16)
 
 
-def _averaged(group: ProcessGroup | None, bucket: GradBucket, dtype: Any) -> Future:
+def _averaged(group: ProcessGroup | None, bucket: GradBucket, dtype: Any) -> Future[Tensor]:
     chosen = world(group)
     sent = bucket.buffer().to(dtype).div(chosen.size())
     work = all_reduce(sent, group=chosen, async_op=True)

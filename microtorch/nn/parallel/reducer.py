@@ -22,8 +22,9 @@ import numpy as np
 
 from ...backends import host
 from ...base.errors import message
-from ...distributed.buffers import WIDENED, Future, Work, put
+from ...distributed.buffers import WIDENED, Work, put
 from ...distributed.collectives import ReduceOp, all_reduce
+from ...distributed.futures import Future
 from ...distributed.group import ProcessGroup
 from ...engine.listening import foresee, listen
 from ...engine.record import constant
@@ -296,7 +297,7 @@ class Reducer:
 class _Hooked(Work):
     """The future that a communication hook gave; its value becomes the bucket's."""
 
-    def __init__(self, future: Future, flat: Array) -> None:
+    def __init__(self, future: Future[Tensor], flat: Array) -> None:
         super().__init__()
         self.future, self.flat = future, flat
 
