@@ -78,8 +78,7 @@ class Compiled:
         self.pending: dict[Key, list[Run | ScalarRun]] = {}  # recorded once, for each state met
         self.recordings: dict[Key, int] = {}
         self.mixed: Operand = False  # how it is called with Scalars and Tensors; is this that?
-        self.quick: Kernel | None = None  # the last program, for as many tensors as it takes
-        self.arity = 0
+        self.quick: Kernel | None = None  # the last program, where its arguments are tensors
         self.count = 0
         self.reason = ""  # why it runs as it is written, if it does
         self.__name__ = getattr(function, "__name__", type(function).__name__)
@@ -96,7 +95,7 @@ class Compiled:
 
     def __call__(self, *args: Operand, **kwargs: Operand) -> Operand:
         quick = self.quick
-        if quick is not None and len(args) == self.arity and not kwargs:
+        if quick is not None and not kwargs:
             try:
                 result = quick(*args)
                 if result is not MISSED:
@@ -127,7 +126,7 @@ class Compiled:
                     and all(map(is_, tensors, args)) and autocast.region.get() is None
                     and not entry.watch.names & {"getattr", "hasattr"}  # of arguments, perhaps
                 ):  # fmt: skip
-                    self.quick, self.arity = entry.quick(args), len(args)
+                    self.quick = entry.quick(args)
                 try:
                     return entry.run(tensors, template)
                 except Otherwise as e:
