@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from .loops import Loops, Plan
     from .same import Rows
 
-OBJECT, ARRAY_OF, IN_DICT, RESULT = range(4)  # what C gives to the program (c/python.txt)
+OBJECT, OF_ARGUMENT, IN_DICT, RESULT = range(4)  # what C gives to the program (c/python.txt)
 RATE, LASTI = "lr", "f_lasti"
 
 
@@ -85,7 +85,7 @@ class Direct:
         rows: list[tuple[int, int, int]] = []
         for n in [*loops.region.takes, *loops.region.gives]:
             if n in arguments:
-                rows.append((ARRAY_OF, arguments[n], 0))
+                rows.append((OF_ARGUMENT, arguments[n], 0))
             else:
                 rows.append((OBJECT, id(every[n]), 0) if n in every else (RESULT, 0, 0))
         rows += [(IN_DICT, id(group), id(RATE)) for group in loops.groups]
@@ -100,8 +100,11 @@ class Direct:
             kind, given, constants = parts_of(o)
             filled, kept = filling(given, constants)
             like = np.zeros(value.shape, value.dtype)
-            return [like.copy, type(o.tensor), kind, filled], o.kind == "done", kept
-        return [None] * 4, False, None
+            sizes = [t.__basicsize__ for t in (type(o.tensor), kind, np.ndarray)]
+            seen = pack("4N", 0, *sizes) + bytes(2 * sum(sizes))
+            made = [like.copy, type(o.tensor), kind, filled, [None, None], seen]
+            return made, o.kind == "done", kept
+        return [None] * 6, False, None
 
 
 def _is_plain(entry: Entry, tensors: Sequence[Tensor], plan: Plan) -> bool:
