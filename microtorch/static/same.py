@@ -65,7 +65,7 @@ def places() -> dict[str, int]:
             vars(type(x))[name].__set__(x, mark)
             found[name] = place_of(x, mark)
             vars(type(x))[name].__delete__(x)
-    found |= {"mode grad": place_of(Mode(mark), mark), "mode scope": place_of(Mode(0, mark), mark)}
+    found |= {"mode grad": place_of(Mode(mark), mark), "mode scope": place_of(Mode(True, mark), mark)}
     array = np.zeros((3, 5), np.int16)[1:, ::2]
     found |= {"base": place_of(array, array.base), "dtype": place_of(array, array.dtype)}
     numbers = {"shape": array.shape, "strides": array.strides}
@@ -75,8 +75,8 @@ def places() -> dict[str, int]:
         if tuple((ctypes.c_ssize_t * 2).from_address(at)) != values:
             raise CompilerError("numpy's array objects have another layout here")
     found["dims"] = found["shape"] - POINTER
-    for x in (array, array[0], array[None], np.zeros(())):
-        if ctypes.c_int.from_address(id(x) + found["dims"]).value != x.ndim:
+    for a in (array, array[0], array[None], np.zeros(())):
+        if ctypes.c_int.from_address(id(a) + found["dims"]).value != a.ndim:
             raise CompilerError("numpy's array objects have another layout here")
     return found | {"content": place_of(CellType(mark), mark), "class": place_of(node, Node)}
 
