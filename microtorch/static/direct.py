@@ -3,7 +3,7 @@
 ``written_quick`` writes the call of a program as a Python function. Where the program is one
 function of C, and all that the call finds and leaves is plain (its arguments are tensors with
 memory of their own, it returns one new tensor or none, its new gradients take the place of those
-that it made last), C does the same without a line of Python (``called`` in c/python.txt). Where a
+that it made last), C does the same without a line of Python (``called`` in c/direct.txt). Where a
 guard does not hold, or the program stops, C has done nothing, and calls the Python function.
 """
 from __future__ import annotations
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from .loops import Loops, Plan
     from .same import Rows
 
-OBJECT, OF_ARGUMENT, IN_DICT, RESULT = range(4)  # what C gives to the program (c/python.txt)
+OBJECT, OF_ARGUMENT, IN_DICT, RESULT = range(4)  # what C gives to the program (c/direct.txt)
 RATE, LASTI = "lr", "f_lasti"
 
 

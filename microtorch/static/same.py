@@ -65,7 +65,8 @@ def places() -> dict[str, int]:
             vars(type(x))[name].__set__(x, mark)
             found[name] = place_of(x, mark)
             vars(type(x))[name].__delete__(x)
-    found |= {"mode grad": place_of(Mode(mark), mark), "mode scope": place_of(Mode(True, mark), mark)}
+    found["mode grad"] = place_of(Mode(mark), mark)
+    found["mode scope"] = place_of(Mode(True, mark), mark)
     array = np.zeros((3, 5), np.int16)[1:, ::2]
     found |= {"base": place_of(array, array.base), "dtype": place_of(array, array.dtype)}
     numbers = {"shape": array.shape, "strides": array.strides}
@@ -231,7 +232,7 @@ class Rows:
 @cache
 def python() -> ctypes.CDLL:
     """The compiled text. CompilerError: there is no compiler."""
-    return loaded(text_of("python"))
+    return loaded(f"{text_of('python')}\n{text_of('direct')}")
 
 
 @cache
