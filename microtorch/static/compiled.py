@@ -14,7 +14,6 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from operator import is_
 from os import PathLike
-from types import MethodType
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -29,33 +28,28 @@ from ..engine.listening import foreseers, listeners
 from ..graph import mode
 from ..handles.memory import offset, owner
 from ..handles.scalar import Scalar
-from ..handles.tensor import Tensor
 from ..kinds.level import frames
 from ..nn import global_hooks
 from .build import CompilerError
 from .collecting import uncollected
 from .entry import Entry, Run
 from .export import export
-from .guards import Watch
-from .keys import Refused, opaque, structure
-from .outputs import Output
+from .keys import Refused, structure
+from .one_call import has_graph, leaf_names, recorded
 from .program import Program
 from .proof import disagreement, proved
 from .quick import F32, MISSED
-from .recording import Recording
-from .returned import check_kept, late_backward, output, owned
 from .scalars import alone
 from .scalars.entry import ScalarEntry, ScalarProgram, ScalarRun, reached
 from .scalars.mixed import Mixed
 from .scalars.recording import MIXED
-from .source import unique
 from .supposed import Otherwise, random_state
 from .turns import Busy, recording_now
-from .watched import About, TooMuch, Unwatchable
+from .watched import About
 
 if TYPE_CHECKING:
     from ..base.types import Kernel, Operand
-    from ..graph import Node
+    from .recording import Recording
 
     Key = tuple[Operand, ...]
 
@@ -78,8 +72,7 @@ class Compiled:
         self.pending: dict[Key, list[Run | ScalarRun]] = {}  # recorded once, for each state met
         self.recordings: dict[Key, int] = {}
         self.mixed: Operand = False  # how it is called with Scalars and Tensors; is this that?
-        self.quick: Kernel | None = None  # the last program, for as many tensors as it takes
-        self.arity = 0
+        self.quick: Kernel | None = None  # the last program, where its arguments are tensors
         self.count = 0
         self.reason = ""  # why it runs as it is written, if it does
         self.__name__ = getattr(function, "__name__", type(function).__name__)
@@ -96,7 +89,7 @@ class Compiled:
 
     def __call__(self, *args: Operand, **kwargs: Operand) -> Operand:
         quick = self.quick
-        if quick is not None and len(args) == self.arity and not kwargs:
+        if quick is not None and not kwargs:
             try:
                 result = quick(*args)
                 if result is not MISSED:
@@ -127,7 +120,7 @@ class Compiled:
                     and all(map(is_, tensors, args)) and autocast.region.get() is None
                     and not entry.watch.names & {"getattr", "hasattr"}  # of arguments, perhaps
                 ):  # fmt: skip
-                    self.quick, self.arity = entry.quick(args), len(args)
+                    self.quick = entry.quick(args)
                 try:
                     return entry.run(tensors, template)
                 except Otherwise as e:
@@ -166,7 +159,7 @@ class Compiled:
                 raise Refused(f"an argument lies on {node.dev.device}")
             shared = owners.setdefault(id(owner(array)), len(owners))
             about.append((array.shape, array.dtype, array.strides, node.needs, shared,
-                          type(t), t.origin is None, _has_graph(node),
+                          type(t), t.origin is None, has_graph(node),
                           structure(vars(t), []) if vars(t) else ()))  # fmt: skip
         m, region = mode.get(), autocast.region.get()
         return (shape, tuple(about), m.grad, m.scope is None, dtypes.default_numpy(), _backend(),
@@ -198,7 +191,7 @@ class Compiled:
         grads = {id(t): t.node.grad is not None for t in (*seen, *watched.values())}
         others = [(t, About(t)[""]) for t in watched.values()]
         try:
-            run = self.recorded(key, args, kwargs, tensors, grads, others)
+            run = recorded(self, key, args, kwargs, tensors, grads, others)
             run = run._replace(known=bool(past))
         except Busy:
             return self.function(*args, **kwargs)
@@ -281,7 +274,7 @@ class Compiled:
         plan: Callable[[], object] = bool
         use_c: Callable[[], None]
         if isinstance(entry, Entry) and isinstance(run, Run):
-            entry.names = self.names(entry, run)
+            entry.names = leaf_names(self.function, entry, run)
             for leaf in entry.leaves:
                 leaf.name = entry.names.get(leaf.number, leaf.name)
             arrays = {x.number: x.value for x in run.recording.arrays.values()}
@@ -308,102 +301,6 @@ class Compiled:
             why = f"it could not be written as C, {type(e).__name__}: {e}"
             warnings.warn(message(f"{text}: {why}", fix=asks), UserWarning, stacklevel=4)
         self.entries.setdefault(key, []).append((entry, run.template))
-
-    def names(self, entry: Entry, run: Run) -> dict[int, str]:
-        """What the user calls the leaves; of new gradients ``d_`` and the name of their leaf."""
-        found: dict[int, str] = {}
-        by_tensor = {id(v): k for _, k, v in run.watch.items
-                     if isinstance(v, Tensor) and isinstance(k, str)}  # fmt: skip
-        method = getattr(type(self.function), "forward", None)  # of a Module, after self
-        code = getattr(self.function, "__code__", getattr(method, "__code__", None))
-        bound = isinstance(self.function, MethodType) or code is not getattr(
-            self.function, "__code__", None
-        )
-        parameters = code.co_varnames[bound : code.co_argcount] if code is not None else ()
-        for leaf in entry.leaves:
-            name = by_tensor.get(id(leaf.tensor))
-            if leaf.kind == "argument" and leaf.place < len(parameters):
-                found[leaf.number] = unique(parameters[leaf.place], found.values())
-            elif leaf.kind == "tensor" and name is not None:
-                found[leaf.number] = unique(name, found.values())
-        for leaf, n in entry.new_grads:
-            if n is not None and leaf.number in found:
-                found[n] = unique(f"d_{found[leaf.number]}", found.values())
-        return found
-
-    def recorded(
-        self, key: Key, args: Operand, kwargs: Operand, tensors: list[Tensor],
-        grads: dict[int, bool], others: Sequence[tuple[Operand, int]],
-    ) -> Run:  # fmt: skip
-        """One call, written down. ``others``: tensors that it may not read, and About them."""
-        r = Recording(self.__name__, tensors, getattr(self.function, "__code__", None))
-        outputs: list[Output] = []
-        marks = [{**vars(t)} for t in tensors]
-        outside = any(_has_graph(t.node) for t in tensors)
-
-        def run() -> Operand:
-            result = self.itself(*args, **kwargs)
-            if self.own_outputs:
-                result = owned(result, r)
-            after: list[Operand] = []
-            if structure((args, kwargs), after) != key[0] or not all(map(is_, after, tensors)):
-                r.give_up("it changes a list, a dict or a dataclass that it is given")
-            if marks != [vars(t) for t in tensors]:
-                r.give_up("it gives an attribute to a tensor")
-            r.program.outputs = output(r, result, outputs)
-            r.program.returned = [o.number for o in outputs]
-            if r.late is not None and not any(o.kind == "number" for o in outputs):
-                r.give_up("it reads a number, and returns something else")
-            r.program.split = len(r.program.steps)
-            if r.backward and outside:
-                r.give_up("an argument has a graph that was begun outside the function, and "
-                          "backward runs inside: .detach() it")
-            if not r.reason and any(o.kind == "late" for o in outputs):
-                late_backward(r, outputs)
-            check_kept(r, outputs)
-            return result
-
-        result = r.lasts(run)
-        program = r.program
-        for t, state in others:  # it changed the gradient of one that no step reads
-            if About(t)[""] != state and all(x.tensor is not t for x in program.leaves):
-                r.lift(t, t.array)
-        program.fresh = {n for n in r.impure if n in program.constants}
-        for leaf in program.leaves:
-            leaf.name = leaf.name or f"{leaf.kind}_{leaf.number}"
-        try:
-            watch = Watch(self.root, *opaque((args, kwargs)))
-        except (TooMuch, Unwatchable) as e:
-            r.reason = r.reason or str(e)
-            watch = Watch()
-        read = {id(x.tensor) for x in program.leaves}
-        watch.items += [(About(t), "grad", About(t)["grad"]) for n, t in watch.tensors.items()
-                        if n not in read]  # fmt: skip
-        r.reason = r.reason or r.effects.unwatched(watch)
-        if not watch.speaks_of_rates:
-            for group, value in r.rated.values():
-                steady = not any(group is g for g in r.effects.groups)
-                if steady and float(value.group["lr"]) != value:
-                    r.reason = r.reason or "it changes a learning rate"
-            rated = {(n, key) for n, key, _ in r.rated}
-            watch.items = [x for x in watch.items if (id(x[0]), x[1]) not in rated]
-        has = [
-            grads.get(id(leaf.tensor), leaf.tensor.node.grad is not None)
-            for leaf in program.leaves if leaf.kind != "seed"
-        ]  # fmt: skip
-        return Run(r, result, outputs, watch, has)
-
-    def itself(self, *args: Operand, **kwargs: Operand) -> Operand:
-        """The function; within autocast in a region of its own, since the casts of weights that
-        others have made there are no part of the program."""
-        now = autocast.region.get()
-        if now is None:
-            return self.function(*args, **kwargs)
-        token = autocast.enter(autocast.Region(now.dtype, {}))
-        try:
-            return self.function(*args, **kwargs)
-        finally:
-            autocast.leave(token)
 
     def refuse(self, why: str) -> None:
         """From now on the function runs as it is written; say so once."""
@@ -507,10 +404,6 @@ def differing(key: Key, other: Key) -> str:
     if key[1] != other[1]:
         return "its tensors have other shapes, dtypes or strides: pad them to a few sizes"
     return "modes of the library change"
-
-
-def _has_graph(node: Node) -> bool:
-    return node.needs and node.op is not None
 
 
 def _backend() -> str:

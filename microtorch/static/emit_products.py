@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from .statements import Product
 
 NARROW = 8  # columns of a product below which its tiles would be nearly empty
+LARGE = 1 << 15  # numbers of a matrix that is worth a longer text to be turned
 DOT = 5  # what a sum along a row costs besides, in steps of a tile
 
 
@@ -103,13 +104,17 @@ def multiply(
         e.call(name, d)
         e.lines.append(f"{named(name, d.name)}({', '.join(map(str, given))});")
 
-    def turn(high: int, wide: int, row: int, column: int, room: int) -> None:
-        """y as an array that lies row by row."""
+    def turn(high: int, wide: int, from_: Matrix, room: int) -> None:
+        """A matrix as an array that lies row by row, in rows of ``room`` numbers."""
         e.turned = max(e.turned, high * room * d.itemsize)
-        say("turned", high, wide, y.begin, row, column, apart, room)
+        fours = from_.row == 1 and room == wide and not (high % 4 or wide % 4)
+        if fours and high * wide >= LARGE:
+            say("turned_fours", high, wide, from_.begin, from_.column, apart)
+        else:
+            say("turned", high, wide, from_.begin, from_.row, from_.column, apart, room)
 
     if s.few:
-        turn(inner, columns, y.row, y.column, columns)
+        turn(inner, columns, y, columns)
         lists, room = plus(apart, str(inner * columns)), rows * (inner + 1)
         e.turned = max(e.turned, (inner * columns + 2 * room) * d.itemsize)
         say("product_of_few", *sizes, x.begin, x.row, x.column, apart, to.begin, to.row, lists,
@@ -121,12 +126,12 @@ def multiply(
         say("turned", rows, columns, apart, 1, rows, to.begin, to.row)
     elif columns * (inner // TILE + DOT) < inner:
         if y.row != 1:
-            turn(columns, inner, y.column, y.row, inner)
+            turn(columns, inner, y.turned, inner)
             y = Matrix(apart, "0", 1, inner)
         sums(e, s, sizes, x, y, to)
     elif columns < TILE:  # y filled up to a tile, and of what comes out the columns that are meant
         out = Matrix(apart, str(inner * TILE), TILE, 1)
-        turn(inner, columns, y.row, y.column, TILE)
+        turn(inner, columns, y, TILE)
         e.turned = max(e.turned, (inner + rows) * TILE * d.itemsize)
         say("product", rows, TILE, inner, x.begin, x.row, x.column, apart, TILE, "NULL",
             out.begin, TILE)
@@ -139,8 +144,8 @@ def multiply(
         ]
     elif y.column != 1 and y.row == 1 and cheaper_turned(*sizes):
         out = Matrix(apart, str(inner * rows), 1, rows)
+        turn(inner, rows, x.turned, rows)
         e.turned = max(e.turned, (inner + columns) * rows * d.itemsize)
-        say("turned", inner, rows, x.begin, x.column, x.row, apart, rows)
         say("product", columns, rows, inner, y.begin, y.column, 1, apart, rows, "NULL", out.begin,
             rows)
         bias = "" if s.bias is None else f" + {e.element(s.bias, 'j')}"
@@ -152,7 +157,7 @@ def multiply(
         ]
     else:
         if y.column != 1:
-            turn(inner, columns, y.row, y.column, columns)
+            turn(inner, columns, y, columns)
             y = Matrix(apart, "0", columns, 1)
         say("product", *sizes, x.begin, x.row, x.column, y.begin, y.row, bias, to.begin, to.row)
 

@@ -90,7 +90,7 @@ def in_a_row(e: Places, s: Sum, out: Lies) -> bool:
     if (s.divisor == 1 or columns == 1) and s.dims == (*range(len(s.dims)),) and columns <= 1024:
         e.call("rows_sum", value.dtype)
         e.comment([s])
-        given = f"{size // columns}, {columns}, {e.pointer(s.operand)}"
+        given = f"{size // columns}, {columns}, {e.pointer(s.operand)}, {columns}"
         called = f"{named('rows_sum', value.dtype.name)}({given}"
         e.lines.append(f"{called}, {plus(out.name, out.at())});")
         if s.divisor != 1:

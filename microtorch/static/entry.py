@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from ..handles.memory import owner
 from .build import CompilerError
+from .direct import Direct
 from .loops import Plan, compiled, write
 from .outputs import late
 from .program import Writer
@@ -233,7 +234,10 @@ class Entry:
             return None
         self.refreshed += 1
         try:
-            self.same = rows(self, tensors)
+            guards = rows(self, tensors)
+            self.same = guards.made()
+            direct = Direct(self, tensors, self.plan, self.runners, guards)
+            given = self, tensors, self.plan, self.runners, direct
+            return direct.function(written_quick(*given))
         except (CompilerError, ValueError):
             return None
-        return written_quick(self, tensors, self.plan, self.runners)

@@ -43,3 +43,11 @@ def builtin(loaded: ctypes.CDLL, name: str, own: Operand = None) -> Kernel:
     make.restype = ctypes.py_object
     made: Kernel = make(ctypes.byref(method(loaded, name)), ctypes.py_object(own), None)
     return made
+
+
+def address(function: Kernel) -> int:
+    """Where the C function of a built-in function begins."""
+    ask = ctypes.pythonapi.PyCFunction_GetFunction
+    ask.restype, ask.argtypes = ctypes.c_size_t, [ctypes.py_object]
+    found: int = ask(function)
+    return found

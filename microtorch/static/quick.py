@@ -32,6 +32,7 @@ from .templates import Record, Ref
 if TYPE_CHECKING:
     from ..base.types import Array, Kernel, Operand
     from ..handles.tensor import Tensor
+    from .direct import Direct
     from .entry import Entry
     from .loops import Loops, Plan
     from .outputs import Output
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
 F32 = np.dtype(np.float32)
 MOST_REMADE = 8  # times that gradients were kept, or written to, by somebody else
 MISSED = object()  # a guard does not hold
+WRITER = "a compiled function"  # who has written to a tensor
 
 
 class Reused:
@@ -53,16 +55,31 @@ class Reused:
         self.leaves, self.numbers = leaves, numbers  # numbers of the gradients' values
         self.arrays: Sequence[Array] | None = None
         self.tensors: list[Tensor] = []
+        self.rows = Rows()  # that nobody else knows them
         self.untouched: Kernel = bool
         self.remade = 0
+        self.call: list[Operand] = [None]  # how C fills them (direct.py)
 
     def made(self, *tensors: Tensor) -> None:
         """Gradients of ``leaves`` that were made anew."""
+        self.call[0] = None
         if self.remade < MOST_REMADE:
             self.remade += 1
             self.tensors = [*tensors]
-            self.untouched = untouched(self.leaves, self.tensors)
+            self.rows = untouched(self.leaves, self.tensors)
+            self.untouched = self.rows.made()
             self.arrays = [t.array for t in tensors]
+
+
+def parts_of(o: Output) -> tuple[type[Node], dict[str, int], dict[str, Operand]]:
+    """The class of the node of a new tensor, and what stands in their slots: see put_slots."""
+    constants: dict[str, Operand] = dict.fromkeys(("grad", "hooks", "storage"))
+    constants["dev"] = o.dev
+    given = {"array": 2, "value": 2, "seq": 3}
+    if o.kind != "done":
+        return Constant, given, constants
+    constants |= {"inputs": (), "saved": (), "attrs": None}
+    return walked_op.node, given | {"scope": 4, "code": 5, "lasti": 6}, constants
 
 
 class CallWriter(Writer):
@@ -95,18 +112,11 @@ class CallWriter(Writer):
 
     def made(self, o: Output, v: str) -> str:
         """A tensor that is returned, its slots filled by C: what record.py says in Python."""
-        node: dict[str, Operand] = dict.fromkeys(("grad", "hooks", "storage"))
-        given = {"array": 2, "value": 2, "seq": 3}
-        kind: type[Node] = Constant
-        more = ""
-        if o.kind == "done":
-            node |= {"inputs": (), "saved": (), "attrs": None}
-            given |= {"scope": 4, "code": 5, "lasti": 6}
-            kind, more = walked_op.node, ", m.scope, code, lasti"
-        fill = put_slots(given, node | {"dev": o.dev})
-        self.names |= {"new": new, "Tensor": type(handle(np.zeros(()), Node()))}
+        kind, given, constants = parts_of(o)
+        self.names |= {"new": new, "Tensor": type(o.tensor)}
+        more = ", m.scope, code, lasti" if o.kind == "done" else ""
         called = f"new(Tensor), {self.constant(kind, kind.__name__)}(), {v}, tick(){more}"
-        return f"{self.constant(fill, 'put_slots')}({called})"
+        return f"{self.constant(put_slots(given, constants), 'put_slots')}({called})"
 
     def returned(self, x: Operand) -> str:
         """A part of what is returned."""
@@ -160,11 +170,11 @@ def run_lines(w: CallWriter, plan: Plan, runners: dict[str, Loops], quick: bool 
     if entry.by_c and entry.written and all(x.kind == "tensor" for x in entry.written):
         w.names |= {"put_written": put_written(), "give_storages": give_storages,
                     "written": [x.tensor for x in entry.written]}  # fmt: skip
-        w.say("while not put_written(written, now, 'a compiled function'): give_storages(written)")
+        w.say(f"while not put_written(written, now, {WRITER!r}): give_storages(written)")
     else:
         for leaf in entry.written:
             w.say(f"node = {w.holder(leaf)}.node", "s = node.storage or storage_of(node)")
-            w.say("s.written = now", "s.version += 1", "s.writer = 'a compiled function'")
+            w.say("s.written = now", "s.version += 1", f"s.writer = {WRITER!r}")
     later: list[tuple[str, str]] = []  # gradients whose memory may be reused
     for leaf, n in entry.new_grads:
         node = f"{w.holder(leaf)}.node"
@@ -185,8 +195,9 @@ def run_lines(w: CallWriter, plan: Plan, runners: dict[str, Loops], quick: bool 
         w.say(f"late = attach(entry, ({tensors}), ({made}))")
     if quick and any(o.kind == "done" for o in entry.outputs):
         w.names |= {"caller": sys._getframe, "is_library": is_library, "user_frame": user_frame}
-        w.say("frame = caller(2)",
+        w.say("frame, m = caller(2), mode()",
               "if is_library.get(frame.f_code.co_filename) is not False: frame = user_frame(frame)",
+              "else: call[1] = frame.f_code",
               "code, lasti = frame.f_code, frame.f_lasti")  # fmt: skip
     for i, o in enumerate(entry.outputs):
         if o.kind == "leaf":
@@ -210,16 +221,13 @@ def give_storages(tensors: Sequence[Tensor]) -> None:
 
 
 def written_quick(
-    entry: Entry, tensors: Sequence[Tensor], plan: Plan, runners: dict[str, Loops]
-) -> Kernel:
+    entry: Entry, tensors: Sequence[Tensor], plan: Plan, runners: dict[str, Loops],
+    direct: Direct,
+) -> Kernel:  # fmt: skip
     """``quick(t0, t1, ...)``: what ``run`` gives, or MISSED where a guard does not hold; for
     arguments such as ``tensors``, and as Compiled.__call__ calls it."""
     w = CallWriter(entry)
-    now = mode.get()
-    w.names["region"] = autocast.region.get
-    w.say("m = mode()")
-    w.unless("region() is None")
-    w.unless(f"m.grad is {now.grad} and (m.scope is None) is {now.scope is None}")
+    w.names |= {"call": direct.state, "prepare": direct.prepare}
     views = {i: t for i, t in enumerate(tensors) if t.array.base is not None}
     gradients = [leaf for leaf in entry.leaves if leaf.kind == "gradient"]
     for i, t in enumerate(tensors):  # before Python looks into it
@@ -253,11 +261,12 @@ def written_quick(
     w.names["same"] = entry.same
     w.unless(f"same({given})")
     returned = run_lines(w, plan, runners, quick=True)
+    w.say("if call[0] is None: prepare()")
     return w.function("quick", given, returned, runners.values())
 
 
-def rows(entry: Entry, tensors: Sequence[Tensor]) -> Kernel:
-    """The function ``same``: is all that ``entry`` was recorded under what it is now, and are its
+def rows(entry: Entry, tensors: Sequence[Tensor]) -> Rows:
+    """What ``same`` asks: is all that ``entry`` was recorded under what it is now, and are its
     arguments such as these, but for those that are views?
 
     CompilerError: there is no compiler. ValueError: something is not compared by C.
@@ -267,6 +276,10 @@ def rows(entry: Entry, tensors: Sequence[Tensor]) -> Kernel:
         made.size(x, len(x))
     for i, asked in enumerate(anomaly.asked):
         made.item(anomaly.asked, i, asked)
+    now = mode.get()
+    made.variable(autocast.region, None)
+    made.variable(mode, now.grad, "mode grad")
+    made.variable(mode, None, "mode scope", other=now.scope is not None)
     made.item(vars(dtypes), "_default", dtypes.get_default_dtype())
     lane = cpu.of(F32)  # of another class while something is recorded, and with another backend
     made.slot(lane, "class", type(lane))
@@ -276,7 +289,7 @@ def rows(entry: Entry, tensors: Sequence[Tensor]) -> Kernel:
         made.slot(t, "array", array)
         made.slot(t, "node", t.node)
         made.slot(t.node, "hooks", None)
-        made.slot(t.node, "grad", None, other=had)
+        (made.other if had else made.slot)(t.node, "grad", None)
     if len({id(owner(t.array)) for t in tensors}) < len(tensors):
         raise ValueError("arguments that share memory are looked at by Python")
     homes = [owner(x.array) for x in entry.leaves if x.kind != "argument"]
@@ -284,4 +297,4 @@ def rows(entry: Entry, tensors: Sequence[Tensor]) -> Kernel:
         if t.array.base is None:
             made.argument(i, t, homes)
     entry.watch.say(made)
-    return made.made()
+    return made

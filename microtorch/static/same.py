@@ -9,6 +9,7 @@ from __future__ import annotations
 import ctypes
 import sys
 from collections.abc import Sequence
+from contextvars import ContextVar
 from functools import cache
 from struct import pack
 from types import CellType
@@ -20,6 +21,7 @@ from ..engine.handle import Handle
 from ..engine.record import Constant
 from ..graph import Node
 from ..graph.clock import Storage
+from ..graph.mode import Mode
 from .build import CompilerError, loaded
 from .functions import text_of
 from .native import builtin
@@ -29,8 +31,7 @@ if TYPE_CHECKING:
     from ..handles.tensor import Tensor
 
 # kinds of rows (c/python.txt)
-(WORD, OTHER, BYTES, ITEM, PLACE, SIZE, EQUAL, GIVEN, HELD, TENSOR, NOT, ITS, ITS_NOT, PAIR,
- LISTED, VERSION) = range(16)  # fmt: skip
+(OTHER, BYTES, ITEM, PLACE, SIZE, EQUAL, GIVEN, HELD, VARIABLE, VARIABLE_NOT, ARGUMENT) = range(11)
 POINTER = ctypes.sizeof(ctypes.c_void_p)
 
 
@@ -52,7 +53,8 @@ def place_of(x: Operand, value: Operand) -> int:
 def places() -> dict[str, int]:
     """Where slots lie, a cell's content, an object's class, and what numpy keeps of an array."""
     found = {}
-    tensor, node, storage, mark = Handle(), Node(), Storage(), object()
+    mark: Operand = object()
+    tensor, node, storage = Handle(), Node(), Storage()
     for x, names in (
         (tensor, ("array", "node", "origin")),
         (node, ("attrs", "code", "dev", "grad", "hooks", "inputs", "lasti", "needs", "saved",
@@ -63,6 +65,8 @@ def places() -> dict[str, int]:
             vars(type(x))[name].__set__(x, mark)
             found[name] = place_of(x, mark)
             vars(type(x))[name].__delete__(x)
+    found["mode grad"] = place_of(Mode(mark), mark)
+    found["mode scope"] = place_of(Mode(True, mark), mark)
     array = np.zeros((3, 5), np.int16)[1:, ::2]
     found |= {"base": place_of(array, array.base), "dtype": place_of(array, array.dtype)}
     numbers = {"shape": array.shape, "strides": array.strides}
@@ -70,6 +74,10 @@ def places() -> dict[str, int]:
         found[name] = found["base"] - POINTER * (2 if name == "shape" else 1)
         at = words(array)[found[name] // POINTER]
         if tuple((ctypes.c_ssize_t * 2).from_address(at)) != values:
+            raise CompilerError("numpy's array objects have another layout here")
+    found["dims"] = found["shape"] - POINTER
+    for a in (array, array[0], array[None], np.zeros(())):
+        if ctypes.c_int.from_address(id(a) + found["dims"]).value != a.ndim:
             raise CompilerError("numpy's array objects have another layout here")
     return found | {"content": place_of(CellType(mark), mark), "class": place_of(node, Node)}
 
@@ -109,31 +117,50 @@ def put_written() -> Kernel:
 
 def put_slots(given: dict[str, int], constants: dict[str, Operand]) -> Kernel:
     """A function of a new tensor, its new node, and more: it fills their slots, and returns the
-    tensor. ``given``: slot -> which argument; ``constants``: what else the node holds."""
+    tensor. See ``filling``."""
+    return builtin(python(), "put_slots", own=filling(given, constants))
+
+
+def filling(given: dict[str, int], constants: dict[str, Operand]) -> tuple[bytes, list[Operand]]:
+    """For C: what it puts into a new tensor and its new node; and what is to live. ``given``:
+    slot -> which argument; ``constants``: what else the node holds."""
     found: dict[tuple[int, str], tuple[int, Operand]] = {(0, "node"): (1, None)}
     found |= {(0, "origin"): (0, None), **{(1, k): (0, x) for k, x in constants.items()}}
     found |= {(int(k != "array"), k): (n, None) for k, n in given.items()}
     rows = [pack("NNNN", i, places()[k], n, id(x)) for (i, k), (n, x) in found.items()]
-    return builtin(python(), "put_slots", own=(b"".join(rows), [x for _, x in found.values()]))
+    return b"".join(rows), [x for _, x in found.values()]
 
 
 class Rows:
     """What is to be compared: ``made`` is a function that says whether all is as it was."""
 
     def __init__(self) -> None:
+        self.words: list[bytes] = []
         self.rows: list[bytes] = []
         self.dicts: dict[int, tuple[Operand, list[bytes]]] = {}  # and the rows about each of them
         self.kept: list[Operand] = []
 
     def row(self, kind: int, x: Operand, key: int, value: Operand, *kept: Operand) -> None:
         self.kept += (x, value, *kept)
-        plain = type(x) is dict and kind in (ITEM, SIZE)
+        dict_s = isinstance(x, dict) and type(x).__len__ is dict.__len__
+        plain = dict_s if kind == SIZE else kind == ITEM and type(x) is dict
         rows = self.dicts.setdefault(id(x), (x, []))[1] if plain else self.rows
         rows.append(pack("NNNN", kind, id(x), key, id(value)))
 
-    def slot(self, x: Operand, name: str, value: Operand, other: bool = False) -> None:
-        """A slot of an object holds ``value``; ``other``: something else."""
-        self.row(OTHER if other else WORD, x, places()[name], value)
+    def slot(self, x: Operand, name: str, value: Operand) -> None:
+        """A slot of an object holds ``value``."""
+        self.kept += (x, value)
+        self.words.append(pack("NN", id(x) + places()[name], id(value)))
+
+    def other(self, x: Operand, name: str, value: Operand) -> None:
+        """A slot of an object holds something else."""
+        self.row(OTHER, x, places()[name], value)
+
+    def variable(
+        self, x: ContextVar[Operand], value: Operand, slot: str = "", other: bool = False
+    ) -> None:
+        """A context variable, or a slot of what it holds, is ``value``; ``other``: is not."""
+        self.row(VARIABLE_NOT if other else VARIABLE, x, places()[slot] if slot else 0, value)
 
     def size(self, x: Operand, n: int) -> None:
         self.row(SIZE, x, n, None)
@@ -157,31 +184,15 @@ class Rows:
         at, array, node = places(), t.array, t.node
         if array.base is not None:
             raise ValueError("a view is looked at by Python")
-
-        def add(kind: int, where: tuple[int, ...], value: Operand) -> None:
-            self.kept.append(value)
-            self.rows.append(pack("NNNN", kind, i, key(where), id(value)))
-
-        def key(where: tuple[int, ...]) -> int:
-            return sum(part << 16 * k for k, part in enumerate(where))
-
-        add(TENSOR, (at["class"],), type(t))
-        add(TENSOR, (at["origin"],), t.origin)
-        for x, name in ((array, "array"), (node, "node")):
-            add(ITS, (at[name], at["class"]), type(x))
-        add(ITS, (at["array"], at["dtype"]), array.dtype)
-        self.rows.append(pack("NNNN", ITS, i, key((at["array"], at["base"])), 0))
-        for values, name in ((array.shape, "shape"), (array.strides, "strides")):
-            where = (at["array"], at[name], len(values) * POINTER)
-            self.rows.append(pack("NNNN", LISTED, i, key(where), self.bytes(values)))
-        if not isinstance(node, Constant):
-            add(ITS, (at["node"], at["needs"]), node.needs)
-        add(ITS, (at["node"], at["hooks"]), None)
-        add(ITS if node.grad is None else ITS_NOT, (at["node"], at["grad"]), None)
-        for x in others:
-            add(NOT, (at["array"],), x)
-        for j in range(i):
-            self.rows.append(pack("NNNN", PAIR, i, at["array"], j))
+        plain = isinstance(node, Constant)  # which needs no gradient, as its class says
+        names = "array node origin base dtype dims shape strides needs hooks grad".split()
+        objects = [type(t), t.origin, type(array), array.dtype, type(node),
+                   type(node) if plain else node.needs]  # fmt: skip
+        sizes = [n for pair in zip(array.shape, array.strides, strict=True) for n in pair]
+        found = [at["class" if plain and name == "needs" else name] for name in names]
+        found += [*map(id, objects), array.ndim, node.grad is not None, len(others), *sizes]
+        self.kept += [*objects, *others]
+        self.rows.append(pack("NNNN", ARGUMENT, 0, i, self.bytes([*found, *map(id, others)])))
 
     def bytes(self, values: Sequence[int]) -> int:
         """Where C finds some numbers."""
@@ -200,19 +211,28 @@ class Rows:
 
     def made(self) -> Kernel:
         """The function."""
-        version, dicts, rest = version_of_dicts(), self.dicts, self.rows
-        rows = b"".join(rest)
-        for x, own in dicts.values():
+        return builtin(python(), "all_hold", own=self.guards())
+
+    def guards(self, *more: Rows) -> Operand:
+        """For C (``all`` of c/python.txt): these, and ``more``, which say nothing of dicts."""
+        version, of_dicts, rows = version_of_dicts(), b"", [*self.rows]
+        dicts: list[bytes] = []
+        for x, own in self.dicts.values():
             if version:  # filled in by C when these rows have held for the first time
-                rows += pack("NNNN", VERSION, id(x), len(own), 0)
-            rows += b"".join(own)
-        return builtin(python(), "all_hold", own=(rows, self.kept, version))
+                begin = len(of_dicts) // len(own[0])
+                dicts.append(pack("NNNN", id(x) + version, 0, begin, len(own)))
+                of_dicts += b"".join(own)
+            else:
+                rows += own
+        words = b"".join(w for x in (self, *more) for w in x.words)
+        every = b"".join([*rows, *(row for x in more for row in x.rows)])
+        return words, b"".join(dicts), every, of_dicts, [x.kept for x in (self, *more)]
 
 
 @cache
 def python() -> ctypes.CDLL:
     """The compiled text. CompilerError: there is no compiler."""
-    return loaded(text_of("python"))
+    return loaded(f"{text_of('python')}\n{text_of('direct')}")
 
 
 @cache
@@ -225,7 +245,7 @@ def words_of_count() -> int:
     return next(i for i, (a, b) in enumerate(zip(n, words(x), strict=True)) if a - b == 1000)
 
 
-def untouched(leaves: Sequence[Tensor], tensors: list[Tensor]) -> Kernel:
+def untouched(leaves: Sequence[Tensor], tensors: list[Tensor]) -> Rows:
     """Are these the gradients of those leaves, does nobody else know them but this list, and is
     nothing changed of them?"""
     rows = Rows()
@@ -236,4 +256,4 @@ def untouched(leaves: Sequence[Tensor], tensors: list[Tensor]) -> Kernel:
         rows.memory(t, 2)
         rows.memory(t.node, 1)
         rows.memory(t.array, 3)  # of the tensor, its node, and a list of the caller
-    return rows.made()
+    return rows

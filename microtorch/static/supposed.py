@@ -64,10 +64,11 @@ class Undo:
         self.numbers = sorted(r.asked.touched)
         self.draws = r.asked.drew
         self.states = [s.held for s in r.effects.states] if r.asked.affected else []
+        self.needed = bool(self.numbers or self.draws or self.states)
 
     def around(self, w: Writer, lines: list[str]) -> list[str]:
         """The lines of a program, and those that take back what they have done."""
-        if not self.numbers and not self.draws and not self.states:
+        if not self.needed:
             return lines
         w.names |= {"undo": self, "Otherwise": Otherwise}
         arrays = "".join(f"v{n}, " for n in self.numbers)

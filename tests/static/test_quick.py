@@ -1,5 +1,6 @@
 """What a quick call of a compiled function must not overlook, and must leave as eager does."""
 
+import sys
 import threading
 
 import numpy as np
@@ -9,7 +10,7 @@ from microtorch.nn.modules import module as modules
 import microtorch as torch
 from microtorch import nn
 from microtorch.static import build, quick
-from microtorch.static.same import Rows
+from microtorch.static.same import EQUAL, Rows
 
 try:
     build.compiler()
@@ -182,6 +183,16 @@ def test_arguments_of_the_quick_call(change):
     assert y.array.strides == z.array.strides
 
 
+@pytest.mark.parametrize(("shape", "other"), [
+    ((), (3,)), ((3,), (3, 1)), ((3,), (3, 2)), ((2, 2), (2, 2, 1)), ((3, 1), (3,)),
+])  # fmt: skip
+def test_an_argument_of_more_dimensions_is_another(shape, other):
+    c = torch.compile(lambda x: x * 2 + 1)
+    for _ in range(6):
+        c(torch.ones(shape))
+    assert c(torch.ones(other)).shape == other
+
+
 def test_arguments_that_share_memory_with_each_other_or_a_weight():
     w = torch.ones(5, 3)
 
@@ -231,7 +242,7 @@ def test_rows_see_every_kind_of_change():
     rows.item(values["b"], 1, values["b"][1])
     rows.item(vars(Slotted), "__slots__", Slotted.__slots__)
     rows.size(values, 2)
-    rows.row(6, kinds, 0, {1, 2})
+    rows.row(EQUAL, kinds, 0, {1, 2})
     same = rows.made()
     assert same()
     a, b = values["a"], values["b"]
@@ -336,3 +347,154 @@ def test_a_change_of_a_dict_is_seen_whatever_made_it():
             for _ in range(5):
                 assert torch.allclose(f(x), plain(x))
     assert f.quick is not None
+
+
+# ---- calls by C alone ----------------------------------------------------------------------------
+def by_c_alone(c):
+    """From here on, a call that Python makes is an error; returns what puts it back."""
+    state = c.quick.__self__
+    python = state[2]
+
+    def never(*given):
+        raise AssertionError("Python was called")
+
+    state[2] = never
+    return lambda: state.__setitem__(2, python)
+
+
+def prepared(f, *given):
+    c = torch.compile(f)
+    for _ in range(6):
+        c(*given)
+    return c
+
+
+def test_a_call_by_c_leaves_what_a_call_in_python_leaves():
+    model, _, c = setting()
+    for _ in range(6):
+        last = c(data())
+    p, before = model[0].weight, model[0].weight._version
+    by_c_alone(c)
+    for i in range(3):
+        loss = c(data(seed=i))
+        assert p._version == before + i + 1 and p.node.storage.writer == quick.WRITER
+        assert p.node.storage.written < loss.node.seq > last.node.seq and loss.requires_grad
+        assert loss.node.code is sys._getframe().f_code and loss.node.scope is None
+        last = loss
+    with pytest.raises(RuntimeError, match="second time"):
+        loss.backward()
+
+
+def test_the_line_that_calls_is_known_wherever_it_is():
+    _, _, c = setting()
+    for _ in range(6):
+        c(data())
+    one, other = lambda: c(data()), lambda: c(data())
+    for f in (one, other, one, one, other):
+        assert f().node.code is f.__code__
+
+
+def test_a_result_is_used_again_only_if_nobody_has_a_part_of_it():
+    c = prepared(lambda x: (x * 2 + 1).sin(), data())
+    wanted = [2 * data(seed=i).numpy() + 1 for i in range(8)]
+    held = [
+        keep(c(data(seed=i))) for i, keep in enumerate(
+            [lambda y: y, lambda y: y.numpy(), lambda y: y.array, lambda y: y.detach(),
+             lambda y: y[1:], lambda y: y.node, lambda y: y.T, lambda y: memoryview(y.numpy())]
+        )
+    ]  # fmt: skip
+    by_c_alone(c)
+    for i in range(5):
+        c(data(seed=20 + i))
+    for i, y in enumerate(held):
+        y = getattr(y, "value", y)
+        y = np.asarray(y.array if isinstance(y, torch.Tensor) else y)
+        whole = np.sin(wanted[i])[1:] if i == 4 else np.sin(wanted[i])
+        np.testing.assert_allclose(y.T if i == 6 else y, whole, rtol=1e-5)
+    first = c(data())
+    first.mul_(0)
+    first.mine = 1
+    del first
+    for i in range(4):
+        again = c(data(seed=i))
+        assert again._version == 0 and not hasattr(again, "mine")
+        np.testing.assert_allclose(again.numpy(), np.sin(wanted[i]), rtol=1e-5)
+
+
+def test_calls_by_c_lose_no_references():
+    model, _, c = setting()
+    for _ in range(6):
+        c(data())
+    by_c_alone(c)
+    x, code = data(), sys._getframe().f_code
+    dev, p = model[0].weight.node.dev, model[0].weight
+    watched = [None, x, x.array, code, dev, p, p.node, p.array, c.quick, (), quick.WRITER]
+    c(x), c(x)
+    before = [sys.getrefcount(w) for w in watched]
+    for _ in range(500):
+        c(x)
+    after = [sys.getrefcount(w) for w in watched]
+    assert max(abs(a - b) for a, b in zip(after, before, strict=True)) < 20
+
+
+def test_what_is_not_plain_is_left_to_python():
+    """An index out of range, a rate that is no float, a call from elsewhere, other numbers of
+    arguments."""
+    torch.manual_seed(0)
+    model = nn.Linear(3, 4)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.5)
+
+    def step(x, y):
+        optimizer.zero_grad()
+        loss = nn.functional.cross_entropy(model(x), y)
+        loss.backward()
+        optimizer.step()
+        return loss
+
+    x, y = data(), torch.tensor([0, 1, 2, 3, 0])
+    c = prepared(step, x, y)
+    before = model.weight.detach().clone()
+    for _ in range(2):
+        with pytest.raises(IndexError):
+            c(x, torch.tensor([0, 1, 2, 4, 0]))
+        assert torch.equal(model.weight, before)
+    with pytest.raises(TypeError):
+        c(x)
+    optimizer.param_groups[0]["lr"] = 0
+    c(x, y)
+    assert torch.equal(model.weight, before)
+    with torch.no_grad():
+        model.bias.add_(1)
+    optimizer.param_groups[0]["lr"] = 0.5
+    state = {k: v.clone() for k, v in model.state_dict().items()}
+    got = c(x, y), model.weight.detach().clone()
+    model.load_state_dict(state)
+    wanted = step(x, y), model.weight.detach()
+    for a, b in zip(got, wanted, strict=True):
+        np.testing.assert_allclose(a.detach().numpy(), b.detach().numpy(), rtol=1e-5)
+
+
+def test_a_step_that_returns_nothing():
+    p = nn.Parameter(torch.ones(3))
+    optimizer = torch.optim.SGD([p], lr=0.25)
+
+    def step(x):
+        optimizer.zero_grad()
+        (p * x).sum().backward()
+        optimizer.step()
+
+    c = prepared(step, torch.ones(3))
+    by_c_alone(c)
+    before = p.detach().clone()
+    assert c(torch.ones(3)) is None and torch.equal(p, before - 0.25)
+
+
+def test_each_call_of_several_threads_counts_once():
+    model, _, c = setting()
+    for _ in range(6):
+        c(data())
+    before, n = model[0].weight._version, 200
+    threads = [threading.Thread(target=lambda: [c(data()) for _ in range(n)]) for _ in range(3)]
+    [t.start() for t in threads]
+    [t.join() for t in threads]
+    assert model[0].weight._version == before + 3 * n

@@ -149,11 +149,8 @@ INLINE void halved@(int rows, int n, int relu, const real *restrict x, real *res
 {
     for (int i = 0; i < rows; i++, x += 4 * n, out += n)
         for (int j = 0; j < n; j++) {
-            const real b = x[2 * j + 1], c = x[2 * (n + j)], d = x[2 * (n + j) + 1];
-            real most = x[2 * j];
-            most = maximum@(most, b);
-            most = maximum@(most, c);
-            most = maximum@(most, d);
+            const real a = x[2 * j], b = x[2 * j + 1], c = x[2 * (n + j)], d = x[2 * (n + j) + 1];
+            const real most = maximum@(maximum@(maximum@(a, b), c), d);
             out[j] = relu ? maximum@(most, 0) : most;
         }
 }

@@ -11,19 +11,46 @@ static inline void turned@(int rows, int columns, const real *restrict y, int ro
 }
 
 
+/* the same where the columns of y lie together, by four of four numbers at a time */
+static inline void turned_fours@(int rows, int columns, const real *restrict y, int column,
+                                 real *restrict out)
+{
+#if __GNUC__ >= 12 || defined __clang__
+    typedef real four __attribute__((vector_size(4 * sizeof(real)), aligned(4), may_alias));
+    for (int i = 0; i < rows; i += 4)
+        for (int j = 0; j < columns; j += 4) {
+            four a[12];
+            UNROLLED for (int k = 0; k < 4; k++)
+                a[k] = *(four *)(y + i + (j + k) * column);
+            UNROLLED for (int k = 4; k < 12; k += 2) {
+                const int from = k < 8 ? k / 2 - 2 : k / 2;
+                a[k] = __builtin_shufflevector(a[from], a[from + 2], 0, 4, 1, 5);
+                a[k + 1] = __builtin_shufflevector(a[from], a[from + 2], 2, 6, 3, 7);
+            }
+            UNROLLED for (int k = 0; k < 4; k++)
+                *(four *)(out + (i + k) * columns + j) = a[8 + k];
+        }
+#else
+    turned@(rows, columns, y, 1, column, out, columns);
+#endif
+}
+
+
 /* A tile of a product: TILE columns, whose sums begin with `first` and stay in registers. */
 INLINE void tile@(const int rows, int inner, const real *restrict x, int xrow, int xcolumn,
                   const real *restrict y, int yrow, int far, const real *restrict first,
                   real *restrict out, int outrow)
 {
+    const real *lower = x + rows / 2 * xrow; /* so that few registers tell where rows are */
     real sums[ROWS][TILE];
     UNROLLED for (int r = 0; r < rows; r++)
         for (int l = 0; l < TILE; l++)
             sums[r][l] = first[l];
-    for (int k = 0; k < inner; k++, x += xcolumn, y += yrow)
+    for (int k = 0; k < inner; k++, x += xcolumn, lower += xcolumn, y += yrow)
         UNROLLED for (int r = 0; r < rows; r++)
             for (int l = 0; l < TILE; l++)
-                sums[r][l] = ADD@(x[r * xrow], y[r * far + l], sums[r][l]);
+                sums[r][l] = ADD@(r < rows / 2 ? x[r * xrow] : lower[(r - rows / 2) * xrow],
+                                  y[r * far + l], sums[r][l]);
     UNROLLED for (int r = 0; r < rows; r++)
         for (int l = 0; l < TILE; l++)
             out[r * outrow + l] = sums[r][l];
@@ -31,7 +58,7 @@ INLINE void tile@(const int rows, int inner, const real *restrict x, int xrow, i
 
 
 /* out = x y + bias, where a row of y lies together, and has TILE numbers at least. What is left of
- * rows or columns is computed once more with those before; of few rows, each is several sums. */
+ * rows or columns is computed with some of those before; of few rows, each is several sums. */
 static void product@(int rows, int columns, int inner, const real *restrict x, int xrow,
                      int xcolumn, const real *restrict y, int yrow, const real *restrict bias,
                      real *restrict out, int outrow)
@@ -42,9 +69,14 @@ static void product@(int rows, int columns, int inner, const real *restrict x, i
         const int c = j + TILE > columns ? columns - TILE : j;
         const real *const first = bias ? bias + c : none;
         for (int i = 0; i < rows && rows >= ROWS; i += ROWS) {
-            const int r = i + ROWS > rows ? rows - ROWS : i;
-            tile@(ROWS, inner, x + r * xrow, xrow, xcolumn, y + c, yrow, 0, first,
-                  out + r * outrow + c, outrow);
+            const int half = 2 * (rows - i) <= ROWS, r = i + ROWS > rows ? rows - ROWS : i;
+            const real *const from = x + r * xrow;
+            real *const to = out + r * outrow + c;
+            if (half)
+                tile@(ROWS / 2, inner, from + ROWS / 2 * xrow, xrow, xcolumn, y + c, yrow, 0, first,
+                      to + ROWS / 2 * outrow, outrow);
+            else
+                tile@(ROWS, inner, from, xrow, xcolumn, y + c, yrow, 0, first, to, outrow);
         }
         for (int i = 0; i < rows && rows < ROWS; i++) {
             const real *from = x + i * xrow + rest * xcolumn, *row = y + c + rest * yrow;
@@ -59,10 +91,9 @@ static void product@(int rows, int columns, int inner, const real *restrict x, i
 }
 
 
-/* out = x y, where many x are 0, as a gradient is after relu: for each row of x, what is not 0 is
- * listed, and the other products are left out. But not where fewer than a quarter are 0, or where y
- * has numbers that times 0 are NaN. `factors` is room for rows * (inner + 1) numbers, `from` for as
- * many places. */
+/* out = x y, where many x are 0, as a gradient is after relu: of each row of x, what is not 0 is
+ * listed, and nothing else multiplied; unless fewer than a quarter are 0, or y has numbers that times
+ * 0 are NaN. `factors` and `from` are room for rows * (inner + 1) numbers and places. */
 static void product_of_few@(int rows, int columns, int inner, const real *restrict x, int xrow,
                             int xcolumn, const real *restrict y, real *restrict out, int outrow,
                             real *restrict factors, int *restrict from)
@@ -122,17 +153,17 @@ INLINE real dot@(int n, const real *restrict x, int step, const real *restrict y
 }
 
 
-/* the sum of all rows, which are at most 1024 numbers long; four rows are added up first */
-static inline void rows_sum@(int rows, int n, const real *restrict x, real *restrict out)
+/* the sums of the first n of `row` columns; four rows are added up first */
+static inline void rows_sum@(int rows, int n, const real *restrict x, int row, real *restrict out)
 {
-    double total[1024];
-    for (int j = 0; j < n; j++)
-        total[j] = 0;
+    for (; n > TILE; n -= TILE, x += TILE, out += TILE)
+        rows_sum@(rows, TILE, x, row, out);
+    double total[TILE] = {0};
     int i = 0;
-    for (; i + 4 <= rows; i += 4, x += 4 * n)
+    for (; i + 4 <= rows; i += 4, x += 4 * row)
         for (int j = 0; j < n; j++)
-            total[j] += (x[j] + x[j + n]) + (x[j + 2 * n] + x[j + 3 * n]);
-    for (; i < rows; i++, x += n)
+            total[j] += (x[j] + x[j + row]) + (x[j + 2 * row] + x[j + 3 * row]);
+    for (; i < rows; i++, x += row)
         for (int j = 0; j < n; j++)
             total[j] += x[j];
     for (int j = 0; j < n; j++)

@@ -1,17 +1,17 @@
 // e^x for F, which is float or a vector of floats; BITS and NUMBER are as_uint and as_float for it.
 // For devices of type CPU, like functions.cl, whose head says why.
 
-// x = n ln 2 + r with |r| <= ln 2 / 2, so e^x = 2^n e^r (Cody and Waite 1980, chapter 6). ln 2 is
-// subtracted in two parts, the first short enough for exact products. Added to SHIFT, a number is
-// an integer in the sum's low bits: of SHIFT + n + 127, moved to the exponent, that is 2^n.
 #define SHIFT 0x1.8p23f
 #define MAD(a, b, c) ((a) * (b) + (c)) // may be rounded once or twice
 #ifndef FUNCTION
 #define FUNCTION static inline __attribute__((overloadable))
 #endif
 
+// 2^n: added to SHIFT, n + 127 is an integer in the sum's low bits, which go to the exponent
 FUNCTION F power_in(F sum) { return NUMBER(BITS(sum) << 23); }
 
+// x = n ln 2 + r with |r| <= ln 2 / 2, so e^x = 2^n e^r (Cody and Waite 1980, chapter 6). ln 2 is
+// subtracted in two parts, the first short enough for exact products.
 FUNCTION F reduced_exp(F x, float shift, F *sum)
 {
     *sum = MAD(x, 0x1.715476p+0f, shift);

@@ -51,12 +51,15 @@ FUNCTION float fast_expm1(float x)
     return x == 0 ? x : y; // the sum loses the sign of -0
 }
 
-// tanh |x| = -t / (t + 2) with t = e^(-2|x|) - 1; neither sum cancels
+// tanh |x| = -t / (t + 2) with t = e^y - 1 and y = -2|x|; neither sum cancels. What n ln 2 and e^r
+// lack counts 2^n times, so that one constant does, and one coefficient less than above.
 FUNCTION float fast_tanh(float x)
 {
-    float sum, a = fabs(x);
-    a = a > 10 ? 10 : a;
-    const float p = small_expm1(reduced_exp(-2 * a, SHIFT + 127, &sum)), s = power_in(sum);
+    const float a = -fabs(x + x), y = a < -20 ? -20 : a;
+    const float sum = MAD(y, 0x1.715476p+0f, SHIFT + 127), n = sum - (SHIFT + 127);
+    const float r = MAD(n, -0x1.62e43p-1f, y), s = power_in(sum);
+    const float high = MAD(r, MAD(r, 0.00139464391f, 0.00836657733f), 0.0416662805f);
+    const float p = MAD(r * r, MAD(r, MAD(r, high, 0.166665435f), 0.5f), r);
     return copysign(MAD(s, p, s - 1) / MAD(s, p, s + 1), x);
 }
 

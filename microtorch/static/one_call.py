@@ -1,0 +1,130 @@
+"""One call of a compiled function, written down: its steps, what it returns, what it may have read.
+
+It gives the recording up where the call does what no program can repeat, and says what that is.
+"""
+from __future__ import annotations
+
+from collections.abc import Sequence
+from operator import is_
+from types import MethodType
+from typing import TYPE_CHECKING
+
+from ..engine import autocast
+from ..handles.tensor import Tensor
+from .entry import Run
+from .guards import Watch
+from .keys import opaque, structure
+from .recording import Recording
+from .returned import check_kept, late_backward, output, owned
+from .source import unique
+from .watched import About, TooMuch, Unwatchable
+
+if TYPE_CHECKING:
+    from ..base.types import Kernel, Operand
+    from ..graph import Node
+    from .compiled import Compiled, Key
+    from .entry import Entry
+    from .outputs import Output
+
+
+def recorded(
+    c: Compiled, key: Key, args: Operand, kwargs: Operand, tensors: list[Tensor],
+    grads: dict[int, bool], others: Sequence[tuple[Operand, int]],
+) -> Run:  # fmt: skip
+    """One call, written down. ``others``: tensors that it may not read, and About them."""
+    r = Recording(c.__name__, tensors, getattr(c.function, "__code__", None))
+    outputs: list[Output] = []
+    marks = [{**vars(t)} for t in tensors]
+    outside = any(has_graph(t.node) for t in tensors)
+
+    def run() -> Operand:
+        result = itself(c.function, args, kwargs)
+        if c.own_outputs:
+            result = owned(result, r)
+        after: list[Operand] = []
+        if structure((args, kwargs), after) != key[0] or not all(map(is_, after, tensors)):
+            r.give_up("it changes a list, a dict or a dataclass that it is given")
+        if marks != [vars(t) for t in tensors]:
+            r.give_up("it gives an attribute to a tensor")
+        r.program.outputs = output(r, result, outputs)
+        r.program.returned = [o.number for o in outputs]
+        if r.late is not None and not any(o.kind == "number" for o in outputs):
+            r.give_up("it reads a number, and returns something else")
+        r.program.split = len(r.program.steps)
+        if r.backward and outside:
+            r.give_up("an argument has a graph that was begun outside the function, and "
+                      "backward runs inside: .detach() it")
+        if not r.reason and any(o.kind == "late" for o in outputs):
+            late_backward(r, outputs)
+        check_kept(r, outputs)
+        return result
+
+    result = r.lasts(run)
+    program = r.program
+    for t, state in others:  # it changed the gradient of one that no step reads
+        if About(t)[""] != state and all(x.tensor is not t for x in program.leaves):
+            r.lift(t, t.array)
+    program.fresh = {n for n in r.impure if n in program.constants}
+    for leaf in program.leaves:
+        leaf.name = leaf.name or f"{leaf.kind}_{leaf.number}"
+    try:
+        watch = Watch(c.root, *opaque((args, kwargs)))
+    except (TooMuch, Unwatchable) as e:
+        r.reason = r.reason or str(e)
+        watch = Watch()
+    read = {id(x.tensor) for x in program.leaves}
+    watch.items += [(About(t), "grad", About(t)["grad"]) for n, t in watch.tensors.items()
+                    if n not in read]  # fmt: skip
+    r.reason = r.reason or r.effects.unwatched(watch)
+    if not watch.speaks_of_rates:
+        for group, value in r.rated.values():
+            steady = not any(group is g for g in r.effects.groups)
+            if steady and float(value.group["lr"]) != value:
+                r.reason = r.reason or "it changes a learning rate"
+        rated = {(n, key) for n, key, _ in r.rated}
+        watch.items = [x for x in watch.items if (id(x[0]), x[1]) not in rated]
+    has = [
+        grads.get(id(leaf.tensor), leaf.tensor.node.grad is not None)
+        for leaf in program.leaves if leaf.kind != "seed"
+    ]  # fmt: skip
+    return Run(r, result, outputs, watch, has)
+
+
+def itself(function: Kernel, args: Operand, kwargs: Operand) -> Operand:
+    """The function; within autocast in a region of its own, since the casts of weights that
+    others have made there are no part of the program."""
+    now = autocast.region.get()
+    if now is None:
+        return function(*args, **kwargs)
+    token = autocast.enter(autocast.Region(now.dtype, {}))
+    try:
+        return function(*args, **kwargs)
+    finally:
+        autocast.leave(token)
+
+
+def leaf_names(function: Kernel, entry: Entry, run: Run) -> dict[int, str]:
+    """What the user calls the leaves; of new gradients ``d_`` and the name of their leaf."""
+    found: dict[int, str] = {}
+    by_tensor = {id(v): k for _, k, v in run.watch.items
+                 if isinstance(v, Tensor) and isinstance(k, str)}  # fmt: skip
+    method = getattr(type(function), "forward", None)  # of a Module, after self
+    code = getattr(function, "__code__", getattr(method, "__code__", None))
+    bound = isinstance(function, MethodType) or code is not getattr(
+        function, "__code__", None
+    )
+    parameters = code.co_varnames[bound : code.co_argcount] if code is not None else ()
+    for leaf in entry.leaves:
+        name = by_tensor.get(id(leaf.tensor))
+        if leaf.kind == "argument" and leaf.place < len(parameters):
+            found[leaf.number] = unique(parameters[leaf.place], found.values())
+        elif leaf.kind == "tensor" and name is not None:
+            found[leaf.number] = unique(name, found.values())
+    for leaf, n in entry.new_grads:
+        if n is not None and leaf.number in found:
+            found[n] = unique(f"d_{found[leaf.number]}", found.values())
+    return found
+
+
+def has_graph(node: Node) -> bool:
+    return node.needs and node.op is not None
