@@ -26,6 +26,7 @@ from ..base.errors import message
 from ..base.naming import named
 from ..engine import autocast
 from ..engine.listening import foreseers, listeners
+from ..engine.record import packers
 from ..graph import mode
 from ..handles.memory import offset, owner
 from ..handles.scalar import Scalar
@@ -43,7 +44,7 @@ from .program import Program
 from .proof import disagreement, proved
 from .quick import F32, MISSED
 from .recording import Recording
-from .returned import check_kept, late_backward, output, owned
+from .returned import check_kept, late_backward, marks, modes, output, owned
 from .scalars import alone
 from .scalars.entry import ScalarEntry, ScalarProgram, ScalarRun, reached
 from .scalars.mixed import Mixed
@@ -104,7 +105,7 @@ class Compiled:
             except Otherwise:
                 pass
         if (
-            self.reason or recording_now() or listeners or foreseers or is_anomaly_enabled()
+            self.reason or recording_now() or listeners or foreseers or packers or is_anomaly_enabled()
             or frames.get() or any(global_hooks.on_calls)
         ):  # fmt: skip
             return self.function(*args, **kwargs)
@@ -338,7 +339,7 @@ class Compiled:
         """One call, written down. ``others``: tensors that it may not read, and About them."""
         r = Recording(self.__name__, tensors, getattr(self.function, "__code__", None))
         outputs: list[Output] = []
-        marks = [{**vars(t)} for t in tensors]
+        marked, began = marks(tensors), modes()
         outside = any(_has_graph(t.node) for t in tensors)
 
         def run() -> Operand:
@@ -348,8 +349,10 @@ class Compiled:
             after: list[Operand] = []
             if structure((args, kwargs), after) != key[0] or not all(map(is_, after, tensors)):
                 r.give_up("it changes a list, a dict or a dataclass that it is given")
-            if marks != [vars(t) for t in tensors]:
-                r.give_up("it gives an attribute to a tensor")
+            if marked != marks(tensors):
+                r.give_up("it gives an attribute, or a hook, to a tensor")
+            if began != modes():
+                r.give_up("it leaves the library in another mode: `with` changes it back")
             r.program.outputs = output(r, result, outputs)
             r.program.returned = [o.number for o in outputs]
             if r.late is not None and not any(o.kind == "number" for o in outputs):
@@ -366,7 +369,9 @@ class Compiled:
         result = r.lasts(run)
         program = r.program
         for t, state in others:  # it changed the gradient of one that no step reads
-            if About(t)[""] != state and all(x.tensor is not t for x in program.leaves):
+            if About(t)[""] // 4 != state // 4:
+                r.reason = r.reason or "it puts a hook on a tensor"
+            elif About(t)[""] != state and all(x.tensor is not t for x in program.leaves):
                 r.lift(t, t.array)
         program.fresh = {n for n in r.impure if n in program.constants}
         for leaf in program.leaves:
