@@ -350,7 +350,7 @@ class Compiled:
             if structure((args, kwargs), after) != key[0] or not all(map(is_, after, tensors)):
                 r.give_up("it changes a list, a dict or a dataclass that it is given")
             if marked != marks(tensors):
-                r.give_up("it gives an attribute, or a hook, to a tensor")
+                r.give_up("it gives an attribute to a tensor, or a hook")
             if began != modes():
                 r.give_up("it leaves the library in another mode: `with` changes it back")
             r.program.outputs = output(r, result, outputs)
