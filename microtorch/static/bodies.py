@@ -99,11 +99,11 @@ def _softmax(s: Look) -> list[Lowered] | None:
 def _nll(s: Look) -> list[Lowered] | None:
     """With a class for each place: the places are rows, and the classes come last."""
     vjp, out = s.step.kind == "vjp", s.step.result
-    x, target = s.given[2:4] if vjp else s.given[:2]
+    x, target, weight = (*s.given[2 * vjp :], None)[:3]
     values = s.given[0] if vjp else x
     like = out if vjp else x
     shape, reduction = s.shape(like), s.attr("reduction")
-    if len(s.given) != 2 + 2 * vjp or len(shape) < 3 or not fits(s, values, out):
+    if len(shape) < 3 or not fits(s, values, out) or not (weight is None or s.rows(weight)):
         return None
     if not s.rows(target, kind="int64") or not s.size(like) or reduction == "none":
         return None
@@ -112,11 +112,11 @@ def _nll(s: Look) -> list[Lowered] | None:
     given = [rows, n, reduction == "mean", s.attr("ignore_index")]
     if not vjp:
         body.done.append(Call(s.step, "in_range", [rows, target, 0, n, given[-1]], [], [], 1))
-        called = [*given, body.moved(x, order), target, out]
+        called = [*given, body.moved(x, order), target, weight, out]
         body.done.append(Call(s.step, s.step.name, called, [out.number], []))
         return body.done
     made = Ref(new(s.program, tuple([shape[i] for i in order]), out.number))
-    called = [*given, s.given[0], target, made]
+    called = [*given, s.given[0], target, weight, made]
     body.done.append(Call(s.step, s.step.name, called, [made.number], []))
     body.back(made, order, out)
     return body.done

@@ -120,8 +120,8 @@ def _batch_norm_vjps(s: Look) -> list[Lowered] | None:
 @calls.entry("kernel nll_loss", "vjp nll_loss_vjp0")
 def _nll(s: Look) -> list[Lowered] | None:
     vjp = s.step.kind == "vjp"
-    x, target = s.given[2:4] if vjp else s.given[:2]
-    if len(s.given) != 2 + 2 * vjp:
+    x, target, weight = (*s.given[2 * vjp :], None)[:3]
+    if len(s.given) > 3 + 2 * vjp or not _optional(s, weight):
         return None
     like = s.program.values[s.step.result.number if vjp else x.number].shape
     if len(like) != 2 or not s.rows(target, kind="int64") or not all(like):
@@ -135,11 +135,11 @@ def _nll(s: Look) -> list[Lowered] | None:
     if vjp:
         if not s.rows(s.given[0], s.step.result):
             return None
-        return [s.call(name, *how, s.given[0], target, s.step.result)]
+        return [s.call(name, *how, s.given[0], target, weight, s.step.result)]
     if not s.rows(x, s.step.result):
         return None
     check = Call(s.step, "in_range", [rows, target, 0, n, ignored], [], [], 1)
-    return [check, s.call(name, *how, x, target, s.step.result)]
+    return [check, s.call(name, *how, x, target, weight, s.step.result)]
 
 
 @calls.entry("numpy argmax", "numpy argmin")
@@ -190,12 +190,11 @@ def _embedding(s: Look) -> list[Lowered] | None:
 @calls.entry("vjp embedding_vjp0")
 def _embedding_vjp(s: Look) -> list[Lowered] | None:
     g, _, _, index = s.given
-    if s.attr("padding") is not None or not s.rows(g, s.step.result):
-        return None
-    if not s.rows(index, kind="int64"):
+    if not s.rows(g, s.step.result) or not s.rows(index, kind="int64"):
         return None
     rows, n = s.shape(s.step.result)
-    return [s.call(s.step.name, s.size(index), rows, n, g, index, s.step.result)]
+    padding = -1 if s.attr("padding") is None else s.attr("padding") % rows
+    return [s.call(s.step.name, s.size(index), rows, n, padding, g, index, s.step.result)]
 
 
 # ---- conditions ----------------------------------------------------------------------------------

@@ -23,6 +23,7 @@ from .look import cheaper_turned, has_tables, one_thread
 from .moved import moved
 from .parts import laid_out, new, parts
 from .statements import C_TYPES, Copy, Each, Lowered, Place, Product, Sum, View, row_major
+from .tabled import tabled
 from .templates import Ref, Unread
 from .updates import updates
 
@@ -83,11 +84,11 @@ def lowered(
         found = table.lowered(program, step, alone)
         if found is not None:
             return found
-    found = in_rows((*tables, bodies), program, step) if alone else None
+    found = in_rows((*tables, bodies, tabled), program, step) if alone else None
     if found is not None:
         return found
     if type(step.result) is not Ref or "out" in step.attrs:
-        return None
+        return tabled.lowered(program, step, True) if alone else None
     if step.name == "astype" and step.result in step.arguments:  # an array as what it is
         return []
     one = _one(program, step, step.result.number, arrays)
@@ -102,7 +103,8 @@ def lowered(
         several = table.lowered(program, step, alone)
         if several:
             return several
-    return _product(program, step, step.result.number, alone)
+    product = _product(program, step, step.result.number, alone)
+    return tabled.lowered(program, step, True) if product is None and alone else product
 
 
 def _has_tables(program: Program, step: Step) -> bool:
