@@ -275,7 +275,7 @@ QUESTIONS = {
 }  # fmt: skip
 
 
-@bodies.entry(*(f"kernel {name}" for name in QUESTIONS))
+@bodies.entry(*(f"{kind} {name}" for name in QUESTIONS for kind in ("kernel", "numpy")))
 def _question(s: Look) -> list[Lowered] | None:
     formula = QUESTIONS[s.step.name]
     operands = dict(zip("xy", s.given, strict=False))

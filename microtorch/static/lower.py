@@ -17,6 +17,7 @@ from ..notation import expr, formulas
 from .bodies import bodies, in_rows
 from .calls import calls
 from .cells import cells
+from .contracted import contracted
 from .drawn import drawn
 from .gathered import gathered
 from .look import cheaper_turned, has_tables, one_thread
@@ -84,11 +85,11 @@ def lowered(
         found = table.lowered(program, step, alone)
         if found is not None:
             return found
-    found = in_rows((*tables, bodies, tabled), program, step) if alone else None
+    found = in_rows((*tables, bodies, tabled, contracted), program, step) if alone else None
     if found is not None:
         return found
     if type(step.result) is not Ref or "out" in step.attrs:
-        return tabled.lowered(program, step, True) if alone else None
+        return _alone(program, step) if alone else None
     if step.name == "astype" and step.result in step.arguments:  # an array as what it is
         return []
     one = _one(program, step, step.result.number, arrays)
@@ -104,7 +105,12 @@ def lowered(
         if several:
             return several
     product = _product(program, step, step.result.number, alone)
-    return tabled.lowered(program, step, True) if product is None and alone else product
+    return _alone(program, step) if product is None and alone else product
+
+
+def _alone(program: Program, step: Step) -> list[Lowered] | None:
+    """What is C only because there is no kernel."""
+    return tabled.lowered(program, step, True) or contracted.lowered(program, step, True)
 
 
 def _has_tables(program: Program, step: Step) -> bool:
@@ -167,7 +173,7 @@ def _each(program: Program, step: Step, result: int) -> Each | None:
         formula, letters = "where(x, y, z)", ("x", "y", "z")
     elif step.kind == "kernel" and name in formulas.TABLE:
         formula, letters, op = formulas.TABLE[name][0], expr_letters(name), name
-    elif step.kind == "kernel" and name in formulas.COMPARISONS:
+    elif step.kind in ("kernel", "operator") and name in formulas.COMPARISONS:
         sign = {"lt": "<", "le": "<=", "gt": ">", "ge": ">=", "eq": "==", "ne": "!="}[name]
         formula, letters = f"x {sign} y", ("x", "y")
     elif step.kind == "operator" and name in OPERATORS:
