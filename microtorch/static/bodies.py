@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from .calls import in_range
 from .look import LARGE, Look, Table
 from .parts import laid_out, new
 from .statements import Call, Copy, Each, Lowered, Sum, View, row_major
@@ -111,7 +112,7 @@ def _nll(s: Look) -> list[Lowered] | None:
     rows, n = s.size(like) // shape[1], shape[1]
     given = [rows, n, reduction == "mean", s.attr("ignore_index")]
     if not vjp:
-        body.done.append(Call(s.step, "in_range", [rows, target, 0, n, given[-1]], [], [], 1))
+        body.done.append(in_range(s, target, 0, n, given[-1]))
         called = [*given, body.moved(x, order), target, weight, out]
         body.done.append(Call(s.step, s.step.name, called, [out.number], []))
         return body.done

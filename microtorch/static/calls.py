@@ -117,6 +117,31 @@ def _batch_norm_vjps(s: Look) -> list[Lowered] | None:
 
 
 # ---- class indices -------------------------------------------------------------------------------
+# steps that show an index in another shape; and some of it
+SAME = frozenset("copy reshape clone squeeze unsqueeze view".split())
+PART = SAME | frozenset("slice getitem select transpose permute expand".split())
+
+
+def source(s: Look, index: Operand, through: frozenset[str]) -> Operand:
+    """The index that steps of these names show."""
+    while True:
+        made = next((t for t in s.program.steps if t.result == index), None)
+        if made is None or made.name not in through or made.arguments[:1] == (index,):
+            return index
+        index = made.arguments[0]
+
+
+def in_range(s: Look, index: Operand, least: int, bound: int, ignored: int) -> Call:
+    """Are indices in range? That is asked before all else; where there is no Python, it is asked of
+    computed ones when they have been computed."""
+    early = True
+    if s.alone:
+        index, number = source(s, index, SAME), source(s, index, PART).number
+        early = any(x.number == number for x in s.program.leaves) or number in s.program.constants
+    given = [s.size(index), index, least, bound, ignored]
+    return Call(s.step, "in_range", given, [], [], 1 if early else 2)
+
+
 @calls.entry("kernel nll_loss", "vjp nll_loss_vjp0")
 def _nll(s: Look) -> list[Lowered] | None:
     vjp = s.step.kind == "vjp"
@@ -138,7 +163,7 @@ def _nll(s: Look) -> list[Lowered] | None:
         return [s.call(name, *how, s.given[0], target, weight, s.step.result)]
     if not s.rows(x, s.step.result):
         return None
-    check = Call(s.step, "in_range", [rows, target, 0, n, ignored], [], [], 1)
+    check = in_range(s, target, 0, n, ignored)
     return [check, s.call(name, *how, x, target, weight, s.step.result)]
 
 
@@ -174,7 +199,7 @@ def _check_rows(s: Look) -> list[Lowered] | None:
     index, rows = s.given
     if not s.rows(index, kind="int64"):
         return None
-    return [Call(s.step, "in_range", [s.size(index), index, 0, rows, 0], [], [], 1)]
+    return [in_range(s, index, 0, rows, 0)]
 
 
 @calls.entry("kernel embedding")

@@ -105,8 +105,8 @@ class Compiled:
             except Otherwise:
                 pass
         if (
-            self.reason or recording_now() or listeners or foreseers or packers or is_anomaly_enabled()
-            or frames.get() or any(global_hooks.on_calls)
+            self.reason or recording_now() or listeners or foreseers or packers
+            or is_anomaly_enabled() or frames.get() or any(global_hooks.on_calls)
         ):  # fmt: skip
             return self.function(*args, **kwargs)
         if isinstance(self.mixed, Mixed):

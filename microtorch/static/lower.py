@@ -85,7 +85,7 @@ def lowered(
         found = table.lowered(program, step, alone)
         if found is not None:
             return found
-    found = in_rows((*tables, bodies, tabled, contracted), program, step) if alone else None
+    found = in_rows((*tables, bodies), program, step) if alone else None
     if found is not None:
         return found
     if type(step.result) is not Ref or "out" in step.attrs:
@@ -110,7 +110,12 @@ def lowered(
 
 def _alone(program: Program, step: Step) -> list[Lowered] | None:
     """What is C only because there is no kernel."""
-    return tabled.lowered(program, step, True) or contracted.lowered(program, step, True)
+    last = (tabled, contracted)
+    for table in last:
+        found = table.lowered(program, step, True)
+        if found is not None:
+            return found
+    return in_rows(last, program, step)
 
 
 def _has_tables(program: Program, step: Step) -> bool:

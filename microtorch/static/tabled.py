@@ -10,12 +10,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..backends import cpu
 from .bodies import Body
+from .calls import SAME, in_range, source
 from .look import Look, Table
 from .parts import new
 from .statements import Call, Copy, Each, Lowered, Place, Sum, row_major
@@ -34,7 +36,6 @@ TAKEN = ("kernel border", "kernel tril", "kernel triu", "kernel unfold", "vjp tr
 # steps that add up elements of their operand, and the kernel that takes them from there
 ADDED = {"vjp border_vjp0": "border", "vjp unfold_vjp0": "unfold", "kernel fold": "unfold",
          "vjp unfold_dimension_vjp0": "unfold_dimension", "vjp slice_vjp0": "slice"}  # fmt: skip
-SAME = frozenset("copy reshape clone squeeze unsqueeze view".split())  # of an index: the same ones
 
 
 def known(s: Look, shape: Shape, find: Callable[[], Array]) -> Ref:
@@ -115,8 +116,9 @@ def _added(s: Look) -> list[Lowered] | None:
     return [call(s, "added", s.size(g), s.size(out), at, g, out)]
 
 
-@tabled.entry("method copy", "kernel copy", "vjp copy_vjp1", "kernel clone")
-def _copied(s: Look) -> list[Lowered] | None:
+@tabled.entry("method copy", "kernel copy", "vjp copy_vjp1", "kernel clone",
+              "kernel scale_gradient", "kernel laid", "numpy laid", "method laid")
+def _copied(s: Look) -> list[Lowered] | None:  # fmt: skip
     """Integers, too; and what is written over another value is a copy of it."""
     x, out = s.given[1 if s.step.name == "copy" and len(s.given) > 1 else 0], s.step.result
     if type(x) is not Ref or s.program.values[x.number].dtype != s.program.values[out.number].dtype:
@@ -127,33 +129,15 @@ def _copied(s: Look) -> list[Lowered] | None:
 
 
 # ---- places that an index says -------------------------------------------------------------------
-def root(s: Look, index: Operand) -> Operand:
-    """The index that was copied, or looked at in another shape."""
-    while True:
-        made = next((t for t in s.program.steps if t.result == index), None)
-        if made is None or made.name not in SAME or made.arguments[:1] == (index,):
-            return index
-        index = made.arguments[0]
-
-
-def in_range(s: Look, index: Operand, least: int, bound: int) -> Lowered:
-    """A question before all else, if the index is there before; or when it has been computed."""
-    index = root(s, index)
-    before = any(x.number == index.number for x in s.program.leaves)
-    early = before or index.number in s.program.constants
-    given = [s.size(index), index, least, bound, least]
-    return Call(s.step, "in_range", given, [], [], 1 if early else 2)
-
-
 @tabled.entry("kernel check_gathered", "kernel check_along")
 def _check(s: Look) -> list[Lowered] | None:
     if s.step.name == "check_gathered":
         index, bound, least = s.given[1], s.given[4], 0
     else:
         index, bound, least = s.given[0], s.given[3], s.given[4]
-    if type(index) is not Ref or not s.rows(root(s, index), kind="int64"):
+    if type(index) is not Ref or not s.rows(source(s, index, SAME), kind="int64"):
         return None
-    return [in_range(s, index, least, bound)]
+    return [in_range(s, index, least, bound, least)]
 
 
 def through_index(s: Look, shape: Shape, index: Operand) -> tuple[Ref, Shape, list[Lowered]] | None:
@@ -175,7 +159,12 @@ def through_index(s: Look, shape: Shape, index: Operand) -> tuple[Ref, Shape, li
     def at_zero(x: Operand) -> Operand:
         return np.zeros(common, np.int64) if type(x) is Ref else x
 
-    base = counted(shape)[tuple(map(at_zero, parts))]
+    nothing = np.broadcast_to(np.empty(1, np.int8), shape)
+    taken: Shape = nothing[tuple(map(at_zero, parts))].shape
+
+    def base() -> Array:
+        found: Array = counted(shape)[tuple(map(at_zero, parts))]
+        return found
 
     def which(x: Ref) -> Array:
         """To which element of an index each element of the result belongs."""
@@ -190,16 +179,16 @@ def through_index(s: Look, shape: Shape, index: Operand) -> tuple[Ref, Shape, li
         return found
 
     done: list[Lowered] = []
-    found = known(s, base.shape, lambda: base)
+    found = known(s, taken, base)
     for d, x in arrays:
-        to = places(s, base.shape)
+        to = places(s, taken)
         step = math.prod(shape[d + 1 :])
-        done.append(in_range(s, x, -shape[d], shape[d]))
-        sizes = [base.size, shape[d], step]
-        done.append(call(s, "along", *sizes, found, known(s, base.shape, lambda x=x: which(x)), x,
-                         to, makes=to))  # fmt: skip
+        done.append(in_range(s, x, -shape[d], shape[d], 0))
+        which_one = known(s, taken, partial(which, x))
+        sizes = [math.prod(taken), shape[d], step]
+        done.append(call(s, "along", *sizes, found, which_one, x, to, makes=to))
         found = to
-    return found, base.shape, done
+    return found, taken, done
 
 
 def along(s: Look, shape: Shape, index: Operand, dim: int) -> tuple[Ref, list[Lowered]]:
@@ -417,10 +406,10 @@ def _convolution(s: Look) -> list[Lowered] | None:  # fmt: skip
         name = ("conv3d", "conv3d_vjp0", "conv3d_vjp1")[way]
     if not s.rows(*given) or (bias is not None and not s.rows(bias)):
         return None
-    if name == "conv3d":
-        given = (*given[:2], None if turned else bias, given[2])
     body = Body(s)
-    body.done.append(call(s, name, sizes, *given, makes=given[-1]))
+    between = (None if turned else bias,) if name == "conv3d" else ()
+    operands = [sizes, *given[:2], *between, given[2]]
+    body.done.append(call(s, name, *operands, makes=given[2]))
     if plain is not out:
         seen = body.seen(bias, (made[1], *[1] * (len(made) - 2)))
         body.each("x + y", made, out, x=plain, y=seen)
@@ -537,6 +526,14 @@ def _share_of_row(s: Look) -> list[Lowered] | None:
     if not s.rows(index, kind="int64") or not s.rows(out):
         return None
     return [call(s, "share_of_row", s.size(index), index, out)]
+
+
+@tabled.entry("vjp scale_gradient_vjp0")
+def _scaled(s: Look) -> list[Lowered] | None:
+    g, share, out = s.given[0], s.given[-1], s.step.result
+    if not s.floats(g, share, out):
+        return None
+    return [Each(s.step, out.number, "x * y", {"x": g, "y": share})]
 
 
 @tabled.entry("whole largest_of_bags")

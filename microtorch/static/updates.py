@@ -38,7 +38,9 @@ def _adam(s: Look) -> list[Lowered] | None:
     out: list[Lowered] = []
     for i, (p, g, m, v, t) in enumerate(zip(params, grads, means, squares, steps, strict=True)):
         most = largest[i : i + 1]
-        if not s.rows(p, g, m, v, *most) or not s.rows(t, kind="float32") or s.shape(p) != s.shape(g):
+        if not s.rows(p, g, m, v, *most) or not s.rows(t, kind="float32") or (
+            s.shape(p) != s.shape(g)
+        ):  # fmt: skip
             return None
         out.append(s.call(
             "amsgrad" if largest else "adam", s.size(p), p, g, m, v, *most, t, a["lr"], a["beta1"],

@@ -146,14 +146,16 @@ class ProgramStepper:
         steps = [self.step(p, kernels) for p in self.account.parts]
         bands = [] if self.places is None else self.places.bands
         themes, colours = (style.LIGHT, style.DARK), dict[Colours, int]()
-        drawn = [[_svg(Rows(Hairpin(self.account, facts), theme).g.source) for theme in themes]]
+        light, dark = (_svg(Rows(Hairpin(self.account, facts), t).g.source) for t in themes)
+        drawn = [_in_both(light, dark, colours)]
         if self.places is not None:
-            drawn.append([_svg(Shelves(self.places, theme).g.source) for theme in themes])
+            light, dark = (_svg(str(Shelves(self.places, t).g.source)) for t in themes)
+            drawn.append(_in_both(light, dark, colours))
         data = {
             "name": self.account.name,
             "facts": ", ".join(f"{n} {words}" for n, words in facts),
             "c": self.account.c,
-            "drawn": [_in_both(*pair, colours) for pair in drawn],
+            "drawn": drawn,
             "steps": steps,
             "kernels": [*kernels],
             "rects": [[r.name, r.first, r.last] for b in bands for r in b.rects],
