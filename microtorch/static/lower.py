@@ -20,6 +20,7 @@ from .cells import cells
 from .contracted import contracted
 from .drawn import drawn
 from .gathered import gathered
+from .integers import integers
 from .look import cheaper_turned, has_tables, one_thread
 from .moved import moved
 from .parts import laid_out, new, parts
@@ -27,6 +28,7 @@ from .statements import C_TYPES, Copy, Each, Lowered, Place, Product, Sum, View,
 from .tabled import tabled
 from .templates import Ref, Unread
 from .updates import updates
+from .volumes import volumes
 
 if TYPE_CHECKING:
     from ..base.types import Array, DType, Operand, Shape
@@ -110,7 +112,7 @@ def lowered(
 
 def _alone(program: Program, step: Step) -> list[Lowered] | None:
     """What is C only because there is no kernel."""
-    last = (tabled, contracted)
+    last = (tabled, integers, volumes, contracted)
     for table in last:
         found = table.lowered(program, step, True)
         if found is not None:

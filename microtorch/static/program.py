@@ -82,6 +82,12 @@ class Program:
     # template of the contributions to the leaves that require gradient; of the seeds' outputs
     gradients: list[int | None] = field(default_factory=list)
 
+    def constant(self, n: int) -> Array:
+        """A constant, which may have to be found first."""
+        if n in self.later:
+            self.constants[n] = self.later.pop(n)()
+        return self.constants[n]
+
     @property
     def nodes(self) -> list[Node]:
         """The forward part, to walk: see nodes.py. A view, made anew each time."""

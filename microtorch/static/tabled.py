@@ -9,7 +9,7 @@ by the function ``along`` of c/places.c.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -20,7 +20,7 @@ from .bodies import Body
 from .calls import SAME, in_range, source
 from .look import Look, Table
 from .parts import new
-from .statements import Call, Copy, Each, Lowered, Place, Sum, row_major
+from .statements import Call, Each, Lowered
 from .templates import Ref, Value, refs, replaced
 
 if TYPE_CHECKING:
@@ -366,180 +366,3 @@ def _running(s: Look) -> list[Lowered] | None:
     if s.step.name.startswith("prod"):
         return [call(s, s.step.name, *around(s.shape(given[-1]), dim), *given, out)]
     return [call(s, "cumsum", *around(s.shape(out), dim), vjp, *given, out)]
-
-
-# ---- convolution in groups, and of volumes -------------------------------------------------------
-@tabled.entry(*(f"{kind} {name}{d}d{end}" for name in ("conv", "conv_transpose") for d in (2, 3)
-                for kind, end in (("kernel", ""), *[("vjp", f"_vjp{i}") for i in range(3)])))
-def _convolution(s: Look) -> list[Lowered] | None:  # fmt: skip
-    """One function, read in three ways; transposed, its derivative is the op."""
-    vjp, out = s.step.kind == "vjp", s.step.result
-    if s.step.name.endswith("vjp2"):
-        dims = tuple([d for d in range(len(s.shape(s.given[0]))) if d != 1])
-        return [Sum(s.step, out.number, s.given[0].number, dims, 1)]
-    turned = "transpose" in s.step.name
-    way = int(s.step.name[-1]) + 1 if vjp else 0
-    x, k = s.given[2:4] if vjp else s.given[:2]
-    shapes = [s.shape(y) if type(y) is Ref else y.shape for y in (x, k)]
-    bias = s.given[2] if not vjp and len(s.given) > 2 else None
-    made = s.shape(s.given[0] if vjp else out)
-    small, large = (shapes[0], made) if turned else (made, shapes[0])  # out, and in, of c/places.c
-    if len(shapes[0]) not in (4, 5):
-        return None
-
-    def three(xs: Sequence[int], fill: int = 1) -> list[int]:
-        return [fill] * (3 - len(xs)) + [*xs]
-
-    begins = [before for before, _ in s.attr("padding")]
-    sizes = [*large[:2], small[1], s.attr("groups")]
-    for part in (large[2:], shapes[1][2:], small[2:], s.attr("stride")):
-        sizes += three(part)
-    sizes += [*three(begins, 0), *three(s.attr("dilation"))]
-    g, plain = s.given[0], out
-    if turned and bias is not None:
-        plain = Ref(new(s.program, made, out.number))
-    if turned:
-        given = ((x, k, plain), (g, k, out), (x, g, out))[way]
-        name = ("conv3d_vjp0", "conv3d", "conv3d_vjp1")[way]
-    else:
-        given = ((x, k, out), (g, k, out), (g, x, out))[way]
-        name = ("conv3d", "conv3d_vjp0", "conv3d_vjp1")[way]
-    if not s.rows(*given) or (bias is not None and not s.rows(bias)):
-        return None
-    body = Body(s)
-    between = (None if turned else bias,) if name == "conv3d" else ()
-    operands = [sizes, *given[:2], *between, given[2]]
-    body.done.append(call(s, name, *operands, makes=given[2]))
-    if plain is not out:
-        seen = body.seen(bias, (made[1], *[1] * (len(made) - 2)))
-        body.each("x + y", made, out, x=plain, y=seen)
-    return body.done
-
-
-# ---- integers and truths -------------------------------------------------------------------------
-@tabled.entry("kernel reshape", "method reshape", "vjp reshape_vjp0")
-def _reshaped(s: Look) -> list[Lowered] | None:
-    x, out = s.given[0], s.step.result
-    if type(x) is not Ref or not s.rows(x, out, kind=s.program.values[x.number].dtype.name):
-        return None
-    own = s.shape(x)
-    return [Copy(s.step, out.number, None, [(x.number, Place(out.number, 0, row_major(own), own))])]
-
-
-@tabled.entry("numpy take")
-def _taken_integers(s: Look) -> list[Lowered] | None:
-    x, out = s.given[0], s.step.result
-    if not s.rows(x, out, kind="int64") or [*s.step.reads()] != [x.number]:
-        return None
-    shape = s.shape(x)
-
-    def find() -> Array:
-        found: Array = s.step.function(counted(shape), *s.given[1:], **s.step.attrs)
-        return found
-
-    at = known(s, s.shape(out), find)
-    return [call(s, "taken_integers", s.size(out), at, x, out)]
-
-
-@tabled.entry("kernel where")
-def _chosen_integers(s: Look) -> list[Lowered] | None:
-    (condition, x, y), out = s.given, s.step.result
-    if not s.rows(condition, kind="bool") or not s.rows(x, y, out, kind="int64"):
-        return None
-    n, single = s.size(out), [s.size(z) == 1 for z in (x, y)]
-    fit = [s.shape(z) == s.shape(out) for z in (condition, x, y)]
-    if not fit[0] or not all(a or b for a, b in zip(single, fit[1:], strict=True)):
-        return None
-    return [call(s, "chosen_integers", n, *single, condition, x, y, out)]
-
-
-@tabled.entry("kernel sum", "method sum")
-def _sum_of_integers(s: Look) -> list[Lowered] | None:
-    """Of truths, too: how many are true."""
-    x, out = s.given[0], s.step.result
-    dim = s.given[1] if len(s.given) > 1 else s.attr("dim")
-    if type(x) is not Ref or not s.rows(out, kind="int64"):
-        return None
-    dim = dim[0] if type(dim) is tuple and len(dim) == 1 else dim
-    kind = s.program.values[x.number].dtype.name
-    if kind not in ("bool", "int64") or type(dim) not in (int, type(None)) or not s.rows(
-        x, kind=kind
-    ):  # fmt: skip
-        return None
-    body, whole = Body(s), x
-    if kind == "bool":
-        whole = Ref(new(s.program, s.shape(x), out.number))
-        body.done.append(Each(s.step, whole.number, "x", {"x": x}))
-    return [*body.done, call(s, "sum_of_integers", *around(s.shape(x), dim), whole, out)]
-
-
-@tabled.entry("kernel cast", "method astype")
-def _cast(s: Look) -> list[Lowered] | None:
-    """To fewer: numbers as truths, and as integers."""
-    x, out = s.given[0], s.step.result
-    if type(x) is not Ref:
-        return None
-    own, kind = (s.program.values[y.number].dtype for y in (x, out))
-    if kind.name == "bool" and own.kind in "fi":
-        return [Each(s.step, out.number, "x != 0", {"x": x})]
-    if kind == I64 and own.kind == "f" and s.rows(x) and s.rows(out, kind="int64"):
-        return [call(s, "integers_of", s.size(x), x, out)]
-    return None
-
-
-@tabled.entry("numpy all", "numpy any", "method all", "method any")
-def _truths(s: Look) -> list[Lowered] | None:
-    x, out, dim = s.given[0], s.step.result, s.attr("axis")
-    dim = dim[0] if type(dim) is tuple and len(dim) == 1 else dim
-    if not s.rows(x, out, kind="bool") or type(dim) not in (int, type(None)) or len(s.given) > 1:
-        return None
-    every = s.step.name == "all"
-    return [call(s, "truths", *around(s.shape(x), dim), every, x, out)]
-
-
-# ---- what is made of nothing ---------------------------------------------------------------------
-@tabled.entry("kernel spaced", "kernel arange", "kernel eye")
-def _made(s: Look) -> list[Lowered] | None:
-    """Numbers that only settings say; a copy, as they may be written to."""
-    out = s.step.result
-    if next(s.step.reads(), None) is not None or not s.rows(out):
-        return None
-    n = new(s.program, s.shape(out), out.number)
-    s.program.later[n] = lambda: np.asarray(s.step.function(*s.given, **s.step.attrs))
-    return [Each(s.step, out.number, "x", {"x": Ref(n)})]
-
-
-# ---- tables of embeddings ------------------------------------------------------------------------
-@tabled.entry("whole shorten")
-def _shorten(s: Look) -> list[Lowered] | None:
-    table, index = s.given
-    if not s.rows(table) or not s.rows(index, kind="int64"):
-        return None
-    sizes = [s.size(index), s.shape(table)[-1], float(s.attr("max_norm"))]
-    given = [*sizes, float(s.attr("norm_type")), index, table]
-    return [Call(s.step, "shorten", given, [], [table.number])]
-
-
-@tabled.entry("whole share_of_row")
-def _share_of_row(s: Look) -> list[Lowered] | None:
-    (index,), out = s.given, s.step.result
-    if not s.rows(index, kind="int64") or not s.rows(out):
-        return None
-    return [call(s, "share_of_row", s.size(index), index, out)]
-
-
-@tabled.entry("vjp scale_gradient_vjp0")
-def _scaled(s: Look) -> list[Lowered] | None:
-    g, share, out = s.given[0], s.given[-1], s.step.result
-    if not s.floats(g, share, out):
-        return None
-    return [Each(s.step, out.number, "x * y", {"x": g, "y": share})]
-
-
-@tabled.entry("whole largest_of_bags")
-def _largest_of_bags(s: Look) -> list[Lowered] | None:
-    (x, bag), (best, empty) = s.given, s.step.result
-    if not s.rows(x) or not s.rows(bag, best, kind="int64") or not s.rows(empty, kind="bool"):
-        return None
-    sizes = [*s.shape(x), s.attr("bags")]
-    return [s.call("largest_of_bags", *sizes, x, bag, best, empty)]
