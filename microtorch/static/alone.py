@@ -141,7 +141,7 @@ class File:
                     value = Value(given.shape, given.dtype, given.strides)
                     rows[n] = Held(self.name(f"all_{held[n].name}"), "data", value, given)
             else:
-                array = p.constants[n] if leaf is None else leaf.array
+                array = p.constant(n) if leaf is None else leaf.array
                 role = "parameter" if leaf is not None and leaf.tensor.node.needs else "state"
                 if id(array) not in self.names:
                     self.names[id(array)] = self.name(wanted)

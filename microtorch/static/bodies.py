@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from .calls import in_range
 from .look import LARGE, Look, Table
 from .parts import laid_out, new
 from .statements import Call, Copy, Each, Lowered, Sum, View, row_major
@@ -99,11 +100,11 @@ def _softmax(s: Look) -> list[Lowered] | None:
 def _nll(s: Look) -> list[Lowered] | None:
     """With a class for each place: the places are rows, and the classes come last."""
     vjp, out = s.step.kind == "vjp", s.step.result
-    x, target = s.given[2:4] if vjp else s.given[:2]
+    x, target, weight = (*s.given[2 * vjp :], None)[:3]
     values = s.given[0] if vjp else x
     like = out if vjp else x
     shape, reduction = s.shape(like), s.attr("reduction")
-    if len(s.given) != 2 + 2 * vjp or len(shape) < 3 or not fits(s, values, out):
+    if len(shape) < 3 or not fits(s, values, out) or not (weight is None or s.rows(weight)):
         return None
     if not s.rows(target, kind="int64") or not s.size(like) or reduction == "none":
         return None
@@ -111,12 +112,12 @@ def _nll(s: Look) -> list[Lowered] | None:
     rows, n = s.size(like) // shape[1], shape[1]
     given = [rows, n, reduction == "mean", s.attr("ignore_index")]
     if not vjp:
-        body.done.append(Call(s.step, "in_range", [rows, target, 0, n, given[-1]], [], [], 1))
-        called = [*given, body.moved(x, order), target, out]
+        body.done.append(in_range(s, target, 0, n, given[-1]))
+        called = [*given, body.moved(x, order), target, weight, out]
         body.done.append(Call(s.step, s.step.name, called, [out.number], []))
         return body.done
     made = Ref(new(s.program, tuple([shape[i] for i in order]), out.number))
-    called = [*given, s.given[0], target, made]
+    called = [*given, s.given[0], target, weight, made]
     body.done.append(Call(s.step, s.step.name, called, [made.number], []))
     body.back(made, order, out)
     return body.done
@@ -275,7 +276,7 @@ QUESTIONS = {
 }  # fmt: skip
 
 
-@bodies.entry(*(f"kernel {name}" for name in QUESTIONS))
+@bodies.entry(*(f"{kind} {name}" for name in QUESTIONS for kind in ("kernel", "numpy")))
 def _question(s: Look) -> list[Lowered] | None:
     formula = QUESTIONS[s.step.name]
     operands = dict(zip("xy", s.given, strict=False))

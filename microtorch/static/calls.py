@@ -117,11 +117,36 @@ def _batch_norm_vjps(s: Look) -> list[Lowered] | None:
 
 
 # ---- class indices -------------------------------------------------------------------------------
+# steps that show an index in another shape; and some of it
+SAME = frozenset("copy reshape clone squeeze unsqueeze view".split())
+PART = SAME | frozenset("slice getitem select transpose permute expand".split())
+
+
+def source(s: Look, index: Operand, through: frozenset[str]) -> Operand:
+    """The index that steps of these names show."""
+    while True:
+        made = next((t for t in s.program.steps if t.result == index), None)
+        if made is None or made.name not in through or made.arguments[:1] == (index,):
+            return index
+        index = made.arguments[0]
+
+
+def in_range(s: Look, index: Operand, least: int, bound: int, ignored: int) -> Call:
+    """Are indices in range? That is asked before all else; where there is no Python, it is asked of
+    computed ones when they have been computed."""
+    early = True
+    if s.alone:
+        index, number = source(s, index, SAME), source(s, index, PART).number
+        early = any(x.number == number for x in s.program.leaves) or number in s.program.constants
+    given = [s.size(index), index, least, bound, ignored]
+    return Call(s.step, "in_range", given, [], [], 1 if early else 2)
+
+
 @calls.entry("kernel nll_loss", "vjp nll_loss_vjp0")
 def _nll(s: Look) -> list[Lowered] | None:
     vjp = s.step.kind == "vjp"
-    x, target = s.given[2:4] if vjp else s.given[:2]
-    if len(s.given) != 2 + 2 * vjp:
+    x, target, weight = (*s.given[2 * vjp :], None)[:3]
+    if len(s.given) > 3 + 2 * vjp or not _optional(s, weight):
         return None
     like = s.program.values[s.step.result.number if vjp else x.number].shape
     if len(like) != 2 or not s.rows(target, kind="int64") or not all(like):
@@ -135,11 +160,11 @@ def _nll(s: Look) -> list[Lowered] | None:
     if vjp:
         if not s.rows(s.given[0], s.step.result):
             return None
-        return [s.call(name, *how, s.given[0], target, s.step.result)]
+        return [s.call(name, *how, s.given[0], target, weight, s.step.result)]
     if not s.rows(x, s.step.result):
         return None
-    check = Call(s.step, "in_range", [rows, target, 0, n, ignored], [], [], 1)
-    return [check, s.call(name, *how, x, target, s.step.result)]
+    check = in_range(s, target, 0, n, ignored)
+    return [check, s.call(name, *how, x, target, weight, s.step.result)]
 
 
 @calls.entry("numpy argmax", "numpy argmin")
@@ -174,7 +199,7 @@ def _check_rows(s: Look) -> list[Lowered] | None:
     index, rows = s.given
     if not s.rows(index, kind="int64"):
         return None
-    return [Call(s.step, "in_range", [s.size(index), index, 0, rows, 0], [], [], 1)]
+    return [in_range(s, index, 0, rows, 0)]
 
 
 @calls.entry("kernel embedding")
@@ -190,12 +215,11 @@ def _embedding(s: Look) -> list[Lowered] | None:
 @calls.entry("vjp embedding_vjp0")
 def _embedding_vjp(s: Look) -> list[Lowered] | None:
     g, _, _, index = s.given
-    if s.attr("padding") is not None or not s.rows(g, s.step.result):
-        return None
-    if not s.rows(index, kind="int64"):
+    if not s.rows(g, s.step.result) or not s.rows(index, kind="int64"):
         return None
     rows, n = s.shape(s.step.result)
-    return [s.call(s.step.name, s.size(index), rows, n, g, index, s.step.result)]
+    padding = -1 if s.attr("padding") is None else s.attr("padding") % rows
+    return [s.call(s.step.name, s.size(index), rows, n, padding, g, index, s.step.result)]
 
 
 # ---- conditions ----------------------------------------------------------------------------------

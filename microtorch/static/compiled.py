@@ -25,6 +25,7 @@ from ..base.errors import message
 from ..base.naming import named
 from ..engine import autocast
 from ..engine.listening import foreseers, listeners
+from ..engine.record import packers
 from ..graph import mode
 from ..handles.memory import offset, owner
 from ..handles.scalar import Scalar
@@ -97,8 +98,8 @@ class Compiled:
             except Otherwise:
                 pass
         if (
-            self.reason or recording_now() or listeners or foreseers or is_anomaly_enabled()
-            or frames.get() or any(global_hooks.on_calls)
+            self.reason or recording_now() or listeners or foreseers or packers
+            or is_anomaly_enabled() or frames.get() or any(global_hooks.on_calls)
         ):  # fmt: skip
             return self.function(*args, **kwargs)
         if isinstance(self.mixed, Mixed):

@@ -53,7 +53,7 @@ def _embedding_sum(s: Look) -> list[Lowered] | None:
     n = s.shape(x)[-1]
     if vjp:
         return [s.call("embedding", s.size(index), n, x, index, out)]
-    return [s.call("embedding_vjp0", s.size(index), s.attr("rows"), n, x, index, out)]
+    return [s.call("embedding_vjp0", s.size(index), s.attr("rows"), n, -1, x, index, out)]
 
 
 @gathered.entry("kernel adaptive_avg_pool2d", "vjp adaptive_avg_pool2d_vjp0")

@@ -44,6 +44,7 @@ from ..graph import Node, Site
 from ..handles.scalar import Scalar
 from ..handles.tensor import Tensor
 from ..nn.module import Module
+from ..nn.parameter import Parameter
 from .code_names import (
     BY_NAME,
     globals_of,
@@ -76,7 +77,10 @@ UNHOOKED = frozenset(
     "_forward_hooks_always_called _backward_hooks "
     "_backward_pre_hooks _non_persistent_buffers_set _scope_label".split()
 )
-
+# names with which a function may ask of any tensor whether it has, or gets, a gradient
+ASKING_FOR_GRADIENT = frozenset(
+    "requires_grad requires_grad_ is_leaf grad grad_fn retains_grad retain_grad".split()
+)
 
 _tuplegetter = type(vars(Site)["file"])  # of a field of a named tuple
 _STATELESS = (
@@ -112,6 +116,11 @@ class Watch:
             while todo:
                 todo.extend(self.visit(todo.pop()))
             todo.extend(self.named_by_now())
+        if not self.names & ASKING_FOR_GRADIENT:
+            self.tensors = {
+                i: t for i, t in self.tensors.items()
+                if t.node.needs or t.node.grad is not None or isinstance(t, Parameter)
+            }
         for cls in (Tensor, Scalar, *self.classes):
             self.methods(cls)
 
@@ -123,9 +132,7 @@ class Watch:
         if isinstance(x, Tensor) and x.is_sparse:
             raise Unwatchable("it can reach a sparse tensor")
         if isinstance(x, (*SIMPLE, *_FIXED)) or id(x) in self.seen:
-            if isinstance(x, Handle) and x.node.dev is not None and (
-                x.node.needs or x.node.grad is not None
-            ):  # fmt: skip
+            if isinstance(x, Handle) and x.node.dev is not None:
                 self.tensors[id(x)] = x
             if isinstance(x, Handle) and getattr(x, "__dict__", None):
                 yield vars(x)

@@ -17,14 +17,18 @@ from ..notation import expr, formulas
 from .bodies import bodies, in_rows
 from .calls import calls
 from .cells import cells
+from .contracted import contracted
 from .drawn import drawn
 from .gathered import gathered
+from .integers import integers
 from .look import cheaper_turned, has_tables, one_thread
 from .moved import moved
 from .parts import laid_out, new, parts
 from .statements import C_TYPES, Copy, Each, Lowered, Place, Product, Sum, View, row_major
+from .tabled import tabled
 from .templates import Ref, Unread
 from .updates import updates
+from .volumes import volumes
 
 if TYPE_CHECKING:
     from ..base.types import Array, DType, Operand, Shape
@@ -99,7 +103,7 @@ def lowered(
     if found is not None:
         return found
     if type(step.result) is not Ref or "out" in step.attrs:
-        return None
+        return _alone(program, step) if alone else None
     if step.name == "astype" and step.result in step.arguments:  # an array as what it is
         return []
     one = _one(program, step, step.result.number, arrays)
@@ -114,7 +118,18 @@ def lowered(
         several = table.lowered(program, step, alone)
         if several:
             return several
-    return _product(program, step, step.result.number, alone)
+    product = _product(program, step, step.result.number, alone)
+    return _alone(program, step) if product is None and alone else product
+
+
+def _alone(program: Program, step: Step) -> list[Lowered] | None:
+    """What is C only because there is no kernel."""
+    last = (tabled, integers, volumes, contracted)
+    for table in last:
+        found = table.lowered(program, step, True)
+        if found is not None:
+            return found
+    return in_rows(last, program, step)
 
 
 def _has_tables(program: Program, step: Step) -> bool:
@@ -189,6 +204,8 @@ def _formula(program: Program, step: Step) -> tuple[str, tuple[str, ...], str | 
     name = step.name
     if step.kind == "operator" and name in OPERATORS:
         return OPERATORS[name], ("x", "y"), None
+    if step.kind in ("kernel", "operator") and name in SIGNS:
+        return f"x {SIGNS[name]} y", ("x", "y"), None
     if step.kind == "kernel":
         if name == "clone" and len(step.arguments) == 1:
             rows = program.values[next(step.reads())].contiguous
@@ -198,8 +215,6 @@ def _formula(program: Program, step: Step) -> tuple[str, tuple[str, ...], str | 
             return "where(x, y, z)", ("x", "y", "z"), name
         if name in formulas.TABLE:
             return formulas.TABLE[name][0], expr_letters(name), name
-        if name in SIGNS:
-            return f"x {SIGNS[name]} y", ("x", "y"), name
     if step.kind == "vjp":
         op, _, i = name.rpartition("_vjp")
         letters: tuple[str, ...]

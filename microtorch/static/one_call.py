@@ -15,7 +15,7 @@ from .entry import Run
 from .guards import Watch
 from .keys import opaque, structure
 from .recording import Recording
-from .returned import check_kept, late_backward, output, owned
+from .returned import check_kept, late_backward, marks, modes, output, owned
 from .source import unique
 from .watched import About, TooMuch, Unwatchable
 
@@ -34,7 +34,7 @@ def recorded(
     """One call, written down. ``others``: tensors that it may not read, and About them."""
     r = Recording(c.__name__, tensors, getattr(c.function, "__code__", None))
     outputs: list[Output] = []
-    marks = [{**vars(t)} for t in tensors]
+    marked, began = marks(tensors), modes()
     outside = any(has_graph(t.node) for t in tensors)
 
     def run() -> Operand:
@@ -44,8 +44,10 @@ def recorded(
         after: list[Operand] = []
         if structure((args, kwargs), after) != key[0] or not all(map(is_, after, tensors)):
             r.give_up("it changes a list, a dict or a dataclass that it is given")
-        if marks != [vars(t) for t in tensors]:
-            r.give_up("it gives an attribute to a tensor")
+        if marked != marks(tensors):
+            r.give_up("it gives an attribute to a tensor, or a hook")
+        if began != modes():
+            r.give_up("it leaves the library in another mode: `with` changes it back")
         r.program.outputs = output(r, result, outputs)
         r.program.returned = [o.number for o in outputs]
         if r.late is not None and not any(o.kind == "number" for o in outputs):
@@ -62,7 +64,9 @@ def recorded(
     result = r.lasts(run)
     program = r.program
     for t, state in others:  # it changed the gradient of one that no step reads
-        if About(t)[""] != state and all(x.tensor is not t for x in program.leaves):
+        if About(t)[""] // 4 != state // 4:
+            r.reason = r.reason or "it puts a hook on a tensor"
+        elif About(t)[""] != state and all(x.tensor is not t for x in program.leaves):
             r.lift(t, t.array)
     program.fresh = {n for n in r.impure if n in program.constants}
     for leaf in program.leaves:

@@ -7,7 +7,7 @@ the same calls in the same order: the interpreter is a Python function with one 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -71,6 +71,8 @@ class Program:
     name: str
     leaves: list[Leaf] = field(default_factory=list)
     constants: dict[int, Array] = field(default_factory=dict)
+    # of exported programs: constants that are found when they are written to a file
+    later: dict[int, Callable[[], Array]] = field(default_factory=dict)
     fresh: set[int] = field(default_factory=set)  # constants that each run gets a copy of
     steps: list[Step] = field(default_factory=list)
     values: list[Value] = field(default_factory=list)
@@ -79,6 +81,12 @@ class Program:
     split: int = 0  # how many steps run before backward is asked for from outside
     # template of the contributions to the leaves that require gradient; of the seeds' outputs
     gradients: list[int | None] = field(default_factory=list)
+
+    def constant(self, n: int) -> Array:
+        """A constant, which may have to be found first."""
+        if n in self.later:
+            self.constants[n] = self.later.pop(n)()
+        return self.constants[n]
 
     @property
     def nodes(self) -> list[Node]:

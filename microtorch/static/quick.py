@@ -19,7 +19,7 @@ from ..autograd import anomaly
 from ..backends import cpu
 from ..engine import autocast
 from ..engine.listening import foreseers, listeners
-from ..engine.record import Constant, constant_node, handle, new
+from ..engine.record import Constant, constant_node, handle, new, packers
 from ..graph import Node, last_write, mode, storage_of, tick, user_frame
 from ..graph.source import is_library
 from ..handles.memory import owner
@@ -272,7 +272,7 @@ def rows(entry: Entry, tensors: Sequence[Tensor]) -> Rows:
     CompilerError: there is no compiler. ValueError: something is not compared by C.
     """
     made = Rows()
-    for x in (listeners, foreseers, anomaly.asked, *global_hooks.on_calls):
+    for x in (listeners, foreseers, packers, anomaly.asked, *global_hooks.on_calls):
         made.size(x, len(x))
     for i, asked in enumerate(anomaly.asked):
         made.item(anomaly.asked, i, asked)

@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..autograd import no_grad
+from ..arrays import dtypes
+from ..autograd import anomaly, no_grad
 from ..base.errors import GraphError
-from ..engine import backward, operands
+from ..engine import autocast, backward, operands
 from ..engine.record import constant
+from ..graph import mode
 from ..handles.memory import owner
 from ..handles.tensor import Tensor
 from .guards import SIMPLE
@@ -22,6 +24,7 @@ from .program import Leaf
 from .recorded import Recorded
 from .templates import Record, Ref
 from .values import SLOT
+from .watched import hooked
 
 if TYPE_CHECKING:
     from ..base.types import Operand
@@ -29,6 +32,7 @@ if TYPE_CHECKING:
     from .recording import Recording
 
 
+RETAINS = "it asks retain_grad() of a tensor that it returns: ask outside of the function"
 MOST_WORK = 1000  # to find out whether two arrays share memory
 
 
@@ -52,6 +56,8 @@ def output(r: Recording, x: Operand, outputs: list[Output]) -> Operand:
             kind = "late" if x.node.op is None or x.node.saved is not None else "done"
             if x.node.op is None:
                 r.give_up("it returns a leaf that it made")
+        if kind != "leaf" and _retains(x):
+            r.give_up(RETAINS)
         if type(found) is not Recorded:
             r.give_up("it returns a tensor that was not computed from its arguments")
             return x
@@ -76,6 +82,18 @@ def output(r: Recording, x: Operand, outputs: list[Output]) -> Operand:
     return x
 
 
+def modes() -> Operand:
+    """The modes of the library in which a call began, and that it must leave as they were."""
+    m, region = mode.get(), autocast.region.get()
+    return (m.grad, m.inference, None if region is None else region.dtype,
+            dtypes.get_default_dtype(), len(anomaly.asked))  # fmt: skip
+
+
+def marks(tensors: Sequence[Tensor]) -> Operand:
+    """What a caller sees of arguments that no step gives them: attributes and hooks."""
+    return [({**vars(t)}, hooked(t.node)) for t in tensors]
+
+
 @contextmanager
 def cut(nodes: Sequence[Node]) -> Iterator[None]:
     """Nothing lies below these nodes: their graphs were begun outside."""
@@ -91,6 +109,9 @@ def cut(nodes: Sequence[Node]) -> Iterator[None]:
 
 def late_backward(r: Recording, outputs: list[Output]) -> None:
     """The program's own backward: from the outputs' gradients to the leaves'."""
+    if any(_retains(t) for t in (x() for x in r.made) if t is not None):
+        r.give_up(RETAINS)
+        return
     outside = [n for n in r.nodes.values() if n.needs and n.op is not None]
     with no_grad(), cut(outside):
         _late_backward(r, outputs)
@@ -171,6 +192,10 @@ def owned(x: Operand, r: Recording) -> Operand:
     if is_record(x):
         return Record(type(x), owned({**vars(x)}, r)).made()
     return {k: owned(y, r) for k, y in x.items()} if type(x) is dict else x
+
+
+def _retains(t: Tensor) -> bool:
+    return t.node.hooks is not None and t.node.hooks.retain
 
 
 def _shares(r: Recording, found: Recorded, outputs: list[Output]) -> bool:

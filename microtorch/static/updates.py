@@ -33,15 +33,37 @@ def _sgd(s: Look) -> list[Lowered] | None:
 def _adam(s: Look) -> list[Lowered] | None:
     params, grads, means, squares, largest, steps = s.given
     a = s.step.attrs
-    if largest or not all(map(is_number, a.values())):
+    if (largest and not s.alone) or not all(map(is_number, a.values())):
         return None
     out: list[Lowered] = []
-    for p, g, m, v, t in zip(params, grads, means, squares, steps, strict=True):
-        if not s.rows(p, g, m, v) or not s.rows(t, kind="float32") or s.shape(p) != s.shape(g):
+    for i, (p, g, m, v, t) in enumerate(zip(params, grads, means, squares, steps, strict=True)):
+        most = largest[i : i + 1]
+        if not s.rows(p, g, m, v, *most) or not s.rows(t, kind="float32") or (
+            s.shape(p) != s.shape(g)
+        ):  # fmt: skip
             return None
         out.append(s.call(
-            "adam", s.size(p), p, g, m, v, t, a["lr"], a["beta1"], a["beta2"], a["eps"],
-            a["weight_decay"], a["decoupled"], a["maximize"], writes=(p, m, v, t),
+            "amsgrad" if largest else "adam", s.size(p), p, g, m, v, *most, t, a["lr"], a["beta1"],
+            a["beta2"], a["eps"], a["weight_decay"], a["decoupled"], a["maximize"],
+            writes=(p, m, v, *most, t),
+        ))  # fmt: skip
+    return out
+
+
+@updates.entry("kernel adadelta_step")
+def _adadelta(s: Look) -> list[Lowered] | None:
+    a = s.step.attrs
+    if not s.alone or not all(map(is_number, a.values())):
+        return None
+    out: list[Lowered] = []
+    for p, g, square, moved, t in zip(*s.given, strict=True):
+        if not s.rows(p, g, square, moved) or not s.rows(t, kind="float32") or (
+            s.shape(p) != s.shape(g)
+        ):  # fmt: skip
+            return None
+        out.append(s.call(
+            "adadelta", s.size(p), p, g, square, moved, t, a["lr"], a["rho"], a["eps"],
+            a["weight_decay"], a["maximize"], writes=(p, square, moved, t),
         ))  # fmt: skip
     return out
 

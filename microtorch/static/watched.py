@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from ..base.types import Operand
     from ..engine.handle import Handle
+    from ..graph import Node
 
 # built-in functions, and an attribute, that read what no guard sees
 UNSEEN = {
@@ -17,6 +18,12 @@ UNSEEN = {
     **dict.fromkeys(
         ("initial_seed", "get_rng_state", "get_num_threads", "get_float32_matmul_precision",
          "are_deterministic_algorithms_enabled"), "which reads a setting of the library",
+    ),
+    **dict.fromkeys(
+        ("set_printoptions", "set_num_threads", "use_deterministic_algorithms",
+         "set_deterministic_debug_mode", "set_float32_matmul_precision", "set_autocast_dtype",
+         "set_autocast_cpu_dtype", "set_autocast_cache_enabled", "set_default_device"),
+        "which changes a setting of the library",
     ),
     "import_module": "which gives modules that are not in its text",
     "__import__": "which gives modules that are not in its text",
@@ -44,7 +51,8 @@ class Has:
 
 
 class About:
-    """A tensor that no step reads: its gradient may appear, and with it an optimizer's work."""
+    """A tensor that no step reads: its gradient may appear, and with it an optimizer's work; or a
+    hook, which counts later."""
 
     __slots__ = ("tensor",)
 
@@ -53,7 +61,15 @@ class About:
 
     def __getitem__(self, key: Operand) -> int:
         node = self.tensor.node
-        return (node.grad is not None) + 2 * node.needs
+        return (node.grad is not None) + 2 * node.needs + 4 * hooked(node)
+
+
+def hooked(node: Node) -> int:
+    """How many hooks of the user's a tensor has; that its gradient is kept counts as one."""
+    h = node.hooks
+    if h is None:
+        return 0
+    return sum(map(len, (h.tensor, h.pre, h.post, h.accumulated))) + h.retain
 
 
 class TooMuch(Exception):

@@ -144,7 +144,7 @@ def test_what_is_c_computes_what_was_recorded(part, monkeypatch):
     for name, loops in c_of(p, [whole], {})[1].items():
         (region,) = [r for r in whole.regions if r.name == name]
         outs = [np.zeros(shape, dtype) for shape, dtype in loops.shapes]
-        takes = [arrays[n] if n in arrays else p.constants[n] for n in region.takes]
+        takes = [arrays[n] if n in arrays else p.constant(n) for n in region.takes]
         assert loops.run(takes, outs)
         for n, got in zip(region.gives, outs, strict=True):
             made = [s.step.name for s in region.steps if n in s.step.gives()]

@@ -59,11 +59,14 @@ def test_the_page_holds_the_program(f, tmp_path):
     d = data_of(path)
     assert d["c"] == f.c_source()
     assert [s["phase"] for s in d["steps"]] == [p.phase for p in steps.account.parts]
-    for theme in ("light", "dark"):
-        program, memory = d["drawn"][theme]
-        assert len(boxes(program, "part-")) == len(d["steps"])
-        assert len(boxes(memory, "held-")) == len(d["steps"])
-        assert "style=" not in program + memory
+    program, memory = d["drawn"]
+    assert len(boxes(program, "part-")) == len(d["steps"])
+    assert len(boxes(memory, "held-")) == len(d["steps"])
+    assert "style=" not in program + memory
+    used = {*re.findall(r"var\((--c\d+)\)", program + memory)}  # each for a light and a dark page
+    assert used and "#" not in "".join(re.findall(r' (?:fill|stroke)="([^"]*)"', program + memory))
+    text = path.read_text(encoding="utf-8")
+    assert all(text.count(f"{name}:#") == 2 for name in used)
     assert path.stat().st_size < 2_000_000
     with pytest.raises(ValueError, match=r"viz.draw\(f\)"):
         steps.save(tmp_path / "x.svg")
@@ -85,9 +88,9 @@ def test_the_page_of_a_long_program_is_folded(tmp_path):
     steps.save(path)
     d = data_of(path)
     assert len(d["steps"]) < 200 < len(steps)
-    assert path.stat().st_size < 3_000_000
-    assert len(boxes(d["drawn"]["light"][0], "part-")) == len(d["steps"])
-    assert len(boxes(d["drawn"]["light"][1], "held-")) == len(d["steps"])
+    assert path.stat().st_size < 2_000_000
+    assert len(boxes(d["drawn"][0], "part-")) == len(d["steps"])
+    assert len(boxes(d["drawn"][1], "held-")) == len(d["steps"])
 
 
 def test_the_result_of_a_program_says_where_its_loops_are():

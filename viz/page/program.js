@@ -1,16 +1,13 @@
 // A compiled program: `at` is the part. The picture, the lines of C and the memory plan show the same part.
 const STEPS = D.steps, LAST = STEPS.length - 1;
-let at = 0, dark = false, drawn = "";
+let at = 0, dark = false;
 const lines = D.c.split("\n").map(text => h("span", {}, text));
 const kernels = D.kernels.map(text => text.split("\n").map(line => h("span", {}, line)));
 const loop = e => /^\s+for \(/.test(e.textContent);
 const svg = text => document.importNode(new DOMParser().parseFromString(text, "image/svg+xml").documentElement, true);
 
 function pictures() {
-  const theme = dark ? "dark" : "light";
-  if (drawn === theme) return;
-  drawn = theme;
-  const [program, memory] = D.drawn[theme];
+  const [program, memory] = D.drawn;
   $("program").replaceChildren(svg(program));
   $("memory").replaceChildren(...memory ? [svg(memory)] : []);
   $("memory").hidden = $("held").hidden = !memory;
@@ -28,7 +25,6 @@ const near = (e, box) => {
 };
 function show() {
   const now = STEPS[at];
-  pictures();
   root.className = [now.phase, dark ? "dark" : ""].join(" ");
   put($("phase"), now.phase.toUpperCase());
   put($("said"), now.said || D.name);
@@ -65,5 +61,6 @@ $("b-back").addEventListener("click", () => go(at - 1));
 $("b-next").addEventListener("click", () => go(at + 1));
 $("b-dark").addEventListener("click", flip);
 addEventListener("hashchange", () => go((parseInt(location.hash.slice(1)) || 1) - 1));
+pictures();
 dark = matchMedia("(prefers-color-scheme: dark)").matches;
 go((parseInt(location.hash.slice(1)) || 1) - 1);

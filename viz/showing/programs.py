@@ -11,7 +11,7 @@ import html
 import os
 import re
 import sys
-from typing import Any
+from typing import Any, TypeAlias
 
 from microtorch.base import errors
 
@@ -36,6 +36,10 @@ SPARED = re.compile(
     r' (?:style|font-family|xlink:title)="[^"]*"| text-anchor="start"|<!--.*?-->\n'
     r'|<title>[^<]*</title>\n| id="(?:node|edge|a_)[^"]*"|(?<=\.\d)\d+(?=[ ,"])'
 )
+# the box of a text, which has neither line nor filling
+UNSEEN = re.compile(r'<polygon fill="none" stroke="[^"]*" stroke-width="0" points="[^"]*"/>\n')
+COLOUR = re.compile(r'(?<==")(#[0-9A-Fa-f]{6})(?=")')
+Colours: TypeAlias = tuple[str, str]
 SHOWN = 9  # lines of C on a screen
 
 
@@ -130,20 +134,24 @@ class ProgramStepper:
 
     def _page(self) -> str:
         script = onefile.script("program.js")
-        look = onefile.look("program.css")
-        return onefile.page("program.html", self.account.name, self.data(), script, look)
+        data, colours = self.data()
+        look = onefile.look("program.css", pairs=colours)
+        return onefile.page("program.html", self.account.name, data, script, look)
 
-    def data(self) -> dict[str, Any]:
-        """What the page is told."""
+    def data(self) -> tuple[dict[str, Any], list[Colours]]:
+        """What the page is told, and the colours of its pictures: of a light page, of a dark one.
+        """
         facts = counted(self.account)
-        drawn, kernels = {}, dict[str, int]()
+        kernels = dict[str, int]()
         steps = [self.step(p, kernels) for p in self.account.parts]
         bands = [] if self.places is None else self.places.bands
-        for theme in (style.LIGHT, style.DARK):
-            picture = Rows(Hairpin(self.account, facts), theme).g.source
-            memory = "" if self.places is None else str(Shelves(self.places, theme).g.source)
-            drawn[theme.name] = [_svg(str(picture)), _svg(memory) if memory else ""]
-        return {
+        themes, colours = (style.LIGHT, style.DARK), dict[Colours, int]()
+        light, dark = (_svg(Rows(Hairpin(self.account, facts), t).g.source) for t in themes)
+        drawn = [_in_both(light, dark, colours)]
+        if self.places is not None:
+            light, dark = (_svg(str(Shelves(self.places, t).g.source)) for t in themes)
+            drawn.append(_in_both(light, dark, colours))
+        data = {
             "name": self.account.name,
             "facts": ", ".join(f"{n} {words}" for n, words in facts),
             "c": self.account.c,
@@ -152,6 +160,7 @@ class ProgramStepper:
             "kernels": [*kernels],
             "rects": [[r.name, r.first, r.last] for b in bands for r in b.rects],
         }
+        return data, [*colours]
 
     def step(self, p: Part, kernels: dict[str, int]) -> dict[str, Any]:
         """A part, as the page needs it. ``kernels``: the texts of kernels so far."""
@@ -215,4 +224,13 @@ def lines_of(account: Account) -> list[list[int]]:
 def _svg(source: str) -> str:
     """A picture as an element of a page, without what the page says or does not need."""
     svg = render(source, "svg").decode()
-    return SPARED.sub("", svg[svg.index("<svg") :])
+    return UNSEEN.sub("", SPARED.sub("", svg[svg.index("<svg") :]))
+
+
+def _in_both(light: str, dark: str, colours: dict[Colours, int]) -> str:
+    """Two pictures that differ in their colours only as one, in which a colour is a variable."""
+    parts = [(COLOUR.split(picture)) for picture in (light, dark)]
+    out = []
+    for i, (a, b) in enumerate(zip(*parts, strict=True)):
+        out.append(f"var(--c{colours.setdefault((a, b), len(colours))})" if i % 2 else a)
+    return "".join(out)

@@ -36,15 +36,17 @@ static inline void any_of@(int n, const unsigned char *restrict x, unsigned char
 }
 
 
-/* minus the sum, or the mean, of the numbers at the targets */
+/* minus the sum, or the mean, of the numbers at the targets, times their classes' weights */
 static inline void nll_loss@(int rows, int n, int mean, long long ignored, const real *restrict x,
-                             const long long *restrict target, real *out)
+                             const long long *restrict target, const real *restrict weight,
+                             real *out)
 {
     double total = 0, count = 0;
     for (int i = 0; i < rows; i++)
         if (target[i] != ignored) {
-            total -= x[i * n + target[i]];
-            count += 1;
+            const double share = weight ? weight[target[i]] : 1;
+            total -= share * x[i * n + target[i]];
+            count += share;
         }
     *out = (real)(mean ? total / count : total);
 }
@@ -52,36 +54,42 @@ static inline void nll_loss@(int rows, int n, int mean, long long ignored, const
 
 static inline void nll_loss_vjp0@(int rows, int n, int mean, long long ignored,
                                   const real *restrict g, const long long *restrict target,
-                                  real *restrict dx)
+                                  const real *restrict weight, real *restrict dx)
 {
     double count = 0;
     for (int i = 0; i < rows; i++)
-        count += target[i] != ignored;
+        if (target[i] != ignored)
+            count += weight ? weight[target[i]] : 1;
     for (int i = 0; i < rows * n; i++)
         dx[i] = 0;
     for (int i = 0; i < rows; i++)
-        if (target[i] != ignored)
-            dx[i * n + target[i]] = (real)(mean ? -*g / count : -*g);
+        if (target[i] != ignored) {
+            const double share = weight ? weight[target[i]] : 1;
+            dx[i * n + target[i]] = (real)(-share * (mean ? *g / count : *g));
+        }
 }
 
 
-/* minus the number at each row's target */
+/* minus the number at each row's target, times its class's weight */
 static inline void nll_rows@(int rows, int n, long long ignored, const real *restrict x,
-                             const long long *restrict target, real *restrict out)
+                             const long long *restrict target, const real *restrict weight,
+                             real *restrict out)
 {
     for (int i = 0; i < rows; i++)
-        out[i] = target[i] == ignored ? 0 : -x[i * n + target[i]];
+        out[i] = target[i] == ignored ? 0
+                 : -x[i * n + target[i]] * (weight ? weight[target[i]] : 1);
 }
 
 
 static inline void nll_rows_vjp0@(int rows, int n, long long ignored, const real *restrict g,
-                                  const long long *restrict target, real *restrict dx)
+                                  const long long *restrict target, const real *restrict weight,
+                                  real *restrict dx)
 {
     for (int i = 0; i < rows * n; i++)
         dx[i] = 0;
     for (int i = 0; i < rows; i++)
         if (target[i] != ignored)
-            dx[i * n + target[i]] = -g[i];
+            dx[i * n + target[i]] = -g[i] * (weight ? weight[target[i]] : 1);
 }
 
 
@@ -127,13 +135,15 @@ static inline void embedding@(int count, int n, const real *restrict table,
 }
 
 
-static inline void embedding_vjp0@(int count, int rows, int n, const real *restrict g,
-                                   const long long *restrict index, real *restrict table)
+/* rows added up at their indices, but at `padding` */
+static inline void embedding_vjp0@(int count, int rows, int n, long long padding,
+                                   const real *restrict g, const long long *restrict index,
+                                   real *restrict table)
 {
     for (int i = 0; i < rows * n; i++)
         table[i] = 0;
     for (int i = 0; i < count; i++)
-        for (int j = 0; j < n; j++)
+        for (int j = 0; index[i] != padding && j < n; j++)
             table[index[i] * n + j] += g[i * n + j];
 }
 

@@ -45,6 +45,45 @@ static inline void adam@(int n, real *restrict p, const real *restrict g, real *
 }
 
 
+/* the same, with the largest v that there has been */
+static inline void amsgrad@(int n, real *restrict p, const real *restrict g, real *restrict m,
+                            real *restrict v, real *restrict most, float *step, double lr,
+                            double beta1, double beta2, double eps, double decay, int decoupled,
+                            int maximize)
+{
+    const double t = *step += 1;
+    const real rate = (real)(lr / (1 - pow(beta1, t))), root = (real)sqrt(1 - pow(beta2, t));
+    const real b1 = (real)beta1, fresh1 = (real)(1 - beta1), b2 = (real)beta2;
+    const real fresh2 = (real)(1 - beta2), penalty = decoupled ? 0 : (real)decay;
+    const real keep = decoupled ? (real)(1 - lr * decay) : 1, way = maximize ? -1 : 1;
+    for (int i = 0; i < n; i++) {
+        const real up = way * g[i] + penalty * p[i], change = up - m[i];
+        m[i] = fresh1 < (real)0.5 ? m[i] + fresh1 * change : up - b1 * change;
+        v[i] = b2 * v[i] + fresh2 * up * up;
+        most[i] = most[i] >= v[i] || most[i] != most[i] ? most[i] : v[i];
+        p[i] = keep * p[i] - rate * m[i] / (sqrt@(most[i]) / root + (real)eps);
+    }
+}
+
+
+/* running means s of g^2 and a of the squared changes; p -= lr sqrt(a + eps) / sqrt(s + eps) g */
+static inline void adadelta@(int n, real *restrict p, const real *restrict g, real *restrict s,
+                             real *restrict a, float *step, double lr, double rho, double eps,
+                             double decay, int maximize)
+{
+    const real rate = (real)lr, kept = (real)rho, fresh = (real)(1 - rho), least = (real)eps;
+    const real penalty = (real)decay, way = maximize ? -1 : 1;
+    *step += 1;
+    for (int i = 0; i < n; i++) {
+        const real up = way * g[i] + penalty * p[i];
+        s[i] = kept * s[i] + fresh * up * up;
+        const real change = sqrt@(a[i] + least) / sqrt@(s[i] + least) * up;
+        a[i] = kept * a[i] + fresh * change * change;
+        p[i] -= rate * change;
+    }
+}
+
+
 /* the running mean s of g^2; p -= lr g / (sqrt(s) + eps), or by way of momentum's v; where there is
  * a running mean m of g, s - m^2 instead of s */
 static inline void rmsprop@(int n, real *restrict p, const real *restrict g, real *restrict s,

@@ -1,0 +1,105 @@
+/* integers.c - integers, truths, and tables of embeddings (read by functions.py) */
+
+
+static inline void taken_integers(int n, const long long *restrict places,
+                                  const long long *restrict x, long long *restrict out)
+{
+    for (int i = 0; i < n; i++)
+        out[i] = x[places[i]];
+}
+
+
+static inline void chosen_integers(int n, int single_x, int single_y,
+                                   const unsigned char *restrict condition,
+                                   const long long *restrict x, const long long *restrict y,
+                                   long long *restrict out)
+{
+    for (int i = 0; i < n; i++)
+        out[i] = condition[i] ? x[single_x ? 0 : i] : y[single_y ? 0 : i];
+}
+
+
+static inline void sum_of_integers(int outer, int n, int inner, const long long *restrict x,
+                                   long long *restrict out)
+{
+    for (int o = 0; o < outer; o++)
+        for (int i = 0; i < inner; i++) {
+            out[o * inner + i] = 0;
+            for (int k = 0; k < n; k++)
+                out[o * inner + i] += x[(o * n + k) * inner + i];
+        }
+}
+
+
+/* towards 0 */
+static inline void integers_of@(int n, const real *restrict x, long long *restrict out)
+{
+    for (int i = 0; i < n; i++)
+        out[i] = (long long)x[i];
+}
+
+
+/* are all, or any, true along the middle dimension? */
+static inline void truths(int outer, int n, int inner, int all, const unsigned char *restrict x,
+                          unsigned char *restrict out)
+{
+    for (int o = 0; o < outer; o++)
+        for (int i = 0; i < inner; i++) {
+            int found = all;
+            for (int k = 0; k < n; k++)
+                if (x[(o * n + k) * inner + i] != all)
+                    found = !all;
+            out[o * inner + i] = (unsigned char)found;
+        }
+}
+
+
+/* rows of a table whose norm is larger than `most`, made as long as that; each once */
+static inline void shorten@(int count, int n, double most, double p,
+                            const long long *restrict index, real *restrict table)
+{
+    for (int i = 0; i < count; i++) {
+        real *row = table + index[i] * n;
+        int again = 0;
+        for (int j = 0; j < i; j++)
+            again |= index[j] == index[i];
+        double norm = 0;
+        for (int k = 0; k < n; k++)
+            norm = p == INFINITY ? fmax(norm, fabs(row[k])) : norm + pow(fabs(row[k]), p);
+        norm = p == INFINITY ? norm : pow(norm, 1 / p);
+        for (int k = 0; !again && norm > most && k < n; k++)
+            row[k] *= (real)(most / (norm + 1e-7));
+    }
+}
+
+
+/* 1 / how often an index is there */
+static inline void share_of_row@(int n, const long long *restrict index, real *restrict out)
+{
+    for (int i = 0; i < n; i++) {
+        int count = 0;
+        for (int j = 0; j < n; j++)
+            count += index[j] == index[i];
+        out[i] = 1 / (real)count;
+    }
+}
+
+
+/* which row has the largest number of each bag, column by column, and which bags are empty */
+static inline void largest_of_bags@(int rows, int n, int bags, const real *restrict x,
+                                    const long long *restrict bag, long long *restrict best,
+                                    unsigned char *restrict empty)
+{
+    for (int b = 0; b < bags; b++)
+        for (int j = 0; j < n; j++) {
+            long long at = -1;
+            for (int i = 0; i < rows; i++) {
+                const real now = x[i * n + j];
+                if (bag[i] == b && (at < 0 || now > x[at * n + j]
+                                    || (now != now && x[at * n + j] == x[at * n + j])))
+                    at = i;
+            }
+            empty[b] = at < 0;
+            best[b * n + j] = at < 0 ? 0 : at;
+        }
+}

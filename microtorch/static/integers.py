@@ -1,0 +1,149 @@
+"""Integers and truths, what is made of nothing, and tables of embeddings, of exported programs.
+
+``integers`` is a table like that of calls.py.
+"""
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from .bodies import Body
+from .look import Look, Table
+from .parts import new
+from .statements import Call, Copy, Each, Lowered, Place, row_major
+from .tabled import I64, around, call, counted, known
+from .templates import Ref
+
+if TYPE_CHECKING:
+    from ..base.types import Array
+
+integers = Table()
+
+# ---- integers and truths -------------------------------------------------------------------------
+@integers.entry("kernel reshape", "method reshape", "vjp reshape_vjp0")
+def _reshaped(s: Look) -> list[Lowered] | None:
+    x, out = s.given[0], s.step.result
+    if type(x) is not Ref or not s.rows(x, out, kind=s.program.values[x.number].dtype.name):
+        return None
+    own = s.shape(x)
+    return [Copy(s.step, out.number, None, [(x.number, Place(out.number, 0, row_major(own), own))])]
+
+
+@integers.entry("numpy take")
+def _taken_integers(s: Look) -> list[Lowered] | None:
+    x, out = s.given[0], s.step.result
+    if not s.rows(x, out, kind="int64") or [*s.step.reads()] != [x.number]:
+        return None
+    shape = s.shape(x)
+
+    def find() -> Array:
+        found: Array = s.step.function(counted(shape), *s.given[1:], **s.step.attrs)
+        return found
+
+    at = known(s, s.shape(out), find)
+    return [call(s, "taken_integers", s.size(out), at, x, out)]
+
+
+@integers.entry("kernel where")
+def _chosen_integers(s: Look) -> list[Lowered] | None:
+    (condition, x, y), out = s.given, s.step.result
+    if not s.rows(condition, kind="bool") or not s.rows(x, y, out, kind="int64"):
+        return None
+    n, single = s.size(out), [s.size(z) == 1 for z in (x, y)]
+    fit = [s.shape(z) == s.shape(out) for z in (condition, x, y)]
+    if not fit[0] or not all(a or b for a, b in zip(single, fit[1:], strict=True)):
+        return None
+    return [call(s, "chosen_integers", n, *single, condition, x, y, out)]
+
+
+@integers.entry("kernel sum", "method sum")
+def _sum_of_integers(s: Look) -> list[Lowered] | None:
+    """Of truths, too: how many are true."""
+    x, out = s.given[0], s.step.result
+    dim = s.given[1] if len(s.given) > 1 else s.attr("dim")
+    if type(x) is not Ref or not s.rows(out, kind="int64"):
+        return None
+    dim = dim[0] if type(dim) is tuple and len(dim) == 1 else dim
+    kind = s.program.values[x.number].dtype.name
+    if kind not in ("bool", "int64") or type(dim) not in (int, type(None)) or not s.rows(
+        x, kind=kind
+    ):  # fmt: skip
+        return None
+    body, whole = Body(s), x
+    if kind == "bool":
+        whole = Ref(new(s.program, s.shape(x), out.number))
+        body.done.append(Each(s.step, whole.number, "x", {"x": x}))
+    return [*body.done, call(s, "sum_of_integers", *around(s.shape(x), dim), whole, out)]
+
+
+@integers.entry("kernel cast", "method astype")
+def _cast(s: Look) -> list[Lowered] | None:
+    """To fewer: numbers as truths, and as integers."""
+    x, out = s.given[0], s.step.result
+    if type(x) is not Ref:
+        return None
+    own, kind = (s.program.values[y.number].dtype for y in (x, out))
+    if kind.name == "bool" and own.kind in "fi":
+        return [Each(s.step, out.number, "x != 0", {"x": x})]
+    if kind == I64 and own.kind == "f" and s.rows(x) and s.rows(out, kind="int64"):
+        return [call(s, "integers_of", s.size(x), x, out)]
+    return None
+
+
+@integers.entry("numpy all", "numpy any", "method all", "method any")
+def _truths(s: Look) -> list[Lowered] | None:
+    x, out, dim = s.given[0], s.step.result, s.attr("axis")
+    dim = dim[0] if type(dim) is tuple and len(dim) == 1 else dim
+    if not s.rows(x, out, kind="bool") or type(dim) not in (int, type(None)) or len(s.given) > 1:
+        return None
+    every = s.step.name == "all"
+    return [call(s, "truths", *around(s.shape(x), dim), every, x, out)]
+
+
+# ---- what is made of nothing ---------------------------------------------------------------------
+@integers.entry("kernel spaced", "kernel arange", "kernel eye")
+def _made(s: Look) -> list[Lowered] | None:
+    """Numbers that only settings say; a copy, as they may be written to."""
+    out = s.step.result
+    if next(s.step.reads(), None) is not None or not s.rows(out):
+        return None
+    n = new(s.program, s.shape(out), out.number)
+    s.program.later[n] = lambda: np.asarray(s.step.function(*s.given, **s.step.attrs))
+    return [Each(s.step, out.number, "x", {"x": Ref(n)})]
+
+
+# ---- tables of embeddings ------------------------------------------------------------------------
+@integers.entry("whole shorten")
+def _shorten(s: Look) -> list[Lowered] | None:
+    table, index = s.given
+    if not s.rows(table) or not s.rows(index, kind="int64"):
+        return None
+    sizes = [s.size(index), s.shape(table)[-1], float(s.attr("max_norm"))]
+    given = [*sizes, float(s.attr("norm_type")), index, table]
+    return [Call(s.step, "shorten", given, [], [table.number])]
+
+
+@integers.entry("whole share_of_row")
+def _share_of_row(s: Look) -> list[Lowered] | None:
+    (index,), out = s.given, s.step.result
+    if not s.rows(index, kind="int64") or not s.rows(out):
+        return None
+    return [call(s, "share_of_row", s.size(index), index, out)]
+
+
+@integers.entry("vjp scale_gradient_vjp0")
+def _scaled(s: Look) -> list[Lowered] | None:
+    g, share, out = s.given[0], s.given[-1], s.step.result
+    if not s.floats(g, share, out):
+        return None
+    return [Each(s.step, out.number, "x * y", {"x": g, "y": share})]
+
+
+@integers.entry("whole largest_of_bags")
+def _largest_of_bags(s: Look) -> list[Lowered] | None:
+    (x, bag), (best, empty) = s.given, s.step.result
+    if not s.rows(x) or not s.rows(bag, best, kind="int64") or not s.rows(empty, kind="bool"):
+        return None
+    sizes = [*s.shape(x), s.attr("bags")]
+    return [s.call("largest_of_bags", *sizes, x, bag, best, empty)]

@@ -1,0 +1,68 @@
+"""Convolutions in groups, and of volumes, of exported programs: a table like that of calls.py.
+
+One function of c/places.c makes what comes out, what goes in, or the weights. Transposed, a
+convolution is the derivative of one.
+"""
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from .bodies import Body
+from .look import Look, Table
+from .parts import new
+from .statements import Lowered, Sum
+from .tabled import call
+from .templates import Ref
+
+if TYPE_CHECKING:
+    pass
+
+volumes = Table()
+
+
+@volumes.entry(*(f"{kind} {name}{d}d{end}" for name in ("conv", "conv_transpose") for d in (2, 3)
+                for kind, end in (("kernel", ""), *[("vjp", f"_vjp{i}") for i in range(3)])))
+def _convolution(s: Look) -> list[Lowered] | None:  # fmt: skip
+    """One function, read in three ways; transposed, its derivative is the op."""
+    vjp, out = s.step.kind == "vjp", s.step.result
+    if s.step.name.endswith("vjp2"):
+        dims = tuple([d for d in range(len(s.shape(s.given[0]))) if d != 1])
+        return [Sum(s.step, out.number, s.given[0].number, dims, 1)]
+    turned = "transpose" in s.step.name
+    way = int(s.step.name[-1]) + 1 if vjp else 0
+    x, k = s.given[2:4] if vjp else s.given[:2]
+    shapes = [s.shape(y) if type(y) is Ref else y.shape for y in (x, k)]
+    bias = s.given[2] if not vjp and len(s.given) > 2 else None
+    made = s.shape(s.given[0] if vjp else out)
+    small, large = (shapes[0], made) if turned else (made, shapes[0])  # out, and in, of c/places.c
+    if len(shapes[0]) not in (4, 5):
+        return None
+
+    def three(xs: Sequence[int], fill: int = 1) -> list[int]:
+        return [fill] * (3 - len(xs)) + [*xs]
+
+    begins = [before for before, _ in s.attr("padding")]
+    sizes = [*large[:2], small[1], s.attr("groups")]
+    for part in (large[2:], shapes[1][2:], small[2:], s.attr("stride")):
+        sizes += three(part)
+    sizes += [*three(begins, 0), *three(s.attr("dilation"))]
+    g, plain = s.given[0], out
+    if turned and bias is not None:
+        plain = Ref(new(s.program, made, out.number))
+    if turned:
+        given = ((x, k, plain), (g, k, out), (x, g, out))[way]
+        name = ("conv3d_vjp0", "conv3d", "conv3d_vjp1")[way]
+    else:
+        given = ((x, k, out), (g, k, out), (g, x, out))[way]
+        name = ("conv3d", "conv3d_vjp0", "conv3d_vjp1")[way]
+    if not s.rows(*given) or (bias is not None and not s.rows(bias)):
+        return None
+    body = Body(s)
+    between = (None if turned else bias,) if name == "conv3d" else ()
+    operands = [sizes, *given[:2], *between, given[2]]
+    body.done.append(call(s, name, *operands, makes=given[2]))
+    if plain is not out:
+        seen = body.seen(bias, (made[1], *[1] * (len(made) - 2)))
+        body.each("x + y", made, out, x=plain, y=seen)
+    return body.done

@@ -1,0 +1,121 @@
+"""What a call leaves behind besides numbers: hooks, modes, needs of gradients. No program may lose
+it, and what stands around a call must be heard."""
+
+import warnings
+
+import pytest
+
+import microtorch as torch
+from microtorch import nn
+
+HELD = {}
+
+
+def w():
+    return HELD["w"]
+
+
+def keeps_its_gradient(x):
+    y = x * w()
+    y.retain_grad()
+    return y
+
+
+LEAVE = {
+    "a gradient that is kept, of the result": keeps_its_gradient,
+    "a gradient that is kept, of an argument": lambda x: (x.retain_grad(), x * w())[1],
+    "and of one that is not read": lambda x: (x.retain_grad(), w() * 2)[1],
+    "a hook on an argument": lambda x: (x.register_hook(lambda g: g * 3), x * w())[1],
+    "and on one that is not read": lambda x: (x.register_hook(lambda g: g * 3), w() * 2)[1],
+    "a hook on a tensor outside": lambda x: (w().register_hook(lambda g: g * 3), x * 2)[1],
+    "grad mode": lambda x: (torch.set_grad_enabled(False), x * w())[1],
+    "autocast": lambda x: (torch.set_autocast_enabled("cpu", True), x * w())[1],
+    "the default dtype": lambda x: (torch.set_default_dtype(torch.float64), x * w())[1],
+    "anomaly detection": lambda x: (torch.autograd.set_detect_anomaly(True), x * w())[1],
+    "how tensors are printed": lambda x: (torch.set_printoptions(precision=2), x * w())[1],
+    "a tensor that needs gradient": lambda x: (HELD["unread"].requires_grad_(), x * w())[1],
+}
+
+
+def seen(f):
+    """A call, the gradients that follow, and all that a caller could ask for then."""
+    x = torch.linspace(-1, 2, 3).requires_grad_() * 1
+    try:
+        y = f(x)
+        asked = torch.is_grad_enabled(), torch.is_autocast_enabled("cpu"), str(
+            torch.get_default_dtype()
+        ), torch.is_anomaly_enabled(), repr(torch.tensor(1 / 3)), HELD["unread"].requires_grad
+    finally:
+        torch.set_grad_enabled(True)
+        torch.set_autocast_enabled("cpu", False)
+        torch.set_default_dtype(torch.float32)
+        torch.autograd.set_detect_anomaly(False)
+        torch.set_printoptions(precision=4)
+        HELD["unread"].requires_grad_(False)
+    w().grad = None
+    loss = (x * 2).sum() + (y * y).sum()
+    loss.backward()
+    kept = [t.grad for t in (x, y) if t.retains_grad]
+    return [*asked, x.retains_grad, y.retains_grad], [y.detach(), w().grad, *kept]
+
+
+@pytest.mark.parametrize("name", LEAVE)
+def test_a_call_leaves_behind_what_the_function_leaves(name):
+    results = []
+    for wrap in (lambda f: f, lambda f: torch.compile(f, backend="eager")):
+        HELD["w"] = torch.tensor([1.0, 2.0, 3.0], requires_grad=True)
+        HELD["unread"] = torch.ones(2)
+        f = wrap(LEAVE[name])
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            results.append([seen(f) for _ in range(6)])
+    for (asked, given), (again, got) in zip(*results, strict=True):
+        assert asked == again and len(given) == len(got)
+        assert all(a is b is None or torch.equal(a, b) for a, b in zip(given, got, strict=True))
+    assert f.reason
+
+
+def test_saved_tensors_hooks_around_a_call_are_called():
+    packed = []
+    weight = torch.ones(3, requires_grad=True)
+    for backend in ("eager", "inductor"):
+        f = torch.compile(lambda x: (x * weight).tanh(), backend=backend)
+        x = torch.ones(3)
+        for _ in range(4):
+            f(x)
+        assert f.count == 1
+        with torch.autograd.graph.saved_tensors_hooks(
+            lambda t: (packed.append(1), t)[1], lambda t: t * 0
+        ):
+            y = f(x)
+        weight.grad = None
+        y.sum().backward()
+        assert packed and torch.equal(weight.grad, torch.zeros(3))  # as the hook says
+        packed.clear()
+        f(x)
+        assert not packed and not f.reason
+
+
+def test_a_tensor_of_which_no_number_is_read_may_need_gradient_later():
+    other = torch.ones(2)
+    f = torch.compile(lambda x: x * (2 if other.requires_grad else 3), backend="eager")
+    x = torch.ones(2)
+    for needs in (False, False, False, True, True, True, False):
+        other.requires_grad_(needs)
+        for _ in range(3):
+            assert f(x)[0] == (2 if needs else 3)
+    p, q = (nn.Parameter(torch.ones(2), requires_grad=needs) for needs in (False, True))
+    optimizer = torch.optim.SGD([p, q], lr=0.5)
+
+    def step(x):
+        (x * q).sum().backward()
+        optimizer.step()
+        optimizer.zero_grad()
+
+    step = torch.compile(step, backend="eager")
+    for _ in range(4):
+        step(x)
+    p.requires_grad_()
+    p.sum().backward()
+    step(x)
+    assert p.tolist() == [0.5, 0.5]
