@@ -205,7 +205,9 @@ def test_values_and_gradients_of_16_bits_are_those_of_float_rounded(dtype, shape
     x, y = torch.randn(*shape).to(dtype), (torch.rand(*shape) + 0.5).to(dtype)
     programs = [torch.tanh, torch.exp, torch.sigmoid, torch.sqrt, torch.nn.functional.elu,
                 lambda a: a * y, lambda a: y / a, lambda a: torch.maximum(a, y[..., :1]),
-                lambda a: a * 0.9, lambda a: torch.nn.functional.leaky_relu(a, 0.3)]  # fmt: skip
+                lambda a: a * 0.9, lambda a: torch.nn.functional.leaky_relu(a, 0.3),
+                lambda a: torch.fmod(a, y), lambda a: torch.remainder(a, y), torch.erf,
+                torch.erfc, torch.sign]  # fmt: skip
     for f in programs:
         found = []
         for base in (x, x.float()):
