@@ -61,7 +61,7 @@ def _view_in_place(name: str) -> Callable[..., Tensor]:
         if (others and back is None) or self.origin is not None:
             self.origin = view.origin  # else nobody can tell it from a tensor made like that
         place_as_seen(self, view.node)
-        if self.origin is not None:
+        if self.origin is not None and before.origin is None:  # else it is listed
             storage_of(self.node).add_view(ref(self))
         if self.node.needs:
             self.node.seq = tick()  # newer than this write, which changed no value

@@ -100,6 +100,17 @@ def test_views_that_were_made_before_are_derived_anew(way):
             piece.sum()
 
 
+def test_a_view_that_is_seen_otherwise_is_one_view():
+    w, x = torch.ones(1, requires_grad=True), torch.arange(3.0).view(3, 1)
+    v = x.narrow(1, 0, 1)
+    v.squeeze_()
+    x[1:2] = w
+    x.t_()
+    assert v.tolist() == [0, 1, 2] and v.requires_grad
+    v.sum().backward()
+    assert w.grad.tolist() == [1]
+
+
 # ---- data ----------------------------------------------------------------------------------------
 def test_data_of_a_tensor_in_a_graph_leaves_the_graph_as_it_is():
     x = torch.ones(2, requires_grad=True)
