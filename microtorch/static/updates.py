@@ -33,7 +33,7 @@ def _sgd(s: Look) -> list[Lowered] | None:
 def _adam(s: Look) -> list[Lowered] | None:
     params, grads, means, squares, largest, steps = s.given
     a = s.step.attrs
-    if (largest and not s.alone) or not all(map(is_number, a.values())):
+    if not all(map(is_number, a.values())):
         return None
     out: list[Lowered] = []
     for i, (p, g, m, v, t) in enumerate(zip(params, grads, means, squares, steps, strict=True)):
@@ -43,8 +43,8 @@ def _adam(s: Look) -> list[Lowered] | None:
         ):  # fmt: skip
             return None
         out.append(s.call(
-            "amsgrad" if largest else "adam", s.size(p), p, g, m, v, *most, t, a["lr"], a["beta1"],
-            a["beta2"], a["eps"], a["weight_decay"], a["decoupled"], a["maximize"],
+            "adam", s.size(p), p, g, m, v, *(most or [None]), t, a["lr"], a["beta1"], a["beta2"],
+            a["eps"], a["weight_decay"], a["decoupled"], a["maximize"],
             writes=(p, m, v, *most, t),
         ))  # fmt: skip
     return out

@@ -26,10 +26,12 @@ static inline void sgd_momentum@(int n, real *restrict p, const real *restrict g
 }
 
 
-/* running means m of g and v of g^2; p -= lr m / (sqrt(v) + eps), both freed of their start at 0 */
+/* running means m of g and v of g^2; p -= lr m / (sqrt(v) + eps), both freed of their start at 0;
+ * where there is `most`, the largest v that there has been, that instead of v */
 static inline void adam@(int n, real *restrict p, const real *restrict g, real *restrict m,
-                         real *restrict v, float *step, double lr, double beta1, double beta2,
-                         double eps, double decay, int decoupled, int maximize)
+                         real *restrict v, real *restrict most, float *step, double lr,
+                         double beta1, double beta2, double eps, double decay, int decoupled,
+                         int maximize)
 {
     const double t = *step += 1;
     const real rate = (real)(lr / (1 - pow(beta1, t))), scale = (real)(1 / sqrt(1 - pow(beta2, t)));
@@ -40,28 +42,9 @@ static inline void adam@(int n, real *restrict p, const real *restrict g, real *
         const real up = way * g[i] + penalty * p[i], change = up - m[i];
         m[i] = fresh1 < (real)0.5 ? m[i] + fresh1 * change : up - b1 * change;
         v[i] = b2 * v[i] + fresh2 * up * up;
-        p[i] = keep * p[i] - rate * m[i] / (sqrt@(v[i]) * scale + (real)eps);
-    }
-}
-
-
-/* the same, with the largest v that there has been */
-static inline void amsgrad@(int n, real *restrict p, const real *restrict g, real *restrict m,
-                            real *restrict v, real *restrict most, float *step, double lr,
-                            double beta1, double beta2, double eps, double decay, int decoupled,
-                            int maximize)
-{
-    const double t = *step += 1;
-    const real rate = (real)(lr / (1 - pow(beta1, t))), root = (real)sqrt(1 - pow(beta2, t));
-    const real b1 = (real)beta1, fresh1 = (real)(1 - beta1), b2 = (real)beta2;
-    const real fresh2 = (real)(1 - beta2), penalty = decoupled ? 0 : (real)decay;
-    const real keep = decoupled ? (real)(1 - lr * decay) : 1, way = maximize ? -1 : 1;
-    for (int i = 0; i < n; i++) {
-        const real up = way * g[i] + penalty * p[i], change = up - m[i];
-        m[i] = fresh1 < (real)0.5 ? m[i] + fresh1 * change : up - b1 * change;
-        v[i] = b2 * v[i] + fresh2 * up * up;
-        most[i] = most[i] >= v[i] || most[i] != most[i] ? most[i] : v[i];
-        p[i] = keep * p[i] - rate * m[i] / (sqrt@(most[i]) / root + (real)eps);
+        if (most)
+            most[i] = most[i] >= v[i] || most[i] != most[i] ? most[i] : v[i];
+        p[i] = keep * p[i] - rate * m[i] / (sqrt@(most ? most[i] : v[i]) * scale + (real)eps);
     }
 }
 
