@@ -215,7 +215,7 @@ class Half(Reference):
             out += self.wide.widen(b)
         return self.wide.narrow(out.reshape(*x.shape[:-1], len(w)), self.dtype)
 
-    def add_scaled(self, x: Operand, y: Operand, alpha: Operand) -> Operand:
+    def add_scaled(self, x: Operand, y: Operand, alpha: Operand = 1) -> Operand:
         """The factor of add and sub is rounded to 16 bits first, as in PyTorch."""
         alpha = float(np.asarray(alpha).astype(self.dtype))
         return rounded(self.wide, self.wide.add_scaled, self.dtype)(x, y, alpha=alpha)
