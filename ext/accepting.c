@@ -174,6 +174,7 @@ KERNEL(random_binomial)(size_t n, ARRAY(const double, columns, 8 * n), ARRAY(uin
         }
     }
 }
+
 #undef WORDS
 #if defined(__clang__)
 #pragma clang fp contract(fast)

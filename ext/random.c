@@ -297,6 +297,7 @@ KERNEL(random_permutation)(size_t n, ARRAY(uint32_t, state, 625), ARRAY(int64_t,
         }
     }
 }
+
 #undef APART
 #undef CHUNK
 #undef FUSED
