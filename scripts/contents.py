@@ -92,7 +92,7 @@ def contents(folder: str) -> dict[str, dict[str, list[str]]]:
     found: dict[str, dict[str, list[str]]] = {}
     below = {kind: {*d.open} if folder != "ops" else set() for kind, d in dicts.items()}
     for family in in_order(folder):
-        before = {kind: dict.copy(d) for kind, d in dicts.items()}
+        before = {kind: dict(dict.items(d)) for kind, d in dicts.items()}
         loaded = set(sys.modules)
         importlib.import_module(f"microtorch.{folder}.{family}")
         new = {m for m in set(sys.modules) - loaded if m.startswith(f"microtorch.{folder}.")}
@@ -100,7 +100,7 @@ def contents(folder: str) -> dict[str, dict[str, list[str]]]:
             raise ImportError(f"{family} asks {new} for something while it is imported: import it")
         found[family] = {}
         for kind, d in dicts.items():
-            now = dict.copy(d)
+            now = dict(dict.items(d))
             names = [n for n, x in now.items() if before[kind].get(n) is not x]
             names = [n for n in names if n not in below[kind]]
             for name in names:

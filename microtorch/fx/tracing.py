@@ -245,33 +245,96 @@ class Exchanged:
         return hash(self.f)
 
 
+class Exchanges:
+    """Attributes of modules, classes and namespaces that have another value for a while."""
+
+    def __init__(self) -> None:
+        self.before: list[tuple[Any, str, Any]] = []
+
+    def put(self, owner: Value, name: str, new: Value) -> None:
+        own = owner if isinstance(owner, dict) else vars(owner)
+        self.before.append((owner, name, own.get(name, Exchanges)))  # itself: there was none
+        if isinstance(owner, dict):
+            owner[name] = new
+        else:
+            setattr(owner, name, new)
+
+    def undo(self) -> None:
+        for owner, name, old in reversed(self.before):
+            if isinstance(owner, dict):
+                if old is Exchanges:
+                    owner.pop(name, None)
+                else:
+                    owner[name] = old
+            elif old is Exchanges:
+                delattr(owner, name)
+            else:
+                setattr(owner, name, old)
+
+
 @contextmanager
 def recording(tracer: Tracer, function: Callable[..., Any]) -> Iterator[None]:
     """Functions, methods and modules that record, as long as the block runs."""
-    undo: list[tuple[Any, str, Any]] = []
+    exchanges = Exchanges()
+    try:
+        _record_functions(tracer, function, exchanges)
+        _record_methods(tracer, exchanges)
+        _record_modules(tracer, exchanges)
+        yield
+    finally:
+        exchanges.undo()
+
+
+def _recorder(tracer: Tracer, f: Value, whole: bool = False) -> Callable[..., Any]:
+    """``f``, which becomes a node where it is given a proxy."""
+
+    def called(*args: Value, **kwargs: Value) -> Value:
+        if not _has_proxy(args, kwargs):
+            return f(*args, **kwargs)
+        if whole:
+            args, kwargs = _as_pytorch_does(f, args, kwargs)
+        return tracer.create_proxy("call_function", f, args, kwargs)
+
+    return Exchanged(f, called)
+
+
+def _record_functions(tracer: Tracer, function: Callable[..., Any], exchanges: Exchanges) -> None:
+    """The functions of torch, wherever the program has them, and those that it asks for."""
     recorders: dict[int, Callable[..., Any]] = {}
+    for place, names in functions().items():
+        owner = module(place)
+        for name in names:
+            f = getattr(owner, name)
+            whole = place == "torch.nn.functional" and name not in AS_GIVEN
+            recorders[id(f)] = _recorder(tracer, f, whole)
+            exchanges.put(owner, name, recorders[id(f)])
+    wrapped = [space[name] for space, name in _wrapped if name in space]
+    for space in _spaces(tracer.root, function):  # what was imported by its name
+        for name, value in list(space.items()):
+            if id(value) in recorders and name != "__builtins__":
+                exchanges.put(space, name, recorders[id(value)])
+            elif getattr(value, "fx_leaf", False) or any(
+                value is f for f in (*tracer.autowrap_functions, *wrapped)
+            ):
+                exchanges.put(space, name, _recorder(tracer, value))
+    for kind in {c for m in tracer.root.modules() for c in type(m).__mro__}:
+        for name, value in list(vars(kind).items()):  # a function that a layer keeps
+            kept = getattr(value, "__func__", value)
+            if id(kept) in recorders and isinstance(value, staticmethod):
+                exchanges.put(kind, name, staticmethod(recorders[id(kept)]))
+    for owner in tracer.autowrap_modules:
+        for name, f in list(vars(owner).items()):
+            if not name.startswith("_") and callable(f):
+                exchanges.put(owner, name, _recorder(tracer, f))
+    for space, name in _wrapped:
+        f = space.get(name, getattr(builtins, name, None))
+        exchanges.put(space, name, _recorder(tracer, f))
 
-    def exchange(owner: Value, name: str, new: Value) -> None:
-        if isinstance(owner, dict):
-            undo.append((owner, name, owner.get(name, undo)))
-            owner[name] = new
-        else:
-            undo.append((owner, name, vars(owner).get(name, undo)))
-            setattr(owner, name, new)
 
-    def recorder(f: Value, whole: bool = False) -> Callable[..., Any]:
-        """``f``, which becomes a node where it is given a proxy."""
+def _record_methods(tracer: Tracer, exchanges: Exchanges) -> None:
+    """The methods and operators of Tensor."""
 
-        def called(*args: Value, **kwargs: Value) -> Value:
-            if not _has_proxy(args, kwargs):
-                return f(*args, **kwargs)
-            if whole:
-                args, kwargs = _as_pytorch_does(f, args, kwargs)
-            return tracer.create_proxy("call_function", f, args, kwargs)
-
-        return Exchanged(f, called)
-
-    def method(name: str, f: Value) -> Callable[..., Any]:
+    def recorder(name: str, f: Value) -> Callable[..., Any]:
         @wraps(f)
         def called(*args: Value, **kwargs: Value) -> Value:
             if not _has_proxy(args, kwargs):
@@ -280,6 +343,16 @@ def recording(tracer: Tracer, function: Callable[..., Any]) -> Iterator[None]:
 
         return called
 
+    for name in METHODS:
+        getattr(Tensor, name, None)  # which makes an operator that was not used yet
+    for kind in (Protocols, Tensor):
+        for name, f in list(vars(kind).items()):
+            if name in METHODS or (inspect.isfunction(f) and not name.startswith("_")):
+                exchanges.put(kind, name, recorder(METHODS.get(name, name), f))
+
+
+def _record_modules(tracer: Tracer, exchanges: Exchanges) -> None:
+    """Calls of modules, and what is read of them."""
     call, member = Module.__call__, Module.__getattr__
 
     def called(self: Module, *args: Value, **kwargs: Value) -> Value:
@@ -290,54 +363,8 @@ def recording(tracer: Tracer, function: Callable[..., Any]) -> Iterator[None]:
     def got(self: Module, name: str) -> Value:
         return tracer._member(member(self, name))
 
-    try:
-        for place, names in functions().items():
-            owner = module(place)
-            for name in names:
-                f = getattr(owner, name)
-                whole = place == "torch.nn.functional" and name not in AS_GIVEN
-                recorders[id(f)] = recorder(f, whole)
-                exchange(owner, name, recorders[id(f)])
-        wrapped = [space[name] for space, name in _wrapped if name in space]
-        for space in _spaces(tracer.root, function):  # what was imported by its name
-            for name, value in list(space.items()):
-                if id(value) in recorders and name != "__builtins__":
-                    exchange(space, name, recorders[id(value)])
-                elif getattr(value, "fx_leaf", False) or any(
-                    value is f for f in (*tracer.autowrap_functions, *wrapped)
-                ):
-                    exchange(space, name, recorder(value))
-        for kind in {c for m in tracer.root.modules() for c in type(m).__mro__}:
-            for name, value in list(vars(kind).items()):  # a function that a layer keeps
-                kept = getattr(value, "__func__", value)
-                if id(kept) in recorders and isinstance(value, staticmethod):
-                    exchange(kind, name, staticmethod(recorders[id(kept)]))
-        for owner in tracer.autowrap_modules:
-            for name, f in list(vars(owner).items()):
-                if not name.startswith("_") and callable(f):
-                    exchange(owner, name, recorder(f))
-        for space, name in _wrapped:
-            exchange(space, name, recorder(space.get(name, getattr(builtins, name, None))))
-        for name in METHODS:
-            getattr(Tensor, name, None)  # which makes an operator that was not used yet
-        for kind in (Protocols, Tensor):
-            for name, f in list(vars(kind).items()):
-                if name in METHODS or (inspect.isfunction(f) and not name.startswith("_")):
-                    exchange(kind, name, method(METHODS.get(name, name), f))
-        exchange(Module, "__call__", called)
-        exchange(Module, "__getattr__", got)
-        yield
-    finally:
-        for owner, name, old in reversed(undo):
-            if isinstance(owner, dict):
-                if old is undo:
-                    owner.pop(name, None)
-                else:
-                    owner[name] = old
-            elif old is undo:
-                delattr(owner, name)
-            else:
-                setattr(owner, name, old)
+    exchanges.put(Module, "__call__", called)
+    exchanges.put(Module, "__getattr__", got)
 
 
 # operators of Tensor, whose other operand may be a proxy, and the methods that do the same

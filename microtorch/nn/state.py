@@ -222,22 +222,14 @@ def load_own(
                 missing.append(key)
             continue
         value = state_dict[key]
-        if is_lazy(own) and isinstance(value, Tensor):
-            if not is_lazy(value):  # takes the shape of what is loaded
-                todo.append(partial(_put, module, name, own, value, assign))
+        if is_lazy(own) and is_lazy(value):
             continue
-        if isinstance(value, Tensor) and own.ndim == 0 and value.ndim == 1 and len(value) == 1:
-            value = value[0]  # PyTorch 0.3 had no 0-d tensors
-        if not isinstance(value, Tensor):
-            errors.append(
-                f'While copying the parameter named "{key}", expected torch.Tensor or '
-                f"Tensor-like object from checkpoint but received {type(value)}"
-            )
-        elif tuple(value.shape) != tuple(own.shape):
-            errors.append(
-                f"size mismatch for {key}: copying a param with shape {value.shape} from "
-                f"checkpoint, the shape in current model is {own.shape}."
-            )
+        if not is_lazy(own) and isinstance(value, Tensor) and own.ndim == 0:
+            if value.ndim == 1 and len(value) == 1:
+                value = value[0]  # PyTorch 0.3 had no 0-d tensors
+        problem = _misfit(key, own, value)
+        if problem:
+            errors.append(problem)
         else:
             todo.append(partial(_put, module, name, own, value, assign))
     extra = prefix + EXTRA
@@ -261,6 +253,21 @@ def load_own(
     with no_grad():
         for do in todo:
             do()
+
+
+def _misfit(key: str, own: Tensor, value: object) -> str:
+    """Why an entry can't be given a value; "" if it can."""
+    if not isinstance(value, Tensor):
+        return (
+            f'While copying the parameter named "{key}", expected torch.Tensor or '
+            f"Tensor-like object from checkpoint but received {type(value)}"
+        )
+    if is_lazy(own) or tuple(value.shape) == tuple(own.shape):  # a lazy one takes any shape
+        return ""
+    return (
+        f"size mismatch for {key}: copying a param with shape {value.shape} from "
+        f"checkpoint, the shape in current model is {own.shape}."
+    )
 
 
 def _put(module: Stateful, name: str, own: Tensor, value: Tensor, assign: bool) -> None:

@@ -213,10 +213,11 @@ class Tree:
         return self
 
     def to(self: T, *args: Any, **kwargs: Any) -> T:
-        """to(device), to(dtype), to(device, dtype), to(tensor): in place.
+        """to(device), to(dtype), to(device, dtype), to(tensor), to(memory_format=): in place.
 
-        Integer tensors keep their dtype.
+        Integer tensors keep their dtype; a memory format is that of tensors of 4 and 5 dimensions.
         """
+        memory_format = kwargs.pop("memory_format", None)
         probe = Tensor([0.0]).to(*args, **kwargs)
         if not (probe.is_floating_point() or probe.is_complex()):
             raise TypeError(
@@ -244,7 +245,9 @@ class Tree:
         def convert(tensor: Tensor) -> Tensor:
             device = tensor.device if stays else probe.device
             cast = gives_dtype and (tensor.is_floating_point() or tensor.is_complex())
-            return tensor.to(device, dtype) if cast else tensor.to(device)
+            laid_out = memory_format if tensor.dim() in (4, 5) else None
+            kept = dtype if cast else None
+            return tensor.to(device=device, dtype=kept, memory_format=laid_out)
 
         return self._apply(convert)
 

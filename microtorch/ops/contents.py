@@ -41,9 +41,15 @@ CONTENTS = {
         "view_as_real",
     ),
     "conv": (
-        "conv2d conv2d_weight conv_transpose2d",
+        "",
         "",
         "conv1d conv2d conv_transpose1d conv_transpose2d",
+        "",
+    ),
+    "conv_ops": (
+        "conv2d conv2d_weight conv_transpose2d",
+        "",
+        "",
         "",
     ),
     "costs": (
@@ -263,6 +269,12 @@ CONTENTS = {
         "unsqueeze",
         "broadcast_to expand expand_as flatten narrow ravel reshape reshape_as select squeeze "
         "unflatten unsqueeze view view_as",
+    ),
+    "signatures": (
+        "",
+        "",
+        "add addcdiv addcmul div divide lerp pow round rsub sgn sign sub subtract true_divide",
+        "add addcdiv addcmul div divide lerp round sgn sign sub subtract true_divide",
     ),
     "special": (
         "airy_ai bessel_j0 bessel_j1 bessel_y0 bessel_y1 digamma erfcx erfinv i0 i0e i1 i1e "

@@ -6,8 +6,8 @@ images, which lie side by side as channels:
     planes(x)[n d, c k] = x[n, c, d * stride + k * dilation - padding]          images (H, W)
     conv3d(x, w)[n, :, d] = conv2d(planes(x), w)[n d]          w as (O, C / groups * kd, kh, kw)
 
-So three ops that are each other's derivatives follow from those of conv.py, on every device. A mean
-over a box is the mean over its depth of the means over its planes: ``avg_pool3d`` and
+So three ops that are each other's derivatives follow from those of conv_ops.py, on every device. A
+mean over a box is the mean over its depth of the means over its planes: ``avg_pool3d`` and
 ``adaptive_avg_pool3d`` are two steps of the ops of pool.py.
 """
 from __future__ import annotations
@@ -21,7 +21,8 @@ from ..engine.hot import several, single
 from ..engine.op import Op
 from ..engine.out import into
 from .arguments import owned, rows
-from .conv import check, geometry_of, terms, transposed_geometry
+from .conv import check, geometry_of, transposed_geometry
+from .conv_ops import declare
 from .pool import averages, target_size
 from .surface import public
 from .windows import out_size
@@ -32,9 +33,7 @@ if TYPE_CHECKING:
     from ..base.types import (
         Array,
         Attrs,
-        Gradient,
         Namespace,
-        Operand,
         Padding,
         Pair,
         Setting,
@@ -132,73 +131,7 @@ def _conv3d_weight(
     return out.reshape(g.shape[1], x.shape[1] // geometry["groups"], *kernel)
 
 
-def _vjp_x(
-    F: Namespace, g: Gradient, out: Operand, x: Operand, w: Operand, b: Operand = None,
-    **geometry: Setting,
-) -> Gradient:  # fmt: skip
-    return F.conv_transpose3d(g, w, size=tuple(x.shape[2:]), **geometry)
-
-
-def _vjp_w(
-    F: Namespace, g: Gradient, out: Operand, x: Operand, w: Operand, b: Operand = None,
-    **geometry: Setting,
-) -> Gradient:  # fmt: skip
-    return F.conv3d_weight(x, g, kernel=tuple(w.shape[2:]), **geometry)
-
-
-def _vjp_b(
-    F: Namespace, g: Gradient, out: Operand, x: Operand, w: Operand, b: Operand = None,
-    **geometry: Setting,
-) -> Gradient:  # fmt: skip
-    return F.sum(g, dim=(0, 2, 3, 4), keepdim=False)
-
-
-conv3d_op = Op(
-    "conv3d",
-    _conv3d,
-    vjps=(_vjp_x, _vjp_w, _vjp_b),
-    saves=("y", "x", "x"),  # the bias: as that of conv2d
-    keeps="x y",
-    formula="x ∗ w + b",
-    rule=("g ∗ᵀ w", "x ∗ g", "Σ g over batch and places"),
-    complex="holomorphic",
-    terms=terms,
-    torch_name="Convolution",
-)
-conv_transpose3d_op = Op(
-    "conv_transpose3d",
-    _conv_transpose3d,
-    vjps=(
-        lambda F, g, out, x, w, b=None, size=None, **geometry: F.conv3d(g, w, **geometry),
-        lambda F, g, out, x, w, b=None, size=None, **geometry: F.conv3d_weight(
-            g, x, kernel=tuple(w.shape[2:]), **geometry
-        ),
-        _vjp_b,
-    ),
-    saves=("y", "x", "x"),  # the bias: as that of conv2d
-    keeps="x y",
-    formula="x ∗ᵀ w + b",
-    rule=("g ∗ w", "g ∗ x", "Σ g over batch and places"),
-    complex="holomorphic",
-    terms=terms,
-    torch_name="Convolution",
-)
-conv3d_weight_op = Op(
-    "conv3d_weight",
-    _conv3d_weight,
-    vjps=(
-        lambda F, h, out, x, g, kernel, **geometry: F.conv_transpose3d(
-            g, h, size=tuple(x.shape[2:]), **geometry
-        ),
-        lambda F, h, out, x, g, kernel, **geometry: F.conv3d(x, h, **geometry),
-    ),
-    saves=("y", "x"),
-    formula="Σ windows(x) · g",
-    rule=("y ∗ᵀ g", "x ∗ g"),
-    complex="holomorphic",
-    terms=terms,
-    torch_name="ConvolutionWeight",
-)
+conv3d_op, conv_transpose3d_op, _ = declare(3, _conv3d, _conv_transpose3d, _conv3d_weight)
 
 
 @public(method=False)

@@ -55,6 +55,18 @@ OPERATORS = {"add": "x + y", "sub": "x - y", "mul": "x * y", "truediv": "x / y",
              "pos": "x"}
 OF_BOOLS = {"bitwise_not": "x == 0", "bitwise_and": "x * y", "bitwise_or": "x + y > 0",
             "bitwise_xor": "x != y"}  # fmt: skip
+SIGNS = {"lt": "<", "le": "<=", "gt": ">", "ge": ">=", "eq": "==", "ne": "!="}
+CASTS = ("kernel cast", "method astype", "numpy asarray", "vjp cast_vjp0")
+# products: the places of the factors among a step's arguments, and which of them are transposed
+PRODUCTS = {
+    "kernel linear": (0, 1, False, True),
+    "vjp linear_vjp0": (0, 3, False, False),
+    "vjp linear_vjp1": (0, 2, True, False),
+    "kernel matmul": (0, 1, False, False),
+    "operator matmul": (0, 1, False, False),
+    "vjp matmul_vjp0": (0, 3, False, True),
+    "vjp matmul_vjp1": (2, 0, True, False),
+}
 WHERE_VJPS = (None, "where(x, g, 0)", "where(x, 0, g)")
 WHOLE = frozenset({"x", "x + y", "x - y", "x * y"})  # formulas that hold for integers, too
 IN_PLACE = {f"i{name}": formula for name, formula in OPERATORS.items() if "y" in formula}
@@ -141,81 +153,96 @@ def _view(step: Step, result: int, read: int, arrays: dict[int, Array]) -> View 
 
 
 def _each(program: Program, step: Step, result: int) -> Each | None:
-    name, given = step.name, step.arguments
-    values, d = program.values, program.values[result].dtype
-    letters: tuple[str, ...]
-    if step.kind == "vjp":
-        op, _, i = name.rpartition("_vjp")
-        if op == "cast":
-            return _cast(program, step, result)
-        if op in ("sum", "mean") and i == "0":
-            return _spread(program, step, result, op == "mean")
-        if op == "where":
-            formula, letters = WHERE_VJPS[int(i)], ("g", "out", "x", "y", "z")
-        elif op not in formulas.TABLE:
-            return None
-        else:
-            formula = formulas.TABLE[op][1][int(i)]
-            letters = ("g", "out", *expr_letters(op))
-    elif step.kind == "kernel" and name == "clone" and len(given) == 1:
-        formula, letters = "x", ("x",)
-        if step.attrs.get("order", "K") == "K" and not values[next(step.reads())].contiguous:
-            return None
-    elif step.kind == "kernel" and name == "where":
-        formula, letters = "where(x, y, z)", ("x", "y", "z")
-    elif step.kind == "kernel" and name in formulas.TABLE:
-        formula, letters, op = formulas.TABLE[name][0], expr_letters(name), name
-    elif step.kind == "kernel" and name in formulas.COMPARISONS:
-        sign = {"lt": "<", "le": "<=", "gt": ">", "ge": ">=", "eq": "==", "ne": "!="}[name]
-        formula, letters = f"x {sign} y", ("x", "y")
-    elif step.kind == "operator" and name in OPERATORS:
-        formula, letters = OPERATORS[name], ("x", "y")
-    elif f"{step.kind} {name}" in ("kernel cast", "method astype", "numpy asarray"):
+    """A step whose elements are each computed from those at the same place, by a formula."""
+    does = f"{step.kind} {step.name}"
+    if does in CASTS:
         return _cast(program, step, result)
-    elif step.kind == "kernel" and name in OF_BOOLS and d.name == "bool":
-        if any(type(x) is not Ref or values[x.number].dtype != d for x in given):
-            return None
-        return Each(step, result, OF_BOOLS[name], dict(zip("xy", given, strict=False)))
-    else:
+    if does in ("vjp sum_vjp0", "vjp mean_vjp0"):
+        return _spread(program, step, result, does == "vjp mean_vjp0")
+    if step.kind == "kernel" and step.name in OF_BOOLS:
+        return _of_bools(program, step, result)
+    found = _formula(program, step)
+    if found is None:
         return None
-    if formula is None or not expr.functions(formula) <= {*LIBRARY, *HELPERS, "where"}:
+    formula, letters, op = found
+    if not expr.functions(formula) <= {*LIBRARY, *HELPERS, "where"}:
         return None
+    given = step.arguments
     if len(given) > len(letters):
         return None
     operands = dict(zip(letters, given, strict=False))
-    if name == "clone":
-        pass
-    elif step.attrs and step.kind in ("kernel", "vjp"):
+    if op is not None:
         operands |= formulas.ARGUMENTS.get(op, {}) | step.attrs
-    elif step.kind != "operator" and name not in formulas.COMPARISONS and name != "where":
-        operands |= formulas.ARGUMENTS.get(op, {})
     used = {k: operands[k] for k in expr.names(formula) if k in operands}
     if used.keys() != expr.names(formula) or not any(type(x) is Ref for x in used.values()):
         return None
-    floats: set[DType] = set()
+    if not _computable(program, step, result, formula, used):
+        return None
+    shapes = [program.values[x.number].shape for x in used.values() if type(x) is Ref]
+    if np.broadcast_shapes(*shapes) != program.values[result].shape:
+        return None
+    return Each(step, result, formula, used)
+
+
+def _formula(program: Program, step: Step) -> tuple[str, tuple[str, ...], str | None] | None:
+    """(formula, its operands' names, the op that knows the attributes) of a step that has them."""
+    name = step.name
+    if step.kind == "operator" and name in OPERATORS:
+        return OPERATORS[name], ("x", "y"), None
+    if step.kind == "kernel":
+        if name == "clone" and len(step.arguments) == 1:
+            rows = program.values[next(step.reads())].contiguous
+            lies_in_rows = rows or step.attrs.get("order", "K") != "K"
+            return ("x", ("x",), None) if lies_in_rows else None
+        if name == "where":
+            return "where(x, y, z)", ("x", "y", "z"), name
+        if name in formulas.TABLE:
+            return formulas.TABLE[name][0], expr_letters(name), name
+        if name in SIGNS:
+            return f"x {SIGNS[name]} y", ("x", "y"), name
+    if step.kind == "vjp":
+        op, _, i = name.rpartition("_vjp")
+        letters: tuple[str, ...]
+        if op == "where":
+            formula, letters = WHERE_VJPS[int(i)], ("x", "y", "z")
+        elif op in formulas.TABLE:
+            formula, letters = formulas.TABLE[op][1][int(i)], expr_letters(op)
+        else:
+            return None
+        return None if formula is None else (formula, ("g", "out", *letters), op)
+    return None
+
+
+def _computable(
+    program: Program, step: Step, result: int, formula: str, used: dict[str, Operand]
+) -> bool:
+    """Are the operands numbers of one kind that C computes with as numpy does?"""
+    values, d = program.values, program.values[result].dtype
+    kinds: set[DType] = set()
     for k, x in used.items():
         if type(x) is Ref:
             kind = values[x.number].dtype
-            if kind.name == "bool" and name.startswith("where") and k == "x":
-                continue
-            floats.add(kind)
+            if kind.name != "bool" or not step.name.startswith("where") or k != "x":
+                kinds.add(kind)
         elif isinstance(x, Unread) or type(x) not in (int, float):
-            return None
-    if len(floats) != 1:
-        return None
-    kind = floats.pop()
+            return False
+    if len(kinds) != 1:
+        return False
+    kind = kinds.pop()
     if kind.kind == "i":
-        compared = name in formulas.COMPARISONS and d.name == "bool"
-        if any(type(x) is float for x in used.values()) or not (
-            compared or (formula in WHOLE and d == kind)
-        ):
-            return None
-    elif kind != (d if d.kind == "f" else _floating(used, program)):
+        compared = step.name in SIGNS and d.name == "bool"
+        exact = compared or (formula in WHOLE and d == kind)
+        return exact and not any(type(x) is float for x in used.values())
+    return kind == (d if d.kind == "f" else _floating(used, program))
+
+
+def _of_bools(program: Program, step: Step, result: int) -> Each | None:
+    """A bitwise operation on masks."""
+    values, given = program.values, step.arguments
+    d = values[result].dtype
+    if d.name != "bool" or any(type(x) is not Ref or values[x.number].dtype != d for x in given):
         return None
-    shapes = [values[x.number].shape for x in used.values() if type(x) is Ref]
-    if np.broadcast_shapes(*shapes) != values[result].shape:
-        return None
-    return Each(step, result, formula, used)
+    return Each(step, result, OF_BOOLS[step.name], dict(zip("xy", given, strict=False)))
 
 
 def _cast(program: Program, step: Step, result: int) -> Each | None:
@@ -403,6 +430,23 @@ def _as_matrix(shape: Shape) -> Shape:
     return math.prod(shape[:-1]), shape[-1]
 
 
+def _multiplied(step: Step, result: int) -> Product | None:
+    """The product that a step is."""
+    place = PRODUCTS.get(f"{step.kind} {step.name}")
+    if place is None:
+        return None
+    i, j, x_turned, y_turned = place
+    given = step.arguments
+    bias = given[2] if step.name == "linear" and len(given) == 3 else None
+    if len(given) <= max(i, j):
+        return None
+    x, y = given[i], given[j]
+    if type(x) is not Ref or type(y) is not Ref or not (bias is None or type(bias) is Ref):
+        return None
+    b = bias.number if type(bias) is Ref else None
+    return Product(step, result, x.number, y.number, x_turned, y_turned, b)
+
+
 def _product(program: Program, step: Step, result: int, alone: bool) -> list[Lowered] | None:
     """linear, a product of matrices, and their derivatives."""
     if any(program.values[n].dtype != program.values[result].dtype for n in step.reads()):
@@ -410,28 +454,13 @@ def _product(program: Program, step: Step, result: int, alone: bool) -> list[Low
     if program.values[result].dtype.kind != "f":
         return None
     given, values = step.arguments, program.values
-    refs = [x.number if type(x) is Ref else None for x in given]
     shape = values[result].shape
     name = f"{step.kind} {step.name}"
-    found: Product | None = None
-    if name == "kernel linear" and len(refs) in (2, 3):
-        bias = refs[2] if len(refs) == 3 else None
-        found = Product(step, result, refs[0] or 0, refs[1] or 0, False, True, bias)
-    elif name == "vjp linear_vjp0":
-        found = Product(step, result, refs[0] or 0, refs[3] or 0, False, False, None)
-    elif name == "vjp linear_vjp1":
-        found = Product(step, result, refs[0] or 0, refs[2] or 0, True, False, None)
-    elif name == "vjp linear_vjp2" and refs[0] is not None:
-        return [Sum(step, result, refs[0], tuple(range(len(values[refs[0]].shape) - 1)), 1)]
-    elif name in ("kernel matmul", "operator matmul"):
-        found = Product(step, result, refs[0] or 0, refs[1] or 0, False, False, None)
-    elif name == "vjp matmul_vjp0":
-        found = Product(step, result, refs[0] or 0, refs[3] or 0, False, True, None)
-    elif name == "vjp matmul_vjp1":
-        found = Product(step, result, refs[2] or 0, refs[0] or 0, True, False, None)
-    if found is None or {found.x, found.y, *([] if found.bias is None else [found.bias])} - {
-        *step.reads()
-    }:
+    if name == "vjp linear_vjp2" and type(given[0]) is Ref:
+        n = given[0].number
+        return [Sum(step, result, n, tuple(range(len(values[n].shape) - 1)), 1)]
+    found = _multiplied(step, result)
+    if found is None:
         return None
     a, b = values[found.x].shape, values[found.y].shape
     if not a or not b or not shape:

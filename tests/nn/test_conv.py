@@ -142,7 +142,7 @@ def test_batches_larger_than_a_block(monkeypatch):
     torch.manual_seed(3)
     x, w = leaf(5, 2, 4, 4), leaf(3, 2, 3, 3)
     whole = [F.conv2d(x, w), *autograd.grad((F.conv2d(x, w) ** 2).sum(), [x, w])]
-    monkeypatch.setattr("microtorch.ops.conv.BLOCK", 150)  # two images
+    monkeypatch.setattr("microtorch.ops.conv_ops.BLOCK", 150)  # two images
     parts = [F.conv2d(x, w), *autograd.grad((F.conv2d(x, w) ** 2).sum(), [x, w])]
     for a, b in zip(whole, parts, strict=True):
         assert torch.allclose(a, b, rtol=1e-12)

@@ -4,12 +4,13 @@ import itertools
 
 import numpy as np
 import pytest
-from PIL import Image
-from scipy import ndimage
 
 import microtorch as torch
 from microtorch import autograd
 from microtorch.nn import functional as F
+
+Image = pytest.importorskip("PIL.Image")
+ndimage = pytest.importorskip("scipy.ndimage")
 
 
 def numbers(*shape, seed=0):

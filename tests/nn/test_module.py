@@ -276,6 +276,18 @@ def test_dtypes():
     assert net.to(dtype=torch.float64).steps.dtype is torch.int64
 
 
+def test_a_memory_format_is_that_of_images_and_volumes():
+    net = nn.Sequential(nn.Conv2d(3, 8, 3), nn.Linear(4, 2)).to(memory_format=torch.channels_last)
+    assert net[0].weight.stride() == (27, 1, 9, 3) and net[0].bias.stride() == (1,)
+    assert net[1].weight.is_contiguous()
+    net.to("cpu", torch.float64, memory_format=torch.contiguous_format)
+    assert net[0].weight.is_contiguous() and net[0].weight.dtype is torch.float64
+    volume = nn.Conv3d(2, 3, 2).to(memory_format=torch.channels_last_3d)
+    assert volume.weight.stride() == (16, 1, 8, 4, 2)
+    with pytest.raises(RuntimeError, match="required rank 4 tensor to use channels_last format"):
+        volume.to(memory_format=torch.channels_last)
+
+
 def test_hooks():
     class Plain(nn.Module):
         def forward(self, x, **kwargs):

@@ -4,11 +4,12 @@ import itertools
 
 import numpy as np
 import pytest
-from scipy import signal
 
 import microtorch as torch
 from microtorch import autograd, nn
 from microtorch.nn import functional as F
+
+signal = pytest.importorskip("scipy.signal")
 
 
 def numbers(*shape, seed=0):

@@ -1,7 +1,7 @@
 """Convolution and pooling on the device: the kernels of windows.cl, and products of matrices.
 
-The three convolutions are those of ops/conv.py, each as columns (im2col) and one batch of matrix
-products. Columns are made for as many images at a time as fit into ``COLUMNS`` elements.
+The three convolutions are those of ops/conv_ops.py, each as columns (im2col) and one batch of
+matrix products. Columns are made for as many images at a time as fit into ``COLUMNS`` elements.
 """
 from __future__ import annotations
 
