@@ -47,7 +47,7 @@ _FUNCTIONAL = {"torch.nn.functional", "torch._C._nn"}
 _TOP = {"torch", "torch.functional", "torch._C._linalg", "torch._C._special"}
 _OTHER_NAMES = {"log_sigmoid": "logsigmoid"}
 VARIABLE_FUNCTIONS = "torch._C._VariableFunctionsClass"  # whose attributes they are
-_STORES = {"_parameters": Parameter, "_buffers": Tensor, "_modules": Module}
+_STORES: dict[str, type] = {"_parameters": Parameter, "_buffers": Tensor, "_modules": Module}
 _HOOKS = (
     "_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks",
     "_state_dict_hooks", "_state_dict_pre_hooks", "_load_state_dict_pre_hooks",

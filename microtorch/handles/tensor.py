@@ -74,14 +74,18 @@ class Tensor(Protocols):
     is_sparse: bool  # see attributes.py
     origin: tuple[Tensor, Chain] | None  # handles know one another as Handle, users as Tensor
 
-    def __init__(self, *data: Any, **given: Any):
+    def __new__(cls, *data: Any, **given: Any) -> Any:
         shape, source = sizes_or_data(data, given)
         if shape is not None:
             array = np.empty(shape, dtypes.default_numpy())
         else:
             array = np.array(_numbers(source), dtypes.default_numpy())
-        made = constant(array)
-        self.array, self.origin, self.node = array, None, made.node
+        self = object.__new__(cls)
+        self.array, self.origin, self.node = array, None, constant(array).node
+        return self
+
+    def __init__(self, *_: Any, **__: Any) -> None:
+        """Nothing: ``__new__`` has made the tensor, and a subclass's own may take more."""
 
     def __hash__(self) -> int:
         return id(self)

@@ -15,11 +15,12 @@ class Buffer(Tensor):
 
     persistent: bool
 
-    def __init__(self, data: Tensor | None = None, *, persistent: bool = True) -> None:
-        plain = empty(0) if data is None else data.detach()
+    def __new__(cls, data: Tensor | None = None, *, persistent: bool = True) -> Buffer:
+        plain, self = empty(0) if data is None else data.detach(), object.__new__(cls)
         self.array, self.origin, self.node = plain.array, None, plain.node  # the slots of a handle
         self.requires_grad = data is not None and data.requires_grad
         self.persistent = persistent
+        return self
 
     def __repr__(self) -> str:
         return repr(self.detach().requires_grad_(self.requires_grad))

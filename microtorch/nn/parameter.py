@@ -23,7 +23,7 @@ class Parameter(Tensor):
     RuntimeError if it shall require gradient and `data` is not floating point.
     """
 
-    def __init__(self, data: Tensor | None = None, requires_grad: bool = True) -> None:
+    def __new__(cls, data: Tensor | None = None, requires_grad: bool = True) -> Parameter:
         if data is None:
             data = empty(0)
         if not isinstance(data, Tensor):
@@ -33,9 +33,10 @@ class Parameter(Tensor):
                     fix="torch.nn.Parameter(torch.tensor(data))",
                 )
             )
-        plain = data.detach()
+        plain, self = data.detach(), object.__new__(cls)
         self.array, self.origin, self.node = plain.array, None, plain.node  # the slots of a handle
         self.requires_grad = requires_grad
+        return self
 
     def __deepcopy__(self, memo: dict[int, object]) -> Tensor:
         made = super().__deepcopy__(memo)

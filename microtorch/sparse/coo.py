@@ -41,10 +41,12 @@ class SparseTensor(Tensor):
     sizes: tuple[int, ...]
     sorted: bool  # in row-major order, no place twice
 
-    def __init__(
-        self, places: Tensor, stored: Tensor, sizes: Sequence[int], sorted: bool = False
-    ) -> None:
+    def __new__(
+        cls, places: Tensor, stored: Tensor, sizes: Sequence[int], sorted: bool = False
+    ) -> SparseTensor:
+        self = object.__new__(cls)
         self.places, self.stored, self.sizes, self.sorted = places, stored, tuple(sizes), sorted
+        return self
 
     def _dense_only(self, *_: object) -> Argument:
         raise NotDense(

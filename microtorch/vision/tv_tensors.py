@@ -37,9 +37,6 @@ class TVTensor(Tensor):
     def __new__(cls: type[T], data: Picture, *args: Argument, **kwargs: Argument) -> T:
         return cls._made(data, *args, **kwargs)
 
-    def __init__(self, data: Picture, *args: Argument, **kwargs: Argument) -> None:
-        pass
-
     @classmethod
     def _made(cls: type[T], data: Picture, **kwargs: Argument) -> T:
         """`dtype`, `device`, `requires_grad`, as of `torch.tensor`."""

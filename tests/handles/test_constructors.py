@@ -42,3 +42,41 @@ def test_a_tensor_without_dimensions_has_no_size_in_one():
             with pytest.raises(IndexError, match=f"Dimension specified as {dim} but tensor has no"):
                 ask(dim)
     assert torch.ones(2, 3).stride(-1) == 1 and torch.ones(2, 3).size(np.int64(1)) == 3
+
+
+class Tagged(torch.Tensor):
+    def __new__(cls, data, tag, **more):
+        made = data.as_subclass(cls)
+        made.tag, made.more = tag, more
+        return made
+
+
+class Made(torch.Tensor):
+    def __new__(cls, data, tag):
+        return super().__new__(cls, data)
+
+    def __init__(self, data, tag):
+        self.tag = tag
+
+
+class OnlyInit(torch.Tensor):
+    def __init__(self, data):
+        self.tag = "own"
+
+
+class Weight(torch.nn.Parameter):
+    def __new__(cls, data, tag):
+        made = super().__new__(cls, data)
+        made.tag = tag
+        return made
+
+
+def test_classes_of_ones_own_are_made_by_new_with_their_arguments():
+    """As PyTorch's: __new__ makes a tensor, and __init__ need not be told of it."""
+    x = torch.ones(2)
+    for made in (Tagged(x, "own"), Made([1.0, 1.0], "own"), OnlyInit([1.0, 1.0])):
+        assert made.tag == "own" and (made * 2).tolist() == [2, 2]
+    assert Tagged(x, "own", width=3).more == {"width": 3} and type(Tagged(x, tag=1)) is Tagged
+    w = Weight(x, "own")
+    assert w.tag == "own" and w.requires_grad and isinstance(w, torch.nn.Parameter)
+    assert Tagged(x, "own").data_ptr() == x.data_ptr()
