@@ -79,12 +79,20 @@ class Recorder(Reference):
         # derivatives are looked up in the ops' tables, which `derivatives` fills
         if name.startswith("__") or DERIVATIVE.search(name):
             raise AttributeError(name)
-        kernel = getattr(self.genuine, name)
+        held: dict[str, Operand] = vars(self)
+        real, lanes = held.get("genuine"), held.get("lanes")
+        if real is None or lanes is None:  # another thread asks while the recording ends
+            kind: type = type(self)
+            if issubclass(kind, Recorder):
+                raise AttributeError(name)
+            return cast("Kernel", getattr(self, name))
+        kernel = getattr(real, name)
         if not callable(kernel):
             found: Kernel = kernel
             return found
-        made = self.lanes.kernel(self, name, kernel)
-        setattr(self, name, made)
+        made: Kernel = lanes.kernel(self, name, kernel)
+        if held.get("lanes") is lanes:
+            setattr(self, name, made)
         return made
 
     def derivatives(self, table: VjpTable) -> Sequence[Vjp]:
@@ -184,8 +192,8 @@ class Lanes:
             if callable(kernel):
                 wrappers[name] = self.kernel(lane, name, kernel)
         wrappers["array"] = self.recording.array
+        vars(lane).update(wrappers)  # before the class, which other threads may ask at once
         lane.__class__ = self.kind
-        vars(lane).update(wrappers)
         forget(lane)
 
     def derivatives(self, table: VjpTable, real: Reference) -> Sequence[Vjp]:

@@ -16,6 +16,7 @@ from microtorch import nn
 from microtorch.backends.reference import Reference
 from microtorch.nn import functional as F
 from microtorch.static import turns
+from microtorch.static.recorder import Recorder
 
 
 def same(a, b):
@@ -718,6 +719,12 @@ def test_threads_that_work_while_another_records():
     stop.set()
     [thread.join() for thread in threads]
     assert not wrong
+
+
+def test_a_backend_that_another_thread_asks_while_a_recording_ends():
+    """It has no kernels to write down any more; that once was an endless recursion."""
+    with pytest.raises(AttributeError, match="passing"):
+        object.__new__(Recorder).passing  # noqa: B018
 
 
 def test_a_compiled_function_in_another():
