@@ -25,7 +25,7 @@ MOST_COPIED = 1 << 20  # bytes of memory of which a copy is made to try it out
 FEW = 16  # elements, which PyTorch writes one after the other; more of them in vectors, or not
 
 
-def _tries(target: Array, *operands: Any) -> bool:
+def _tries(target: Array, *operands: Argument) -> bool:
     """Does the order of writes matter, and can it be tried out on a copy of the memory?"""
     if type(target) is not np.ndarray or not target.size:
         return False
@@ -130,7 +130,7 @@ def _scatter(x: Array, source: Array, dim: int, index: Array) -> Turns:
     return at, [*order[:inner], d, *order[inner:]]
 
 
-def _index_add(x: Array, source: Array, dim: int, index: Array, alpha: Any = 1) -> Turns:
+def _index_add(x: Array, source: Array, dim: int, index: Array, alpha: Argument = 1) -> Turns:
     """Slice after slice; but without a factor, and along an outermost dimension, by scatter_add."""
     d = dim % x.ndim
     if alpha == 1 and d in (0, x.ndim - 1) and index.dtype == np.int64:
@@ -161,7 +161,7 @@ def _masked_scatter(x: Array, source: Array, mask: Array) -> Turns:
 
 
 def at_indices(
-    target: Array, source: Array, factor: Any, turns: Callable[..., Turns], *given: Any
+    target: Array, source: Array, factor: Argument, turns: Callable[..., Turns], *given: Argument
 ) -> Array | None:
     """What ``target`` is after ``source`` is written to places of it, or ``factor`` times added.
 
@@ -185,7 +185,9 @@ def at_indices(
     return out.reshape(target.shape).copy()
 
 
-def index_put(target: Array, source: Array, index: Any, accumulate: bool = False) -> Array | None:
+def index_put(
+    target: Array, source: Array, index: Argument, accumulate: bool = False
+) -> Array | None:
     """``at_indices`` for ``target[index] = source``."""
     return at_indices(target, source, 1 if accumulate else None, _index_put, index)
 

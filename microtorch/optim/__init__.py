@@ -48,4 +48,4 @@ __getattr__ = on_demand(globals(), OPTIMIZERS, missing(__name__, __all__))
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *OPTIMIZERS})
+    return sorted({*globals(), *OPTIMIZERS} - {"OPTIMIZERS", "TYPE_CHECKING"})

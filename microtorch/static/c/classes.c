@@ -58,15 +58,13 @@ static inline void nll_loss_vjp0@(int rows, int n, int mean, long long ignored,
 {
     double count = 0;
     for (int i = 0; i < rows; i++)
-        if (target[i] != ignored)
-            count += weight ? weight[target[i]] : 1;
+        count += target[i] == ignored ? 0 : weight ? weight[target[i]] : 1;
+    const double share = mean ? *g / count : *g;
     for (int i = 0; i < rows * n; i++)
         dx[i] = 0;
     for (int i = 0; i < rows; i++)
-        if (target[i] != ignored) {
-            const double share = weight ? weight[target[i]] : 1;
-            dx[i * n + target[i]] = (real)(-share * (mean ? *g / count : *g));
-        }
+        if (target[i] != ignored)
+            dx[i * n + target[i]] = (real)(-(weight ? weight[target[i]] : 1) * share);
 }
 
 

@@ -176,7 +176,8 @@ static inline void places_of_maxima@(int images, int d, int h, int w, int cd, in
                     for (int i = 0; i < kd; i++)
                         for (int j = 0; j < kh; j++)
                             for (int k = 0; k < kw; k++) {
-                                const long long row = (td ? td[a * kd + i] : 0) * h + th[b * kh + j];
+                                const long long plane = td ? td[a * kd + i] : 0;
+                                const long long row = plane * h + th[b * kh + j];
                                 const long long at = row * w + tw[c * kw + k];
                                 if (best < 0 || x[at] > x[best] || x[at] != x[at])
                                     best = at;

@@ -69,12 +69,11 @@ static void product@(int rows, int columns, int inner, const real *restrict x, i
         const int c = j + TILE > columns ? columns - TILE : j;
         const real *const first = bias ? bias + c : none;
         for (int i = 0; i < rows && rows >= ROWS; i += ROWS) {
-            const int half = 2 * (rows - i) <= ROWS, r = i + ROWS > rows ? rows - ROWS : i;
-            const real *const from = x + r * xrow;
-            real *const to = out + r * outrow + c;
+            const int half = 2 * (rows - i) <= ROWS, last = rows - (half ? ROWS / 2 : ROWS);
+            const real *const from = x + (i < last ? i : last) * xrow;
+            real *const to = out + (i < last ? i : last) * outrow + c;
             if (half)
-                tile@(ROWS / 2, inner, from + ROWS / 2 * xrow, xrow, xcolumn, y + c, yrow, 0, first,
-                      to + ROWS / 2 * outrow, outrow);
+                tile@(ROWS / 2, inner, from, xrow, xcolumn, y + c, yrow, 0, first, to, outrow);
             else
                 tile@(ROWS, inner, from, xrow, xcolumn, y + c, yrow, 0, first, to, outrow);
         }
@@ -92,8 +91,8 @@ static void product@(int rows, int columns, int inner, const real *restrict x, i
 
 
 /* out = x y, where many x are 0, as a gradient is after relu: of each row of x, what is not 0 is
- * listed, and nothing else multiplied; unless fewer than a quarter are 0, or y has numbers that times
- * 0 are NaN. `factors` and `from` are room for rows * (inner + 1) numbers and places. */
+ * listed, and nothing else multiplied; unless fewer than a quarter are 0, or y has numbers that
+ * times 0 are NaN. `factors` and `from` are room for rows * (inner + 1) numbers and places. */
 static void product_of_few@(int rows, int columns, int inner, const real *restrict x, int xrow,
                             int xcolumn, const real *restrict y, real *restrict out, int outrow,
                             real *restrict factors, int *restrict from)
