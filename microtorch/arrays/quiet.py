@@ -13,7 +13,7 @@ import functools
 import warnings
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from contextvars import ContextVar
+from contextvars import ContextVar, copy_context
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 import numpy as np
@@ -40,6 +40,20 @@ def may_raise() -> bool:
     return False
 
 
+def unlooking(f: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+    """``f(*args, **kwargs)`` in a numpy that does not look, and in a context of its own.
+
+    Ctrl-C may come inside of ``np.errstate``, which is written in Python; the state that is then
+    not put back ends with the context.
+    """
+    return copy_context().run(_unlooking, f, args, kwargs)
+
+
+def _unlooking(f: Callable[..., R], args: tuple[Argument, ...], kwargs: dict[str, Argument]) -> R:
+    np.seterr(all="ignore")
+    return f(*args, **kwargs)
+
+
 def quiet(f: Callable[P, R]) -> Callable[P, R]:
     """``f``, which changes nothing, without numpy's warnings."""
 
@@ -48,8 +62,7 @@ def quiet(f: Callable[P, R]) -> Callable[P, R]:
         try:
             return f(*args, **kwargs)
         except RuntimeWarning:
-            with np.errstate(all="ignore"):
-                return f(*args, **kwargs)
+            return unlooking(f, *args, **kwargs)
 
     return function
 
@@ -59,12 +72,11 @@ def quietly(f: Callable[P, R]) -> Callable[P, R]:
 
     @functools.wraps(f)
     def function(*args: P.args, **kwargs: P.kwargs) -> R:
-        token = _around.set(np.geterr())
-        try:
-            with np.errstate(all="ignore"):
-                return f(*args, **kwargs)
-        finally:
-            _around.reset(token)
+        return copy_context().run(around, np.geterr(), args, kwargs)
+
+    def around(state: Argument, args: tuple[Argument, ...], kwargs: dict[str, Argument]) -> R:
+        _around.set(state)
+        return _unlooking(f, args, kwargs)
 
     return function
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
+from ..arrays.quiet import unlooking
 from ..base import errors
 from . import autocast
 from .handle import NotDense, Unmet
@@ -103,8 +104,7 @@ def compute(
     except Unmet:
         raise
     except RuntimeWarning:  # see arrays/quiet.py
-        with np.errstate(all="ignore"):
-            return compute(op, dev, tensors, attrs, target)
+        return unlooking(compute, op, dev, tensors, attrs, target)
     except errors.FAILED as e:
         raise op.explain(op, tensors, attrs or {}, e) from None
     return out

@@ -189,7 +189,7 @@ def test_ctrl_c_during_backward_leaves_gradients_on():
     def interrupt(number, frame):
         raise KeyboardInterrupt
 
-    x = leaf(1.0, 2.0)
+    x, looks = leaf(1.0, 2.0), np.geterr()
     previous, interrupts = signal.signal(signal.SIGALRM, interrupt), 0
     try:
         for i in range(100):
@@ -199,7 +199,7 @@ def test_ctrl_c_during_backward_leaves_gradients_on():
                     (x * 2).sum().backward()
             except KeyboardInterrupt:
                 interrupts += 1
-            assert torch.is_grad_enabled()
+            assert torch.is_grad_enabled() and np.geterr() == looks
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, previous)
