@@ -206,7 +206,7 @@ class Half(Reference):
     def linear(self, x: Array, w: Array, b: Array | None = None) -> Operand:
         """x @ w.T + b, rounded once."""
         out = None
-        if w.ndim == 2 and x.ndim > 1:
+        if w.ndim == 2 and x.ndim > 1 and (b is None or b.shape == w.shape[:1]):
             flat = x if x.ndim == 2 else x.reshape(math.prod(x.shape[:-1]), x.shape[-1])
             out = self.wide.bfloat_products(flat, w.T)
         if out is None:
