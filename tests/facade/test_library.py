@@ -220,6 +220,13 @@ def test_a_kernel_of_ops_is_recorded_with_the_derivative_of_its_own():
         y = compiled(a)
         y.backward()
         assert y.item() == 6 * n * n and a.grad.tolist() == [7 * n] * 3
+    assert "mul" in str(compiled.graph)
+    scaled.register_kernel("cpu", lambda x, k: x * 100)
+    scaled.register_autograd(lambda ctx, g: (g * 9, None))
+    a = torch.ones(3, requires_grad=True)
+    y = compiled(a)
+    y.backward()
+    assert y.item() == 300 and a.grad.tolist() == [9] * 3
 
 
 def test_compiled_traced_and_drawn():
