@@ -118,6 +118,7 @@ from microtorch.facade import cpu as cpu
 from microtorch.facade import cuda as cuda
 from microtorch.facade import functional as functional
 from microtorch.facade import hub as hub
+from microtorch.facade import library as library
 from microtorch.facade import multiprocessing as multiprocessing
 from microtorch.facade import onnx as onnx
 from microtorch.facade import opencl as opencl

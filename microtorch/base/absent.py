@@ -1,7 +1,7 @@
 """PyTorch's modules that are not here, and what to do instead: one sentence for each.
 
 An import of one of them, or of what lies below it, raises ModuleNotFoundError; the attribute, as in
-``torch.library``, AttributeError.
+``torch.nested``, AttributeError.
 """
 from __future__ import annotations
 
@@ -22,7 +22,6 @@ ABSENT = {
     "distributed.rpc": "processes exchange tensors and objects here, and do not call each other's "
     "functions: send and recv, or send_object_list and recv_object_list",
     "distributed.tensor": SHARDED,
-    "library": "an operation of one's own is a torch.autograd.Function",
     "nested": "pad the sequences: nn.utils.rnn.pad_sequence, and a mask",
     "utils.mobile_optimizer": MOBILE,
     "utils.cpp_extension": "an operation of one's own is a torch.autograd.Function; torch.compile "

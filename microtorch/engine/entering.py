@@ -109,7 +109,8 @@ def laid_as_images(f: F) -> F:
 
 
 def _is_last(x: Argument) -> bool:
-    return isinstance(x, Handle) and type(x.array) is np.ndarray and is_channels_last(x.array)
+    a = getattr(x, "array", None) if isinstance(x, Handle) else None  # a sparse tensor has none
+    return type(a) is np.ndarray and is_channels_last(a)
 
 
 def _laid(t: Argument) -> Argument:

@@ -5,6 +5,7 @@ could be configured.
 """
 from __future__ import annotations
 
+from collections.abc import Sequence
 from types import SimpleNamespace
 
 from ..base.errors import missing
@@ -12,8 +13,8 @@ from .compiler import allow_in_graph, assume_constant_result, disable, is_compil
 
 __all__ = [
     "allow_in_graph", "assume_constant_result", "config", "disable", "disallow_in_graph",
-    "forbid_in_graph", "graph_break", "is_compiling", "mark_dynamic", "mark_static",
-    "maybe_mark_dynamic", "reset",
+    "forbid_in_graph", "graph_break", "is_compiling", "list_backends", "mark_dynamic",
+    "mark_static", "maybe_mark_dynamic", "reset",
 ]  # fmt: skip
 
 # any setting can be made, and be read again
@@ -22,6 +23,13 @@ config = SimpleNamespace(
     verbose=False,
 )  # fmt: skip
 disallow_in_graph = forbid_in_graph = allow_in_graph
+
+
+def list_backends(exclude_tags: Sequence[str] | None = ("debug", "experimental")) -> list[str]:
+    """What torch.compile's ``backend`` may be: "inductor", which writes C, and "eager", which has
+    the tag "debug".
+    """
+    return ["inductor"] if "debug" in (exclude_tags or ()) else ["eager", "inductor"]
 
 
 def graph_break(msg: str = "") -> None:

@@ -60,8 +60,8 @@ LAZY |= {"functional": ("facade.functional", "")}
 LAZY |= {
     name: (f"facade.{name}", "")
     for name in (
-        "accelerator compiler cuda hub multiprocessing onnx opencl profiler random signal special "
-        "testing".split()
+        "accelerator compiler cuda hub library multiprocessing onnx opencl profiler random signal "
+        "special testing".split()
     )
 }
 LAZY |= {name: ("facade.other_devices", "") for name in ("mps", "xpu")}

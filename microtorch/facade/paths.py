@@ -131,6 +131,7 @@ PYTORCH = {
     "cuda.amp.autocast_mode": "facade.cuda_amp",
     "cuda.amp.grad_scaler": "facade.cuda_amp",
     "hub": "facade.hub",
+    "library": "facade.library",
     "export": "static.exported",
     "jit": "static.script",
     "jit.annotations": "facade.annotations",

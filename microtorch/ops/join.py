@@ -5,7 +5,7 @@ import functools
 import itertools
 import math
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from numpy import ndarray
@@ -14,7 +14,7 @@ from ..arrays import dtypes
 from ..backends.reference import Reference
 from ..base.errors import ShapeError, describe, message, warn
 from ..base.naming import named
-from ..engine.handle import Handle
+from ..engine.handle import Handle, NotDense
 from ..engine.op import Op
 from ..engine.short import joined, several, single
 from ..engine.unfollowed import marked_views
@@ -212,7 +212,7 @@ def require_tensors(tensors: Sequence[Tensor], op: str, empty: type = RuntimeErr
     if not tensors:
         raise empty(message(f"{op}(): expected a non-empty list of Tensors"))
     for i, x in enumerate(tensors):
-        if not hasattr(x, "node"):
+        if not (hasattr(x, "node") or isinstance(x, Handle)):  # a sparse tensor has none
             raise TypeError(
                 message(f"expected Tensor as element {i} in argument 0, but got {type(x).__name__}")
             )
@@ -233,7 +233,10 @@ def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     """Tensors joined along an existing dimension. 1-d empty tensors are skipped, as in PyTorch."""
     if (out := joined(cat_op, tensors, dim, 0)) is not None:
         return out
-    tensors = same_dtype(tensors, "cat", ValueError)
+    try:
+        tensors = same_dtype(tensors, "cat", ValueError)
+    except NotDense as met:
+        return cast("Tensor", met.tensor.joined(tensors, dim, "cat"))
     if any(x.array.ndim == 0 for x in tensors):
         raise RuntimeError(
             message(
@@ -258,7 +261,10 @@ def stack(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     """Tensors of one shape joined along a new dimension."""
     if (out := joined(stack_op, tensors, dim, 1)) is not None:
         return out
-    tensors = same_dtype(tensors, "stack")
+    try:
+        tensors = same_dtype(tensors, "stack")
+    except NotDense as met:
+        return cast("Tensor", met.tensor.joined(tensors, dim, "stack"))
     return several(stack_op, tensors, {"dim": dim_of(dim, tensors[0].array.ndim + 1, "stack")})
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..base.errors import message
+from ..base.errors import dim_error, message
 from ..create.data import from_numpy
 from ..create.filled import zeros
 from ..handles.tensor import Tensor
@@ -113,7 +113,68 @@ def _sum(x: SparseTensor, dim: Dims) -> Tensor:
     return SparseTensor(x.places[kept], values, sizes).coalesce()
 
 
+def _joined(tensors: list[Tensor], dim: int, name: str) -> Tensor:
+    """`cat` and `stack`: the places move along `dim`; of stored dimensions, the values do."""
+    for i, x in enumerate(tensors):
+        if not isinstance(x, SparseTensor):
+            raise RuntimeError(
+                message(
+                    "Concatenating sparse tensors, but a dense tensor was found at position "
+                    f"{i}.", fix="x.to_sparse(), or to_dense() of the others",
+                )
+            )
+    xs = [x for x in tensors if isinstance(x, SparseTensor)]
+    first, new = xs[0], name == "stack"
+    if not -first.ndim - new <= dim < first.ndim + new:
+        raise dim_error(dim, first.ndim + new, name)
+    dim, n = dim % (first.ndim + new), first.sparse_dim()
+    for i, x in enumerate(xs):
+        like = [s for d, s in enumerate(x.sizes) if new or d != dim]
+        if x.sparse_dim() != n or x.ndim != first.ndim or like != [
+            s for d, s in enumerate(first.sizes) if new or d != dim
+        ]:
+            raise RuntimeError(
+                message(
+                    f"{name}: all tensors must have the same shape{'' if new else ' but for dim'}, "
+                    f"and as many sparse dimensions: got {list(first.sizes)} at position 0 and "
+                    f"{list(x.sizes)} at position {i}"
+                )
+            )
+    cat = FUNCTIONS["cat"]
+    if new and dim > n:  # between the stored dimensions: each has one more, of length 1
+        xs = [
+            SparseTensor(x.places, x.stored.unsqueeze(dim - n + 1),
+                         (*x.sizes[:dim], 1, *x.sizes[dim:]))
+            for x in xs
+        ]  # fmt: skip
+    elif new:
+        xs = [
+            SparseTensor(cat([x.places[:dim], x.places.new_zeros(1, x._nnz()), x.places[dim:]]),
+                         x.stored, (*x.sizes[:dim], 1, *x.sizes[dim:]))
+            for x in xs
+        ]  # fmt: skip
+    ends = np.cumsum([x.sizes[dim] for x in xs]).tolist()
+    sizes = (*xs[0].sizes[:dim], ends[-1], *xs[0].sizes[dim + 1 :])
+    places, values = [], []
+    for x, end in zip(xs, ends, strict=True):
+        before, where, d = end - x.sizes[dim], x.places, dim - x.sparse_dim() + 1
+        if d <= 0:
+            step = zeros(x.sparse_dim(), 1, dtype=where.dtype)
+            step[dim] = before
+            places.append(where + step)
+            values.append(x.stored)
+        else:
+            shape = x.stored.shape
+            around = [
+                x.stored.new_zeros(*shape[:d], m, *shape[d + 1 :]) for m in (before, ends[-1] - end)
+            ]
+            places.append(where)
+            values.append(cat([around[0], x.stored, around[1]], d))
+    return SparseTensor(cat(places, 1), cat(values), sizes)
+
+
 RULES |= {
+    "joined": _joined,  # no op: of any number of tensors
     "sum": _sum,
     "mul": _times,
     "div": _divided,

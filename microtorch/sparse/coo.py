@@ -375,6 +375,10 @@ class SparseTensor(Tensor):
         rule = RULES.get(op.name)
         return self._dense_only() if rule is None else rule(x, *more)
 
+    def joined(self, tensors: Sequence[Tensor], dim: int, name: str) -> Tensor:
+        """What `cat` or `stack` makes of these tensors, of which this is one."""
+        return RULES["joined"](list(tensors), dim, name)
+
 
 def check_alike(name: str, x: SparseTensor, y: SparseTensor) -> None:
     """RuntimeError unless both have the same size."""

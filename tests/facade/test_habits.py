@@ -76,6 +76,8 @@ def test_inner_names_that_scripts_use():
     assert dynamo.allow_in_graph(len) is len and dynamo.disable(len) is len
     dynamo.reset()
     dynamo.graph_break()
+    assert dynamo.list_backends() == ["inductor"]
+    assert dynamo.list_backends(None) == ["eager", "inductor"]
     with pytest.raises(AttributeError, match=r"torch\._dynamo"):
         dynamo.explain  # noqa: B018
     with pytest.raises(torch._C._LinAlgError):

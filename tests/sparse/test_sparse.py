@@ -346,3 +346,28 @@ def test_like_a_sparse_tensor():
     with pytest.raises(NotImplementedError):
         torch.ones_like(_crossed())
     assert torch.eye(2).to_sparse_coo().indices().tolist() == [[0, 1], [0, 1]]
+
+
+@pytest.mark.parametrize("join", [torch.cat, torch.stack])
+@pytest.mark.parametrize("dense", [(), (4,)])
+def test_tensors_are_joined_along_any_dimension(join, dense):
+    where = torch.tensor([[0, 1], [1, 0]])
+    leaves = [torch.randn(2, *dense, requires_grad=True) for _ in range(3)]
+    xs = [torch.sparse_coo_tensor(where, v, (2, 3, *dense)) for v in leaves]
+    n = xs[0].ndim + (join is torch.stack)
+    for dim in range(-n, n):
+        out, same = join(xs, dim), join([x.to_dense() for x in xs], dim)
+        assert out.is_sparse and out.shape == same.shape and torch.equal(out.to_dense(), same)
+        w = torch.randn(same.shape)
+        for mine, theirs in zip(
+            torch.autograd.grad((out.to_dense() * w).sum(), leaves),
+            torch.autograd.grad((same * w).sum(), leaves),
+            strict=True,
+        ):
+            assert torch.equal(mine, theirs)
+    with pytest.raises(IndexError):
+        join(xs, n)
+    with pytest.raises(RuntimeError, match="a dense tensor was found at position 1"):
+        join([xs[0], xs[1].to_dense()])
+    with pytest.raises(RuntimeError, match="same shape"):
+        join([xs[0], torch.sparse_coo_tensor(where, leaves[0], (3, 4, *dense))])
