@@ -211,7 +211,6 @@ def test_scatter_of_a_number_looks_at_its_indices(dtype):
     assert not x.any()
 
 
-
 # ---- regions, masks, flat indices ----------------------------------------------------------------
 REGIONS = [
     (lambda x, s: x.slice_scatter(s, 1, 1, 3), (3, 2)),
