@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy import ndarray
 
-from ..arrays.dtypes import F32, F64, I64
+from ..arrays.dtypes import F32, F64
 from ..backends import cpu
 from ..backends.table import HotTable
 from ..base.naming import named
@@ -24,15 +24,17 @@ if TYPE_CHECKING:
     from ..handles.tensor import Tensor
     from .op import Op
 
+WHOLE = frozenset(map(np.dtype, ("uint8", "int8", "int16", "int32", "int64")))
+
 
 def unlike(op: Op, written: Callable[..., Tensor], numbers: bool) -> Callable[..., Tensor]:
-    """``written``, which first tries int64 numbers, or those and an int, and whole numbers beside
-    floats.
+    """``written``, which first tries whole numbers of one dtype, or int64 ones and an int, and
+    whole numbers beside floats.
 
     ``pow``, which looks at its exponent, is returned as it is.
     """
     kernels, kinds = op.kernels, getattr(op.check, "kinds", "" if op.check else "buif")
-    whole = op.result == "same" and "i" in kinds
+    whole = op.result == "same" and "i" in kinds and "u" in kinds
     if op.name == "pow" or op.of_masks is not None or op.result not in ("same", "float"):
         return written
 
@@ -45,7 +47,8 @@ def unlike(op: Op, written: Callable[..., Tensor], numbers: bool) -> Callable[..
                 y, b = np.array(other), a
             else:
                 y, b = other.array, other.node
-            if not whole or x.dtype is not I64 or y.dtype is not I64 or not a.dev is b.dev is cpu:
+            d = x.dtype
+            if not whole or d is not y.dtype or d not in WHOLE or not a.dev is b.dev is cpu:
                 made = with_floats(op, kinds, x, a.dev, y, b)
                 return written(input, other) if made is None else made
             if b.needs:
@@ -57,9 +60,9 @@ def unlike(op: Op, written: Callable[..., Tensor], numbers: bool) -> Callable[..
             return written(input, other)  # the general way says why
         if type(value) is not ndarray:
             value = cpu.array(value)
-        if value.dtype is not I64:
+        if value.dtype is not d:
             return written(input, other)
-        return constant_of(value, cpu)
+        return note_order(constant_of(value, cpu))
 
     return named(method, written.__name__)
 

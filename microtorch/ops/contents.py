@@ -108,7 +108,7 @@ CONTENTS = {
     ),
     "gather": (
         "gather scatter scatter_sum",
-        "check_gathered gathered",
+        "check_gathered gathered scattered",
         "gather scatter scatter_add take_along_dim",
         "gather scatter scatter_add take_along_dim",
     ),

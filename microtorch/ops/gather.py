@@ -216,6 +216,12 @@ def gathered(F: Backend, x: Array, index: Array, dim: int) -> Array | None:
     return None
 
 
+@defines
+def scattered(F: Backend, x: Array, index: Array, src: Array, dim: int) -> Array | None:
+    """``scatter``, by a backend that finds an index out of range as it writes; None if it does."""
+    return None
+
+
 @public()
 def gather(input: Tensor, dim: int, index: Tensor, *, sparse_grad: bool = False) -> Tensor:
     """out[i, j] = input[index[i, j], j] for dim 0, and so on; ``index``: int64 of the same rank."""
@@ -253,6 +259,15 @@ def scatter(
     ``reduce``, "add" or "multiply", combines it with what is there.
     """
     given: Any = value if src is None else src
+    if reduce is None and type(dim) is int and type(index) is type(input):
+        # what is checked below, at once, of a number that is written
+        a, k, dev = input.array, index.array, input.node.dev
+        if type(a) is np.ndarray and type(k) is np.ndarray and k.dtype is I64 and k.size:
+            d = dim if dim >= 0 else dim + a.ndim
+            if 0 <= d < a.ndim and not (hasattr(given, "node") or input.node.needs):
+                out = dev.scattered(a, k, stored(given, a.dtype), d)
+                if out is not None:
+                    return constant_of(out, dev)
     if reduce is not None:
         if reduce not in ("add", "multiply"):
             raise RuntimeError(message("reduce argument must be either add or multiply."))

@@ -130,7 +130,8 @@ def _publish_spread(op: Op, what: str) -> None:
                 f"{op.name}(): degrees of freedom is <= 0. Correction should be strictly less than "
                 "the reduction factor (input numel divided by output numel).",
             )
-        return single(op, input, {"dim": dim or None, "correction": correction, "keepdim": keepdim})
+        attrs = {"dim": (dims := dim or None), "correction": correction, "keepdim": keepdim}
+        return single(op, input, attrs, dims, correction, keepdim)
 
     doc = f"The {what} over ``dim``; sums are divided by n - correction (1)."
     public()(named(spread, op.name, doc))

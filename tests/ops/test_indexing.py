@@ -192,6 +192,25 @@ def test_scatter_with_a_reduction_and_numbers():
         torch.zeros(3, 4).gather(0, torch.zeros(2, 5, dtype=torch.int64))
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.int32])
+def test_scatter_of_a_number_looks_at_its_indices(dtype):
+    x = torch.zeros(2, 3, dtype=dtype)
+    assert x.scatter(1, torch.tensor([[2], [0]]), 1).tolist() == [[0, 0, 1], [1, 0, 0]]
+    assert x.t().scatter(-1, torch.tensor([[1], [0], [1]]), 1).tolist() == [[0, 1], [1, 0], [0, 1]]
+    assert x.scatter(1, torch.tensor([[1]]), 2).tolist() == [[0, 2, 0], [0, 0, 0]]  # a part of x
+    row = torch.tensor([[1]]).expand(2, 3)
+    assert x.scatter(0, row, 1).tolist() == [[0, 0, 0], [1, 1, 1]]
+    for write in (x.scatter, x.scatter_):
+        for wrong in (3, -1):
+            with pytest.raises(RuntimeError, match=f"index {wrong} is out of bounds for dim"):
+                write(1, torch.tensor([[0], [wrong]]), 1)
+        with pytest.raises(RuntimeError, match="same number of dimensions"):
+            write(1, torch.tensor([0]), 1)
+        with pytest.raises(IndexError):
+            write(2, torch.tensor([[0]]), 1)
+    assert not x.any()
+
+
 # ---- regions, masks, flat indices ----------------------------------------------------------------
 REGIONS = [
     (lambda x, s: x.slice_scatter(s, 1, 1, 3), (3, 2)),

@@ -76,3 +76,25 @@ def test_numbers_that_an_integer_type_does_not_hold():
             f()
     assert torch.nn.functional.pad(x, (1, 0), value=7).tolist() == [7, 1, 2, 255]
     assert (x**2).tolist() == [1, 4, 1] and (x ** torch.tensor(2)).dtype == torch.uint8
+
+
+@pytest.mark.parametrize("name", ["uint8", "int8", "int16", "int32", "int64"])
+def test_whole_numbers_of_one_dtype_keep_it_and_wrap_around(name):
+    dtype = getattr(torch, name)
+    info = torch.iinfo(dtype)
+    x = torch.tensor([[0, 1, 2], [3, 4, 5]], dtype=dtype)
+    for out, expected in (
+        (x + x, [[0, 2, 4], [6, 8, 10]]),
+        (x * 3 - 2 * x, x.tolist()),
+        (x.t() + x.t(), [[0, 6], [2, 8], [4, 10]]),
+        (torch.tensor(info.max, dtype=dtype) + 1, info.min),
+        (torch.tensor([info.min], dtype=dtype) - 1, [info.max]),
+    ):
+        assert out.dtype == dtype and out.tolist() == expected
+    assert (x.t() + x.t()).stride() == x.t().stride()
+    count = torch.zeros(2, 2, dtype=dtype)
+    for i, j in ((0, 1), (1, 1), (0, 1)):
+        count[i, j] += 1
+    assert count.tolist() == [[0, 2], [0, 1]] and count.dtype == dtype
+    with pytest.raises(RuntimeError, match="ZeroDivisionError"):
+        x // torch.zeros_like(x)

@@ -19,11 +19,18 @@ if TYPE_CHECKING:
     Place = tuple[Any, ...]
 
 
-def _beside(a: Shape, b: Shape, dim: int) -> bool:
-    """Have two shapes the same sizes but along ``dim``?"""
-    if len(a) == 2 == len(b):  # at a third of the time
-        return a[1 - dim] == b[1 - dim]
-    return len(a) == len(b) and a[:dim] == b[:dim] and a[dim + 1 :] == b[dim + 1 :]
+@lru_cache(1024)
+def sizes_of(shape: Shape, index: Shape, dim: int) -> tuple[int, int, int, int] | None:
+    """What C reads or writes ``shape`` by, at indices along ``dim``: outer, n, indices, inner.
+
+    None unless it and the shape of ``index`` differ along ``dim`` alone.
+    """
+    if not shape or len(shape) != len(index):
+        return None
+    if shape[:dim] != index[:dim] or shape[dim + 1 :] != index[dim + 1 :]:
+        return None
+    outer, n, inner = blocks(shape, dim)
+    return outer, n, index[dim], inner
 
 
 def rows_of(index: Array, dim: int) -> Array | None:
@@ -33,6 +40,7 @@ def rows_of(index: Array, dim: int) -> Array | None:
     return index[(0,) * dim + (slice(None),) + (0,) * (index.ndim - dim - 1)].copy()
 
 
+U8 = np.dtype(np.uint8)
 WHOLE, BACK = slice(None), slice(None, None, -1)
 FEW = 1 << 12  # bytes that numpy copies sooner than C is called
 KINDS = {"prod": 1, "amax": 2, "amin": 3}  # as ext/along.c counts them
@@ -68,14 +76,12 @@ class Along(Reference):
 
     @calls("gather")
     def gathered(self, x: Array, index: Array, dim: int) -> Array | None:
-        shape, given = x.shape, index.shape
-        if not shape or (shape != given and not _beside(shape, given, dim)):
+        sizes = sizes_of(x.shape, index.shape, dim)
+        if sizes is None:
             return None
-        outer, n, inner = blocks(shape, dim)
-        if not x.flags.c_contiguous or not index.flags.c_contiguous:
-            x, index = np.ascontiguousarray(x), np.ascontiguousarray(index)
-        out, wrong, size = np.empty(given, self.dtype), np.empty(1, np.uint8), given[dim]
-        done = self.kernels.gather(outer, n, size, inner, id(x), id(index), id(wrong), id(out))
+        out, wrong = np.empty(index.shape, self.dtype), np.empty(1, U8)
+        x, index = np.ascontiguousarray(x), np.ascontiguousarray(index)
+        done = self.kernels.gather(*sizes, id(x), id(index), id(wrong), id(out))
         return out if done and not wrong[0] else None
 
     @calls("take")
@@ -102,18 +108,18 @@ class Along(Reference):
         out = np.empty((*shape[:d], *places.shape, *shape[d + 1 :]), self.dtype)
         if not places.ndim or not places.flags.c_contiguous:
             places = np.ascontiguousarray(places)  # of at least one dimension
-        wrong = np.empty(1, np.uint8)
+        wrong = np.empty(1, U8)
         arrays = id(x), id(places), id(wrong), id(out)
         done = self.kernels.take(outer, n, places.size, inner, *arrays)
         return out if done and not wrong[0] else None
 
     def scatter_sum(self, src: Array, index: Array, shape: Shape, dim: int) -> Array:
-        if shape and src.shape == index.shape and _beside(shape, index.shape, dim):
-            outer, n, inner = blocks(shape, dim)
+        sizes = sizes_of(shape, index.shape, dim) if src.shape == index.shape else None
+        if sizes is not None:
             src, index = np.ascontiguousarray(src), np.ascontiguousarray(index)
-            out, wrong = np.empty(shape, self.dtype), np.empty(1, np.uint8)
+            out, wrong = np.empty(shape, self.dtype), np.empty(1, U8)
             arrays = id(src), id(index), id(wrong), id(out)
-            done = self.kernels.scatter_sum(outer, n, index.shape[dim], inner, *arrays)
+            done = self.kernels.scatter_sum(*sizes, *arrays)
             if done and not wrong[0]:
                 return out
         return definition("scatter_sum")(self, src, index, shape, dim)
@@ -143,7 +149,7 @@ class Along(Reference):
         outer, n, inner = blocks(out.shape, d)
         shape = (*out.shape[:d], *places.shape, *out.shape[d + 1 :])
         g, places = np.ascontiguousarray(np.broadcast_to(g, shape)), np.ascontiguousarray(places)
-        wrong = np.empty(1, np.uint8)
+        wrong = np.empty(1, U8)
         arrays = id(g), id(places), id(wrong), id(out)
         done = self.kernels.combine_rows(outer, n, places.size, inner, 0, *arrays)
         if not done or wrong[0]:
@@ -151,31 +157,31 @@ class Along(Reference):
         return out
 
     def scatter(self, x: Array, index: Array, src: Array, dim: int) -> Array:
-        out = self._scattered(x, index, src, dim, 0)
+        out = self.scattered(x, index, src, dim)
         return definition("scatter")(self, x, index, src, dim) if out is None else out
 
     def scatter_reduce(self, x: Array, index: Array, src: Array, dim: int, reduce: str) -> Array:
-        out = self._scattered(x, index, src, dim, KINDS[reduce])
+        out = self.scattered(x, index, src, dim, KINDS[reduce])
         if out is not None:
             return out
         return definition("scatter_reduce")(self, x, index, src, dim, reduce)
 
-    def _scattered(
-        self, x: Array, index: Array, src: Array, dim: int, kind: int
+    @calls("scatter", "combine_rows")
+    def scattered(
+        self, x: Array, index: Array, src: Array, dim: int, kind: int = 0
     ) -> Array | None:
         if not src.ndim and index.ndim:
             src = self.full(index.shape, src, self.dtype)
-        if not x.ndim or src.shape != index.shape or not _beside(x.shape, index.shape, dim):
+        sizes = sizes_of(x.shape, index.shape, dim) if src.shape == index.shape else None
+        if sizes is None:
             return None
-        outer, n, inner = blocks(x.shape, dim)
-        out, wrong = np.array(x, order="C"), np.empty(1, np.uint8)
-        sizes = outer, n, index.shape[dim], inner, kind
+        out, wrong = x.copy(), np.empty(1, U8)
         src, rows = np.ascontiguousarray(src), rows_of(index, dim) if kind else None
         if rows is not None:
-            done = self.kernels.combine_rows(*sizes, id(src), id(rows), id(wrong), id(out))
+            done = self.kernels.combine_rows(*sizes, kind, id(src), id(rows), id(wrong), id(out))
         else:
             index = np.ascontiguousarray(index)
-            done = self.kernels.scatter(*sizes, id(index), id(src), id(wrong), id(out))
+            done = self.kernels.scatter(*sizes, kind, id(index), id(src), id(wrong), id(out))
         return out if done and not wrong[0] else None
 
     @calls("triangle")
@@ -217,7 +223,7 @@ class Along(Reference):
         self, kernel: Kernel, sizes: Shape, x: Array, index: Array, weight: Array, shape: Shape
     ) -> Array | None:
         x, weight = np.ascontiguousarray(x), weight.astype(self.dtype, copy=False)
-        out, wrong, (outer, n, inner) = np.empty(shape, self.dtype), np.empty(1, np.uint8), sizes
+        out, wrong, (outer, n, inner) = np.empty(shape, self.dtype), np.empty(1, U8), sizes
         count, k = index.shape
         arrays = id(x), id(index), id(weight), id(wrong), id(out)
         done = kernel(outer, n, k, inner, count, *arrays)

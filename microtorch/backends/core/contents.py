@@ -7,8 +7,8 @@ from __future__ import annotations
 FAMILIES = {
     "along": (
         "Along",
-        "flip gather gathered index index_put place scatter scatter_reduce scatter_sum taken "
-        "tapped taps tril triu",
+        "flip gather gathered index index_put place scatter scatter_reduce scatter_sum scattered "
+        "taken tapped taps tril triu",
     ),
     "convolution": (
         "Convolution",

@@ -107,13 +107,11 @@ class Reductions(Reference):
 
     def _small_var(self, x: Array, dim: Dims, correction: float, keepdim: bool) -> Array | None:
         """The variance of few results, in one pass; None where that is not all there is to it."""
-        steps, n = runs(x.shape, dim, keepdim)
-        outer, _, inner, shape = steps[0]
-        few = outer * inner
-        if len(steps) > 1 or few > FEW or min(outer, inner) != 1 or n <= correction:
+        plan = _few_rows(x.shape, dim, keepdim)
+        if plan is None or plan[1] <= correction:
             return None
+        sizes, n, shape = plan
         out, mean = np.empty(shape, self.dtype), np.empty(shape, self.dtype)
-        sizes = (n, inner, 1) if inner > 1 else (1, outer, n)
         if not x.flags.c_contiguous or not self.kernels.moments(*sizes, id(x), id(mean), id(out)):
             return None
         if shows_rounding(out, mean, n):  # the definition looks whether all elements are equal
@@ -204,6 +202,21 @@ def order_of(strides: Shape, dim: Dims) -> tuple[Shape, Shape, Shape]:
     back = tuple([order.index(d) for d in every])
     over = every if dim is None else [dim] if isinstance(dim, int) else dim
     return order, back, tuple([back[d] for d in over])
+
+
+@lru_cache(maxsize=1024)
+def _few_rows(
+    shape: Shape, dim: Dims, keepdim: bool
+) -> tuple[tuple[int, int, int], int, Shape] | None:
+    """The sizes that ``moments`` takes, the elements of one variance, and the shape of the result.
+
+    None unless it is one run of dimensions, in rows or in columns, of few results.
+    """
+    steps, n = runs(shape, dim, keepdim)
+    outer, _, inner, result = steps[0]
+    if len(steps) > 1 or outer * inner > FEW or min(outer, inner) != 1:
+        return None
+    return ((n, inner, 1) if inner > 1 else (1, outer, n)), n, result
 
 
 @lru_cache(maxsize=1024)
