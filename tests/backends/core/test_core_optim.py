@@ -12,7 +12,10 @@ from microtorch.backends import core
 from microtorch.backends.core.library import Kernels
 from microtorch.backends.reference import Reference
 from microtorch.backends.table import definition
+from microtorch.nn.utils import clipping
+from microtorch.optim import adam, adaptive, sgd
 
+DEFINED_IN = (adam, adaptive, clipping, sgd)  # the steps: loaded here, since no optimizer is made
 pytestmark = pytest.mark.needs("core")
 SHAPES = [(), (0,), (1,), (7,), (3, 0, 2), (5, 33), (17, 19)]
 SGD = [
