@@ -96,6 +96,8 @@ def laid_as_images(f: F) -> F:
     @functools.wraps(f)
     def function(*args: Argument, **kwargs: Argument) -> Argument:
         out = f(*args, **kwargs)
+        if getattr(getattr(out, "array", None), "ndim", 4) < 4:
+            return out
         for x in args[:looks_at] if args else (kwargs.get("input"),):
             if type(x) in (tuple, list) and x:  # several to be joined
                 lies = all(map(_is_last, x))
@@ -109,7 +111,13 @@ def laid_as_images(f: F) -> F:
 
 
 def _is_last(x: Argument) -> bool:
-    a = getattr(x, "array", None) if isinstance(x, Handle) else None  # a sparse tensor has none
+    try:
+        storage = x.node.storage
+    except AttributeError:  # no tensor, or a sparse one
+        return False
+    if storage is None or not storage.turned:  # it lies in rows, as nearly all do
+        return False
+    a = x.array
     return type(a) is np.ndarray and is_channels_last(a)
 
 
