@@ -112,13 +112,14 @@ def laid_as_images(f: F) -> F:
 
 def _is_last(x: Argument) -> bool:
     try:
-        storage = x.node.storage
+        a, storage = x.array, x.node.storage
     except AttributeError:  # no tensor, or a sparse one
         return False
-    if storage is None or not storage.turned:  # it lies in rows, as nearly all do
+    if type(a) is not np.ndarray or a.ndim not in (4, 5):
         return False
-    a = x.array
-    return type(a) is np.ndarray and is_channels_last(a)
+    if (storage is None or not storage.turned) and a.shape[1] != 1:
+        return False  # it lies in rows, as nearly all do; of one channel, in both orders
+    return is_channels_last(a)
 
 
 def _laid(t: Argument) -> Argument:
