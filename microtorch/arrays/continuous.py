@@ -78,8 +78,6 @@ def fill_normal(
 
 
 # ---- functions of a shape ------------------------------------------------------------------------
-
-
 def uniform(
     shape: Shape,
     dtype: DTypeLike = np.float32,

@@ -66,6 +66,8 @@ class Overload:
         return Overload(self._op, ".default")
 
     def __getattr__(self, name: str) -> NoReturn:
+        if name.startswith("_"):  # a copy is asked for before it has its attributes
+            raise AttributeError(name)
         raise AttributeError(f"The underlying op of '{self!r}' has no overload name '{name}'")
 
     def overloads(self) -> list[str]:
@@ -90,6 +92,8 @@ class OpNamespace:
         return sorted(REGISTRY.get(self._name, {}))
 
     def __getattr__(self, name: str) -> Overload:
+        if name.startswith("_"):
+            raise AttributeError(name)
         found = REGISTRY.get(self._name, {}).get(name)
         if found is not None:
             return Overload(found)

@@ -27,6 +27,9 @@ TESTS = (
 )  # fmt: skip
 
 
+CALLS = 4  # of a compiled function; from the third on its program runs
+
+
 class OpCheckError(Exception):
     """A test of ``opcheck`` failed."""
 
@@ -39,10 +42,10 @@ def opcheck(
 
     ``test_schema``: it writes to what its schema marks, and to nothing else. ``test_faketensor``:
     the function that ``register_fake`` was given returns outputs of the same shapes and dtypes.
-    ``test_autograd_registration``: there is a derivative if an
-    input requires grad. ``test_aot_dispatch_dynamic``: gradients under torch.compile are the same.
-    Not asked for by default, as in PyTorch: ``test_gradients``, does the derivative agree with
-    finite differences, in float64? Raises OpCheckError for the first that fails.
+    ``test_autograd_registration``: there is a derivative if an input requires grad.
+    ``test_aot_dispatch_dynamic``: gradients under torch.compile are the same. Not asked for by
+    default, as in PyTorch: ``test_gradients``, does the derivative agree with finite differences,
+    in float64? Raises OpCheckError for the first that fails.
     """
     found, named = find(op), dict(kwargs or {})
     results: dict[str, Any] = {}
@@ -153,7 +156,7 @@ def _compiled(op: CustomOpDef, args: tuple[Argument, ...], named: dict[str, Argu
     compiled = compile(function)
     with warnings.catch_warnings():  # of what is not recorded, but runs as it is written
         warnings.simplefilter("ignore")
-        for _ in range(2):  # the second run may be that of the program
+        for _ in range(CALLS):
             ours = [grad(f(*xs), xs, [y.detach() for y in function(*xs)], allow_unused=True)
                     for f in (function, compiled)]  # fmt: skip
             assert_close(ours[1], ours[0])

@@ -1,5 +1,6 @@
 """torch.library: ops of the user's own, under torch.ops, as PyTorch registers and calls them."""
 
+import copy
 import re
 import warnings
 from typing import Optional  # the annotations of programs that PyTorch reads
@@ -351,3 +352,27 @@ def test_opcheck():
     text = re.escape("opcheck(op, ...): test_schema failed with Argument x is not defined as mut")
     with pytest.raises(Exception, match=text):
         library.opcheck(lies, (torch.ones(2),))
+
+
+def test_opcheck_compares_with_the_program(monkeypatch):
+    made = []
+
+    def compiled(f):
+        made.append(torch.compile(f))
+        return made[0]
+
+    @library.custom_op("mine::double", mutates_args=())
+    def double(x: Tensor) -> Tensor:
+        return x * 2
+
+    double.register_autograd(lambda ctx, g: g * 2)
+    monkeypatch.setattr("microtorch.facade.opcheck.compile", compiled)
+    x = torch.ones(3, requires_grad=True)
+    library.opcheck(double, (x,), test_utils="test_aot_dispatch_dynamic")
+    assert made[0].count == 1, "no program was made, so none was compared"
+
+
+def test_names_are_copied():
+    with_gradient()
+    assert repr(copy.copy(torch.ops.mine.sine)) == "mine.sine"
+    assert copy.copy(torch.ops.mine).sine(torch.zeros(1)).tolist() == [0]
