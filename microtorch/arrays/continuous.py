@@ -241,5 +241,3 @@ def cauchy(
     check_positive("cauchy_", "sigma", sigma)
     g = generator or source.default_generator
     return in_dtype(g.fill("cauchy", fresh(shape, working(dtype)), median, sigma), dtype)
-
-

@@ -228,5 +228,3 @@ def multinomial(
         places = g.fill("uniform", np.empty(num_samples), 0.0, 1.0)
         samples[:] = np.searchsorted(cumulative.astype(np.float64), places)
     return out.reshape(*w.shape[:-1], num_samples)
-
-

@@ -127,4 +127,3 @@ class Promises(dict[str, V]):
         """All names with their values."""
         self.keep_all()
         return super().items()
-

@@ -289,5 +289,3 @@ def all_to_all_single(
             )
         parts.append(list(x.detach().split(chosen)))
     return all_to_all(parts[0], parts[1], group, async_op)
-
-

@@ -116,4 +116,3 @@ class SavedTensor:
                 )
             )
         pack_one(node, self.place, Pair(pack_hook, unpack_hook))
-

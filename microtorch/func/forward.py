@@ -167,5 +167,3 @@ def jacfwd(
 def hessian(func: Callable[..., Any], argnums: Argnums = 0) -> Tree:
     """A function that computes the second derivatives: the forward Jacobian of the backward one."""
     return jacfwd(jacrev(func, argnums), argnums)
-
-

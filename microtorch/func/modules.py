@@ -220,5 +220,3 @@ def functionalize(func: Callable[..., Any], *, remove: str = "mutations") -> Cal
             )
         )
     return func
-
-

@@ -169,4 +169,3 @@ class Transformer(Interpreter):
             result = super().run()
         self.new_graph.output(self.tracer.create_arg(result))
         return GraphModule(self.module, self.new_graph)
-

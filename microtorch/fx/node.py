@@ -236,4 +236,3 @@ def nodes_in(a: Argument) -> Iterator[Node]:
     found: list[Node] = []
     map_arg(a, found.append)
     yield from found
-

@@ -296,5 +296,3 @@ copy_op = Op(
     torch_name="CopyBackwards",
 )
 copy_op.node.__name__ = copy_op.node.__qualname__ = "CopyBackwards"
-
-

@@ -353,4 +353,3 @@ def transposed_twice(
         return out.array if hasattr(out, "node") else out
     finally:
         mode.set(now)
-

@@ -407,4 +407,3 @@ def select(input: Tensor, dim: int, index: int) -> Tensor:
         kind = type(index).__name__
         raise TypeError(message(f"select(): argument 'index' must be int, not {kind}"))
     return input[place]
-

@@ -394,5 +394,3 @@ def _wrong_weight(input: Tensor, weight: Tensor) -> Exception:
             f"input {describe(input)}, weight {describe(weight)}",
         )
     )
-
-

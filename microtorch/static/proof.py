@@ -122,5 +122,3 @@ def _restore(leaves: Sequence[Leaf], arrays: Sequence[Array]) -> None:
     for leaf, array in zip(leaves, arrays, strict=True):
         if leaf.array.flags.writeable:
             leaf.array[...] = array
-
-

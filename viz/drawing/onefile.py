@@ -111,5 +111,3 @@ def _finite(x: Any) -> Any:
     if isinstance(x, str):
         return x.encode("utf-8", "replace").decode()
     return x
-
-

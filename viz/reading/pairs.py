@@ -142,4 +142,3 @@ class Pair:
 
     def tan(self) -> Pair:
         return self.sin().div(self.cos())
-
