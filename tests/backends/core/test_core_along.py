@@ -15,14 +15,6 @@ SHAPES = [(1,), (5,), (700,), (3, 4), (65, 3), (2, 130), (2, 3, 4), (4, 1, 70), 
 DTYPES = [np.float32, np.float64]
 
 
-@pytest.fixture(params=core.isas())
-def isa(request):
-    before = core.isa
-    core.use_isa(request.param)
-    yield request.param
-    core.use_isa(before)
-
-
 def numbers(shape, dtype, seed=0):
     return np.random.default_rng(seed).normal(size=shape).astype(dtype)
 

@@ -15,14 +15,6 @@ pytestmark = pytest.mark.needs("core")
 EDGES = (1, 2, 11, 12, 13, 31, 32, 33, 70)
 
 
-@pytest.fixture(params=core.isas())
-def isa(request):
-    before = core.isa
-    core.use_isa(request.param)
-    yield request.param
-    core.use_isa(before)
-
-
 def bits(shape, layout="rows", seed=0):
     """Random bfloat16 as their bits, and the same numbers in float64."""
     numbers = np.random.default_rng(seed + sum(shape)).standard_normal(shape).astype(np.float32)

@@ -18,14 +18,6 @@ reference = Reference()
 TOLERANCE = {F32: {"rtol": 2e-4, "atol": 2e-4}, F64: {"rtol": 1e-10, "atol": 1e-10}}
 
 
-@pytest.fixture(params=core.isas())
-def isa(request):
-    before = core.isa
-    core.use_isa(request.param)
-    yield request.param
-    core.use_isa(before)
-
-
 @pytest.fixture
 def threads():
     yield core.set_num_threads

@@ -33,15 +33,6 @@ NUMPY = (np.exp, np.exp2, np.expm1, np.log, np.log2, np.log10, np.log1p, np.sin,
 FUNCTIONS = {f.__name__: f for f in (*NUMPY, sigmoid, erf, erfc)}
 
 
-@pytest.fixture(params=core.isas() or [""])
-def isa(request):
-    """Each instruction set in turn."""
-    before = core.isa
-    core.use_isa(request.param)
-    yield request.param
-    core.use_isa(before)
-
-
 @pytest.fixture
 def threads():
     """A function that sets the number of threads; one afterwards."""

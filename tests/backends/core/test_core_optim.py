@@ -33,13 +33,6 @@ ADAM = [
 TOLERANCE = {F32: {"rtol": 1e-5, "atol": 1e-6}, F64: {"rtol": 1e-13, "atol": 1e-14}}
 
 
-@pytest.fixture(params=core.isas())
-def isa(request):
-    core.use_isa(request.param)
-    yield request.param
-    core.use_isa(core.isas()[0])
-
-
 @pytest.fixture
 def threads():
     before = core.library.lib.get_threads()

@@ -13,14 +13,6 @@ DTYPES = [np.float32, np.float64]
 LONG = 40_000  # elements of a row that is cut into parts
 
 
-@pytest.fixture(params=core.isas())
-def isa(request):
-    before = core.isa
-    core.use_isa(request.param)
-    yield request.param
-    core.use_isa(before)
-
-
 def with_threads(make):
     """What ``make()`` returns with one thread, after three have returned the same."""
     before, results = core.get_num_threads(), []

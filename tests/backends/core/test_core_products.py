@@ -22,14 +22,6 @@ pytestmark = pytest.mark.needs("core")
 DTYPES = [F32, F64]
 
 
-@pytest.fixture(params=core.isas())
-def isa(request):
-    before = core.isa
-    core.use_isa(request.param)
-    yield request.param
-    core.use_isa(before)
-
-
 @pytest.fixture
 def threads():
     """A function that sets the number of threads; the number is 1 again afterwards."""

@@ -19,13 +19,6 @@ WIDTHS = {  # of the arguments, in hidden units
 }
 
 
-@pytest.fixture(params=core.isas())
-def isa(request):
-    core.use_isa(request.param)
-    yield request.param
-    core.use_isa(core.isas()[0])
-
-
 def arguments(name, rows, n, dtype):
     rng = np.random.default_rng(rows * 100 + n)
     return [rng.normal(size=(rows, n * w)).astype(dtype) for w in WIDTHS[name]]

@@ -24,14 +24,6 @@ SIZES = (0, 1, 2, 3, 7, 8, 9, 16, 31, 64, 65, 127, 128, 130, 1021, 1024, 1031, 2
 reference = Reference()
 
 
-@pytest.fixture(params=core.isas())
-def isa(request):
-    before = core.isa
-    core.use_isa(request.param)
-    yield request.param
-    core.use_isa(before)
-
-
 def kernels(dtype):
     return core.Core(np.dtype(dtype))
 

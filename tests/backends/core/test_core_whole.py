@@ -34,14 +34,6 @@ NOT_OF_MASKS = {
 }  # fmt: skip
 
 
-@pytest.fixture(params=core.isas())
-def isa(request):
-    before = core.isa
-    core.use_isa(request.param)
-    yield request.param
-    core.use_isa(before)
-
-
 def operands(dtype):
     """Numbers of the whole range: sums and products of them overflow."""
     source, kind = np.random.default_rng(0), np.dtype(dtype)
