@@ -74,6 +74,13 @@ def dense_gradients(optimizer: Optimizer, group: Group) -> dict[Tensor, Tensor]:
 
     RuntimeError where PyTorch's optimizer takes no sparse gradients.
     """
+    if any(p.is_sparse for p in group["params"]):
+        raise NotImplementedError(
+            message(
+                "an optimizer's parameters are dense in microtorch, and one of these is sparse",
+                fix="optimize the dense tensor of its values, and make the sparse one in forward",
+            )
+        )
     name = type(optimizer).__name__
     takes = name in TAKE_SPARSE
     instead = ", please consider SparseAdam instead" if name == "Adam" else ""
