@@ -108,9 +108,10 @@ def _reader(
 
     def read(args: Sequence[Any], kwargs: dict[str, Any]) -> tuple[Any, dict[str, Any], Any]:
         """The call with the function's own names, and ``out``."""
-        for name, value in zip(names[flag:], args[flag:], strict=False):
-            if type(value) not in known.get(name, ()) and name in looked_at:
-                fitting(f, name, value, known)
+        if len(args) > flag:
+            for name, value in zip(names[flag:], args[flag:], strict=False):
+                if type(value) not in known.get(name, ()) and name in looked_at:
+                    fitting(f, name, value, known)
         for name, value in kwargs.items():
             if type(value) in known.get(name, ()) or (open_ended and _one_of_any(f, name)):
                 continue
