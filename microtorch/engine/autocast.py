@@ -85,7 +85,7 @@ class Region:
 
 # A ContextVar, as graph/mode.py has one. None: nothing is cast.
 region: ContextVar[Region | None] = ContextVar("microtorch.autocast", default=None)
-_open = 0  # regions of all threads that cast; while there are any, the hot paths leave OPS alone
+regions = 0  # those of all threads that cast; while there are any, the hot paths leave OPS alone
 _lock = allocate_lock()
 
 
@@ -102,12 +102,12 @@ def leave(token: Token[Region | None]) -> None:
 
 
 def _count(n: int) -> None:
-    global _open
+    global regions
     if n:
         with _lock:
-            _open += n
-            if _open == (n > 0):  # the first one begins, or the last one ends
-                send_to_apply(OPS if _open else ())
+            regions += n
+            if regions == (n > 0):  # the first one begins, or the last one ends
+                send_to_apply(OPS if regions else ())
 
 
 # ---- casting -------------------------------------------------------------------------------------
@@ -172,11 +172,6 @@ def _cast_for(name: str, now: Region, args: Argument) -> Callable[[Any], Any]:
 
 def _flat(x: Argument) -> Iterable[Any]:
     return x if type(x) in (list, tuple) else (x,)
-
-
-def current() -> Region | None:
-    """The region that is open here."""
-    return region.get() if _open else None
 
 
 def recast(

@@ -130,13 +130,15 @@ def _reader(
 def reading(
     f: F, out: bool = True, strict: bool = True,
     before: Callable[..., Any] | None = None, after: Callable[..., Any] | None = None,
+    always: bool = True,
 ) -> F:  # fmt: skip
     """``f``, which takes PyTorch's names of its parameters, and ``out=`` unless it has its own.
 
     ``strict``: flags must be bools, and what is named of its parameter's type. (Functions that
     PyTorch writes in Python take anything, and fail later.)
     ``before(function, args, kwargs)`` may take the call over: what it returns, unless None, is the
-    result. ``after(result, args, kwargs)`` gives the result otherwise (entering.py has both).
+    result. ``after(result, args, kwargs)`` gives the result otherwise (entering.py has both): of
+    a tensor that was not recorded only if ``always``.
     """
     if getattr(f, "reading", False):
         return f
@@ -158,7 +160,11 @@ def reading(
                     result = f(*args, **kwargs)
                 else:
                     result = into(target, f, args, kwargs)
-            return result if after is None else after(result, args, kwargs)
+            if after is None:
+                return result
+            if not always and not isinstance(result, tuple) and result.node.op is None:
+                return result  # nothing was recorded
+            return after(result, args, kwargs)
         except Exception as e:
             again = plain(f, args, kwargs)
             if again is not None:

@@ -24,7 +24,7 @@ from ..arrays.dtypes import F32, TORCH_TYPES
 from ..arrays.memory_format import is_channels_last
 from ..base.errors import describe, message
 from . import autocast
-from .autocast import LISTED, recast
+from .autocast import LISTED, recast, region
 from .calling import EXPORTED, reading
 from .handle import Handle
 from .kept import KEPT, keep
@@ -88,7 +88,9 @@ def called(
         return cast(F, EXPORTED[f])
     written = cast(F, inspect.unwrap(f)) if "entered" in vars(f) else f
     after = _after(written, shown)
-    made = reading(written, out, strict, _before(written.__name__, kinds, after), after)
+    name = written.__name__
+    before, always = _before(name, kinds, after), name in OF_IMAGES
+    made = reading(written, out, strict, before, after, always)
     vars(made)["entered"] = True
     return made
 
@@ -103,7 +105,7 @@ def _before(name: str, kinds: str, after: After | None) -> Before | None:
     def before(
         call: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Argument:
-        if lists and (now := autocast.current()) is not None:
+        if lists and autocast.regions and (now := region.get()) is not None:
             return recast(name, now, call, args, kwargs)
         if not (rounds or kinds):
             return None
@@ -155,7 +157,7 @@ def _after(f: Callable[..., Any], shown: After | None = None) -> After | None:
     parameters = code.co_varnames[: code.co_argcount]
 
     def after(result: Argument, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Argument:
-        if images:
+        if images and getattr(getattr(result, "array", None), "ndim", 4) > 3:
             result = laid_as(result, args[:looks_at] if args else (kwargs.get("input"),))
         if kept is None and shown is None:
             return result
@@ -174,8 +176,6 @@ def laid_as(out: Argument, inputs: tuple[Any, ...]) -> Argument:
 
     Kernels give rows; what lies otherwise is a copy, for scripts that look at ``stride()``.
     """
-    if getattr(getattr(out, "array", None), "ndim", 4) < 4:
-        return out
     for x in inputs:
         if type(x) in (tuple, list) and x:  # several to be joined
             lies = all(map(_is_last, x))
