@@ -307,13 +307,16 @@ def viewing(op: Op, name: str | None = None) -> Callable[[Tensor, Any], Tensor]:
             n.storage = t.origin = None  # a copy
             return t
         n.storage = storage = a.storage or storage_of(a)
-        storage.turned = storage.turned or not (keeps_order or out.flags.c_contiguous)
+        if not keeps_order and not out.flags.c_contiguous:
+            storage.turned = True
         way, origin = ((op, attrs),), input.origin
         if not grad and n.op is None:
             way = (*way, (unfollowing[0], UNRECORDED))
         t.origin = (input, way) if origin is None else (origin[0], (*origin[1], *way))
-        few = (count := len(views := storage.views)) < 8 or count & (count - 1)
-        (views.append if few else storage.add_view)(ref(t))
+        if (count := len(views := storage.views)) < 8 or count & (count - 1):
+            views.append(ref(t))
+        else:
+            storage.add_view(ref(t))
         return t
 
     return view

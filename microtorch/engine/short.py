@@ -81,7 +81,8 @@ def single(op: Op, input: Any, attrs: Attrs, *arguments: Any) -> Tensor:
 
 def several(op: Op, inputs: Sequence[Any], attrs: Attrs | None = None) -> Tensor:
     """``apply`` for Tensors of one floating dtype on one device: layers, losses, joins."""
-    dev, needs, turned, recorded = None, False, False, op.differentiable
+    dev: Any = None
+    needs, turned, recorded = False, False, op.differentiable
     arrays: list[Any] = []
     nodes: list[Any] = []
     try:
