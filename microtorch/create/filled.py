@@ -153,6 +153,17 @@ def _filled(
         array = laid_out_as(input, memory_format, dev, make, d, **draw)
         return finish(array, dev.device, requires_grad)
 
+    def plain_like(input: Tensor) -> Tensor:
+        """``like`` without options, of an array in rows: a hot path."""
+        x = getattr(input, "array", None)
+        if type(x) is not np.ndarray or not x.flags.c_contiguous:
+            return like(input)
+        dev = input.node.dev
+        array = make(dev, x.shape, x.dtype)
+        if type(array) is not np.ndarray:  # it is recorded, for a static graph
+            return finish(array, dev.device, False)
+        return constant_of(array, dev)
+
     def new(
         self: Tensor,
         *size: int | Sequence[int],
@@ -181,7 +192,7 @@ def _filled(
     like_doc = f"{doc} in the shape, dtype and device of ``input``."
     return (
         export(named(create, name, f"{doc}."), plain=plain),
-        export(named(like, f"{name}_like", like_doc)),
+        export(named(like, f"{name}_like", like_doc), plain=plain_like),
     )
 
 

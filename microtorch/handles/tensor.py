@@ -47,7 +47,7 @@ from .views import let_claim
 
 if TYPE_CHECKING:
     from ..arrays.memory_format import memory_format
-    from ..base.types import Array, Chain, Hook, Index, Shape, TensorLike
+    from ..base.types import Array, Chain, Hook, Shape, TensorLike
 
 # PyTorch's words
 NO_GRADIENT_KEPT = (
@@ -420,11 +420,7 @@ class Tensor(Protocols):
     def __reversed__(self) -> Tensor:
         return METHODS["flip"](self, 0) if self.array.ndim else self
 
-    def __getitem__(self, index: Index) -> Tensor:
-        return getitem(self, index)
-
-    def __setitem__(self, index: Index, value: Any) -> None:
-        setitem(self, index, value)
+    __getitem__, __setitem__ = getitem, setitem
 
     # ---- as text, and in files -------------------------------------------------------------------
     def __repr__(self) -> str:

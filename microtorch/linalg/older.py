@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 
 from ..autograd.function import Function
 from ..base.errors import describe, message
-from ..engine.calling import reading
-from ..engine.entering import enter_all
+from ..engine.entering import called
 from ..ops.surface import FUNCTIONS
 from . import factors, norms, orthogonal, pseudoinverse, results, solving, spectra
 from .checks import LinAlgError, broadcast_batches, floating, identity, matrices, square
@@ -253,5 +252,4 @@ def chain_matmul(*matrices: Tensor) -> Tensor:
 
 NO_OUT = "det lobpcg logdet lu matrix_exp pca_lowrank pinverse svd_lowrank".split()
 for _name in __all__:
-    globals()[_name] = reading(globals()[_name], out=_name not in NO_OUT)
-enter_all(globals())
+    globals()[_name] = called(globals()[_name], out=_name not in NO_OUT)
