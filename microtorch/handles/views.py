@@ -23,6 +23,7 @@ from ..engine.op import Op
 from ..engine.record import Constant, constant_node, fill
 from ..engine.unfollowed import mark_of, refusal, unfollowed
 from ..graph import Node, Storage, hooks_of, mode, storage_of, tick, user_frame
+from ..ops.strided import as_strided_op, steps
 from .memory import check_locked, overwrite, repeated_error, repeats_itself
 
 if TYPE_CHECKING:
@@ -286,8 +287,11 @@ def _derive(view: Tensor, base: Tensor) -> None:
         )
         node.storage = parent.storage
     else:
-        node = parent
-        for op, attrs in view.origin[1]:
+        node, chain = parent, view.origin[1]
+        if not view.array.size:  # by memory, as PyTorch's: its gradient is a constant
+            attrs = {"size": view.array.shape, "stride": steps(view.array), "offset": 0}
+            chain = ((as_strided_op, {**attrs, "own": steps(parent.value)}),)
+        for op, attrs in chain:
             if op is unfollowed:
                 continue
             array = op.kernels[node.dev](node.value, **(attrs or {}))

@@ -92,6 +92,8 @@ def _as_strided_vjp(
     F: Namespace, g: Gradient, out: Operand, x: Operand,
     size: Shape, stride: Shape, offset: int, own: Shape,
 ) -> Gradient:  # fmt: skip
+    if 0 in size:
+        g = F.zero(g)  # nothing was read, and PyTorch's 0 is a constant
     (low, high), (least, most) = reach(size, stride, offset), reach(x.shape, own)
     first = min(0, low, least)
     length, read = max(0, high, most) + 1 - first, positions(size, stride, offset - first)
