@@ -2,7 +2,8 @@
 
 A tensor that is written with dual numbers becomes one of dual numbers, and so do its base and all
 views of it: they share one memory of values, and from now on one of tangents. A batch cannot be
-written into memory that all samples share.
+written into memory that all samples share; but tangents, which are new, may be a batch's, as those
+of ``jacfwd`` are.
 """
 from __future__ import annotations
 
@@ -28,7 +29,7 @@ def carry(target: Tensor, out: Array, name: str) -> None:
         return
     base = target if target.origin is None else target.origin[0]
     missing = [level for level in levels_in(out) if level not in levels_in(base.array)]
-    if any(level.kind is Batch for level in missing):
+    if any(lead > 1 and level in missing for level, lead in _leads(out, tangents=False)):
         raise not_in_place(f"{name}_")
     shared = _more_samples(out, target.array)
     if not missing and not shared and _has_room(base.array):
@@ -44,7 +45,9 @@ def carry(target: Tensor, out: Array, name: str) -> None:
             level.carried.append(ref(base))
     _make_room(base.array)
     views = views_of(base)
-    for view in views if target is base or target in views else [*views, target]:
+    if target is not base and not any([view is target for view in views]):
+        views.append(target)
+    for view in views:
         assert view.origin is not None
         array = base.array
         for op, attrs in view.origin[1]:
@@ -68,13 +71,13 @@ def _more_samples(out: AnyArray, into: AnyArray) -> bool:
     return any(lead > 1 and level in one_for_all for level, lead in _leads(out))
 
 
-def _leads(array: AnyArray) -> Iterator[tuple[Level, int]]:
-    """The batches that an array is made of, tangents among them: (level, samples)."""
+def _leads(array: AnyArray, tangents: bool = True) -> Iterator[tuple[Level, int]]:
+    """The batches that an array is made of, ``tangents`` among them: (level, samples)."""
     if isinstance(array, Batch):
         yield array.level, array.lead
     if isinstance(array, Kind):
-        yield from _leads(array.value)
-    if isinstance(array, Dual):
+        yield from _leads(array.value, tangents)
+    if isinstance(array, Dual) and tangents:
         yield from _leads(array.tangent)
 
 

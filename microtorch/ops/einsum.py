@@ -247,6 +247,9 @@ def _of_one_dtype(
 
     Whole numbers and masks that are added up alone become int64, as in ``sum``.
     """
+    first = operands[0].array.dtype
+    if first.kind not in "biu" and all([x.array.dtype is first for x in operands]):
+        return list(operands)
     added = [
         {c for c, n in zip(term, x.array.shape, strict=True) if n != 1 and c not in result}
         for x, term in zip(operands, names, strict=True)
