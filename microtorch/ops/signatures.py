@@ -6,6 +6,7 @@ ops of elementwise.py, whose functions they take the place of.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -14,6 +15,7 @@ from ..arrays import dtypes
 from ..arrays.dtypes import BOOL
 from ..base.errors import describe, message, warn
 from ..engine.handle import Handle, NotDense
+from ..engine.op import Op
 from ..engine.operands import NUMBERS, element, left_operand, no_subtraction
 from ..engine.out import into
 from ..engine.promotion import common_dtype
@@ -113,6 +115,11 @@ def add(
     return ELEMENTWISE["add"](input, _scaled(other, alpha, input))
 
 
+@cache
+def _sub_scaled() -> Op:
+    return REGISTRY["add_scaled"].shown_as("SubBackward0")
+
+
 @public(aliases=("subtract",))
 def sub(
     input: Tensor, other: TensorLike, *old: Tensor, alpha: AnyNumber = 1, out: Any = None
@@ -126,6 +133,8 @@ def sub(
         return ELEMENTWISE["sub"](input, other)
     if other is True or other is False or getattr(other, "dtype", None) is dtypes.bool:
         raise no_subtraction("sub", (input, other))
+    if _alike((input, other), alpha) and input.array.dtype.kind in "fV":
+        return several(_sub_scaled(), (input, other), {"alpha": -alpha})
     return ELEMENTWISE["sub"](input, _scaled(other, alpha, input))
 
 
