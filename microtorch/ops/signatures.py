@@ -115,6 +115,13 @@ def add(
     return ELEMENTWISE["add"](input, _scaled(other, alpha, input))
 
 
+def _minus(x: Any, y: TensorLike, alpha: AnyNumber) -> Tensor:
+    """x - alpha * y."""
+    if _alike((x, y), alpha) and x.array.dtype.kind in "fV":
+        return several(_sub_scaled(), (x, y), {"alpha": -alpha})
+    return ELEMENTWISE["sub"](x, _scaled(y, alpha, x))
+
+
 @cache
 def _sub_scaled() -> Op:
     return REGISTRY["add_scaled"].shown_as("SubBackward0")
@@ -133,9 +140,7 @@ def sub(
         return ELEMENTWISE["sub"](input, other)
     if other is True or other is False or getattr(other, "dtype", None) is dtypes.bool:
         raise no_subtraction("sub", (input, other))
-    if _alike((input, other), alpha) and input.array.dtype.kind in "fV":
-        return several(_sub_scaled(), (input, other), {"alpha": -alpha})
-    return ELEMENTWISE["sub"](input, _scaled(other, alpha, input))
+    return _minus(input, other, alpha)
 
 
 @public(aliases=("divide", "true_divide"))
@@ -172,8 +177,10 @@ def rsub(input: Tensor, other: TensorLike, alpha: AnyNumber = 1) -> Tensor:
         )
     if other is True or other is False or input.array.dtype is BOOL:
         raise no_subtraction("sub", (other, input))
-    right = input if alpha == 1 and alpha is not True else _scaled(input, alpha, other)
-    return ELEMENTWISE["sub"](left_operand(REGISTRY["sub"], other, input), right)
+    left = left_operand(REGISTRY["sub"], other, input)
+    if alpha == 1 and alpha is not True:
+        return ELEMENTWISE["sub"](left, input)
+    return _minus(left, input, alpha)
 
 
 @public()
