@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from .checks import watch
 from .handle import Handle
+from .record import packers
 
 if TYPE_CHECKING:
     from ..base.types import Operand
@@ -75,6 +76,8 @@ def keeping(f: F) -> F:
 
 
 def _watch(node: Node, kept: str | dict[str, str], given: dict[str, Any]) -> None:
+    if packers:  # hooks keep it, in a form of the user's
+        return
     names = kept
     if not isinstance(names, str):
         names = " ".join([v for k, v in names.items() if k in given and _needs(given[k])])

@@ -105,7 +105,7 @@ def _as_strided_vjp(
     held = positions(x.shape, own, -first)
     count = np.bincount(held.reshape(-1), minlength=length)
     if held.size and count.max() > 1:  # of an expanded input, whose copies share one element
-        memory = F.div(memory, np.maximum(count, 1).astype(g.dtype))
+        memory = F.div(memory, np.maximum(count, 1).astype(getattr(g.dtype, "numpy", g.dtype)))
     return F.getitem(memory, index=(held,))
 
 
