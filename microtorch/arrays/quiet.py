@@ -6,15 +6,17 @@ numpy raises where it would have warned. Then, and only then, an op is computed 
 numpy that does not look: to tell numpy so before each op would cost as much as a small op. (A ufunc
 that writes in place has written when it raises: there is nothing to repeat.) Backward, which
 repeats nothing, asks ``may_raise`` before it sets out; a user's own backward has numpy as it was.
+If that filter says "always", the warning is made, and not shown.
 """
 from __future__ import annotations
 
 import functools
+import os
 import warnings
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from contextvars import ContextVar, copy_context
-from typing import TYPE_CHECKING, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, ParamSpec, TextIO, TypeVar
 
 import numpy as np
 
@@ -26,6 +28,20 @@ R = TypeVar("R")
 
 warnings.filterwarnings("ignore", category=RuntimeWarning, module=r"microtorch(\.|$)")
 OWN = warnings.filters[0]
+_HERE, _show = os.path.dirname(os.path.dirname(__file__)), warnings.showwarning
+
+
+def _shown(
+    message: Warning | str, category: type[Warning], filename: str, lineno: int,
+    file: TextIO | None = None, line: str | None = None,
+) -> None:  # fmt: skip
+    """Show a warning, unless it is numpy's of numbers in the package."""
+    numeric = category is RuntimeWarning and " encountered in " in str(message)
+    if not numeric or not filename.startswith(_HERE):
+        _show(message, category, filename, lineno, file, line)
+
+
+warnings.showwarning = _shown
 # numpy's state around a backward that does not look
 _around: ContextVar[Argument] = ContextVar("microtorch.around", default=None)
 

@@ -202,26 +202,27 @@ class Tensor(Protocols):
             if value:  # a leaf from now on
                 leaf(self)
             return
-        if value == self.requires_grad:
+        if node.op is not None:
+            raise RuntimeError(
+                errors.message(
+                    "you can only change requires_grad flags of leaf variables.",
+                    f"this tensor is the output of {node.name()}",
+                    fix="to use it without gradient, take no_grad_copy = x.detach()",
+                )
+            )
+        if value == node.needs:
             return
         if value:
             leaf(self)
         else:
-            if node.op is not None:
-                raise RuntimeError(
-                    errors.message(
-                        "you can only change requires_grad flags of leaf variables.",
-                        f"this tensor is the output of {node.name()}",
-                        fix="to use it without gradient, take no_grad_copy = x.detach()",
-                    )
-                )
             self.node = constant_node(self.array, node.dev)
             self.node.grad, self.node.storage = node.grad, storage_of(node)
         let_claim(self)
 
     def requires_grad_(self, requires_grad: bool = True) -> Tensor:
-        """Set requires_grad and return the tensor."""
-        self.requires_grad = requires_grad
+        """Set requires_grad and return the tensor. True may also be said to what is no leaf."""
+        if self.node.op is None or not requires_grad:
+            self.requires_grad = requires_grad
         return self
 
     @property
