@@ -148,7 +148,7 @@ def _one(program: Program, step: Step, result: int, arrays: dict[int, Array]) ->
     each = _each(program, step, result)
     if each is not None:
         return each
-    if values[result].dtype.name in ("bool", "int64"):
+    if values[result].dtype.kind != "f":
         return None
     name, given = step.name, step.arguments
     if any(values[n].dtype != values[result].dtype for n in reads):
@@ -244,7 +244,7 @@ def _computable(
     if len(kinds) != 1:
         return False
     kind = kinds.pop()
-    if kind.kind == "i":
+    if kind.kind in "iu":
         compared = step.name in SIGNS and d.name == "bool"
         exact = compared or (formula in WHOLE and d == kind)
         return exact and not any(type(x) is float for x in used.values())
@@ -262,12 +262,12 @@ def _of_bools(program: Program, step: Step, result: int) -> Each | None:
 
 def _cast(program: Program, step: Step, result: int) -> Each | None:
     """Numbers as numbers of another dtype; C's rules are numpy's where the new one is no smaller
-    kind: bool, integer, float."""
+    kind: bool, natural number, integer, float."""
     given, d = step.arguments[0], program.values[result].dtype
     if type(given) is not Ref:
         return None
     own = program.values[given.number].dtype
-    if own.name not in C_TYPES or "bif".find(own.kind) > "bif".find(d.kind):
+    if own.name not in C_TYPES or "buif".find(own.kind) > "buif".find(d.kind):
         return None
     return Each(step, result, "x", {"x": given})
 
@@ -323,7 +323,7 @@ def _written(program: Program, step: Step, arrays: dict[int, Array]) -> list[Low
     to = values[target.number]
     if to.dtype.name not in C_TYPES or to.dtype.kind == "b":
         return None
-    if to.dtype.kind == "i" and (type(source) is float or step.name == "itruediv"):
+    if to.dtype.kind in "iu" and (type(source) is float or step.name == "itruediv"):
         return None
     if type(source) is Ref:
         mine, theirs = arrays.get(target.number), arrays.get(source.number)

@@ -123,7 +123,7 @@ def _copied(s: Look) -> list[Lowered] | None:  # fmt: skip
     x, out = s.given[1 if s.step.name == "copy" and len(s.given) > 1 else 0], s.step.result
     if type(x) is not Ref or s.program.values[x.number].dtype != s.program.values[out.number].dtype:
         return None
-    if s.program.values[x.number].dtype.kind not in "fi" or s.shape(x) != s.shape(out):
+    if s.program.values[x.number].dtype.kind not in "fiu" or s.shape(x) != s.shape(out):
         return None
     return [Each(s.step, out.number, "x", {"x": x})]
 

@@ -303,6 +303,19 @@ def test_index_tensors_integers_and_bools():
     plain(f, *indices)
 
 
+def test_memory_that_is_replaced_between_two_recordings():
+    w = t(3)
+
+    @torch.compile
+    def f(x):
+        return x * w
+
+    for i in range(6):
+        w.data = w.data + i if i < 3 else w.data
+        assert torch.equal(f(t(3)), t(3) * w)
+    assert f.count == 1 and not f.reason
+
+
 def test_a_global_tensor_that_is_replaced():
     class Net:
         w = t(4, 2)
