@@ -41,6 +41,8 @@ class Run(NamedTuple):
             t = tensors[leaf.place] if leaf.kind == "argument" else leaf.tensor
             if leaf.kind == "tensor" and t.array is not leaf.array:
                 return "a tensor that it reads has other memory"
+            if leaf.kind == "tensor" and t.node.needs is not self.recording.nodes[leaf.number].needs:
+                return "requires_grad of a tensor that it reads"
             if self.known and leaf.kind != "gradient" and (t.node.grad is not None) is not had:
                 return "a gradient that is None, or not"
         return self.watch.changed()

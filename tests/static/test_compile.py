@@ -303,7 +303,8 @@ def test_index_tensors_integers_and_bools():
     plain(f, *indices)
 
 
-def test_memory_that_is_replaced_between_two_recordings():
+@pytest.mark.parametrize("what", ["memory", "requires_grad"])
+def test_what_is_replaced_between_two_recordings(what):
     w = t(3)
 
     @torch.compile
@@ -311,8 +312,12 @@ def test_memory_that_is_replaced_between_two_recordings():
         return x * w
 
     for i in range(6):
-        w.data = w.data + i if i < 3 else w.data
-        assert torch.equal(f(t(3)), t(3) * w)
+        if what == "memory":
+            w.data = w.data + i if i < 3 else w.data
+        else:
+            w.requires_grad_(i != 2)
+        y = f(t(3))
+        assert torch.equal(y, t(3) * w) and y.requires_grad is w.requires_grad
     assert f.count == 1 and not f.reason
 
 
