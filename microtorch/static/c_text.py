@@ -6,8 +6,8 @@ import textwrap
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..notation import expr
+from .elements import LIBRARY
 from .functions import named
-from .lower import LIBRARY
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
