@@ -6,8 +6,8 @@ import textwrap
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..notation import expr
+from .elements import LIBRARY
 from .functions import named
-from .lower import LIBRARY
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -60,7 +60,7 @@ def dialect(d: DType) -> expr.Dialect:
 
 def number(v: float, d: DType) -> str:
     """A Python number as a C constant of a dtype."""
-    if d.kind == "i":
+    if d.kind in "iu":
         return str(int(v)) if v >= 0 else f"({int(v)})"
     if math.isnan(v):
         return "NAN"

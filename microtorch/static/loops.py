@@ -132,7 +132,7 @@ class Plan:
         for step in self.steps[end:]:
             later.update(step.reads())
         later -= self.remade.keys()
-        calls = [s.step for s in alive(chain, later)]
+        calls = [s.step for s in alive(chain, later, steps=True)]
         chain = self.checks_first(alive(joined(self.program, chain, later), later))
         if not chain:  # nobody reads what they make
             return set()
@@ -236,8 +236,9 @@ class Plan:
         return [x for x in self.items if isinstance(x, Region)]
 
 
-def alive(chain: list[Lowered], later: set[int]) -> list[Lowered]:
-    """The statements that something comes of: a value that is read ``later``, or a change."""
+def alive(chain: list[Lowered], later: set[int], steps: bool = False) -> list[Lowered]:
+    """The statements that something comes of: a value that is read ``later``, or a change.
+    ``steps``: what their whole steps read is alive, too."""
     live, kept = {*later}, []
     for s in reversed(chain):
         checks = isinstance(s, Call) and s.checks
@@ -246,6 +247,7 @@ def alive(chain: list[Lowered], later: set[int]) -> list[Lowered]:
         ):  # fmt: skip
             kept.append(s)
             live.update(reads(s))
+            live.update(s.step.reads() if steps else ())
     return kept[::-1]
 
 

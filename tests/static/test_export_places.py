@@ -157,6 +157,18 @@ def test_integers_truths_and_a_scaler(tmp_path):
     assert scaler.get_scale() == 8.0
 
 
+def test_whole_numbers_of_few_bits(tmp_path):
+    """Images of bytes, and counts."""
+
+    def f(image, n):
+        kinds = image.bool().float().sum(), image.long().sum(1), (n * 1000).to(torch.int16)
+        n = n.clone().add_(n)
+        return (image.float() / 255) @ torch.ones(3, 2), n * n - 1, n.sum(), image > 3, *kinds
+
+    image = torch.tensor([[0, 255, 7], [3, 4, 128]], dtype=torch.uint8)
+    exported(tmp_path, f, image, torch.tensor([70, -3], dtype=torch.int32))
+
+
 def test_what_is_not_exported_makes_no_tables():
     x = torch.randn(2, 3, 8, 8, requires_grad=True)
     f = torch.compile(lambda: F.pad(x, (1, 1, 1, 1), mode="reflect").sum(), backend="eager")
