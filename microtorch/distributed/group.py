@@ -11,7 +11,6 @@ from __future__ import annotations
 import os
 import sys
 import traceback
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -19,7 +18,7 @@ from types import TracebackType
 from typing import Any
 
 from ..backends.core import library
-from ..base.errors import message
+from ..base.errors import message, warn
 
 BACKENDS = ("mpi", "gloo", "nccl", "ucc", "xccl")
 # set by Open MPI, MPICH and Slurm in each process that they start
@@ -158,7 +157,7 @@ def init_process_group(
                 message(f"init_process_group({what}={given}), but MPI says {known}", fix=HOW)
             )
     if name != "mpi" and own == 0 and size > 1:
-        warnings.warn(f"backend '{backend}' runs on MPI here.", UserWarning, stacklevel=2)
+        warn(f"backend '{backend}' runs on MPI here.")
     side = None if isinstance(comm, Alone) else comm.Dup()
     group.WORLD = ProcessGroup(comm, tuple(range(size)), name, timeout or TIMEOUT, side)
     if size > 1:

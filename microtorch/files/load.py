@@ -10,12 +10,11 @@ import io
 import mmap as mapping
 import os
 import pickletools
-import warnings
 from collections.abc import Callable
 from types import ModuleType
 from typing import IO, Any, TypeAlias
 
-from ..base.errors import message
+from ..base.errors import message, warn
 from . import allowed, manifest, safetensors, sequence, tar
 from .archive import Reader
 from .errors import FileError, damaged, refused
@@ -64,7 +63,7 @@ def load(
             message("Can not safely load weights when explicit pickle_module is specified")
         )
     if pickle_load_args and weights_only:
-        warnings.warn("pickle_load_args only works if `weights_only=False`.", stacklevel=2)
+        warn("pickle_load_args only works if `weights_only=False`.")
     place = placement(map_location)
     encoding = pickle_load_args.get("encoding", "utf-8")
     path = os.fspath(f) if isinstance(f, (str, os.PathLike)) else None
