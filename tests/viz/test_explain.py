@@ -42,6 +42,20 @@ def test_a_relu_that_is_off():
     assert source.count('penwidth="2.4"') + source.count("penwidth=2.4") == len(answer.paths[0]) - 1
 
 
+def test_after_the_step_it_is_too_late():
+    net = nn.Linear(2, 1)
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.1)  # holds the weight under a name of its own
+    loss = net(torch.ones(3, 2)).tanh().pow(2).mean()
+    loss.backward()
+    assert str(viz.explain_grad(net.weight, loss)).startswith("net.weight.grad is of rms")
+    loss = (net(torch.ones(3, 2)) * net.weight.sum()).sum()
+    loss.backward()
+    optimizer.step()
+    first, then = str(viz.explain_grad(net.weight, loss)).splitlines()
+    assert first.count("cannot be repeated") == 1 and "overwritten" in first
+    assert then == "Ask before optimizer.step(), or compute the loss again."
+
+
 def test_a_share_of_dead_units_is_counted():
     x = torch.tensor([-1.0, 2.0, -3.0, 4.0], requires_grad=True)
     loss = x.relu().sum()

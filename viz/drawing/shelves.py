@@ -18,7 +18,7 @@ from .saved import Printed
 from .style import Theme
 
 ROW, TOP, EDGE = 17.0, 122.0, 22.0
-WORDS, WHERE, ROOM, BARS, GAP = 190.0, 92.0, 620.0, 190.0, 18.0
+WORDS, WHERE, ROOM, BARS, GAP = 190.0, 92.0, 460.0, 130.0, 16.0
 # of the plan in a page, which has the title and the user's line beside it
 WORDS_IN, ROOM_IN, BARS_IN, ABOVE_IN = 120.0, 330.0, 90.0, 78.0
 TEXT, SMALL, TINY = 11.0, 9.5, 9.0
