@@ -132,6 +132,13 @@ class Twice(torch.autograd.Function):
         (lambda: Twice(torch.ones(1)), RuntimeError, r"Twice.apply\("),
         (lambda: nn.functional.nll_loss(torch.ones(3), torch.tensor([0, 1])), ValueError,
          "target size: 2"),
+        (lambda: nn.LSTMCell(3, 4)(torch.ones(2, 5)), RuntimeError, "got 5 expected 3(?s:.*)=5"),
+        (lambda: torch.randn(2, generator=3), TypeError, "'generator' cannot be int"),
+        (lambda: torch.compile(abs, backend="inducktor"), RuntimeError, "mean 'inductor'"),
+        (lambda: torch.compile(abs, mode="max-autotun"), RuntimeError, "mean 'max-autotune'"),
+        (lambda: torch.load("x", weight_only=True), TypeError, "'weight_only'.*'weights_only'"),
+        (lambda: optim.Adam([torch.zeros(1)], lr=None), TypeError, "must be a number, not None"),
+        (lambda: optim.SGD(nn.Linear(1, 1).children(), 0.1), ValueError, "nn.ModuleList"),
     ],
 )  # fmt: skip
 def test_what_beginners_mistype(call, error, says):

@@ -82,7 +82,8 @@ class Optimizer:
             raise ValueError(
                 message(
                     "optimizer got an empty parameter list",
-                    fix="model.parameters() gives an iterator that can be used only once",
+                    fix="model.parameters() can be used only once; modules in a plain list are "
+                    "hidden from it: nn.ModuleList",
                 )
             )
         for group in groups if isinstance(groups[0], dict) else [{"params": groups}]:

@@ -44,7 +44,7 @@ def test_a_relu_that_is_off():
 
 def test_after_the_step_it_is_too_late():
     net = nn.Linear(2, 1)
-    optimizer = torch.optim.SGD(net.parameters(), lr=0.1)  # holds the weight under a name of its own
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.1)  # holds the weight, too
     loss = net(torch.ones(3, 2)).tanh().pow(2).mean()
     loss.backward()
     assert str(viz.explain_grad(net.weight, loss)).startswith("net.weight.grad is of rms")
