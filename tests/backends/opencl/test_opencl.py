@@ -434,7 +434,7 @@ except RuntimeError as e:
             "driver",
             ["no OpenCL device was found", "driver files (ICDs) in", "apt install pocl-opencl-icd"],
         ),
-        ("pyopencl", ["needs Python's package pyopencl", "pip install 'microtorch[opencl]'"]),
+        ("pyopencl", ["needs Python's package pyopencl", 'pip install "microtorch[opencl]"']),
     ],
 )
 def test_without_a_driver_or_without_pyopencl(hide, expected, tmp_path):
