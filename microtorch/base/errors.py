@@ -34,6 +34,12 @@ from ..graph import Site, here, told_frame
 from .absent import absent
 
 E = TypeVar("E", bound=type[Exception])
+_theirs: dict[type, type[Exception]] = {}
+
+
+def class_seen(error: Exception) -> type[Exception]:
+    """The class that stands for an exception's where it is sent to another process."""
+    return _theirs.get(type(error), type(error))
 
 
 def seen_as(theirs: type[Exception]) -> Callable[[E], E]:
@@ -42,6 +48,7 @@ def seen_as(theirs: type[Exception]) -> Callable[[E], E]:
     def rename(ours: E) -> E:
         ours.__name__, ours.__qualname__ = theirs.__name__, theirs.__qualname__
         ours.__module__ = theirs.__module__
+        _theirs[ours] = theirs
         if "__reduce__" not in vars(ours):
             setattr(ours, "__reduce__", lambda self: (theirs, self.args))  # noqa: B010
         return ours
