@@ -6,7 +6,6 @@ its text; what Python's own syntax calls is in ``protocols.py``. Most other meth
 """
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from math import prod
 from typing import TYPE_CHECKING, Any, cast
@@ -252,7 +251,7 @@ class Tensor(Protocols):
         """The gradient of a leaf, or where ``retain_grad`` was called; None until computed."""
         n = self.node
         if n.grad is None and n.op is not None and (n.hooks is None or not n.hooks.retain):
-            warnings.warn(NO_GRADIENT_KEPT, UserWarning, stacklevel=2)
+            errors.warn(NO_GRADIENT_KEPT)
         return n.grad
 
     @grad.setter

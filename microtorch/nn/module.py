@@ -22,6 +22,7 @@ from __future__ import annotations
 
 import weakref
 from collections import OrderedDict
+from types import FunctionType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from .. import graph
@@ -42,6 +43,7 @@ from .global_hooks import (
 from .messages import indent, not_a_module, note_path, typename
 from .parameter import Parameter
 from .stateful import Stateful
+from .tree import Tree
 
 if TYPE_CHECKING:
     from ..base.types import Hook
@@ -352,9 +354,10 @@ class Module(Stateful):
             if name in (entries := d["_buffers"]):
                 return entries[name]
         except KeyError:  # Module.__init__ has not run
+            lack = "is not made yet" if name.startswith("_") else f"has no attribute '{name}'"
             raise AttributeError(
-                f"'{type(self).__name__}' object has no attribute '{name}'. super().__init__() has "
-                "not been called: make it the first line of __init__"
+                f"'{type(self).__name__}' object {lack}. super().__init__() has not been called: "
+                "make it the first line of __init__"
             ) from None
         raise NoAttribute(self, name)
 
@@ -389,6 +392,11 @@ class Module(Stateful):
             return f"{self._get_name()}({extra})"
         return f"{self._get_name()}(\n  " + "\n  ".join(extra_lines + child_lines) + "\n)"
 
+
+for _part in (Stateful, Tree):  # files of one class: Python's own errors say Module.eval()
+    for _name, _method in vars(_part).items():
+        if isinstance(_method, FunctionType):
+            _method.__qualname__ = f"Module.{_name}"
 
 _BEFORE_BUFFERS = ("_parameters", "_modules")  # whose names no buffer takes
 _ROLES = (

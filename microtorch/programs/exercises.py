@@ -81,7 +81,7 @@ def command(arguments: list[str] | None = None) -> int:
     """``microtorch check exercise.py``. Returns 0 where all is right, else 1."""
     parser = argparse.ArgumentParser(
         prog="microtorch check",
-        description="Compare your own Value, op or backward with the engine: the first wrong "
+        description="Compare your own Value, op or backward with the engine: the first wrong\n"
         "number, where it stands, and a picture of it beside the file.",
         epilog=__doc__.partition("\n\n")[2] if __doc__ else "",
         formatter_class=argparse.RawDescriptionHelpFormatter,

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from ...base.errors import warn
 from ...func.modules import functional_call as call
 from ...handles.tensor import Tensor
 from ..module import Module
@@ -26,12 +26,11 @@ def functional_call(
     strict: bool = False,
 ) -> Argument:
     """``torch.func.functional_call``, with a FutureWarning."""
-    warnings.warn(
+    warn(
         "`torch.nn.utils.stateless.functional_call` is deprecated as of PyTorch 2.0 and will be "
         "removed in a future version of PyTorch. Please use `torch.func.functional_call` instead "
         "which is a drop-in replacement.",
         FutureWarning,
-        stacklevel=2,
     )
     return call(
         module, parameters_and_buffers, args, kwargs, tie_weights=tie_weights, strict=strict
