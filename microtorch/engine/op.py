@@ -39,6 +39,13 @@ SYMBOLS = {
 }  # fmt: skip
 
 
+def _one_step(node: Node, *grad_outputs: Any) -> Any:
+    """What this step of backward hands to the node's inputs (engine/one_step.py)."""
+    from .one_step import one_step  # it walks back, and so knows ops
+
+    return one_step(node, *grad_outputs)
+
+
 class Op:
     """The declaration of an op. See the module's docstring for the contract of its functions."""
 
@@ -168,6 +175,7 @@ class Op:
         where an op has none.
         """
         members = {"__slots__": (), "op": self, "needs": True, "__module__": __name__}
+        members["__call__"] = _one_step
         if not self.attributes:
             members["attrs"] = None
         members |= saved_members(self, forward, self.attributes)
@@ -271,8 +279,16 @@ class Op:
 
     @cached_property
     def edges(self) -> Callable[[Sequence[Node]], Sequence[Node]] | None:
-        """The inputs in PyTorch's order, where ours is another."""
-        return NODE_EDGES.get(self.name) if REGISTRY.get(self.name) is self else None
+        """The inputs as PyTorch lists them, where we have others, or another order.
+
+        It lists none that has no derivative: an index, a mask.
+        """
+        if REGISTRY.get(self.name) is self and self.name in NODE_EDGES:
+            return NODE_EDGES[self.name]
+        kept = [i for i, vjp in enumerate(self.vjps) if vjp is not None]
+        if len(kept) == len(self.vjps):
+            return None
+        return lambda inputs: [inputs[i] for i in kept if i < len(inputs)]
 
     @cached_property
     def scalar(self) -> Callable[..., float]:
