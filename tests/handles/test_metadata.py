@@ -324,8 +324,7 @@ def test_a_node_is_a_function_of_the_gradients_of_its_outputs():
     ]  # fmt: skip
     assert [d.tolist() for d in (x * x).grad_fn(torch.ones(2))] == [[1, 2]] * 2
     assert [d.tolist() for d in torch.cat([x, x]).grad_fn(torch.arange(4.0))] == [[0, 1], [2, 3]]
-    values, _ = x.max(0)
-    assert values.grad_fn(torch.tensor(1.0), None).tolist() == [0, 1]
+    assert x.max(0).values.grad_fn(torch.tensor(1.0)).tolist() == [0, 1]
     row = torch.ones(2, 1, requires_grad=True)
     assert [d.tolist() for d in (row * x).grad_fn(torch.ones(2, 2))] == [[[3], [3]], [2, 2]]
     y.grad_fn.next_functions[0][0](torch.ones(2))
