@@ -197,9 +197,9 @@ def _check(
             )
         if 0 in x.stride() and x.numel() > 1:
             raise GradcheckError(
-                f"The {i}th input has a dimension with stride 0. gradcheck only supports inputs that "
-                "are non-overlapping to be able to compute the numerical gradients correctly. Call "
-                ".contiguous() on the input before passing it to gradcheck."
+                f"The {i}th input has a dimension with stride 0. gradcheck only supports inputs "
+                "that are non-overlapping to be able to compute the numerical gradients correctly. "
+                "Call .contiguous() on the input before passing it to gradcheck."
             )
     from .gradcheck_modes import batched_as_single, forward_jacobian  # they need kinds of numbers
 
