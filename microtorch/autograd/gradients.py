@@ -44,13 +44,29 @@ def backward(
     ``create_graph`` records the derivative itself. Raises RuntimeError as PyTorch does: no graph,
     non-scalar without gradient, graph already freed.
     """
-    given = grad_tensors if grad_tensors is not None else grad_variables
+    given = grad_tensors
+    if grad_variables is not None:
+        errors.warn("`grad_variables` is deprecated. Use `grad_tensors` instead.", FutureWarning)
+        if grad_tensors is not None:
+            raise RuntimeError(
+                errors.message(
+                    "`grad_tensors` and `grad_variables` (deprecated) arguments both passed to "
+                    "`backward()`. Please only use `grad_tensors`."
+                )
+            )
+        given = grad_variables
     if isinstance(tensors, (Tensor, Scalar)):
         roots, seeds = [tensors], [_seed(tensors, given, create_graph)]
     else:
         roots = _listed(tensors)
         seeds = _seeds(roots, given, create_graph)
     retain = create_graph if retain_graph is None else retain_graph
+    if create_graph:
+        errors.warn(
+            "Using backward() with create_graph=True will create a reference cycle between the "
+            "parameter and its gradient which can cause a memory leak. We recommend using "
+            "autograd.grad when creating the graph to avoid this, or to set .grad to None after it."
+        )
     if foreseers:
         for foreseer in list(foreseers.values()):
             foreseer(roots, create_graph)
