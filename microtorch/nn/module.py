@@ -41,6 +41,7 @@ from .global_hooks import (
 )
 from .messages import indent, not_a_module, note_path, typename
 from .parameter import Parameter
+from .state import _IncompatibleKeys as _IncompatibleKeys  # files import it from here
 from .stateful import Stateful
 
 if TYPE_CHECKING:
@@ -390,6 +391,7 @@ class Module(Stateful):
         return f"{self._get_name()}(\n  " + "\n  ".join(extra_lines + child_lines) + "\n)"
 
 
+_addindent = indent  # PyTorch's name, under which files import it
 _BEFORE_BUFFERS = ("_parameters", "_modules")  # whose names no buffer takes
 _ROLES = (
     ("_parameters", "parameter", "torch.nn.Parameter"),
