@@ -155,23 +155,24 @@ def _needs(x: object) -> bool:
     return isinstance(x, Tensor) and x.requires_grad
 
 
-def _results(result: Any) -> list[Tensor]:
+def _results(result: object) -> list[Tensor]:
     """All outputs as Tensors. Raises AttributeError for anything else, as PyTorch does."""
-    results = result if isinstance(result, (tuple, list)) else [result]
-    out = [Scalar.stack([r]) if isinstance(r, Scalar) else r for r in results]
-    for k, y in enumerate(out):
+    found = []
+    for k, y in enumerate(result if isinstance(result, (tuple, list)) else [result]):
+        y = Scalar.stack([y]) if isinstance(y, Scalar) else y
         if not isinstance(y, Tensor):
             what = f"'{type(y).__name__}' object has no attribute 'requires_grad'"
             raise AttributeError(errors.message(what, f"output {k} of func is no tensor"))
-    return out
+        found.append(y)
+    return found
 
 
-def _outputs(result: Any) -> list[Tensor]:
+def _outputs(result: object) -> list[Tensor]:
     """The outputs that carry a gradient."""
     return [y for y in _results(result) if y.requires_grad]
 
 
-def _constants(result: Any) -> list[Tensor]:
+def _constants(result: object) -> list[Tensor]:
     """The outputs that could carry a gradient, and do not."""
     number = [y for y in _results(result) if y.is_floating_point() or y.is_complex()]
     return [y for y in number if not y.requires_grad]

@@ -39,11 +39,6 @@ class AccumulateGrad(Node):
         t = self.handle()
         return handle(self.value, self) if t is None else t
 
-    def __call__(self, grad_output: Tensor) -> tuple[()]:
-        """As the last step of backward does: add it to ``.grad`` (PyTorch's Node)."""
-        self.accumulate(grad_output.array if not mode.get().grad else grad_output)
-        return ()
-
     def accumulate(self, g: Gradient) -> None:
         """Add ``g`` to ``.grad``, and call the hooks that wait for it."""
         if other_threads() > 0:  # they may run backward into one leaf

@@ -39,13 +39,6 @@ SYMBOLS = {
 }  # fmt: skip
 
 
-def _one_step(node: Node, *grad_outputs: Any) -> Any:
-    """What this step of backward hands to the node's inputs (engine/one_step.py)."""
-    from .one_step import one_step  # it walks back, and so knows ops
-
-    return one_step(node, *grad_outputs)
-
-
 class Op:
     """The declaration of an op. See the module's docstring for the contract of its functions."""
 
@@ -175,7 +168,6 @@ class Op:
         where an op has none.
         """
         members = {"__slots__": (), "op": self, "needs": True, "__module__": __name__}
-        members["__call__"] = _one_step
         if not self.attributes:
             members["attrs"] = None
         members |= saved_members(self, forward, self.attributes)

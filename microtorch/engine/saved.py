@@ -73,7 +73,7 @@ def _place(i: int) -> property:
     return property(lambda node: SavedTensor(node, i), doc="The place where it is saved.")
 
 
-def read(node: Node, i: int) -> Any:
+def read(node: Node, i: int) -> Tensor | float:
     """Input ``i`` of a node (-1: its output) as it was saved; a number, if the user gave one."""
     if node.saved is None:
         raise freed_error(node)

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 from ..autograd.function import Function
 from ..base.errors import describe, message, warn
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from ..autograd.function import FunctionCtx
     from ..base.types import Dims
     from ..handles.tensor import Tensor
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 __all__ = [
     "chain_matmul", "cholesky", "cholesky_inverse", "cholesky_solve", "det", "frobenius_norm",
@@ -260,11 +263,11 @@ IN_FAVOR_OF = {
 }  # fmt: skip
 
 
-def deprecated(f: Callable[..., Any], new: str) -> Callable[..., Any]:
+def deprecated(f: Callable[P, R], new: str) -> Callable[P, R]:
     """``f`` with PyTorch's warning that it is an older name."""
 
     @functools.wraps(f)
-    def function(*args: Any, **kwargs: Any) -> Any:
+    def function(*args: P.args, **kwargs: P.kwargs) -> R:
         warn(
             f"torch.{f.__name__} is deprecated in favor of torch.linalg.{new} and will be removed "
             "in a future PyTorch release."
