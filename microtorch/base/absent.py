@@ -39,6 +39,12 @@ ABSENT = {
     "utils.data.datapipes": "an IterableDataset, or Python's generators, in a DataLoader",
     "vision.models.detection": "boxes are found by no model here; torchvision.ops has what is done "
     "with them: nms, box_iou, box_convert, ...",
+    # what PyTorch has only to say that it is gone
+    "eig": "torch.linalg.eig(A)",
+    "lstsq": "torch.linalg.lstsq(A, B), with its arguments the other way round",
+    "matrix_rank": "torch.linalg.matrix_rank(A)",
+    "solve": "torch.linalg.solve(A, B), with its arguments the other way round",
+    "symeig": "torch.linalg.eigh(A)",
     "sparse_compressed_tensor": COORDINATES,
     "sparse_csr_tensor": COORDINATES,
     "sparse_csc_tensor": COORDINATES,

@@ -21,7 +21,7 @@ from ..handles.methods import bind_methods
 from ..handles.size import sizes_or_data
 from ..handles.tensor import Tensor
 from ..ops.arguments import shape_of
-from .data import copied, warn_of_a_copy
+from .data import copied, same, warn_of_a_copy
 from .finish import check_layout, chosen, export, finish, number
 
 if TYPE_CHECKING:
@@ -280,8 +280,12 @@ def new_tensor(self: Tensor, data: Any, **options: Any) -> Tensor:
 
 
 def new(self: Tensor, *data: int | Sequence[int], **given: object) -> Tensor:
-    """PyTorch's old constructor: of sizes, without initial values; of a list or array, a copy."""
+    """PyTorch's old constructor: of sizes, without initial values; of a list or array, a copy; of a
+    tensor, a view of it.
+    """
     shape, source = sizes_or_data(data, given)
+    if isinstance(source, Tensor):
+        return same(source, self.dtype)
     return copied(source, self.dtype, self.device) if shape is None else self.new_empty(shape)
 
 

@@ -63,7 +63,8 @@ class Tensor(Protocols):
     """An n-dimensional array with a place in the computation graph.
 
     Make one with ``torch.tensor`` and its siblings. ``Tensor(2, 3)`` and ``Tensor([1, 2])`` work as
-    PyTorch's legacy constructor does: uninitialised sizes, or float32 data.
+    PyTorch's legacy constructor does: uninitialised sizes, or float32 data; ``Tensor(x)`` of a
+    tensor is a view of it.
     """
 
     __slots__ = ()
@@ -75,6 +76,8 @@ class Tensor(Protocols):
 
     def __new__(cls, *data: Any, **given: Any) -> Any:
         shape, source = sizes_or_data(data, given)
+        if isinstance(source, Tensor):  # the same memory in its own dtype, and its gradient
+            return source.as_subclass(cls)
         if shape is not None:
             array = np.empty(shape, dtypes.default_numpy())
         else:
@@ -196,6 +199,8 @@ class Tensor(Protocols):
 
     @requires_grad.setter
     def requires_grad(self, value: bool) -> None:
+        if value is not True and value is not False:
+            raise RuntimeError(errors.message("requires_grad must be a bool", f"got {value!r}"))
         node = self.node
         if node.lost:
             if value:  # a leaf from now on
@@ -220,6 +225,9 @@ class Tensor(Protocols):
 
     def requires_grad_(self, requires_grad: bool = True) -> Tensor:
         """Set requires_grad and return the tensor. True may also be said to what is no leaf."""
+        if not isinstance(requires_grad, bool):
+            what = "requires_grad_(): argument 'requires_grad' (position 1) must be bool, not "
+            raise TypeError(errors.message(f"{what}{type(requires_grad).__name__}"))
         if self.node.op is None or not requires_grad:
             self.requires_grad = requires_grad
         return self

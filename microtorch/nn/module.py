@@ -42,6 +42,7 @@ from .global_hooks import (
 )
 from .messages import indent, not_a_module, note_path, typename
 from .parameter import Parameter
+from .state import _IncompatibleKeys as _IncompatibleKeys  # files import it from here
 from .stateful import Stateful
 from .tree import Tree
 
@@ -398,6 +399,7 @@ for _part in (Stateful, Tree):  # files of one class: Python's own errors say Mo
         if isinstance(_method, FunctionType):
             _method.__qualname__ = f"Module.{_name}"
 
+_addindent = indent  # PyTorch's name, under which files import it
 _BEFORE_BUFFERS = ("_parameters", "_modules")  # whose names no buffer takes
 _ROLES = (
     ("_parameters", "parameter", "torch.nn.Parameter"),

@@ -279,10 +279,12 @@ def _put(module: Stateful, name: str, own: Tensor, value: Tensor, assign: bool) 
         own.materialize(value.shape)
     if not assign:
         own.copy_(value)
-    elif isinstance(own, Parameter) and not isinstance(value, Parameter):
-        setattr(module, name, Parameter(value, requires_grad=own.requires_grad))
-    else:
+    elif not isinstance(own, Parameter):
         setattr(module, name, value)
+    elif isinstance(value, Parameter):
+        setattr(module, name, value.requires_grad_(own.requires_grad))
+    else:
+        setattr(module, name, Parameter(value, requires_grad=own.requires_grad))
 
 
 def _slots_of(module: Stateful) -> list[tuple[str, Tensor]]:
