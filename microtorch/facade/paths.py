@@ -145,6 +145,7 @@ PYTORCH = {
     "random": "facade.random",
     "special": "facade.special",
     "testing": "facade.testing",
+    "types": "facade.types",
     "xpu": "facade.other_devices",
     "utils.flop_counter": "facade.flop_counter",
     "utils.hooks": "graph.hooks",

@@ -29,15 +29,17 @@ if TYPE_CHECKING:
 # ---- out of the tensor world ---------------------------------------------------------------------
 def item(self: Tensor) -> Any:
     """The value of a one-element tensor as a Python number."""
-    if self.array.size != 1:
-        raise RuntimeError(
-            errors.message(
-                f"a Tensor with {self.array.size} elements cannot be converted to Scalar",
-                errors.describe(self),
-                fix=".tolist() for all elements, or reduce first: .mean().item()",
-            )
+    try:
+        return self.array.item()
+    except ValueError:  # of another size
+        pass
+    raise RuntimeError(
+        errors.message(
+            f"a Tensor with {self.array.size} elements cannot be converted to Scalar",
+            errors.describe(self),
+            fix=".tolist() for all elements, or reduce first: .mean().item()",
         )
-    return self.array.item()
+    )
 
 
 def tolist(self: Tensor) -> Any:

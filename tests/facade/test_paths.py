@@ -51,6 +51,7 @@ NAMES = {
     "optim.adamw": "AdamW",
     "optim.rmsprop": "RMSprop",
     "serialization": "save load MAP_LOCATION",
+    "types": "Device Number FileLike Storage _size _dtype _device _int _TensorOrTensors",
     "utils.data._utils": "collate",
     "utils.data._utils.collate": "default_collate default_convert",
     "data": "DataLoader Dataset TensorDataset RandomSampler random_split default_collate",
