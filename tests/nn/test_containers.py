@@ -60,7 +60,7 @@ def test_none_keeps_the_place_of_a_layer_that_is_left_out():
     blocks[1] = None
     del blocks[0]
     assert list(blocks)[:3] == [None] * 3 and isinstance(blocks.pop(3), nn.Tanh)
-    assert list(blocks + [None])[-2:] == [None, None] and blocks.apply(lambda m: m) is blocks
+    assert list(blocks.append(None))[-2:] == [None, None] and blocks.apply(lambda m: m) is blocks
     with pytest.raises(TypeError, match="'NoneType' object is not callable"):
         nn.Sequential(nn.ReLU()).append(None)(x)
 

@@ -37,7 +37,8 @@ __all__ = [
     "MLP", "Conv2dNormActivation", "Conv3dNormActivation", "FrozenBatchNorm2d", "Permute",
     "SqueezeExcitation", "StochasticDepth", "batched_nms", "box_area", "box_convert", "box_iou",
     "clip_boxes_to_image", "complete_box_iou", "complete_box_iou_loss", "distance_box_iou",
-    "distance_box_iou_loss", "generalized_box_iou", "generalized_box_iou_loss", "masks_to_boxes", "nms", "remove_small_boxes",
+    "distance_box_iou_loss", "generalized_box_iou", "generalized_box_iou_loss", "masks_to_boxes",
+    "nms", "remove_small_boxes",
     "sigmoid_focal_loss", "stochastic_depth",
 ]  # fmt: skip
 _ABSENT = ("RoI", "PS", "roi", "ps_", "Deform", "deform", "FeaturePyramid", "MultiScale", "Drop")
