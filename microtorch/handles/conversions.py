@@ -150,10 +150,13 @@ def type_(
 ) -> Any:  # fmt: skip
     """The type's name ('torch.FloatTensor'); given one, or a dtype, the tensor converted to it.
 
-    A type may be given as its name, or as PyTorch's old class ``torch.FloatTensor``.
+    A type may be given as its name, or as PyTorch's old class ``torch.FloatTensor``;
+    ``torch.Tensor`` is that of the default dtype.
     """
     if dtype is None:
         return f"torch.{TORCH_TYPES[self.array.dtype.name]}Tensor"
+    if dtype == "torch.Tensor" or (isinstance(dtype, type) and issubclass(dtype, Handle)):
+        dtype = dtypes.get_default_dtype()
     if isinstance(dtype, str):
         names = {f"torch.{v}Tensor": k for k, v in TORCH_TYPES.items()}
         if dtype not in names:

@@ -57,6 +57,7 @@ def test_conversions(x):
         == torch.int64
     )
     assert x.type(torch.float64).dtype == x.type("torch.DoubleTensor").dtype == torch.float64
+    assert x.int().type(torch.Tensor).dtype == x.int().type("torch.Tensor").dtype == torch.float32
     assert x.to(torch.float32, copy=True) is not x
     y = torch.tensor([1.5, 2.5], requires_grad=True)
     y.double().sum().backward()
