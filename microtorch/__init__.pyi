@@ -128,6 +128,7 @@ from microtorch.facade import return_types as return_types
 from microtorch.facade import signal as signal
 from microtorch.facade import special as special
 from microtorch.facade import testing as testing
+from microtorch.facade import types as types
 from microtorch.facade.amp import GradScaler as GradScaler
 from microtorch.facade.amp import autocast as autocast
 from microtorch.facade.amp import clear_autocast_cache as clear_autocast_cache

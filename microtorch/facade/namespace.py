@@ -61,7 +61,7 @@ LAZY |= {
     name: (f"facade.{name}", "")
     for name in (
         "accelerator compiler cuda hub library multiprocessing onnx opencl profiler random signal "
-        "special testing".split()
+        "special testing types".split()
     )
 }
 LAZY |= {name: ("facade.other_devices", "") for name in ("mps", "xpu")}

@@ -278,9 +278,12 @@ class Tensor(Protocols):
             if value.shape != self.shape or value.dtype is not self.dtype:
                 raise RuntimeError(
                     errors.message(
-                        "assigned grad has data of a different size"
+                        f"attempting to assign a gradient of size '{list(value.shape)}' to a "
+                        f"tensor of size '{list(self.shape)}'. Please ensure that the gradient and "
+                        "the tensor are the same size"
                         if value.shape != self.shape
-                        else "assigned grad has data of a different type",
+                        else f"attempting to assign a gradient of {value.dtype} to a tensor of "
+                        f"{self.dtype}. The gradient must match the tensor's dtype",
                         f"the tensor is {errors.describe(self)}, the gradient "
                         f"{errors.describe(value)}",
                     )

@@ -286,7 +286,7 @@ class Module(Stateful):
             raise KeyError(f'{kind} name can\'t be empty string ""')
         if name not in self.__dict__[store] and (
             name in self.__dict__
-            or hasattr(type(self), name)
+            or (hasattr(type(self), name) and hasattr(self, name))  # a property may raise
             or any(name in s for s in self._stores())
         ):
             raise KeyError(f"attribute '{name}' already exists")
@@ -338,8 +338,6 @@ class Module(Stateful):
         if store not in self.__dict__:
             raise self._not_made(what)
         if name not in self.__dict__[store]:
-            if isinstance(getattr(self.__class__, name, None), property):
-                raise KeyError(f"attribute '{name}' already exists")  # it would never be read
             self.__dict__.pop(name, None)
             for entries in self._stores():
                 entries.pop(name, None)
