@@ -99,7 +99,7 @@ def _takes(alpha: AnyNumber, *operands: TensorLike) -> bool:
 
 @public()
 def add(
-    input: Tensor, other: TensorLike, *old: Tensor, alpha: AnyNumber = 1, out: Any = None
+    input: Tensor, other: TensorLike, *old: Tensor, alpha: AnyNumber = 1, out: Tensor | None = None
 ) -> Tensor:
     """input + alpha * other. Old scripts put the number first: ``p.data.add_(-lr, p.grad)``."""
     if old:
@@ -115,7 +115,7 @@ def add(
 
 @public(aliases=("subtract",))
 def sub(
-    input: Tensor, other: TensorLike, *old: Tensor, alpha: AnyNumber = 1, out: Any = None
+    input: Tensor, other: TensorLike, *old: Tensor, alpha: AnyNumber = 1, out: Tensor | None = None
 ) -> Tensor:
     """input - alpha * other. PyTorch has no subtraction of bool tensors, and so raises here too."""
     if old:
@@ -131,7 +131,7 @@ def sub(
 
 @public(aliases=("divide", "true_divide"))
 def div(
-    input: Tensor, other: TensorLike, *, rounding_mode: str | None = None, out: Any = None
+    input: Tensor, other: TensorLike, *, rounding_mode: str | None = None, out: Tensor | None = None
 ) -> Tensor:
     """input / other; ``rounding_mode`` "floor" or "trunc" rounds it, and integers stay integers."""
     if out is not None:
