@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 Create = Callable[..., Tensor]
 
 
-def sizes_of(size: Any, name: str) -> Shape:
+def sizes_of(size: Sequence[int | Sequence[int]], name: str) -> Shape:
     """``shape_of`` a new tensor. RuntimeError for negative sizes."""
     shape = shape_of(size, name)
     if shape and min(shape) < 0:

@@ -100,11 +100,11 @@ class Module(Stateful):
             "_scope_label": type(self).__name__,
         }
 
-    def __getstate__(self) -> Any:
+    def __getstate__(self) -> dict[str, Any]:
         """The attributes, as copies and files hold them; a subclass may define it anew."""
         return {**self.__dict__, **{name: getattr(self, name) for name in self._derived}}
 
-    def __setstate__(self, state: Any) -> None:
+    def __setstate__(self, state: dict[str, Any]) -> None:
         """Take the attributes; those that a state lacks are as `__init__` makes them."""
         own = {k: v for k, v in state.items() if k not in self._derived}
         self.__dict__.update({**self._first_attributes(), "_hooked": True, **own})
