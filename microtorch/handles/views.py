@@ -292,8 +292,8 @@ def _derive(view: Tensor, base: Tensor) -> None:
     else:
         node, chain = parent, view.origin[1]
         if not view.array.size:  # by memory, as PyTorch's: its gradient is a constant
-            attrs = {"size": view.array.shape, "stride": steps(view.array), "offset": 0}
-            chain = ((as_strided_op, {**attrs, "own": steps(parent.value)}),)
+            nothing = {"size": view.array.shape, "stride": steps(view.array), "offset": 0}
+            chain = ((as_strided_op, {**nothing, "own": steps(parent.value)}),)
         for op, attrs in chain:
             if op is unfollowed:
                 continue
@@ -323,7 +323,7 @@ def _copy_slices_forward(
     region = _region(out, chain, F)
     if value.dtype != region.dtype:  # real parts, of a complex base
         value = converted(value, region.dtype)
-    if chain[-1][0] is as_strided_op and type(out) is np.ndarray and region.size:
+    if type(out) is np.ndarray and region.size and any([op is as_strided_op for op, _ in chain]):
         if not np.may_share_memory(out, region):
             raise RuntimeError(
                 errors.message(

@@ -90,6 +90,7 @@ def _with_room(array: AnyArray, out: AnyArray) -> AnyArray:
         if value is array.value and tangent is array.tangent:
             return array
         return Dual(array.level, value, tangent if tangent is None else laid_as(tangent, value))
+    assert isinstance(array, Batch)
     if same and out.lead > array.lead:
         dev = dev_of(value)
         wide = dev.expand(value, shape=(array.level.size, *array.shape))
@@ -120,19 +121,22 @@ def leave(level: Level) -> None:
     """
     for written in level.carried:
         t = written()
-        if t is None or t.node.needs or not _belongs(t.array, level):
+        if t is None or t.node.needs or _outside(t.array, level) is None:
             continue
         for shown in [t, *[v for v in views_of(t) if not v.node.needs]]:
-            if _belongs(shown.array, level):
-                storage, value = shown.node.storage, shown.array.value
-                shown.array = value if isinstance(shown.array, Dual) else value[0]
-                shown.node = _constant(shown.array, storage)
+            array = _outside(shown.array, level)
+            if array is not None:
+                storage, shown.array = shown.node.storage, array
+                shown.node = _constant(array, storage)
 
 
-def _belongs(array: AnyArray, level: Level) -> bool:
-    if isinstance(array, Kind) and array.level is level:
-        return isinstance(array, Dual) or array.lead == 1
-    return False
+def _outside(array: AnyArray, level: Level) -> AnyArray:
+    """What an array of ``level`` is outside of it; None if it is of another, or stays a batch."""
+    if isinstance(array, Dual) and array.level is level:
+        return array.value
+    if isinstance(array, Batch) and array.level is level and array.lead == 1:
+        return array.value[0]
+    return None
 
 
 carrying.append(carry)
