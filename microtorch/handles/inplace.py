@@ -88,7 +88,8 @@ def apply_inplace(
     if not apart and any([isinstance(x, Handle) for x in others]):
         check_overlap(target.array, others, name)
     with without_hooks(target) as before:
-        if before is not target.node:  # what is read of it is what it was
+        renewed = before is not target.node
+        if renewed:  # what is read of it is what it was
             others = tuple([handle(x.array, before) if x is target else x for x in others])
         given = target
         if 0 in op.saved_inputs and (packers or _of_kinds(target, *others)):
@@ -98,7 +99,7 @@ def apply_inplace(
             outcome = _flat(op, outcome, target, others)
         _check_outcome(op, outcome, target, others, attrs, name)
     again = outcome.node.needs and mode.get().grad and _keep(outcome.node, target)
-    if before is not target.node and 0 in op.saved_inputs:
+    if renewed and 0 in op.saved_inputs:
         lead(outcome.node, 0, lambda: before)
     store(target, outcome, name)
     if again:

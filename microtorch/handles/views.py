@@ -19,6 +19,7 @@ import numpy as np
 from ..arrays.dtypes import converted
 from ..arrays.memory_order import overlaps_itself
 from ..backends import cpu
+from ..base import errors
 from ..engine.leaf import Lost, lose
 from ..engine.op import Op
 from ..engine.record import Constant, constant_node, fill
@@ -291,8 +292,8 @@ def _derive(view: Tensor, base: Tensor) -> None:
     else:
         node, chain = parent, view.origin[1]
         if not view.array.size:  # by memory, as PyTorch's: its gradient is a constant
-            attrs = {"size": view.array.shape, "stride": steps(view.array), "offset": 0}
-            chain = ((as_strided_op, {**attrs, "own": steps(parent.value)}),)
+            nothing = {"size": view.array.shape, "stride": steps(view.array), "offset": 0}
+            chain = ((as_strided_op, {**nothing, "own": steps(parent.value)}),)
         for op, attrs in chain:
             if op is unfollowed:
                 continue
@@ -322,6 +323,15 @@ def _copy_slices_forward(
     region = _region(out, chain, F)
     if value.dtype != region.dtype:  # real parts, of a complex base
         value = converted(value, region.dtype)
+    if type(out) is np.ndarray and region.size and any([op is as_strided_op for op, _ in chain]):
+        if not np.may_share_memory(out, region):
+            raise RuntimeError(
+                errors.message(
+                    "backward of a write through as_strided of a tensor that lay with gaps in "
+                    "memory",
+                    fix="index the tensor, x[...] = y, or make it .contiguous() first",
+                )
+            )
     overwrite(region, value)  # an expanded region is locked
     return out
 

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING
 from weakref import ref
 
 from ..engine.record import constant_node
+from ..engine.unfollowed import unfollowed
 from ..handles.inplace import carrying
 from ..handles.views import rederive, views_of
 from .batched import Batch, not_in_place
-from .dual import Dual
+from .dual import Dual, laid_as
 from .level import Kind, Level, dev_of, ends, levels_in, lift
 
 if TYPE_CHECKING:
@@ -49,6 +50,8 @@ def carry(target: Tensor, out: Array, name: str) -> None:
         assert view.origin is not None
         array = base.array
         for op, attrs in view.origin[1]:
+            if op is unfollowed:
+                continue
             array = op.kernels[dev_of(array)](array, **(attrs or {}))
         view.array = array
         if not view.node.needs:
@@ -86,11 +89,12 @@ def _with_room(array: AnyArray, out: AnyArray) -> AnyArray:
             tangent = _with_room(tangent, out.tangent)
         if value is array.value and tangent is array.tangent:
             return array
-        return Dual(array.level, value, tangent)
+        return Dual(array.level, value, tangent if tangent is None else laid_as(tangent, value))
+    assert isinstance(array, Batch)
     if same and out.lead > array.lead:
         dev = dev_of(value)
         wide = dev.expand(value, shape=(array.level.size, *array.shape))
-        return Batch(array.level, dev.clone(wide))
+        return laid_as(Batch(array.level, dev.clone(wide)), array)
     return array if value is array.value else Batch(array.level, value)
 
 
@@ -104,25 +108,35 @@ def _make_room(array: AnyArray) -> None:
     """Give dual numbers that are constants tangents of 0, which can be overwritten."""
     if isinstance(array, Dual):
         if array.tangent is None:
-            array.tangent = array.dev.inner.full(array.shape, 0, array.dtype)
+            array.make_room()
         _make_room(array.tangent)
     if isinstance(array, Kind):
         _make_room(array.value)
 
 
 def leave(level: Level) -> None:
-    """At the end of a level: tensors from outside that were written in it lose their tangents."""
+    """At the end of a level: tensors from outside that were written in it become what they were.
+
+    They lose their tangents, and what all samples share is no batch.
+    """
     for written in level.carried:
         t = written()
-        if t is not None and not t.node.needs and isinstance(t.array, Dual):
-            if t.array.level is level:
-                storage = t.node.storage
-                t.array = t.array.value
-                t.node = _constant(t.array, storage)
-                for view in views_of(t):
-                    if isinstance(view.array, Dual) and not view.node.needs:
-                        view.array = view.array.value
-                        view.node = _constant(view.array, storage)
+        if t is None or t.node.needs or _outside(t.array, level) is None:
+            continue
+        for shown in [t, *[v for v in views_of(t) if not v.node.needs]]:
+            array = _outside(shown.array, level)
+            if array is not None:
+                storage, shown.array = shown.node.storage, array
+                shown.node = _constant(array, storage)
+
+
+def _outside(array: AnyArray, level: Level) -> AnyArray:
+    """What an array of ``level`` is outside of it; None if it is of another, or stays a batch."""
+    if isinstance(array, Dual) and array.level is level:
+        return array.value
+    if isinstance(array, Batch) and array.level is level and array.lead == 1:
+        return array.value[0]
+    return None
 
 
 carrying.append(carry)

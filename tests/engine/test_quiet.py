@@ -1,5 +1,7 @@
 """numpy's warnings stay inside, also where the user's filter makes errors of them."""
 
+import subprocess
+import sys
 import warnings
 from contextlib import contextmanager
 
@@ -111,6 +113,20 @@ def test_a_backward_of_the_users_own_raises_and_runs_once():
     with filtered("error"), pytest.raises(RuntimeWarning):
         Own.apply(x).sum().backward()
     assert calls == [1] and x.grad is None
+
+
+def test_a_filter_that_always_shows_warnings_shows_none_of_numpys():
+    text = """
+import warnings, numpy, microtorch as torch
+warnings.simplefilter("always")
+x = torch.tensor([0.0, -1.0], requires_grad=True)
+(x.log() / 0 + x.half().exp()).sum().backward()
+warnings.warn("mine", RuntimeWarning)
+numpy.log(numpy.zeros(1))
+"""
+    shown = subprocess.run([sys.executable, "-c", text], capture_output=True, text=True, check=True)
+    lines = [line for line in shown.stderr.splitlines() if "Warning" in line]
+    assert len(lines) == 2 and "mine" in lines[0] and "<string>:7" in lines[1]
 
 
 def test_numpys_own_state_is_left_alone():

@@ -48,7 +48,7 @@ class Special(Reference):
         first, back = arrays[0], None
         if not first.flags.c_contiguous:  # the result lies as the first operand does
             order = sorted(range(first.ndim), key=lambda d: -abs(first.strides[d]))
-            arrays, back = [a.transpose(order) for a in arrays], np.argsort(order)
+            arrays, back = tuple([a.transpose(order) for a in arrays]), np.argsort(order)
             shape = arrays[0].shape
         given, out = [np.ascontiguousarray(a) for a in arrays], np.empty(shape, self.dtype)
         done = getattr(self.kernels, name)(out.size, *(id(a) for a in given), id(out))
