@@ -6,7 +6,7 @@ import textwrap
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..notation import expr
-from .elements import LIBRARY
+from .elements import INTEGERS, LIBRARY
 from .functions import named
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ class Lies(NamedTuple):
 def dialect(d: DType) -> expr.Dialect:
     """C for one dtype: ``tanh`` is called ``fast_tanh`` for float, for one."""
     kind = d.name if d.name == "float32" else "float64"
-    names = {**LIBRARY, "remainder": "remainder_"}
+    names = INTEGERS if d.kind in "iu" else {**LIBRARY, "remainder": "remainder_"}
     return expr.Dialect(
         call=lambda name, a: f"{named(names.get(name, name), kind)}({', '.join(a)})",
         where=lambda c, a, b: f"({c} ? {a} : {b})",

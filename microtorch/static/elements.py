@@ -30,7 +30,9 @@ OF_BOOLS = {"bitwise_not": "x == 0", "bitwise_and": "x * y", "bitwise_or": "x + 
 SIGNS = {"lt": "<", "le": "<=", "gt": ">", "ge": ">=", "eq": "==", "ne": "!="}
 CASTS = ("kernel cast", "method astype", "numpy asarray", "vjp cast_vjp0")
 WHERE_VJPS = (None, "where(x, g, 0)", "where(x, 0, g)")
-WHOLE = frozenset({"x", "x + y", "x - y", "x * y"})  # formulas that hold for integers, too
+# functions of formulas that integers have, too, and what they are called for those (c/basics.txt)
+INTEGERS = {"maximum": "max_whole", "minimum": "min_whole", "abs": "abs_whole", "sign": "sign_whole",
+            "remainder": "mod_whole"}  # fmt: skip
 IN_PLACE = {f"i{name}": formula for name, formula in OPERATORS.items() if "y" in formula}
 
 
@@ -113,9 +115,19 @@ def _computable(
     kind = kinds.pop()
     if kind.kind in "iu":
         compared = step.name in SIGNS and d.name == "bool"
-        exact = compared or (formula in WHOLE and d == kind)
-        return exact and not any(type(x) is float for x in used.values())
+        whole = d == kind and not {*"/."} & {*formula} and "**" not in formula and (
+            expr.functions(formula) <= {*INTEGERS, "where"}
+        ) and ("remainder" not in formula or _is_not_0(program, used["y"]))  # fmt: skip
+        return (compared or whole) and not any(type(x) is float for x in used.values())
     return kind == (d if d.kind == "f" else _floating(used, program))
+
+
+def _is_not_0(program: Program, x: Operand) -> bool:
+    """Is it known that a divisor is not 0?"""
+    if type(x) is not Ref:
+        return x != 0
+    known = program.constants.get(x.number)
+    return known is not None and x.number not in program.fresh and bool(known.all())
 
 
 def _of_bools(program: Program, step: Step, result: int) -> Each | None:

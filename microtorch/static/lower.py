@@ -112,12 +112,12 @@ def _one(program: Program, step: Step, result: int, arrays: dict[int, Array]) ->
     found = each(program, step, result)
     if found is not None:
         return found
-    if values[result].dtype.kind != "f":
-        return None
     name, given = step.name, step.arguments
     if any(values[n].dtype != values[result].dtype for n in reads):
         return None
     if step.kind == "kernel" and name in ("sum", "mean"):
+        if values[result].dtype.kind != "f":
+            return None
         dim = given[1] if len(given) > 1 else step.attrs.get("dim")
         return _sum(program, step, result, reads[0], dim, name == "mean")
     return copied(program, step, result)

@@ -403,6 +403,34 @@ def test_numbers_of_another_dtype_are_not_the_same_under_another_name():
         assert torch.allclose(a, b, equal_nan=True)
 
 
+@pytest.mark.parametrize("written", [False, True])
+def test_a_class_that_is_computed_is_looked_at_before_anything_is_written(written):
+    """Where it is written to before, too; then by the step that reads it."""
+    w, count = t(4, 3).requires_grad_(), torch.zeros(2)
+
+    def f(x, labels):
+        count.add_(1)
+        y = labels.long()
+        if written:
+            y.add_(1)
+        loss = F.cross_entropy(x @ w, y)
+        w.grad = None
+        loss.backward()
+        with torch.no_grad():
+            w.sub_(w.grad)
+        return loss
+
+    compiled, labels = torch.compile(f), torch.tensor([0, 1], dtype=torch.uint8)
+    for _ in range(4):
+        compiled(t(2, 4), labels)
+    source = compiled.c_source()
+    assert written or source.index("if (!in_range") < source.index("[i] + 1.0f")
+    before = w.detach().clone(), w.grad
+    with pytest.raises(IndexError):
+        compiled(t(2, 4), labels + 2)
+    assert torch.equal(w, before[0]) and w.grad is before[1] and (count == 5).all()
+
+
 def test_what_nobody_reads_may_be_asked_whether_it_could_be_made():
     """The targets are looked at; the loss is made only by the steps that raise."""
     w, y = t(4, 3), torch.tensor([0, 2])
