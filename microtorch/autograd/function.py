@@ -157,7 +157,7 @@ class Function:
             "forward mode AD."
         )
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: object, **kwargs: object) -> None:
         name = type(self).__name__
         raise RuntimeError(
             f"{name} is a custom op: its methods are static, and it is called as {name}.apply(...)"

@@ -6,6 +6,7 @@ from types import FunctionType
 from typing import Any, TypeVar
 
 F = TypeVar("F", bound=Callable[..., Any])
+T = TypeVar("T")
 
 
 def with_parameters(function: F, *names: str) -> F:
@@ -20,13 +21,15 @@ def alias(function: F, name: str) -> F:
     return function if function.__name__ == name else _copy(function, name)
 
 
-def speaking(found: Any) -> Any:
+def speaking(found: T) -> T:
     """A class with copies, under its own name, of what it inherits from helpers and in its file.
 
     "Conv2d.__init__() missing 1 required positional argument", says Python then, and names no base
     class that nobody has heard of. Other objects as they are.
     """
-    for name in ("__init__", "forward") if isinstance(found, type) else ():
+    if not isinstance(found, type):
+        return found
+    for name in ("__init__", "forward"):
         inherited = getattr(found, name, None)
         if (
             isinstance(inherited, FunctionType)

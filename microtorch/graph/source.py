@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import os
 import sys
+from types import FrameType
 from typing import Any, NamedTuple
 
 _PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
@@ -84,7 +85,7 @@ _STANDARD = os.path.dirname(os.__file__) + os.sep
 _INSTALLED = tuple(os.path.join(_STANDARD, name) for name in ("site-packages", "dist-packages"))
 
 
-def told_frame(frame: Any) -> Any:
+def told_frame(frame: FrameType) -> FrameType:
     """The user's frame that messages name: whoever calls copy.deepcopy, and not copy.py."""
     found = outer = user_frame(frame)
     while (file := outer.f_code.co_filename).startswith(_STANDARD):

@@ -2,15 +2,16 @@
 
 The file is run, and what it defines is found by its name:
 
-    class Value                        numbers with .data, .grad and .backward(), as in micrograd
-    def backward(root)                 a dict of gradients of a graph of Scalars
-    def f_backward(g, out, *inputs)    the contribution of an op ``f`` to its input, or a tuple
-    def f(*inputs)                     its value; needed where the engine has no ``f`` of its own
-    class F(torch.autograd.Function)   forward and backward of an op
-    f_inputs = (...)                   what to try ``f`` (or ``F``) on; tensors or numbers
+    class Value                       numbers with .data, .grad and .backward()
+    def backward(root)                a dict of gradients of a graph of Scalars
+    def f_backward(g, out, *inputs)   what op ``f`` contributes to its input, or a
+                                      tuple: to each of them
+    def f(*inputs)                    its value, if the engine has no ``f``
+    class F(torch.autograd.Function)  forward and backward of an op
+    f_inputs = (...)                  what to try ``f`` (or ``F``) on
 
-Values are compared first, then gradients, then how the graph hangs together. The answer is the
-first wrong number, where it stands, and what usually causes it.
+Values are compared first, then gradients, then how the graph hangs together.
+The answer is the first wrong number, where it stands, and what usually causes it.
 """
 from __future__ import annotations
 
