@@ -1,12 +1,13 @@
 """Tensors that are filled: zeros, ones, full, rand, eye; and the indices of triangles."""
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..arrays import dtypes
+from ..arrays import dtypes, quiet
 from ..arrays.device import default
 from ..arrays.memory_format import preserve_format
 from ..arrays.memory_order import in_memory_order, outermost_first
@@ -123,7 +124,7 @@ def _filled(
         for n in shape:
             if type(n) is not int or n < 0:
                 return create(*size)
-        if default.device is not None:
+        if default.device is not None or (warnings.filters or quiet.NONE)[0] is not quiet.own:
             return create(*size)
         d = dtypes.default_numpy()
         dev = cpu.of(d)
