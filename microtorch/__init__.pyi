@@ -144,7 +144,9 @@ from microtorch.facade.amp import set_autocast_cpu_enabled as set_autocast_cpu_e
 from microtorch.facade.amp import set_autocast_dtype as set_autocast_dtype
 from microtorch.facade.amp import set_autocast_enabled as set_autocast_enabled
 from microtorch.facade.functions import _assert as _assert
+from microtorch.facade.functions import _assert_async as _assert_async
 from microtorch.facade.functions import _check as _check
+from microtorch.facade.functions import _check_is_size as _check_is_size
 from microtorch.facade.functions import batch_norm as batch_norm
 from microtorch.facade.functions import (
     binary_cross_entropy_with_logits as binary_cross_entropy_with_logits,

@@ -49,6 +49,14 @@ ABSENT = {
     "sparse_csr_tensor": COORDINATES,
     "sparse_csc_tensor": COORDINATES,
 }
+ABSENT |= dict.fromkeys(
+    (
+        "dequantize fake_quantize_per_channel_affine fake_quantize_per_tensor_affine float8_e4m3fn "
+        "float8_e5m2 per_channel_affine per_tensor_affine qint32 qint8 qscheme "
+        "quantize_per_channel quantize_per_tensor quantize_per_tensor_dynamic quint4x2 quint8"
+    ).split(),
+    QUANTISED,
+)
 
 
 def absent(name: str) -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ..linalg import LinAlgError as _LinAlgError  # noqa: F401
+from ..static.turns import recording_now
 
 if TYPE_CHECKING:
     from ..base.types import Argument, Kernel
@@ -17,6 +18,11 @@ if TYPE_CHECKING:
 
 def _log_api_usage_once(event: str) -> None:
     """Counts uses inside of PyTorch's owner; here, as in PyTorch elsewhere, nobody is told."""
+
+
+def _get_tracing_state() -> bool | None:
+    """Is a function being recorded? None if not."""
+    return recording_now() or None
 
 
 def _disabled_torch_function_impl(

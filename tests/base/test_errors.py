@@ -245,6 +245,10 @@ def test_what_pytorch_has_and_microtorch_has_not():
         AttributeError, match=r"torch.nested is part of PyTorch, but not of microtorch"
     ):
         torch.nested  # noqa: B018
+    for name in ("quantize_per_tensor", "qint8"):
+        assert not hasattr(torch, name)
+        with pytest.raises(AttributeError, match=f"torch.{name} is part of PyTorch(.|\n)*8 bits"):
+            getattr(torch, name)
     with pytest.raises(AttributeError):
         torch.__wrapped__  # noqa: B018
 

@@ -218,3 +218,16 @@ def test_the_cpu_is_a_device():
     torch._check(True)
     with pytest.raises(RuntimeError, match="no"):
         torch._check(False, lambda: "no")
+    torch._check_is_size(0)
+    torch._assert_async(torch.tensor([2.0]))
+    for fails, said in (
+        (lambda: torch._check_is_size(-1), "to be True"),
+        (lambda: torch._check_is_size(3, max=2), "to be True"),
+        (lambda: torch._assert_async(torch.tensor(False)), "single nonzero value, but got zero"),
+        (lambda: torch._assert_async(torch.tensor(0), "below zero"), "below zero"),
+        (lambda: torch._assert_async(torch.ones(2)), "more than one value is ambiguous"),
+    ):
+        with pytest.raises(RuntimeError, match=said):
+            fails()
+    assert torch._C._get_tracing_state() is None
+    warnings.filterwarnings("ignore", category=torch.jit.TracerWarning)
