@@ -206,13 +206,14 @@ class Reference:
         """x / |x|, and 0 of 0: the sign of real numbers."""
         return np.sign(x) if x.dtype.kind == "c" else Reference.sign(x)
 
-    @staticmethod
-    def remainder(x: Array, y: Array) -> Array:
-        """x - floor(x / y) * y."""
-        return Reference.threaded(np.remainder)(x, nonzero_divisor("remainder", x, y))
+    def remainder(self, x: Array, y: Array) -> Array:
+        """x - floor(x / y) * y. A 0 has the sign of x, as in PyTorch; numpy gives it that of y."""
+        out = Reference.threaded(np.remainder)(x, nonzero_divisor("remainder", x, y))
+        if out.dtype.kind != "f" or all_true(out):
+            return out
+        return np.where(out == 0, np.copysign(out, x), out)
 
-    @staticmethod
-    def fmod(x: Array, y: Array) -> Array:
+    def fmod(self, x: Array, y: Array) -> Array:
         """x - trunc(x / y) * y."""
         return Reference.threaded(np.fmod)(x, nonzero_divisor("fmod", x, y))
 

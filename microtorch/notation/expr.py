@@ -358,7 +358,8 @@ def minimum(x: float, y: float) -> float:
 
 
 def remainder(x: float, y: float) -> float:
-    return math.nan if y == 0 or not math.isfinite(x) else x % y
+    r = fmod(x, y)  # and not x % y, whose 0 has the sign of y
+    return r + y if r != 0 and (r < 0) != (y < 0) else r
 
 
 def fmod(x: float, y: float) -> float:

@@ -134,6 +134,28 @@ def test_results(i):
     np.testing.assert_allclose(out.numpy(), values, 1e-6)
 
 
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32", "float64"])
+def test_a_remainder_of_0_has_the_sign_of_the_dividend(dtype):
+    """As in PyTorch, whichever kernel computes it; Python and numpy give it the divisor's."""
+    dtype = getattr(torch, dtype)
+    x, y = [0.0, -0.0, 2, -2, 4, -4, -0.0, 0], [3.0, 3, 1, 1, -2, -2, -1, -1]
+    signs = torch.signbit(torch.tensor(x))
+    for times in (1, 40, 10_000):
+        a, b = (torch.tensor(v * times, dtype=dtype) for v in (x, y))
+        for out in (a % b, torch.remainder(a, b), torch.compile(torch.remainder)(a, b)):
+            assert out.eq(0).all() and torch.equal(torch.signbit(out), signs.repeat(times))
+    for number in (1, -1.0, inf):
+        assert torch.equal(torch.signbit(a[:2] % number), signs[:2])
+        out = torch.compile(lambda a: a % number)(a[:2])  # noqa: B023  (called at once)
+        assert torch.equal(torch.signbit(out), signs[:2])
+
+
+def test_a_remainder_of_0_of_scalars():
+    for x, y in ((4.0, -2.0), (-4.0, 2.0), (-0.0, 3.0), (0.0, -1.0)):
+        out = torch.Scalar(x).remainder(torch.Scalar(y))
+        assert out.item() == 0 and math.copysign(1, out.item()) == math.copysign(1, x)
+
+
 def test_equal_compares_values():
     assert torch.equal(F, D) and torch.equal(F, W) and not torch.equal(F, F[:2])
     assert not torch.equal(torch.tensor(nan), torch.tensor(nan))

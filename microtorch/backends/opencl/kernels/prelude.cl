@@ -23,7 +23,7 @@ static inline T signum(T x) { return x > 0 ? (T)1 : x < 0 ? (T)-1 : (T)0; }
 static inline T squared(T x) { return x * x; }
 static inline T sigmoid(T x) { return 1 / (1 + exp(-x)); }
 static inline T softplus(T x) { return maximum(x, 0) + log1p(exp(-fabs(x))); }
-// x - floor(x / y) * y from fmod, which is exact; the sign is y's
+// x - floor(x / y) * y from fmod, which is exact; the sign is y's, and that of a 0 is x's
 static inline T modulo(T x, T y) {
     T r = fmod(x, y);
     return r != 0 && (r < 0) != (y < 0) ? r + y : r;
