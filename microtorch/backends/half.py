@@ -216,6 +216,13 @@ class Half(Reference):
             out += self.wide.widen(b)
         return self.wide.narrow(out.reshape(*x.shape[:-1], len(w)), self.dtype)
 
+    def abs(self, x: Array) -> Array:
+        """All bits but the sign, which is the first."""
+        return np.asarray(x.view(np.uint16) & 0x7FFF).view(self.dtype)
+
+    def neg(self, x: Array) -> Array:
+        return np.asarray(x.view(np.uint16) ^ 0x8000).view(self.dtype)
+
     def add_scaled(self, x: Operand, y: Operand, alpha: Operand = 1) -> Operand:
         """The factor of add and sub is rounded to 16 bits first, as in PyTorch; the product too,
         where the numbers do not fill one of the processor's vectors.
