@@ -36,10 +36,11 @@ INLINE void NAME(row_of_extremes)(const real *restrict x, int64_t *restrict inde
             continue;
         }
         for (; j < end; j++) {
-            const bool kept = smallest ? ORDERED(x[j]) > ORDERED(extreme)
-                                       : ORDERED(x[j]) < ORDERED(extreme);
-            extreme = kept ? extreme : x[j];
-            index[j] = best = kept ? best : (int64_t)j;
+            /* a branch: a choice would make each number wait for the one before */
+            if (smallest ? !(ORDERED(x[j]) > ORDERED(extreme))
+                         : !(ORDERED(x[j]) < ORDERED(extreme)))
+                extreme = x[j], best = (int64_t)j;
+            index[j] = best;
         }
     }
 }
@@ -68,15 +69,15 @@ INLINE void NAME(columns_of_extremes)(const real *restrict x, int64_t *restrict 
     static void NAME(name)(const void *task, size_t begin, size_t end)     \
     {                                                                      \
         const struct NAME(extremes) *t = task;                             \
-        const size_t n = t->n, inner = t->inner;                           \
-        for (size_t o = begin; o < end; o++)                               \
+        const size_t n = t->n, inner = t->inner, strips = pieces(inner, SCAN); \
+        for (size_t u = begin; u < end; u++) {                             \
+            const size_t i = u % strips * SCAN, at = u / strips * n * inner + i; \
             if (inner == 1)                                                \
-                NAME(row_of_extremes)(t->x + o * n, t->index + o * n, n, smallest); \
+                NAME(row_of_extremes)(t->x + at, t->index + at, n, smallest); \
             else                                                           \
-                for (size_t i = 0; i < inner; i += SCAN)                   \
-                    NAME(columns_of_extremes)(t->x + o * n * inner + i,    \
-                                              t->index + o * n * inner + i, n, inner, \
-                                              smaller(SCAN, inner - i), smallest); \
+                NAME(columns_of_extremes)(t->x + at, t->index + at, n, inner, \
+                                          smaller(SCAN, inner - i), smallest); \
+        }                                                                  \
     }
 EXTREMES_OF(largest_so_far, false)
 EXTREMES_OF(smallest_so_far, true)
@@ -119,7 +120,8 @@ KERNEL(running_extreme)(size_t outer, size_t n, size_t inner, int smallest,
 {
     const struct NAME(extremes) task = {x, index, n, inner};
     uint8_t unknown = 0;
-    parallel_for(outer, grain_of(PIECE / 4, (double)n * (double)inner),
+    parallel_for(outer * pieces(inner, SCAN),
+                 grain_of(PIECE / 4, (double)n * (double)smaller(inner, SCAN)),
                  smallest ? NAME(smallest_so_far) : NAME(largest_so_far), &task);
     const struct NAME(search) search = {x, &unknown};
     parallel_for(outer * n * inner, PIECE, NAME(find_nan), &search);

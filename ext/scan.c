@@ -8,14 +8,15 @@
 #define ABREAST 8
 
 struct NAME(scan) {
-    const real *g, *x;
+    const real *x;
     real *out;
     size_t n, inner, outer;
 };
 
-/* Columns of a block. */
+/* SCAN columns of a block, or as many as are left. */
 #define RUNNING(begin, step)                                               \
-    for (size_t column = 0; column < inner; column += SCAN) {              \
+    {                                                                      \
+        const size_t o = u / strips, column = u % strips * SCAN;           \
         const size_t width = smaller(SCAN, inner - column);                \
         ON_A_LINE double total[SCAN];                                      \
         for (size_t i = 0; i < width; i++)                                 \
@@ -78,17 +79,16 @@ static inline void NAME(give_block)(real *to, NAME(blocks) block, size_t n, size
             out[o * n + j] = (real)(total step x[o * n + j]);              \
     }
 
-/* A unit is a block or, where inner is 1, ABREAST of them. */
+/* A unit is SCAN columns of a block or, where inner is 1, ABREAST blocks. */
 #define SCAN_OF(name, begin_, step)                                        \
     static void NAME(name)(const void *task, size_t begin, size_t end)     \
     {                                                                      \
         const struct NAME(scan) *t = task;                                 \
-        const size_t n = t->n, inner = t->inner;                           \
+        const size_t n = t->n, inner = t->inner, strips = pieces(inner, SCAN); \
         const real *restrict x = t->x;                                     \
         real *restrict out = t->out;                                       \
-        if (inner != 1)                                                    \
-            for (size_t o = begin; o < end; o++)                           \
-                RUNNING(begin_, step)                                      \
+        for (size_t u = begin; u < end && inner != 1; u++)                 \
+            RUNNING(begin_, step)                                          \
         for (size_t u = begin; u < end && inner == 1; u++) {               \
             size_t o = u * ABREAST;                                        \
             if (o + ABREAST <= t->outer)                                   \
@@ -106,12 +106,13 @@ SCAN_OF(cumprod_body, 1, *=)
 #undef SCAN_OF
 
 /* Run `body` for all units. */
-static void NAME(scanned)(struct NAME(scan) t,
-                          void (*body)(const void *task, size_t begin, size_t end))
+static void NAME(scan_units)(size_t outer, size_t n, size_t inner,
+                             void (*body)(const void *task, size_t begin, size_t end),
+                             const void *task)
 {
-    const size_t unit = t.inner == 1 ? ABREAST : 1;
-    parallel_for(pieces(t.outer, unit),
-                 grain_of(PIECE / 4, (double)t.n * (double)t.inner * (double)unit), body, &t);
+    const size_t units = inner == 1 ? pieces(outer, ABREAST) : outer * pieces(inner, SCAN);
+    const double each = (double)n * (double)(inner == 1 ? ABREAST : smaller(inner, SCAN));
+    parallel_for(units, grain_of(PIECE / 4, each), body, task);
 }
 
 /* A long row of floats is cut into segments, of which ABREAST go side by side. Their sums come
@@ -205,13 +206,15 @@ KERNEL(cumsum)(size_t outer, size_t n, size_t inner, ARRAY(const real, x, outer 
     if (sizeof(real) == sizeof(float) && outer * inner == 1 && n > 4 * SEGMENT &&
         NAME(long_row)((struct NAME(long_row)){NULL, x, NULL, out, NULL, n, false}))
         return;
-    NAME(scanned)((struct NAME(scan)){NULL, x, out, n, inner, outer}, NAME(cumsum_body));
+    const struct NAME(scan) task = {x, out, n, inner, outer};
+    NAME(scan_units)(outer, n, inner, NAME(cumsum_body), &task);
 }
 
 KERNEL(cumprod)(size_t outer, size_t n, size_t inner, ARRAY(const real, x, outer * n * inner),
                 ARRAY(real, out, outer * n * inner))
 {
-    NAME(scanned)((struct NAME(scan)){NULL, x, out, n, inner, outer}, NAME(cumprod_body));
+    const struct NAME(scan) task = {x, out, n, inner, outer};
+    NAME(scan_units)(outer, n, inner, NAME(cumprod_body), &task);
 }
 
 /* Its derivative where no product is 0: the sum of g out from each place on, over x. */
@@ -255,12 +258,11 @@ static void NAME(cumprod_vjp0_body)(const void *task, size_t begin, size_t end)
     const size_t n = t->n, inner = t->inner;
     const real *restrict value = t->value;
     real *restrict out = t->out;
-    if (inner != 1)
-        for (size_t o = begin; o < end; o++)
-            for (size_t column = 0; column < inner; column += SCAN) {
-                const size_t width = smaller(SCAN, inner - column);
-                FROM_THE_END(, width, SCAN, (o * n + j) * inner + column + i)
-            }
+    for (size_t u = begin, strips = pieces(inner, SCAN); u < end && inner != 1; u++) {
+        const size_t o = u / strips, column = u % strips * SCAN;
+        const size_t width = smaller(SCAN, inner - column);
+        FROM_THE_END(, width, SCAN, (o * n + j) * inner + column + i)
+    }
     for (size_t u = begin; u < end && inner == 1; u++) {
         size_t o = u * ABREAST;
         if (o + ABREAST <= t->outer)
@@ -288,22 +290,52 @@ KERNEL(cumprod_vjp0)(size_t outer, size_t n, size_t inner,
         NAME(long_row)((struct NAME(long_row)){g, value, x, out, NULL, n, true}))
         return;
     const struct NAME(from_the_end) task = {g, value, x, out, n, inner, outer};
-    const size_t unit = inner == 1 ? ABREAST : 1;
-    parallel_for(pieces(outer, unit), grain_of(PIECE / 4, (double)n * (double)(inner * unit)),
-                 NAME(cumprod_vjp0_body), &task);
+    NAME(scan_units)(outer, n, inner, NAME(cumprod_vjp0_body), &task);
+}
+
+struct NAME(spacing) {
+    double first, step, last;
+    real *out;
+    size_t n;
+};
+
+static void NAME(spaced_body)(const void *task, size_t begin, size_t end)
+{
+    const struct NAME(spacing) *t = task;
+    const size_t n = t->n, half = n / 2;
+    real *restrict out = t->out;
+    const real first = (real)t->first, step = (real)t->step, last = (real)t->last;
+    for (size_t i = begin; i < smaller(end, half); i++)
+        out[i] = (real)(sizeof(real) == 4 ? fmaf((float)i, (float)step, (float)first)
+                                             : fma((double)i, step, first));
+    for (size_t i = larger(begin, half); i < end; i++)
+        out[i] = (real)(sizeof(real) == 4 ? fmaf((float)(n - 1 - i), -(float)step, (float)last)
+                                             : fma((double)(n - 1 - i), -step, last));
 }
 
 /* n numbers from `first` on, `step` apart; the second half is counted from `last` backwards. Each
  * is rounded once. */
 KERNEL(spaced)(size_t n, real first, real step, real last, ARRAY(real, out, n))
 {
-    const size_t half = n / 2;
-    for (size_t i = 0; i < half; i++)
-        out[i] = (real)(sizeof(real) == 4 ? fmaf((float)i, (float)step, (float)first)
-                                          : fma((double)i, step, first));
-    for (size_t i = half; i < n; i++)
-        out[i] = (real)(sizeof(real) == 4 ? fmaf((float)(n - 1 - i), -(float)step, (float)last)
-                                          : fma((double)(n - 1 - i), -step, last));
+    const struct NAME(spacing) task = {first, step, last, out, n};
+    parallel_for(n, PIECE, NAME(spaced_body), &task);
+}
+
+static void NAME(stepped_body)(const void *task, size_t begin, size_t end)
+{
+    enum { EACH = 32 / sizeof(real) }; /* two of which divide PIECE */
+    const struct NAME(spacing) *t = task;
+    const size_t whole = t->n - t->n % (2 * EACH);
+    const double first = t->first, by = t->step;
+    real *restrict out = t->out;
+    for (size_t i = begin; i < smaller(end, whole); i += EACH) {
+        const real base = (real)fma((double)i, by, first);
+        out[i] = base;
+        for (size_t k = 1; k < EACH; k++)
+            out[i + k] = (real)fma((double)k, by, (double)base);
+    }
+    for (size_t i = larger(begin, whole); i < end; i++)
+        out[i] = (real)fma((double)i, by, first);
 }
 
 /* first + i * by, as PyTorch's arange takes it: 32 bytes at a time, of which the first number is
@@ -311,16 +343,8 @@ KERNEL(spaced)(size_t n, real first, real step, real last, ARRAY(real, out, n))
  * one. All in double, rounded once to it and once to the result. */
 KERNEL(stepped)(size_t n, double first, double by, ARRAY(real, out, n))
 {
-    enum { EACH = 32 / sizeof(real) };
-    const size_t whole = n - n % (2 * EACH);
-    for (size_t i = 0; i < whole; i += EACH) {
-        const real base = (real)fma((double)i, by, first);
-        out[i] = base;
-        for (size_t k = 1; k < EACH; k++)
-            out[i + k] = (real)fma((double)k, by, (double)base);
-    }
-    for (size_t i = whole; i < n; i++)
-        out[i] = (real)fma((double)i, by, first);
+    const struct NAME(spacing) task = {first, by, 0, out, n};
+    parallel_for(n, PIECE, NAME(stepped_body), &task);
 }
 #undef SEGMENT
 #undef STAGE

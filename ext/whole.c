@@ -56,7 +56,8 @@ KERNEL(not_bool)(size_t n, ARRAY(const uint8_t, x, n), ARRAY(uint8_t, out, n))
     parallel_for(n, 4 * PIECE, NAME(not_body), &task);
 }
 
-/* ---- running sums ---- */
+/* ---- running sums: a unit is STRIP columns of a block of rows, or the only one ---- */
+#define STRIP 256
 struct NAME(adding_up) {
     const real *x;
     real *out;
@@ -66,19 +67,28 @@ struct NAME(adding_up) {
 static void NAME(running_sum_body)(const void *task, size_t begin, size_t end)
 {
     const struct NAME(adding_up) *t = task;
-    const size_t n = t->n, inner = t->inner;
-    for (size_t o = begin; o < end; o++) {
-        const real *restrict x = t->x + o * n * inner;
-        real *restrict out = t->out + o * n * inner;
+    const size_t n = t->n, inner = t->inner, strips = pieces(inner, STRIP);
+    for (size_t u = begin; u < end; u++) {
+        const size_t column = u % strips * STRIP, width = smaller(STRIP, inner - column);
+        const real *restrict x = t->x + u / strips * n * inner + column;
+        real *restrict out = t->out + u / strips * n * inner + column;
         if (inner == 1) {
             real sum = 0;
-            for (size_t j = 0; j < n; j++)
+            size_t j = 0;
+            for (; j + 4 <= n; j += 4) { /* the sums of four wait once for those before */
+                const real two = x[j] + x[j + 1], three = two + x[j + 2], four = three + x[j + 3];
+                out[j] = sum + x[j];
+                out[j + 1] = sum + two;
+                out[j + 2] = sum + three;
+                out[j + 3] = sum += four;
+            }
+            for (; j < n; j++)
                 out[j] = sum += x[j];
             continue;
         }
-        memcpy(out, x, inner * sizeof(real));
+        memcpy(out, x, width * sizeof(real));
         for (size_t j = 1; j < n; j++)
-            for (size_t i = 0; i < inner; i++)
+            for (size_t i = 0; i < width; i++)
                 out[j * inner + i] = out[(j - 1) * inner + i] + x[j * inner + i];
     }
 }
@@ -89,9 +99,11 @@ KERNEL(running_sum)(size_t outer, size_t n, size_t inner,
                     ARRAY(real, out, outer * n * inner))
 {
     const struct NAME(adding_up) task = {x, out, n, inner};
-    parallel_for(outer, grain_of(PIECE / 4, (double)n * (double)inner), NAME(running_sum_body),
-                 &task);
+    parallel_for(outer * pieces(inner, STRIP),
+                 grain_of(PIECE / 4, (double)n * (double)smaller(inner, STRIP)),
+                 NAME(running_sum_body), &task);
 }
+#undef STRIP
 
 /* ---- products of matrices ----
  * A tile of TALL rows and BROAD columns of the result is kept in registers, as in matmul.c, and its

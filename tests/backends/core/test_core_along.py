@@ -75,6 +75,52 @@ def test_long_rows_are_cut_into_segments(isa):
     assert kernels.cumprod_vjp0(g, kernels.cumprod(near, 0), near, 0) is None
 
 
+@pytest.mark.parametrize("dtype", [*DTYPES, np.int64])
+def test_columns_are_cut_into_strips_for_the_threads(dtype, isa):
+    """A scan along the first dimension of one block; whatever the number of threads."""
+    before = core.get_num_threads()
+    x = (numbers((300, 517), np.float64) * 4).round().astype(dtype)  # with equal neighbours
+    ops = [("cumsum", {"dim": 0}), ("running_extreme", {"dim": 0, "smallest": False})]
+    if x.dtype.kind == "f":
+        x[100, 3] = x[7, 516] = np.nan
+        ops += [("cumprod", {"dim": 0}), ("running_extreme", {"dim": 0, "smallest": True})]
+    try:
+        for name, options in ops:
+            results = []
+            for threads in (1, 2, 3):
+                core.set_num_threads(threads)
+                results.append(getattr(cpu.of(x.dtype), name)(x, **options))
+            expected = getattr(REFERENCE, name)(x, **options)
+            np.testing.assert_allclose(results[0], expected, rtol=1e-4)
+            for other in results[1:]:
+                np.testing.assert_array_equal(results[0], other)
+        if x.dtype.kind == "f":
+            y, g = np.exp(numbers(x.shape, dtype) / 100), numbers(x.shape, dtype, 1)
+            out = np.cumprod(y, 0)
+            grad = cpu.of(x.dtype).cumprod_vjp0(g, out, y, 0)
+            ends = np.flip(np.cumsum(np.flip(g * out, 0).astype(float), 0), 0) / y
+            np.testing.assert_allclose(grad, ends, rtol=1e-3, atol=1e-2)
+    finally:
+        core.set_num_threads(before)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_ranges_do_not_depend_on_the_number_of_threads(dtype, isa):
+    before, dtype, n = core.get_num_threads(), getattr(torch, dtype), 3 * (1 << 15) + 21
+    results = []
+    try:
+        for threads in (1, 3):
+            core.set_num_threads(threads)
+            results.append((torch.linspace(-1.5, 2, n, dtype=dtype).numpy(),
+                            torch.arange(0.25, n / 4, 0.25, dtype=dtype).numpy()))
+    finally:
+        core.set_num_threads(before)
+    for one, three in zip(*results, strict=True):
+        np.testing.assert_array_equal(one, three)
+    np.testing.assert_array_equal(one, np.arange(1, n) / 4)
+    np.testing.assert_allclose(results[0][0], np.linspace(-1.5, 2, n), rtol=1e-5, atol=1e-7)
+
+
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_variances_of_few_numbers(dtype):
     """They are one pass of C where they are results of one run of dimensions, each of some."""
@@ -237,6 +283,9 @@ def test_fmod_and_remainder_are_exact(dtype, isa):
         np.testing.assert_array_equal(core.run("fmod", x, y), expected)
         np.testing.assert_array_equal(np.signbit(core.run("fmod", x, y)), np.signbit(expected))
         np.testing.assert_array_equal(core.run("remainder", x, y)[121:], np.remainder(x, y)[121:])
+        zero = core.run("remainder", x, y) == 0
+        found = np.signbit(core.run("remainder", x, y))[zero]
+        np.testing.assert_array_equal(found, np.signbit(x)[zero])
 
 
 def test_many_pieces_and_joins_have_their_gradients():
