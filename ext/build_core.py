@@ -79,7 +79,7 @@ FLOATING = [  # kernels for float and double
     "ext/distance.c",
     "ext/special.c",
 ]
-FLOAT = ["ext/bfloat.c"]  # for float alone
+FLOAT = ["ext/bfloat.c", "ext/gamma.c"]  # for float alone
 ANY = ["ext/along.c", "ext/bytes.c", "ext/extremes.c"]  # for float, double and whole numbers
 WHOLE = ["ext/whole.c"]
 KERNELS = [*FLOATING, *FLOAT, *ANY, *WHOLE]
@@ -166,7 +166,7 @@ ELEMENTWISE = "\n".join(loop.source() for loop in loops.loops(formulas, expr))
 ALL = [*declarations.declared(ELEMENTWISE, elementwise=True)]
 WRITTEN = [(ROOT / path).read_text(encoding="utf-8") for path in KERNELS]
 COMPILED_FOR = {path: (*declarations.FLOATS, "i64") for path in ANY}
-COMPILED_FOR |= {"ext/whole.c": ("i64",), "ext/bfloat.c": ("f32",)}
+COMPILED_FOR |= {"ext/whole.c": ("i64",), **dict.fromkeys(FLOAT, ("f32",))}
 for path, source in zip(KERNELS, WRITTEN, strict=True):
     types = COMPILED_FOR.get(path, declarations.FLOATS)
     ALL += declarations.declared(source, types=types)

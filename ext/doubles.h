@@ -119,3 +119,58 @@ INLINE double fn_hypot_f64(double x, double y)
     const double length = sqrt((a * up) * (a * up) + (b * up) * (b * up)) * down;
     return ((a == INFINITY) | (b == INFINITY)) ? INFINITY : length;
 }
+
+/* ---- sine and cosine: x = n pi/2 + r with |r| <= pi/4 ----
+ * pi/2 is in four parts, of which the first three have at most 33 bits, so that their products with
+ * n < 2^20 are exact. Nothing is lost of x less the first product either. Of the two other
+ * differences `rest` has what is lost, beside the last product: next to a multiple of pi/2, all of
+ * the result is in them. Beyond FAR_DOUBLE loops call libm in a second pass. */
+#define FAR_DOUBLE(x) !(fabs(x) <= 1e6)
+INLINE double double_difference(double a, double b, double *lost)
+{
+    const double d = a - b, back = d - a;
+    *lost = (a - (d - back)) - (b + back);
+    return d;
+}
+INLINE double double_quarter_turns(double x, uint64_t *n, double *rest)
+{
+    const double sum = x * 0x1.45f306dc9c883p-1 + WHOLE_NUMBER, k = sum - WHOLE_NUMBER;
+    double second, third;
+    const double most = x - k * 0x1.921fb544p+0;
+    const double more = double_difference(most, k * 0x1.0b4611a6p-34, &second);
+    const double r = double_difference(more, k * 0x1.3198a2ep-69, &third);
+    *n = bits_of(sum);
+    *rest = second + (third - k * 0x1.b839a252049c1p-104);
+    return r;
+}
+
+/* sin(r + rest + n pi/2), by Taylor series: r^18 / 19! is below 2^-62. */
+INLINE double double_turned_sin(double r, double rest, uint64_t n)
+{
+    const double z = r * r, half = 0.5 * z, most = 1 - half;
+    const double odd = -1.0 / 6 + z * (1.0 / 120 + z * (-1.0 / 5040 + z * (1.0 / 362880
+                     + z * (-1.0 / 39916800 + z * (1.0 / 6227020800 + z * (-1.0 / 1307674368000
+                     + z * (1.0 / 355687428096000)))))));
+    const double even = 1.0 / 24 + z * (-1.0 / 720 + z * (1.0 / 40320 + z * (-1.0 / 3628800
+                      + z * (1.0 / 479001600 + z * (-1.0 / 87178291200
+                      + z * (1.0 / 20922789888000))))));
+    const double s = r + (r * z * odd + rest * most);
+    const double c = most + (((1 - most) - half) + (z * z * even - r * rest));
+    /* chosen by bits: not every instruction set compares numbers of 64 bits */
+    const uint64_t cosine = 0 - (n & 1);
+    return double_of(((bits_of(c) & cosine) | (bits_of(s) & ~cosine)) ^ (n & 2) << 62);
+}
+INLINE double fn_sin_f64(double x)
+{
+    uint64_t n;
+    double rest;
+    const double r = double_quarter_turns(x, &n, &rest), y = double_turned_sin(r, rest, n);
+    return x == 0 ? x : y; /* r + rest loses the sign of -0 */
+}
+INLINE double fn_cos_f64(double x)
+{
+    uint64_t n;
+    double rest;
+    const double r = double_quarter_turns(x, &n, &rest);
+    return double_turned_sin(r, rest, n + 1);
+}

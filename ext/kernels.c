@@ -26,6 +26,8 @@
 #define LOWEST (-(real)INFINITY)
 #define HIGHEST ((real)INFINITY)
 
+#include "doubles.h"
+
 #define real float
 #define REAL_IS_FLOAT
 #define NAME(name) name##_f32
@@ -77,6 +79,7 @@
 #include "order.c"
 #include "distance.c"
 #include "special.c"
+#include "gamma.c"
 #undef real
 #undef REAL_IS_FLOAT
 #undef NAME

@@ -28,7 +28,7 @@ class Loop(NamedTuple):
     expression: str
     far: tuple[str, ...]  # tests for elements beyond the bound of a function's vector code
     vector: str  # the expression of a vector of elements, if lookup.h has all its functions
-    early: str  # what returns where all elements take the cheap one of two choices
+    early: tuple[str, ...]  # the condition and the value of a choice whose other value is dear
     cheap: bool  # no function in it takes more than a few cycles
     masks: frozenset[str] = frozenset()  # arrays that are bool, where all others are real
 
@@ -86,6 +86,7 @@ class Loop(NamedTuple):
 
         return [
             "    size_t i = 0;",
+            *self.in_blocks(value("j", "1")),
             "    /* two that do not wait for each other */",
             "    for (; STEP > 1 && i + 2 * STEP <= n; i += 2 * STEP) {",
             f"        const NAME(numbers) first = {value('i', 'STEP')};",
@@ -97,6 +98,29 @@ class Loop(NamedTuple):
             f"        NAME(put)(result + i, n - i, {value('i', 'n - i')});",
         ]
 
+    def in_blocks(self, dear: str) -> list[str]:
+        """Without lookup.h: blocks of elements which all, or not all, take the cheap value."""
+        if not self.early:
+            return []
+        condition, cheap = self.early
+        elements = [f"            const real {a} = {a}_[j];" for a in self.arrays]
+        return [
+            "    for (size_t end; STEP == 1 && i < n; i = end) {",
+            "        int all = 1;",
+            "        end = i + smaller(n - i, 64);",
+            "        for (size_t j = i; j < end; j++) {",
+            *elements,
+            f"            all &= {condition};",
+            "        }",
+            "        for (size_t j = i; all && j < end; j++) {",
+            *elements,
+            f"            result[j] = {cheap};",
+            "        }",
+            "        for (size_t j = i; !all && j < end; j++)",
+            f"            NAME(put)(result + j, 1, {dear});",
+            "    }",
+        ]
+
     def function(self) -> list[str]:
         """The formula as a function of vectors, where lookup.h has its functions."""
         if not self.vector:
@@ -104,7 +128,8 @@ class Loop(NamedTuple):
         scalars = [f"real {s}" for s in self.scalars]
         parameters = ", ".join([*scalars, *(f"NAME(numbers) {a}" for a in self.arrays)])
         head = f"INLINE NAME(numbers) NAME({self.name}_of)({parameters})"
-        return [f"{head} {{ {self.early}return {self.vector}; }}"]
+        early = "if (EVERY({})) return {}; ".format(*self.early) if self.early else ""
+        return [f"{head} {{ {early}return {self.vector}; }}"]
 
     def second_pass(self) -> list[str]:
         """Elements beyond the bound, by libm. A test in the first loop would prevent vectors."""
@@ -149,18 +174,18 @@ def vectors(formula: str, arrays: set[str], expr: Any) -> str:
     return expr.render(formula, dialect).replace("FN(", "ALL(")
 
 
-def early(formula: str, expr: Any) -> str:
-    """``if (EVERY(x > 0)) return x;`` of where(x > 0, x, alpha * expm1(x)): no function is called.
-    """
+def early(formula: str, expr: Any) -> tuple[str, ...]:
+    """Of where(x > 0, x, alpha * expm1(x)): ("x > 0", "x"), where no function is called."""
     top = expr.parse(formula)
     top = getattr(top, "body", top)
     if not (isinstance(top, ast.Call) and top.func.id == "where"):
-        return ""
+        return ()
     condition, cheap, other = map(ast.unparse, top.args)
     if expr.functions(cheap) or not isinstance(top.args[0], ast.Compare):
-        return ""
-    c, value = (expr.render(text, expr.C) for text in (condition, cheap))
-    return f"if (EVERY({c})) return {value}; " if expr.functions(other) & LOOKUP else ""
+        return ()
+    if not expr.functions(other) & LOOKUP:
+        return ()
+    return tuple(expr.render(text, expr.C) for text in (condition, cheap))
 
 
 def loops(formulas: Any, expr: Any) -> Iterator[Loop]:
@@ -191,8 +216,8 @@ def loops(formulas: Any, expr: Any) -> Iterator[Loop]:
                 expression=expr.render(text_in_c, expr.C),
                 far=tuple(dict.fromkeys(tests)),
                 vector=(vector := vectors(text_in_c, set(formulas.ARRAYS), expr)),
-                early=early(text_in_c, expr) if vector else "",
+                early=early(text_in_c, expr) if vector else (),
                 cheap=expr.functions(text) <= expr.CHEAP,
                 masks=frozenset("x" if op == "where" else ""),
             )
-    yield Loop("copy", "copy: x", ("x",), (), "x", (), "", "", True)
+    yield Loop("copy", "copy: x", ("x",), (), "x", (), "", (), True)

@@ -26,14 +26,15 @@ if TYPE_CHECKING:
 ABSENT = frozenset({"erf", "erfc"})  # numpy lacks them, so the reference kernel is a Python loop
 # whose C is as careful as numpy's loops, though its formula is longer than one operation
 CAREFUL = frozenset({"logaddexp", "logaddexp2", "hypot"})
-SLOW = frozenset({"fmod", "remainder", "hypot"})  # of float32: numpy's take one number at a time
+SLOW = frozenset({"fmod", "remainder", "hypot"})  # numpy's take one number at a time
 BRANCHES = frozenset({"where"})  # numpy's branch, which costs ten times as much on a random mask
 # Functions whose vector code in C is at least as fast as numpy's. It is slower for log2 and log10;
 # and where C calls its library, which takes one number at a time.
-DOUBLES = expr.CHEAP | {"exp", "exp2", "expm1", "log", "log1p", "sigmoid", "softplus"}
-VECTORS = {
-    F64: DOUBLES, F32: DOUBLES | {"sin", "cos", "tanh", "fmod", "remainder"},
+DOUBLES = expr.CHEAP | {
+    "exp", "exp2", "expm1", "log", "log1p", "sigmoid", "softplus", "sin", "cos", "fmod",
+    "remainder",
 }  # fmt: skip
+VECTORS = {F64: DOUBLES, F32: DOUBLES | {"tanh"}}
 
 
 def smallest(name: str, formula: str, dtype: DType) -> int | None:
@@ -49,7 +50,7 @@ def smallest(name: str, formula: str, dtype: DType) -> int | None:
         return 0
     if not called <= VECTORS[dtype] or any_power(formula):
         return None
-    if name not in UFUNCS or name in BRANCHES or (dtype == F32 and name in SLOW):
+    if name not in UFUNCS or name in BRANCHES or name in SLOW:
         return 0
     # numpy writes the longer formulas (hypot, logaddexp) with more care
     return large_from(name) if operations_in(formula) == 1 or name in CAREFUL else None

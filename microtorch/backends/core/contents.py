@@ -47,7 +47,7 @@ FAMILIES = {
     ),
     "special": (
         "Special",
-        "erfinv i0 i0e i1 i1e ndtri nextafter polygamma",
+        "digamma erfinv i0 i0e i1 i1e lgamma ndtri nextafter polygamma",
     ),
     "whole": (
         "Whole",

@@ -41,12 +41,18 @@ class Elementwise(Reference):
         kernel = getattr(self, name)
         return getattr(kernel, "small", kernel)
 
-    # Reference has these two as methods, so __getattr__ is not asked for them
+    # Reference has these as methods, so __getattr__ is not asked for them
     def erf(self, x: Array) -> Array:
         return self.__getattr__("erf")(x)
 
     def erfc(self, x: Array) -> Array:
         return self.__getattr__("erfc")(x)
+
+    def fmod(self, x: Array, y: Array) -> Array:
+        return self.__getattr__("fmod")(x, y)
+
+    def remainder(self, x: Array, y: Array) -> Array:
+        return self.__getattr__("remainder")(x, y)
 
     def large(self, name: str) -> Callable[..., Any]:
         """The kernel of an op for arrays of ``large_from(name)`` elements and more."""
@@ -96,7 +102,7 @@ class Elementwise(Reference):
             signature = f"F, {', '.join(parameters)}{', *' + named if named else ''}"
             ours = expr.compile_python(formula, signature, name)
         elif name in UFUNCS or name in Reference.__dict__:
-            own = UFUNCS.get(name) or getattr(super(), name)
+            own = getattr(super(), name) if name in Reference.__dict__ else UFUNCS[name]
 
             def ours(F: Namespace, *args: Array) -> Array:
                 return own(*args)

@@ -29,6 +29,7 @@ class Special(Reference):
 
     i0, i0e, i1, i1e = _of_one("i0"), _of_one("i0e"), _of_one("i1"), _of_one("i1e")
     erfinv, ndtri = _of_one("erfinv"), _of_one("ndtri")
+    lgamma, digamma = _of_one("lgamma"), _of_one("digamma")  # of float32
 
     @calls("trigamma")
     def polygamma(self, x: Array, n: int) -> Array:
@@ -41,7 +42,9 @@ class Special(Reference):
 
     def _elementwise(self, name: str, *arrays: Any) -> Array | None:
         """What C makes of arrays that broadcast; None where it declines them."""
-        shape = arrays[0].shape
+        shape, kernel = arrays[0].shape, getattr(self.kernels, name, None)
+        if kernel is None:
+            return None
         if any(a.shape != shape for a in arrays):
             arrays = np.broadcast_arrays(*arrays)
             shape = arrays[0].shape
@@ -51,7 +54,7 @@ class Special(Reference):
             arrays, back = tuple([a.transpose(order) for a in arrays]), np.argsort(order)
             shape = arrays[0].shape
         given, out = [np.ascontiguousarray(a) for a in arrays], np.empty(shape, self.dtype)
-        done = getattr(self.kernels, name)(out.size, *(id(a) for a in given), id(out))
+        done = kernel(out.size, *(id(a) for a in given), id(out))
         if not done:
             return None
         return out if back is None else out.transpose(back)

@@ -122,6 +122,7 @@ DOUBLES = {
     "log": (np.log, (2000,)), "log1p": (np.log1p, (4, 1e-9)),
     "sigmoid": (lambda x: 1 / (1 + np.exp(-x)), (1400, 40)),
     "hypot": (np.hypot, (1, 1e300, 1e-300)),
+    "sin": (np.sin, (10, 2e6, 1e-9)), "cos": (np.cos, (10, 2e6, 1e-9)),
 }  # fmt: skip
 
 
@@ -133,7 +134,9 @@ def test_doubles_within_two_units_in_the_last_place(name, isa):
     source = np.random.default_rng(0)
     x = np.concatenate([source.uniform(-0.5, 0.5, 40_000) * width for width in widths])
     edges = [0.0, -0.0, 5e-324, 1e-310, 2.0**-1022, 1.0, 709.78, 709.79, -708.4, -745.1, -745.2]
-    x = np.concatenate([x, edges, np.exp2(source.uniform(-1074, 1023, 20_000)), -np.exp2(-x % 60)])
+    turns = np.arange(1.0, 640_000, 31) * (np.pi / 2)  # next to them sin and cos vanish
+    wide = np.exp2(source.uniform(-1074, 1023, 20_000))
+    x = np.concatenate([x, edges, turns, -turns, wide, -np.exp2(-x % 60)])
     arrays = (x, x[::-1].copy()) if name == "hypot" else (x,)
     with np.errstate(all="ignore"):
         true = function(*(a.astype(LONG) for a in arrays))

@@ -383,7 +383,7 @@ ELSEWHERE = {
     "erfinv", "ndtri", "trigamma", "take", "ranked", "copy", "where", "where_vjp1", "where_vjp2",
     "cumprod_vjp0", "of_bytes", "of_whole", "of_float", "of_double", "to_whole", "clamp_whole",
     "shift_whole", "abs_whole", "not_bool", "to_mask", "product", "running_sum",
-    "bfloat_products",
+    "bfloat_products", "lgamma", "digamma",
 }  # fmt: skip
 DECLARED = {
     name: kernel

@@ -73,6 +73,7 @@ HARNESS = """
 #include "vector.h"
 #include "scratch.h"
 #include "windows.h"
+#include "doubles.h"
 #define KERNEL(name) void NAME(name)
 #define real float
 #define REAL_IS_FLOAT

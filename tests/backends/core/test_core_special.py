@@ -1,4 +1,6 @@
-"""Special functions of the C core (ext/special.c) beside scipy's, and where they are infinite."""
+"""Special functions of the C core (ext/special.c, ext/gamma.c) beside scipy's, and where they are
+infinite.
+"""
 import math
 
 import numpy as np
@@ -57,6 +59,26 @@ def test_trigamma(dtype):
     assert poles.tolist() == [math.inf] * 3
 
 
+@pytest.mark.parametrize("name", ["lgamma", "digamma"])
+def test_gamma(name, isa):
+    """Of float32, on both sides of 0, next to zeros and poles, and far away."""
+    special = pytest.importorskip("scipy.special")
+    true_of = special.gammaln if name == "lgamma" else special.digamma
+    source = np.random.default_rng(0)
+    near = np.concatenate([source.normal(size=300) * 10.0 ** source.uniform(-7, -1, 300), [0]])
+    zeros = [1, 2, 1.4616321, -2.4570248, -0.50408301, -3, -7, 0]
+    x = np.concatenate([numbers(-30, 30, np.float32), 10 ** source.uniform(-44, 38, 2000),
+                        *(near + z for z in zeros), [0.0, -0.0, 1, 2, math.inf]])
+    x = x.astype(np.float32)
+    found = getattr(torch, name)(torch.from_numpy(x)).numpy()
+    close(found, true_of(x.astype(np.float64)), np.float32)
+    ends = getattr(torch, name)(torch.tensor([0.0, -0.0, -1, -4, -1e9, math.inf, math.nan]))
+    inf, nan = math.inf, math.nan
+    expected = [inf] * 6 + [nan] if name == "lgamma" else [-inf, inf, nan, nan, nan, inf, nan]
+    np.testing.assert_array_equal(ends.numpy(), np.float32(expected))
+    assert torch.lgamma(torch.tensor([1.0, 2.0, -inf])).tolist() == [0, 0, inf]
+
+
 def test_ends():
     """As in PyTorch: scaled Bessel functions vanish, the others have no value at infinity."""
     x = torch.tensor([math.inf, -math.inf])
@@ -81,6 +103,8 @@ def test_functions_of_two(name, dtype):
     x, y = np.append(x, a), np.append(y, b)
     found = getattr(torch, name)(torch.from_numpy(x), torch.from_numpy(y)).numpy()
     true = getattr(np, name)(x, y)
+    if name == "remainder":
+        true = np.where(true == 0, np.copysign(true, x), true)  # as in PyTorch
     if name == "hypot":
         np.testing.assert_allclose(found, true, 2 * np.finfo(dtype).eps)
     else:
