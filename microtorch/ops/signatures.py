@@ -101,7 +101,7 @@ def _takes(alpha: AnyNumber, *operands: TensorLike) -> bool:
 
 @public()
 def add(
-    input: Tensor, other: TensorLike, *old: Tensor, alpha: AnyNumber = 1, out: Any = None
+    input: Tensor, other: TensorLike, *old: Tensor, alpha: AnyNumber = 1, out: Tensor | None = None
 ) -> Tensor:
     """input + alpha * other. Old scripts put the number first: ``p.data.add_(-lr, p.grad)``."""
     if old:
@@ -129,7 +129,7 @@ def _sub_scaled() -> Op:
 
 @public(aliases=("subtract",))
 def sub(
-    input: Tensor, other: TensorLike, *old: Tensor, alpha: AnyNumber = 1, out: Any = None
+    input: Tensor, other: TensorLike, *old: Tensor, alpha: AnyNumber = 1, out: Tensor | None = None
 ) -> Tensor:
     """input - alpha * other. PyTorch has no subtraction of bool tensors, and so raises here too."""
     if old:
@@ -145,7 +145,7 @@ def sub(
 
 @public(aliases=("divide", "true_divide"))
 def div(
-    input: Tensor, other: TensorLike, *, rounding_mode: str | None = None, out: Any = None
+    input: Tensor, other: TensorLike, *, rounding_mode: str | None = None, out: Tensor | None = None
 ) -> Tensor:
     """input / other; ``rounding_mode`` "floor" or "trunc" rounds it, and integers stay integers."""
     if out is not None:
