@@ -11,7 +11,6 @@ derivatives.
 from __future__ import annotations
 
 import itertools
-import warnings
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -190,11 +189,10 @@ def _check(
         )
     for i, x in chosen:
         if x.array.dtype not in (np.float64, np.complex128):
-            warnings.warn(
+            errors.warn(
                 f"gradcheck: input {i} is {errors.describe(x)}; finite differences of step {eps:g} "
                 "drown in its rounding error. Use double precision: "
                 "x.double().detach().requires_grad_()",
-                stacklevel=3,
             )
         if 0 in x.stride() and x.numel() > 1:
             raise GradcheckError(

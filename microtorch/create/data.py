@@ -3,7 +3,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from itertools import chain
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Union, cast
 
 import numpy as np
 
@@ -398,6 +398,13 @@ class LegacyType:
 
     def __instancecheck__(self, x: object) -> bool:
         return isinstance(x, Tensor) and x.dtype is self.dtype
+
+    def __or__(self, other: Any) -> Any:
+        """``torch.LongTensor | None``, as annotations have it."""
+        return Union[self, other]  # noqa: UP007  that operator is made here
+
+    def __ror__(self, other: Any) -> Any:
+        return Union[other, self]  # noqa: UP007
 
     def __repr__(self) -> str:
         return f"<class 'torch.{self.__name__}'>"

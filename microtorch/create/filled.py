@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 Create = Callable[..., Tensor]
 
 
-def sizes_of(size: Any, name: str) -> Shape:
+def sizes_of(size: Sequence[int | Sequence[int]], name: str) -> Shape:
     """``shape_of`` a new tensor. RuntimeError for negative sizes."""
     shape = shape_of(size, name)
     if shape and min(shape) < 0:
@@ -154,6 +154,17 @@ def _filled(
         array = laid_out_as(input, memory_format, dev, make, d, **draw)
         return finish(array, dev.device, requires_grad)
 
+    def plain_like(input: Tensor) -> Tensor:
+        """``like`` without options, of an array in rows: a hot path."""
+        x = getattr(input, "array", None)
+        if type(x) is not np.ndarray or not x.flags.c_contiguous:
+            return like(input)
+        dev = input.node.dev
+        array = make(dev, x.shape, x.dtype)
+        if type(array) is not np.ndarray:  # it is recorded, for a static graph
+            return finish(array, dev.device, False)
+        return constant_of(array, dev)
+
     def new(
         self: Tensor,
         *size: int | Sequence[int],
@@ -182,7 +193,7 @@ def _filled(
     like_doc = f"{doc} in the shape, dtype and device of ``input``."
     return (
         export(named(create, name, f"{doc}."), plain=plain),
-        export(named(like, f"{name}_like", like_doc)),
+        export(named(like, f"{name}_like", like_doc), plain=plain_like),
     )
 
 

@@ -191,7 +191,7 @@ def set_default_device(where: DeviceLike | None) -> None:
 
     Raises RuntimeError for a device that is not there.
     """
-    backends.default.device = (
+    backends.default.put(
         None if where is None else backends.backend_for(where, dtypes.F32).device
     )
 

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 from ..autograd.function import Function
 from ..base.errors import describe, message, warn
-from ..engine.calling import reading
-from ..engine.entering import enter_all
+from ..engine.entering import called
 from ..ops.surface import FUNCTIONS
 from . import factors, norms, orthogonal, pseudoinverse, results, solving, spectra
 from .checks import LinAlgError, broadcast_batches, floating, identity, matrices, square
@@ -279,6 +278,5 @@ def deprecated(f: Callable[P, R], new: str) -> Callable[P, R]:
 
 NO_OUT = "det lobpcg logdet lu matrix_exp pca_lowrank pinverse svd_lowrank".split()
 for _name in __all__:
-    _made = reading(globals()[_name], out=_name not in NO_OUT)
+    _made = called(globals()[_name], out=_name not in NO_OUT)
     globals()[_name] = deprecated(_made, IN_FAVOR_OF[_name]) if _name in IN_FAVOR_OF else _made
-enter_all(globals())

@@ -84,7 +84,7 @@ def dims_of(dim: Dims, ndim: int, op: str) -> Shape:
 
 def shape_of(shape: Any, op: str) -> Shape:
     """Sizes given as ``(2, 3)``, ``[2, 3]`` or ``2, 3``."""
-    if len(shape) == 1 and isinstance(shape[0], (tuple, list)):
+    if len(shape) == 1 and type(shape[0]) is not int and isinstance(shape[0], (tuple, list)):
         shape = shape[0]
     if type(shape) is tuple:
         for s in shape:

@@ -1,5 +1,6 @@
 """Making tensors: dtypes, shapes and values as PyTorch's, random numbers with PyTorch's seeds."""
 import math
+import typing
 
 import numpy as np
 import pytest
@@ -114,6 +115,8 @@ def test_typed_constructors():
     assert torch.BoolTensor([True]).dtype == torch.bool and torch.FloatTensor(2, 3).shape == (2, 3)
     assert isinstance(torch.ones(1), torch.FloatTensor)
     assert not isinstance(torch.ones(1), torch.LongTensor)
+    assert typing.get_args(torch.LongTensor | None) == (torch.LongTensor, type(None))
+    assert typing.get_args(int | torch.LongTensor) == (int, torch.LongTensor)
 
 
 # ---- random numbers: PyTorch 2.13's for the same seed --------------------------------------------

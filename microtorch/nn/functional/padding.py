@@ -88,7 +88,7 @@ def _padded_by_index(input: Tensor, pad: Sequence[int], mode: str) -> Tensor:
     if not 1 <= count <= 3 or input.ndim not in (count + 1, count + 2):
         raise NotImplementedError(
             message(
-                "Only 2D, 3D, 4D, 5D padding with non-constant padding are supported for now",
+                f"Padding size {len(pad)} is not supported for {input.ndim}D input tensor.",
                 f"mode {mode!r} pads the last {count} dims of an input of {count + 1} or "
                 f"{count + 2}, but got {describe(input)}",
             )

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-import warnings
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from itertools import repeat
@@ -226,11 +225,10 @@ class Batches:
         if self._said is not None:
             self._given += 1
             if self._given > self._said:
-                warnings.warn(
+                warn(
                     f"Length of IterableDataset {self._stream} was reported to be {self._said} "
                     f"(when accessing len(dataloader)), but {self._given} samples have been "
                     "fetched. With workers: let each read a part of its own (get_worker_info).",
-                    stacklevel=2,
                 )
         return batch
 
