@@ -9,6 +9,7 @@ from _thread import _local
 from typing import TYPE_CHECKING, Any
 
 from ..base.errors import DeviceError, message, nearest
+from . import dtypes
 
 if TYPE_CHECKING:
     from ..base.types import DeviceLike
@@ -50,7 +51,10 @@ class device:
                 message(
                     f"Expected one of {', '.join(KNOWN)} device type at start of device string: "
                     f"{kind}",
-                    fix="device('cpu') always works." + nearest(kind, KNOWN),
+                    fix=f"torch.{kind} is a dtype: give it without quotes"
+                    if kind in dtypes.NAMES
+                    else "device('cpu') always works."
+                    + (" Did you mean 'cuda'?" if kind == "gpu" else nearest(kind, KNOWN)),
                 )
             )
         if colon:

@@ -9,7 +9,6 @@
 from __future__ import annotations
 
 import functools
-import warnings
 from collections.abc import Callable, Iterable, Mapping
 from contextvars import Token
 from typing import TYPE_CHECKING, Any, TypeVar, cast
@@ -18,7 +17,7 @@ import numpy as np
 
 from ..arrays import dtypes
 from ..arrays.device import device
-from ..base.errors import message, missing
+from ..base.errors import message, missing, warn
 from ..engine import autocast as casting
 from ..handles.tensor import Tensor
 from ..optim.grad_scaler import GradScaler
@@ -65,18 +64,16 @@ class autocast:
     def _possible(self) -> bool:
         """Can there be such a region? Warns if not."""
         if self.device != "cpu":
-            warnings.warn(
+            warn(
                 f"{self.device.upper()} is not available or torch_xla is imported. Disabling "
                 "autocast.",
-                stacklevel=3,
             )
             return False
         supported = (dtypes.bfloat16, dtypes.float16)
         if self.fast_dtype not in supported:
-            warnings.warn(
+            warn(
                 "In CPU autocast, but the target dtype is not supported. Disabling autocast.\n"
                 f"CPU Autocast only supports dtypes of {', '.join(map(str, supported))} currently.",
-                stacklevel=3,
             )
             return False
         return True

@@ -9,7 +9,6 @@ warning that says why.
 from __future__ import annotations
 
 import sys
-import warnings
 from collections.abc import Callable, Sequence
 from functools import partial
 from operator import is_
@@ -18,7 +17,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..base.errors import message
+from ..base.errors import message, warn
 from ..base.naming import named
 from ..engine import autocast
 from ..handles.memory import offset, owner
@@ -287,10 +286,10 @@ class Compiled:
         except CompilerError as e:
             self.use_c = False
             text = message(f"{text}: {e}", fix=f"install a C compiler; or {asks}")
-            warnings.warn(text, UserWarning, stacklevel=4)
+            warn(text)
         except Exception as e:  # a fault of the package: the program runs without C, and says so
             why = f"it could not be written as C, {type(e).__name__}: {e}"
-            warnings.warn(message(f"{text}: {why}", fix=asks), UserWarning, stacklevel=4)
+            warn(message(f"{text}: {why}", fix=asks))
         self.entries.setdefault(key, []).append((entry, run.template))
 
     def refuse(self, why: str) -> None:
@@ -305,7 +304,7 @@ class Compiled:
         )
         if self.fullgraph:
             raise RuntimeError(text)
-        warnings.warn(text, UserWarning, stacklevel=4)
+        warn(text)
 
     # ---- to look at ------------------------------------------------------------------------------
     @property

@@ -31,8 +31,10 @@ SIGNS = {"lt": "<", "le": "<=", "gt": ">", "ge": ">=", "eq": "==", "ne": "!="}
 CASTS = ("kernel cast", "method astype", "numpy asarray", "vjp cast_vjp0")
 WHERE_VJPS = (None, "where(x, g, 0)", "where(x, 0, g)")
 # functions of formulas that integers have, too, and what they are called for those (c/basics.txt)
-INTEGERS = {"maximum": "max_whole", "minimum": "min_whole", "abs": "abs_whole",
-            "sign": "sign_whole", "remainder": "mod_whole"}  # fmt: skip
+INTEGERS = {
+    "maximum": "max_whole", "minimum": "min_whole", "abs": "abs_whole", "sign": "sign_whole",
+    "remainder": "mod_whole",
+}  # fmt: skip
 IN_PLACE = {f"i{name}": formula for name, formula in OPERATORS.items() if "y" in formula}
 
 

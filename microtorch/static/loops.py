@@ -5,13 +5,12 @@ results differ by more than rounding, the steps run from then on, and a warning 
 """
 from __future__ import annotations
 
-import warnings
 from collections.abc import Collection, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..base.errors import message
+from ..base.errors import message, warn
 from ..handles.memory import owner
 from .agreement import alike, as_unsteady
 from .build import library
@@ -359,13 +358,12 @@ class Loops:
                 names[f"c_{self.region.name}"] = self.c
         else:
             step = self.region.steps[0].step
-            warnings.warn(
+            warn(
                 message(
                     f"compiled C differs from what was recorded, and is not used: {step.name}, "
                     f"{step.site}, and what follows",
                     fix="the function runs on, by the interpreter of its program",
                 ),
-                UserWarning, stacklevel=4,
             )  # fmt: skip
         return wanted
 
