@@ -39,10 +39,24 @@ ABSENT = {
     "utils.data.datapipes": "an IterableDataset, or Python's generators, in a DataLoader",
     "vision.models.detection": "boxes are found by no model here; torchvision.ops has what is done "
     "with them: nms, box_iou, box_convert, ...",
+    # what PyTorch has only to say that it is gone
+    "eig": "torch.linalg.eig(A)",
+    "lstsq": "torch.linalg.lstsq(A, B), with its arguments the other way round",
+    "matrix_rank": "torch.linalg.matrix_rank(A)",
+    "solve": "torch.linalg.solve(A, B), with its arguments the other way round",
+    "symeig": "torch.linalg.eigh(A)",
     "sparse_compressed_tensor": COORDINATES,
     "sparse_csr_tensor": COORDINATES,
     "sparse_csc_tensor": COORDINATES,
 }
+ABSENT |= dict.fromkeys(
+    (
+        "dequantize fake_quantize_per_channel_affine fake_quantize_per_tensor_affine float8_e4m3fn "
+        "float8_e5m2 per_channel_affine per_tensor_affine qint32 qint8 qscheme "
+        "quantize_per_channel quantize_per_tensor quantize_per_tensor_dynamic quint4x2 quint8"
+    ).split(),
+    QUANTISED,
+)
 
 
 def absent(name: str) -> str:

@@ -49,6 +49,7 @@ PYTORCH = {
     "nn.modules.rnn": "nn.layers.rnn",
     "_C": "facade.c_names",
     "_dynamo": "facade.dynamo",
+    "_tensor": "handles.tensor",
     "_utils": "nn.utils.vectors",
     "nn.modules.sparse": "nn.layers.sparse",
     "nn.modules.transformer": "nn.layers.transformer",
@@ -105,6 +106,7 @@ PYTORCH = {
     "vision.transforms.transforms": "vision.transforms",
     # what stands in facade/
     "__config__": "facade.config",
+    "types": "facade.types",
     "amp": "facade.amp",
     "amp.autocast_mode": "facade.amp",
     "amp.grad_scaler": "optim.grad_scaler",

@@ -14,6 +14,7 @@ import numpy as np
 
 from ..arrays import dtypes
 from ..base.errors import describe, message, warn
+from ..engine.entering import entered
 from ..engine.record import constant
 from ..nn.functional.padding import pad
 from ..ops.arguments import owned
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from ..handles.tensor import Tensor
 
 
+@entered
 def stft(
     input: Tensor, n_fft: int, hop_length: int | None = None, win_length: int | None = None,
     window: Tensor | None = None, center: bool = True, pad_mode: str = "reflect",

@@ -6,7 +6,6 @@ none (as_strided_), a hidden handle takes over its place as their base, and as t
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 from weakref import ref
@@ -139,7 +138,7 @@ def resize_as_(
 
 def resize(self: Tensor, *sizes: int) -> Tensor:
     """Its name of old for `view`, in row-major order; as many elements as before."""
-    warnings.warn("non-inplace resize is deprecated", stacklevel=2)
+    errors.warn("non-inplace resize is deprecated")
     shape = shape_of(sizes, "resize")
     if math.prod(shape) != self.array.size:
         raise RuntimeError(

@@ -10,7 +10,6 @@ then copies everything: when an error is raised, not a single number of the mode
 
 from __future__ import annotations
 
-import warnings
 from collections import OrderedDict, namedtuple
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -18,7 +17,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ..autograd import no_grad
-from ..base.errors import message
+from ..base.errors import message, warn
 from ..handles.tensor import Tensor
 from .hooks import WithModule
 from .parameter import Parameter, UninitializedTensorMixin, is_lazy
@@ -95,12 +94,11 @@ def old_arguments(
     args: tuple[Argument, ...], destination: dict[str, Any] | None, prefix: str, keep_vars: bool
 ) -> tuple[dict[str, Any] | None, str, bool]:
     """(destination, prefix, keep_vars) given by position, as older programs do."""
-    warnings.warn(
+    warn(
         "Positional args are being deprecated, use kwargs instead. Refer to "
         "https://docs.pytorch.org/docs/main/generated/torch.nn.Module.html#torch.nn.Module.state_dict"
         " for details.",
         FutureWarning,
-        stacklevel=3,
     )
     given = (*args, *(destination, prefix, keep_vars)[len(args) :])
     return given[0], given[1], given[2]
@@ -281,10 +279,12 @@ def _put(module: Stateful, name: str, own: Tensor, value: Tensor, assign: bool) 
         own.materialize(value.shape)
     if not assign:
         own.copy_(value)
-    elif isinstance(own, Parameter) and not isinstance(value, Parameter):
-        setattr(module, name, Parameter(value, requires_grad=own.requires_grad))
-    else:
+    elif not isinstance(own, Parameter):
         setattr(module, name, value)
+    elif isinstance(value, Parameter):
+        setattr(module, name, value.requires_grad_(own.requires_grad))
+    else:
+        setattr(module, name, Parameter(value, requires_grad=own.requires_grad))
 
 
 def _slots_of(module: Stateful) -> list[tuple[str, Tensor]]:

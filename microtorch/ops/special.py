@@ -37,7 +37,7 @@ def scipy_special() -> Any:
         return importlib.import_module("scipy.special")
     except ImportError:
         raise ImportError(
-            message("this function needs scipy", fix="pip install microtorch[special]")
+            message("this function needs scipy", fix='pip install "microtorch[special]"')
         ) from None
 
 

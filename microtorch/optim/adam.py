@@ -17,6 +17,7 @@ from ..backends import defines
 from ..base.errors import message
 from ..handles.tensor import Tensor
 from .differentiable import arrays, cycled, gradients, largest, rate, root, scale
+from .halves import Rounded, in_16_bits
 from .optimizer import Group, ParamsT
 from .stepping import (
     Arrays,
@@ -29,10 +30,11 @@ from .stepping import (
 )
 
 if TYPE_CHECKING:
-    from ..base.types import Array, Backend
+    from ..base.types import Argument, Array, Backend
 
 
 @defines
+@in_16_bits
 def adam_step(
     F: Backend,
     params: Arrays,
@@ -71,9 +73,11 @@ def adam_step(
         p += -(lr / (1 - beta1**t)) * m / denominator
 
 
-def lerp(m: Array, g: Array, weight: float) -> None:
+def lerp(m: Argument, g: Argument, weight: float) -> None:
     """m + weight * (g - m), in place, from the nearer end as in PyTorch."""
-    if weight < 0.5:
+    if isinstance(m, Rounded):
+        m.lerp(g, weight)
+    elif weight < 0.5:
         m += weight * (g - m)
     else:
         m[...] = g - (1 - weight) * (g - m)

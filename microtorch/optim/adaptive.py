@@ -18,7 +18,8 @@ from ..backends import defines
 from ..base.errors import message
 from ..handles.tensor import Tensor
 from .adam import decay_square, lerp
-from .differentiable import arrays, cycled, gradients, rate, root
+from .differentiable import arrays, cycled, gradients, rate, root, scale
+from .halves import in_16_bits
 from .optimizer import Group, ParamsT
 from .stepping import (
     Arrays,
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 
 
 @defines
+@in_16_bits
 def adagrad_step(
     F: Backend,
     params: Arrays,
@@ -57,6 +59,7 @@ def adagrad_step(
 
 
 @defines
+@in_16_bits
 def rmsprop_step(
     F: Backend,
     params: Arrays,
@@ -89,7 +92,7 @@ def rmsprop_step(
         denominator = root(s) + eps
         if momentum > 0:
             buffer = momentum_buffers[i]
-            buffer *= momentum
+            scale(buffer, momentum)
             buffer += g / denominator
             p -= lr * buffer
         else:
@@ -97,6 +100,7 @@ def rmsprop_step(
 
 
 @defines
+@in_16_bits
 def adadelta_step(
     F: Backend,
     params: Arrays,

@@ -16,6 +16,7 @@ from ..base.errors import message
 from ..create.filled import full_like
 from ..handles.tensor import Tensor
 from .differentiable import RECORDED, arrays, cycled, gradients, rate, scale
+from .halves import in_16_bits
 from .optimizer import Group, ParamsT
 from .stepping import (
     Arrays,
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
 
 @defines
+@in_16_bits
 def sgd_step(
     F: Backend,
     params: Arrays,

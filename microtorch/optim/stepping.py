@@ -106,6 +106,9 @@ def check_not_negative(**settings: float | Tensor) -> None:
     words = {"lr": "learning rate", "eps": "epsilon value"}
     for name, value in settings.items():
         check_one_element(name, value)
+        if value is None or isinstance(value, str):
+            what = f"{words.get(name, name)} must be a number, not {value!r}"
+            raise TypeError(message(what, fix=f"{name}={value or 0.1}"))
         if not value >= 0.0:
             what = f"Invalid {words.get(name, f'{name} value')}: {value}"
             raise ValueError(message(what, fix=f"{name} >= 0"))

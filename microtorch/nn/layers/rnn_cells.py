@@ -69,6 +69,15 @@ class RNNCellBase(Module):
                     fix="a cell takes one step: (N, input_size)",
                 )
             )
+        if input.shape[-1] != self.input_size:
+            raise RuntimeError(
+                message(
+                    f"input has inconsistent input_size: got {input.shape[-1]} expected "
+                    f"{self.input_size}",
+                    f"{type(self).__name__}: input {describe(input)}",
+                    fix=f"make the layer with input_size={input.shape[-1]}",
+                )
+            )
         if hx is None:
             zero = zeros(
                 (*input.shape[:-1], self.hidden_size), dtype=input.dtype, device=input.device

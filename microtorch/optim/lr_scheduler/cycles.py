@@ -131,9 +131,8 @@ class CyclicLR(_Cyclic):
     def state_dict(self) -> dict[str, Any]:
         """As the base class; `scale_fn` as its attributes if it is an object, else None."""
         state = super().state_dict()
-        f = self._scale_fn_custom
-        state["_scale_fn_custom"] = None if f is None else saved_function(f)
-        return state
+        f = state.pop("_scale_fn_custom")
+        return state | {"_scale_fn_custom": None if f is None else saved_function(f)}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         state = dict(state_dict)
