@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from browser import Browser
 from microtorch.viz.reading.trace import Push
 
 import microtorch as torch
@@ -109,7 +108,7 @@ def test_a_custom_function_needs_its_jvp():
 
 
 @pytest.mark.needs("browser", "dot")
-def test_the_page_shows_values_with_tangents_and_computes_them_again(tmp_path):
+def test_the_page_shows_values_with_tangents_and_computes_them_again(tmp_path, chromium):
     a, w = torch.Scalar(1.5), torch.Scalar(-0.4)
     o = (a * w).tanh() * w + w.exp()
     viz.step(o, mode="forward", wrt=w).save(tmp_path / "p.html")
@@ -117,31 +116,27 @@ def test_the_page_shows_values_with_tangents_and_computes_them_again(tmp_path):
     loss = F.mse_loss(net(torch.ones(3, 2)).tanh(), torch.zeros(3, 1))
     steps = viz.step(loss, mode="forward", wrt=net.weight)
     steps.save(tmp_path / "t.html")
-    browser = Browser()
-    try:
-        browser.open(tmp_path / "p.html")
-        browser.keys("end")
+    chromium.open(tmp_path / "p.html")
+    chromium.keys("end")
 
-        def shown(a, w):
-            slope = np.tanh(a * w) + w * a / np.cosh(a * w) ** 2 + np.exp(w)
-            return f"+ {slope:.4f} ε" if slope > 0 else f"+ (−{-slope:.4f}) ε"
+    def shown(a, w):
+        slope = np.tanh(a * w) + w * a / np.cosh(a * w) ** 2 + np.exp(w)
+        return f"+ {slope:.4f} ε" if slope > 0 else f"+ (−{-slope:.4f}) ε"
 
-        assert browser.text("#phase") == "FORWARD MODE"
-        assert shown(1.5, -0.4) in browser.text("#explain .sum")
-        assert "✓" in browser.text("#check")
-        browser.keys("w")
-        browser.js("""(e => { e.value = '2'; e.dispatchEvent(new Event('input')); })(
-            document.querySelector('[data-leaf="0"]'))""")
-        assert shown(2.0, -0.4) in browser.text("#explain .sum")
-        assert "✓" in browser.text("#check") and not browser.log("browser")
-        browser.open(tmp_path / "t.html")
-        for k in range(len(steps.trace.steps)):
-            assert browser.js("!!document.querySelector('#explain h2').textContent"), k
-            browser.keys("q" if k == 2 else "right")
-        assert not browser.log("browser")
-        assert not browser.js("document.getElementById('b-paths').checkVisibility()")
-    finally:
-        browser.close()
+    assert chromium.text("#phase") == "FORWARD MODE"
+    assert shown(1.5, -0.4) in chromium.text("#explain .sum")
+    assert "✓" in chromium.text("#check")
+    chromium.keys("w")
+    chromium.js("""(e => { e.value = '2'; e.dispatchEvent(new Event('input')); })(
+        document.querySelector('[data-leaf="0"]'))""")
+    assert shown(2.0, -0.4) in chromium.text("#explain .sum")
+    assert "✓" in chromium.text("#check") and not chromium.log("browser")
+    chromium.open(tmp_path / "t.html")
+    for k in range(len(steps.trace.steps)):
+        assert chromium.js("!!document.querySelector('#explain h2').textContent"), k
+        chromium.keys("q" if k == 2 else "right")
+    assert not chromium.log("browser")
+    assert not chromium.js("document.getElementById('b-paths').checkVisibility()")
 
 
 # ---- the second order ----------------------------------------------------------------------------

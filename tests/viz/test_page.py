@@ -9,7 +9,6 @@ import re
 import time
 
 import pytest
-from browser import Browser
 from microtorch.viz.reading.loops import loop
 from microtorch.viz.showing import javascript
 from microtorch.viz.showing.html import page
@@ -235,13 +234,6 @@ def pages(tmp_path_factory):
     out["notebook"] = str(folder / "notebook.html")
     out["table"] = str(folder / "table.html")
     return out
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    b = Browser()
-    yield b
-    b.close()
 
 
 @pytest.fixture

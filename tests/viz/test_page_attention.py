@@ -2,11 +2,12 @@
 
 import numpy as np
 import pytest
-from browser import Browser
 from microtorch.viz.reading import attention
 
 import microtorch as torch
 from microtorch import nn, viz
+
+WINDOW = 1920, 1080
 
 WORDS = "the cat sat down".split()
 
@@ -43,26 +44,23 @@ def test_tokens_that_do_not_fit():
 
 
 @pytest.mark.needs("browser", "dot")
-def test_the_matrix_over_the_names(tmp_path):
+def test_the_matrix_over_the_names(tmp_path, chromium):
     loss, weights = one_head()
     path = viz.step(loss, tokens=WORDS, names={"weights": weights}).save(tmp_path / "p.html")
-    b = Browser(1920, 1080)
-    try:
-        b.open(path)
-        assert b.text("#attention") == ""  # not before there are weights
-        b.js("(go(S.findIndex(s => s.k === 'op' && N[s.n].op === 'softmax')), 1)")
-        heads = b.js(
-            "[...document.querySelectorAll('#attention .plane th')].map(e => e.textContent)"
-        )
-        assert heads == ["", *WORDS, *WORDS]
-        shown = b.js("[...document.querySelectorAll('#attention .plane td')].map(e => e.title)")
-        assert shown[1].startswith("the → cat: ")
-        numbers = [float(t.rpartition(" ")[2].replace("−", "-")) for t in shown]
-        assert numbers == pytest.approx(np.ravel(weights.detach().numpy()), rel=1e-2)
-        b.js("choose(7)")  # the lens leads: row 1
-        assert b.text("#attention .here th") == "cat" and "cat looks at" in b.text("#attention")
-        b.keys("end")
-        assert b.text("#attention") == ""  # other steps show the graph
-        assert b.log("browser") == []
-    finally:
-        b.close()
+    chromium.open(path)
+    assert chromium.text("#attention") == ""  # not before there are weights
+    chromium.js("(go(S.findIndex(s => s.k === 'op' && N[s.n].op === 'softmax')), 1)")
+    heads = chromium.js(
+        "[...document.querySelectorAll('#attention .plane th')].map(e => e.textContent)"
+    )
+    assert heads == ["", *WORDS, *WORDS]
+    shown = chromium.js("[...document.querySelectorAll('#attention .plane td')].map(e => e.title)")
+    assert shown[1].startswith("the → cat: ")
+    numbers = [float(t.rpartition(" ")[2].replace("−", "-")) for t in shown]
+    assert numbers == pytest.approx(np.ravel(weights.detach().numpy()), rel=1e-2)
+    chromium.js("choose(7)")  # the lens leads: row 1
+    assert chromium.text("#attention .here th") == "cat"
+    assert "cat looks at" in chromium.text("#attention")
+    chromium.keys("end")
+    assert chromium.text("#attention") == ""  # other steps show the graph
+    assert chromium.log("browser") == []

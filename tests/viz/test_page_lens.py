@@ -6,7 +6,6 @@ import re
 
 import numpy as np
 import pytest
-from browser import Browser
 
 import microtorch as torch
 from microtorch import viz
@@ -45,13 +44,6 @@ def pages(tmp_path_factory):
     folder = tmp_path_factory.mktemp("lens")
     made = {"mlp": mlp(), "wide": wide(), "large": large()}
     return {k: viz.step(v).save(folder / f"{k}.html") for k, v in made.items()}
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    b = Browser()
-    yield b
-    b.close()
 
 
 @pytest.fixture

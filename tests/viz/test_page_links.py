@@ -1,11 +1,12 @@
 """Numbers on their way along the edges, and the dotted link to where a detached value came from."""
 
 import pytest
-from browser import Browser
 from microtorch.viz.reading.trace import Trace
 
 import microtorch as torch
 from microtorch import viz
+
+WINDOW = 1920, 1080
 
 LINK = "document.querySelectorAll('#svg .origin').length"
 
@@ -33,26 +34,22 @@ def test_origins_are_read_from_the_source():
 
 
 @pytest.mark.needs("browser", "dot")
-def test_the_dotted_link_and_the_numbers_on_their_way(tmp_path):
+def test_the_dotted_link_and_the_numbers_on_their_way(tmp_path, chromium):
     path = viz.step(cut()).save(tmp_path / "p.html")
-    b = Browser(1920, 1080)
-    try:
-        b.open(path)
-        assert b.js(LINK) == 1 and "from h, line" in b.js("$('svg').textContent")
-        b.js("(go(S.findIndex(s => s.k === 'leaf' && N[s.n].n === 'target')), 1)")
-        assert "detach takes the value out" in b.text("#explain .remark")
-        # w cannot be changed here: target would change with it, and the page would not know
-        assert "target was made from h" in b.js("hurdle(N.findIndex(n => n.n === 'w'))")
-        assert b.js("hurdle(N.findIndex(n => n.n === 'target'))") == ""
-        b.js("(go(S.findIndex(s => s.k === 'c' && N[s.n].n === 'w')), 1)")
-        k = b.js("known(at - 1).grads.get(S[at].from).v.r")
-        moving = b.js("[...document.querySelectorAll('#svg .travels')].map(e => e.textContent)")
-        assert moving == [f"rms {k:.3g}"]
-        b.until("!document.querySelector('#svg .travels')", 3)
-        still = [{"name": "prefers-reduced-motion", "value": "reduce"}]
-        b.command("Emulation.setEmulatedMedia", {"features": still})
-        b.js("(go(1), 1)")
-        assert not b.js("document.querySelector('#svg .travels')")
-        assert b.log("browser") == []
-    finally:
-        b.close()
+    chromium.open(path)
+    assert chromium.js(LINK) == 1 and "from h, line" in chromium.js("$('svg').textContent")
+    chromium.js("(go(S.findIndex(s => s.k === 'leaf' && N[s.n].n === 'target')), 1)")
+    assert "detach takes the value out" in chromium.text("#explain .remark")
+    # w cannot be changed here: target would change with it, and the page would not know
+    assert "target was made from h" in chromium.js("hurdle(N.findIndex(n => n.n === 'w'))")
+    assert chromium.js("hurdle(N.findIndex(n => n.n === 'target'))") == ""
+    chromium.js("(go(S.findIndex(s => s.k === 'c' && N[s.n].n === 'w')), 1)")
+    k = chromium.js("known(at - 1).grads.get(S[at].from).v.r")
+    moving = chromium.js("[...document.querySelectorAll('#svg .travels')].map(e => e.textContent)")
+    assert moving == [f"rms {k:.3g}"]
+    chromium.until("!document.querySelector('#svg .travels')", 3)
+    still = [{"name": "prefers-reduced-motion", "value": "reduce"}]
+    chromium.command("Emulation.setEmulatedMedia", {"features": still})
+    chromium.js("(go(1), 1)")
+    assert not chromium.js("document.querySelector('#svg .travels')")
+    assert chromium.log("browser") == []

@@ -2,12 +2,13 @@
 
 import numpy as np
 import pytest
-from browser import Browser
 from microtorch.viz.showing.html import page
 from microtorch.viz.telling.words import display_names
 
 import microtorch as torch
 from microtorch import nn, viz
+
+WINDOW = 1920, 1080
 
 
 def loop(passes):
@@ -63,13 +64,6 @@ def test_a_trace_from_a_file_knows_its_recurrences():
     trace = viz.step(loop(3)[0]).trace
     again = viz.Trace.from_json(trace.to_json())
     assert again.recurrences == trace.recurrences and trace.recurrences
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    b = Browser(1920, 1080)
-    yield b
-    b.close()
 
 
 def numbers(b, selector):

@@ -1,7 +1,6 @@
 """The room of the stepper's page: the stage, the size of texts, the camera, what stays inside."""
 
 import pytest
-from browser import Browser
 
 import microtorch as torch
 from microtorch import Scalar, nn, viz
@@ -51,13 +50,6 @@ def pages(tmp_path_factory):
         "cnn": F.cross_entropy(cnn(torch.randn(2, 1, 8, 8)), torch.tensor([1, 3])),
     }
     return {k: viz.step(v).save(folder / f"{k}.html") for k, v in made.items()}
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    b = Browser()
-    yield b
-    b.close()
 
 
 @pytest.fixture

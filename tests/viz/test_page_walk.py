@@ -4,7 +4,6 @@ import warnings
 
 import numpy as np
 import pytest
-from browser import Browser
 from microtorch.viz.reading.trace import Contribution
 from microtorch.viz.showing.html import page
 from ops.samples import SAMPLES
@@ -14,6 +13,7 @@ from microtorch import viz
 from microtorch.engine.op import REGISTRY
 
 pytestmark = pytest.mark.needs("browser", "dot")
+WINDOW = 1920, 4000  # so tall that no matrix of 8 rows needs a window
 # what-if refuses these: windows drawn at random, a second derivative that nobody has, and samples
 # whose places are made up, so that no choice of the op's would give them
 NOT_AGAIN = set(
@@ -42,13 +42,6 @@ WALK = """(() => {
   }
   return [steps, document.querySelector("#svg").textContent];
 })()"""
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    b = Browser(1920, 4000)  # so tall that no matrix of 8 rows needs a window
-    yield b
-    b.close()
 
 
 def loss_of(name):

@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from browser import Browser
 from microtorch.viz.showing.html import page
 
 import microtorch as torch
@@ -10,13 +9,6 @@ from microtorch import nn, viz
 from microtorch.nn import functional as F
 
 pytestmark = pytest.mark.needs("browser", "dot")
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    b = Browser(1280, 800)
-    yield b
-    b.close()
 
 
 def steps_of(draw):

@@ -4,7 +4,6 @@ import itertools
 
 import numpy as np
 import pytest
-from browser import Browser
 from microtorch.viz.showing.html import page
 
 import microtorch as torch
@@ -12,6 +11,8 @@ from microtorch import viz
 from microtorch.nn import functional as F
 
 pytestmark = pytest.mark.needs("browser", "dot")
+WINDOW = 1920, 1080
+MEDIA = {"prefers-reduced-motion": "reduce"}
 SHOWN = """(() => {
   const grid = document.querySelector("#result-grid"), marks = {};
   for (const t of document.querySelectorAll(".windows .array")) {
@@ -23,15 +24,6 @@ SHOWN = """(() => {
           document.querySelector("#written .sum").textContent,
           document.querySelectorAll("#explain .error").length];
 })()"""
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    b = Browser(1920, 1080)
-    still = [{"name": "prefers-reduced-motion", "value": "reduce"}]
-    b.command("Emulation.setEmulatedMedia", {"features": still})
-    yield b
-    b.close()
 
 
 def number(text):

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from browser import Browser
 from microtorch.viz.drawing.dot import Drawing
 from microtorch.viz.drawing.options import Options
 from microtorch.viz.showing.html import page
@@ -105,20 +104,16 @@ def test_collapsed_boxes_share_one_all_reduce():
 
 
 @pytest.mark.needs("mpi", "dot", "browser")
-def test_the_page_changes_the_data_of_one_rank(stepper, tmp_path):
+def test_the_page_changes_the_data_of_one_rank(stepper, tmp_path, chromium):
     file = tmp_path / "page.html"
     file.write_text(page(stepper.trace), encoding="utf-8")
-    browser = Browser(1280, 800)
-    try:
-        browser.open(file)
-        i = browser.js("N.findIndex(n => n.n === 'x⁽¹⁾')")
-        browser.js(f"(changed.set({i}, elements(N[{i}].v).map(v => 2 * v)), recompute(), 1)")
-        losses = browser.js("D.tops.map(i => now.V[i])")
-        found = browser.js("now.G[N.findIndex(n => n.n === 'net.module.weight')].f.flat()")
-        browser.js("S.map((s, k) => go(k)).length")  # every step can be shown
-        assert "All-reduce: rank 1" in browser.text("#explain h2") and not browser.log("browser")
-    finally:
-        browser.close()
+    chromium.open(file)
+    i = chromium.js("N.findIndex(n => n.n === 'x⁽¹⁾')")
+    chromium.js(f"(changed.set({i}, elements(N[{i}].v).map(v => 2 * v)), recompute(), 1)")
+    losses = chromium.js("D.tops.map(i => now.V[i])")
+    found = chromium.js("now.G[N.findIndex(n => n.n === 'net.module.weight')].f.flat()")
+    chromium.js("S.map((s, k) => go(k)).length")  # every step can be shown
+    assert "All-reduce: rank 1" in chromium.text("#explain h2") and not chromium.log("browser")
     (first, _), net = alone()
     torch.manual_seed(0)
     nn.Linear(2, 1)

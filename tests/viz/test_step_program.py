@@ -4,7 +4,6 @@ import json
 import re
 
 import pytest
-from browser import Browser
 from microtorch.viz.reading.compiled import account
 from microtorch.viz.reading.loops import loop
 from microtorch.viz.showing.programs import lines_of
@@ -104,50 +103,42 @@ def test_the_result_of_a_program_says_where_its_loops_are():
 
 
 @pytest.mark.needs("browser")
-def test_the_page_in_a_browser(tmp_path):
+def test_the_page_in_a_browser(tmp_path, chromium):
     steps = viz.step(moons())
     steps.save(tmp_path / "program.html")
-    browser = Browser(1280, 800)
-    try:
-        browser.open(tmp_path / "program.html")
-        on = "[...document.querySelectorAll('#c .on')].map(e => e.textContent).join('')"
-        now = "document.querySelector('#program .now').id"
-        for k, p in enumerate(steps.account.parts):
-            assert browser.js(now) == f"part-{k}"
-            shown = re.sub(r"\s", "", browser.js(on))
-            assert re.sub(r"\s", "", p.lines[-1]) in shown
-            assert browser.js("document.documentElement.classList[0]") == p.phase
-            browser.keys("right")
-        browser.keys("home", "b")
-        first = next(p.number for p in steps.account.parts if p.phase == "backward")
-        assert browser.js(now) == f"part-{first}"
-        browser.keys("d")
-        assert browser.js("document.querySelectorAll('#program svg').length") == 1
-        held = browser.js("document.querySelectorAll('#memory .now').length")
-        assert held > 1
-    finally:
-        browser.close()
+    chromium.open(tmp_path / "program.html")
+    on = "[...document.querySelectorAll('#c .on')].map(e => e.textContent).join('')"
+    now = "document.querySelector('#program .now').id"
+    for k, p in enumerate(steps.account.parts):
+        assert chromium.js(now) == f"part-{k}"
+        shown = re.sub(r"\s", "", chromium.js(on))
+        assert re.sub(r"\s", "", p.lines[-1]) in shown
+        assert chromium.js("document.documentElement.classList[0]") == p.phase
+        chromium.keys("right")
+    chromium.keys("home", "b")
+    first = next(p.number for p in steps.account.parts if p.phase == "backward")
+    assert chromium.js(now) == f"part-{first}"
+    chromium.keys("d")
+    assert chromium.js("document.querySelectorAll('#program svg').length") == 1
+    held = chromium.js("document.querySelectorAll('#memory .now').length")
+    assert held > 1
 
 
 @pytest.mark.needs("browser")
 @pytest.mark.parametrize("size", [(1280, 800), (1920, 1080), (390, 844)])
-def test_the_page_has_room(tmp_path, size):
+def test_the_page_has_room(tmp_path, size, chromium):
     """Nothing is scrolled sideways, and the header stands on the page; a phone shows parts."""
     viz.step(moons()).save(tmp_path / "program.html")
-    browser = Browser(*size)
-    try:
-        browser.size(*size)
-        browser.open(tmp_path / "program.html")
-        boxes = ["document.documentElement", *["$('program')", "$('memory')"] * (size[0] > 1000)]
-        for box in boxes:
-            assert browser.js(f"{box}.scrollWidth <= {box}.clientWidth + 1"), box
-        assert browser.js("$('b-dark').getBoundingClientRect().right <= innerWidth")
-        browser.js("$('b-dark').focus()")
-        browser.keys(" ")  # a focused button is pressed by it, and the part stays
-        assert browser.js("$('b-dark').getAttribute('aria-pressed')") == "true"
-        assert browser.js("location.hash") == "#1"
-    finally:
-        browser.close()
+    chromium.size(*size)
+    chromium.open(tmp_path / "program.html")
+    boxes = ["document.documentElement", *["$('program')", "$('memory')"] * (size[0] > 1000)]
+    for box in boxes:
+        assert chromium.js(f"{box}.scrollWidth <= {box}.clientWidth + 1"), box
+    assert chromium.js("$('b-dark').getBoundingClientRect().right <= innerWidth")
+    chromium.js("$('b-dark').focus()")
+    chromium.keys(" ")  # a focused button is pressed by it, and the part stays
+    assert chromium.js("$('b-dark').getAttribute('aria-pressed')") == "true"
+    assert chromium.js("location.hash") == "#1"
 
 
 # ---- the command line ----------------------------------------------------------------------------

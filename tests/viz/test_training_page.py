@@ -6,12 +6,13 @@ import re
 
 import numpy as np
 import pytest
-from browser import Browser, missing
 from microtorch.viz.reading import snapshots
 
 import microtorch as torch
 from microtorch import nn, viz
 from microtorch.optim import optimizer as optimizers
+
+WINDOW = 1920, 1080
 
 
 def trained(steps=12, make=lambda p: torch.optim.SGD(p, lr=0.1), clear=True, size=16):
@@ -92,15 +93,11 @@ def test_a_large_run_stays_below_two_megabytes(tmp_path):
 
 
 @pytest.fixture(scope="module")
-def page(tmp_path_factory):
-    if missing():
-        pytest.skip(missing())
+def page(tmp_path_factory, chromium):
     path = tmp_path_factory.mktemp("training") / "run.html"
     rec, seen = trained()
     rec.save(path)
-    browser = Browser(1920, 1080)
-    yield browser, path, seen
-    browser.close()
+    return chromium, path, seen
 
 
 def test_both_axes_and_the_numbers_of_a_step(page):
