@@ -117,7 +117,8 @@ def _reader(
         for name, value in kwargs.items():
             if type(value) in known.get(name, ()) or (open_ended and _one_of_any(f, name)):
                 continue
-            if not strict and name in names and name not in FLAGS:
+            if not strict and name in names and name not in FLAGS:  # any type will do
+                known.setdefault(name, set()).add(type(value))
                 continue
             if not fitting(f, name, value, known):
                 break
