@@ -6,13 +6,12 @@ They check their arguments before they draw. generator.py says what the numbers 
 from __future__ import annotations
 
 import math
-import warnings
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy import empty
 
-from ..base.errors import message
+from ..base.errors import message, warn
 from . import generator as source
 from .draw_checks import check_normal, check_positive, check_uniform, floating, sizes
 from .dtypes import F32, F64, real_type
@@ -180,7 +179,7 @@ def trunc_normal(
     dtype = floating("trunc_normal", dtype)
     if mean < a - 2 * std or mean > b + 2 * std:
         text = "mean is more than 2 std from [a, b] in nn.init.trunc_normal_. "
-        warnings.warn(text + "The distribution of values may be incorrect.", stacklevel=3)
+        warn(text + "The distribution of values may be incorrect.")
     above = math.erf((b - mean) / std / math.sqrt(2.0))
     inside = (above - math.erf((a - mean) / std / math.sqrt(2.0))) / 2
     if inside > 0.3:

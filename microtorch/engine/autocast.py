@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterable, Sequence
 from contextvars import ContextVar, Token
 from typing import TYPE_CHECKING, Any
 
-from ..arrays.dtypes import F32, F64
+from ..arrays.dtypes import F32, F64, bfloat16, float16
 from ..backends.table import send_to_apply
 from ..base.errors import message
 from ..graph import Node, mode, storage_of
@@ -85,6 +85,9 @@ class Region:
 
 # A ContextVar, as graph/mode.py has one. None: nothing is cast.
 region: ContextVar[Region | None] = ContextVar("microtorch.autocast", default=None)
+# of regions that do not say: the type, by device, and whether casts of weights are kept
+types = {"cpu": bfloat16, "cuda": float16, "mps": float16, "xpu": bfloat16, "opencl": float16}
+keeps = [True]
 regions = 0  # those of all threads that cast; while there are any, the hot paths leave OPS alone
 _lock = allocate_lock()
 

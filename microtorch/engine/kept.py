@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from .checks import watch
 from .handle import Handle
+from .record import packers
 
 if TYPE_CHECKING:
     from ..base.types import Operand
@@ -52,6 +53,8 @@ KEPT: dict[str, str | dict[str, str]] = {
 
 def keep(node: Node, kept: str | dict[str, str], given: dict[str, Any]) -> None:
     """Let a result's node watch what PyTorch's keeps of a call's arguments, ``given`` by name."""
+    if packers:  # hooks keep it, in a form of the user's
+        return
     names = kept
     if not isinstance(names, str):
         names = " ".join([v for k, v in names.items() if k in given and _needs(given[k])])

@@ -31,6 +31,7 @@ SWAPPED = {"__eq__": "__eq__", "__ne__": "__ne__"} | {
     f"__{a}__": f"__{b}__" for a, b in (("lt", "gt"), ("gt", "lt"), ("le", "ge"), ("ge", "le"))
 }
 COERCE: dict[type, Callable[[Any], Tensor]] = {}  # other types that are operands (Scalar) -> Tensor
+REPEATED = (list, tuple, str, bytes, bytearray)  # [0] * t: Python asks t.__index__ how often
 
 
 def offering(op: Op, name: str) -> Callable[..., Tensor]:
@@ -50,6 +51,8 @@ def offering(op: Op, name: str) -> Callable[..., Tensor]:
             ours = kind in COERCE or isinstance(other, (Handle, np.ndarray, np.generic))
             foreign = kind.__module__ != "builtins" or kind is object
             if not ours and (equality or (foreign and hasattr(kind, reflected))):
+                return NotImplemented
+            if op.name == "mul" and isinstance(other, REPEATED):
                 return NotImplemented
             raise  # with more words than Python has for it
 
@@ -98,18 +101,37 @@ def as_tensor(op: Op, x: Any, like: Tensor | None, inputs: Sequence[Any]) -> Ten
             if like is None
             else f"unsupported operand for {op.name}: {type(x).__name__}",
             "operands: " + ", ".join(errors.describe(v) for v in inputs),
-            fix="torch.tensor(...) makes a tensor of numbers and lists",
+            fix=as_operand(x),
         )
     )
+
+
+def as_operand(x: object) -> str:
+    """How that which is no operand would become one."""
+    if x is None:
+        return "None is what a function without return gives, and .grad before backward()"
+    if callable(x):
+        return "call it: its result is a tensor"
+    if isinstance(x, str):
+        return "float(text) makes a number of a text"
+    if isinstance(x, (tuple, list)) and any(isinstance(v, Handle) for v in x):
+        return "take its parts: out, state = lstm(x); torch.stack joins tensors of one shape"
+    return "torch.tensor(...) makes a tensor of numbers, lists and arrays"
 
 
 # ---- Python numbers ------------------------------------------------------------------------------
 def no_subtraction(name: str, operands: Sequence[Any]) -> Exception:
     """PyTorch has no subtraction of bools."""
+    masks = sum(getattr(x, "dtype", type(x)) in (bool, dtypes.bool) for x in operands)
+    which = "on a bool tensor" if name != "sub" else "with a bool tensor"
+    instead = "If you are trying to invert a mask, use the `~` or `logical_not()` operator instead."
+    if name == "sub" and masks == 2:
+        which, instead = "with two bool tensors", "Use the `^` or `logical_xor()` operator instead."
+    what = f"{'Subtraction' if name == 'sub' else 'Negation'}, the `-` operator, {which} is not "
+    what += f"supported. {instead}"
     return RuntimeError(
         errors.message(
-            f"{'Subtraction' if name == 'sub' else 'Negation'}, the `-` operator, with a bool "
-            "tensor is not supported.",
+            what,
             "operands: " + ", ".join(errors.describe(t) for t in operands),
             fix="~mask inverts a mask, a ^ b tells where they differ; or convert: mask.int()",
         )

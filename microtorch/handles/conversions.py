@@ -29,15 +29,17 @@ if TYPE_CHECKING:
 # ---- out of the tensor world ---------------------------------------------------------------------
 def item(self: Tensor) -> Any:
     """The value of a one-element tensor as a Python number."""
-    if self.array.size != 1:
-        raise RuntimeError(
-            errors.message(
-                f"a Tensor with {self.array.size} elements cannot be converted to Scalar",
-                errors.describe(self),
-                fix=".tolist() for all elements, or reduce first: .mean().item()",
-            )
+    try:
+        return self.array.item()
+    except ValueError:  # of another size
+        pass
+    raise RuntimeError(
+        errors.message(
+            f"a Tensor with {self.array.size} elements cannot be converted to Scalar",
+            errors.describe(self),
+            fix=".tolist() for all elements, or reduce first: .mean().item()",
         )
-    return self.array.item()
+    )
 
 
 def tolist(self: Tensor) -> Any:
@@ -154,10 +156,13 @@ def type_(
 ) -> Any:  # fmt: skip
     """The type's name ('torch.FloatTensor'); given one, or a dtype, the tensor converted to it.
 
-    A type may be given as its name, or as PyTorch's old class ``torch.FloatTensor``.
+    A type may be given as its name, or as PyTorch's old class ``torch.FloatTensor``;
+    ``torch.Tensor`` is that of the default dtype.
     """
     if dtype is None:
         return f"torch.{TORCH_TYPES[self.array.dtype.name]}Tensor"
+    if dtype == "torch.Tensor" or (isinstance(dtype, type) and issubclass(dtype, Handle)):
+        dtype = dtypes.get_default_dtype()
     if isinstance(dtype, str):
         names = {f"torch.{v}Tensor": k for k, v in TORCH_TYPES.items()}
         if dtype not in names:

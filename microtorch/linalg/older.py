@@ -4,10 +4,12 @@
 """
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import functools
+from collections.abc import Callable
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 from ..autograd.function import Function
-from ..base.errors import describe, message
+from ..base.errors import describe, message, warn
 from ..engine.entering import called
 from ..ops.surface import FUNCTIONS
 from . import factors, norms, orthogonal, pseudoinverse, results, solving, spectra
@@ -21,6 +23,9 @@ if TYPE_CHECKING:
     from ..autograd.function import FunctionCtx
     from ..base.types import Dims
     from ..handles.tensor import Tensor
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 __all__ = [
     "chain_matmul", "cholesky", "cholesky_inverse", "cholesky_solve", "det", "frobenius_norm",
@@ -250,6 +255,28 @@ def chain_matmul(*matrices: Tensor) -> Tensor:
     return multi_dot(matrices) if len(matrices) > 1 else matrices[0]
 
 
+# what PyTorch would have one use instead
+IN_FAVOR_OF = {
+    "chain_matmul": "multi_dot", "cholesky": "cholesky", "lu": "lu_factor", "lu_solve": "lu_solve",
+    "qr": "qr", "triangular_solve": "solve_triangular",
+}  # fmt: skip
+
+
+def deprecated(f: Callable[P, R], new: str) -> Callable[P, R]:
+    """``f`` with PyTorch's warning that it is an older name."""
+
+    @functools.wraps(f)
+    def function(*args: P.args, **kwargs: P.kwargs) -> R:
+        warn(
+            f"torch.{f.__name__} is deprecated in favor of torch.linalg.{new} and will be removed "
+            "in a future PyTorch release."
+        )
+        return f(*args, **kwargs)
+
+    return function
+
+
 NO_OUT = "det lobpcg logdet lu matrix_exp pca_lowrank pinverse svd_lowrank".split()
 for _name in __all__:
-    globals()[_name] = called(globals()[_name], out=_name not in NO_OUT)
+    _made = called(globals()[_name], out=_name not in NO_OUT)
+    globals()[_name] = deprecated(_made, IN_FAVOR_OF[_name]) if _name in IN_FAVOR_OF else _made

@@ -93,6 +93,8 @@ def shape_of(shape: Any, op: str) -> Shape:
         else:
             return shape
     try:
+        if shape and type(shape[0]) is bool:  # as in PyTorch, which looks at the first
+            raise TypeError
         return tuple([s if type(s) is int else s.__index__() for s in shape])
     except (AttributeError, TypeError):
         kinds = ", ".join(type(s).__name__ for s in shape)

@@ -43,6 +43,10 @@ def _source(function: Operand) -> str:
         return ""
 
 
+class TracerWarning(Warning):
+    """What PyTorch warns of where it traces wrongly; never given here, but programs filter it."""
+
+
 PROGRAM, UNCALLED = "microtorch program", "microtorch module without a program"
 
 
@@ -212,7 +216,7 @@ def script(obj: Operand, *args: Operand, **kwargs: Operand) -> Operand:
     if isinstance(obj, Module):
         return ScriptModule(obj)
     if inspect.isclass(obj) or not callable(obj):
-        raise RuntimeError(
+        raise TypeError(
             message(
                 f"jit.script takes a Module or a function, but got {obj!r}",
                 fix="classes of data need no script here",

@@ -17,13 +17,12 @@ functional/recurrence.py. Sequences are (L, N, features), (N, L, features) with 
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from typing import Any, NamedTuple
 
-from ...base.errors import NoTensor, describe, message
+from ...base.errors import NoTensor, describe, message, warn
 from ...create.filled import empty, zeros
 from ...engine import autocast
 from ...handles.tensor import Tensor
@@ -142,11 +141,10 @@ class RNNBase(Module):
                     message(f"{name} must be greater than zero", f"{type(self).__name__}: {count}")
                 )
         if dropout and num_layers == 1:
-            warnings.warn(
+            warn(
                 "dropout option adds dropout after all but last recurrent layer, so non-zero "
                 "dropout expects num_layers greater than 1, "
                 f"but got dropout={dropout} and num_layers={num_layers}",
-                stacklevel=2,
             )
         self.input_size, self.hidden_size, self.num_layers = input_size, hidden_size, num_layers
         self.bias, self.batch_first = bias, batch_first
@@ -336,7 +334,8 @@ class RNNBase(Module):
                         f"{len(given)} given")
             )
         sizes = (self._width, self.hidden_size)
-        for name, h, size in zip(("hidden", "cell"), given, sizes, strict=False):
+        names = ("hidden[0]", "hidden[1]") if self.states == 2 else ("hidden",)
+        for name, h, size in zip(names, given, sizes, strict=False):
             shape = (count, batch, size) if batched else (count, size)
             if tuple(h.shape) != shape:
                 raise RuntimeError(
