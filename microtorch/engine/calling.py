@@ -41,6 +41,7 @@ FLAGS = frozenset({
     "training", "is_causal", "log_target", "log_input", "ceil_mode",
 })  # fmt: skip
 FIRST = frozenset({"input", "self", "x", "a", "x1"})  # of the first parameter
+UNREAD = (("", None),)  # stands for a call that is to be read
 OTHERS = {*OTHER_NAMES, *FIRST, "out"}  # what is read, before a function takes it
 # a function as the package calls it -> as users do, where that is made already
 EXPORTED: dict[Callable[..., Any], Callable[..., Any]] = {}
@@ -92,15 +93,16 @@ def operands_given(
 
 def _reader(
     f: Callable[..., Any], out: bool, strict: bool
-) -> tuple[int, Callable[..., tuple[Any, dict[str, Any], Any]]]:
-    """So many arguments by position need no look; and what reads a call that has more, or names.
+) -> tuple[int, dict[str, set[type]], Callable[..., tuple[Any, dict[str, Any], Any]]]:
+    """So many arguments by position need no look, and neither do the types that were seen to fit
+    their names; what reads a call that has others.
     """
     code = f.__code__
     n = code.co_argcount + code.co_kwonlyargcount
     names = code.co_varnames[:n]
     out = out and "out" not in names
     open_ended = bool(code.co_flags & inspect.CO_VARKEYWORDS)
-    known: dict[str, set[type]] = {}  # per parameter that was ever looked at, types that fit it
+    known: dict[str, set[type]] = {}  # per parameter that was ever looked at
     # a wrong type of anything else is found out by itself; but everything is true or false
     looked_at = FLAGS if not strict else frozenset(names)
     flags = [i for i, p in enumerate(names) if f.__annotations__.get(p) == "bool"]
@@ -115,7 +117,8 @@ def _reader(
         for name, value in kwargs.items():
             if type(value) in known.get(name, ()) or (open_ended and _one_of_any(f, name)):
                 continue
-            if not strict and name in names and name not in FLAGS:
+            if not strict and name in names and name not in FLAGS:  # any type will do
+                known.setdefault(name, set()).add(type(value))
                 continue
             if not fitting(f, name, value, known):
                 break
@@ -124,7 +127,7 @@ def _reader(
         target = kwargs.pop("out", None) if out else None
         return *placed(f.__name__, names, args, kwargs, open_ended), target
 
-    return flag, read
+    return flag, known, read
 
 
 def reading(
@@ -144,7 +147,7 @@ def reading(
         return f
     if f in EXPORTED:
         return cast(F, EXPORTED[f])
-    flag, read = _reader(f, out, strict)
+    flag, known, read = _reader(f, out, strict)
 
     @functools.wraps(f)
     def function(*args: Argument, **kwargs: Argument) -> Argument:
@@ -155,7 +158,10 @@ def reading(
             if not kwargs and len(args) <= flag:
                 result = f(*args)
             else:
-                args, kwargs, target = read(args, kwargs)
+                for name, value in kwargs.items() if len(args) <= flag else UNREAD:
+                    if type(value) not in known.get(name, ()):
+                        args, kwargs, target = read(args, kwargs)
+                        break
                 if target is None:
                     result = f(*args, **kwargs)
                 else:

@@ -35,7 +35,7 @@ from .handle import Handle
 from .mixed import unlike
 from .operands import exponent, numbers_of, taken_by
 from .out import by_keyword
-from .record import Constant, constant_node, new, note_order
+from .record import Constant, check_whole, constant_node, new, note_order
 from .short import several, single
 from .views import UNRECORDED, unfollowing
 
@@ -289,8 +289,7 @@ def viewing(op: Op, name: str | None = None) -> Callable[[Tensor, Any], Tensor]:
         except FAILED as e:
             raise op.explain(op, [input], attrs, e) from None
         t = new(Tensor)
-        grad = (m := now()).grad
-        if grad and a.needs and (dev is not cpu or recording.check_whole(op, (a,))):
+        if (grad := (m := now()).grad) and a.needs and (dev is not cpu or check_whole(op, (a,))):
             t.node = n = node_type()
             n.inputs = n.saved = (a,)
             n.attrs, n.scope = attrs, m.scope
@@ -307,8 +306,7 @@ def viewing(op: Op, name: str | None = None) -> Callable[[Tensor, Any], Tensor]:
             n.storage = t.origin = None  # a copy
             return t
         n.storage = storage = a.storage or storage_of(a)
-        if not keeps_order and not out.flags.c_contiguous:
-            storage.turned = True
+        storage.turned = storage.turned or not (keeps_order or out.flags.c_contiguous)
         way, origin = ((op, attrs),), input.origin
         if not grad and n.op is None:
             way = (*way, (unfollowing[0], UNRECORDED))

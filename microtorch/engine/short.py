@@ -81,27 +81,21 @@ def single(op: Op, input: Any, attrs: Attrs, *arguments: Any) -> Tensor:
 
 def several(op: Op, inputs: Sequence[Any], attrs: Attrs | None = None) -> Tensor:
     """``apply`` for Tensors of one floating dtype on one device: layers, losses, joins."""
-    dev: Any = None
     needs, turned, recorded = False, False, op.differentiable
     arrays: list[Any] = []
     nodes: list[Any] = []
     try:
+        dev = inputs[0].node.dev
         for x in inputs:
-            n = x.node
-            if n.dev is not dev:
-                if dev is not None:
-                    return op(*inputs, **(attrs or {}))
-                dev = n.dev
             arrays.append(x.array)
-            nodes.append(n)
-            if recorded and n.needs:
-                needs = True
-            if (s := n.storage) is not None and s.turned:
-                turned = True
+            nodes.append(n := x.node)
+            if n.dev is not dev:
+                return op(*inputs, **(attrs or {}))
+            needs = (recorded and n.needs) or needs
+            turned = turned or ((s := n.storage) is not None and s.turned)
     except AttributeError:  # not a tensor
         return op(*inputs, **(attrs or {}))
-    if op.family is not None:
-        op = op.family(len(nodes))
+    op = op if op.family is None else op.family(len(nodes))
     kernel = (op.hot_kernels if turned else op.row_kernels)[dev]
     if kernel is None:  # integers and bools need promotion
         return op(*inputs, **(attrs or {}))
@@ -109,17 +103,15 @@ def several(op: Op, inputs: Sequence[Any], attrs: Attrs | None = None) -> Tensor
         out = kernel(*arrays) if attrs is None else kernel(*arrays, **attrs)
     except IN_GENERAL:
         return op(*inputs, **(attrs or {}))
-    if type(out) is not ndarray:
-        out = dev.array(out)
+    out = out if type(out) is ndarray else dev.array(out)
     if out.dtype is not dev.dtype:
         return recording.record(op, inputs, out, dev.of(out.dtype), attrs)
     t = new(Tensor)
     t.array, t.origin = out, None
     if needs and (m := mode.get()).grad:
         t.node = n = op.node()
-        n.inputs = n.saved = tuple(nodes)
-        if op.saved_inputs:
-            n.saved = kept(op, inputs)
+        n.inputs = tuple(nodes)
+        n.saved = kept(op, inputs) if op.saved_inputs else n.inputs
         if op.attributes:
             n.attrs = attrs
         n.value, n.dev, n.seq, n.scope = out, dev, tick(), m.scope

@@ -182,6 +182,8 @@ def getitem(x: Tensor, index: Index) -> Tensor:
     """``x[index]``."""
     if type(index) is int and x.array.ndim:
         return selected(x, (index, Ellipsis))
+    if index is None:
+        return sliced(x, (None, Ellipsis))
     if (found := basic(index, x.array.ndim)) is not None:
         return (selected if found[1] else sliced)(x, found[0])
     place, advanced = parse(index, x.array.shape)

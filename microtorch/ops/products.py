@@ -385,4 +385,4 @@ def outer(input: Tensor, vec2: Tensor) -> Tensor:
                 f"{vec2.array.ndim}-D."
             )
         )
-    return input.reshape(-1, 1) * vec2
+    return input.reshape(input.array.shape[0], 1) * vec2

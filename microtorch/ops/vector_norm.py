@@ -9,6 +9,7 @@ import numpy as np
 from ..arrays.dtypes import TORCH_TYPES
 from ..backends.variances import squares
 from ..base.errors import describe, message
+from ..engine.handle import Handle
 from ..engine.op import Op
 from ..engine.short import single
 from .arguments import dim_of, dims_of, rows, tensors_only
@@ -114,7 +115,8 @@ def norm(
 @public()
 def dist(input: Tensor, other: Tensor, p: Number = 2) -> Tensor:
     """The p-norm of ``input - other``."""
-    tensors_only("dist", input=input, other=other)
+    if not isinstance(input, Handle) or not isinstance(other, Handle):
+        tensors_only("dist", input=input, other=other)
     return norm(input - other, p)
 
 
