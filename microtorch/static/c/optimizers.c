@@ -156,7 +156,8 @@ static inline void radam@(int n, real *restrict p, const real *restrict g, float
     const double rho = most - 2 * t * pow(beta2, t) / unbiased;
     const double part = (rho - 4) * (rho - 2) * most / ((most - 4) * (most - 2) * rho);
     const real trust = rho > 5 ? (real)sqrt(part * unbiased) : 0;
-    const real rate = (real)(lr / (1 - pow(beta1, t))), keep = decoupled ? (real)(1 - lr * decay) : 1;
+    const real rate = (real)(lr / (1 - pow(beta1, t)));
+    const real keep = decoupled ? (real)(1 - lr * decay) : 1;
     const real fresh1 = (real)(1 - beta1), kept = (real)beta2, fresh2 = (real)(1 - beta2);
     const real penalty = decoupled ? 0 : (real)decay;
     for (int i = 0; i < n; i++) {
