@@ -31,7 +31,7 @@ PYTORCH = {
     "nn.modules.adaptive": "nn.layers.output_losses",
     "nn.modules.batchnorm": "nn.layers",
     "nn.modules.channelshuffle": "nn.layers.shuffles",
-    "nn.modules.container": "nn.containers",
+    "nn.modules.container": "nn.layers",
     "nn.modules.conv": "nn.layers",
     "nn.modules.distance": "nn.layers.distances",
     "nn.modules.dropout": "nn.layers.dropout",
@@ -191,6 +191,7 @@ OLD = {  # ours, before modules moved
     "data.loader": "utils.data.dataloader",
     "data.sampler": "utils.data.sampler",
     "nn.activations": "nn.layers",  # with Dropout and Flatten
+    "nn.containers": "nn.layers",
     "nn.conv": "nn.layers",  # with Fold and Unfold
     "nn.layer_functions": "nn.functional",
     "nn.linear": "nn.layers.linear",

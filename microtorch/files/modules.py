@@ -37,8 +37,8 @@ _BY_NAME = (
 _BY_FILE = {
     "activations": "activation", "attention": "activation", "containers": "container",
     "distances": "distance", "local_response": "normalization", "losses": "loss",
-    "margin_losses": "loss", "output_losses": "loss", "resampling": "upsampling",
-    "rnn_cells": "rnn", "shuffles": "pixelshuffle",
+    "margin_losses": "loss", "output_losses": "loss", "parameter_lists": "container",
+    "resampling": "upsampling", "rnn_cells": "rnn", "shuffles": "pixelshuffle",
 }  # fmt: skip
 # ours, whose classes a file of PyTorch or torchvision may name although nothing asked for them yet
 _LIBRARY = (f"{_OURS}.nn", f"{_OURS}.optim", f"{_OURS}.vision")
@@ -67,7 +67,7 @@ def written(x: object) -> str:
         inside = module.removeprefix(f"{_OURS}.")
         if inside == module:
             return f"{module}.{name}"  # the user's
-        if inside.startswith("nn.layers.") or inside in ("nn.module", "nn.containers"):
+        if inside.startswith("nn.layers.") or inside == "nn.module":
             file = inside.rpartition(".")[2]
             for pattern, place in _BY_NAME:
                 if re.search(pattern, name):

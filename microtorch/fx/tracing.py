@@ -20,7 +20,7 @@ from typing import Any, TypeVar
 from ..base.errors import message
 from ..handles.protocols import Protocols
 from ..handles.tensor import Tensor
-from ..nn.containers import Sequential
+from ..nn.layers.containers import Sequential
 from ..nn.module import Module
 from .graph import Graph
 from .graph_module import GraphModule

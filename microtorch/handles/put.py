@@ -16,6 +16,7 @@ from ..engine.operands import COERCE, NUMBERS, element, lone_element
 from ..engine.record import constant, packers
 from ..graph import mode, storage_of
 from ..ops import index as indexing
+from ..ops import index_parsing as parsing
 from ..ops.arguments import as_element
 from ..ops.node_names import rename
 from ..ops.surface import FUNCTIONS
@@ -116,7 +117,7 @@ def _stored(t: Tensor, index: Any, value: Any) -> bool:
             return False
         if not place.ndim or not place.size:  # numpy takes any mask without elements
             return False
-    elif (found := indexing.basic(index, a.ndim)) is not None:
+    elif (found := parsing.basic(index, a.ndim)) is not None:
         (place, integers), writer = found, "fill"
     else:
         return False
@@ -165,7 +166,7 @@ def _bound(t: Tensor, index: Argument, value: Argument) -> bool:
         return False
     if node.hooks is not None or (node.op is None if node.needs else not value.node.needs):
         return False
-    found = indexing.basic(index, a.ndim)
+    found = parsing.basic(index, a.ndim)
     if found is None:
         return False
     if node.storage is not None and any([view() is not None for view in node.storage.views]):
@@ -186,7 +187,7 @@ def setitem(t: Tensor, index: Index, value: Any) -> None:
     """``t[index] = value``: through a view for a basic index, else the in-place index_put."""
     if _stored(t, index, value) or _bound(t, index, value):
         return
-    parsed, advanced = indexing.parse(index, t.array.shape)
+    parsed, advanced = parsing.parse(index, t.array.shape)
     is_tensor = isinstance(value, Handle)
     if not hasattr(value, "node"):
         if type(value) in COERCE:
@@ -195,8 +196,8 @@ def setitem(t: Tensor, index: Index, value: Any) -> None:
             raise ValueError(errors.message("Overflow when unpacking long long", f"{value}"))
         else:
             value = _of_dtype(value, t, lone_element)
-    if advanced and (indexing.integers_apart(parsed) or _part_of_expanded(t, parsed)):
-        basic, arrays = indexing.integers_first(parsed)
+    if advanced and (parsing.integers_apart(parsed) or _part_of_expanded(t, parsed)):
+        basic, arrays = parsing.integers_first(parsed)
         setitem(indexing.getitem(t, basic), arrays, value)
         return
     if advanced:
@@ -216,10 +217,10 @@ def setitem(t: Tensor, index: Index, value: Any) -> None:
             value = as_element(value, t) if fills else value.to(t.dtype)
         masks = [p.dtype is dtypes.BOOL for p in parsed if hasattr(p, "dtype")]
         if value.array.size == 1 and masks == [True]:
-            indexing.refuse_bytes(index)
+            parsing.refuse_bytes(index)
             value = value.clone()  # one number, read before it is written
-        basic = indexing.integers_first(parsed)[0]
-        whole = value.array.shape[:1] != (1,) and indexing.is_whole(
+        basic = parsing.integers_first(parsed)[0]
+        whole = value.array.shape[:1] != (1,) and parsing.is_whole(
             basic if Ellipsis in basic else (*basic, Ellipsis), t.array.shape
         )
         check_overlap(t.array[basic], (value,), "index_put", whole=t if whole else True)
@@ -229,14 +230,14 @@ def setitem(t: Tensor, index: Index, value: Any) -> None:
         try:
             apply_inplace(indexing.index_put_op, t, (value,), {"index": parsed}, apart=True)
         except IndexError:
-            parsed = indexing.of_nothing(parsed, t.array.shape)
+            parsed = parsing.of_nothing(parsed, t.array.shape)
             apply_inplace(indexing.index_put_op, t, (value,), {"index": parsed}, apart=True)
         if t.node.needs:
             indexing.keep_index(t, index)
         requiring(t, given, name="IndexPutBackward0")
         return
     check_leaf(t, "copy")
-    region = t if indexing.is_whole(parsed, t.array.shape) else indexing.getitem(t, index)
+    region = t if parsing.is_whole(parsed, t.array.shape) else indexing.getitem(t, index)
     shape = region.array.shape
     if not value.array.ndim and shape:
         fill_(region, value)
@@ -247,7 +248,7 @@ def setitem(t: Tensor, index: Index, value: Any) -> None:
             errors.message(
                 f"expand(torch.{value.array.dtype.name}{{{list(value.array.shape)}}}, "
                 f"size={list(shape)}): the value does not fit the region it is assigned to",
-                f"{errors.describe(t)}{indexing._text(parsed)} is {tuple(shape)}, the value is "
+                f"{errors.describe(t)}{parsing.index_text(parsed)} is {tuple(shape)}, the value is "
                 f"{tuple(value.array.shape)}",
             )
         )
@@ -267,9 +268,9 @@ def _part_of_expanded(t: Tensor, parsed: tuple[Any, ...]) -> bool:
     """
     if type(t.array) is not np.ndarray or not repeats_itself(t.array):
         return False
-    basic = indexing.integers_first(parsed)[0]
+    basic = parsing.integers_first(parsed)[0]
     whole = basic if Ellipsis in basic else (*basic, Ellipsis)
-    return not indexing.is_whole(whole, t.array.shape)
+    return not parsing.is_whole(whole, t.array.shape)
 
 
 def _of_dtype(

@@ -5,9 +5,6 @@ Written by scripts/contents.py.
 from __future__ import annotations
 
 LAYERS = {name: file for file, names in {
-    "..containers": (
-        "ModuleDict ModuleList ParameterDict ParameterList Sequential"
-    ),
     "..module": (
         "Module"
     ),
@@ -18,6 +15,9 @@ LAYERS = {name: file for file, names in {
     ),
     ".attention": (
         "MultiheadAttention"
+    ),
+    ".containers": (
+        "ModuleDict ModuleList Sequential"
     ),
     ".conv": (
         "Conv1d Conv2d Conv3d ConvTranspose1d ConvTranspose2d ConvTranspose3d _ConvNd "
@@ -66,6 +66,9 @@ LAYERS = {name: file for file, names in {
         "CircularPad1d CircularPad2d CircularPad3d ConstantPad1d ConstantPad2d ConstantPad3d "
         "ReflectionPad1d ReflectionPad2d ReflectionPad3d ReplicationPad1d ReplicationPad2d "
         "ReplicationPad3d ZeroPad1d ZeroPad2d ZeroPad3d"
+    ),
+    ".parameter_lists": (
+        "ParameterDict ParameterList"
     ),
     ".pooling": (
         "AdaptiveAvgPool1d AdaptiveAvgPool2d AdaptiveAvgPool3d AdaptiveMaxPool1d "

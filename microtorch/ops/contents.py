@@ -124,6 +124,12 @@ CONTENTS = {
         "index_add index_copy index_fill index_reduce index_select",
         "index_add index_copy index_fill index_reduce index_select",
     ),
+    "index_parsing": (
+        "",
+        "",
+        "",
+        "",
+    ),
     "join": (
         "block_diag cat stack",
         "",
@@ -194,10 +200,16 @@ CONTENTS = {
         "",
     ),
     "pool": (
+        "",
+        "",
+        "adaptive_avg_pool1d avg_pool1d max_pool1d max_pool2d",
+        "",
+    ),
+    "pool_ops": (
         "adaptive_avg_pool2d adaptive_spread avg_pool2d avg_spread max_pool2d pool_gather "
         "pool_place pool_scatter",
         "",
-        "adaptive_avg_pool1d avg_pool1d max_pool1d max_pool2d",
+        "",
         "",
     ),
     "products": (

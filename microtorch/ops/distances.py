@@ -16,7 +16,7 @@ from .surface import METHODS, public
 if TYPE_CHECKING:
     from ..base.types import Gradient, Namespace, Operand, Vjp
     from ..handles.tensor import Tensor
-    from .index import Place
+    from .index_parsing import Place
 
 
 MODES = (

@@ -20,7 +20,8 @@ from ..engine.operands import element as stored
 from ..engine.record import constant_of, note_order, record
 from ..engine.short import kept_dtype
 from .arguments import dim_of, element, owned, rows, within
-from .index import Place, put
+from .index import put
+from .index_parsing import Place
 from .settled import linked
 from .shape import expand, reshape
 from .surface import METHODS, public

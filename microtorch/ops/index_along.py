@@ -26,7 +26,8 @@ from .arguments import (
     rows,
     within,
 )
-from .index import Place, index_op, index_put_op
+from .index import index_op, index_put_op
+from .index_parsing import Place
 from .select import where
 from .shape import expand, reshape
 from .surface import METHODS, public

@@ -9,7 +9,7 @@ With the places known, each of these poolings reads at places, and its derivativ
 
     out[n, c, i] = x[n, c, place[n, c, i]]           place: int64, in the flattened (D, H, W)
 
-``max_unpool`` writes at places. 2-d windows on a grid have kernels of their own (pool.py).
+``max_unpool`` writes at places. 2-d windows on a grid have kernels of their own (pool_ops.py).
 """
 from __future__ import annotations
 
@@ -24,7 +24,8 @@ from ..engine.apply import apply
 from ..engine.op import Op
 from ..engine.record import constant
 from ..engine.whole import on_arrays
-from .pool import bins, check, geometry_of, max_pool1d, max_pool2d, target_size
+from .pool import check, geometry_of, max_pool1d, max_pool2d, target_size
+from .pool_ops import bins
 from .windows import from_images, numbers, to_images
 
 if TYPE_CHECKING:

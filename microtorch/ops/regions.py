@@ -16,7 +16,8 @@ from ..engine.apply import apply
 from ..engine.whole import writers
 from .arguments import dim_of, owned
 from .diagonal import diagonal
-from .index import getitem, index_put_op, parse
+from .index import getitem, index_put_op
+from .index_parsing import parse
 from .select import where
 from .shape import expand, reshape, select
 from .strided import as_strided

@@ -8,7 +8,7 @@ images, which lie side by side as channels:
 
 So three ops that are each other's derivatives follow from those of conv_ops.py, on every device. A
 mean over a box is the mean over its depth of the means over its planes: ``avg_pool3d`` and
-``adaptive_avg_pool3d`` are two steps of the ops of pool.py.
+``adaptive_avg_pool3d`` are two steps of the ops of pool_ops.py.
 """
 from __future__ import annotations
 
@@ -40,7 +40,8 @@ if TYPE_CHECKING:
         Shape,
     )
     from ..handles.tensor import Tensor
-    from .pool import Divisor, TargetSize
+    from .pool import TargetSize
+    from .pool_ops import Divisor
 
 Three: TypeAlias = tuple[int, int, int]  # for depth, height and width
 Around: TypeAlias = tuple[tuple[int, int], ...]  # ((front, back), (top, bottom), (left, right))

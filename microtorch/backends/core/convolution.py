@@ -1,4 +1,4 @@
-"""Convolution and pooling in C (ext/conv.c, pool.c): the ops of ops/conv_ops.py and ops/pool.py.
+"""Convolution and pooling in C (ext/conv.c, pool.c): the ops of conv_ops.py and pool_ops.py.
 
 Arrays that are not contiguous are copied first, which costs less than numpy's way through them.
 What C declines beyond that (a misaligned array, a kernel of more than 256 elements for the place of
@@ -74,7 +74,7 @@ def planned(
 
 
 class Convolution(Reference):
-    """The ops of ops/conv_ops.py and ops/pool.py."""
+    """The ops of conv_ops.py and pool_ops.py."""
 
     def conv2d(
         self, x: Array, w: Array, b: Array | None = None, *, groups: int, **geometry: Any

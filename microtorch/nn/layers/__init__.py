@@ -12,13 +12,6 @@ from ..contents import LAYERS
 
 # what F401 is silenced for is not in torch.nn, but below the paths torch.nn.modules.<file>
 if TYPE_CHECKING:
-    from ..containers import (
-        ModuleDict,
-        ModuleList,
-        ParameterDict,
-        ParameterList,
-        Sequential,
-    )
     from ..module import Module
     from .activations import (
         CELU,
@@ -51,6 +44,7 @@ if TYPE_CHECKING:
         Threshold,
     )
     from .attention import MultiheadAttention
+    from .containers import ModuleDict, ModuleList, Sequential
     from .conv import (  # noqa: F401
         Conv1d,
         Conv2d,
@@ -161,6 +155,7 @@ if TYPE_CHECKING:
         ZeroPad2d,
         ZeroPad3d,
     )
+    from .parameter_lists import ParameterDict, ParameterList
     from .pooling import (
         AdaptiveAvgPool1d,
         AdaptiveAvgPool2d,

@@ -16,8 +16,8 @@ from ...ops.join import cat
 from ...ops.select import where
 from .. import functional as F
 from ..common_types import DeviceLike, DTypeLike
-from ..containers import ModuleList, Sequential
 from ..module import Module
+from .containers import ModuleList, Sequential
 from .linear import Linear
 from .losses import _Loss, _WeightedLoss
 

@@ -19,10 +19,10 @@ from ...handles.tensor import Tensor
 from .. import functional as F
 from .. import init
 from ..common_types import DeviceLike, DTypeLike
-from ..containers import ModuleList
 from ..module import Module
 from .activations import GELU, ReLU
 from .attention import MultiheadAttention
+from .containers import ModuleList
 from .dropout import Dropout
 from .linear import Linear
 from .normalization import LayerNorm

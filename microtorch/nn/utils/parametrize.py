@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 from ...autograd import no_grad
 from ...base.errors import message
 from ...handles.tensor import Tensor
-from ..containers import ModuleDict, ModuleList
+from ..layers.containers import ModuleDict, ModuleList
 from ..module import Module
 from ..parameter import Parameter
 

@@ -1,4 +1,4 @@
-"""Containers: modules and parameters in lists and dicts.
+"""Containers: modules in lists and dicts. (Those of parameters: parameter_lists.py.)
 
 A plain Python list of modules would hide them from `parameters()`; these containers register what
 they hold under the index or key. `Sequential` is the only one that computes something: it feeds
@@ -12,11 +12,9 @@ from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, SupportsIndex, overload
 
-from ..base.errors import message
-from ..handles.tensor import Tensor
-from .messages import indent, not_a_module, typename
-from .module import Module
-from .parameter import Parameter
+from ...base.errors import message
+from ..messages import indent, not_a_module
+from ..module import Module
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -26,7 +24,7 @@ class _Numbered(Module):
     """What Sequential and ModuleList share: children named "0", "1", ..., used as a list."""
 
     def _index(self, index: SupportsIndex) -> int:
-        return _in_range(self, index, len(self))
+        return in_range(self, index, len(self))
 
     def _renumber(self, modules: Iterable[Module]) -> None:
         children = list(modules)
@@ -103,7 +101,7 @@ class _Numbered(Module):
     def extend(self, modules: Iterable[Module | None]) -> Self:
         """Append every module of an iterable; returns self."""
         if not isinstance(modules, Iterable):
-            raise _not_iterable(f"{type(self).__name__}.extend", "an iterable", modules)
+            raise not_iterable(f"{type(self).__name__}.extend", "an iterable", modules)
         for module in list(modules):
             self.append(module)
         return self
@@ -259,177 +257,11 @@ class ModuleDict(_Uncalled):
         return self._modules.values()
 
     def update(self, modules: Mapping[str, Module] | Iterable[tuple[str, Module]]) -> None:
-        for key, module in _pairs(self, modules):
+        for key, module in pairs(self, modules):
             self[key] = module
 
 
-class ParameterList(Module):
-    """A list of parameters; a Tensor put in becomes a Parameter, anything else is kept as it is."""
-
-    def __init__(self, values: Iterable[Any] | None = None) -> None:
-        super().__init__()
-        self._size = 0
-        if values is not None:
-            self.extend(values)
-
-    def _index(self, index: SupportsIndex) -> int:
-        return _in_range(self, index, self._size)
-
-    def __getitem__(self, index: int | slice) -> Any:
-        if isinstance(index, slice):
-            return type(self)(list(self)[index])
-        return getattr(self, str(self._index(index)))
-
-    def __setitem__(self, index: int, value: Any) -> None:
-        setattr(self, str(self._index(index)), _as_parameter(value))
-
-    def __len__(self) -> int:
-        return self._size
-
-    def __iter__(self) -> Iterator[Any]:
-        return iter([self[i] for i in range(self._size)])
-
-    def __iadd__(self, values: Iterable[Any]) -> Self:
-        return self.extend(values)
-
-    def append(self, value: Any) -> Self:
-        """Add one entry at the end; returns self."""
-        setattr(self, str(self._size), _as_parameter(value))
-        self._size += 1
-        return self
-
-    def extend(self, values: Iterable[Any]) -> Self:
-        """Append every entry of an iterable; returns self.
-
-        A Tensor is refused: it would be cut into rows.
-        """
-        if isinstance(values, Tensor) or not isinstance(values, Iterable):
-            raise _not_iterable("ParameterList.extend", "an iterable", values)
-        for value in list(values):
-            self.append(value)
-        return self
-
-    def extra_repr(self) -> str:
-        return "\n".join(
-            f"  ({i}): {_described(v, str(getattr(v, 'dtype', '')))}" for i, v in enumerate(self)
-        )
-
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        raise RuntimeError(
-            message("ParameterList should not be called.", fix="use its entries: params[0]")
-        )
-
-
-class ParameterDict(Module):
-    """A dict of parameters; a Tensor put in becomes a Parameter.
-
-    In order of insertion; but the entries of a plain dict are put in sorted, as PyTorch does.
-    """
-
-    def __init__(
-        self, parameters: Mapping[str, Any] | Iterable[tuple[str, Any]] | None = None
-    ) -> None:
-        super().__init__()
-        self._keys: dict[str, None] = {}
-        if parameters is not None:
-            self.update(parameters)
-
-    def __getitem__(self, key: str) -> Any:
-        if key not in self._keys:
-            raise KeyError(key)
-        return getattr(self, key)
-
-    def __setitem__(self, key: str, value: Any) -> None:
-        if key not in self._keys and hasattr(type(self), key):
-            raise KeyError(f"attribute '{key}' already exists")
-        self._keys[key] = None
-        setattr(self, key, _as_parameter(value))
-
-    def __delitem__(self, key: str) -> None:
-        del self._keys[key]
-        delattr(self, key)
-
-    def __len__(self) -> int:
-        return len(self._keys)
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._keys)
-
-    def __contains__(self, key: object) -> bool:
-        return key in self._keys
-
-    def pop(self, key: str) -> Any:
-        value = self[key]
-        del self[key]
-        return value
-
-    def get(self, key: str, default: Any = None) -> Any:
-        return self[key] if key in self._keys else default
-
-    def setdefault(self, key: str, default: Tensor | None = None) -> Tensor:
-        if key not in self._keys:
-            self[key] = default
-        return self[key]
-
-    def popitem(self) -> tuple[str, Tensor]:
-        key = next(reversed(self._keys))
-        return key, self.pop(key)
-
-    def clear(self) -> None:
-        for key in list(self._keys):
-            del self[key]
-
-    def copy(self) -> ParameterDict:
-        """Another dict of the same parameters."""
-        return ParameterDict(self.items())
-
-    def fromkeys(self, keys: Iterable[str], default: object = None) -> ParameterDict:
-        """A new dict, in which all these keys have the same entry."""
-        return ParameterDict((key, default) for key in keys)
-
-    def __reversed__(self) -> Iterator[str]:
-        return reversed(self._keys)
-
-    def __or__(self, other: Mapping[str, Any] | ParameterDict) -> ParameterDict:
-        return self.copy().__ior__(other)
-
-    def __ror__(self, other: Mapping[str, Any]) -> dict[str, Any]:
-        return {**other, **dict(self.items())}
-
-    def __ior__(self, other: Mapping[str, Any] | ParameterDict) -> Self:
-        self.update(other)
-        return self
-
-    def keys(self) -> Iterable[str]:
-        return self._keys.keys()
-
-    def values(self) -> Iterable[Any]:
-        return [self[key] for key in self._keys]
-
-    def items(self) -> Iterable[tuple[str, Any]]:
-        return [(key, self[key]) for key in self._keys]
-
-    def update(
-        self, parameters: Mapping[str, Any] | ParameterDict | Iterable[tuple[str, Any]]
-    ) -> None:
-        pairs = _pairs(self, parameters)
-        if isinstance(parameters, Mapping) and not isinstance(parameters, OrderedDict):
-            pairs = sorted(pairs, key=operator.itemgetter(0))
-        for key, value in pairs:
-            self[key] = value
-
-    def extra_repr(self) -> str:
-        return "\n".join(
-            f"  ({key}): {_described(value, typename(value))}" for key, value in self.items()
-        )
-
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        raise RuntimeError(
-            message("ParameterDict should not be called.", fix="use its entries: params['name']")
-        )
-
-
-def _in_range(container: Module, index: SupportsIndex, size: int) -> int:
+def in_range(container: Module, index: SupportsIndex, size: int) -> int:
     """The index counted from the front."""
     number = operator.index(index)
     if not -size <= number < size:
@@ -463,7 +295,7 @@ def _times(times: object) -> int:
     return times
 
 
-def _not_iterable(function: str, wanted: str, given: object) -> TypeError:
+def not_iterable(function: str, wanted: str, given: object) -> TypeError:
     return TypeError(
         message(
             f"{function} should be called with {wanted}, but got {type(given).__name__}",
@@ -472,14 +304,15 @@ def _not_iterable(function: str, wanted: str, given: object) -> TypeError:
     )
 
 
-def _pairs(container: Module, source: Any) -> Iterable[tuple[str, Any]]:
-    if isinstance(source, (Mapping, ModuleDict, ParameterDict)):
+def pairs(container: Module, source: Any) -> Iterable[tuple[str, Any]]:
+    """The keys and values of a dict, of a module used as one, or of an iterable of pairs."""
+    if hasattr(source, "items"):
         return list(source.items())
     if not isinstance(source, Iterable):
         owner = f"{type(container).__name__}.update"
-        raise _not_iterable(owner, "an iterable of key/value pairs", source)
-    pairs = [tuple(pair) for pair in source]
-    for number, pair in enumerate(pairs):
+        raise not_iterable(owner, "an iterable of key/value pairs", source)
+    found = [tuple(pair) for pair in source]
+    for number, pair in enumerate(found):
         if len(pair) != 2:
             raise ValueError(
                 message(
@@ -488,19 +321,4 @@ def _pairs(container: Module, source: Any) -> Iterable[tuple[str, Any]]:
                     fix='[("name", value), ...]',
                 )
             )
-    return pairs
-
-
-def _as_parameter(value: object) -> object:
-    return (
-        Parameter(value)
-        if isinstance(value, Tensor) and not isinstance(value, Parameter)
-        else value
-    )
-
-
-def _described(value: object, type_name: str) -> str:
-    if not isinstance(value, Tensor):
-        return f"Object of type: {typename(value)}"
-    kind = "Parameter" if isinstance(value, Parameter) else "Tensor"
-    return f"{kind} containing: [{type_name} of size {'x'.join(map(str, value.shape))}]"
+    return found
