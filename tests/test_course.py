@@ -157,6 +157,9 @@ def test_a_right_value_is_told_where_it_ends(tmp_path):
          ["Double.apply", "should be 6, and is 3", "factor 2"]),
         ("def backward(root): return [1]", ["returned list"]),
         ("def neg_backward(g, out, x): return g", ["the sign"]),
+        ("def relu_backward(g, out, x): return g", ["relu(-0.75)", "nothing passes"]),
+        ("def f(x): return (x * x * x).relu()\ndef f_backward(g, out, x): return 3 * g * x * x",
+         ["tensor of shape (2, 3)", "should be 0"]),
         ("def sigmoid_backward(g, out, x): return g * x * (1 - x)", ["the input stands where"]),
         ("def softmax(x):\n    e = x.exp()\n    return e / e.sum(-1, keepdim=True)\n"
          "def softmax_backward(g, out, x): return g * out * (1 - out)", ["only its own"]),

@@ -1,4 +1,5 @@
 """The programs in README.md and docs/ run, and the files they link to exist."""
+import ast
 import contextlib
 import io
 import re
@@ -15,6 +16,20 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 def test_links_lead_somewhere(page):
     for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8")):
         assert (page.parent / target).exists(), f"{page.name} links to {target}, which is not there"
+
+
+def statements(path):
+    """How many lines of a file begin a statement of a function."""
+    functions = [x for x in ast.parse(path.read_text(encoding="utf-8")).body if hasattr(x, "args")]
+    inner = [n for f in functions for n in ast.walk(f) if isinstance(n, ast.stmt)]
+    return len({n.lineno for n in inner if not isinstance(getattr(n, "value", 0), ast.Constant)})
+
+
+def test_lines_that_the_pages_count():
+    engine = ROOT / "microtorch" / "engine"
+    said = f"backward in {statements(engine / 'textbook.py')} lines"
+    for page in (ROOT / "README.md", ROOT / "docs" / "engine.md", engine / "__init__.py"):
+        assert said in page.read_text(encoding="utf-8"), (page, said)
 
 
 def test_the_readme_program_learns_and_draws(tmp_path, monkeypatch, require):

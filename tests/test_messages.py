@@ -4,8 +4,12 @@
 """
 
 import ast
+import copy
+import pickle
+import traceback
 from pathlib import Path
 
+import numpy
 import pytest
 
 import microtorch as torch
@@ -79,6 +83,20 @@ class NoSuper(nn.Module):
         self.layer = nn.Linear(2, 2)
 
 
+class NoSuperCalled(nn.Module):
+    def __init__(self):
+        pass
+
+    def forward(self, x):
+        return x
+
+
+class Twice(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x):
+        return x * 2
+
+
 @pytest.mark.parametrize(
     ("call", "error", "says"),
     [
@@ -93,8 +111,83 @@ class NoSuper(nn.Module):
         (lambda: torch.ones(3)[1.5], IndexError, r"\(got float\)"),
         (lambda: torch.tensor([1, None]), RuntimeError, "dtype of NoneType"),
         (lambda: torch.ones(3, requires_grad=True).backward(), RuntimeError, "a leaf"),
+        (lambda: nn.Conv2d(3, 8), TypeError, r"^Conv2d.__init__\(\) missing"),
+        (lambda: nn.GRU(3, 4).eval(1), TypeError, r"^Module.eval\(\) takes"),
+        (lambda: nn.Linear(2, 2) + torch.ones(2), TypeError, "fix: call it"),
+        (lambda: nn.Linear(4, 1)(nn.LSTM(3, 4)(torch.ones(2, 2, 3))), TypeError, "out, state ="),
+        (lambda: torch.ones(2) * torch.ones(2).grad, TypeError, r"\.grad before backward"),
+        (lambda: torch.ones(2) + "1", TypeError, r"float\(text\)"),
+        (lambda: nn.Sequential([nn.ReLU()]), TypeError, r"nn.Sequential\(\*layers\)"),
+        (lambda: nn.Sequential(nn.ReLU), TypeError, r"^ReLU is not a Module(?s:.*)ReLU\("),
+        (lambda: nn.Sequential(torch.relu), TypeError, r"^relu is not a Module(?s:.*)relu\(x\)"),
+        (lambda: NoSuperCalled()(1), AttributeError, r"is not made yet. super\(\).__init__\(\)"),
+        (lambda: nn.MSELoss().backward(), AttributeError, "no attribute 'backward'$"),
+        (lambda: torch.ones(2).to("float32"), RuntimeError, "torch.float32 is a dtype"),
+        (lambda: torch.ones(2, dtype=numpy.float32), TypeError, "not numpy.float32"),
+        (lambda: torch.clamp(torch.ones(2), "0"), TypeError, r"clamp\(\) takes a number"),
+        (lambda: optim.SGD(nn.Linear(1, 1).parameters(), "0.1"), TypeError, "lr=0.1"),
+        (lambda: optim.SGD(nn.Linear(1, 1).parameters), TypeError, r"parameters\(\) has brackets"),
+        (lambda: TensorDataset([1], [2]), AttributeError, "takes Tensors, but got list"),
+        (lambda: nn.Parameter([1.0]), AttributeError, "must be a Tensor, but got list"),
+        (lambda: Twice(torch.ones(1)), RuntimeError, r"Twice.apply\("),
+        (lambda: nn.functional.nll_loss(torch.ones(3), torch.tensor([0, 1])), ValueError,
+         "target size: 2"),
+        (lambda: nn.LSTMCell(3, 4)(torch.ones(2, 5)), RuntimeError, "got 5 expected 3(?s:.*)=5"),
+        (lambda: torch.randn(2, generator=3), TypeError, "'generator' cannot be int"),
+        (lambda: torch.compile(abs, backend="inducktor"), RuntimeError, "mean 'inductor'"),
+        (lambda: torch.compile(abs, mode="max-autotun"), RuntimeError, "mean 'max-autotune'"),
+        (lambda: torch.load("x", weight_only=True), TypeError, "'weight_only'.*'weights_only'"),
+        (lambda: optim.Adam([torch.zeros(1)], lr=None), TypeError, "must be a number, not None"),
+        (lambda: optim.SGD(nn.Linear(1, 1).children(), 0.1), ValueError, "nn.ModuleList"),
     ],
 )  # fmt: skip
 def test_what_beginners_mistype(call, error, says):
     with pytest.raises(error, match=says):
         call()
+
+
+@pytest.mark.parametrize(
+    ("call", "seen"),
+    [
+        (lambda: torch.ones(2) + torch.ones(3), RuntimeError),
+        (lambda: torch.ones(2).sum(3), IndexError),
+        (lambda: torch.ones(2).sum().backward(), RuntimeError),
+        (lambda: torch.ones(2, requires_grad=True).add_(1), RuntimeError),
+        (lambda: torch.exp([1.0]), TypeError),
+        (lambda: torch.zeros(2, dtype="float32"), TypeError),
+        (lambda: torch.nn.Linaer, AttributeError),
+        (lambda: nn.ReLU().forwrad, AttributeError),
+        (lambda: torch.ones(2).cuda(), AssertionError),
+        (lambda: torch.zeros(2**30, 2**30), RuntimeError),
+    ],
+)
+def test_a_traceback_names_pytorchs_class(call, seen):
+    with pytest.raises(seen) as caught:
+        call()
+    said = traceback.format_exception_only(caught.value)[0]
+    assert said.startswith(f"{seen.__name__}: ") and repr(caught.value).startswith(seen.__name__)
+    assert type(pickle.loads(pickle.dumps(caught.value))) is seen
+
+
+@pytest.mark.parametrize("place", [nn, optim, optim.lr_scheduler], ids=lambda p: p.__name__)
+def test_pythons_own_errors_name_no_class_that_users_do_not_know(place):
+    found = [getattr(place, name) for name in dir(place) if not name.startswith("_")]
+    classes = [c for c in found if isinstance(c, type)]
+    for made in (getattr(c, name, None) for c in classes for name in ("__init__", "forward")):
+        assert not getattr(made, "__qualname__", "").startswith("_")
+
+
+def test_the_line_of_the_user_is_none_of_the_standard_library():
+    y = torch.ones(2, requires_grad=True) * 2
+    with pytest.raises(RuntimeError, match=f"at {__file__}, line"):
+        copy.deepcopy(y)
+
+
+def test_warnings_name_the_line_of_the_user():
+    """``warn`` of base/errors.py finds it at any depth; a stacklevel counts frames."""
+    for path in (p for folder in (PACKAGE, PACKAGE.parent / "viz") for p in folder.rglob("*.py")):
+        assert "warnings.warn(" not in path.read_text(encoding="utf-8"), path
+    optimizer = optim.SGD(nn.Linear(1, 1).parameters())
+    with pytest.warns(UserWarning, match="before `optimizer.step") as caught:
+        optim.lr_scheduler.StepLR(optimizer, 1).step()
+    assert caught[0].filename == __file__

@@ -21,6 +21,8 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
+from microtorch.base.errors import unknown
+
 __all__ = [
     "Graph", "GraphTooLarge", "MemoryPlan", "Poster", "ProgramPicture", "ProgramStepper",
     "RenderError", "Stepper", "Trace", "Zoom", "check", "diff", "draw", "draw_dot",
@@ -55,8 +57,7 @@ _MODULE = {name: module for module, names in _HOME.items() for name in names}
 def __getattr__(name: str) -> Any:
     home = _MODULE.get(name)
     if home is None:
-        known = ", ".join(sorted(_MODULE))
-        raise AttributeError(f"module 'microtorch.viz' has no attribute '{name}'; it has {known}")
+        raise unknown("module 'microtorch.viz'", name, _MODULE)
     value = getattr(importlib.import_module(f".{home}", __name__), name)
     globals()[name] = value
     return value

@@ -243,7 +243,8 @@ def as_numpy(d: DTypeLike) -> DType:
         return BOOL
     if d is builtins.complex:
         return C128
-    given = d.__name__ if isinstance(d, type) else type(d).__name__
+    kind = d if isinstance(d, type) else type(d)
+    given = kind.__name__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__name__}"
     raise DTypeError(
         message(f"dtype must be a torch.dtype, not {given}", fix="for example torch.float32")
     )

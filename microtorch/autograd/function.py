@@ -19,7 +19,6 @@ from __future__ import annotations
 
 import functools
 import inspect
-import warnings
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -103,7 +102,7 @@ class FunctionCtx:
     def saved_variables(self) -> tuple[Any, ...]:
         """Its name of old."""
         what = "'saved_variables' is deprecated; use 'saved_tensors'"
-        warnings.warn(what, DeprecationWarning, stacklevel=2)
+        errors.warn(what, DeprecationWarning)
         return self.saved_tensors
 
     def mark_non_differentiable(self, *outputs: Tensor) -> None:
@@ -158,7 +157,7 @@ class Function:
             "forward mode AD."
         )
 
-    def __init__(self) -> None:
+    def __init__(self, *args: object, **kwargs: object) -> None:
         name = type(self).__name__
         raise RuntimeError(
             f"{name} is a custom op: its methods are static, and it is called as {name}.apply(...)"

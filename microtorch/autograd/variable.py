@@ -1,8 +1,7 @@
 """``torch.autograd.Variable``, from the time when a tensor had no gradient of its own."""
 from __future__ import annotations
 
-import warnings
-
+from ..base.errors import warn
 from ..handles.tensor import Tensor
 
 
@@ -13,9 +12,8 @@ class _VariableMeta(type):
         cls, data: Tensor, requires_grad: bool = False, volatile: bool | None = None
     ) -> Tensor:
         if volatile is not None:
-            warnings.warn(
+            warn(
                 "volatile was removed and now has no effect. Use `with torch.no_grad():` instead.",
-                stacklevel=2,
             )
         return data.detach().requires_grad_(requires_grad)
 

@@ -17,7 +17,8 @@
         └── DimError        a dimension that is out of range
 
 Each class derives from the one PyTorch raises in the same place, so a script's ``except
-RuntimeError`` works unchanged. Each message says what was asked, with which shapes and dtypes, on
+RuntimeError`` works unchanged, and bears its name (``seen_as``): that is what a traceback shows,
+and what it is pickled as. Each message says what was asked, with which shapes and dtypes, on
 which line, and what would most likely mend it.
 """
 from __future__ import annotations
@@ -27,28 +28,55 @@ import sys
 import warnings
 from collections.abc import Callable, Iterable
 from types import ModuleType
-from typing import Any
+from typing import Any, TypeVar
 
-from ..graph import Site, here, user_frame
+from ..graph import Site, here, told_frame
 from .absent import absent
 
+E = TypeVar("E", bound=type[Exception])
+_theirs: dict[type, type[Exception]] = {}
 
+
+def class_seen(error: Exception) -> type[Exception]:
+    """The class that stands for an exception's where it is sent to another process."""
+    return _theirs.get(type(error), type(error))
+
+
+def seen_as(theirs: type[Exception]) -> Callable[[E], E]:
+    """Class decorator: tracebacks and pickles name the class of PyTorch's that it stands for."""
+
+    def rename(ours: E) -> E:
+        ours.__name__, ours.__qualname__ = theirs.__name__, theirs.__qualname__
+        ours.__module__ = theirs.__module__
+        _theirs[ours] = theirs
+        if "__reduce__" not in vars(ours):
+            setattr(ours, "__reduce__", lambda self: (theirs, self.args))  # noqa: B010
+        return ours
+
+    return rename
+
+
+@seen_as(RuntimeError)
 class ShapeError(RuntimeError):
     """Operands whose shapes do not fit together."""
 
 
+@seen_as(RuntimeError)
 class DeviceError(RuntimeError):
     """Tensors on different devices, or a device that does not exist here."""
 
 
+@seen_as(AssertionError)
 class NoCuda(DeviceError, AssertionError):
     """A device of CUDA or XPU: AssertionError in a PyTorch without it, RuntimeError in others."""
 
 
+@seen_as(RuntimeError)
 class GraphError(RuntimeError):
     """Backward was asked for where it cannot run."""
 
 
+@seen_as(RuntimeError)
 class InplaceError(RuntimeError):
     """An in-place write that would make a gradient wrong."""
 
@@ -57,18 +85,22 @@ class OutOfMemoryError(RuntimeError):
     """The device has no memory left for an array."""
 
 
+@seen_as(RuntimeError)
 class NoMemory(RuntimeError, MemoryError):
     """No memory of the host for an array: PyTorch's class and Python's."""
 
 
+@seen_as(NotImplementedError)
 class MissingKernel(NotImplementedError):
     """An op that the device's backend cannot run, or a numpy function in it."""
 
 
+@seen_as(TypeError)
 class DTypeError(TypeError):
     """A dtype or argument type that the op does not take."""
 
 
+@seen_as(TypeError)
 class NoTensor(TypeError, AttributeError):
     """Something else in the place of a tensor.
 
@@ -76,6 +108,7 @@ class NoTensor(TypeError, AttributeError):
     """
 
 
+@seen_as(IndexError)
 class DimError(IndexError):
     """A dimension out of range."""
 
@@ -110,7 +143,7 @@ def message(what: str, *details: str, fix: str = "", at: Site | None = None) -> 
 
 def warn(what: str, category: type[Warning] = UserWarning) -> None:
     """``warnings.warn``, which names the user's line, however deep below it this is called."""
-    frame = user_frame(sys._getframe(1))
+    frame = told_frame(sys._getframe(1))
     names = frame.f_globals
     module = names.get("__name__", "<string>")  # with None, Python would drop it without a word
     warnings.warn_explicit(
@@ -131,7 +164,8 @@ def nearest(name: str, known: Iterable[str]) -> str:
     """`` Did you mean 'x'?`` for the nearest known name, or an empty string."""
     folded: dict[str, list[str]] = {}  # nn.Relu is nearest to nn.ReLU
     for k in known:
-        folded.setdefault(k.lower(), []).append(k)
+        if name.startswith("_") or not k.startswith("_"):  # nobody means a private name
+            folded.setdefault(k.lower(), []).append(k)
     import difflib  # which takes longer than most modules here, and is needed by errors only
 
     match = difflib.get_close_matches(name.lower(), folded, n=1, cutoff=0.6)
@@ -141,6 +175,7 @@ def nearest(name: str, known: Iterable[str]) -> str:
     return f" Did you mean '{best}'?"
 
 
+@seen_as(AttributeError)
 class UnknownName(AttributeError):
     """A name that is not there.
 
@@ -160,6 +195,7 @@ class UnknownName(AttributeError):
         return AttributeError, (str(self),)  # the owner's names need not be picklable
 
 
+@seen_as(AttributeError)
 class NoAttribute(AttributeError):
     """An object has no such attribute: ``NoAttribute(object, name)``.
 
@@ -169,7 +205,7 @@ class NoAttribute(AttributeError):
 
     def __str__(self) -> str:
         x, name = self.args
-        owner, known = f"'{type(x).__name__}' object", (n for n in dir(x) if n[:2] != "__")
+        owner, known = f"'{type(x).__name__}' object", dir(x)
         return str(UnknownName(owner, name, known))
 
     def __repr__(self) -> str:

@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from .naming import speaking
+
 if TYPE_CHECKING:
     from _collections_abc import dict_items, dict_keys, dict_values
 
@@ -22,7 +24,7 @@ _ONE_AT_A_TIME = RLock()
 
 def on_demand(
     place: dict[str, Any], files: Mapping[str, str], unknown: Callable[[str], Any],
-    made: Callable[[str, Any], Any] = lambda name, found: found,
+    made: Callable[[str, Any], Any] = lambda name, found: speaking(found),
 ) -> Callable[[str], Any]:  # fmt: skip
     """The ``__getattr__`` of a package, given as its globals, each of whose names is in a file.
 

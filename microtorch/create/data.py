@@ -373,6 +373,15 @@ def _check_lists(data: Any, dim: int) -> None:
 
 
 # ---- torch.FloatTensor and its like --------------------------------------------------------------
+def same(x: Tensor, d: dtypes.dtype) -> Tensor:
+    """A view of ``x``, which the gradient goes through; TypeError unless its dtype is ``d``."""
+    if x.dtype is not d:
+        kind = dtypes.TORCH_TYPES[d.numpy.name]
+        what = f"expected torch.{kind}Tensor (got {x.type()})"
+        raise TypeError(message(what, fix=f"x.to({d})"))
+    return x.as_subclass(Tensor)
+
+
 class LegacyType:
     """A constructor of PyTorch's early days, of data or of sizes; ``isinstance`` works as well."""
 
@@ -381,6 +390,8 @@ class LegacyType:
 
     def __call__(self, *data: Any, **given: Any) -> Tensor:
         shape, source = sizes_or_data(data, given)
+        if isinstance(source, Tensor):
+            return same(source, self.dtype)
         if shape is None:
             return copied(source, self.dtype, None)
         return constant(np.empty(shape, self.dtype.numpy))

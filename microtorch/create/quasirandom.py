@@ -61,7 +61,7 @@ class SobolEngine:
             qmc: Argument = importlib.import_module("scipy.stats.qmc")
         except ImportError:
             raise ImportError(
-                message("SobolEngine needs scipy", fix="pip install microtorch[special]")
+                message("SobolEngine needs scipy", fix='pip install "microtorch[special]"')
             ) from None
         self._points = qmc.Sobol(self.dimension, scramble=False, bits=self.MAXBIT)
         self._points.random(1)  # the origin, which stands first here

@@ -5,14 +5,13 @@ MPI does it: no gradient flows. ``async_op=True`` returns a ``Work`` at once.
 """
 from __future__ import annotations
 
-import warnings
 from datetime import timedelta
 from enum import Enum
 from typing import Any
 
 import numpy as np
 
-from ..base.errors import message
+from ..base.errors import message, warn
 from ..graph import here
 from ..handles.tensor import Tensor
 from .agreement import check
@@ -100,11 +99,10 @@ def unseen(t: Tensor, name: str) -> None:
     """Let backward through a tensor that is written here warn, as PyTorch's does."""
     if t.requires_grad and t.grad_fn is not None:
         place = f" at {here()}"
-        t.register_hook(lambda _: warnings.warn(
+        t.register_hook(lambda _: warn(
             f"backward goes through {name}(){place} as if it were not there: no gradient comes "
             "from other ranks, and this may lead to silently incorrect results. Average the "
             "gradients instead (DistributedDataParallel), or give it tensor.detach().",
-            UserWarning, stacklevel=2,
         ))  # fmt: skip
 
 

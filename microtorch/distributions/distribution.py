@@ -9,11 +9,11 @@ satisfy. Checking, printing and expanding follow from that. Shapes are those of 
 """
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, TypeVar
 
 from ..autograd import no_grad
+from ..base.errors import warn
 from ..handles.size import Size
 from ..handles.tensor import Tensor
 from ..ops.arguments import everywhere
@@ -76,11 +76,10 @@ class Distribution:
             declared = self.arg_constraints
         except NotImplementedError:
             declared = {}
-            warnings.warn(
+            warn(
                 f"{self.__class__} does not define `arg_constraints`. "
                 "Please set `arg_constraints = {}` or initialize the distribution "
                 "with `validate_args=False` to turn off validation.",
-                stacklevel=3,
             )
         for name, constraint in declared.items():
             if constraints.is_dependent(constraint):
@@ -194,10 +193,9 @@ class Distribution:
 
     def sample_n(self, n: int) -> Tensor:
         """``sample((n,))``, as it was once called."""
-        warnings.warn(
+        warn(
             "`sample_n(n)` will be deprecated. Use `sample((n,))` instead.",
             FutureWarning,
-            stacklevel=2,
         )
         return self.sample((n,))
 
@@ -256,11 +254,10 @@ class Distribution:
         try:
             support = self.support
         except NotImplementedError:
-            warnings.warn(
+            warn(
                 f"{self.__class__} does not define `support` to enable "
                 "sample validation. Please initialize the distribution with "
                 "`validate_args=False` to turn off validation.",
-                stacklevel=3,
             )
             return
         if not everywhere(support.check(value)):

@@ -6,11 +6,11 @@ registered for two classes; it serves their subclasses, too.
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 from .. import autograd
+from ..base.errors import warn
 from ..create.filled import full_like
 from ..linalg import solve_triangular
 from ..nn.functional import softplus
@@ -81,11 +81,10 @@ def _dispatch(
         return None
     left, right = _closest(pairs, 0), _closest(pairs, 1)
     if _KL_REGISTRY[left] is not _KL_REGISTRY[right]:
-        warnings.warn(
+        warn(
             f"Ambiguous kl_divergence({type_p.__name__}, {type_q.__name__}). "
             f"Please register_kl({left[0].__name__}, {right[1].__name__})",
             RuntimeWarning,
-            stacklevel=3,
         )
     return _KL_REGISTRY[left]
 

@@ -2,10 +2,10 @@
 from __future__ import annotations
 
 import math
-import warnings
 from typing import TYPE_CHECKING
 
 from ..arrays import dtypes
+from ..base.errors import warn
 from ..create.counted import arange
 from ..create.data import tensor
 from ..create.filled import randn, tril_indices
@@ -92,10 +92,9 @@ class Wishart(ByMatrix, ExponentialFamily):
             raise ValueError(f"Value of df={df} expected to be greater than ndim - 1 = {p - 1}.")
         self._keep(matrices, batch_shape)
         if self.df.lt(p).any():
-            warnings.warn(
+            warn(
                 "Low df values detected. Singular samples are highly likely to occur "
                 "for ndim - 1 < df < ndim.",
-                stacklevel=2,
             )
         super().__init__(batch_shape, event_shape, validate_args=validate_args)
         self._factor(matrices)

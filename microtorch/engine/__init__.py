@@ -3,14 +3,14 @@
 Forward:
 
 - ``op``        the declaration of an op; ``registry``: all ops by name; ``vjps``: its derivatives
-- ``apply``     how an op runs, in seven lines; ``operands``: what the user gave, as Tensors of one
+- ``apply``     how an op runs; ``operands``: what the user gave, as Tensors of one
                 dtype; ``record``: the one place where a node is made
 - ``hot``       ``apply`` written out for one and two operands, and held equal to it by tests
 - ``basic_ops`` cast, clone, transfer; ``views``: a view and its base know each other
 
 Backward:
 
-- ``textbook``  backward in sixteen lines, the definition
+- ``textbook``  backward in 28 lines, the definition
 - ``backward``  the fast one, which does the same in three modes
 - ``leaf``      where backward ends; ``gradient_hooks``: the user's hooks; ``checks``: values that
                 are stale or freed; ``recorded``: the namespace that records derivatives in turn

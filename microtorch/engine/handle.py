@@ -3,6 +3,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from ..base.errors import seen_as
+
 if TYPE_CHECKING:
     from ..base.types import Array, Chain
     from ..graph import Node
@@ -23,6 +25,7 @@ class Handle:
     origin: tuple[Handle, Chain] | None
 
 
+@seen_as(AttributeError)
 class NotDense(AttributeError, NotImplementedError):
     """A tensor without an array of all its elements, where one is needed.
 
@@ -35,5 +38,6 @@ class NotDense(AttributeError, NotImplementedError):
         self.tensor = tensor
 
 
+@seen_as(RuntimeError)
 class Unmet(RuntimeError, TypeError):
     """An array of some kind of numbers (kinds/) where only a plain one will do."""

@@ -2,7 +2,6 @@
 from __future__ import annotations
 
 import importlib
-import warnings
 from _thread import RLock
 from _thread import _count as other_threads
 from typing import TYPE_CHECKING
@@ -121,11 +120,9 @@ class Lost(Constant):
     needs = lost = True
 
     def accumulate(self, g: Gradient) -> None:
-        warnings.warn(
+        errors.warn(
             "a gradient is lost: it reached a view that was made before the tensor that it is a "
             f"view of required gradient (shape {self.shape}). Make the view after requires_grad_()",
-            UserWarning,
-            stacklevel=2,
         )
 
 

@@ -101,9 +101,22 @@ def as_tensor(op: Op, x: Any, like: Tensor | None, inputs: Sequence[Any]) -> Ten
             if like is None
             else f"unsupported operand for {op.name}: {type(x).__name__}",
             "operands: " + ", ".join(errors.describe(v) for v in inputs),
-            fix="torch.tensor(...) makes a tensor of numbers and lists",
+            fix=as_operand(x),
         )
     )
+
+
+def as_operand(x: object) -> str:
+    """How that which is no operand would become one."""
+    if x is None:
+        return "None is what a function without return gives, and .grad before backward()"
+    if callable(x):
+        return "call it: its result is a tensor"
+    if isinstance(x, str):
+        return "float(text) makes a number of a text"
+    if isinstance(x, (tuple, list)) and any(isinstance(v, Handle) for v in x):
+        return "take its parts: out, state = lstm(x); torch.stack joins tensors of one shape"
+    return "torch.tensor(...) makes a tensor of numbers, lists and arrays"
 
 
 # ---- Python numbers ------------------------------------------------------------------------------

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import functools
-import warnings
 from typing import TYPE_CHECKING, Any
 
 from ..arrays import dtypes
-from ..base.errors import missing
+from ..base.errors import missing, warn
 from . import amp
 
 if TYPE_CHECKING:
@@ -21,11 +20,10 @@ custom_bwd = functools.partial(amp.custom_bwd, device_type="cuda")
 
 
 def _older(name: str) -> None:
-    warnings.warn(
+    warn(
         f"`torch.cuda.amp.{name}(args...)` is deprecated. Please use "
         f"`torch.amp.{name}('cuda', args...)` instead.",
         FutureWarning,
-        stacklevel=3,
     )
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import pickle
 import reprlib
 
-from ..base.errors import message
+from ..base.errors import message, seen_as
 
 
+@seen_as(pickle.UnpicklingError)
 class FileError(pickle.UnpicklingError, RuntimeError):
     """A file that cannot be loaded.
 

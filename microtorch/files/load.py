@@ -6,16 +6,16 @@ used, so a damaged one gives an error and never a wrong tensor.
 
 from __future__ import annotations
 
+import inspect
 import io
 import mmap as mapping
 import os
 import pickletools
-import warnings
 from collections.abc import Callable
 from types import ModuleType
 from typing import IO, Any, TypeAlias
 
-from ..base.errors import message
+from ..base.errors import message, nearest, warn
 from . import allowed, manifest, safetensors, sequence, tar
 from .archive import Reader
 from .errors import FileError, damaged, refused
@@ -27,6 +27,9 @@ from .storages import Storages
 from .stream import Stream
 
 FileLike: TypeAlias = "str | os.PathLike[str] | IO[bytes]"
+
+
+PICKLE_ARGS = ("encoding", "errors", "fix_imports", "buffers")  # of pickle.Unpickler
 
 
 def load(
@@ -63,8 +66,13 @@ def load(
         raise RuntimeError(
             message("Can not safely load weights when explicit pickle_module is specified")
         )
+    for name in pickle_load_args:
+        if name not in PICKLE_ARGS:
+            known = (*inspect.signature(load).parameters, *PICKLE_ARGS)
+            what = f"load() got an unexpected keyword argument '{name}'."
+            raise TypeError(message(what + nearest(name, known)))
     if pickle_load_args and weights_only:
-        warnings.warn("pickle_load_args only works if `weights_only=False`.", stacklevel=2)
+        warn("pickle_load_args only works if `weights_only=False`.")
     place = placement(map_location)
     encoding = pickle_load_args.get("encoding", "utf-8")
     path = os.fspath(f) if isinstance(f, (str, os.PathLike)) else None

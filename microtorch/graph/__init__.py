@@ -20,7 +20,7 @@ from .clock import Storage, last_write, tick
 from .hooks import Hooks, RemovableHandle
 from .mode import Mode, Scope, enter_scope, leave_scope, mode
 from .node import ABSENT, Node, edge, hooks_of, shown, storage_of
-from .source import Site, here, is_library, last_user_code, user_frame, users
+from .source import Site, here, is_library, last_user_code, told_frame, user_frame, users
 from .walk import by_seq, check, in_order, reachable
 
 __all__ = [
@@ -28,5 +28,5 @@ __all__ = [
     "by_seq", "check", "edge", "enter_scope", "here", "hooks_of", "in_order", "is_library",
     "last_user_code", "last_write", "leave_scope", "mode", "reachable", "shown", "storage_of",
     "tick",
-    "user_frame", "users",
+    "told_frame", "user_frame", "users",
 ]  # fmt: skip

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import os
 import sys
+from types import FrameType
 from typing import Any, NamedTuple
 
 _PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
@@ -80,7 +81,23 @@ class Site(NamedTuple):
         return f"{os.path.basename(self.file)}:{self.line}"
 
 
+_STANDARD = os.path.dirname(os.__file__) + os.sep
+_INSTALLED = tuple(os.path.join(_STANDARD, name) for name in ("site-packages", "dist-packages"))
+
+
+def told_frame(frame: FrameType) -> FrameType:
+    """The user's frame that messages name: whoever calls copy.deepcopy, and not copy.py."""
+    found = outer = user_frame(frame)
+    while (file := outer.f_code.co_filename).startswith(_STANDARD):
+        if file.startswith(_INSTALLED):
+            break
+        if outer.f_back is None:
+            return found
+        outer = user_frame(outer.f_back)
+    return outer
+
+
 def here() -> Site:
     """The user's line that is running now: for error messages."""
-    frame = user_frame(sys._getframe(1))
+    frame = told_frame(sys._getframe(1))
     return Site.of(frame.f_code, frame.f_lasti)

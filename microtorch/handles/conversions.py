@@ -22,7 +22,7 @@ from .methods import bind_methods
 
 if TYPE_CHECKING:
     from ..arrays.memory_format import memory_format
-    from ..base.types import Array, DeviceLike, DTypeLike
+    from ..base.types import Array, DeviceLike, DType, DTypeLike
     from .tensor import Tensor
 
 
@@ -128,20 +128,26 @@ def to(
             device = x
     t = self if device is None else place(self, device)
     if dtype is not None:
-        d = dtypes.as_numpy(dtype)
-        if d != t.array.dtype:
-            if t.array.dtype.kind == "c" and d.kind in "fiu":
-                errors.warn(DISCARDS, UserWarning)
-            try:
-                t = single(REGISTRY["cast"], t, {"dtype": d})
-            except errors.InplaceError:  # no gradient flows through whole numbers and masks
-                if d.kind not in "biu" or type(t.array) is not np.ndarray:
-                    raise
-                t = constant(dtypes.converted(t.array, d))
+        t = _cast(t, dtypes.as_numpy(dtype))
     if memory_format not in (None, preserve_format):
         if not memory_format.fits(t.array):
             return t.clone(memory_format=memory_format)
     return t.clone() if copy and t is self else t
+
+
+def _cast(t: Tensor, d: DType) -> Tensor:
+    """``t`` in numpy's dtype ``d``."""
+    own = t.array.dtype
+    if d == own:
+        return t
+    if own.kind == "c" and d.kind in "fiu":
+        errors.warn(DISCARDS, UserWarning)
+    try:
+        return single(REGISTRY["cast"], t, {"dtype": d})
+    except errors.InplaceError:  # no gradient flows through whole numbers and masks
+        if d.kind not in "biu" or type(t.array) is not np.ndarray:
+            raise
+        return constant(dtypes.converted(t.array, d))
 
 
 def type_(
@@ -193,6 +199,8 @@ def cuda(
 
 def _to_dtype(name: str, dtype: dtypes.dtype) -> Callable[..., Tensor]:
     def method(self: Tensor, memory_format: memory_format | None = None) -> Tensor:
+        if memory_format is None:
+            return self.to(dtype)
         return self.to(dtype, memory_format=memory_format)
 
     return named(method, name, f"Converted to {dtype}.")

@@ -198,12 +198,14 @@ class Protocols(Methods):
 
     def __bool__(self) -> bool:
         if self.array.size != 1:
-            values = "more than one value" if self.array.size else "no values"
+            values, fix = "no values", ""
+            if self.array.size:
+                values, fix = "more than one value", "x.any() or x.all(); & and | join masks"
             raise RuntimeError(
                 errors.message(
                     f"Boolean value of Tensor with {values} is ambiguous",
                     errors.describe(self),
-                    fix="use .any() or .all()" if self.array.size else "",
+                    fix=fix,
                 )
             )
         return bool(self.array)

@@ -26,7 +26,7 @@ def _lapack(name: str, like: Array) -> Any:
         raise ImportError(
             message(
                 "linalg.ldl_factor and ldl_solve need scipy, which is not installed",
-                fix="pip install microtorch[special]",
+                fix='pip install "microtorch[special]"',
             )
         ) from None
     return get_lapack_funcs(name, (like,))

@@ -15,13 +15,12 @@ keeps it, with a warning, and so do we.
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
 from ..autograd import Function, is_grad_enabled
-from ..base.errors import message
+from ..base.errors import message, warn
 from ..handles.tensor import Tensor
 
 if TYPE_CHECKING:
@@ -71,10 +70,9 @@ class BackwardHooks:
     def leave(self, result: Argument) -> Argument:
         """The result, behind the identity."""
         if not isinstance(result, (Tensor, tuple)):
-            warnings.warn(
+            warn(
                 "For backward hooks to be called, module output should be a Tensor or a tuple of "
                 f"Tensors but received {type(result)}",
-                stacklevel=2,
             )
             return result
         results = result if isinstance(result, tuple) else (result,)
@@ -98,12 +96,11 @@ class BackwardHooks:
     def _without_inputs(self, seen: Gradients) -> None:
         """No input wants a gradient, so that nobody will come to the first identity."""
         if self.hooks:
-            warnings.warn(
+            warn(
                 "Full backward hook is firing when gradients are computed with respect to module "
                 "outputs since no inputs require gradients. See "
                 "https://docs.pytorch.org/docs/main/generated/torch.nn.Module.html"
                 "#torch.nn.Module.register_full_backward_hook for more details.",
-                stacklevel=2,
             )
         for hook in self.hooks:
             answer = hook(self.module, (None,) * self.n_inputs, seen)
@@ -198,10 +195,9 @@ def hang_old(module: Module, hooks: list[Hook], args: Argument, result: Argument
         missing, part = "when the forward contains multiple autograd Nodes", "some grad_input"
     else:
         return
-    warnings.warn(
+    warn(
         f"Using a non-full backward hook {missing} is deprecated and will be removed in future "
         f"versions. This hook will be missing {part}. Please use register_full_backward_hook to "
         "get the documented behavior.",
         FutureWarning,
-        stacklevel=2,
     )

@@ -6,10 +6,9 @@ that a module without hooks pays nothing but the test.
 
 from __future__ import annotations
 
-import warnings
 from typing import TYPE_CHECKING
 
-from ..base.errors import message
+from ..base.errors import message, warn
 from . import global_hooks as everywhere
 from .backward_hooks import BackwardHooks, hang_old
 
@@ -96,10 +95,9 @@ def _call_last(
     try:
         _after(number, hook, module, args, kwargs, output)
     except Exception as error:
-        warnings.warn(
+        warn(
             "module forward hook with ``always_call=True`` raised an exception that was silenced "
             f"as another error was raised in forward: {error}",
-            stacklevel=2,
         )
 
 

@@ -10,7 +10,6 @@ number of outputs of one input. A uniform distribution on ±sqrt(3) * std has th
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Callable
 
 import numpy as np
@@ -18,7 +17,7 @@ import numpy as np
 from ..arrays.draws import trunc_normal
 from ..arrays.dtypes import TORCH_TYPES
 from ..autograd import no_grad
-from ..base.errors import describe, message, missing
+from ..base.errors import describe, message, missing, warn
 from ..base.naming import named
 from ..create.data import from_numpy
 from ..create.filled import empty
@@ -211,7 +210,7 @@ def _kaiming_std(tensor: Tensor, a: float, mode: str, nonlinearity: str) -> floa
 
 def _is_empty(tensor: Tensor) -> bool:
     if 0 in tensor.shape:
-        warnings.warn("Initializing zero-element tensors is a no-op", stacklevel=3)
+        warn("Initializing zero-element tensors is a no-op")
         return True
     return False
 
@@ -276,10 +275,9 @@ def _old(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
     new = function.__name__
 
     def warned(*args: object, **kwargs: object) -> Tensor:
-        warnings.warn(
+        warn(
             f"`nn.init.{new[:-1]}` is now deprecated in favor of `nn.init.{new}`.",
             FutureWarning,
-            stacklevel=2,
         )
         return function(*args, **kwargs)
 

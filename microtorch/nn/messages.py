@@ -23,15 +23,15 @@ def typename(value: object) -> str:
 
 def not_a_module(value: object) -> TypeError:
     """The error for a child that is something else."""
-    return TypeError(
-        message(
-            f"{typename(value)} is not a Module subclass",
-            f"got {describe(value)}",
-            fix="a module made by calling its class: nn.ReLU(), not nn.ReLU"
-            if isinstance(value, type)
-            else "a function such as torch.relu is called in forward; nn.ReLU() is its module",
-        )
-    )
+    kind, fix = typename(value), "nn.Parameter holds a tensor, an attribute anything else"
+    if isinstance(value, type):
+        kind, fix = value.__name__, f"make one by calling the class: {value.__name__}(...)"
+    elif isinstance(value, (list, tuple)):
+        fix = "give its elements: nn.Sequential(*layers)"
+    elif callable(value):
+        kind = getattr(value, "__name__", kind)
+        fix = f"call {kind}(x) in forward; nn.ReLU() is the module of torch.relu"
+    return TypeError(message(f"{kind} is not a Module subclass", f"got {describe(value)}", fix=fix))
 
 
 def note_path(error: Exception, module: Module) -> None:

@@ -22,6 +22,7 @@ from __future__ import annotations
 
 import weakref
 from collections import OrderedDict
+from types import FunctionType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from .. import graph
@@ -41,7 +42,9 @@ from .global_hooks import (
 )
 from .messages import indent, not_a_module, note_path, typename
 from .parameter import Parameter
+from .state import _IncompatibleKeys as _IncompatibleKeys  # files import it from here
 from .stateful import Stateful
+from .tree import Tree
 
 if TYPE_CHECKING:
     from ..base.types import Hook
@@ -97,11 +100,11 @@ class Module(Stateful):
             "_scope_label": type(self).__name__,
         }
 
-    def __getstate__(self) -> Any:
+    def __getstate__(self) -> dict[str, Any]:
         """The attributes, as copies and files hold them; a subclass may define it anew."""
         return {**self.__dict__, **{name: getattr(self, name) for name in self._derived}}
 
-    def __setstate__(self, state: Any) -> None:
+    def __setstate__(self, state: dict[str, Any]) -> None:
         """Take the attributes; those that a state lacks are as `__init__` makes them."""
         own = {k: v for k, v in state.items() if k not in self._derived}
         self.__dict__.update({**self._first_attributes(), "_hooked": True, **own})
@@ -350,9 +353,10 @@ class Module(Stateful):
             if name in (entries := d["_buffers"]):
                 return entries[name]
         except KeyError:  # Module.__init__ has not run
+            lack = "is not made yet" if name.startswith("_") else f"has no attribute '{name}'"
             raise AttributeError(
-                f"'{type(self).__name__}' object has no attribute '{name}'. super().__init__() has "
-                "not been called: make it the first line of __init__"
+                f"'{type(self).__name__}' object {lack}. super().__init__() has not been called: "
+                "make it the first line of __init__"
             ) from None
         raise NoAttribute(self, name)
 
@@ -388,6 +392,12 @@ class Module(Stateful):
         return f"{self._get_name()}(\n  " + "\n  ".join(extra_lines + child_lines) + "\n)"
 
 
+for _part in (Stateful, Tree):  # files of one class: Python's own errors say Module.eval()
+    for _name, _method in vars(_part).items():
+        if isinstance(_method, FunctionType):
+            _method.__qualname__ = f"Module.{_name}"
+
+_addindent = indent  # PyTorch's name, under which files import it
 _BEFORE_BUFFERS = ("_parameters", "_modules")  # whose names no buffer takes
 _ROLES = (
     ("_parameters", "parameter", "torch.nn.Parameter"),

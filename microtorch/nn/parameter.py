@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, NoReturn, SupportsIndex, cast
 
-from ..base.errors import describe, message
+from ..base.errors import NoTensor, describe, message
 from ..base.types import Argument
 from ..create.filled import empty
 from ..handles.tensor import Tensor
@@ -27,7 +27,7 @@ class Parameter(Tensor):
         if data is None:
             data = empty(0)
         if not isinstance(data, Tensor):
-            raise TypeError(
+            raise NoTensor(
                 message(
                     f"Parameter: data must be a Tensor, but got {describe(data)}",
                     fix="torch.nn.Parameter(torch.tensor(data))",

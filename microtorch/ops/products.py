@@ -78,7 +78,7 @@ def dtype_mismatch(name: str, tensors: Sequence[Tensor]) -> Exception:
 # ---- matmul --------------------------------------------------------------------------------------
 def _matmul(F: Namespace, x: Array, y: Array) -> Array:
     # dot has half the overhead
-    return np.dot(x, y) if x.ndim == 2 and y.ndim == 2 else np.matmul(x, y)
+    return np.dot(x, y) if 0 < x.ndim < 3 > y.ndim > 0 else np.matmul(x, y)
 
 
 def mT(F: Namespace, x: Operand) -> Operand:

@@ -52,7 +52,10 @@ BELOW, ABOVE = _bound("max", ">", "ClampMin"), _bound("min", "<", "ClampMax")
 @public(aliases=("clip",))
 def clamp(input: Tensor, min: TensorLike | None = None, max: TensorLike | None = None) -> Tensor:
     """Elements limited to [min, max]; either bound may be None, a number, or a tensor."""
-    if isinstance(min, complex) or isinstance(max, complex):
+    if isinstance(min, (complex, str)) or isinstance(max, (complex, str)):
+        for bound in (min, max):
+            if isinstance(bound, str):
+                _limit("clamp", input, bound)
         if input.array.dtype.kind == "c" or isinstance(min or 0, type(max or 0)):
             what = "clamp is not supported for complex types"
             raise NotImplementedError(message(what, describe(input)))

@@ -9,7 +9,6 @@ the step is left out and the scale is reduced. After many steps without one it i
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +16,7 @@ import numpy as np
 
 from ..arrays import dtypes
 from ..autograd.grad_mode import no_grad
-from ..base.errors import message
+from ..base.errors import message, warn
 from ..engine.record import constant
 from ..engine.whole import effect
 from ..handles.tensor import Tensor
@@ -57,9 +56,8 @@ class GradScaler:
     ) -> None:
         self._device = device
         if device == "cuda" and enabled:
-            warnings.warn(
+            warn(
                 "torch.cuda.amp.GradScaler is enabled, but CUDA is not available.  Disabling.",
-                stacklevel=2,
             )
             enabled = False
         self._enabled = enabled

@@ -9,7 +9,6 @@ whose parameters come in the same order.
 
 from __future__ import annotations
 
-import warnings
 from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from copy import deepcopy
@@ -17,7 +16,7 @@ from functools import wraps
 from itertools import chain
 from typing import Any, TypeAlias
 
-from ..base.errors import message
+from ..base.errors import message, warn
 from ..base.naming import named
 from ..graph.hooks import RemovableHandle
 from ..handles.tensor import Tensor
@@ -65,11 +64,12 @@ class Optimizer:
                 )
             )
         if not isinstance(params, Iterable):
+            uncalled = "model.parameters() has brackets" if callable(params) else ""
             whole = hasattr(params, "parameters")
             raise TypeError(
                 message(
                     f"'{type(params).__name__}' object is not iterable",
-                    fix=f"{type(self).__name__}(model.parameters(), ...)" if whole else "",
+                    fix=f"{type(self).__name__}(model.parameters(), ...)" if whole else uncalled,
                 )
             )
         self.defaults = defaults
@@ -82,7 +82,8 @@ class Optimizer:
             raise ValueError(
                 message(
                     "optimizer got an empty parameter list",
-                    fix="model.parameters() gives an iterator that can be used only once",
+                    fix="model.parameters() can be used only once; modules in a plain list are "
+                    "hidden from it: nn.ModuleList",
                 )
             )
         for group in groups if isinstance(groups[0], dict) else [{"params": groups}]:
@@ -113,11 +114,10 @@ class Optimizer:
                     )
                 )
         if len({id(param) for param in params}) != len(params):
-            warnings.warn(
+            warn(
                 "optimizer contains a parameter group with duplicate parameters; in future, this "
                 "will cause an error; see github.com/pytorch/pytorch/issues/40967 for more "
                 "information",
-                stacklevel=3,
             )
         if any((names is not None) != ("param_names" in group) for group in self.param_groups):
             raise ValueError(

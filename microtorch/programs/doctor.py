@@ -126,17 +126,17 @@ def graphviz_dot() -> Part:
     if path:
         return Part("Graphviz dot", True, f"{_first_line(path, '-V')} ({path})", "")
     system = _system("graphviz", "graphviz", "graphviz")
-    advice = f"{system}; or pip install 'microtorch[viz]', which needs no dot"
+    advice = f'{system}; or pip install "microtorch[viz]", which needs no dot'
     return Part("Graphviz dot", False, "no program dot on PATH", advice)
 
 
 def pygraphviz() -> Part:
     version = _version("pygraphviz")
     if version is None:
-        advice = "pip install 'microtorch[viz]' draws without the program dot"
+        advice = 'pip install "microtorch[viz]" draws without the program dot'
         return Part("pygraphviz", False, "not installed", advice)
     found = int(version.partition(".")[0]) >= 2
-    advice = "" if found else "pip install -U 'microtorch[viz]': 2.0 needs no dot"
+    advice = "" if found else 'pip install -U "microtorch[viz]": 2.0 needs no dot'
     return Part("pygraphviz", found, version, advice)
 
 
@@ -144,7 +144,7 @@ def opencl() -> Part:
     """Looks for the files that name drivers. To import pyopencl could crash on a broken one."""
     version = _version("pyopencl")
     if version is None:
-        advice = "pip install 'microtorch[opencl]'"
+        advice = 'pip install "microtorch[opencl]"'
         return Part("OpenCL", False, "pyopencl is not installed", advice)
     folder = Path(os.environ.get("OCL_ICD_VENDORS") or "/etc/OpenCL/vendors")
     drivers = sorted(p.stem for p in folder.glob("*.icd")) if folder.is_dir() else []

@@ -184,6 +184,8 @@ def _hint(wanted: object, got: object) -> str:
         if b.size > a.size:
             return "this input was broadcast: sum its contribution over the copied dimensions"
         return "a contribution has the shape of its input"
+    if not a.any():
+        return "nothing passes here: the derivative is 0"
     if np.allclose(a, -b):
         return "the sign: a minus is missing, or there is one too many"
     with np.errstate(all="ignore"):
@@ -253,13 +255,23 @@ def _samples(
     rng = np.random.default_rng(0)
     if name in SHAPES:
         return [tuple(torch.tensor(rng.uniform(-1, 1, s)) for s in SHAPES[name])]
-    rows = [(0.5, 1.25, 0.75, 2.0), (1.5, 0.25, 2.5, 0.5)]
-    numbers: list[Inputs] = [tuple((row * 3)[:count]) for row in rows]
+    rows = [(0.5, 1.25, 0.75, 2.0), (1.5, 0.25, 2.5, 0.5), (-0.75, -1.5, 0.5, -0.25)]
+    tried: list[Inputs] = [tuple((row * 3)[:count]) for row in rows]
     try:
-        forward(*numbers[0])
-        return numbers
+        forward(*tried[0])
     except Exception:  # it wants tensors
-        return [tuple(torch.tensor(rng.uniform(0.25, 1.5, (2, 3))) for _ in range(count))]
+        sizes = [rng.uniform(0.25, 1.5, (2, 2, 3)) for _ in range(count)]
+        signs = np.array([[[1, 1, 1], [1, 1, 1]], [[-1, 1, -1], [1, -1, 1]]])
+        tried = [tuple(torch.tensor(x[k] * signs[k]) for x in sizes) for k in range(2)]
+    return [*tried[:-1], *[x for x in tried[-1:] if _is_defined(forward, x)]]
+
+
+def _is_defined(forward: Function, inputs: Inputs) -> bool:
+    """Is it a finite number? The logarithm of a negative number is not."""
+    try:
+        return bool(np.isfinite(_array(forward(*inputs))).all())
+    except Exception:
+        return False
 
 
 def _seed(out: object) -> Tensor | float:

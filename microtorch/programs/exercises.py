@@ -2,15 +2,16 @@
 
 The file is run, and what it defines is found by its name:
 
-    class Value                        numbers with .data, .grad and .backward(), as in micrograd
-    def backward(root)                 a dict of gradients of a graph of Scalars
-    def f_backward(g, out, *inputs)    the contribution of an op ``f`` to its input, or a tuple
-    def f(*inputs)                     its value; needed where the engine has no ``f`` of its own
-    class F(torch.autograd.Function)   forward and backward of an op
-    f_inputs = (...)                   what to try ``f`` (or ``F``) on; tensors or numbers
+    class Value                       numbers with .data, .grad and .backward()
+    def backward(root)                a dict of gradients of a graph of Scalars
+    def f_backward(g, out, *inputs)   what op ``f`` contributes to its input, or a
+                                      tuple: to each of them
+    def f(*inputs)                    its value, if the engine has no ``f``
+    class F(torch.autograd.Function)  forward and backward of an op
+    f_inputs = (...)                  what to try ``f`` (or ``F``) on
 
-Values are compared first, then gradients, then how the graph hangs together. The answer is the
-first wrong number, where it stands, and what usually causes it.
+Values are compared first, then gradients, then how the graph hangs together.
+The answer is the first wrong number, where it stands, and what usually causes it.
 """
 from __future__ import annotations
 
@@ -81,7 +82,7 @@ def command(arguments: list[str] | None = None) -> int:
     """``microtorch check exercise.py``. Returns 0 where all is right, else 1."""
     parser = argparse.ArgumentParser(
         prog="microtorch check",
-        description="Compare your own Value, op or backward with the engine: the first wrong "
+        description="Compare your own Value, op or backward with the engine: the first wrong\n"
         "number, where it stands, and a picture of it beside the file.",
         epilog=__doc__.partition("\n\n")[2] if __doc__ else "",
         formatter_class=argparse.RawDescriptionHelpFormatter,

@@ -4,10 +4,13 @@ from __future__ import annotations
 import argparse
 import os
 
+from ..engine.registry import REGISTRY
 from ..facade import alias
 from ..facade.flop_counter import FlopCounterMode
 from ..facade.profile_events import SORTED
 from ..facade.profiler import profile
+from ..nn import called as _called  # noqa: F401  what a module with hooks imports
+from ..nn import functional
 
 
 def command(arguments: list[str] | None = None) -> int:
@@ -20,7 +23,8 @@ def command(arguments: list[str] | None = None) -> int:
         epilog="The options come before the script.",
     )
     add = parser.add_argument
-    add("--sort", default="self_cpu_time_total", choices=sorted(SORTED), help="the column")
+    add("--sort", default="self_cpu_time_total", choices=sorted(SORTED), metavar="COLUMN",
+        help=f"one of {', '.join(sorted(SORTED))}")  # fmt: skip
     add("--rows", type=int, default=20, metavar="N", help="at most so many (20)")
     add("--depth", type=int, default=2, metavar="N", help="levels of modules with FLOP (2)")
     add("--trace", metavar="FILE", help="write each call to a .json or .json.gz for "
@@ -30,6 +34,7 @@ def command(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     if not os.path.isfile(options.script):
         parser.error(f"no file {options.script}")
+    _import_all()
     counter = FlopCounterMode(depth=options.depth, display=False)
     seen = profile(with_stack=bool(options.trace), profile_memory=True)
     try:
@@ -38,6 +43,13 @@ def command(arguments: list[str] | None = None) -> int:
     finally:  # also if it ends itself by sys.exit(), or Ctrl-C ends it
         _report(seen, counter, options)
     return status
+
+
+def _import_all() -> None:
+    """Import what is otherwise imported at its first use, and would be the first layer's time."""
+    list(REGISTRY)
+    for name in dir(functional):
+        getattr(functional, name)
 
 
 def _report(seen: profile, counter: FlopCounterMode, options: argparse.Namespace) -> None:

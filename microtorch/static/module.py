@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from os import PathLike
 from typing import TYPE_CHECKING
 
-from ..base.errors import message
+from ..base.errors import message, nearest
 from ..nn.module import Module
 from .compiled import Compiled
 from .program import Program
@@ -102,6 +102,18 @@ def in_place(module: Module, **options: Operand) -> None:
     vars(module)["forward"] = compile(module.forward, **options)
 
 
+# PyTorch's; all but "eager" mean the same here
+BACKENDS = ("inductor", "eager", "aot_eager", "cudagraphs", "onnxrt", "openxla", "tvm")
+MODES = ("default", "reduce-overhead", "max-autotune", "max-autotune-no-cudagraphs")
+
+
+def _check_choice(name: str, given: Operand, known: Sequence[str]) -> None:
+    """RuntimeError for a misspelt name; other objects are passed on as scripts have them."""
+    if isinstance(given, str) and given not in known:
+        what = f"compile(): invalid {name}: {given!r}.{nearest(given, known)}"
+        raise RuntimeError(message(what, fix=f"one of {', '.join(known)}"))
+
+
 def compile(
     model: Kernel | None = None, *, fullgraph: bool = False, dynamic: bool | None = None,
     backend: Operand = "inductor", mode: str | None = None, options: Operand = None,
@@ -122,6 +134,8 @@ def compile(
         return again
     if disable:
         return model
+    _check_choice("backend", backend, BACKENDS)
+    _check_choice("mode", mode, MODES)
     use_c = backend != "eager"
     if not callable(model):
         raise TypeError(message(f"compile() takes a function or a Module, not {model!r}"))

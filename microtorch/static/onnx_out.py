@@ -15,7 +15,7 @@ from typing import IO, TYPE_CHECKING
 import numpy as np
 
 from ..autograd.grad_mode import no_grad
-from ..base.errors import message
+from ..base.errors import message, warn
 from ..handles.tensor import Tensor
 from ..nn.layers.rnn import spelt_out
 from ..nn.modes import modes_kept
@@ -104,11 +104,11 @@ def built(
                 f"{ranks[key]} dimensions"))  # fmt: skip
     for key in dynamic:
         if key not in inputs and key not in outputs:
-            warnings.warn(
+            warn(
                 f"Provided key {key} for dynamic axes is not a valid input/output name: "
-                f"the inputs are {inputs}, the outputs {outputs}", stacklevel=3)  # fmt: skip
+                f"the inputs are {inputs}, the outputs {outputs}")  # fmt: skip
     if opset is not None and opset < OPSET:
-        warnings.warn(f"torch.onnx.export: opset {OPSET} is written, not {opset}", stacklevel=3)
+        warn(f"torch.onnx.export: opset {OPSET} is written, not {opset}")
     if opset is not None and opset > (newest := onnx.defs.onnx_opset_version()):
         raise ValueError(message(
             f"torch.onnx.export: opset_version={opset}, but this package onnx has {newest} at most",

@@ -216,7 +216,7 @@ def script(obj: Operand, *args: Operand, **kwargs: Operand) -> Operand:
     if isinstance(obj, Module):
         return ScriptModule(obj)
     if inspect.isclass(obj) or not callable(obj):
-        raise RuntimeError(
+        raise TypeError(
             message(
                 f"jit.script takes a Module or a function, but got {obj!r}",
                 fix="classes of data need no script here",

@@ -11,7 +11,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from ..arrays import generator
-from ..base.errors import message
+from ..base.errors import message, seen_as
 from ..graph.source import user_frame
 from .effects import State
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 ASKING = frozenset({"__bool__", "is_nonzero"})  # functions that ask for whoever calls them
 
 
+@seen_as(RuntimeError)
 class Otherwise(RuntimeError):
     """A condition has not the answer that it had when it was recorded."""
 

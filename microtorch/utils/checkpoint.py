@@ -16,14 +16,13 @@ backward inside backward adds to the `.grad` of the weights.
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..autograd import Function, enable_grad, is_grad_enabled, no_grad
 from ..autograd import backward as run_backward
-from ..base.errors import message
+from ..base.errors import message, warn
 from ..create.random import get_rng_state, set_rng_state
 from ..engine import autocast
 from ..engine.backward import NOTHING, add, descend
@@ -138,8 +137,8 @@ def checkpoint(
     call = _Call(function, args, kwargs, state, region, again, determinism_check != "none")
     if use_reentrant:
         if not any(isinstance(a, Tensor) and a.requires_grad for a in args):
-            warnings.warn(
-                "None of the inputs have requires_grad=True. Gradients will be None", stacklevel=2
+            warn(
+                "None of the inputs have requires_grad=True. Gradients will be None",
             )
         return _Reentrant.apply(call, *args)
     start = tick()
@@ -182,12 +181,11 @@ def _say_which(name: str) -> None:
         if not what
         else "In version 2.9 we will raise an exception if use_reentrant is not passed."
     )
-    warnings.warn(
+    warn(
         f"torch.utils.checkpoint{what}: the use_reentrant parameter should be passed explicitly. "
         f"{will} use_reentrant=False is recommended, but if you need to preserve the current "
         "default behavior, you can pass use_reentrant=True. Refer to docs for more details on the "
         "differences between the two variants.",
-        stacklevel=3,
     )
 
 

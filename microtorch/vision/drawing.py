@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 
 import microtorch as torch
 
-from ..base.errors import message
+from ..base.errors import message, warn
 from ..handles.tensor import Tensor
 from .images import Picture
 from .transforms.converting import convert_image_dtype, pil_to_tensor, to_pil_image
@@ -118,7 +117,7 @@ def draw_bounding_boxes(
             )
         )
     if not count:
-        warnings.warn("boxes doesn't contain any box. No box was drawn", stacklevel=2)
+        warn("boxes doesn't contain any box. No box was drawn")
         return image
     lines = colours(colors, count)
     words = lines
@@ -127,8 +126,8 @@ def draw_bounding_boxes(
     grounds = colours(label_background_colors, count) if label_background_colors else lines
     if font is None:
         if font_size is not None:
-            warnings.warn(
-                "Argument 'font_size' will be ignored since 'font' is not set.", stacklevel=2
+            warn(
+                "Argument 'font_size' will be ignored since 'font' is not set.",
             )
         letters = ImageFont.load_default()
     else:
@@ -166,7 +165,7 @@ def draw_segmentation_masks(
     if masks.shape[-2:] != image.shape[-2:]:
         raise ValueError(message("The image and the masks must have the same height and width"))
     if not len(masks):
-        warnings.warn("masks doesn't contain any mask. No mask was drawn", stacklevel=2)
+        warn("masks doesn't contain any mask. No mask was drawn")
         return image
     painted = image.clone()
     for mask, colour in zip(masks, colours(colors, len(masks)), strict=False):

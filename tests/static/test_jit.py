@@ -105,7 +105,7 @@ def test_functions_errors_and_names():
     assert "mul" in str(f.graph)
     with pytest.raises(RuntimeError, match="item"):
         torch.jit.trace(lambda x: x * x.sum().item(), torch.ones(3))
-    with pytest.raises(RuntimeError):
+    with pytest.raises(TypeError):
         torch.jit.script(3)
     with pytest.raises(RuntimeError, match="eval"):
         torch.jit.freeze(torch.jit.script(Net()))

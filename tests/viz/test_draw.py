@@ -358,6 +358,13 @@ def test_a_value_used_outside_is_not_folded_away():
     assert not any(name.startswith("f") for name in labels(g))
 
 
+@pytest.mark.parametrize("depth", [None, 1])
+def test_a_parameter_that_another_module_uses_has_its_path_in_that_module(depth):
+    layer = nn.TransformerEncoderLayer(4, 2, 4)
+    source = viz.draw(layer(torch.ones(3, 1, 4)).sum(), depth=depth).source
+    assert "out_proj.weight" in source and "self_attn.out_proj" not in source
+
+
 @pytest.mark.parametrize("depth", [0, 1, 2])
 def test_depth_collapses_modules(depth):
     net = Deep(2)

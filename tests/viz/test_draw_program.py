@@ -5,6 +5,7 @@ from itertools import combinations, pairwise
 from xml.etree import ElementTree
 
 import pytest
+from microtorch.viz.drawing.hairpin import LANE, Hairpin
 from microtorch.viz.reading.alike import Run, alike, runs
 from microtorch.viz.reading.compiled import account
 from small_programs import (
@@ -155,13 +156,16 @@ def test_without_c_each_step_is_a_kernel():
 
 
 def test_backward_from_outside_is_drawn_too():
-    net = nn.Sequential(nn.Linear(3, 4), nn.Tanh())
+    net = nn.Sequential(nn.Conv1d(1, 2, 3), nn.Tanh(), nn.Conv1d(2, 2, 3), nn.Tanh())
     compiled = torch.compile(net)
     for _ in range(4):
-        compiled(torch.ones(2, 3)).sum().backward()
-    phases = [p.phase for p in viz.draw(compiled).account.parts]
+        compiled(torch.ones(2, 1, 9)).sum().backward()
+    picture = viz.draw(compiled)
+    phases = [p.phase for p in picture.account.parts]
     assert "forward" in phases
     assert "backward" in phases
+    h = Hairpin(picture.account)
+    assert h.right_lanes + LANE * (h.count["up"] - 1) < h.width - LANE  # no line at the rim
 
 
 def test_a_forward_pass_alone():

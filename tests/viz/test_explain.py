@@ -42,6 +42,20 @@ def test_a_relu_that_is_off():
     assert source.count('penwidth="2.4"') + source.count("penwidth=2.4") == len(answer.paths[0]) - 1
 
 
+def test_after_the_step_it_is_too_late():
+    net = nn.Linear(2, 1)
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.1)  # holds the weight, too
+    loss = net(torch.ones(3, 2)).tanh().pow(2).mean()
+    loss.backward()
+    assert str(viz.explain_grad(net.weight, loss)).startswith("net.weight.grad is of rms")
+    loss = (net(torch.ones(3, 2)) * net.weight.sum()).sum()
+    loss.backward()
+    optimizer.step()
+    first, then = str(viz.explain_grad(net.weight, loss)).splitlines()
+    assert first.count("cannot be repeated") == 1 and "overwritten" in first
+    assert then == "Ask before optimizer.step(), or compute the loss again."
+
+
 def test_a_share_of_dead_units_is_counted():
     x = torch.tensor([-1.0, 2.0, -3.0, 4.0], requires_grad=True)
     loss = x.relu().sum()
@@ -189,7 +203,7 @@ def test_the_shapes_that_disagree():
 
     graph, _ = crash_of(forward)
     words = words_of(graph)
-    assert "matmul raised ShapeError" in words and "32×2 @ 3×16" in words
+    assert "matmul raised RuntimeError" in words and "32×2 @ 3×16" in words
     assert any("2 ≠ 3" in w for w in words)
     assert {n.name for n in graph.trace.nodes if n.name} == {"a", "h", "W"}
     failed = graph.trace.nodes[-1]
@@ -244,7 +258,7 @@ def test_the_hook_draws_what_ended_the_program(tmp_path):
     )
     assert (
         done.returncode == 1
-        and "ShapeError" in done.stderr
+        and "RuntimeError: mat1" in done.stderr
         and "boom.svg" in done.stderr.splitlines()[-1]
     )
     assert "2×3 @ 2×3" in html.unescape((tmp_path / "boom.svg").read_text(encoding="utf-8"))

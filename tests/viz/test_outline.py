@@ -62,6 +62,8 @@ def test_a_text_has_the_width_of_helvetica():
     assert lengths.width("v₇", 12) is None  # which font has it, nobody knows
     made = lengths.keep('<text font-family="Helvetica" font-size="10.00">a &amp; b</text>')
     assert f'textLength="{lengths.width("a & b", 10):.1f}"' in made
+    spaced = '<text font-family="Helvetica" font-size="10.00"> a &amp; b </text>'
+    assert lengths.keep(spaced) == made.replace("a &amp; b", " a &amp; b ")  # viewers drop spaces
     other = '<text font-family="Courier" font-size="10.00">data</text>'
     assert lengths.keep(other) == other
 

@@ -129,6 +129,27 @@ def test_the_page_in_a_browser(tmp_path):
         browser.close()
 
 
+@pytest.mark.needs("browser")
+@pytest.mark.parametrize("size", [(1280, 800), (1920, 1080), (390, 844)])
+def test_the_page_has_room(tmp_path, size):
+    """Nothing is scrolled sideways, and the header stands on the page; a phone shows parts."""
+    viz.step(moons()).save(tmp_path / "program.html")
+    browser = Browser(*size)
+    try:
+        browser.size(*size)
+        browser.open(tmp_path / "program.html")
+        boxes = ["document.documentElement", *["$('program')", "$('memory')"] * (size[0] > 1000)]
+        for box in boxes:
+            assert browser.js(f"{box}.scrollWidth <= {box}.clientWidth + 1"), box
+        assert browser.js("$('b-dark').getBoundingClientRect().right <= innerWidth")
+        browser.js("$('b-dark').focus()")
+        browser.keys(" ")  # a focused button is pressed by it, and the part stays
+        assert browser.js("$('b-dark').getAttribute('aria-pressed')") == "true"
+        assert browser.js("location.hash") == "#1"
+    finally:
+        browser.close()
+
+
 # ---- the command line ----------------------------------------------------------------------------
 SCRIPT = """
 import torch

@@ -176,8 +176,9 @@ def _present(answer: Explanation, trace: Trace, found: Computation, p: Subject, 
         return
     ways = f"{count} paths lead" if count > 1 else "one path leads"
     if back.reason:
-        why = f"but backward cannot be repeated: {back.reason}"
-        answer.lines = [f"{ways} from {root} to {name}, {why}"]
+        answer.lines = [f"{ways} from {root} to {name}, but {back.reason}"]
+        if any(word in back.reason for word in ("overwritten", "freed")):
+            answer.lines.append("Ask before optimizer.step(), or compute the loss again.")
         return
     if p.grad is None and g is None and trace.backward:
         answer.lines = [f"{name}.grad is None: {ways} from {root} to {name}, but none brought any."]

@@ -12,7 +12,7 @@ from . import moving, render, style
 from .animate import Still, stills
 
 NO_PILLOW = (
-    "Pictures that move as .{} need Pillow: pip install microtorch[anim]. "
+    'Pictures that move as .{} need Pillow: pip install "microtorch[anim]". '
     "An animated .svg needs nothing more."
 )
 FORWARD, BACKWARD, LAST = 0.6, 1.6, 3.5  # seconds that a frame stays, at speed 1

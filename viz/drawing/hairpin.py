@@ -97,6 +97,11 @@ def spoken(ops: Sequence[str]) -> str:
     return " · ".join(op if n == 1 else f"{op} × {n}" for op, n in counts.items())
 
 
+def sign_of(h: Held, c: Chip) -> str:
+    """What stands behind a name: is the array changed by the program?"""
+    return " ↺" if h.changed and c.role != "gradient" else ""
+
+
 def high_of(p: Part) -> float:
     """How high a row is: of Scalars, a line for each statement."""
     return max(ROW, CODE * len(p.code) + 7)
@@ -230,7 +235,11 @@ class Hairpin:
         self.stored = {h.number: p.number for p in self.account.parts for h in p.gives}
         self.of_grads()
         self.optimizer = self.beside_grads()
-        chips = [width(f"{h.name}  {h}", SMALL) + 22 for c in self.given for h in c.arrays]
+        chips = [
+            width(h.name + sign_of(h, c), SMALL, True) + width(f"  {h}", SMALL) + 18
+            for c in self.given
+            for h in c.arrays
+        ]
         self.chip = max([*chips, 60.0])
         grads = [width(f"{h.name}  {h}", SMALL) + 14 for c in self.grads for h in c.arrays]
         self.grad = max([*grads, 0.0])
@@ -245,7 +254,8 @@ class Hairpin:
         self.grads_left = self.right_lanes + LANE * (1 + self.count["up"]) + 12
         self.update_left = self.grads_left + self.grad + 26
         self.update = 190.0 if self.updates else 0.0
-        right = up_right
+        lanes = self.count["up"]
+        right = self.right_lanes + LANE * (lanes - 1) if lanes else up_right
         if self.grads:
             right = self.grads_left + self.grad
         if self.updates:

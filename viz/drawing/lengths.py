@@ -55,7 +55,7 @@ def _kept(m: re.Match[str]) -> str:
     if "Helvetica" not in attributes or size is None:
         return m[0]
     text = re.sub(r"&#?\w+;", lambda e: ENTITIES.get(e[0], "\ufffd"), inner)
-    wide = width(text, float(size[1]), 'font-weight="bold"' in attributes)
+    wide = width(text.strip(" "), float(size[1]), 'font-weight="bold"' in attributes)
     if wide is None or len(text.strip()) < 2:
         return m[0]
     length = f' textLength="{wide:.1f}" lengthAdjust="spacingAndGlyphs"'

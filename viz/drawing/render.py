@@ -22,7 +22,7 @@ WIDEST = 32_767  # pixels, cairo's limit
 Run: TypeAlias = Callable[[str, str, "float | None"], bytes]  # source, format, dpi
 BITMAPS = frozenset({"png", "jpg", "jpeg", "gif", "webp", "bmp"})
 NO_GRAPHVIZ = (
-    "Rendering needs Graphviz. `pip install microtorch[viz]` brings it (pygraphviz bundles it), "
+    'Rendering needs Graphviz. `pip install "microtorch[viz]"` brings it (pygraphviz bundles it), '
     "or install the `dot` program: Debian/Ubuntu: apt-get install graphviz · "
     "macOS: brew install graphviz · Windows: winget install "
     "graphviz. The DOT text itself is in `.source` and `.save('x.dot')` always works."

@@ -164,18 +164,13 @@ class Rows(Plate):
         )
         for k, h in enumerate(chip.arrays):
             y = chip.y - chip.height / 2 + 2 + at.CHIP * (k + 0.5)
-            sign = " ↺" if h.changed and chip.role != "gradient" else ""
-            x = left + 6
-            x += (
-                self.text(
-                    x,
-                    y,
-                    h.name + sign,
-                    at.SMALL,
-                    t.ink if chip.role != "gradient" else t.gradient,
-                    bold=chip.role == "parameter",
-                )
-                + 6
+            self.text(
+                left + 6,
+                y,
+                h.name + at.sign_of(h, chip),
+                at.SMALL,
+                t.ink if chip.role != "gradient" else t.gradient,
+                bold=chip.role == "parameter",
             )
             self.text(left + wide - 6, y, str(h), at.SMALL, t.secondary, right=True)
 

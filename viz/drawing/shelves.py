@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 
+from ..reading.parts import Part
 from ..reading.places import Band, Places, Rect, places, shorter
 from . import style
 from .hairpin import spoken
@@ -17,7 +18,9 @@ from .saved import Printed
 from .style import Theme
 
 ROW, TOP, EDGE = 17.0, 122.0, 22.0
-WORDS, WHERE, ROOM, BARS, GAP = 190.0, 92.0, 620.0, 190.0, 18.0
+WORDS, WHERE, ROOM, BARS, GAP = 190.0, 92.0, 460.0, 130.0, 16.0
+# of the plan in a page, which has the title and the user's line beside it
+WORDS_IN, ROOM_IN, BARS_IN, ABOVE_IN = 120.0, 330.0, 90.0, 78.0
 TEXT, SMALL, TINY = 11.0, 9.5, 9.0
 LEVELS = 4  # of titles
 PIECE = 100  # corners of one line: Graphviz reads no longer strings
@@ -92,15 +95,19 @@ def said(p: Places) -> str:
 class Shelves(Plate):
     """The DOT text of a plan."""
 
-    def __init__(self, found: Places, theme: Theme):
-        self.p, self.n = found, len(found.parts)
-        self.left = EDGE + WORDS + WHERE + 10
-        self.bars = self.left + ROOM + GAP + 6
-        wide = self.bars + BARS + EDGE
-        super().__init__(wide, TOP + ROW * self.n + 58, theme, "memory")
+    def __init__(self, found: Places, theme: Theme, in_page: bool = False):
+        self.p, self.n, self.in_page = found, len(found.parts), in_page
+        said = [width(self.words(part), TEXT) for part in found.parts]
+        self.says = min(max([*said, 60.0]) + 8, WORDS_IN if in_page else WORDS)
+        self.where, room, self.bar = (0.0, ROOM_IN, BARS_IN) if in_page else (WHERE, ROOM, BARS)
+        self.top = TOP - ABOVE_IN if in_page else TOP
+        self.left = EDGE + self.says + self.where + 10
+        self.bars = self.left + room + GAP + 6
+        wide = self.bars + self.bar + EDGE
+        super().__init__(wide, self.top + ROW * self.n + 58, theme, "memory")
         total = sum(self.room(b) for b in found.bands) or 1.0
         gaps = GAP * max(0, len(found.bands) - 1)
-        self.scale = (ROOM - gaps) / total
+        self.scale = (room - gaps) / total
         self.offset: dict[int, float] = {}
         x = self.left
         for band in found.bands:
@@ -112,7 +119,8 @@ class Shelves(Plate):
             below = [self.level[id(b)] for b in found.bands[k + 1 :] if self.offset[id(b)] < end]
             least = 0 if end > self.bars else -1  # above the title of the bars
             self.level[id(band)] = 1 + max(below, default=least)
-        self._title()
+        if not in_page:
+            self._title()
         self._rows()
         for band in found.bands:
             self._band(band)
@@ -123,9 +131,15 @@ class Shelves(Plate):
     def room(band: Band) -> float:
         return float(band.size)
 
+    @staticmethod
+    def words(part: Part) -> str:
+        """What stands left of a row."""
+        times = "" if part.around is None else f"  × {part.around.count}"
+        return spoken(part.ops) + times
+
     def y(self, k: float) -> float:
         """Where part k begins."""
-        return TOP + ROW * k
+        return self.top + ROW * k
 
     def _title(self) -> None:
         t, p = self.t, self.p
@@ -154,13 +168,10 @@ class Shelves(Plate):
                     ROW,
                     style.mix(t.background, t.module[1], 0.07),
                 )
-            words = spoken(part.ops)
-            if part.around is not None:
-                words = f"{words}  × {part.around.count}"
-            self.text(EDGE, y, fit(words, TEXT, WORDS - 6), TEXT, ink)
-            if part.where != before and k != p.peak:
+            self.text(EDGE, y, fit(self.words(part), TEXT, self.says), TEXT, ink)
+            if self.where and part.where != before and k != p.peak:
                 self.text(
-                    EDGE + WORDS,
+                    EDGE + self.says,
                     y,
                     fit(part.where, TINY, WHERE),
                     TINY,
@@ -188,8 +199,8 @@ class Shelves(Plate):
         words = f"{title(band)}, {size_of(band.size)}"
         level = self.level[id(band)]
         if level < LEVELS:
-            self.text(x + 2, TOP - 14 - 12 * level, words, TINY, t.secondary)
-            self.box(x, TOP - 5 - 6 * level, 0.8, 10 + 12 * level, t.module[1])
+            self.text(x + 2, self.top - 14 - 12 * level, words, TINY, t.secondary)
+            self.box(x, self.top - 5 - 6 * level, 0.8, 10 + 12 * level, t.module[1])
         for r in band.rects:
             self._rect(band, r, x)
 
@@ -238,8 +249,8 @@ class Shelves(Plate):
         """At each part: bytes by this plan, filled; as eager runs it, a line."""
         t, p = self.t, self.p
         most = max([*p.held, *p.eager, 1])
-        scale = BARS / most
-        self.text(self.bars, TOP - 14, f"held: 0 … {size_of(most)}", TINY, t.secondary)
+        scale = self.bar / most
+        self.text(self.bars, self.top - 14, f"held: 0 … {size_of(most)}", TINY, t.secondary)
         blue = t.roles["parameter"]
         for k, n in enumerate(p.held):
             wide = max(n * scale, 0.6)
@@ -266,18 +277,15 @@ class Shelves(Plate):
             k = p.peak
             y = self.y(k) + ROW / 2
             self.box(
-                (self.left + self.bars + BARS) / 2 - 4,
+                (self.left + self.bars + self.bar) / 2 - 4,
                 y,
-                self.bars + BARS - self.left + 10,
+                self.bars + self.bar - self.left + 10,
                 ROW,
-                "none",
-                t.roles["loss"][1],
-                1.6,
+                f"{t.roles['loss'][1]}38",  # a veil: a frame would cross the texts
             )
-            words = f"peak {size_of(p.held[k])}"
-            self.text(
-                EDGE + WORDS + WHERE - 2, y, words, SMALL, t.roles["loss"][1], bold=True, right=True
-            )
+            if not self.in_page:
+                end, words = EDGE + self.says + WHERE - 2, f"peak {size_of(p.held[k])}"
+                self.text(end, y, words, SMALL, t.roles["loss"][1], bold=True, right=True)
 
     def _legend(self) -> None:
         t, y, x = self.t, self.high - 18, EDGE
@@ -289,7 +297,8 @@ class Shelves(Plate):
             (*t.roles["parameter"], "held by this plan"),
         ]
         for fill, line, words in looks:
-            self.box(x + 8, y, 16, 10, fill, line, 0.9)
+            dashed = (fill, line) == t.roles["data"]
+            self.box(x + 8, y, 16, 10, fill, line, 0.9, dashed=dashed)
             x += 21
             x += self.text(x, y, words, TINY, t.secondary) + 14
         self.text(x, y, "- - -  as eager runs it", TINY, t.secondary)

@@ -7,10 +7,16 @@ const loop = e => /^\s+for \(/.test(e.textContent);
 const svg = text => document.importNode(new DOMParser().parseFromString(text, "image/svg+xml").documentElement, true);
 
 function pictures() {
-  const [program, memory] = D.drawn;
-  $("program").replaceChildren(svg(program));
-  $("memory").replaceChildren(...memory ? [svg(memory)] : []);
-  $("memory").hidden = $("held").hidden = !memory;
+  const [program, memory] = D.drawn.map(text => {
+    const e = svg(text);
+    e.style.maxWidth = `${1.6 * e.viewBox.baseVal.width}px`;  // of text that has 12 points at 1.33
+    return e;
+  });
+  const { width, height } = program.viewBox.baseVal;
+  $("program").parentElement.classList.toggle("tall", height > width);
+  $("program").replaceChildren(program);
+  $("memory").replaceChildren(...memory ? [memory] : []);
+  $("places").hidden = !memory;
   STEPS.forEach((_, k) => {
     const e = $(`part-${k}`);
     if (!e) return;
@@ -22,6 +28,7 @@ const near = (e, box) => {
   if (!e) return;
   const a = e.getBoundingClientRect(), b = box.getBoundingClientRect();
   if (a.top < b.top + 30 || a.bottom > b.bottom - 30) box.scrollTop += (a.top + a.bottom - b.top - b.bottom) / 2;
+  if (a.left < b.left || a.right > b.right) box.scrollLeft += a.left - b.left - 12;
 };
 function show() {
   const now = STEPS[at];
@@ -29,7 +36,6 @@ function show() {
   put($("phase"), now.phase.toUpperCase());
   put($("said"), now.said || D.name);
   put($("count"), `part ${at + 1} of ${STEPS.length}`);
-  put($("about"), D.facts);
   put($("c-title"), `${now.about}: ${now.does}`);
   put($("held"), now.held ? `memory: ${now.held}` : "");
   put($("say"), `${now.phase}, part ${at + 1} of ${STEPS.length}: ${now.does}. ${now.held}`);
@@ -51,7 +57,7 @@ const first = phase => { const k = STEPS.findIndex(x => x.phase === phase); retu
 const flip = () => { dark = !dark; show(); };
 const KEYS = { ArrowRight: () => go(at + 1), PageDown: () => go(at + 1), " ": () => go(at + 1), ArrowLeft: () => go(at - 1), PageUp: () => go(at - 1), Home: () => go(0), End: () => go(LAST), b: () => go(first("backward")), u: () => go(first("update")), d: flip };
 addEventListener("keydown", e => {
-  if (e.ctrlKey || e.metaKey || e.altKey || !KEYS[e.key]) return;
+  if (e.ctrlKey || e.metaKey || e.altKey || !KEYS[e.key] || e.target.tagName === "BUTTON" && e.key === " ") return;
   e.preventDefault();
   KEYS[e.key]();
 });

@@ -48,10 +48,10 @@ def names_of(trace: Trace, tokens: Tokens) -> list[list[str]]:
         return []
     both = isinstance(tokens, tuple) and all(isinstance(t, (list, tuple)) for t in tokens)
     given: Any = tokens if both else (tokens, tokens)
-    pair: list[list[str]] = [list(t) for t in given]
+    lists = all(isinstance(t, (list, tuple)) for t in given)
+    pair: list[list[str]] = [list(t) for t in given] if lists else []
     if (
-        isinstance(tokens, str)
-        or len(pair) != 2
+        len(pair) != 2
         or not all(isinstance(name, str) for part in pair for name in part)
     ):
         what = "tokens is a list of names, or a tuple of two: those of the rows and of the columns"

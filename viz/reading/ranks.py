@@ -7,7 +7,6 @@ program that calls ``all_reduce`` on them by itself.
 
 from __future__ import annotations
 
-import warnings
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -116,4 +115,4 @@ def first_rank() -> bool:
 def warn(error: DistError) -> None:
     """Say that this process is shown alone."""
     fix = "call it on every rank, or with ranks=False for the graph of one"
-    warnings.warn(f"only this rank is shown: {error}; {fix}", UserWarning, stacklevel=5)
+    errors.warn(f"only this rank is shown: {error}; {fix}")

@@ -112,14 +112,14 @@ def subject(p: object, loss: Root, frame: FrameType, given: Pairs | None) -> Sub
 def _name(p: object, node: Node, frame: FrameType, given: Pairs | None) -> str:
     below = in_order([node], constants=True) if node.op is not None else [node]
     names = Names(below, frame, given)
-    if names.name(len(below) - 1):
-        return names.name(len(below) - 1)
-    for module, path in names.variables.items():
+    last = len(below) - 1
+    modules = names.variables.items() if last not in names.explicit else ()
+    for module, path in modules:  # an optimizer holds it, too
         if isinstance(module, nn.Module):
             for inner, q in module.named_parameters():
                 if q is p:
                     return f"{path}.{inner}"
-    return "this tensor"
+    return names.name(last) or "this tensor"
 
 
 def _newest(frame: FrameType) -> Root:

@@ -308,7 +308,10 @@ def _owners(trace: Trace, names: Names) -> None:
         path, t.parameter = names.parameters[i]
         owner = [m for m in common if trace.modules[m].path == path]
         t.module = owner[-1] if owner else common[-1] if common else None
-        if not owner:
+        around = "" if owner or t.module is None else f"{trace.modules[t.module].path}."
+        if around and path.startswith(around):  # used in the module around its own
+            t.name = t.parameter = f"{path.removeprefix(around)}.{t.parameter}"
+        elif not owner:
             t.name = f"{path}.{t.parameter}" if path else t.parameter
 
 

@@ -149,11 +149,11 @@ class ProgramStepper:
         light, dark = (_svg(Rows(Hairpin(self.account, facts), t).g.source) for t in themes)
         drawn = [_in_both(light, dark, colours)]
         if self.places is not None:
-            light, dark = (_svg(str(Shelves(self.places, t).g.source)) for t in themes)
+            plans = (Shelves(self.places, t, in_page=True) for t in themes)
+            light, dark = (_svg(str(plan.g.source)) for plan in plans)
             drawn.append(_in_both(light, dark, colours))
         data = {
             "name": self.account.name,
-            "facts": ", ".join(f"{n} {words}" for n, words in facts),
             "c": self.account.c,
             "drawn": drawn,
             "steps": steps,

@@ -59,7 +59,7 @@ class Stepper:
         .html                 the page: one file for any browser, without network
         .txt .json .md .tex   the screens, the trace, the table
         .svg                  a picture that moves by itself, in a page or a README
-        .gif .apng .webp      a film; needs Pillow (pip install microtorch[anim])
+        .gif .apng .webp      a film; needs Pillow (pip install "microtorch[anim]")
         .pdf                  ``x-01.pdf``, ``x-02.pdf``, ...; prints the LaTeX that shows them
 
         For a film, ``look`` takes ``speed`` (2.0 is twice as fast), ``theme``, ``rankdir``,
@@ -162,10 +162,13 @@ def _steps(
     taken = take(loss, function, caller(), given_names(params, names), gradients=True)
     trace = with_steps(taken, function, ranks)
     if not any(s.phase == "backward" for s in trace.steps):
-        gone = any(word in trace.note for word in ("overwritten", "freed"))
-        fix = f"call {function}(loss) before optimizer.step(), or compute the loss again"
+        fix = ""
+        if any(word in trace.note for word in ("overwritten", "freed")):
+            fix = f"call {function}(loss) before optimizer.step(), or compute the loss again"
+        elif "one number" in trace.note:
+            fix = f"reduce it, {function}(x.sum()), or take an element, {function}(x[0])"
         what = f"{function}(): {trace.note or 'no gradient can be computed'}"
-        raise errors.GraphError(errors.message(what, fix=fix if gone else ""))
+        raise errors.GraphError(errors.message(what, fix=fix))
     return trace
 
 

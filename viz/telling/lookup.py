@@ -14,12 +14,15 @@ from __future__ import annotations
 
 import difflib
 
+from microtorch.base.errors import seen_as
+
 from ..reading.trace import Trace
 from .words import SUBSCRIPTS, display_names
 
 _DIGITS = {chr(v): chr(k) for k, v in SUBSCRIPTS.items()}
 
 
+@seen_as(KeyError)
 class UnknownKey(KeyError):
     """A key of no value, or of several. Its text has lines, which KeyError's own would hide."""
 

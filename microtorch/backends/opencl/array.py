@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import numpy as np
 
-from ...base.errors import message
+from ...base.errors import message, seen_as
 from .layout import Shape, expanded_steps, is_row_major, reshaped_steps, row_major
 from .runtime import Runtime
 
@@ -32,6 +32,7 @@ IndexPart: TypeAlias = "int | slice | EllipsisType | Array | np.ndarray | Sequen
 Index: TypeAlias = "IndexPart | tuple[IndexPart, ...]"
 
 
+@seen_as(TypeError)
 class OnDevice(TypeError):
     """A device array where only an array in host memory will do."""
 

@@ -50,7 +50,7 @@ def pyopencl() -> ModuleType:
         import pyopencl
     except Exception as error:  # a half-installed driver raises anything
         what = "the OpenCL backend needs Python's package pyopencl, which does not import"
-        fix = "pip install 'microtorch[opencl]'"
+        fix = 'pip install "microtorch[opencl]"'
         raise DeviceError(message(f"{what}: {error}", fix=fix)) from None
     return pyopencl
 

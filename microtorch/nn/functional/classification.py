@@ -175,9 +175,10 @@ def _check_indices(input: Tensor, target: Tensor, weight: Tensor | None, class_d
         _check_weight(weight, input, class_dim)
     if input.ndim == 1:
         if target.ndim > 1 or target.numel() != 1:
-            raise RuntimeError(
+            raise ValueError(
                 message(
-                    f"input (C,) takes one class index, but target has shape {tuple(target.shape)}",
+                    f"For 1D input, 1D target must have size 1, but got target size: "
+                    f"{target.numel()}",
                     both(input, target),
                     fix="for a batch, input is (N, C)",
                 )

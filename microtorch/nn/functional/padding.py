@@ -49,6 +49,9 @@ def pad(
     if isinstance(value, complex) and input.array.dtype.kind != "c":
         raise TypeError(message("pad(): argument 'value' (position 4) must be float, not complex"))
     if mode != "constant":
+        if value:
+            what = f'Padding mode "{mode}" doesn\'t take in value argument'
+            raise RuntimeError(message(what, f"{value=}", fix='mode="constant", or no value'))
         return _padded_by_index(input, pad, mode)
     borders = {input.ndim - 1 - i: (pad[2 * i], pad[2 * i + 1]) for i in range(len(pad) // 2)}
     shape, outer, inner = [], [], []

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import warnings
-
+from ...base.errors import warn
 from ...handles.tensor import Tensor
 from .. import functional as F
 from ..functional.reduction import legacy_reduction
@@ -141,11 +140,10 @@ class NLLLoss2d(NLLLoss):
         reduce: bool | None = None,
         reduction: str = "mean",
     ) -> None:
-        warnings.warn(
+        warn(
             "`NLLLoss2d` has been deprecated. Please use `NLLLoss` instead as a drop-in "
             "replacement.",
             FutureWarning,
-            stacklevel=2,
         )
         super().__init__(weight, size_average, ignore_index, reduce, reduction)
 

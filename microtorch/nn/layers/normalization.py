@@ -7,11 +7,10 @@ statistics and moves the running ones, in evaluation it uses the running ones.
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from ...base.errors import message
+from ...base.errors import message, warn
 from ...create.data import tensor
 from ...create.filled import empty, ones, zeros
 from ...engine.whole import writers
@@ -326,10 +325,9 @@ class _InstanceNorm(_NormBase):
                         f"layer: {self!r}, input {tuple(input.shape)}",
                     )
                 )
-            warnings.warn(
+            warn(
                 f"input's size at dim={dim} does not match num_features. You can silence this "
                 "warning by not passing in num_features, which is not used because affine=False",
-                stacklevel=2,
             )
         batched = input.ndim == self.rank
         output = F.instance_norm(

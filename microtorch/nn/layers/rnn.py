@@ -17,13 +17,12 @@ functional/recurrence.py. Sequences are (L, N, features), (N, L, features) with 
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from typing import Any, NamedTuple
 
-from ...base.errors import NoTensor, describe, message
+from ...base.errors import NoTensor, describe, message, warn
 from ...create.filled import empty, zeros
 from ...engine import autocast
 from ...handles.tensor import Tensor
@@ -142,11 +141,10 @@ class RNNBase(Module):
                     message(f"{name} must be greater than zero", f"{type(self).__name__}: {count}")
                 )
         if dropout and num_layers == 1:
-            warnings.warn(
+            warn(
                 "dropout option adds dropout after all but last recurrent layer, so non-zero "
                 "dropout expects num_layers greater than 1, "
                 f"but got dropout={dropout} and num_layers={num_layers}",
-                stacklevel=2,
             )
         self.input_size, self.hidden_size, self.num_layers = input_size, hidden_size, num_layers
         self.bias, self.batch_first = bias, batch_first

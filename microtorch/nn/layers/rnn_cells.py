@@ -59,7 +59,7 @@ class RNNCellBase(Module):
         """The next state from W x + b, the last state, u and c."""
         raise NotImplementedError
 
-    def forward(self, input: Tensor, hx: State | None = None) -> Any:
+    def forward(self, input: Tensor, hx: State | None = None) -> State:
         if input.ndim not in (1, 2):
             raise ValueError(
                 message(
@@ -67,6 +67,15 @@ class RNNCellBase(Module):
                     f"got {input.ndim}D instead",
                     f"input {describe(input)}",
                     fix="a cell takes one step: (N, input_size)",
+                )
+            )
+        if input.shape[-1] != self.input_size:
+            raise RuntimeError(
+                message(
+                    f"input has inconsistent input_size: got {input.shape[-1]} expected "
+                    f"{self.input_size}",
+                    f"{type(self).__name__}: input {describe(input)}",
+                    fix=f"make the layer with input_size={input.shape[-1]}",
                 )
             )
         if hx is None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterable
 from types import GeneratorType
 from typing import TYPE_CHECKING
@@ -11,7 +10,7 @@ import numpy as np
 
 from ...autograd import no_grad
 from ...backends import defines
-from ...base.errors import message
+from ...base.errors import message, warn
 from ...create.data import tensor
 from ...handles.tensor import Tensor
 from ...ops.join import stack
@@ -109,9 +108,8 @@ def clip_grad_norm_(
     if isinstance(parameters, GeneratorType):
         parameters = list(parameters)
         if not parameters:
-            warnings.warn(
+            warn(
                 "`parameters` is an empty generator, no gradient clipping will occur.",
-                stacklevel=2,
             )
     grads = _gradients(parameters)
     if not grads:
@@ -157,11 +155,10 @@ def clip_grad_norm(
     foreach: bool | None = None,
 ) -> Tensor:
     """The old name of clip_grad_norm_."""
-    warnings.warn(
+    warn(
         "`torch.nn.utils.clip_grad_norm` is now deprecated in favor of "
         "`torch.nn.utils.clip_grad_norm_`.",
         FutureWarning,
-        stacklevel=2,
     )
     return clip_grad_norm_(parameters, max_norm, norm_type, error_if_nonfinite, foreach)
 

@@ -5,11 +5,10 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import TYPE_CHECKING, TypeVar
 
 from ...autograd import no_grad
-from ...base.errors import message
+from ...base.errors import message, warn
 from ...handles.tensor import Tensor
 from .. import functional as F
 from ..layers import conv
@@ -95,11 +94,10 @@ def weight_norm(module: T, name: str = "weight", dim: int | None = 0) -> T:
 
     Salimans and Kingma 2016; one length for each index of `dim`, or one in all for dim=None.
     """
-    warnings.warn(
+    warn(
         "`torch.nn.utils.weight_norm` is deprecated in favor of "
         "`torch.nn.utils.parametrizations.weight_norm`.",
         FutureWarning,
-        stacklevel=2,
     )
     if _hook(module, WeightNorm, name) is not None:
         raise RuntimeError(

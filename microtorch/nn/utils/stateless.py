@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
+from ...base.errors import warn
 from ...func.modules import functional_call as call
 from ...func.modules import replaced
 from ...handles.tensor import Tensor
@@ -28,12 +28,11 @@ def functional_call(
     strict: bool = False,
 ) -> Argument:
     """``torch.func.functional_call``, with a FutureWarning."""
-    warnings.warn(
+    warn(
         "`torch.nn.utils.stateless.functional_call` is deprecated as of PyTorch 2.0 and will be "
         "removed in a future version of PyTorch. Please use `torch.func.functional_call` instead "
         "which is a drop-in replacement.",
         FutureWarning,
-        stacklevel=2,
     )
     return call(
         module, parameters_and_buffers, args, kwargs, tie_weights=tie_weights, strict=strict

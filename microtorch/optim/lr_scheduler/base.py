@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import types
-import warnings
 import weakref
 from collections.abc import Iterable
 from functools import wraps
 from typing import Any, cast
 
-from ...base.errors import message
+from ...base.errors import message, warn
 from ...base.naming import named
 from ...engine.whole import effect
 from ...handles.tensor import Tensor
@@ -121,7 +120,7 @@ class LRScheduler:
             self._check_order()
         self._step_count += 1
         if epoch is not None:
-            warnings.warn(EPOCH_WARNING, UserWarning, stacklevel=2)
+            warn(EPOCH_WARNING)
         self._update_lr(epoch)
 
     def _update_lr(self, epoch: int | None = None) -> None:
@@ -143,31 +142,25 @@ class LRScheduler:
         """Warn if the optimizer has not stepped, or if nobody can know."""
         step = self.optimizer.__dict__.get("step")
         if step is not None and not hasattr(step, "_wrapped_by_lr_sched"):
-            warnings.warn(
+            warn(
                 "Seems like `optimizer.step()` has been overridden after learning rate scheduler "
                 "initialization. Please, make sure to call `optimizer.step()` before "
                 "`lr_scheduler.step()`.",
-                UserWarning,
-                stacklevel=3,
             )
         elif not getattr(self.optimizer, "_opt_called", False):
-            warnings.warn(
+            warn(
                 "Detected call of `lr_scheduler.step()` before `optimizer.step()`. "
                 "You should call them in the opposite order: `optimizer.step()` before "
                 "`lr_scheduler.step()`. Failure to do this will result in skipping the first "
                 "value of the learning rate schedule.",
-                UserWarning,
-                stacklevel=3,
             )
 
     def _warn_outside_step(self) -> None:
         """get_lr computes the next rates: a user who calls it wants get_last_lr."""
         if not self._get_lr_called_within_step:
-            warnings.warn(
+            warn(
                 "To get the last learning rate computed by the scheduler, "
                 "please use `get_last_lr()`.",
-                UserWarning,
-                stacklevel=3,
             )
 
     def _rates(self) -> list[Any]:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import math
-import warnings
 from typing import Any, SupportsFloat
 
-from ...base.errors import message
+from ...base.errors import message, warn
 from ..optimizer import Optimizer
 from .base import EPOCH_WARNING, LRScheduler, check_optimizer, group_values, set_rate
 
@@ -36,6 +35,7 @@ class ReduceLROnPlateau(LRScheduler):
                 message("Factor should be < 1.0.", f"ReduceLROnPlateau: factor={factor}")
             )
         check_optimizer(optimizer)
+        self.factor = factor
         groups = len(optimizer.param_groups)
         self.default_min_lr = None if isinstance(min_lr, (list, tuple)) else min_lr
         limits = list(min_lr) if isinstance(min_lr, (list, tuple)) else [min_lr] * groups
@@ -47,7 +47,6 @@ class ReduceLROnPlateau(LRScheduler):
                 )
             )
         self.min_lrs = limits
-        self.factor = factor
         self.optimizer = optimizer
         self.patience = patience
         self.cooldown = cooldown
@@ -92,7 +91,7 @@ class ReduceLROnPlateau(LRScheduler):
         if epoch is None:
             epoch = self.last_epoch + 1
         else:
-            warnings.warn(EPOCH_WARNING, UserWarning, stacklevel=2)
+            warn(EPOCH_WARNING)
         self.last_epoch = epoch
         if self._is_better(current, self.best):
             self.best = current

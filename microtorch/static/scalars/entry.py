@@ -3,7 +3,6 @@ from __future__ import annotations
 
 import gc
 import threading
-import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ...base.errors import message
+from ...base.errors import message, warn
 from ...graph import last_write, storage_of, tick
 from ...handles.scalar import Scalar, constant_scalar
 from ..agreement import close
@@ -219,13 +218,12 @@ class ScalarEntry:
                 for got in (got, wanted)]  # fmt: skip
         if not close(np.array(flat[0]), np.array(flat[1])):
             self.c, self.slots, self.c_source = None, None, ""
-            warnings.warn(
+            warn(
                 message(
                     "compiled C differs from what was recorded, and is not used: "
                     f"{self.program.name}, a step of Scalars",
                     fix="the function runs on, by the interpreter of its program",
                 ),
-                UserWarning, stacklevel=6,
             )  # fmt: skip
 
     def compute(self, data: Sequence[float], grads: Sequence[float]) -> Kept | Sequence[Operand]:

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import bisect
 import math
-import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import accumulate
 from typing import cast
 
 from ...arrays.draws import randperm
 from ...arrays.generator import Generator
-from ...base.errors import message
+from ...base.errors import NoTensor, describe, message, warn
 from ...handles.tensor import Tensor
 from .nouns import Data, Index, Sample
 from .typed import Typed
@@ -52,6 +51,10 @@ class TensorDataset(Dataset):
             raise AssertionError(
                 message("TensorDataset needs at least one tensor", fix="TensorDataset(x, y)")
             )
+        for tensor in tensors:
+            if not isinstance(tensor, Tensor):
+                what = f"TensorDataset() takes Tensors, but got {describe(tensor)}"
+                raise NoTensor(message(what, fix="torch.tensor(...) makes a tensor of it"))
         sizes = [len(tensor) for tensor in tensors]
         if len(set(sizes)) > 1:
             raise AssertionError(
@@ -251,10 +254,9 @@ def random_split(
             sizes[number % len(sizes)] += 1
         for number, size in enumerate(sizes):
             if size == 0:
-                warnings.warn(
+                warn(
                     f"Length of split at index {number} is 0. "
                     "This might result in an empty dataset.",
-                    stacklevel=2,
                 )
     else:
         sizes = cast("list[int]", list(lengths))

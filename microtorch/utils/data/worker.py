@@ -23,6 +23,7 @@ from typing import TypeAlias
 import numpy as np
 
 from ...backends import core
+from ...base.errors import class_seen
 from ...create.random import manual_seed
 from .nouns import Data, Fetcher, Indices
 
@@ -76,7 +77,7 @@ class Failure:
     """In place of a batch: what was raised, as text, and its class where that can be sent."""
 
     def __init__(self, error: Exception, where: str) -> None:
-        self.kind: type[Exception] = type(error)
+        self.kind = class_seen(error)
         self.name = type(error).__name__
         self.text = "".join(traceback.format_exception(type(error), error, error.__traceback__))
         self.where = where

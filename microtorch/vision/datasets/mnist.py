@@ -11,14 +11,13 @@ import os
 import shutil
 import string
 import sys
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
 
-from ...base.errors import message
+from ...base.errors import message, warn
 from ...base.types import Array
 from ...create.data import from_numpy
 from ...handles.tensor import Tensor
@@ -178,22 +177,22 @@ class MNIST(InMemory):
     # names of torchvision before 0.2.2
     @property
     def train_data(self) -> Tensor:
-        warnings.warn("train_data has been renamed data", stacklevel=2)
+        warn("train_data has been renamed data")
         return self.data
 
     @property
     def test_data(self) -> Tensor:
-        warnings.warn("test_data has been renamed data", stacklevel=2)
+        warn("test_data has been renamed data")
         return self.data
 
     @property
     def train_labels(self) -> Tensor:
-        warnings.warn("train_labels has been renamed targets", stacklevel=2)
+        warn("train_labels has been renamed targets")
         return self.targets
 
     @property
     def test_labels(self) -> Tensor:
-        warnings.warn("test_labels has been renamed targets", stacklevel=2)
+        warn("test_labels has been renamed targets")
         return self.targets
 
 

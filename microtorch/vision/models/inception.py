@@ -6,14 +6,13 @@ C. Szegedy et al., Rethinking the Inception Architecture for Computer Vision, 20
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, cast
 
 import microtorch as torch
 from microtorch import nn
 
-from ...base.errors import message
+from ...base.errors import message, warn
 from ...handles.tensor import Tensor
 from .weights import Weights, build
 
@@ -216,11 +215,11 @@ def chosen(blocks: Sequence[Layer] | None, known: Sequence[Layer], name: str) ->
 def starts_new(init_weights: bool | None, name: str) -> bool:
     """Are weights drawn anew? As torchvision does, a caller that does not say so is warned."""
     if init_weights is None:
-        warnings.warn(
+        warn(
             f"The default weight initialization of {name} will be changed in future releases of "
             "torchvision. If you wish to keep the old behavior (which leads to long initialization "
             "times due to scipy/scipy#11299), please set init_weights=True.",
-            FutureWarning, stacklevel=3,
+            FutureWarning,
         )  # fmt: skip
     return init_weights is None or init_weights
 

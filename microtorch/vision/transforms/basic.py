@@ -7,7 +7,6 @@ takes them.
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from types import ModuleType
 from typing import ClassVar
@@ -16,7 +15,7 @@ import microtorch as torch
 
 from ...arrays import draws
 from ...arrays.dtypes import dtype as DTypeOf
-from ...base.errors import message
+from ...base.errors import message, warn
 from ...base.types import DType
 from ...handles.tensor import Tensor
 from ...nn.module import Module
@@ -323,4 +322,4 @@ def check_range(scale: Sequence[float], ratio: Sequence[float]) -> None:
     if not isinstance(ratio, Sequence):
         raise TypeError(message("Ratio should be a sequence"))
     if scale[0] > scale[1] or ratio[0] > ratio[1]:
-        warnings.warn("Scale and ratio should be of kind (min, max)", stacklevel=3)
+        warn("Scale and ratio should be of kind (min, max)")

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import warnings
-
-from ...base.errors import message
+from ...base.errors import message, warn
 from ...handles.tensor import Tensor
 from ..images import Picture
 from . import on_pillow, on_tensors, resampling
@@ -71,10 +69,9 @@ def resize(
     if is_tensor(img):
         return resampling.resize(img, wanted, mode.value, bool(antialias))
     if antialias is False:
-        warnings.warn(
+        warn(
             "Anti-alias option is always applied for PIL Image input. Argument antialias is "
             "ignored.",
-            stacklevel=2,
         )
     return on_pillow.resize(img, wanted, PILLOW[mode])
 

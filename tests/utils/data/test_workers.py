@@ -174,6 +174,14 @@ def test_an_error_comes_with_its_traceback():
     with pytest.raises(RuntimeError, match="Caught Odd in DataLoader worker process 0"):
         next(iter(loader(Two(), 2, num_workers=1)))
 
+    class Misspelt(Slow):
+        def __getitem__(self, index):
+            return torch.onez(2) if index else torch.ones(2).sum(3)
+
+    for order, seen in (([0], IndexError), ([1], AttributeError)):  # one of ours comes as PyTorch's
+        with pytest.raises(seen, match=f"Caught {seen.__name__} in DataLoader worker process 0"):
+            next(iter(loader(Misspelt(), 1, num_workers=1, sampler=order)))
+
     class Unpicklable(Slow):
         def __getitem__(self, index):
             return lambda: index
