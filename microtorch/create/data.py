@@ -399,11 +399,11 @@ class LegacyType:
     def __instancecheck__(self, x: object) -> bool:
         return isinstance(x, Tensor) and x.dtype is self.dtype
 
-    def __or__(self, other: Any) -> Any:
+    def __or__(self, other: object) -> object:
         """``torch.LongTensor | None``, as annotations have it."""
         return Union[self, other]  # noqa: UP007  that operator is made here
 
-    def __ror__(self, other: Any) -> Any:
+    def __ror__(self, other: object) -> object:
         return Union[other, self]  # noqa: UP007
 
     def __repr__(self) -> str:

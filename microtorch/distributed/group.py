@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from types import TracebackType
-from typing import Any
+from typing import Any, cast
 
 from ..backends.core import library
 from ..base.errors import message, warn
@@ -51,11 +51,11 @@ class Backend(str):
     __slots__ = ()
     UNDEFINED, MPI, GLOO, NCCL, UCC, XCCL = "undefined", *BACKENDS
 
-    def __new__(cls, name: str) -> str:  # type: ignore[misc]
+    def __new__(cls, name: str) -> Backend:
         """The name in small letters, a plain string, as PyTorch's."""
         if not isinstance(name, str):
             raise ValueError(message("Backend constructor parameter must be string-ish"))
-        return name.lower()
+        return cast("Backend", name.lower())
 
 
 @dataclass(eq=False)
