@@ -128,6 +128,7 @@ from microtorch.facade import return_types as return_types
 from microtorch.facade import signal as signal
 from microtorch.facade import special as special
 from microtorch.facade import testing as testing
+from microtorch.facade import types as types
 from microtorch.facade.amp import GradScaler as GradScaler
 from microtorch.facade.amp import autocast as autocast
 from microtorch.facade.amp import clear_autocast_cache as clear_autocast_cache
@@ -143,7 +144,9 @@ from microtorch.facade.amp import set_autocast_cpu_enabled as set_autocast_cpu_e
 from microtorch.facade.amp import set_autocast_dtype as set_autocast_dtype
 from microtorch.facade.amp import set_autocast_enabled as set_autocast_enabled
 from microtorch.facade.functions import _assert as _assert
+from microtorch.facade.functions import _assert_async as _assert_async
 from microtorch.facade.functions import _check as _check
+from microtorch.facade.functions import _check_is_size as _check_is_size
 from microtorch.facade.functions import batch_norm as batch_norm
 from microtorch.facade.functions import (
     binary_cross_entropy_with_logits as binary_cross_entropy_with_logits,
@@ -566,7 +569,8 @@ def diff(
 ) -> Tensor: ...
 def digamma(input: TensorLike) -> Tensor: ...
 def divide(
-    input: Tensor, other: TensorLike, *, rounding_mode: str | None = None, out: Any = None
+    input: Tensor, other: TensorLike, *, rounding_mode: str | None = None,
+    out: Tensor | None = None
 ) -> Tensor: ...
 double: dtype
 e: builtins.float
@@ -890,7 +894,7 @@ def std_mean(
     keepdims: builtins.bool = False
 ) -> tuple[Tensor, Tensor]: ...
 def subtract(
-    input: Tensor, other: TensorLike, *old: Tensor, alpha: AnyNumber = 1, out: Any = None
+    input: Tensor, other: TensorLike, *old: Tensor, alpha: AnyNumber = 1, out: Tensor | None = None
 ) -> Tensor: ...
 def sum(
     input: Tensor, dim: Dims = None, keepdim: builtins.bool = False, *,
@@ -922,7 +926,8 @@ def trapz(
 def tril(input: Tensor, diagonal: builtins.int = 0) -> Tensor: ...
 def triu(input: Tensor, diagonal: builtins.int = 0) -> Tensor: ...
 def true_divide(
-    input: Tensor, other: TensorLike, *, rounding_mode: str | None = None, out: Any = None
+    input: Tensor, other: TensorLike, *, rounding_mode: str | None = None,
+    out: Tensor | None = None
 ) -> Tensor: ...
 def trunc(input: TensorLike) -> Tensor: ...
 def trunc_(input: TensorLike) -> Tensor: ...

@@ -87,6 +87,10 @@ DIFFERENT: tuple[str, ...] = (
     "`as_strided_scatter` passes no gradient to the elements that it overwrites; PyTorch's does.",
     "Backward nodes have PyTorch's names where one op here is one op there. A function that is "
     "made of several ops shows each of them.",
+    "A backward node that is called, `y.grad_fn(g)`, gives each input a gradient of the input's "
+    "shape; PyTorch's does not sum over what was broadcast.",
+    "`gradgradcheck` fails where a gradient changes and carries none itself; PyTorch's looks at "
+    "those alone that carry one.",
     "Backward refuses what PyTorch refuses because it was overwritten. Where a derivative reads "
     "other values here than there (of `kron`, `ldexp`), a write that PyTorch "
     "allows may be refused; the error says what read it.",

@@ -19,6 +19,8 @@ from .fills import BLOCK
 from .pairs import of_pairs
 
 if TYPE_CHECKING:  # numpy.typing is slow to import
+    from typing import TypeGuard
+
     from numpy.typing import DTypeLike, NDArray
 
     from .generator import Generator
@@ -49,7 +51,9 @@ def in_dtype(values: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[Any]:
 
 
 # ---- the common case, at a third of the time: float32 or float64 in rows -------------------------
-def plain_uniform(dtype: DTypeLike, low: float = 0.0, high: float = 1.0) -> bool:
+def plain_uniform(
+    dtype: DTypeLike, low: float = 0.0, high: float = 1.0
+) -> TypeGuard[np.dtype[Any]]:
     """Is no closer look needed at what is to be filled with uniforms, or at the bounds?"""
     return (dtype is F32 or dtype is F64) and -FAR <= low <= high <= FAR
 
@@ -61,7 +65,9 @@ def fill_uniform(
     return (generator or source.default_generator).fill("uniform", out, low, high)
 
 
-def plain_normal(dtype: DTypeLike, mean: float = 0.0, std: float = 1.0) -> bool:
+def plain_normal(
+    dtype: DTypeLike, mean: float = 0.0, std: float = 1.0
+) -> TypeGuard[np.dtype[Any]]:
     """Is no closer look needed at what is to be filled with normals, or at their numbers?"""
     return (dtype is F32 or dtype is F64) and -FAR <= mean <= FAR and 0 <= std <= FAR
 
@@ -86,7 +92,7 @@ def uniform(
 ) -> NDArray[Any]:
     """Uniform on [low, high): torch.rand, Tensor.uniform_. So are both parts of complex numbers."""
     if plain_uniform(dtype, low, high):
-        return fill_uniform(fresh(shape, np.dtype(dtype)), low, high, generator)
+        return fill_uniform(fresh(shape, dtype), low, high, generator)
     if np.dtype(dtype).kind == "c":
         part, shape = real_type(np.dtype(dtype)), sizes(shape)[0]
         return of_pairs(uniform((*shape, 2), part, low, high, generator))
@@ -113,7 +119,7 @@ def normal(
     at every size. Of a complex number each part has half of the variance, and ``mean``.
     """
     if contiguous and plain_normal(dtype, mean, std):
-        return fill_normal(fresh(shape, np.dtype(dtype)), mean, std, generator)
+        return fill_normal(fresh(shape, dtype), mean, std, generator)
     if np.dtype(dtype).kind == "c":
         part, each, shape = real_type(np.dtype(dtype)), std / math.sqrt(2), sizes(shape)[0]
         return of_pairs(normal((*shape, 2), part, mean, each, generator, contiguous))

@@ -84,11 +84,11 @@ class device:
 
     def __enter__(self) -> device:
         default.outer.append(default.device)
-        default.device = self
+        default.put(self)
         return self
 
     def __exit__(self, *error: object) -> None:
-        default.device = default.outer.pop()
+        default.put(default.outer.pop())
 
     def __reduce__(self) -> tuple[Any, ...]:
         return device, (self.type, self.index)
@@ -104,5 +104,18 @@ class Default(_local):
         self.device: device | None = None  # the CPU
         self.outer: list[device | None] = []
 
+    def put(self, where: device | None) -> None:
+        """Make new tensors there from now on; None: on the CPU."""
+        if self.elsewhere():
+            away.pop()
+        self.device = where
+        if self.elsewhere():
+            away.append(1)
+
+    def elsewhere(self) -> bool:
+        """Is it another device than the CPU?"""
+        return self.device is not None and self.device.type != "cpu"
+
 
 default = Default()
+away: list[int] = []  # an element for each thread whose default device is not the CPU

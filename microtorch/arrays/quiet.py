@@ -1,11 +1,13 @@
 """Numbers without numpy's warnings, whatever the user's filters say.
 
 numpy warns of overflow and division by zero; PyTorch, and so microtorch, answers inf and nan. One
-filter ignores the warnings. A filter that is added later stands before it; if it says "error",
-numpy raises where it would have warned. Then, and only then, an op is computed once more, in a
-numpy that does not look: to tell numpy so before each op would cost as much as a small op. (A ufunc
-that writes in place has written when it raises: there is nothing to repeat.) Backward, which
-repeats nothing, asks ``may_raise`` before it sets out; a user's own backward has numpy as it was.
+filter ignores the warnings. It is lost where the import stands in a ``warnings.catch_warnings()``,
+and a filter that is added later stands before it: whatever makes a tensor puts it first again. To
+look before each op would cost too much; so until a tensor is made numpy may raise where it would
+have warned, if the user's filter says "error". Then, and only then, an op is computed once more, in
+a numpy that does not look. (A ufunc that writes in place has written when it raises: there is
+nothing to repeat.) Backward, which repeats nothing, asks ``may_raise`` before it sets out; a user's
+own backward has numpy as it was.
 """
 from __future__ import annotations
 
@@ -24,16 +26,26 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 R = TypeVar("R")
 
-warnings.filterwarnings("ignore", category=RuntimeWarning, module=r"microtorch(\.|$)")
-OWN = warnings.filters[0]
+own: object = None  # the package's filter
+NONE = (None,)
 # numpy's state around a backward that does not look
 _around: ContextVar[Argument] = ContextVar("microtorch.around", default=None)
+
+
+def stand_first() -> None:
+    """Put the package's filter before all others."""
+    global own
+    warnings.filterwarnings("ignore", category=RuntimeWarning, module=r"microtorch(\.|$)")
+    own = warnings.filters[0]
+
+
+stand_first()
 
 
 def may_raise() -> bool:
     """Does a filter before the package's own make errors of warnings?"""
     for other in warnings.filters:
-        if other is OWN:
+        if other is own:
             break
         if other[0] == "error":
             return True

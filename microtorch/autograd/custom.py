@@ -262,6 +262,16 @@ def _backward(F: Namespace, g: Gradient, node: Node) -> list[Contribution]:
                 fix="return one gradient per argument of forward, None for those without",
             )
         )
+    for i, r in enumerate(results[:n]):
+        if r is not None and i not in attrs["places"] and not isinstance(
+            attrs["arguments"][i], Tensor
+        ):
+            raise RuntimeError(
+                errors.message(
+                    f"function {name} returned a gradient different than None at position {i + 1}, "
+                    "but the corresponding forward input was not a Variable"
+                )
+            )
     graph = F is not node.dev
     out: list[Contribution] = []
     for place, x in zip(attrs["places"], node.inputs, strict=True):

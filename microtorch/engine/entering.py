@@ -1,25 +1,33 @@
-"""What is put around a function, by its name, where it is exported to users.
+"""What happens where a function is entered, by its name: one wrapper, made of its rows in tables.
 
-Casts under autocast are (autocast.py). So is this: a function that is one kernel in PyTorch and
-composed of several ops here would round its 16-bit numbers after each of them. ``rounded_once``
-runs it in float32, and rounds its result. The casts are ops, so gradients are rounded once as well.
-What its derivative keeps in PyTorch is watched (kept.py).
+Before it runs, operands are cast under autocast (autocast.py), and dtypes refused that PyTorch has
+no kernel for. A function that is one kernel in PyTorch and composed of several ops here would round
+its 16-bit numbers after each of them: those of ROUNDED_ONCE run in float32, and their result is
+rounded. The casts are ops, so gradients are rounded once as well.
+
+After it, the result lies in memory as PyTorch's does, and its node bears PyTorch's name and watches
+what PyTorch's derivative keeps (kept.py).
+
+The package calls a function as ``entered`` makes it, users as ``called`` does.
 """
 from __future__ import annotations
 
 import functools
 import inspect
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, cast
 
 import numpy as np
 
 from ..arrays import dtypes
-from ..arrays.dtypes import F32
+from ..arrays.dtypes import F32, TORCH_TYPES
 from ..arrays.memory_format import is_channels_last
-from .autocast import listed
+from ..base.errors import describe, message
+from . import autocast
+from .autocast import LISTED, recast, region
+from .calling import EXPORTED, reading
 from .handle import Handle
-from .kept import keeping
+from .kept import KEPT, keep
 from .out import into
 from .record import moved
 from .registry import REGISTRY
@@ -29,6 +37,8 @@ if TYPE_CHECKING:
     from ..base.types import Argument
 
 F = TypeVar("F", bound=Callable[..., Any])
+Before: TypeAlias = "Callable[..., Any]"  # (function, args, kwargs) -> the result, if it takes over
+After: TypeAlias = "Callable[..., Any]"  # (result, args, kwargs) -> the result
 
 ROUNDED_ONCE = frozenset(
     "addbmm addcdiv addcmul addmm addmv addr baddbmm group_norm histc interpolate lerp matrix_exp "
@@ -44,35 +54,87 @@ OF_IMAGES = frozenset(
 ) | {"batch_norm", "cat", "group_norm", "interpolate", "pad", "pixel_shuffle"}  # fmt: skip
 
 
-def rounded_once(f: F) -> F:
-    """``f``, which computes in float32 if its first operand is of 16 bits and its name listed."""
-    if f.__name__ not in ROUNDED_ONCE:
+def entered(f: F) -> F:
+    """``f`` as the package calls it."""
+    if "entered" in vars(f):
         return f
-    mixes = f.__name__ != "group_norm"  # it takes float32 weights beside a 16-bit input
+    after = _after(f)
+    before = _before(f.__name__, "", after)
+    if before is after is None:
+        return f
 
     @functools.wraps(f)
     def function(*args: Argument, **kwargs: Argument) -> Argument:
+        if before is not None and (taken := before(function, args, kwargs)) is not None:
+            return taken
+        result = f(*args, **kwargs)
+        return result if after is None else after(result, args, kwargs)
+
+    vars(function)["entered"] = True
+    return cast(F, function)
+
+
+def called(
+    f: F, out: bool = True, strict: bool = True, kinds: str = "", shown: After | None = None
+) -> F:
+    """``f`` as users call it, read as ``reading`` says.
+
+    ``kinds``: of numpy's dtypes, those that its first operand may have. ``shown``: gives the
+    result's node the name that PyTorch shows.
+    """
+    if getattr(f, "reading", False):
+        return f
+    if f in EXPORTED and not kinds:
+        return cast(F, EXPORTED[f])
+    written = cast(F, inspect.unwrap(f)) if "entered" in vars(f) else f
+    after = _after(written, shown)
+    name = written.__name__
+    before, always = _before(name, kinds, after), name in OF_IMAGES
+    made = reading(written, out, strict, before, after, always)
+    vars(made)["entered"] = True
+    return made
+
+
+def _before(name: str, kinds: str, after: After | None) -> Before | None:
+    """What precedes a function of this name; None: nothing does."""
+    lists, rounds = name in LISTED, name in ROUNDED_ONCE
+    mixes = name != "group_norm"  # it takes float32 weights beside a 16-bit input
+    if not (lists or rounds or kinds):
+        return None
+
+    def before(
+        call: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Argument:
+        if lists and autocast.regions and (now := region.get()) is not None:
+            return recast(name, now, call, args, kwargs)
+        if not (rounds or kinds):
+            return None
         first = args[0] if args else next(iter(kwargs.values()), None)
         if not isinstance(first, Handle):
-            return f(*args, **kwargs)
+            return None
         d = first.array.dtype
-        if d.itemsize != 2 or d.kind not in "fV":
-            return f(*args, **kwargs)
+        if kinds and d.kind not in kinds:
+            what = f"\"{name}\" not implemented for '{TORCH_TYPES[d.name]}'"
+            raise NotImplementedError(message(what, describe(first), fix="x.float()"))
+        if not rounds or d.itemsize != 2 or d.kind not in "fV":
+            return None
         if mixes and any(_wider(x, first) for x in (*args, *kwargs.values())):
-            return f(*args, **kwargs)  # promoted to the wider dtype, or refused
-
-        def wide(x: Argument) -> Argument:
-            if isinstance(x, Handle) and x.array.dtype == d:
-                return single(REGISTRY["cast"], x, {"dtype": F32})
-            return x
-
+            return None  # promoted to the wider dtype, or refused
         out = kwargs.pop("out", None)
         if out is not None:  # it takes the rounded result
-            return into(out, cast(F, function), args, kwargs)
-        kwargs = {k: wide(v) for k, v in kwargs.items()}
-        return f(*map(wide, args), **kwargs).to(dtypes.FROM_NUMPY[d])
+            return into(out, call, args, kwargs)
+        wide = [_widened(x, d) for x in args], {k: _widened(v, d) for k, v in kwargs.items()}
+        result = call(*wide[0], **wide[1]).to(dtypes.FROM_NUMPY[d])
+        return result if after is None else after(result, args, kwargs)
 
-    return cast(F, function)
+    return before
+
+
+def _widened(x: Argument, d: np.dtype[Any]) -> Argument:
+    """``x`` in float32, if it is a tensor of dtype ``d``."""
+    if isinstance(x, Handle) and x.array.dtype == d:
+        return single(REGISTRY["cast"], x, {"dtype": F32})
+    return x
 
 
 def _wider(x: Argument, first: Handle) -> bool:
@@ -84,30 +146,44 @@ def _wider(x: Argument, first: Handle) -> bool:
     return x.array.dtype.kind in "fVc" and (x.array.ndim > 0 or first.array.ndim == 0)
 
 
-def laid_as_images(f: F) -> F:
-    """``f``, whose result lies in memory as images do that are ``channels_last``, if they are.
+def _after(f: Callable[..., Any], shown: After | None = None) -> After | None:
+    """What follows a function; None: nothing does."""
+    name = f.__name__
+    images, kept = name in OF_IMAGES, KEPT.get(name)
+    looks_at = 2 if name.startswith("conv") else 1  # at its weight, too
+    if not images and kept is None and shown is None:
+        return None
+    code = f.__code__
+    parameters = code.co_varnames[: code.co_argcount]
+
+    def after(result: Argument, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Argument:
+        if images and getattr(getattr(result, "array", None), "ndim", 4) > 3:
+            result = laid_as(result, args[:looks_at] if args else (kwargs.get("input"),))
+        if kept is None and shown is None:
+            return result
+        first = result[0] if isinstance(result, tuple) and result else result
+        if not isinstance(first, Handle) or first.node.op is None:  # nothing was recorded
+            return result
+        if kept is not None and first is result:
+            keep(first.node, kept, dict(zip(parameters, args, strict=False)) | kwargs)
+        return result if shown is None else shown(result, args, kwargs)
+
+    return after
+
+
+def laid_as(out: Argument, inputs: tuple[Any, ...]) -> Argument:
+    """A result, which lies in memory as images do that are ``channels_last``, if an input does.
 
     Kernels give rows; what lies otherwise is a copy, for scripts that look at ``stride()``.
     """
-    if f.__name__ not in OF_IMAGES:
-        return f
-    looks_at = 2 if f.__name__.startswith("conv") else 1  # at its weight, too
-
-    @functools.wraps(f)
-    def function(*args: Argument, **kwargs: Argument) -> Argument:
-        out = f(*args, **kwargs)
-        if getattr(getattr(out, "array", None), "ndim", 4) < 4:
-            return out
-        for x in args[:looks_at] if args else (kwargs.get("input"),):
-            if type(x) in (tuple, list) and x:  # several to be joined
-                lies = all(map(_is_last, x))
-            else:
-                lies = _is_last(x)
-            if lies:
-                return tuple_of(out, _laid) if isinstance(out, tuple) else _laid(out)
-        return out
-
-    return cast(F, function)
+    for x in inputs:
+        if type(x) in (tuple, list) and x:  # several to be joined
+            lies = all(map(_is_last, x))
+        else:
+            lies = _is_last(x)
+        if lies:
+            return tuple_of(out, _laid) if isinstance(out, tuple) else _laid(out)
+    return out
 
 
 def _is_last(x: Argument) -> bool:
@@ -134,23 +210,3 @@ def tuple_of(found: Argument, change: Callable[[Argument], Argument]) -> Argumen
     """A tuple, or a named one, of what ``change`` makes of its elements."""
     made = [change(x) for x in found]
     return type(found)(*made) if hasattr(found, "_fields") else tuple(made)
-
-
-def entered(f: F) -> F:
-    """``f`` as users call it."""
-    if "entered" in vars(f):
-        return f
-    return _marked(listed(keeping(rounded_once(laid_as_images(f)))), f)
-
-
-def _marked(wrapped: F, f: F) -> F:
-    if wrapped is not f:
-        vars(wrapped)["entered"] = True
-    return wrapped
-
-
-def enter_all(module: dict[str, Any]) -> None:
-    """``entered`` for each function that a module, given as its globals, exports."""
-    for name in module["__all__"]:
-        if inspect.isfunction(module[name]):
-            module[name] = entered(module[name])

@@ -28,6 +28,7 @@ from ..backends.table import SPREAD, HotTable, large_from, layouts
 from ..base.errors import FAILED
 from ..base.naming import named
 from ..graph import last_user_code, mode, storage_of, tick, users
+from ..notation.formulas import TABLE
 from . import record as recording
 from . import short
 from .handle import Handle
@@ -136,6 +137,7 @@ def binary(op: Op, written: Callable[..., Tensor], numbers: bool) -> Callable[..
     saves_any, floating = saves_x or saves_y, op.result == "float"
     number = exponent if op.name == "pow" else numbers_of(op)
     run = layouts.get(op.name, plainly)
+    alone = op.name not in TABLE  # has it one kernel for operands of all sizes?
 
     def method(input: Any, other: Any, no_more: None = None, out: Any = None) -> Tensor:
         if out is not no_more:
@@ -148,7 +150,7 @@ def binary(op: Op, written: Callable[..., Tensor], numbers: bool) -> Callable[..
         except AttributeError:  # not tensors
             return written(input, other)
         dev = a.dev
-        kernel: Argument = (kernels if x.nbytes * y.nbytes < SPREAD else chosen)[dev]
+        kernel: Argument = (kernels if alone or x.nbytes * y.nbytes < SPREAD else chosen)[dev]
         if dev is not b.dev:  # device or dtype differ
             return written(input, other)
         s, r = a.storage, b.storage
@@ -305,13 +307,16 @@ def viewing(op: Op, name: str | None = None) -> Callable[[Tensor, Any], Tensor]:
             n.storage = t.origin = None  # a copy
             return t
         n.storage = storage = a.storage or storage_of(a)
-        storage.turned = storage.turned or not (keeps_order or out.flags.c_contiguous)
+        if not keeps_order and not out.flags.c_contiguous:
+            storage.turned = True
         way, origin = ((op, attrs),), input.origin
         if not grad and n.op is None:
             way = (*way, (unfollowing[0], UNRECORDED))
         t.origin = (input, way) if origin is None else (origin[0], (*origin[1], *way))
-        few = (count := len(views := storage.views)) < 8 or count & (count - 1)
-        (views.append if few else storage.add_view)(ref(t))
+        if (count := len(views := storage.views)) < 8 or count & (count - 1):
+            views.append(ref(t))
+        else:
+            storage.add_view(ref(t))
         return t
 
     return view

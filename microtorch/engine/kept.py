@@ -7,19 +7,15 @@ works here works there.
 """
 from __future__ import annotations
 
-import functools
-import inspect
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any
 
 from .checks import watch
 from .handle import Handle
+from .record import packers
 
 if TYPE_CHECKING:
     from ..base.types import Operand
     from ..graph import Node
-
-F = TypeVar("F", bound=Callable[..., Any])
 
 # function -> what all its derivatives keep: parameters, "out" for the result. Or parameter -> what
 # its derivative keeps, where that differs
@@ -55,26 +51,10 @@ KEPT: dict[str, str | dict[str, str]] = {
 }  # fmt: skip
 
 
-def keeping(f: F) -> F:
-    """``f``, whose result's node watches what PyTorch's keeps, if it is in the table."""
-    kept = KEPT.get(f.__name__)
-    if kept is None:
-        return f
-    code = inspect.unwrap(f).__code__
-    parameters = code.co_varnames[: code.co_argcount]
-
-    @functools.wraps(f)
-    def function(*args: Operand, **kwargs: Operand) -> Operand:
-        result = f(*args, **kwargs)
-        if isinstance(result, Handle) and result.node.op is not None:
-            given = dict(zip(parameters, args, strict=False)) | kwargs
-            _watch(result.node, kept, given)
-        return result
-
-    return cast(F, function)
-
-
-def _watch(node: Node, kept: str | dict[str, str], given: dict[str, Any]) -> None:
+def keep(node: Node, kept: str | dict[str, str], given: dict[str, Any]) -> None:
+    """Let a result's node watch what PyTorch's keeps of a call's arguments, ``given`` by name."""
+    if packers:  # hooks keep it, in a form of the user's
+        return
     names = kept
     if not isinstance(names, str):
         names = " ".join([v for k, v in names.items() if k in given and _needs(given[k])])

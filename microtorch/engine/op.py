@@ -271,8 +271,16 @@ class Op:
 
     @cached_property
     def edges(self) -> Callable[[Sequence[Node]], Sequence[Node]] | None:
-        """The inputs in PyTorch's order, where ours is another."""
-        return NODE_EDGES.get(self.name) if REGISTRY.get(self.name) is self else None
+        """The inputs as PyTorch lists them, where we have others, or another order.
+
+        It lists none that has no derivative: an index, a mask.
+        """
+        if REGISTRY.get(self.name) is self and self.name in NODE_EDGES:
+            return NODE_EDGES[self.name]
+        kept = [i for i, vjp in enumerate(self.vjps) if vjp is not None]
+        if len(kept) == len(self.vjps):
+            return None
+        return lambda inputs: [inputs[i] for i in kept if i < len(inputs)]
 
     @cached_property
     def scalar(self) -> Callable[..., float]:

@@ -31,6 +31,7 @@ SWAPPED = {"__eq__": "__eq__", "__ne__": "__ne__"} | {
     f"__{a}__": f"__{b}__" for a, b in (("lt", "gt"), ("gt", "lt"), ("le", "ge"), ("ge", "le"))
 }
 COERCE: dict[type, Callable[[Any], Tensor]] = {}  # other types that are operands (Scalar) -> Tensor
+REPEATED = (list, tuple, str, bytes, bytearray)  # [0] * t: Python asks t.__index__ how often
 
 
 def offering(op: Op, name: str) -> Callable[..., Tensor]:
@@ -50,6 +51,8 @@ def offering(op: Op, name: str) -> Callable[..., Tensor]:
             ours = kind in COERCE or isinstance(other, (Handle, np.ndarray, np.generic))
             foreign = kind.__module__ != "builtins" or kind is object
             if not ours and (equality or (foreign and hasattr(kind, reflected))):
+                return NotImplemented
+            if op.name == "mul" and isinstance(other, REPEATED):
                 return NotImplemented
             raise  # with more words than Python has for it
 
@@ -119,10 +122,16 @@ def as_operand(x: object) -> str:
 # ---- Python numbers ------------------------------------------------------------------------------
 def no_subtraction(name: str, operands: Sequence[Any]) -> Exception:
     """PyTorch has no subtraction of bools."""
+    masks = sum(getattr(x, "dtype", type(x)) in (bool, dtypes.bool) for x in operands)
+    which = "on a bool tensor" if name != "sub" else "with a bool tensor"
+    instead = "If you are trying to invert a mask, use the `~` or `logical_not()` operator instead."
+    if name == "sub" and masks == 2:
+        which, instead = "with two bool tensors", "Use the `^` or `logical_xor()` operator instead."
+    what = f"{'Subtraction' if name == 'sub' else 'Negation'}, the `-` operator, {which} is not "
+    what += f"supported. {instead}"
     return RuntimeError(
         errors.message(
-            f"{'Subtraction' if name == 'sub' else 'Negation'}, the `-` operator, with a bool "
-            "tensor is not supported.",
+            what,
             "operands: " + ", ".join(errors.describe(t) for t in operands),
             fix="~mask inverts a mask, a ^ b tells where they differ; or convert: mask.int()",
         )

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from ..base.naming import named
 from .hot import binary, made
-from .operands import left_operand, numbers_of, offering, taken_by
+from .operands import REPEATED, left_operand, numbers_of, offering, taken_by
 from .registry import REGISTRY
 
 if TYPE_CHECKING:
@@ -52,11 +52,13 @@ class Operator:
 def swapped(op: Op) -> Callable[..., Tensor]:
     """The method ``input.__rop__(other)``, which is ``op(other, input)``."""
     function, floating = binary(op, op, True), op.floating
-    number, taken = numbers_of(op), taken_by(op)
+    number, taken, repeats = numbers_of(op), taken_by(op), op.name == "mul"
 
     def method(input: Tensor, other: Any) -> Tensor:
         if type(other) in taken:
             return function(number(other, input, floating), input)
+        if repeats and isinstance(other, REPEATED):
+            return NotImplemented
         return function(left_operand(op, other, input), input)
 
     return method

@@ -9,9 +9,10 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..arrays import dtypes
-from ..base.errors import DeviceError, describe, message, warn
+from ..base.errors import DeviceError, ShapeError, describe, message, warn
 from ..graph import mode
 from ..graph.mode import Mode
+from ..notation.formulas import TABLE
 from .record import constant_node
 
 if TYPE_CHECKING:
@@ -33,6 +34,15 @@ EXACT = frozenset(
 )
 # These compute in the dtype of out.
 SUMS = frozenset({"cumprod", "cumsum", "mean", "nansum", "prod", "sum"})
+# These, and elementwise ops, refuse an out that lies partly in the memory of an operand: PyTorch
+# writes while it reads. (Others do so, too, and do not look. Here all is read before.)
+LOOKING = frozenset(
+    "addbmm addcdiv addcmul addmm addmv addr baddbmm clamp conj_physical cumprod cumsum index_add "
+    "index_copy index_reduce kthvalue lerp logcumsumexp max min mode nan_to_num polygamma renorm "
+    "round scatter scatter_add scatter_reduce sort topk".split()
+)
+# These refuse also one that is an operand.
+MOVING = frozenset("cat cross gather index_select kron masked_select stack take".split())
 # These fill an out of as many elements in its own shape: a part of a matrix, for example.
 RANGES = frozenset({"arange", "linspace", "logspace", "range"})
 
@@ -66,8 +76,10 @@ def into(
     try:
         result = function(*args, **kwargs)
         results = result if isinstance(result, tuple) else (result,)
+        given = _tensors((args, kwargs))
         if now.grad:
-            _check_gradients(function.__name__, results, targets, _tensors((args, kwargs)))
+            _check_gradients(function.__name__, results, targets, given)
+        _check_memory(function.__name__, results, targets, given)
         _write(function.__name__, results, targets)
     finally:
         mode.reset(token)
@@ -91,6 +103,31 @@ def _check_gradients(
                 fix="call it without out=, or under torch.no_grad()",
             )
         )
+
+
+# refuse operands in memory that is to be written (handles/overlaps.py)
+refusing: list[Callable[..., None]] = []
+
+
+def _check_memory(
+    name: str, results: Sequence[Tensor], targets: Sequence[Tensor], given: Sequence[Tensor]
+) -> None:
+    """Raise where PyTorch would write to an operand that it still reads."""
+    elementwise = name in TABLE
+    if not (elementwise or name in LOOKING or name in MOVING):
+        return
+    for t in targets:
+        for refuse in refusing:
+            refuse(t.array, given, name, name in MOVING)
+    for t, r in zip(targets, results, strict=False):
+        if elementwise and t.array.shape != r.array.shape and any([x is t for x in given]):
+            raise ShapeError(
+                message(
+                    f"output with shape {list(t.array.shape)} doesn't match the broadcast shape "
+                    f"{list(r.array.shape)}",
+                    f"{name}(out={describe(t)}), which is an operand, too",
+                )
+            )
 
 
 def _write(name: str, results: Sequence[Tensor], targets: Sequence[Tensor]) -> None:

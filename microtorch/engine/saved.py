@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from ..base.errors import message
 from ..notation.formulas import ARGUMENTS, LETTERS
 from .checks import freed_error
-from .record import handle
+from .record import Number, handle
 
 if TYPE_CHECKING:
     from ..graph import Node
@@ -73,8 +73,8 @@ def _place(i: int) -> property:
     return property(lambda node: SavedTensor(node, i), doc="The place where it is saved.")
 
 
-def read(node: Node, i: int) -> Tensor:
-    """Input ``i`` of a node (-1: its output) as it was saved."""
+def read(node: Node, i: int) -> Tensor | float:
+    """Input ``i`` of a node (-1: its output) as it was saved; a number, if the user gave one."""
     if node.saved is None:
         raise freed_error(node)
     packed = None if node.hooks is None else node.hooks.packed
@@ -84,6 +84,8 @@ def read(node: Node, i: int) -> Tensor:
     if i < 0:
         return handle(node.value, node)
     x = node.inputs[i]
+    if isinstance(x, Number):
+        return node.saved[i].item()
     user = getattr(x, "handle", None)  # of a leaf: the user's own tensor
     t = user() if user is not None else None
     return t if t is not None and t.array is node.saved[i] else handle(node.saved[i], x)

@@ -81,14 +81,23 @@ def single(op: Op, input: Any, attrs: Attrs, *arguments: Any) -> Tensor:
 
 def several(op: Op, inputs: Sequence[Any], attrs: Attrs | None = None) -> Tensor:
     """``apply`` for Tensors of one floating dtype on one device: layers, losses, joins."""
+    dev: Any = None
+    needs, turned, recorded = False, False, op.differentiable
+    arrays: list[Any] = []
+    nodes: list[Any] = []
     try:
-        nodes = tuple([x.node for x in inputs])
-        dev, needs, turned, recorded = nodes[0].dev, False, False, op.differentiable
-        for n in nodes:
+        for x in inputs:
+            n = x.node
             if n.dev is not dev:
-                return op(*inputs, **(attrs or {}))
-            needs = (recorded and n.needs) or needs
-            turned = turned or ((s := n.storage) is not None and s.turned)
+                if dev is not None:
+                    return op(*inputs, **(attrs or {}))
+                dev = n.dev
+            arrays.append(x.array)
+            nodes.append(n)
+            if recorded and n.needs:
+                needs = True
+            if (s := n.storage) is not None and s.turned:
+                turned = True
     except AttributeError:  # not a tensor
         return op(*inputs, **(attrs or {}))
     if op.family is not None:
@@ -96,7 +105,6 @@ def several(op: Op, inputs: Sequence[Any], attrs: Attrs | None = None) -> Tensor
     kernel = (op.hot_kernels if turned else op.row_kernels)[dev]
     if kernel is None:  # integers and bools need promotion
         return op(*inputs, **(attrs or {}))
-    arrays = [x.array for x in inputs]
     try:
         out = kernel(*arrays) if attrs is None else kernel(*arrays, **attrs)
     except IN_GENERAL:
@@ -109,8 +117,9 @@ def several(op: Op, inputs: Sequence[Any], attrs: Attrs | None = None) -> Tensor
     t.array, t.origin = out, None
     if needs and (m := mode.get()).grad:
         t.node = n = op.node()
-        n.inputs = nodes
-        n.saved = kept(op, inputs) if op.saved_inputs else nodes
+        n.inputs = n.saved = tuple(nodes)
+        if op.saved_inputs:
+            n.saved = kept(op, inputs)
         if op.attributes:
             n.attrs = attrs
         n.value, n.dev, n.seq, n.scope = out, dev, tick(), m.scope

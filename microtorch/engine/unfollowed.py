@@ -18,7 +18,7 @@ from ..backends.table import HotTable
 from ..base import errors
 from ..graph import mode, storage_of, user_frame
 from .op import Op
-from .record import check_whole, constant_node, fill, handle
+from .record import check_whole, constant_of, fill, handle
 from .short import single
 from .views import UNRECORDED, unfollowing
 
@@ -137,12 +137,12 @@ def marked_views(
         out = x[index]
         if flows:
             node = fill(op.node(), inputs, inputs, out, dev, {"index": index}, m.scope, frame)
+            t = handle(out, node)
         else:
-            node = constant_node(out, dev)
-        node.storage = storage
+            t = constant_of(out, dev)
+        t.node.storage = storage
         way = Way()
         way.pieces, way.i = pieces, i
-        t = handle(out, node)
         t.origin = (base, way)
         views.append(t)
     storage.add_views([ref(t) for t in views])

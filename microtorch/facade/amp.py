@@ -30,10 +30,6 @@ __all__ = ["GradScaler", "autocast", "custom_bwd", "custom_fwd", "is_autocast_av
 __path__: list[str] = []  # a package to Python, below which PyTorch's modules are found
 
 F = TypeVar("F", bound=Callable[..., Any])
-# the types of a region that names none
-_dtypes = {"cpu": dtypes.bfloat16, "cuda": dtypes.float16, "mps": dtypes.float16,
-           "xpu": dtypes.bfloat16, "opencl": dtypes.float16}  # fmt: skip
-_cache = [True]
 
 
 class autocast:
@@ -62,7 +58,7 @@ class autocast:
         self.device = device_type
         self.fast_dtype = get_autocast_dtype(device_type) if dtype is None else dtype
         self._enabled = enabled and self._possible()
-        self._cache_enabled = _cache[0] if cache_enabled is None else cache_enabled
+        self._cache_enabled = casting.keeps[0] if cache_enabled is None else cache_enabled
         self._tokens: list[Token[casting.Region | None]] = []
 
     def _possible(self) -> bool:
@@ -123,7 +119,7 @@ def _known(device_type: str) -> str:
 
 def is_autocast_available(device_type: str) -> bool:
     """Does PyTorch have regions for this type of device? (Here "cpu" alone has them.)"""
-    return _known(device_type) in _dtypes
+    return _known(device_type) in casting.types
 
 
 def is_autocast_enabled(device_type: str = "cuda") -> bool:
@@ -136,14 +132,14 @@ def get_autocast_dtype(device_type: str) -> dtypes.dtype:
     now = casting.region.get()
     if _known(device_type) == "cpu" and now is not None:
         return dtypes.FROM_NUMPY[now.dtype]
-    if device_type not in _dtypes:
+    if device_type not in casting.types:
         raise RuntimeError(message("unsupported scalarType", f"autocast on '{device_type}'"))
-    return _dtypes[device_type]
+    return casting.types[device_type]
 
 
 def set_autocast_dtype(device_type: str, dtype: dtypes.dtype) -> None:
     """Set the type of regions that name none."""
-    _dtypes[_known(device_type)] = dtype
+    casting.types[_known(device_type)] = dtype
 
 
 def set_autocast_enabled(device_type: str | bool, enabled: bool | None = None) -> None:
@@ -169,12 +165,12 @@ def set_autocast_cpu_enabled(enabled: bool) -> None:
 
 def is_autocast_cache_enabled() -> bool:
     """Do regions that do not say otherwise keep the casts of weights?"""
-    return _cache[0]
+    return casting.keeps[0]
 
 
 def set_autocast_cache_enabled(enabled: bool) -> None:
     """Set what ``is_autocast_cache_enabled`` answers."""
-    _cache[0] = enabled
+    casting.keeps[0] = enabled
 
 
 def clear_autocast_cache() -> None:

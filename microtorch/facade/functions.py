@@ -52,6 +52,22 @@ def _check(cond: bool, message: Callable[[], str] | None = None) -> None:
         raise RuntimeError(errors.message(text))
 
 
+def _check_is_size(
+    i: int, message: Callable[[], str] | None = None, *, max: int | None = None
+) -> None:
+    """RuntimeError unless ``i`` may be a size: 0 or more, and ``max`` at most."""
+    _check(i >= 0 and (max is None or i <= max), message)
+
+
+def _assert_async(input: Tensor, assert_msg: str = "") -> None:
+    """RuntimeError unless the tensor's single element is nonzero. On a GPU PyTorch does not wait
+    for it; here it is asked at once.
+    """
+    if not bool(input):
+        text = assert_msg or "Expected Tensor with single nonzero value, but got zero"
+        raise RuntimeError(errors.message(text))
+
+
 # ---- other orders of the arguments ---------------------------------------------------------------
 def embedding(
     weight: Tensor, indices: Tensor, padding_idx: int = -1, scale_grad_by_freq: bool = False,

@@ -15,7 +15,7 @@ from ..base.errors import message, missing
 from .op_names import REGISTRY, find, split
 from .opcheck import opcheck
 from .operators import CustomOpDef
-from .schemas import infer_schema
+from .schemas import Schema, infer_schema
 
 if TYPE_CHECKING:
     from ..base.types import Argument
@@ -29,8 +29,11 @@ __all__ = [
     "register_autograd", "register_fake", "register_kernel", "register_vmap",
 ]  # fmt: skip
 
-IN_THE_OPEN = ("CompositeImplicitAutograd", "CompositeExplicitAutograd", "default")
-DEVICES = {"CPU": "cpu", "OpenCL": "opencl", "CUDA": "cuda", "MPS": "mps", "XPU": "xpu"}
+# which device a kernel of a dispatch key is for; None: all
+KEYS = {
+    "CPU": "cpu", "OpenCL": "opencl", "CUDA": "cuda", "MPS": "mps", "XPU": "xpu",
+    "CompositeImplicitAutograd": None, "CompositeExplicitAutograd": None, "default": None, "": None,
+}  # fmt: skip
 
 
 def custom_op(
@@ -48,11 +51,9 @@ def custom_op(
 
     def register(fn: Fn) -> CustomOpDef:
         text = infer_schema(fn, mutates_args=written) if schema is None else schema
-        split(name)
-        op = CustomOpDef(name, text)
-        marked = {p.name for p in op._schema.parameters if p.written}
+        read = Schema(name, text)
+        marked = {p.name for p in read.parameters if p.written}
         if schema is not None and marked != set(written):
-            del REGISTRY[op._namespace][op._name]
             raise ValueError(
                 message(
                     f"Attempted to create a custom op with `mutates_args={mutates_args}` and "
@@ -61,6 +62,7 @@ def custom_op(
                     "make these consistent."
                 )
             )
+        op = CustomOpDef(read)
         op.register_kernel(device_types, fn)
         return op
 
@@ -111,7 +113,7 @@ def define(
                 "overload name multiple times."
             )
         )
-    CustomOpDef(qualname, schema, direct=True)
+    CustomOpDef(Schema(qualname, schema), direct=True)
 
 
 def impl(
@@ -123,17 +125,37 @@ def impl(
     The older form is a decorator, too: ``impl(library, name, "CPU")``.
     """
     if isinstance(qualname, Library):
-        library, name, key = qualname, str(types), func
+        op, keys = find(f"{qualname.ns}::{types}"), [str(func or qualname.dispatch_key)]
+        func = None
+    else:
+        op, keys = find(qualname), [types or ""] if isinstance(types, str | None) else list(types)
 
-        def register(fn: Fn) -> Fn:
-            library.impl(name, fn, str(key or ""))
-            return fn
+    def register(fn: Argument) -> Argument:
+        for key in keys:
+            _register(op, key, fn)
+        return fn
 
-        return register
-    assert not isinstance(func, str)
-    kinds = [types] if isinstance(types, str) else types
-    where = None if kinds is None or "default" in kinds else kinds
-    return find(qualname).register_kernel(where, func)
+    return register if func is None else register(func)
+
+
+def _register(op: CustomOpDef, key: str, fn: Argument) -> None:
+    """Add a kernel under a dispatch key, or a type of device."""
+    if not callable(fn):
+        what = f"Input function is required to be a callable but found type {type(fn)}"
+        raise TypeError(message(what))
+    if key == "Meta":
+        op.register_fake(fn)
+    elif key in KEYS or key.islower():
+        op.composite = op.composite or key == "CompositeImplicitAutograd"
+        op.register_kernel(KEYS.get(key, key), fn)
+    else:
+        raise NotImplementedError(
+            message(
+                f"Library.impl: no kernels for the dispatch key {key!r}",
+                fix=f"the keys are {', '.join(filter(None, KEYS))} and Meta; a derivative is given "
+                "to torch.library.register_autograd",
+            )
+        )
 
 
 class Library:
@@ -155,29 +177,29 @@ class Library:
     ) -> str:
         """Declare an op, ``"sine(Tensor x) -> Tensor"``; returns its name."""
         name, parenthesis, rest = schema.partition("(")
+        if self.kind == "IMPL":
+            raise RuntimeError(
+                message(
+                    f'def("{name.strip()}"): Cannot define an operator inside of a '
+                    "TORCH_LIBRARY_IMPL block.",
+                    fix=f'Library("{self.ns}", "FRAGMENT")',
+                )
+            )
         define(f"{self.ns}::{name.strip()}", parenthesis + rest)
         return name.strip()
 
     def impl(
-        self, op_name: str, fn: Fn, dispatch_key: str = "", *, with_keyset: bool = False,
+        self, op_name: Op, fn: Fn, dispatch_key: str = "", *, with_keyset: bool = False,
         allow_override: bool = False,
     ) -> None:  # fmt: skip
         """Add a kernel: for "CPU", "OpenCL" or "CompositeImplicitAutograd" (all); "Meta" is the
         fake. NotImplementedError for other keys.
         """
-        op, key = find(f"{self.ns}::{op_name}"), dispatch_key or self.dispatch_key
-        if key == "Meta":
-            op.register_fake(fn)
-        elif key in (*IN_THE_OPEN, "") or key in DEVICES:
-            op.register_kernel(DEVICES.get(key), fn)
-        else:
-            raise NotImplementedError(
-                message(
-                    f"Library.impl: no kernels for the dispatch key {key!r}",
-                    fix=f"the keys are {', '.join((*DEVICES, *IN_THE_OPEN[:2]))} and Meta; a "
-                    "derivative is given to torch.library.register_autograd",
-                )
-            )
+        if with_keyset:
+            raise NotImplementedError(message("Library.impl: there are no sets of dispatch keys"))
+        short = isinstance(op_name, str) and "::" not in op_name
+        op = find(f"{self.ns}::{op_name}" if short else op_name)
+        _register(op, dispatch_key or self.dispatch_key, fn)
 
 
 __getattr__ = missing("microtorch.library", __all__)

@@ -61,7 +61,7 @@ LAZY |= {
     name: (f"facade.{name}", "")
     for name in (
         "accelerator compiler cuda hub library multiprocessing onnx opencl profiler random signal "
-        "special testing".split()
+        "special testing types".split()
     )
 }
 LAZY |= {name: ("facade.other_devices", "") for name in ("mps", "xpu")}
@@ -104,7 +104,9 @@ LAZY |= {"export": ("static.exported", "")}
 LAZY |= {
     "__config__": ("facade.config", ""),
     "_assert": ("facade.functions", "_assert"),
+    "_assert_async": ("facade.functions", "_assert_async"),
     "_check": ("facade.functions", "_check"),
+    "_check_is_size": ("facade.functions", "_check_is_size"),
     "cpu": ("facade.cpu", ""),
     "return_types": ("facade.return_types", ""),
     "quasirandom": ("create.quasirandom", ""),

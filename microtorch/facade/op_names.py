@@ -33,14 +33,15 @@ def find(op: str | CustomOpDef | Overload) -> CustomOpDef:
     if isinstance(op, Overload):
         return op._op
     if not isinstance(op, str):
-        return op
-    qualname = op
-    namespace, name = split(qualname)
+        if hasattr(op, "_qualname"):
+            return op
+        raise ValueError(message(f"got unexpected type for op: {type(op)}"))
+    namespace, name = split(op)
     found = REGISTRY.get(namespace, {}).get(name)
     if found is None:
         raise RuntimeError(
             message(
-                f"operator {qualname} does not exist",
+                f"operator {op} does not exist",
                 fix="declare it first: torch.library.custom_op, or torch.library.define",
             )
         )

@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 TESTS = (
     "test_schema", "test_autograd_registration", "test_faketensor", "test_aot_dispatch_dynamic"
 )  # fmt: skip
-
-
 CALLS = 4  # of a compiled function; from the third on its program runs
 
 
@@ -97,6 +95,8 @@ def _bytes(x: Tensor) -> Array:
 
 def _fake(op: CustomOpDef, args: tuple[Argument, ...], named: dict[str, Argument]) -> None:
     if op._fake is None:
+        if op.composite:
+            return
         raise RuntimeError(
             message(
                 f"There was no fake impl registered for {op}. This is necessary for "
@@ -106,28 +106,32 @@ def _fake(op: CustomOpDef, args: tuple[Argument, ...], named: dict[str, Argument
         )
     with no_grad():
         real, said = op(*_copied(args), **named), op._fake(*_copied(args), **named)
-    ys, fakes = trees.flatten(real)[0], trees.flatten(said)[0]
-    if len(ys) != len(fakes):
-        raise RuntimeError(message(f"{len(ys)} outputs, but {len(fakes)} of the fake"))
-    for y, fake in zip(ys, fakes, strict=True):
-        if isinstance(y, Tensor) and (y.shape, y.dtype) != (fake.shape, fake.dtype):
-            raise RuntimeError(
-                message(
-                    f"When comparing the output of {op._namespace}.{op._name}.default with that of "
-                    "the function that register_fake was given, found mismatched tensor metadata: "
-                    f"{y.dtype} {y.shape} and {fake.dtype} {fake.shape} are not equal!"
-                )
+    y, fake = [list(map(_seen, trees.flatten(t)[0])) for t in (real, op._schema.returned(said))]
+    if y != fake:
+        raise RuntimeError(
+            message(
+                f"When comparing the output of {op._namespace}.{op._name}.default with that of "
+                "the function that register_fake was given, found mismatched tensor metadata: "
+                f"{y} and {fake} are not equal!"
             )
+        )
 
 
-def _asking(args: tuple[Argument, ...]) -> bool:
-    return any(isinstance(a, Tensor) and a.requires_grad for a in trees.flatten(args)[0])
+def _seen(y: Argument) -> Argument:
+    """What is seen of a tensor without its elements. The step of a lone element says nothing."""
+    if not isinstance(y, Tensor):
+        return y
+    strides = tuple([s for n, s in zip(y.shape, y.stride(), strict=True) if n > 1])
+    return tuple(y.shape), strides, y.dtype, y.device
 
 
 def _derivative(op: CustomOpDef, args: tuple[Argument, ...], named: dict[str, Argument]) -> None:
-    """An op that is called in the open needs none: the ops inside have theirs."""
-    if _asking(args) and op._backward is None and not op._direct:
-        op._no_derivative()
+    """There is one, or the ops inside a kernel that is called in the open have theirs."""
+    function, xs = _leaves(op, args, named, wide=False)
+    if xs and op._backward is None:
+        outside = [y for y in function(*xs) if type(y.grad_fn).__name__ == "NotImplemented"]
+        if outside or not op._direct:
+            op._no_derivative()
 
 
 def _leaves(
@@ -150,9 +154,9 @@ def _leaves(
 
 
 def _compiled(op: CustomOpDef, args: tuple[Argument, ...], named: dict[str, Argument]) -> None:
-    if not _asking(args) or (op._backward is None and not op._direct):
-        return
     function, xs = _leaves(op, args, named, wide=False)
+    if not xs or (op._backward is None and not op._direct):
+        return
     compiled = compile(function)
     with warnings.catch_warnings():  # of what is not recorded, but runs as it is written
         warnings.simplefilter("ignore")

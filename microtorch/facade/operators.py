@@ -31,18 +31,20 @@ if TYPE_CHECKING:
 class Call:
     """What the tensors of one call are parts of: the arguments, and the outputs."""
 
-    __slots__ = ("given", "inputs", "named", "outputs")
+    __slots__ = ("asked", "inputs", "named", "outputs", "passed")
 
-    def __init__(self, inputs: trees.Structure, named: dict[str, Argument], given: int) -> None:
+    def __init__(
+        self, inputs: trees.Structure, named: dict[str, Argument], passed: int, asked: bool
+    ) -> None:
         self.inputs, self.named = inputs, named
-        self.given = given  # how many arguments are not at their defaults
+        self.passed = passed  # how many arguments are not at their defaults
+        self.asked = asked  # is it recorded?
         self.outputs = trees.LEAF
 
 
 def _whole(tree: Tree) -> bool:
     """Is this argument, or output, one leaf: no list of tensors?"""
-    lists = isinstance(tree, list) and any(isinstance(t, Tensor) for t in tree)
-    return not lists and not isinstance(tree, tuple)
+    return not isinstance(tree, list) or not any(isinstance(t, Tensor) for t in tree)
 
 
 def _tensors(tree: Tree) -> list[Tensor]:
@@ -53,18 +55,21 @@ class CustomOpDef:
     """A custom op, to be called as a function; made by ``torch.library.custom_op``.
 
     ``direct``: its kernel is run in the open, and the ops inside are recorded, until there is a
-    derivative. So it is with what ``torch.library.define`` declares.
+    derivative. So it is with what ``torch.library.define`` declares. Where the kernel leaves the
+    graph, by numpy, backward raises; but not of one that is ``composite``: made of ops, it says
+    itself what is differentiable.
     """
+
+    composite = False
 
     _backward: Callable[..., Any] | None = None
     _setup_context: Callable[..., Any] | None = None
     _vmap: Callable[..., Any] | None = None
     _fake: Callable[..., Any] | None = None
 
-    def __init__(self, qualname: str, schema: str, direct: bool = False) -> None:
-        self._namespace, self._name = split(qualname)
-        self._qualname, self._direct = qualname, direct
-        self._schema = Schema(qualname, schema)
+    def __init__(self, schema: Schema, direct: bool = False) -> None:
+        self._qualname, self._schema, self._direct = schema.name, schema, direct
+        self._namespace, self._name = split(schema.name)
         self._kernels: dict[str | None, Callable[..., Any]] = {}
         self._disabled: set[str] = set()
         for p in self._schema.parameters:
@@ -72,7 +77,7 @@ class CustomOpDef:
                 raise NotImplementedError(
                     message(
                         "custom_op with kwarg-only Tensor args. Please make your tensors not "
-                        f"kwarg-only. Got: {schema}"
+                        f"kwarg-only. Got: {self._name}{schema.text}"
                     )
                 )
         self.__name__, self.__module__ = self._name, f"torch.ops.{self._namespace}"
@@ -88,13 +93,24 @@ class CustomOpDef:
     ) -> Callable[..., Any]:
         """Run ``fn`` for tensors of these types of device; None: for all that have no kernel.
 
-        Without ``fn`` a decorator.
+        Without ``fn`` a decorator. ValueError where nothing in a call would say which device.
         """
+        if device_types is None:
+            types: list[str | None] = [None]
+        else:
+            given = [device_types] if isinstance(device_types, str) else device_types
+            types = [device(name).type for name in given]
+            parameters = self._schema.parameters
+            if not any(p.type.startswith("Tensor") or p.type == "Device" for p in parameters):
+                raise ValueError(
+                    message(
+                        "Functions without tensor inputs are required to have a `device: "
+                        f"torch.device` argument: {self._schema}"
+                    )
+                )
 
         def register(fn: Callable[..., Any]) -> Callable[..., Any]:
-            types = [device_types] if isinstance(device_types, str) else device_types
-            for name in [None] if types is None else types:
-                self._kernels[name] = fn
+            self._kernels |= dict.fromkeys(types, fn)
             return fn
 
         return register if fn is None else register(fn)
@@ -150,26 +166,26 @@ class CustomOpDef:
         if (proxy := _proxy(args, kwargs)) is not None:
             return proxy.tracer.create_proxy("call_function", self, args, kwargs)
         inputs, named = self._schema.bind(args, kwargs)
+        asking = [t for t in _tensors(inputs) if t.node.needs] if mode.get().grad else []
         if self._direct and self._backward is None:
-            return self._dated(inputs, named)
-        positional, given = self._schema.positional, len(inputs)
-        while given and inputs[given - 1] is positional[given - 1].default:
-            given -= 1
-        self._check_writes(inputs)
+            result = self._dated(inputs, named)
+            if self.composite or not asking or any(y.node.needs for y in _tensors(result)):
+                return result
+            return trees.mapped(lambda y: _Underived.apply(y, self, *asking), result)
+        self._check_writes(inputs, bool(asking))
         leaves, structure = trees.flatten(inputs, lambda t: t is not inputs and _whole(t))
-        call = Call(structure, named, given)
+        call = Call(structure, named, self._schema.passed(inputs), bool(asking))
         return trees.unflatten(self._function.apply(*leaves, call), call.outputs)
 
     def _written(self, inputs: tuple[Argument, ...]) -> list[Tensor]:
         pairs = zip(self._schema.positional, inputs, strict=True)
-        return [t for p, x in pairs if p.written for t in _tensors([x])]
+        return [t for p, x in pairs if p.written for t in _tensors(x)]
 
-    def _check_writes(self, inputs: tuple[Argument, ...]) -> None:
+    def _check_writes(self, inputs: tuple[Argument, ...], asked: bool) -> None:
         """An op that writes has no derivative: its inputs must ask for none."""
         written = self._written(inputs)
         for t in written:
             check_leaf(t, self._qualname)
-        asked = mode.get().grad and any(t.node.needs for t in _tensors(inputs))
         if written and asked:
             raise RuntimeError(
                 message(
@@ -201,10 +217,11 @@ class CustomOpDef:
         return found
 
     def _dated(self, inputs: tuple[Argument, ...], named: dict[str, Argument]) -> Tree:
-        """The kernel's result; what it wrote to through numpy is known to be written to."""
+        """The kernel's result, as its schema has it; what it wrote to by numpy counts as written.
+        """
         stores = [storage_of(t.node) for t in self._written(inputs)]
         before = [store.version for store in stores]
-        result = self._kernel(inputs, named)(*inputs, **named)
+        result = self._schema.returned(self._kernel(inputs, named)(*inputs, **named))
         for store, version in zip(stores, before, strict=True):
             if store.version == version:
                 store.wrote(self._qualname)
@@ -213,8 +230,8 @@ class CustomOpDef:
     def _run(self, inputs: tuple[Argument, ...], named: dict[str, Argument]) -> Tree:
         """The same, with outputs in memory of their own: RuntimeError if they are not."""
         result = self._dated(inputs, named)
-        outputs, seen = _tensors([result]), _tensors(inputs)
-        for y in outputs:
+        seen = _tensors(inputs)
+        for y in _tensors(result):
             if any(_shares(y, x) for x in seen):
                 raise RuntimeError(
                     message(
@@ -270,7 +287,7 @@ def _function_of(op: CustomOpDef) -> type[Function]:
         call: Call = args[-1]
         inputs = trees.unflatten(args[:-1], call.inputs)
         result = op._run(inputs, call.named)
-        if op._setup_context is not None and any(ctx.needs_input_grad):
+        if op._setup_context is not None and call.asked:
             named = {"keyword_only_inputs": call.named} if call.named else {}
             with _asked(ctx, call):
                 op._setup_context(ctx=ctx, inputs=inputs, output=result, **named)
@@ -285,8 +302,17 @@ def _function_of(op: CustomOpDef) -> type[Function]:
         with _asked(ctx, call):
             given = op._backward(ctx, *(result if isinstance(result, tuple) else (result,)))
         given = given if isinstance(given, tuple) else (given,)
-        if len(given) < len(call.inputs.parts):  # arguments at their defaults may be left out
-            given += (None,) * (len(call.inputs.parts) - max(len(given), call.given))
+        n = len(call.inputs.parts)
+        if len(given) < call.passed or any(g is not None for g in given[n:]):
+            raise RuntimeError(
+                message(
+                    f"function {type(ctx._node).__name__} returned an incorrect number of "
+                    f"gradients (expected {n}, got {len(given)})",
+                    fix="return one for each argument, None for those without; those at the end "
+                    "that have their defaults may be left out",
+                )
+            )
+        given = (*given[:n], *(None,) * (n - len(given)))
         return (*_gradients(op, given, call.inputs), None)
 
     def vmap(info: Argument, in_dims: Tree, *args: Argument) -> tuple[Tree, Tree]:
@@ -296,7 +322,10 @@ def _function_of(op: CustomOpDef) -> type[Function]:
         if op._vmap is None:
             output = _by_samples(op, info.batch_size, args[:-1], in_dims[:-1], call)
             return _outputs(output, call), 0
-        output, out_dims = op._vmap(info, dims, *inputs, **call.named)
+        given = op._vmap(info, dims, *inputs, **call.named)
+        if not (isinstance(given, tuple) and len(given) == 2):
+            return given  # which is refused where it arrives
+        output, out_dims = given
         leaves = _outputs(output, call)
         return leaves, tuple(trees.spread_over(out_dims, trees.flatten(output)[1]) or ())
 
@@ -307,6 +336,22 @@ def _function_of(op: CustomOpDef) -> type[Function]:
         "node_rule": f"what the backward of {op._qualname} returns for it",
     }  # fmt: skip
     return type(op._qualname, (Function,), members)
+
+
+class _Underived(Function):
+    """An output that a kernel computed outside the graph, tied to the inputs; backward raises."""
+
+    node_name = "NotImplemented"
+
+    @staticmethod
+    def forward(ctx: FunctionCtx, y: Argument, op: CustomOpDef, *inputs: Tensor) -> Argument:
+        ctx._op = op
+        return y.detach() if isinstance(y, Tensor) else y
+
+    @staticmethod
+    def backward(ctx: FunctionCtx, *grads: Tensor) -> NoReturn:
+        op: CustomOpDef = ctx._op
+        op._no_derivative()
 
 
 def _outputs(result: Tree, call: Call) -> tuple[Argument, ...]:
@@ -320,8 +365,7 @@ def _gradients(
 ) -> list[Argument]:
     """One for each leaf. Raises RuntimeError where a list of tensors is not answered by one."""
     out: list[Argument] = []
-    for i, g in enumerate(given):
-        part = inputs.parts[i] if i < len(inputs.parts) else trees.LEAF
+    for i, (g, part) in enumerate(zip(given, inputs.parts, strict=True)):
         if part.kind is None:
             out.append(g)
         elif g is None:

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import importlib
 import sys
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any, cast
@@ -49,6 +49,7 @@ PYTORCH = {
     "nn.modules.rnn": "nn.layers.rnn",
     "_C": "facade.c_names",
     "_dynamo": "facade.dynamo",
+    "_tensor": "handles.tensor",
     "_utils": "nn.utils.vectors",
     "nn.modules.sparse": "nn.layers.sparse",
     "nn.modules.transformer": "nn.layers.transformer",
@@ -105,6 +106,7 @@ PYTORCH = {
     "vision.transforms.transforms": "vision.transforms",
     # what stands in facade/
     "__config__": "facade.config",
+    "types": "facade.types",
     "amp": "facade.amp",
     "amp.autocast_mode": "facade.amp",
     "amp.grad_scaler": "optim.grad_scaler",
@@ -232,7 +234,9 @@ class SecondName:
 class Finder(SecondName):
     """Answers the names of the table."""
 
-    def find_spec(self, fullname: str, path: Any = None, target: Any = None) -> ModuleSpec | None:
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
         package, _, name = fullname.partition(".")
         if package != _PACKAGE:
             return None

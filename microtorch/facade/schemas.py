@@ -14,8 +14,10 @@ import inspect
 import operator
 import re
 import typing
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
+
+import numpy as np
 
 from ..arrays import dtypes
 from ..arrays.device import device
@@ -24,7 +26,7 @@ from ..base.errors import message
 from ..handles.tensor import Tensor
 
 if TYPE_CHECKING:
-    from ..base.types import Argument, Setting
+    from ..base.types import Argument, Setting, Tree
 
 Number = int | float | bool
 BASES: dict[Any, str] = {
@@ -34,11 +36,18 @@ BASES: dict[Any, str] = {
 IN_LISTS = ("Tensor", "Tensor?", "SymInt", "float", "bool", "Scalar")
 RETURNS: dict[Any, str] = {t: BASES[t] for t in (Tensor, int, float, bool, Number)}
 RETURNS |= {list[Tensor]: "Tensor[]", typing.List[Tensor]: "Tensor[]"}  # noqa: UP006
-PLAIN: dict[str, tuple[type, ...]] = {  # what a value of each type may be
-    "Tensor": (Tensor,), "SymInt": (int,), "int": (int,), "float": (int, float), "bool": (bool,),
-    "str": (str,), "Scalar": (int, float, complex), "ScalarType": (dtype,),
-    "Device": (device, str),
+# what a value of each type may be, and of numbers, what becomes of it
+PLAIN: dict[str, Any] = {
+    "Tensor": Tensor, "str": str, "ScalarType": dtype, "Device": (device, str),
+    "Scalar": (int, float, complex),
 }  # fmt: skip
+NUMBERS: dict[str, tuple[type, Any]] = {
+    "SymInt": (int, int), "int": (int, int), "float": (float, float | int), "bool": (bool, int),
+}  # fmt: skip
+# one argument of a schema: type, mark of a write, ? or [], name, default
+ARGUMENT = re.compile(
+    r"""(\w+)(\(\w+!?\))?(\S*)\s+(\w+)\s*(?:=\s*("[^"]*"|'[^']*'|\[[^]]*\]|[^,]*))?(?:,\s*|$)"""
+)
 
 
 def _parameter_type(annotation: object) -> str | None:
@@ -123,7 +132,7 @@ def infer_schema(
 def _text(default: Setting) -> str:
     if isinstance(default, (str, device)):
         return f'"{default}"'
-    return str(default).removeprefix("torch.")
+    return str(list(default) if isinstance(default, tuple) else default).removeprefix("torch.")
 
 
 def _return_type(annotation: object, wrong: Callable[[str], NoReturn]) -> str:
@@ -139,7 +148,7 @@ def _return_type(annotation: object, wrong: Callable[[str], NoReturn]) -> str:
             "int, float, bool, and tuples of them."
         )
     names = [RETURNS[part] for part in parts]
-    return f"({', '.join(names)})" if several else names[0]
+    return f"({', '.join(names)})" if len(names) > 1 else f"(({names[0]}))" if several else names[0]
 
 
 class Parameter(NamedTuple):
@@ -168,36 +177,41 @@ class Schema:
                     fix='write it as in "(Tensor x, float k=2.0) -> Tensor"',
                 )
             )
-        self.returns, self.parameters = found[2], []
-        named = False
-        for part in re.split(r",\s*(?![^\[]*\])", found[1].strip()) if found[1].strip() else ():
-            if part == "*":
-                named = True
-            else:
-                self.parameters.append(self._read(part, named))
+        self.parameters = list(self._read(found[1].strip()))
         self.positional = [p for p in self.parameters if not p.named]
-
-    def _read(self, text: str, named: bool) -> Parameter:
-        found = re.fullmatch(r"(\w+)(\(\w+!?\))?(\S*)\s+(\w+)\s*(?:=\s*(.+))?", text.strip())
-        if found is None or found[1] not in PLAIN:
-            raise RuntimeError(
-                message(
-                    f"{self.name}: an argument that cannot be read: {text!r}",
-                    fix=f"the types are {', '.join(PLAIN)}, with ? or [] behind them",
-                )
-            )
-        kind, mark, behind, name, default = found.groups()
-        kind += re.sub(r"\[\d+\]", "[]", behind)
-        given = inspect.Parameter.empty if default is None else _value(default)
-        return Parameter(name, kind, "!" in (mark or ""), named, given)
+        outputs = found[2][1:-1] if found[2].startswith("(") else found[2]
+        alone = outputs.startswith("(")  # ((Tensor)) is a tuple of one, (Tensor) is none
+        outputs = re.sub(r"\(\w+!?\)", "", outputs[1:-1] if alone else outputs)
+        self.returns = [part.split()[0] for part in outputs.split(",") if part.strip()]
+        self.several = alone or len(self.returns) > 1
 
     def __str__(self) -> str:
         return self.name + self.text
 
+    def _read(self, text: str) -> Iterator[Parameter]:
+        named = False
+        while text:
+            if star := re.match(r"\*,?\s*", text):
+                named, text = True, text[star.end() :]
+                continue
+            found = ARGUMENT.match(text)
+            if found is None or found[1] not in PLAIN | NUMBERS:
+                raise RuntimeError(
+                    message(
+                        f"{self.name}: an argument that cannot be read: {text!r}",
+                        fix=f"the types are {', '.join(PLAIN | NUMBERS)}, with ? or [] behind them",
+                    )
+                )
+            kind, mark, behind, name, default = found.groups()
+            kind += behind
+            given = inspect.Parameter.empty if default is None else _default(kind, default.strip())
+            yield Parameter(name, kind, "!" in (mark or ""), named, given)
+            text = text[found.end() :]
+
     def bind(
         self, args: tuple[Argument, ...], kwargs: dict[str, Argument]
     ) -> tuple[tuple[Argument, ...], dict[str, Argument]]:
-        """Those by position, defaults filled in, and those by keyword only.
+        """Those by position, defaults filled in, and those by keyword only, in their types.
 
         Raises RuntimeError, as PyTorch does, for what does not fit.
         """
@@ -212,33 +226,88 @@ class Schema:
                 self._wrong(f"Unknown keyword argument '{name}', or one that is given twice.")
             given[name] = value
         for p in self.parameters:
-            if p.name not in given:
-                if p.default is inspect.Parameter.empty:
-                    self._wrong(f"is missing value for argument '{p.name}'.")
-                given[p.name] = p.default
-            elif not _fits(p.type, given[p.name]):
+            value = given.get(p.name, p.default)
+            if value is inspect.Parameter.empty:
+                self._wrong(f"is missing value for argument '{p.name}'.")
+            try:
+                given[p.name] = _as(p.type, value)
+            except TypeError:
                 self._wrong(
-                    f"Expected a value of type '{p.type}' for argument '{p.name}' but instead "
-                    f"found type '{type(given[p.name]).__name__}'."
+                    f"Expected a value of type '{p.type.replace('SymInt', 'int')}' for argument "
+                    f"'{p.name}' but instead found type '{type(value).__name__}'."
                 )
         return (
             tuple([given[p.name] for p in self.positional]),
             {p.name: given[p.name] for p in self.parameters if p.named},
         )
 
+    def passed(self, inputs: tuple[Argument, ...]) -> int:
+        """How many of the arguments are left without those at the end that have their defaults."""
+        n = len(inputs)
+        while n and not isinstance(inputs[n - 1], Tensor) and (
+            inputs[n - 1] == self.positional[n - 1].default
+        ):
+            n -= 1
+        return n
+
+    def returned(self, result: Tree) -> Tree:
+        """What a kernel returned in the form of the schema: tuples, lists, numbers of a type.
+
+        None may stand for a tensor. Raises RuntimeError for what does not fit.
+        """
+        if not self.returns:
+            fits, outputs = result is None, []
+        elif self.several:
+            fits = isinstance(result, (tuple, list)) and len(result) == len(self.returns)
+            outputs = list(result) if fits else []
+        else:
+            fits, outputs = True, [result]
+        try:
+            if fits:
+                pairs = zip(self.returns, outputs, strict=True)
+                outputs = [_as("Tensor?" if kind == "Tensor" else kind, y) for kind, y in pairs]
+        except TypeError:
+            fits = False
+        if not fits:
+            raise RuntimeError(
+                message(
+                    f"Unable to cast {result!r} to {self.text.partition('->')[2].strip()}",
+                    f"returned by the kernel of {self}",
+                )
+            )
+        return tuple(outputs) if self.several else outputs[0] if outputs else None
+
     def _wrong(self, what: str) -> NoReturn:
         raise RuntimeError(message(f"{self.name}() {what}", f"Declaration: {self}"))
 
 
-def _value(text: str) -> Setting:
+def _default(kind: str, text: str) -> Setting:
     if isinstance(found := getattr(dtypes, text, None), dtype):
         return found
-    return ast.literal_eval({"true": "True", "false": "False"}.get(text, text))
+    if text in ("inf", "-inf", "nan"):
+        return float(text)
+    value = ast.literal_eval({"true": "True", "false": "False"}.get(text, text))
+    return device(value) if kind == "Device" else value
 
 
-def _fits(kind: str, value: Argument) -> bool:
+def _as(kind: str, value: Argument) -> Argument:
+    """A value as a kernel gets it: numbers in the type of the schema, several as a list.
+
+    A tensor without gradient stands for the number in it. TypeError for what does not fit.
+    """
     if kind.endswith("?"):
-        return value is None or _fits(kind[:-1], value)
-    if kind.endswith("[]"):
-        return isinstance(value, (list, tuple)) and all(_fits(kind[:-2], v) for v in value)
-    return isinstance(value, PLAIN[kind])
+        return None if value is None else _as(kind[:-1], value)
+    if kind.endswith("]"):
+        inner, _, count = kind[:-1].rpartition("[")
+        if isinstance(value, (list, tuple, range)):
+            return [_as(inner, v) for v in value]
+        if count:  # int[2] takes one number for both
+            return [_as(inner, value)] * int(count)
+        raise TypeError
+    one = isinstance(value, Tensor) and kind in NUMBERS and not value.requires_grad
+    if isinstance(value, np.generic) or (one and value.numel() == 1):
+        value = value.item()
+    make, taken = NUMBERS.get(kind) or (None, PLAIN[kind])
+    if not isinstance(value, taken):
+        raise TypeError
+    return value if make is None else make(value)

@@ -12,7 +12,7 @@ from .. import backends
 from ..arrays import dtypes
 from ..arrays.device import device
 from ..backends import core
-from ..base.errors import describe, message
+from ..base.errors import describe, message, warn
 from ..engine.calling import reading
 from ..handles.tensor import Tensor
 
@@ -191,7 +191,7 @@ def set_default_device(where: DeviceLike | None) -> None:
 
     Raises RuntimeError for a device that is not there.
     """
-    backends.default.device = (
+    backends.default.put(
         None if where is None else backends.backend_for(where, dtypes.F32).device
     )
 
@@ -203,6 +203,10 @@ def get_default_device() -> device:
 
 def set_default_tensor_type(t: Any) -> None:
     """PyTorch's old way to set the default dtype: "torch.DoubleTensor", or the type itself."""
+    warn(
+        "torch.set_default_tensor_type() is deprecated as of PyTorch 2.1, please use "
+        "torch.set_default_dtype() and torch.set_default_device() as alternatives."
+    )
     name = t if isinstance(t, str) else f"torch.{getattr(t, '__name__', t)}"
     kinds = {
         "torch.FloatTensor": dtypes.float32,

@@ -14,6 +14,7 @@ import numpy as np
 
 from ..arrays import dtypes
 from ..base.errors import describe, message, warn
+from ..engine.entering import entered
 from ..engine.record import constant
 from ..nn.functional.padding import pad
 from ..ops.arguments import owned
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from ..handles.tensor import Tensor
 
 
+@entered
 def stft(
     input: Tensor, n_fft: int, hop_length: int | None = None, win_length: int | None = None,
     window: Tensor | None = None, center: bool = True, pad_mode: str = "reflect",
@@ -56,21 +58,7 @@ def stft(
         border = n_fft // 2
         shape = (*(1,) * (3 - x.array.ndim), *x.array.shape)
         x = pad(x.reshape(shape), (border, border), pad_mode).reshape(*input.shape[:-1], -1)
-    if x.array.ndim < 1:
-        _refuse("stft", "expected a 1D or 2D tensor", x)
-    if not 0 < n_fft <= x.array.shape[-1]:
-        _refuse("stft", f"expected 0 < n_fft < {x.array.shape[-1]}, but got n_fft={n_fft}", x)
-    if hop <= 0:
-        _refuse("stft", f"expected hop_length > 0, but got hop_length={hop}", x)
-    if not 0 < length <= n_fft:
-        _refuse("stft", f"expected 0 < win_length <= n_fft, but got win_length={length}", x)
-    if window is not None and window.array.shape != (length,):
-        _refuse(
-            "stft",
-            f"expected a 1D window tensor of size equal to win_length={length}, but got window "
-            f"with size {list(window.array.shape)}",
-            x,
-        )
+    _check_frames(x, n_fft, hop, length, window)
     is_complex = x.is_complex() or (window is not None and window.is_complex())
     if return_complex is None and not is_complex:
         raise RuntimeError(
@@ -111,6 +99,27 @@ def stft(
         )
     parts: Tensor = FUNCTIONS["view_as_real"](out)
     return parts
+
+
+def _check_frames(x: Tensor, n_fft: int, hop: int, length: int, window: Tensor | None) -> None:
+    """RuntimeError unless frames and window fit the signal."""
+    points = x.array.shape[-1] if x.array.ndim else None
+    if points is None:
+        wrong = "expected a 1D or 2D tensor"
+    elif not 0 < n_fft <= points:
+        wrong = f"expected 0 < n_fft < {points}, but got n_fft={n_fft}"
+    elif hop <= 0:
+        wrong = f"expected hop_length > 0, but got hop_length={hop}"
+    elif not 0 < length <= n_fft:
+        wrong = f"expected 0 < win_length <= n_fft, but got win_length={length}"
+    elif window is not None and window.array.shape != (length,):
+        wrong = (
+            f"expected a 1D window tensor of size equal to win_length={length}, but got window "
+            f"with size {list(window.array.shape)}"
+        )
+    else:
+        return
+    _refuse("stft", wrong, x)
 
 
 def istft(

@@ -51,14 +51,12 @@ def functional_call(
             )
         named = {k: v for d in given for k, v in d.items()}
     arguments = () if args is None else args if isinstance(args, tuple) else (args,)
-    with _replaced(module, named, tie_weights, strict):
+    with replaced(module, named, tie_weights, strict):
         return module(*arguments, **(kwargs or {}))
 
 
 @contextmanager
-def _replaced(
-    module: Tree, named: Named, tie_weights: bool, strict: bool
-) -> Iterator[None]:
+def replaced(module: Tree, named: Named, tie_weights: bool, strict: bool) -> Iterator[None]:
     """While it lasts, ``module`` has the tensors ``named``; what it has put there instead by the
     end is then found in ``named``, where that can be written."""
     wanted = dict(named)

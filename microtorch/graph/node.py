@@ -1,7 +1,8 @@
 """``Node``: one value of the graph and how it was made."""
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, cast
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from .clock import Storage
 from .hooks import Hooks, RemovableHandle
@@ -114,6 +115,12 @@ class Node:
         A tuple that it returns replaces grad_outputs.
         """
         return RemovableHandle(hooks_of(self).pre, hook)
+
+    call: ClassVar[Callable[..., object]]  # what a call does: engine/one_step.py
+
+    def __call__(self, *grad_outputs: object) -> object:
+        """What this one step of backward hands to the inputs, in the order of next_functions."""
+        return Node.call(self, *grad_outputs)
 
     def where(self) -> Site | None:
         """The user's code position that made this node."""

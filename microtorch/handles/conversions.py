@@ -22,22 +22,24 @@ from .methods import bind_methods
 
 if TYPE_CHECKING:
     from ..arrays.memory_format import memory_format
-    from ..base.types import Array, DeviceLike, DTypeLike
+    from ..base.types import Array, DeviceLike, DType, DTypeLike
     from .tensor import Tensor
 
 
 # ---- out of the tensor world ---------------------------------------------------------------------
 def item(self: Tensor) -> Any:
     """The value of a one-element tensor as a Python number."""
-    if self.array.size != 1:
-        raise RuntimeError(
-            errors.message(
-                f"a Tensor with {self.array.size} elements cannot be converted to Scalar",
-                errors.describe(self),
-                fix=".tolist() for all elements, or reduce first: .mean().item()",
-            )
+    try:
+        return self.array.item()
+    except ValueError:  # of another size
+        pass
+    raise RuntimeError(
+        errors.message(
+            f"a Tensor with {self.array.size} elements cannot be converted to Scalar",
+            errors.describe(self),
+            fix=".tolist() for all elements, or reduce first: .mean().item()",
         )
-    return self.array.item()
+    )
 
 
 def tolist(self: Tensor) -> Any:
@@ -126,20 +128,26 @@ def to(
             device = x
     t = self if device is None else place(self, device)
     if dtype is not None:
-        d = dtypes.as_numpy(dtype)
-        if d != t.array.dtype:
-            if t.array.dtype.kind == "c" and d.kind in "fiu":
-                errors.warn(DISCARDS, UserWarning)
-            try:
-                t = single(REGISTRY["cast"], t, {"dtype": d})
-            except errors.InplaceError:  # no gradient flows through whole numbers and masks
-                if d.kind not in "biu" or type(t.array) is not np.ndarray:
-                    raise
-                t = constant(dtypes.converted(t.array, d))
+        t = _cast(t, dtypes.as_numpy(dtype))
     if memory_format not in (None, preserve_format):
         if not memory_format.fits(t.array):
             return t.clone(memory_format=memory_format)
     return t.clone() if copy and t is self else t
+
+
+def _cast(t: Tensor, d: DType) -> Tensor:
+    """``t`` in numpy's dtype ``d``."""
+    own = t.array.dtype
+    if d == own:
+        return t
+    if own.kind == "c" and d.kind in "fiu":
+        errors.warn(DISCARDS, UserWarning)
+    try:
+        return single(REGISTRY["cast"], t, {"dtype": d})
+    except errors.InplaceError:  # no gradient flows through whole numbers and masks
+        if d.kind not in "biu" or type(t.array) is not np.ndarray:
+            raise
+        return constant(dtypes.converted(t.array, d))
 
 
 def type_(
@@ -148,10 +156,13 @@ def type_(
 ) -> Any:  # fmt: skip
     """The type's name ('torch.FloatTensor'); given one, or a dtype, the tensor converted to it.
 
-    A type may be given as its name, or as PyTorch's old class ``torch.FloatTensor``.
+    A type may be given as its name, or as PyTorch's old class ``torch.FloatTensor``;
+    ``torch.Tensor`` is that of the default dtype.
     """
     if dtype is None:
         return f"torch.{TORCH_TYPES[self.array.dtype.name]}Tensor"
+    if dtype == "torch.Tensor" or (isinstance(dtype, type) and issubclass(dtype, Handle)):
+        dtype = dtypes.get_default_dtype()
     if isinstance(dtype, str):
         names = {f"torch.{v}Tensor": k for k, v in TORCH_TYPES.items()}
         if dtype not in names:
@@ -188,6 +199,8 @@ def cuda(
 
 def _to_dtype(name: str, dtype: dtypes.dtype) -> Callable[..., Tensor]:
     def method(self: Tensor, memory_format: memory_format | None = None) -> Tensor:
+        if memory_format is None:
+            return self.to(dtype)
         return self.to(dtype, memory_format=memory_format)
 
     return named(method, name, f"Converted to {dtype}.")

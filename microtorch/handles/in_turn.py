@@ -58,6 +58,8 @@ def one_after_another(
     of a small target, or only as the elements that are written, and the target shows each element
     once: then all is read before anything is written.
     """
+    if type(target) is not np.ndarray:
+        return None
     arrays = [getattr(x, "array", None) for x in operands]
     others = [a for a in arrays if type(a) is np.ndarray and not are_one(a, target)]
     if not _tries(target, *others):

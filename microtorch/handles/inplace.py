@@ -88,14 +88,18 @@ def apply_inplace(
     if not apart and any([isinstance(x, Handle) for x in others]):
         check_overlap(target.array, others, name)
     with without_hooks(target) as before:
-        if before is not target.node:  # what is read of it is what it was
+        renewed = before is not target.node
+        if renewed:  # what is read of it is what it was
             others = tuple([handle(x.array, before) if x is target else x for x in others])
-        outcome = apply(op, (target, *others), attrs)  # apart, so that a failure changes nothing
+        given = target
+        if 0 in op.saved_inputs and (packers or _of_kinds(target, *others)):
+            given = handle(target.array.copy(), target.node)  # hooks, or a level, may keep it
+        outcome = apply(op, (given, *others), attrs)  # apart, so that a failure changes nothing
         if not op.differentiable:
             outcome = _flat(op, outcome, target, others)
         _check_outcome(op, outcome, target, others, attrs, name)
     again = outcome.node.needs and mode.get().grad and _keep(outcome.node, target)
-    if before is not target.node and 0 in op.saved_inputs:
+    if renewed and 0 in op.saved_inputs:
         lead(outcome.node, 0, lambda: before)
     store(target, outcome, name)
     if again:
@@ -271,6 +275,11 @@ def check_cast(d: DType, target: Tensor, name: str) -> None:
                 fix="write it out of place, or convert the target first with .to(dtype)",
             )
         )
+
+
+def _of_kinds(*operands: Any) -> bool:
+    """Are there batches or dual numbers among the operands? Then all become such, as views."""
+    return any([hasattr(getattr(x, "array", None), "level") for x in operands])
 
 
 def _overlaps(saved: Any, array: Array) -> bool:

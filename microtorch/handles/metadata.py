@@ -16,7 +16,7 @@ from ..base import errors
 from ..base.naming import named
 from ..base.promises import Promises
 from ..engine.record import constant, constant_node, handle
-from ..graph import mode, storage_of, tick
+from ..graph import Node, mode, storage_of, tick
 from ..ops.arguments import shape_of
 from ..ops.shape import reshape_op
 from ..ops.surface import FUNCTIONS, METHODS
@@ -28,6 +28,7 @@ from .views import check_followed, place_as_seen, renew_views, views_of
 from .whole import recording
 
 if TYPE_CHECKING:
+    from ..arrays.memory_format import memory_format
     from ..base.types import Array, Chain, Shape
     from .tensor import Tensor
 
@@ -86,7 +87,7 @@ def _way_back(view: Tensor, before: Tensor) -> Chain | None:
 
 
 # ---- other memory --------------------------------------------------------------------------------
-def resize_(self: Tensor, *sizes: int, memory_format: Any = None) -> Tensor:
+def resize_(self: Tensor, *sizes: int, memory_format: memory_format | None = None) -> Tensor:
     """This tensor in another shape, row by row on the same memory if it suffices.
 
     More elements need new memory, of which the rest is zero (in PyTorch: not initialised).
@@ -123,12 +124,14 @@ def resize_(self: Tensor, *sizes: int, memory_format: Any = None) -> Tensor:
         storage_of(self.node).wrote("resize")
         self.array = array
         self.node = _moved(self)
-        return self
-    storage_of(self.node).wrote("resize")
+    else:
+        storage_of(self.node).wrote("resize")
     return self
 
 
-def resize_as_(self: Tensor, the_template: Tensor, *, memory_format: Any = None) -> Tensor:
+def resize_as_(
+    self: Tensor, the_template: Tensor, *, memory_format: memory_format | None = None
+) -> Tensor:
     """resize_(the_template.shape)."""
     return resize_(self, *the_template.array.shape)
 
@@ -216,7 +219,7 @@ def _resized(array: Array, shape: Shape) -> Array:
     return out.reshape(shape)
 
 
-def _moved(t: Tensor) -> Any:
+def _moved(t: Tensor) -> Node:
     """A node for a tensor without gradient that lies elsewhere now."""
     node = constant_node(t.array, t.node.dev)
     node.storage = t.node.storage

@@ -13,6 +13,7 @@ import numpy as np
 from ..arrays.memory_order import is_dense, start, strides
 from ..base import errors
 from ..engine.handle import Handle
+from ..engine.out import refusing
 from .memory import owner
 
 if TYPE_CHECKING:
@@ -57,6 +58,9 @@ def check_overlap(
                 "the same memory",
             )
         )
+
+
+refusing.append(check_overlap)
 
 
 def _real(array: Array) -> Array:

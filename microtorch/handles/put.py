@@ -14,6 +14,7 @@ from ..base import errors
 from ..engine.handle import Handle
 from ..engine.operands import COERCE, NUMBERS, element, lone_element
 from ..engine.record import constant, packers
+from ..engine.unfollowed import unfollowed
 from ..graph import mode, storage_of
 from ..ops import index as indexing
 from ..ops import index_parsing as parsing
@@ -41,10 +42,20 @@ def copy_(self: Tensor, other: Tensor, non_blocking: bool = False) -> Tensor:
     """Copy the elements of ``other`` (broadcast, converted to this dtype) into this tensor."""
     if not isinstance(other, Handle):
         return copied_into(self, other, "copy")
+    if other.node.op is unfollowed:
+        other = _read(other, self)
     if straight(self, (other,)) and put_straight(self, other.array, "copy"):
         return self
     # elements copied to themselves may also be expanded ones: each gets its own value
     return copied_into(self, other, "fill" if same_elements(self.array, other.array) else "copy")
+
+
+def _read(x: Tensor, target: Tensor) -> Tensor:
+    """``x``, to be copied into ``target``. Even a view that was overwritten (engine/unfollowed.py)
+    may be, where whole numbers or masks keep no gradient of it.
+    """
+    read = x.node.op is unfollowed and target.array.dtype.kind not in "fcV"
+    return x.detach() if read else x
 
 
 def copied_into(self: Tensor, src: Tensor, name: str, apart: bool = False) -> Tensor:
@@ -258,7 +269,7 @@ def setitem(t: Tensor, index: Index, value: Any) -> None:
     # numpy and PyTorch drop leading 1s here
     if value.array.ndim > len(shape):
         value = value.reshape(value.array.shape[value.array.ndim - len(shape) :])
-    copied_into(region, value, "fill" if one else "copy", apart=True)
+    copied_into(region, _read(value, t), "fill" if one else "copy", apart=True)
 
 
 def _part_of_expanded(t: Tensor, parsed: tuple[Any, ...]) -> bool:

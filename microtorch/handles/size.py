@@ -71,8 +71,21 @@ def sizes_or_data(
     """(shape, None) or (None, data), as ``Tensor``, ``FloatTensor`` and ``x.new`` are given them.
 
     Sizes are integers of any kind, a Size, or ``size=``; all else is data, or ``data=``. Raises
-    TypeError for a single number that is no integer, and for what is neither.
+    TypeError for a single number that is no integer, and for what is neither; RuntimeError for a
+    negative size.
     """
+    shape, data = _sizes_or_data(args, given)
+    if shape is not None and any(n < 0 for n in shape):
+        negative = next(n for n in shape if n < 0)
+        raise RuntimeError(
+            message(f"Trying to create tensor with negative dimension {negative}: {list(shape)}")
+        )
+    return shape, data
+
+
+def _sizes_or_data(
+    args: tuple[Any, ...], given: dict[str, object]
+) -> tuple[tuple[int, ...] | None, Any]:
     if str(given.get("device")) in ("None", "cpu"):
         given = {name: x for name, x in given.items() if name != "device"}
     if not args and not given:
@@ -86,7 +99,7 @@ def sizes_or_data(
         pass
     elif len(args) == 1 and isinstance(args[0], Size):
         return tuple(args[0]), None
-    elif len(args) == 1 and isinstance(args[0], (bool, float, complex, str)):
+    elif len(args) == 1 and isinstance(args[0], (bool, float, complex, str, type(None))):
         raise TypeError(
             message(
                 f"new(): data must be a sequence (got {type(args[0]).__name__})",

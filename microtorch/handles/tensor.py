@@ -46,7 +46,7 @@ from .views import let_claim
 
 if TYPE_CHECKING:
     from ..arrays.memory_format import memory_format
-    from ..base.types import Array, Chain, Hook, Index, Shape, TensorLike
+    from ..base.types import Array, Chain, Hook, Shape, TensorLike
 
 # PyTorch's words
 NO_GRADIENT_KEPT = (
@@ -63,7 +63,8 @@ class Tensor(Protocols):
     """An n-dimensional array with a place in the computation graph.
 
     Make one with ``torch.tensor`` and its siblings. ``Tensor(2, 3)`` and ``Tensor([1, 2])`` work as
-    PyTorch's legacy constructor does: uninitialised sizes, or float32 data.
+    PyTorch's legacy constructor does: uninitialised sizes, or float32 data; ``Tensor(x)`` of a
+    tensor is a view of it.
     """
 
     __slots__ = ()
@@ -75,6 +76,8 @@ class Tensor(Protocols):
 
     def __new__(cls, *data: Any, **given: Any) -> Any:
         shape, source = sizes_or_data(data, given)
+        if isinstance(source, Tensor):  # the same memory in its own dtype, and its gradient
+            return source.as_subclass(cls)
         if shape is not None:
             array = np.empty(shape, dtypes.default_numpy())
         else:
@@ -196,31 +199,37 @@ class Tensor(Protocols):
 
     @requires_grad.setter
     def requires_grad(self, value: bool) -> None:
+        if value is not True and value is not False:
+            raise RuntimeError(errors.message("requires_grad must be a bool", f"got {value!r}"))
         node = self.node
         if node.lost:
             if value:  # a leaf from now on
                 leaf(self)
             return
-        if value == self.requires_grad:
+        if node.op is not None:
+            raise RuntimeError(
+                errors.message(
+                    "you can only change requires_grad flags of leaf variables.",
+                    f"this tensor is the output of {node.name()}",
+                    fix="to use it without gradient, take no_grad_copy = x.detach()",
+                )
+            )
+        if value == node.needs:
             return
         if value:
             leaf(self)
         else:
-            if node.op is not None:
-                raise RuntimeError(
-                    errors.message(
-                        "you can only change requires_grad flags of leaf variables.",
-                        f"this tensor is the output of {node.name()}",
-                        fix="to use it without gradient, take no_grad_copy = x.detach()",
-                    )
-                )
             self.node = constant_node(self.array, node.dev)
             self.node.grad, self.node.storage = node.grad, storage_of(node)
         let_claim(self)
 
     def requires_grad_(self, requires_grad: bool = True) -> Tensor:
-        """Set requires_grad and return the tensor."""
-        self.requires_grad = requires_grad
+        """Set requires_grad and return the tensor. True may also be said to what is no leaf."""
+        if not isinstance(requires_grad, bool):
+            what = "requires_grad_(): argument 'requires_grad' (position 1) must be bool, not "
+            raise TypeError(errors.message(f"{what}{type(requires_grad).__name__}"))
+        if self.node.op is None or not requires_grad:
+            self.requires_grad = requires_grad
         return self
 
     @property
@@ -269,9 +278,12 @@ class Tensor(Protocols):
             if value.shape != self.shape or value.dtype is not self.dtype:
                 raise RuntimeError(
                     errors.message(
-                        "assigned grad has data of a different size"
+                        f"attempting to assign a gradient of size '{list(value.shape)}' to a "
+                        f"tensor of size '{list(self.shape)}'. Please ensure that the gradient and "
+                        "the tensor are the same size"
                         if value.shape != self.shape
-                        else "assigned grad has data of a different type",
+                        else f"attempting to assign a gradient of {value.dtype} to a tensor of "
+                        f"{self.dtype}. The gradient must match the tensor's dtype",
                         f"the tensor is {errors.describe(self)}, the gradient "
                         f"{errors.describe(value)}",
                     )
@@ -419,11 +431,7 @@ class Tensor(Protocols):
     def __reversed__(self) -> Tensor:
         return METHODS["flip"](self, 0) if self.array.ndim else self
 
-    def __getitem__(self, index: Index) -> Tensor:
-        return getitem(self, index)
-
-    def __setitem__(self, index: Index, value: Any) -> None:
-        setitem(self, index, value)
+    __getitem__, __setitem__ = getitem, setitem
 
     # ---- as text, and in files -------------------------------------------------------------------
     def __repr__(self) -> str:

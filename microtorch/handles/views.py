@@ -17,12 +17,15 @@ from weakref import ref
 import numpy as np
 
 from ..arrays.dtypes import converted
+from ..arrays.memory_order import overlaps_itself
 from ..backends import cpu
+from ..base import errors
 from ..engine.leaf import Lost, lose
 from ..engine.op import Op
 from ..engine.record import Constant, constant_node, fill
 from ..engine.unfollowed import mark_of, refusal, unfollowed
 from ..graph import Node, Storage, hooks_of, mode, storage_of, tick, user_frame
+from ..ops.strided import as_strided_op, steps
 from .memory import check_locked, overwrite, repeated_error, repeats_itself
 
 if TYPE_CHECKING:
@@ -125,7 +128,8 @@ def adopt(target: Tensor, node: Node) -> None:
     if node.needs:
         node.seq = tick()  # newer than the write: what it read, it saved as a copy
         node.storage = storage  # and its value is overwritten by the next write
-    _adopt(base, _copy_slices(base, previous, node, chain), storage)
+    twice = not target.array.flags.writeable and overlaps_itself(target.array)
+    _adopt(base, _copy_slices(base, previous, node, chain, twice), storage)
     rederive(base)
     if target.node is old:  # the base does not list it, as it was made under no_grad
         _derive(target, base)
@@ -286,8 +290,11 @@ def _derive(view: Tensor, base: Tensor) -> None:
         )
         node.storage = parent.storage
     else:
-        node = parent
-        for op, attrs in view.origin[1]:
+        node, chain = parent, view.origin[1]
+        if not view.array.size:  # by memory, as PyTorch's: its gradient is a constant
+            nothing = {"size": view.array.shape, "stride": steps(view.array), "offset": 0}
+            chain = ((as_strided_op, {**nothing, "own": steps(parent.value)}),)
+        for op, attrs in chain:
             if op is unfollowed:
                 continue
             array = op.kernels[node.dev](node.value, **(attrs or {}))
@@ -316,6 +323,15 @@ def _copy_slices_forward(
     region = _region(out, chain, F)
     if value.dtype != region.dtype:  # real parts, of a complex base
         value = converted(value, region.dtype)
+    if type(out) is np.ndarray and region.size and any([op is as_strided_op for op, _ in chain]):
+        if not np.may_share_memory(out, region):
+            raise RuntimeError(
+                errors.message(
+                    "backward of a write through as_strided of a tensor that lay with gaps in "
+                    "memory",
+                    fix="index the tensor, x[...] = y, or make it .contiguous() first",
+                )
+            )
     overwrite(region, value)  # an expanded region is locked
     return out
 
@@ -346,12 +362,15 @@ def _region_vjp(
 
 
 def _refuse_repeated(repeats: bool) -> None:
-    """Raise if the base of a write, a detached view, shows elements several times.
+    """Raise if the region of a write, or its base, a detached view, shows elements several times.
 
     What was written to one showed in others, of which the graph does not know.
     """
     if repeats:
-        raise repeated_error("backward of a write: the tensor, or its base, was expanded before it")
+        raise repeated_error(
+            "backward of a write: the tensor, or its base, was expanded before it, or shows an "
+            "element in several windows"
+        )
 
 
 copy_slices_op = Op(
@@ -367,11 +386,14 @@ copy_slices_op = Op(
 copy_slices_op.node.__name__ = copy_slices_op.node.__qualname__ = "CopySlices"
 
 
-def _copy_slices(base: Tensor, previous: Node, value: Node, chain: Chain) -> Node:
+def _copy_slices(
+    base: Tensor, previous: Node, value: Node, chain: Chain, twice: bool = False
+) -> Node:
+    """``twice``: the region shows an element more than once, as windows that overlap do."""
     strides, order = base.array.strides, tuple(range(base.array.ndim))
     if not base.array.flags.c_contiguous:
         order = tuple(sorted(order, key=lambda i: -abs(strides[i])))
-    repeats = 0 in strides and repeats_itself(base.array)
+    repeats = twice or (0 in strides and repeats_itself(base.array))
     attrs = {"chain": tuple(chain), "order": order, "repeats": repeats}
     scope, frame = mode.get().scope, user_frame(sys._getframe(1))
     both = (previous, value)

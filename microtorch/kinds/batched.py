@@ -64,8 +64,7 @@ class Batch(Kind):
         raise RuntimeError(
             message(
                 "vmap: It looks like you're attempting to use a Tensor in some data-dependent "
-                "control flow. We don't support that yet, please shout over at "
-                "https://github.com/pytorch/functorch/issues/257 .",
+                "control flow. We don't support that yet.",
                 "every sample may take another branch",
                 fix="torch.where(condition, a, b) chooses for each",
             )

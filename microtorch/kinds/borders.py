@@ -21,7 +21,7 @@ from ..engine.record import record
 from . import carry as carry  # in-place writes know of kinds, once it is imported
 from . import rules as rules  # and batches of how ops compute
 from .batched import Batch, moved
-from .dual import Dual
+from .dual import Dual, laid_as
 from .level import Kind, Level, dev_of, levels_in
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ def dual_array(primal: AnyArray, tangent: AnyArray, level: Level) -> AnyArray:
         return Dual(x.level, dual_array(values[0], values[1], level), of_tangents)
     if primal is None:
         primal = dev_of(x).full(x.shape, 0, x.dtype)
-    return Dual(level, primal, tangent)
+    return Dual(level, primal, tangent if tangent is None else laid_as(tangent, primal))
 
 
 def _wide(x: AnyArray, lead: int) -> AnyArray:

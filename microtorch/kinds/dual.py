@@ -62,6 +62,11 @@ class Dual(Kind):
             return zero
         return self.tangent
 
+    def make_room(self) -> None:
+        """Give a constant tangents of 0, which can be overwritten."""
+        zero: Array = self.dev.inner.full(self.shape, 0, self.dtype)
+        self.tangent = laid_as(zero, self.value)
+
     def get(self) -> Array:
         """The primal numbers in host memory: for printing."""
         value: AnyArray = self.value
@@ -89,7 +94,7 @@ class Dual(Kind):
             writable(self.value)[index] = value.value
             if value.tangent is not None:
                 if self.tangent is None:
-                    self.tangent = self.dev.inner.full(self.shape, 0, self.dtype)
+                    self.make_room()
                 writable(self.tangent)[index] = value.tangent
             elif self.tangent is not None:
                 writable(self.tangent)[index] = 0
@@ -156,8 +161,10 @@ class DualBackend(KindBackend):
             t = self.inner.array(t)
             if out.dtype.itemsize == 2 and t.dtype != out.dtype:  # beside a number that is exact
                 t = self.inner.cast(t, dtype=out.dtype)
-            if op is not None and not op.view and not _is_apart(t, tangents):
-                t = t.copy()  # (x + 1).mul_(2) writes the tangent of the sum, and not that of x
+            if op is not None and not _shares(out, primals):  # else both are views
+                if not _is_apart(t, tangents):
+                    t = t.copy()  # (x + 1).mul_(2) writes the tangent of the sum, not that of x
+                t = laid_as(t, out)
         return self._wrapped(out, t)
 
     def _wrapped(self, out: AnyArray, tangent: AnyArray) -> AnyArray:
@@ -281,8 +288,27 @@ def _is_apart(t: AnyArray, others: Iterable[Any]) -> bool:
     mine = list(_parts(t))
     if any(is_locked(x) or repeats_itself(x) for x in mine):
         return False
-    theirs = {id(owner(x)) for other in others for x in _parts(other)}
-    return theirs.isdisjoint([id(owner(x)) for x in mine])
+    return not _shares(t, others)
+
+
+def _shares(t: AnyArray, others: Iterable[Any]) -> bool:
+    """Does ``t`` show memory of one of the ``others``?"""
+    theirs = {id(owner(x)) for other in others if hasattr(other, "dtype") for x in _parts(other)}
+    return not theirs.isdisjoint([id(owner(x)) for x in _parts(t)])
+
+
+def laid_as(t: AnyArray, x: AnyArray) -> AnyArray:
+    """``t``, the tangent of ``x``, in x's order of memory.
+
+    So that what is a view of the one is a view of the other: a write through it reaches both.
+    """
+    if t.strides == x.strides or (t.flags.c_contiguous and x.flags.c_contiguous):
+        return t
+    order = sorted(range(x.ndim), key=lambda d: -abs(x.strides[d]))
+    turned = t.transpose(order)
+    if turned.flags.c_contiguous:
+        return t
+    return turned.copy(order="C").transpose([order.index(d) for d in range(x.ndim)])
 
 
 def _parts(x: AnyArray) -> Iterator[Array]:

@@ -175,7 +175,7 @@ def _as_strided(dev: Batched, call: Call) -> AnyArray:
     given = dict(zip(("size", "stride", "offset", "own"), call.args[1:], strict=False))
     given |= call.attrs
     own = tuple([step // x.itemsize for step in x.strides])
-    if type(x) is not np.ndarray or own[1:] != tuple(given["own"]):
+    if own[1:] != tuple(given["own"]):
         return dev.looped(call.kernel, call.args, call.attrs)
     given |= {"size": (len(x), *given["size"]), "stride": (own[0], *given["stride"]), "own": own}
     return Batch(dev.level, call.kernel(x, **given))

@@ -22,8 +22,7 @@ from __future__ import annotations
 
 from ..base.errors import missing
 from ..base.naming import settle
-from ..engine.calling import reading
-from ..engine.entering import enter_all
+from ..engine.entering import called
 from .checks import LinAlgError as LinAlgError
 from .determinants import det, slogdet
 from .factors import (
@@ -70,8 +69,7 @@ __all__ = [
 ]  # fmt: skip
 
 for _name in __all__:  # two of PyTorch's have no out=
-    globals()[_name] = reading(globals()[_name], out=_name not in ("diagonal", "matrix_exp"))
-enter_all(globals())
+    globals()[_name] = called(globals()[_name], out=_name not in ("diagonal", "matrix_exp"))
 settle(__name__, {name: globals()[name] for name in __all__})
 
 __getattr__ = missing(__name__, __all__)

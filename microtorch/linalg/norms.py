@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from ..arrays.dtypes import as_numpy, wider
 from ..base.errors import describe, message
 from ..ops.arguments import dims_of, owned
-from ..ops.surface import METHODS
+from ..ops.vector_norm import norm as norm_of
 from .checks import floating, matrices, square
 from .solving import inv_ex
 from .spectra import svdvals
@@ -33,7 +33,7 @@ def vector_norm(
             message("linalg_vector_norm(): argument 'ord' (position 2) must be Number, not str",
                     fix=f"torch.linalg.matrix_norm(x, {ord!r})")
         )
-    return METHODS["norm"](_in("vector_norm", x, dtype), ord, dim, keepdim)
+    return norm_of(_in("vector_norm", x, dtype), ord, dim, keepdim)
 
 
 def _in(name: str, x: Tensor, dtype: DTypeName | None) -> Tensor:
@@ -82,7 +82,7 @@ def matrix_norm(
     A = _in("matrix_norm", A, dtype)
     row, column = dims_of(tuple(dim), A.array.ndim, "linalg.matrix_norm")
     if ord == "fro":
-        return METHODS["norm"](A, 2, (row, column), keepdim)
+        return norm_of(A, 2, (row, column), keepdim)
     if ord not in ("nuc", 1, -1, 2, -2, math.inf, -math.inf):
         raise RuntimeError(
             message(

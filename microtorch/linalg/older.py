@@ -4,12 +4,13 @@
 """
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import functools
+from collections.abc import Callable
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 from ..autograd.function import Function
-from ..base.errors import describe, message
-from ..engine.calling import reading
-from ..engine.entering import enter_all
+from ..base.errors import describe, message, warn
+from ..engine.entering import called
 from ..ops.surface import FUNCTIONS
 from . import factors, norms, orthogonal, pseudoinverse, results, solving, spectra
 from .checks import LinAlgError, broadcast_batches, floating, identity, matrices, square
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
     from ..autograd.function import FunctionCtx
     from ..base.types import Dims
     from ..handles.tensor import Tensor
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 __all__ = [
     "chain_matmul", "cholesky", "cholesky_inverse", "cholesky_solve", "det", "frobenius_norm",
@@ -251,7 +255,28 @@ def chain_matmul(*matrices: Tensor) -> Tensor:
     return multi_dot(matrices) if len(matrices) > 1 else matrices[0]
 
 
+# what PyTorch would have one use instead
+IN_FAVOR_OF = {
+    "chain_matmul": "multi_dot", "cholesky": "cholesky", "lu": "lu_factor", "lu_solve": "lu_solve",
+    "qr": "qr", "triangular_solve": "solve_triangular",
+}  # fmt: skip
+
+
+def deprecated(f: Callable[P, R], new: str) -> Callable[P, R]:
+    """``f`` with PyTorch's warning that it is an older name."""
+
+    @functools.wraps(f)
+    def function(*args: P.args, **kwargs: P.kwargs) -> R:
+        warn(
+            f"torch.{f.__name__} is deprecated in favor of torch.linalg.{new} and will be removed "
+            "in a future PyTorch release."
+        )
+        return f(*args, **kwargs)
+
+    return function
+
+
 NO_OUT = "det lobpcg logdet lu matrix_exp pca_lowrank pinverse svd_lowrank".split()
 for _name in __all__:
-    globals()[_name] = reading(globals()[_name], out=_name not in NO_OUT)
-enter_all(globals())
+    _made = called(globals()[_name], out=_name not in NO_OUT)
+    globals()[_name] = deprecated(_made, IN_FAVOR_OF[_name]) if _name in IN_FAVOR_OF else _made

@@ -42,6 +42,7 @@ from .global_hooks import (
 )
 from .messages import indent, not_a_module, note_path, typename
 from .parameter import Parameter
+from .state import _IncompatibleKeys as _IncompatibleKeys  # files import it from here
 from .stateful import Stateful
 from .tree import Tree
 
@@ -99,11 +100,11 @@ class Module(Stateful):
             "_scope_label": type(self).__name__,
         }
 
-    def __getstate__(self) -> Any:
+    def __getstate__(self) -> dict[str, Any]:
         """The attributes, as copies and files hold them; a subclass may define it anew."""
         return {**self.__dict__, **{name: getattr(self, name) for name in self._derived}}
 
-    def __setstate__(self, state: Any) -> None:
+    def __setstate__(self, state: dict[str, Any]) -> None:
         """Take the attributes; those that a state lacks are as `__init__` makes them."""
         own = {k: v for k, v in state.items() if k not in self._derived}
         self.__dict__.update({**self._first_attributes(), "_hooked": True, **own})
@@ -285,7 +286,7 @@ class Module(Stateful):
             raise KeyError(f'{kind} name can\'t be empty string ""')
         if name not in self.__dict__[store] and (
             name in self.__dict__
-            or hasattr(type(self), name)
+            or (hasattr(type(self), name) and hasattr(self, name))  # a property may raise
             or any(name in s for s in self._stores())
         ):
             raise KeyError(f"attribute '{name}' already exists")
@@ -337,8 +338,6 @@ class Module(Stateful):
         if store not in self.__dict__:
             raise self._not_made(what)
         if name not in self.__dict__[store]:
-            if isinstance(getattr(self.__class__, name, None), property):
-                raise KeyError(f"attribute '{name}' already exists")  # it would never be read
             self.__dict__.pop(name, None)
             for entries in self._stores():
                 entries.pop(name, None)
@@ -398,6 +397,7 @@ for _part in (Stateful, Tree):  # files of one class: Python's own errors say Mo
         if isinstance(_method, FunctionType):
             _method.__qualname__ = f"Module.{_name}"
 
+_addindent = indent  # PyTorch's name, under which files import it
 _BEFORE_BUFFERS = ("_parameters", "_modules")  # whose names no buffer takes
 _ROLES = (
     ("_parameters", "parameter", "torch.nn.Parameter"),

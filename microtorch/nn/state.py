@@ -212,8 +212,7 @@ def load_own(
         hook(*first, state_dict, prefix, local, strict, missing, unexpected, errors)
     assign = bool(local.get("assign_to_params_buffers", False))
     todo: list[Callable[[], object]] = []
-    slots = _slots_of(module)
-    for name, own in slots:
+    for name, own in _slots_of(module):
         key = prefix + name
         if key not in state_dict:
             if strict:
@@ -222,9 +221,9 @@ def load_own(
         value = state_dict[key]
         if is_lazy(own) and is_lazy(value):
             continue
-        if not is_lazy(own) and isinstance(value, Tensor) and own.ndim == 0:
-            if value.ndim == 1 and len(value) == 1:
-                value = value[0]  # PyTorch 0.3 had no 0-d tensors
+        old = isinstance(value, Tensor) and value.shape == (1,)  # PyTorch 0.3 had no 0-d tensors
+        if old and not is_lazy(own) and own.ndim == 0:
+            value = value[0]
         problem = _misfit(key, own, value)
         if problem:
             errors.append(problem)
@@ -236,21 +235,27 @@ def load_own(
             todo.append(partial(module.set_extra_state, state_dict[extra]))
         elif strict:
             missing.append(extra)
-    elif strict and extra in state_dict:
-        unexpected.append(extra)
     if strict:
-        names = {name for name, _ in slots}
-        for key in state_dict:
-            if key.startswith(prefix) and key != extra:
-                name, dot, _ = key[len(prefix) :].partition(".")
-                if name not in (module._modules if dot else names):
-                    unexpected.append(key)
+        unexpected += _unexpected(module, state_dict, prefix)
     if _running:
         _running[-1].found += todo
         return
     with no_grad():
         for do in todo:
             do()
+
+
+def _unexpected(module: Stateful, state_dict: dict[str, Any], prefix: str) -> list[str]:
+    """The keys below ``prefix`` that are neither the module's own nor below one of its children."""
+    own = {name for name, _ in _slots_of(module)}
+    if module._defines("set_extra_state"):
+        own.add(EXTRA)
+    out = []
+    for key in state_dict:
+        name, dot, _ = key.removeprefix(prefix).partition(".")
+        if key.startswith(prefix) and name not in (module._modules if dot else own):
+            out.append(key)
+    return out
 
 
 def _misfit(key: str, own: Tensor, value: object) -> str:
@@ -274,10 +279,12 @@ def _put(module: Stateful, name: str, own: Tensor, value: Tensor, assign: bool) 
         own.materialize(value.shape)
     if not assign:
         own.copy_(value)
-    elif isinstance(own, Parameter) and not isinstance(value, Parameter):
-        setattr(module, name, Parameter(value, requires_grad=own.requires_grad))
-    else:
+    elif not isinstance(own, Parameter):
         setattr(module, name, value)
+    elif isinstance(value, Parameter):
+        setattr(module, name, value.requires_grad_(own.requires_grad))
+    else:
+        setattr(module, name, Parameter(value, requires_grad=own.requires_grad))
 
 
 def _slots_of(module: Stateful) -> list[tuple[str, Tensor]]:

@@ -204,6 +204,11 @@ def _text(t: Term) -> tuple[str, int]:
         if t[2] == number(0.5):
             return f"sqrt({text(t[1])})", 5
         return f"{_wrap(t[1], 5)} ** {_wrap(t[2], 4)}", 4
+    return _product_text(t)
+
+
+def _product_text(t: Term) -> tuple[str, int]:
+    """``_text`` of a product: what is divided by stands behind one stroke."""
     below = [f for f in t[1:] if f[0] == "^" and f[2][0] == "n" and f[2][1] < 0]
     above = [f for f in t[1:] if f not in below]
     sign = ""

@@ -84,7 +84,7 @@ def dims_of(dim: Dims, ndim: int, op: str) -> Shape:
 
 def shape_of(shape: Any, op: str) -> Shape:
     """Sizes given as ``(2, 3)``, ``[2, 3]`` or ``2, 3``."""
-    if len(shape) == 1 and isinstance(shape[0], (tuple, list)):
+    if len(shape) == 1 and type(shape[0]) is not int and isinstance(shape[0], (tuple, list)):
         shape = shape[0]
     if type(shape) is tuple:
         for s in shape:
@@ -93,6 +93,8 @@ def shape_of(shape: Any, op: str) -> Shape:
         else:
             return shape
     try:
+        if shape and type(shape[0]) is bool:  # as in PyTorch, which looks at the first
+            raise TypeError
         return tuple([s if type(s) is int else s.__index__() for s in shape])
     except (AttributeError, TypeError):
         kinds = ", ".join(type(s).__name__ for s in shape)

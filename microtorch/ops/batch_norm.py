@@ -220,18 +220,21 @@ def per_channel(
         )
     rounding = {"kept": kept} if kept.itemsize == 2 else {}
     out = several(batch_norm_op, (input, *affine), {"eps": eps, **rounding})
-    if n and running_mean is not None:
+    if n and running_mean is not None and running_var is not None:
         wide = input.float() if x.dtype.itemsize == 2 else input
-        dev = wide.node.dev
-        mean, var = dev.moments(wide.array)
-        if kept.itemsize == 2 and kept != np.float16:
-            mean, unbiased = rounded(dev, mean, kept), divided(dev, var * n, n - 1, kept)
-        else:
-            unbiased = var * (n / (n - 1))
-        for running, statistic in ((running_mean, mean), (running_var, unbiased)):
-            if running is not None:
-                move(running, statistic, momentum)
+        mean, var = _unbiased_moments(wide, n, kept)
+        move(running_mean, mean, momentum)
+        move(running_var, var, momentum)
     return out
+
+
+def _unbiased_moments(x: Tensor, n: int, kept: DType) -> tuple[Array, Array]:
+    """Mean and variance of each channel, of n numbers, as a layer of dtype ``kept`` has them."""
+    dev = x.node.dev
+    mean, var = dev.moments(x.array)
+    if kept.itemsize == 2 and kept != np.float16:
+        return rounded(dev, mean, kept), divided(dev, var * n, n - 1, kept)
+    return mean, var * (n / (n - 1))
 
 
 def move(running: Tensor, statistic: Array, momentum: float | Tensor) -> None:

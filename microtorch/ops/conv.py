@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..arrays.dtypes import TORCH_TYPES
-from ..base.errors import ShapeError, describe, message
+from ..base.errors import ShapeError, describe, message, warn
 from ..engine.record import constant
 from ..engine.short import several
 from .conv_ops import conv2d_op, conv_transpose2d_op
@@ -165,6 +165,12 @@ def geometry_of(
                     f"{op}: stride={stride}",
                     fix=f"give the padding in numbers, such as {near}",
                 )
+            )
+        odd = [d * (k - 1) % 2 for k, d in zip(kernel, dilations, strict=True)]
+        if padding == "same" and any(odd):
+            warn(
+                "Using padding='same' with even kernel lengths and odd dilation may require a "
+                "zero-padded copy of the input be created"
             )
         around = same(kernel, dilations) if padding == "same" else ((0, 0),) * n
     else:

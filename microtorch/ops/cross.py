@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..arrays.dtypes import TORCH_TYPES
-from ..base.errors import broadcast_error, describe, message
+from ..base.errors import broadcast_error, describe, message, warn
 from ..engine.apply import apply
 from ..engine.op import Op
 from .arguments import dim_of, owned
@@ -75,6 +75,11 @@ def cross(input: Tensor, other: Tensor, dim: int | None = None) -> Tensor:
     if dim is None:
         if 3 not in input.array.shape:
             raise RuntimeError(message("no dimension of size 3 in input", describe(input)))
+        warn(
+            "Using torch.cross without specifying the dim arg is deprecated.\n"
+            "Please either pass the dim explicitly or simply use torch.linalg.cross, which takes "
+            "the last one."
+        )
         dim = input.array.shape.index(3)
     return product(input, other, dim)
 

@@ -135,11 +135,12 @@ def _ctc_gradient(
     t, n, _ = lp.shape
     # states beyond a sequence's own end, which alpha goes on into, have beta = -inf
     emitted = np.take_along_axis(lp, np.broadcast_to(states, alpha.shape), 2)
-    with np.errstate(invalid="ignore"):  # where the loss is inf, inf - inf is nan, as in PyTorch
+    with np.errstate(invalid="ignore"):  # where the loss is inf, inf - inf is nan
         share = np.exp(alpha + beta - emitted + loss[:, None])
     out = np.exp(lp)
     place = (np.arange(t)[:, None, None], np.arange(n)[:, None], states)
     np.subtract.at(out, place, share)
+    out[:, loss == math.inf] = math.nan  # of the symbols that the target lacks, too, as in PyTorch
     out = np.where((np.arange(t)[:, None] < lengths)[..., None], out * g[:, None], 0)
     if zero_infinity:
         out = np.where((loss == math.inf)[:, None], 0, out)

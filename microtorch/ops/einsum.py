@@ -4,13 +4,14 @@ from __future__ import annotations
 import functools
 import math
 import string
+from collections import Counter
 from collections.abc import Sequence
 from types import EllipsisType
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
-from ..arrays.dtypes import OBJECT, TORCH_TYPES
+from ..arrays.dtypes import BOOL, FROM_NUMPY, I64, OBJECT, TORCH_TYPES, promote
 from ..base.errors import describe, message
 from ..engine import autocast
 from ..engine.handle import Handle
@@ -239,6 +240,42 @@ def _without_ones(
     return operands, names
 
 
+def _of_one_dtype(
+    operands: Sequence[Tensor], names: Sequence[str], result: str, equation: str
+) -> list[Tensor]:
+    """Operands of the dtype in which they are multiplied, promoted if nothing is contracted.
+
+    Whole numbers and masks that are added up alone become int64, as in ``sum``.
+    """
+    first = operands[0].array.dtype
+    if first.kind not in "biu" and all([x.array.dtype is first for x in operands]):
+        return list(operands)
+    added = [
+        {c for c, n in zip(term, x.array.shape, strict=True) if n != 1 and c not in result}
+        for x, term in zip(operands, names, strict=True)
+    ]
+    met = Counter(c for letters in added for c in letters)
+    types = [
+        I64 if x.array.dtype.kind in "biu" and any([met[c] == 1 for c in letters])
+        else x.array.dtype
+        for x, letters in zip(operands, added, strict=True)
+    ]  # fmt: skip
+    if any([n > 1 for n in met.values()]):
+        other = next((d for d in types if d != types[0]), types[0])
+        if other != types[0] or other == BOOL:
+            one, two = TORCH_TYPES[types[0].name], TORCH_TYPES[other.name]
+            raise RuntimeError(
+                message(
+                    f"expected scalar type {one} but found {two}" if one != two
+                    else f"products of masks are not added up: {one}",
+                    f"einsum('{equation}')",
+                    fix="x.to(dtype)",
+                )
+            )
+    common = FROM_NUMPY[promote([(d, 0) for d in types])]
+    return [x.to(common) for x in operands]
+
+
 def _from_sublists(given: Sequence[Any]) -> tuple[str, list[Tensor]]:
     """The form ``einsum(x, [0, 1], y, [1, 2], [0, 2])`` as an equation and operands."""
 
@@ -285,12 +322,6 @@ def einsum(*args: Any) -> Tensor:
     letters = "".join("".join(set(term)) for term in terms)
     if any(letters.count(c) > 1 for c in set(letters) - set(result)):  # products are added up
         operands = list(autocast.operands(operands))
-    for x in operands[1:]:
-        if x.array.dtype != operands[0].array.dtype:
-            one, two = (TORCH_TYPES[t.array.dtype.name] for t in (operands[0], x))
-            raise RuntimeError(
-                message(f"expected scalar type {one} but found {two}", f"einsum('{equation}')")
-            )
     names = list(terms)
     for i, name in enumerate(names):
         if len(set(name)) < len(name):
@@ -298,6 +329,7 @@ def einsum(*args: Any) -> Tensor:
     if len(names) == 1 and sorted(names[0]) == sorted(result):  # a view
         return permute(operands[0], [names[0].index(c) for c in result])
     operands, names = _without_ones(operands, names, equation)
+    operands = _of_one_dtype(operands, names, result, equation)
     return several(einsum_op, operands, {"equation": f"{','.join(names)}->{result}"})
 
 

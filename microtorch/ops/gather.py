@@ -13,7 +13,7 @@ import numpy as np
 
 from ..arrays.dtypes import I64
 from ..backends import defines
-from ..base.errors import broadcast_error, describe, message
+from ..base.errors import broadcast_error, describe, message, warn
 from ..engine.apply import apply
 from ..engine.op import Op
 from ..engine.operands import element as stored
@@ -274,6 +274,12 @@ def scatter(
             raise RuntimeError(message("reduce argument must be either add or multiply."))
         if not hasattr(given, "node"):
             given = expand(element(given, input), *index.array.shape)
+        else:
+            warn(
+                "The reduce argument of torch.scatter with Tensor src is deprecated and will be "
+                "removed in a future PyTorch release. Use torch.scatter_reduce instead for more "
+                "reduction options."
+            )
         if reduce == "add":
             return scatter_add(input, dim, index, given)
         return METHODS["scatter_reduce"](input, dim, index, given, "prod")

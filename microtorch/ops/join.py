@@ -385,9 +385,8 @@ def chunk(input: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
 
 
 # PyTorch's unsafe ones are views that its in-place checks do not see; ours are always seen
-FUNCTIONS["unsafe_split"] = METHODS["unsafe_split"] = split
-FUNCTIONS["unsafe_split_with_sizes"] = METHODS["unsafe_split_with_sizes"] = split_with_sizes
-FUNCTIONS["unsafe_chunk"] = METHODS["unsafe_chunk"] = chunk
+for _name in ("split", "split_with_sizes", "chunk"):
+    FUNCTIONS[f"unsafe_{_name}"] = METHODS[f"unsafe_{_name}"] = FUNCTIONS[_name]
 
 
 @public()

@@ -119,7 +119,7 @@ def _nll(
     return loss / (_of_dtype(total, x.dtype) if x.dtype.kind == "f" else total)
 
 
-def _of_dtype(total: Any, d: DType) -> Any:
+def _of_dtype(total: Array, d: DType) -> Array:
     return total.astype(d) if hasattr(total, "astype") else d.type(total)
 
 

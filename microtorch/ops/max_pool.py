@@ -14,12 +14,14 @@ With the places known, each of these poolings reads at places, and its derivativ
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
+from inspect import unwrap
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import numpy as np
 
 from ..base.errors import ShapeError, describe, message
+from ..base.naming import named
 from ..engine.apply import apply
 from ..engine.op import Op
 from ..engine.record import constant
@@ -29,9 +31,21 @@ from .pool_ops import bins
 from .windows import from_images, numbers, to_images
 
 if TYPE_CHECKING:
-    from ..base.types import Array, Attrs, Gradient, Namespace, Operand, Pair, Pooled, Shape
+    from ..base.types import (
+        Argument,
+        Array,
+        Attrs,
+        Gradient,
+        Namespace,
+        Operand,
+        Pair,
+        Pooled,
+        Shape,
+    )
     from ..handles.tensor import Tensor
     from .pool import TargetSize
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 
 # ---- the ops -------------------------------------------------------------------------------------
@@ -183,6 +197,21 @@ def _at(
     return (out, from_images(place, input, n, n == 1)) if return_indices else out
 
 
+def with_indices(f: F) -> F:
+    """``f`` with ``return_indices``, whatever is given for it."""
+    place = unwrap(f).__code__.co_varnames.index("return_indices")
+
+    def function(*args: Argument, **kwargs: Argument) -> Argument:
+        if len(args) > place:
+            args = (*args[:place], True, *args[place + 1 :])
+        else:
+            kwargs["return_indices"] = True
+        return f(*args, **kwargs)
+
+    doc = f"{f.__name__} with ``return_indices``, whatever is given for it."
+    return cast("F", named(function, f"{f.__name__}_with_indices", doc, __wrapped__=f))
+
+
 # ---- on a grid -----------------------------------------------------------------------------------
 def max_pool3d(
     input: Tensor, kernel_size: Pair, stride: Pair | None = None, padding: Pair = 0,
@@ -214,28 +243,9 @@ def max_pool3d(
     return _picked(max_pool3d_op, input, 3, taps, return_indices, g)
 
 
-def max_pool1d_with_indices(
-    input: Tensor, kernel_size: Pair, stride: Pair | None = None, padding: Pair = 0,
-    dilation: Pair = 1, ceil_mode: bool = False, return_indices: bool = False,
-) -> Pooled:  # fmt: skip
-    """max_pool1d with ``return_indices``, whatever is given for it."""
-    return max_pool1d(input, kernel_size, stride, padding, dilation, ceil_mode, True)
-
-
-def max_pool2d_with_indices(
-    input: Tensor, kernel_size: Pair, stride: Pair | None = None, padding: Pair = 0,
-    dilation: Pair = 1, ceil_mode: bool = False, return_indices: bool = False,
-) -> Pooled:  # fmt: skip
-    """max_pool2d with ``return_indices``, whatever is given for it."""
-    return max_pool2d(input, kernel_size, stride, padding, dilation, ceil_mode, True)
-
-
-def max_pool3d_with_indices(
-    input: Tensor, kernel_size: Pair, stride: Pair | None = None, padding: Pair = 0,
-    dilation: Pair = 1, ceil_mode: bool = False, return_indices: bool = False,
-) -> Pooled:  # fmt: skip
-    """max_pool3d with ``return_indices``, whatever is given for it."""
-    return max_pool3d(input, kernel_size, stride, padding, dilation, ceil_mode, True)
+max_pool1d_with_indices = with_indices(max_pool1d)
+max_pool2d_with_indices = with_indices(max_pool2d)
+max_pool3d_with_indices = with_indices(max_pool3d)
 
 
 # ---- adaptive ------------------------------------------------------------------------------------
@@ -282,25 +292,9 @@ def adaptive_max_pool3d(
     return _adaptive(3, input, output_size, return_indices)
 
 
-def adaptive_max_pool1d_with_indices(
-    input: Tensor, output_size: TargetSize, return_indices: bool = False
-) -> Pooled:
-    """adaptive_max_pool1d with ``return_indices``, whatever is given for it."""
-    return _adaptive(1, input, output_size, True)
-
-
-def adaptive_max_pool2d_with_indices(
-    input: Tensor, output_size: TargetSize, return_indices: bool = False
-) -> Pooled:
-    """adaptive_max_pool2d with ``return_indices``, whatever is given for it."""
-    return _adaptive(2, input, output_size, True)
-
-
-def adaptive_max_pool3d_with_indices(
-    input: Tensor, output_size: TargetSize, return_indices: bool = False
-) -> Pooled:
-    """adaptive_max_pool3d with ``return_indices``, whatever is given for it."""
-    return _adaptive(3, input, output_size, True)
+adaptive_max_pool1d_with_indices = with_indices(adaptive_max_pool1d)
+adaptive_max_pool2d_with_indices = with_indices(adaptive_max_pool2d)
+adaptive_max_pool3d_with_indices = with_indices(adaptive_max_pool3d)
 
 
 # ---- fractional ----------------------------------------------------------------------------------

@@ -7,9 +7,8 @@ where the result is new, and the node stays what it is otherwise.
 """
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any
 
 from ..engine.handle import Handle
 from ..engine.record import Number
@@ -18,9 +17,6 @@ from ..engine.registry import NODE_EDGES, NODE_NAMES
 if TYPE_CHECKING:
     from ..base.types import Tree
     from ..graph import Node
-
-F = TypeVar("F", bound=Callable[..., Any])
-
 
 # ---- of ops --------------------------------------------------------------------------------------
 def _dims(all_of_them: str, some: str) -> Callable[[Node], str]:
@@ -170,23 +166,18 @@ def rename(result: Tree, name: str, arguments: Sequence[Any] = ()) -> Tree:
     return result
 
 
-def renaming(function: F) -> F:
-    """``function`` with PyTorch's name on the node of its result, if it has one in the table."""
-    name = FUNCTIONS.get(function.__name__)
-    choose = BY_ARGUMENTS.get(function.__name__)
-    if name is None and choose is None:
-        return function
+def naming(name: str) -> Callable[..., Tree] | None:
+    """What gives a result's node PyTorch's name for the function; None if it has none here."""
+    choose = BY_ARGUMENTS.get(name)
+    fixed = FUNCTIONS.get(name)
+    if fixed is None and choose is None:
+        return None
 
-    @functools.wraps(function)
-    def renamed(*args: Any, **kwargs: Any) -> Tree:
-        result = function(*args, **kwargs)
-        first = result[0] if isinstance(result, tuple) and result else result
-        if isinstance(first, Handle) and first.node.op is None:  # nothing was recorded
-            return result
-        shown = name if choose is None else choose(args, kwargs)
+    def name_it(result: Tree, args: Sequence[Any], kwargs: dict[str, Any]) -> Tree:
+        shown = fixed if choose is None else choose(args, kwargs)
         return result if shown is None else rename(result, shown, args)
 
-    return cast(F, renamed)
+    return name_it
 
 
 # ---- the inputs in PyTorch's order ---------------------------------------------------------------

@@ -91,10 +91,11 @@ _geometry_of_ints = lru_cache(1024)(_geometry)
 
 
 def _too_small(op: str, input: Tensor, n: int, kernel: Pair, padding: Pair) -> ShapeError:
+    size = input.array.shape[-n - 1 :]
     return ShapeError(
         message(
-            f"Given input size: {sizes_text(input.array.shape[-n - 1 :], 'x')}. Calculated output "
-            "size is too small",
+            f"Given input size: {sizes_text(size, 'x')}. Calculated output size: "
+            f"{sizes_text((size[0], *[0] * n), 'x')}. Output size is too small",
             f"{op}: input {describe(input)}, kernel_size={kernel}, padding={padding}: a window is "
             "larger than the image",
             fix="a larger input, a smaller kernel, or fewer poolings before",

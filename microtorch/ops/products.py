@@ -57,6 +57,10 @@ def dtype_mismatch(name: str, tensors: Sequence[Tensor]) -> Exception:
         what = (
             f"addmv input tensors must have the same dtype, but got {second}, {first}, and {second}"
         )
+    elif name == "linear" and len(tensors) > 2:  # the message of addmm
+        bias = TORCH_TYPES[tensors[2].array.dtype.name]
+        left = ("self", bias) if bias != kinds[1] else ("mat1", kinds[0])
+        what = f"{left[0]} and mat2 must have the same dtype, but got {left[1]} and {kinds[1]}"
     elif dims == [1, 1]:
         what = f"dot : expected both vectors to have same dtype, but found {' and '.join(kinds)}"
     else:
@@ -74,7 +78,7 @@ def dtype_mismatch(name: str, tensors: Sequence[Tensor]) -> Exception:
 # ---- matmul --------------------------------------------------------------------------------------
 def _matmul(F: Namespace, x: Array, y: Array) -> Array:
     # dot has half the overhead
-    return np.dot(x, y) if x.ndim == 2 and y.ndim == 2 else np.matmul(x, y)
+    return np.dot(x, y) if 0 < x.ndim < 3 > y.ndim > 0 else np.matmul(x, y)
 
 
 def mT(F: Namespace, x: Operand) -> Operand:

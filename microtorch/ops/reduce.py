@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -16,6 +16,7 @@ from ..arrays.dtypes import BOOL, F32, OBJECT, TORCH_TYPES
 from ..backends import LARGE, defines
 from ..base.errors import describe, message
 from ..base.naming import named
+from ..engine.handle import NotDense
 from ..engine.hot import whole
 from ..engine.op import Op
 from ..engine.out import into
@@ -124,6 +125,9 @@ def _publish_sum(op: Op, doc: str) -> None:
             dim, keepdim = axis if dim is None else dim, keepdims or keepdim
         try:
             ndim = input.array.ndim
+        except NotDense as met:
+            x = input if dtype is None else input.to(dtype)
+            return cast("Tensor", met.tensor.in_op(op, (x,), {"dim": dim, "keepdim": keepdim}))
         except AttributeError:
             raise no_tensor(op.name, input) from None
         if dtype is not None:

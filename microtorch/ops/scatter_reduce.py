@@ -17,7 +17,7 @@ from .shape import reshape
 from .surface import FUNCTIONS, METHODS, public
 
 if TYPE_CHECKING:
-    from ..base.types import AnyNumber, Array, Gradient, Namespace, Operand
+    from ..base.types import AnyNumber, Array, DType, Gradient, Namespace, Operand
     from ..handles.tensor import Tensor
 
 UFUNCS: dict[str, Any] = {"prod": np.multiply, "amax": np.maximum, "amin": np.minimum}
@@ -92,7 +92,7 @@ scatter_reduce_op = Op(
 
 
 # ---- the function --------------------------------------------------------------------------------
-def _identity(reduce: str, dtype: Any) -> Any:
+def _identity(reduce: str, dtype: DType) -> Any:
     """What changes nothing when combined: 0, 1, or the least or greatest number."""
     if reduce in ("sum", "mean"):
         return 0

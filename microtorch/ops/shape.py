@@ -149,8 +149,9 @@ def reshape(input: Tensor, *sizes: Sizes, shape: Sizes | None = None) -> Tensor:
 
 def _filled_in(out: Tensor, sizes: Shape) -> Tensor:
     """The result, in whose sizes was a -1. To numpy any negative number means that."""
-    if min(sizes, default=0) < -1:
-        raise RuntimeError(message(f"invalid shape dimension {min(sizes)}", f"shape {list(sizes)}"))
+    for n in sizes:
+        if n < -1:
+            raise RuntimeError(message(f"invalid shape dimension {n}", f"shape {list(sizes)}"))
     return out
 
 

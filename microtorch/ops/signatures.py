@@ -6,6 +6,7 @@ ops of elementwise.py, whose functions they take the place of.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -14,6 +15,7 @@ from ..arrays import dtypes
 from ..arrays.dtypes import BOOL
 from ..base.errors import describe, message, warn
 from ..engine.handle import Handle, NotDense
+from ..engine.op import Op
 from ..engine.operands import NUMBERS, element, left_operand, no_subtraction
 from ..engine.out import into
 from ..engine.promotion import common_dtype
@@ -99,7 +101,7 @@ def _takes(alpha: AnyNumber, *operands: TensorLike) -> bool:
 
 @public()
 def add(
-    input: Tensor, other: TensorLike, *old: Tensor, alpha: AnyNumber = 1, out: Any = None
+    input: Tensor, other: TensorLike, *old: Tensor, alpha: AnyNumber = 1, out: Tensor | None = None
 ) -> Tensor:
     """input + alpha * other. Old scripts put the number first: ``p.data.add_(-lr, p.grad)``."""
     if old:
@@ -113,9 +115,21 @@ def add(
     return ELEMENTWISE["add"](input, _scaled(other, alpha, input))
 
 
+def _minus(x: Any, y: TensorLike, alpha: AnyNumber) -> Tensor:
+    """x - alpha * y."""
+    if _alike((x, y), alpha) and x.array.dtype.kind in "fV":
+        return several(_sub_scaled(), (x, y), {"alpha": -alpha})
+    return ELEMENTWISE["sub"](x, _scaled(y, alpha, x))
+
+
+@cache
+def _sub_scaled() -> Op:
+    return REGISTRY["add_scaled"].shown_as("SubBackward0")
+
+
 @public(aliases=("subtract",))
 def sub(
-    input: Tensor, other: TensorLike, *old: Tensor, alpha: AnyNumber = 1, out: Any = None
+    input: Tensor, other: TensorLike, *old: Tensor, alpha: AnyNumber = 1, out: Tensor | None = None
 ) -> Tensor:
     """input - alpha * other. PyTorch has no subtraction of bool tensors, and so raises here too."""
     if old:
@@ -126,12 +140,12 @@ def sub(
         return ELEMENTWISE["sub"](input, other)
     if other is True or other is False or getattr(other, "dtype", None) is dtypes.bool:
         raise no_subtraction("sub", (input, other))
-    return ELEMENTWISE["sub"](input, _scaled(other, alpha, input))
+    return _minus(input, other, alpha)
 
 
 @public(aliases=("divide", "true_divide"))
 def div(
-    input: Tensor, other: TensorLike, *, rounding_mode: str | None = None, out: Any = None
+    input: Tensor, other: TensorLike, *, rounding_mode: str | None = None, out: Tensor | None = None
 ) -> Tensor:
     """input / other; ``rounding_mode`` "floor" or "trunc" rounds it, and integers stay integers."""
     if out is not None:
@@ -163,8 +177,10 @@ def rsub(input: Tensor, other: TensorLike, alpha: AnyNumber = 1) -> Tensor:
         )
     if other is True or other is False or input.array.dtype is BOOL:
         raise no_subtraction("sub", (other, input))
-    right = input if alpha == 1 and alpha is not True else _scaled(input, alpha, other)
-    return ELEMENTWISE["sub"](left_operand(REGISTRY["sub"], other, input), right)
+    left = left_operand(REGISTRY["sub"], other, input)
+    if alpha == 1 and alpha is not True:
+        return ELEMENTWISE["sub"](left, input)
+    return _minus(left, input, alpha)
 
 
 @public()

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import importlib
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -121,7 +121,7 @@ FLOATING = frozenset({"igamma", "igammac"})
 SPECIAL: dict[str, Callable[..., Any]] = {}  # exported as torch.special.<name>
 
 
-def _refuse_half(op: Op, tensors: Any) -> None:
+def _refuse_half(op: Op, tensors: Sequence[Tensor]) -> None:
     if any(t.array.dtype == np.float16 for t in tensors):
         raise NotImplementedError(
             message(f"\"{op.name}_cpu\" not implemented for 'Half'", fix="x.float()")

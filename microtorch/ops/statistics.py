@@ -10,7 +10,7 @@ import numpy as np
 from ..arrays.draw_checks import are_chances
 from ..arrays.dtypes import TORCH_TYPES
 from ..arrays.rounding import spaced
-from ..base.errors import describe, message
+from ..base.errors import describe, message, warn
 from ..engine.calling import is_int
 from ..engine.record import constant
 from ..engine.whole import on_arrays, whole
@@ -139,6 +139,10 @@ def cov(
     if aweights is not None and correction:
         norm = total - correction * (w * aweights).sum() / total
     if norm <= 0:
+        warn(
+            "cov(): degrees of freedom is <= 0. Correction should be strictly less than the number "
+            "of observations."
+        )
         norm = norm * 0  # fewer observations than the correction: the result is inf or nan
     centred = x - ((x * w if given else x).sum(1) / total).unsqueeze(1)
     product = centred @ (centred * w if given else centred).mH

@@ -92,6 +92,8 @@ def _as_strided_vjp(
     F: Namespace, g: Gradient, out: Operand, x: Operand,
     size: Shape, stride: Shape, offset: int, own: Shape,
 ) -> Gradient:  # fmt: skip
+    if 0 in size:
+        g = F.zero(g)  # nothing was read, and PyTorch's 0 is a constant
     (low, high), (least, most) = reach(size, stride, offset), reach(x.shape, own)
     first = min(0, low, least)
     length, read = max(0, high, most) + 1 - first, positions(size, stride, offset - first)
@@ -103,7 +105,7 @@ def _as_strided_vjp(
     held = positions(x.shape, own, -first)
     count = np.bincount(held.reshape(-1), minlength=length)
     if held.size and count.max() > 1:  # of an expanded input, whose copies share one element
-        memory = F.div(memory, np.maximum(count, 1).astype(g.dtype))
+        memory = F.div(memory, np.maximum(count, 1).astype(getattr(g.dtype, "numpy", g.dtype)))
     return F.getitem(memory, index=(held,))
 
 

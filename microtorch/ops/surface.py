@@ -6,9 +6,9 @@ from typing import Any, TypeVar
 
 from ..base.naming import alias
 from ..base.promises import Promises
-from ..engine.calling import reading
-from ..engine.entering import entered
-from .node_names import renaming
+from ..engine.calling import EXPORTED
+from ..engine.entering import called, entered
+from .node_names import naming
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -38,18 +38,21 @@ def public(
 ) -> Callable[[F], F]:
     """Export a function of Tensors as ``microtorch.<name>`` and as a Tensor method.
 
-    Its first parameter is the method's self. It is called as ``engine/calling.py`` says.
+    Its first parameter is the method's self. Users call it as ``engine/calling.py`` says; what is
+    returned is for the package, which names arguments as the function does.
     """
 
     def export(f: F) -> F:
         f.__qualname__ = f.__name__  # as Python's own messages show it
         own = f.__name__.rstrip("_") if f.__name__.endswith("__") else f.__name__
-        cast = entered(f if own in DIRECT else reading(f, out=own not in NO_OUT))
+        inner = users = entered(f)
+        if own not in DIRECT:
+            users = EXPORTED[inner] = called(f, out=own not in NO_OUT, shown=naming(f.__name__))
         for name in (own, *aliases):
             if method:
-                METHODS[name] = alias(renaming(cast), name)
+                METHODS[name] = alias(users, name)
             if function:
-                FUNCTIONS[name] = alias(renaming(cast), name)
-        return cast
+                FUNCTIONS[name] = alias(users, name)
+        return inner
 
     return export

@@ -52,14 +52,9 @@ class Adafactor(Composed):
             if not holds:
                 raise ValueError(message(what, fix="the defaults are a good beginning"))
         defaults = {
-            "lr": lr,
-            "beta2_decay": beta2_decay,
-            "eps": eps,
-            "d": d,
-            "weight_decay": weight_decay,
-            "foreach": foreach,
-            "maximize": maximize,
-        }
+            "lr": lr, "beta2_decay": beta2_decay, "eps": eps, "d": d, "weight_decay": weight_decay,
+            "foreach": foreach, "maximize": maximize,
+        }  # fmt: skip
         super().__init__(params, defaults)
 
     @staticmethod

@@ -17,22 +17,24 @@ from ..backends import defines
 from ..base.errors import message
 from ..handles.tensor import Tensor
 from .differentiable import arrays, cycled, gradients, largest, rate, root, scale
-from .optimizer import Closure, Group, Optimizer, ParamsT
+from .halves import Rounded, in_16_bits
+from .optimizer import Group, ParamsT
 from .stepping import (
     Arrays,
+    ByKernel,
     ascent,
     check_betas,
     check_implementation,
     check_not_negative,
     states,
-    step_groups,
 )
 
 if TYPE_CHECKING:
-    from ..base.types import Array, Backend
+    from ..base.types import Argument, Array, Backend
 
 
 @defines
+@in_16_bits
 def adam_step(
     F: Backend,
     params: Arrays,
@@ -71,9 +73,11 @@ def adam_step(
         p += -(lr / (1 - beta1**t)) * m / denominator
 
 
-def lerp(m: Array, g: Array, weight: float) -> None:
+def lerp(m: Argument, g: Argument, weight: float) -> None:
     """m + weight * (g - m), in place, from the nearer end as in PyTorch."""
-    if weight < 0.5:
+    if isinstance(m, Rounded):
+        m.lerp(g, weight)
+    elif weight < 0.5:
         m += weight * (g - m)
     else:
         m[...] = g - (1 - weight) * (g - m)
@@ -85,7 +89,7 @@ def decay_square(v: Array, g: Array, beta: float) -> None:
     v += (1 - beta) * g * g
 
 
-class Adam(Optimizer):
+class Adam(ByKernel):
     """See the module. `maximize` climbs.
 
     `lr` 0.001, `betas` (0.9, 0.999), `eps` 1e-8, `weight_decay` 0. `foreach`, `fused` and
@@ -131,23 +135,12 @@ class Adam(Optimizer):
         check_not_negative(weight_decay=weight_decay)
         check_implementation(foreach, fused, differentiable)
         defaults = {
-            "lr": lr,
-            "betas": betas,
-            "eps": eps,
-            "weight_decay": weight_decay,
-            "amsgrad": amsgrad,
-            "maximize": maximize,
-            "foreach": foreach,
-            "capturable": capturable,
-            "differentiable": differentiable,
-            "fused": fused,
+            "lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay, "amsgrad": amsgrad,
+            "maximize": maximize, "foreach": foreach, "capturable": capturable,
+            "differentiable": differentiable, "fused": fused,
             "decoupled_weight_decay": decoupled_weight_decay,
-        }
+        }  # fmt: skip
         super().__init__(params, defaults)
-
-    def step(self, closure: Closure | None = None) -> Tensor | float | None:
-        """Change every parameter that has a gradient; returns closure(), if given, else None."""
-        return step_groups(self, closure, self._call)
 
     def _call(self, dev: Backend, params: list[Tensor], group: Group) -> None:
         names = ("exp_avg", "exp_avg_sq", "max_exp_avg_sq")[: 3 if group["amsgrad"] else 2]

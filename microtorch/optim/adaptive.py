@@ -18,15 +18,16 @@ from ..backends import defines
 from ..base.errors import message
 from ..handles.tensor import Tensor
 from .adam import decay_square, lerp
-from .differentiable import arrays, cycled, gradients, rate, root
-from .optimizer import Closure, Group, Optimizer, ParamsT
+from .differentiable import arrays, cycled, gradients, rate, root, scale
+from .halves import in_16_bits
+from .optimizer import Group, ParamsT
 from .stepping import (
     Arrays,
+    ByKernel,
     ascent,
     check_implementation,
     check_not_negative,
     states,
-    step_groups,
 )
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 
 
 @defines
+@in_16_bits
 def adagrad_step(
     F: Backend,
     params: Arrays,
@@ -57,6 +59,7 @@ def adagrad_step(
 
 
 @defines
+@in_16_bits
 def rmsprop_step(
     F: Backend,
     params: Arrays,
@@ -89,7 +92,7 @@ def rmsprop_step(
         denominator = root(s) + eps
         if momentum > 0:
             buffer = momentum_buffers[i]
-            buffer *= momentum
+            scale(buffer, momentum)
             buffer += g / denominator
             p -= lr * buffer
         else:
@@ -97,6 +100,7 @@ def rmsprop_step(
 
 
 @defines
+@in_16_bits
 def adadelta_step(
     F: Backend,
     params: Arrays,
@@ -121,7 +125,7 @@ def adadelta_step(
         p -= lr * d
 
 
-class Adagrad(Optimizer):
+class Adagrad(ByKernel):
     """See the module.
 
     `lr` 0.01, `lr_decay` 0, `initial_accumulator_value` (of s) 0, `eps` 1e-10.
@@ -145,24 +149,14 @@ class Adagrad(Optimizer):
         check_not_negative(initial_accumulator_value=initial_accumulator_value, eps=eps)
         check_implementation(foreach, fused, differentiable)
         defaults = {
-            "lr": lr,
-            "lr_decay": lr_decay,
-            "eps": eps,
-            "weight_decay": weight_decay,
-            "initial_accumulator_value": initial_accumulator_value,
-            "foreach": foreach,
-            "maximize": maximize,
-            "differentiable": differentiable,
-            "fused": fused,
-        }
+            "lr": lr, "lr_decay": lr_decay, "eps": eps, "weight_decay": weight_decay,
+            "initial_accumulator_value": initial_accumulator_value, "foreach": foreach,
+            "maximize": maximize, "differentiable": differentiable, "fused": fused,
+        }  # fmt: skip
         super().__init__(params, defaults)
         for group in self.param_groups:  # as in PyTorch, there from the start
             for p in group["params"]:
                 states(p.node.dev, self, [p], "sum", value=group["initial_accumulator_value"])
-
-    def step(self, closure: Closure | None = None) -> Tensor | float | None:
-        """Change every parameter that has a gradient; returns closure(), if given, else None."""
-        return step_groups(self, closure, self._call)
 
     def _call(self, dev: Backend, params: list[Tensor], group: Group) -> None:
         sums, steps = states(dev, self, params, "sum", value=group["initial_accumulator_value"])
@@ -179,7 +173,7 @@ class Adagrad(Optimizer):
         )
 
 
-class RMSprop(Optimizer):
+class RMSprop(ByKernel):
     """See the module. `lr` 0.01, `alpha` 0.99, `eps` 1e-8, `momentum` 0.
 
     `centered` subtracts the square of the mean gradient from s, which leaves its variance.
@@ -203,22 +197,11 @@ class RMSprop(Optimizer):
             lr=lr, eps=eps, momentum=momentum, weight_decay=weight_decay, alpha=alpha
         )
         defaults = {
-            "lr": lr,
-            "momentum": momentum,
-            "alpha": alpha,
-            "eps": eps,
-            "centered": centered,
-            "weight_decay": weight_decay,
-            "capturable": capturable,
-            "foreach": foreach,
-            "maximize": maximize,
-            "differentiable": differentiable,
-        }
+            "lr": lr, "momentum": momentum, "alpha": alpha, "eps": eps, "centered": centered,
+            "weight_decay": weight_decay, "capturable": capturable, "foreach": foreach,
+            "maximize": maximize, "differentiable": differentiable,
+        }  # fmt: skip
         super().__init__(params, defaults)
-
-    def step(self, closure: Closure | None = None) -> Tensor | float | None:
-        """Change every parameter that has a gradient; returns closure(), if given, else None."""
-        return step_groups(self, closure, self._call)
 
     def _call(self, dev: Backend, params: list[Tensor], group: Group) -> None:
         momentum, centered = group["momentum"], group["centered"]
@@ -242,7 +225,7 @@ class RMSprop(Optimizer):
         )
 
 
-class Adadelta(Optimizer):
+class Adadelta(ByKernel):
     """See the module. `lr` 1, `rho` 0.9, `eps` 1e-6."""
 
     def __init__(
@@ -262,20 +245,10 @@ class Adadelta(Optimizer):
         if not 0.0 <= rho <= 1.0:
             raise ValueError(message(f"Invalid rho value: {rho}", fix="0 <= rho <= 1"))
         defaults = {
-            "lr": lr,
-            "rho": rho,
-            "eps": eps,
-            "weight_decay": weight_decay,
-            "maximize": maximize,
-            "capturable": capturable,
-            "foreach": foreach,
-            "differentiable": differentiable,
-        }
+            "lr": lr, "rho": rho, "eps": eps, "weight_decay": weight_decay, "maximize": maximize,
+            "capturable": capturable, "foreach": foreach, "differentiable": differentiable,
+        }  # fmt: skip
         super().__init__(params, defaults)
-
-    def step(self, closure: Closure | None = None) -> Tensor | float | None:
-        """Change every parameter that has a gradient; returns closure(), if given, else None."""
-        return step_groups(self, closure, self._call)
 
     def _call(self, dev: Backend, params: list[Tensor], group: Group) -> None:
         squares, deltas, steps = states(dev, self, params, "square_avg", "acc_delta")

@@ -38,16 +38,10 @@ class ASGD(Composed):
     ) -> None:
         check_not_negative(lr=lr, weight_decay=weight_decay)
         defaults = {
-            "lr": lr,
-            "lambd": lambd,
-            "alpha": alpha,
-            "t0": t0,
-            "weight_decay": weight_decay,
-            "foreach": foreach,
-            "maximize": maximize,
-            "differentiable": differentiable,
+            "lr": lr, "lambd": lambd, "alpha": alpha, "t0": t0, "weight_decay": weight_decay,
+            "foreach": foreach, "maximize": maximize, "differentiable": differentiable,
             "capturable": capturable,
-        }
+        }  # fmt: skip
         super().__init__(params, defaults)
 
     @staticmethod

@@ -24,6 +24,7 @@ from ..base.errors import message
 from ..engine.recorded import Recorded
 from ..handles.tensor import Tensor
 from ..utils import kernels
+from .halves import Rounded
 
 if TYPE_CHECKING:
     from ..base.types import Argument, Array, Backend
@@ -91,13 +92,15 @@ def renewed(state: dict[str, Any]) -> None:
 # ---- in definitions of kernels: what arrays and tensors do in different ways ---------------------
 def root(x: Argument) -> Argument:
     """The square root."""
-    return x.sqrt() if isinstance(x, Tensor) else np.sqrt(x)
+    return x.sqrt() if isinstance(x, (Tensor, Rounded)) else np.sqrt(x)
 
 
 def scale(x: Argument, factor: Argument) -> None:
     """x * factor, in place."""
     if isinstance(factor, Tensor):  # whose derivative reads x
         x.copy_(x.clone() * factor)
+    elif isinstance(x, Rounded):
+        x.scale(factor)
     else:
         x *= factor
 
@@ -106,4 +109,6 @@ def largest(x: Argument, y: Argument) -> Argument:
     """The larger of both, kept in x."""
     if isinstance(x, Tensor):
         return x.copy_(x.clone().maximum(y))
+    if isinstance(x, Rounded):
+        return x.largest(y)
     return np.maximum(x, y, out=x)

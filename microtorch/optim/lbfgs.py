@@ -50,14 +50,11 @@ class LBFGS(Optimizer):
     ) -> None:
         check_not_negative(lr=lr)
         defaults = {
-            "lr": lr,
-            "max_iter": max_iter,
+            "lr": lr, "max_iter": max_iter,
             "max_eval": max_iter * 5 // 4 if max_eval is None else max_eval,
-            "tolerance_grad": tolerance_grad,
-            "tolerance_change": tolerance_change,
-            "history_size": history_size,
-            "line_search_fn": line_search_fn,
-        }
+            "tolerance_grad": tolerance_grad, "tolerance_change": tolerance_change,
+            "history_size": history_size, "line_search_fn": line_search_fn,
+        }  # fmt: skip
         super().__init__(params, defaults)
         if len(self.param_groups) != 1:
             raise ValueError(
@@ -111,7 +108,7 @@ class LBFGS(Optimizer):
             for iteration in range(1, group["max_iter"] + 1):
                 state["n_iter"] += 1
                 if state["n_iter"] == 1:
-                    state.update(d=-g, old_dirs=[], old_stps=[], ro=[], H_diag=1)
+                    state.update(d=-g, t=lr, old_dirs=[], old_stps=[], ro=[], H_diag=1)
                 else:
                     remember(state, g, group["history_size"])
                     state["d"] = direction(state, g, group["history_size"])
@@ -199,11 +196,11 @@ def direction(state: dict[str, Any], g: Tensor, history_size: int) -> Tensor:
     weights = state.setdefault("al", [None] * history_size)  # of this call: as long as PyTorch's
     r = -g
     for i, (y, s, ro) in reversed(list(enumerate(history))):
-        weights[i] = float(s.dot(r) * ro)
-        r.add_(y, alpha=-weights[i])
+        weights[i] = s.dot(r) * ro
+        r.add_(y, alpha=-float(weights[i]))
     r.mul_(state["H_diag"])
     for i, (y, s, ro) in enumerate(history):
-        r.add_(s, alpha=weights[i] - float(y.dot(r) * ro))
+        r.add_(s, alpha=float(weights[i]) - float(y.dot(r) * ro))
     return r
 
 

@@ -57,15 +57,10 @@ class Muon(Composed):
             if not holds:
                 raise ValueError(message(what, fix="the defaults are a good beginning"))
         defaults = {
-            "lr": lr,
-            "weight_decay": weight_decay,
-            "momentum": momentum,
-            "nesterov": nesterov,
-            "ns_coefficients": ns_coefficients,
-            "eps": eps,
-            "ns_steps": ns_steps,
+            "lr": lr, "weight_decay": weight_decay, "momentum": momentum, "nesterov": nesterov,
+            "ns_coefficients": ns_coefficients, "eps": eps, "ns_steps": ns_steps,
             "adjust_lr_fn": adjust_lr_fn,
-        }
+        }  # fmt: skip
         super().__init__(params, defaults)
         for p in self._all_params():
             if p.ndim != 2:

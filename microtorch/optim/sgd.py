@@ -16,13 +16,14 @@ from ..base.errors import message
 from ..create.filled import full_like
 from ..handles.tensor import Tensor
 from .differentiable import RECORDED, arrays, cycled, gradients, rate, scale
-from .optimizer import Closure, Group, Optimizer, ParamsT
+from .halves import in_16_bits
+from .optimizer import Group, ParamsT
 from .stepping import (
     Arrays,
+    ByKernel,
     ascent,
     check_implementation,
     check_not_negative,
-    step_groups,
 )
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
 
 @defines
+@in_16_bits
 def sgd_step(
     F: Backend,
     params: Arrays,
@@ -61,7 +63,7 @@ def sgd_step(
         p -= lr * g
 
 
-class SGD(Optimizer):
+class SGD(ByKernel):
     """Gradient descent; see the module for the formula.
 
     `lr` 0.001, `momentum` 0, `dampening` 0, `weight_decay` 0 (all >= 0); `nesterov` needs
@@ -94,21 +96,11 @@ class SGD(Optimizer):
             )
         check_implementation(foreach, fused, differentiable)
         defaults = {
-            "lr": lr,
-            "momentum": momentum,
-            "dampening": dampening,
-            "weight_decay": weight_decay,
-            "nesterov": nesterov,
-            "maximize": maximize,
-            "foreach": foreach,
-            "differentiable": differentiable,
-            "fused": fused,
-        }
+            "lr": lr, "momentum": momentum, "dampening": dampening, "weight_decay": weight_decay,
+            "nesterov": nesterov, "maximize": maximize, "foreach": foreach,
+            "differentiable": differentiable, "fused": fused,
+        }  # fmt: skip
         super().__init__(params, defaults)
-
-    def step(self, closure: Closure | None = None) -> Tensor | float | None:
-        """Change every parameter that has a gradient; returns closure(), if given, else None."""
-        return step_groups(self, closure, self._call)
 
     def _call(self, dev: Backend, params: list[Tensor], group: Group) -> None:
         if not group["momentum"]:

@@ -29,44 +29,6 @@ if TYPE_CHECKING:
 Arrays: TypeAlias = "tuple[Array, ...]"
 TAKE_SPARSE = ("SGD", "Adagrad")
 Update: TypeAlias = "Callable[[Tensor, Tensor, dict[str, Any], Group], None]"
-KernelCall: TypeAlias = "Callable[[Backend, list[Tensor], Group], None]"
-
-
-def step_groups(
-    optimizer: Optimizer, closure: Closure | None, call: KernelCall
-) -> Tensor | float | None:
-    """Call `call(dev, params, group)` for the parameters of each group that have a gradient.
-
-    All `params` of one call are on `dev`. Returns closure(), if given.
-    """
-    loss = None
-    if closure is not None:
-        with enable_grad():
-            loss = closure()
-    writer = type(optimizer).__name__
-    for group in optimizer.param_groups:
-        if group["differentiable"]:
-            with enable_grad():
-                params = with_gradient(group["params"])
-                grads = [p.node.grad for p in params]
-                for p in params:
-                    renewed(optimizer.state[p])
-                call(RECORDED, params, group)
-            for p, grad in zip(params, grads, strict=True):
-                p.node.grad = grad  # PyTorch's in-place operations leave it where it is
-            continue
-        sparse: dict[Tensor, Tensor] = {}
-        try:
-            found = by_backend(group["params"])
-        except NotDense:
-            sparse = dense_gradients(optimizer, group)
-            found = by_backend(group["params"])
-        for dev, params in found.items():
-            call(dev, params, group)
-            overwritten(params, writer)
-        for p, grad in sparse.items():
-            p.node.grad = grad
-    return loss
 
 
 def dense_gradients(optimizer: Optimizer, group: Group) -> dict[Tensor, Tensor]:
@@ -74,6 +36,13 @@ def dense_gradients(optimizer: Optimizer, group: Group) -> dict[Tensor, Tensor]:
 
     RuntimeError where PyTorch's optimizer takes no sparse gradients.
     """
+    if any(p.is_sparse for p in group["params"]):
+        raise NotImplementedError(
+            message(
+                "an optimizer's parameters are dense in microtorch, and one of these is sparse",
+                fix="optimize the dense tensor of its values, and make the sparse one in forward",
+            )
+        )
     name = type(optimizer).__name__
     takes = name in TAKE_SPARSE
     instead = ", please consider SparseAdam instead" if name == "Adam" else ""
@@ -157,10 +126,49 @@ def check_one_element(name: str, value: Any) -> None:
         )
 
 
+class ByKernel(Optimizer):
+    """An optimizer whose update is one kernel, called once for all that lies on one device."""
+
+    def _call(self, dev: Backend, params: list[Tensor], group: Group) -> None:
+        """Call the kernel for parameters with a gradient, which are all on ``dev``."""
+        raise NotImplementedError
+
+    def step(self, closure: Closure | None = None) -> Tensor | float | None:
+        """Change every parameter that has a gradient; returns closure(), if given, else None."""
+        loss = None
+        if closure is not None:
+            with enable_grad():
+                loss = closure()
+        writer = type(self).__name__
+        for group in self.param_groups:
+            if group["differentiable"]:
+                with enable_grad():
+                    params = with_gradient(group["params"])
+                    grads = [p.node.grad for p in params]
+                    for p in params:
+                        renewed(self.state[p])
+                    self._call(RECORDED, params, group)
+                for p, grad in zip(params, grads, strict=True):
+                    p.node.grad = grad  # PyTorch's in-place operations leave it where it is
+                continue
+            sparse: dict[Tensor, Tensor] = {}
+            try:
+                found = by_backend(group["params"])
+            except NotDense:
+                sparse = dense_gradients(self, group)
+                found = by_backend(group["params"])
+            for dev, params in found.items():
+                self._call(dev, params, group)
+                overwritten(params, writer)
+            for p, grad in sparse.items():
+                p.node.grad = grad
+        return loss
+
+
 class Composed(Optimizer):
     """An optimizer whose update is composed of tensor operations, one parameter after the other.
 
-    Those that have a kernel take `step_groups` instead.
+    Those that have a kernel are `ByKernel` instead.
     """
 
     @staticmethod

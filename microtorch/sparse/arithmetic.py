@@ -10,6 +10,7 @@ from ..base.errors import dim_error, message
 from ..create.data import from_numpy
 from ..create.filled import zeros
 from ..handles.tensor import Tensor
+from ..ops.arguments import dims_of
 from ..ops.surface import FUNCTIONS
 from .coo import RULES, Dims, SparseTensor, check_alike
 
@@ -33,9 +34,15 @@ def _times(x: Argument, y: Argument) -> SparseTensor:
 
 
 def _divided(x: Argument, y: Argument) -> Tensor:
-    if isinstance(y, SparseTensor):
-        raise RuntimeError(message("Sparse division requires a scalar or zero-dim dense divisor"))
-    return _times(x, 1.0 / y) if isinstance(y, Tensor) and y.ndim else x.of(x.stored / y)
+    if isinstance(y, Tensor) and y.ndim:  # 0 / 0 would be NaN where nothing is stored
+        raise RuntimeError(
+            message(
+                "Sparse division requires a scalar or zero-dim dense tensor divisor (got shape "
+                f"{list(y.shape)} for divisor)",
+                fix="x * (1 / y), for a y without 0",
+            )
+        )
+    return x.of(x.stored / y)
 
 
 def _plus(x: Argument, y: Argument) -> Tensor:
@@ -99,18 +106,20 @@ def _both_sparse(x: SparseTensor, y: SparseTensor) -> SparseTensor:
     return SparseTensor(from_numpy(where), values, (x.sizes[0], y.sizes[1])).coalesce()
 
 
-def _sum(x: SparseTensor, dim: Dims) -> Tensor:
-    if dim is None:
-        return x.stored.sum()
-    gone = {d % x.ndim for d in ([dim] if isinstance(dim, int) else dim)}
+def _sum(x: SparseTensor, dim: Dims, keepdim: bool = False) -> Tensor:
+    gone = dims_of(dim, x.ndim, "sum") or tuple(range(x.ndim))
     first = x.sparse_dim()
-    values = x.stored.sum([d - first + 1 for d in gone if d >= first] or ())
-    values = values if any(d >= first for d in gone) else x.stored
+    dense = [d - first + 1 for d in gone if d >= first]
+    values = x.stored.sum(dense, keepdim=keepdim) if dense else x.stored
+    sizes = [1 if d in gone else n for d, n in enumerate(x.sizes) if keepdim or d not in gone]
     kept = [d for d in range(first) if d not in gone]
     if not kept:
-        return values.sum(0)
-    sizes = [n for d, n in enumerate(x.sizes) if d not in gone]
-    return SparseTensor(x.places[kept], values, sizes).coalesce()
+        return values.sum(0).reshape(sizes)
+    places = x.places[kept]
+    if keepdim:
+        places = x.places.clone()
+        places[[d for d in gone if d < first]] = 0
+    return SparseTensor(places, values, sizes).coalesce()
 
 
 def _joined(tensors: list[Tensor], dim: int, name: str) -> Tensor:

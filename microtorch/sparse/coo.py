@@ -16,6 +16,7 @@ from ..engine.handle import NotDense
 from ..handles.inplace import check_cast, check_leaf
 from ..handles.size import Size
 from ..handles.tensor import Tensor
+from ..ops.arguments import dim_of_some
 
 if TYPE_CHECKING:
     from ..base.types import Argument, Attrs, Index
@@ -40,6 +41,8 @@ class SparseTensor(Tensor):
     stored: Tensor
     sizes: tuple[int, ...]
     sorted: bool  # in row-major order, no place twice
+    seen: SparseTensor | None = None  # the gradient as it was asked for
+    leaf: SparseTensor | None = None  # whose gradient this is
 
     def __new__(
         cls, places: Tensor, stored: Tensor, sizes: Sequence[int], sorted: bool = False
@@ -75,7 +78,7 @@ class SparseTensor(Tensor):
     mH = property(lambda self: self.mT.conj())
 
     def size(self, dim: int | None = None) -> Argument:
-        return self.shape if dim is None else self.sizes[dim]
+        return self.shape if dim is None else self.sizes[dim_of_some(dim, self.ndim, "size")]
 
     def dim(self) -> int:
         return len(self.sizes)
@@ -147,7 +150,12 @@ class SparseTensor(Tensor):
     def grad(self) -> Argument:
         """The gradient at the stored places, a sparse tensor; None until it is computed."""
         g = self.stored.grad
-        return None if g is None else self.of(g)
+        if g is None:
+            return None
+        if self.seen is None or self.seen.stored is not g:
+            self.seen = self.of(g)
+            self.seen.leaf = self  # where a write to it goes
+        return self.seen
 
     @grad.setter
     def grad(self, value: Tensor | None) -> None:
@@ -161,6 +169,8 @@ class SparseTensor(Tensor):
             what = "assigned grad has data of a different size"
         else:
             own, other = self.places, value.places
+            if not value._nnz():
+                return value.stored.new_zeros(self.stored.shape)
             if self.sorted and not value.sorted:
                 value = value.coalesce()
                 other = value.places
@@ -264,7 +274,7 @@ class SparseTensor(Tensor):
         self, dim: Dims = None, keepdim: bool = False, *, dtype: Argument = None, **_: object
     ) -> Tensor:
         """The sum of all, a 0-d tensor, or over some dimensions: sparse, if one is left that is."""
-        return RULES["sum"](self if dtype is None else self.to(dtype), dim)
+        return RULES["sum"](self if dtype is None else self.to(dtype), dim, keepdim)
 
     def __repr__(self) -> str:
         with_grad = self.stored.requires_grad
@@ -323,16 +333,22 @@ class SparseTensor(Tensor):
         return self._become("copy", SparseTensor(src.places, values, src.sizes, src.sorted))
 
     def _become(self, name: str, made: Argument) -> SparseTensor:
-        """Written over by `made`; the values' own memory is kept where the places stay."""
+        """Written over by `made`. A leaf, under no_grad, stays one."""
         if not isinstance(made, SparseTensor):
             return self._dense_only()
-        check_leaf(self.stored, name)
-        check_cast(dtypes.as_numpy(made.dtype), self.stored, name)
-        if made.places is self.places:
-            self.stored.copy_(made.stored)
-        else:
-            self.places, self.stored = made.places, made.stored.to(self.dtype)
-            self.sizes, self.sorted = made.sizes, made.sorted
+        old, values = self.stored, made.stored.to(self.dtype)
+        check_leaf(old, name)
+        check_cast(dtypes.as_numpy(made.dtype), old, name)
+        if self.leaf is not None:
+            values = self.leaf.stored.grad = self.leaf._at_own_places(made.of(values))
+            made = self.leaf
+        elif old.requires_grad and old.is_leaf:
+            values = values.detach().requires_grad_()
+            if made.places.shape == self.places.shape and bool((made.places == self.places).all()):
+                values.grad = old.grad
+        self.places, self.stored, self.sizes, self.sorted = (
+            made.places, values, made.sizes, made.sorted
+        )  # fmt: skip
         return self
 
     @staticmethod
@@ -373,7 +389,7 @@ class SparseTensor(Tensor):
         if op.name == "pow" and isinstance(more[0], (int, float)) and more[0] > 0:
             return self.coalesce().of(self.coalesce().stored ** more[0])
         rule = RULES.get(op.name)
-        return self._dense_only() if rule is None else rule(x, *more)
+        return self._dense_only() if rule is None else rule(x, *more, **attrs)
 
     def joined(self, tensors: Sequence[Tensor], dim: int, name: str) -> Tensor:
         """What `cat` or `stack` makes of these tensors, of which this is one."""

@@ -6,8 +6,8 @@ import textwrap
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..notation import expr
+from .elements import INTEGERS, LIBRARY
 from .functions import named
-from .lower import LIBRARY
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -49,7 +49,7 @@ class Lies(NamedTuple):
 def dialect(d: DType) -> expr.Dialect:
     """C for one dtype: ``tanh`` is called ``fast_tanh`` for float, for one."""
     kind = d.name if d.name == "float32" else "float64"
-    names = {**LIBRARY, "remainder": "remainder_"}
+    names = INTEGERS if d.kind in "iu" else {**LIBRARY, "remainder": "remainder_"}
     return expr.Dialect(
         call=lambda name, a: f"{named(names.get(name, name), kind)}({', '.join(a)})",
         where=lambda c, a, b: f"({c} ? {a} : {b})",
@@ -60,7 +60,7 @@ def dialect(d: DType) -> expr.Dialect:
 
 def number(v: float, d: DType) -> str:
     """A Python number as a C constant of a dtype."""
-    if d.kind == "i":
+    if d.kind in "iu":
         return str(int(v)) if v >= 0 else f"({int(v)})"
     if math.isnan(v):
         return "NAN"

@@ -17,19 +17,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..arrays import dtypes
-from ..autograd import is_anomaly_enabled
-from ..backends import cpu
 from ..base.errors import message, warn
 from ..base.naming import named
 from ..engine import autocast
-from ..engine.listening import foreseers, listeners
-from ..engine.record import packers
-from ..graph import mode
 from ..handles.memory import offset, owner
 from ..handles.scalar import Scalar
-from ..kinds.level import frames
-from ..nn import global_hooks
 from .build import CompilerError
 from .collecting import uncollected
 from .entry import Entry, Run
@@ -38,11 +30,12 @@ from .keys import Refused, structure
 from .one_call import has_graph, leaf_names, recorded
 from .program import Program
 from .proof import disagreement, proved
-from .quick import F32, MISSED
+from .quick import MISSED
 from .scalars import alone
 from .scalars.entry import ScalarEntry, ScalarProgram, ScalarRun, reached
 from .scalars.mixed import Mixed
 from .scalars.recording import MIXED
+from .settings import backend, settings, unusual
 from .supposed import Otherwise, random_state
 from .turns import Busy, recording_now
 from .watched import About
@@ -97,9 +90,8 @@ class Compiled:
             except Otherwise:
                 pass
         if (
-            self.reason or recording_now() or listeners or foreseers or packers
-            or is_anomaly_enabled() or frames.get() or any(global_hooks.on_calls)
-        ):  # fmt: skip
+            self.reason or recording_now() or unusual()
+        ):
             return self.function(*args, **kwargs)
         if isinstance(self.mixed, Mixed):
             found = self.mixed(args, kwargs)
@@ -161,9 +153,7 @@ class Compiled:
             about.append((array.shape, array.dtype, array.strides, node.needs, shared,
                           type(t), t.origin is None, has_graph(node),
                           structure(vars(t), []) if vars(t) else ()))  # fmt: skip
-        m, region = mode.get(), autocast.region.get()
-        return (shape, tuple(about), m.grad, m.scope is None, dtypes.default_numpy(), _backend(),
-                None if region is None else region.dtype)  # fmt: skip
+        return shape, tuple(about), backend(), *settings()
 
     # ---- recording -------------------------------------------------------------------------------
     def record(
@@ -404,7 +394,3 @@ def differing(key: Key, other: Key) -> str:
     if key[1] != other[1]:
         return "its tensors have other shapes, dtypes or strides: pad them to a few sizes"
     return "modes of the library change"
-
-
-def _backend() -> str:
-    return cpu.of(F32).name

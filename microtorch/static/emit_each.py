@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from ..notation import expr
 from .c_text import bare, dialect, number
 from .statements import C_TYPES, row_major
-from .templates import Ref
+from .templates import Ref, refs
 
 if TYPE_CHECKING:
     from .emit_places import Places
@@ -85,7 +85,9 @@ def each(e: Places, group: list[Each], moves: int = 0) -> None:
             e.lines.append(f"{tab}{element(s.result)} = {text};")
             continue
         once = uses.get(s.result) == 1 and len(text) < SHORT and d.kind == "f"
-        if text in local.values() or (once and s.result not in stored and d == floats):
+        cast = s.formula == "x" and any(values[n].dtype != d for n in refs(s.operands))
+        once = once and s.result not in stored and d == floats
+        if not cast and (once or text in local.values()):
             plain = re.fullmatch(r"[\w.]+(\([^()]*\))?|\w+\[[^][]*\]", text)
             local[s.result] = text if plain else f"({text})"
             if s.result in stored:  # the same number under another name

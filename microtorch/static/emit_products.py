@@ -113,12 +113,12 @@ def multiply(
         else:
             say("turned", high, wide, from_.begin, from_.row, from_.column, apart, room)
 
-    if s.few:
+    if s.few and x.row == 1:
         turn(inner, columns, y, columns)
-        lists, room = plus(apart, str(inner * columns)), rows * (inner + 1)
-        e.turned = max(e.turned, (inner * columns + 2 * room) * d.itemsize)
-        say("product_of_few", *sizes, x.begin, x.row, x.column, apart, to.begin, to.row, lists,
-            f"(int *)({plus(lists, str(room))})")
+        own, bits = inner * columns, inner * columns + rows * inner
+        e.turned = max(e.turned, bits * d.itemsize + -(-inner // 64) * 8 * rows)
+        say("product_of_few", *sizes, x.begin, x.column, apart, to.begin, to.row,
+            plus(apart, str(own)), f"(unsigned long long *)({plus(apart, str(bits))})")
     elif columns < NARROW and x.row == 1 and rows >= TILE and s.bias is None:  # the product turned
         e.turned = max(e.turned, rows * columns * d.itemsize)
         say("product", columns, rows, inner, y.begin, y.column, y.row, x.begin, x.column, "NULL",

@@ -39,6 +39,11 @@ class Run(NamedTuple):
         """In what a call finds another state of Python and of gradients, in words, or ""."""
         for leaf, had in zip(self.leaves, self.grads, strict=True):
             t = tensors[leaf.place] if leaf.kind == "argument" else leaf.tensor
+            if leaf.kind == "tensor":
+                if t.array is not leaf.array:
+                    return "a tensor that it reads has other memory"
+                if t.node.needs is not self.recording.nodes[leaf.number].needs:
+                    return "requires_grad of a tensor that it reads"
             if self.known and leaf.kind != "gradient" and (t.node.grad is not None) is not had:
                 return "a gradient that is None, or not"
         return self.watch.changed()

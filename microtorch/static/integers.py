@@ -65,13 +65,13 @@ def _sum_of_integers(s: Look) -> list[Lowered] | None:
     if type(x) is not Ref or not s.rows(out, kind="int64"):
         return None
     dim = dim[0] if type(dim) is tuple and len(dim) == 1 else dim
-    kind = s.program.values[x.number].dtype.name
-    if kind not in ("bool", "int64") or type(dim) not in (int, type(None)) or not s.rows(
-        x, kind=kind
+    kind = s.program.values[x.number].dtype
+    if kind.kind not in "biu" or type(dim) not in (int, type(None)) or not s.rows(
+        x, kind=kind.name
     ):  # fmt: skip
         return None
     body, whole = Body(s), x
-    if kind == "bool":
+    if kind != I64:
         whole = Ref(new(s.program, s.shape(x), out.number))
         body.done.append(Each(s.step, whole.number, "x", {"x": x}))
     return [*body.done, call(s, "sum_of_integers", *around(s.shape(x), dim), whole, out)]
@@ -84,7 +84,7 @@ def _cast(s: Look) -> list[Lowered] | None:
     if type(x) is not Ref:
         return None
     own, kind = (s.program.values[y.number].dtype for y in (x, out))
-    if kind.name == "bool" and own.kind in "fi":
+    if kind.name == "bool" and own.kind in "fiu":
         return [Each(s.step, out.number, "x != 0", {"x": x})]
     if kind == I64 and own.kind == "f" and s.rows(x) and s.rows(out, kind="int64"):
         return [call(s, "integers_of", s.size(x), x, out)]

@@ -67,10 +67,18 @@ class Look(NamedTuple):
         kinds = {self.program.values[x.number].dtype.name for x in given}
         return kinds == {kind} if kind else kinds in ({"float32"}, {"float64"})
 
+    def alike(self, *given: Operand) -> bool:
+        """Are all of these values of one type?"""
+        kind = type(given[0]) is Ref and self.program.values[given[0].number].dtype.name
+        return self.floats(*given, kind=kind or "")
+
     def rows(self, *given: Operand, kind: str = "") -> bool:
         """And do they lie row by row?"""
-        values = self.program.values
-        return self.floats(*given, kind=kind) and all(values[x.number].contiguous for x in given)
+        return self.floats(*given, kind=kind) and all(map(self.lies_in_rows, given))
+
+    def lies_in_rows(self, x: Operand) -> bool:
+        """Does a value lie row by row, of whichever type it is?"""
+        return self.program.values[x.number].contiguous
 
     def call(self, function: str, *operands: Operand, writes: tuple[Operand, ...] = ()) -> Call:
         """The call; what is new is the step's result."""

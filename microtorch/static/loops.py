@@ -131,8 +131,11 @@ class Plan:
         for step in self.steps[end:]:
             later.update(step.reads())
         later -= self.remade.keys()
-        calls = [s.step for s in alive(chain, later)]
-        chain = self.checks_first(alive(joined(self.program, chain, later), later))
+        calls = [s.step for s in alive(chain, later, steps=True)]
+        chain = alive(joined(self.program, chain, later), later)
+        early = asked_early(chain)
+        known = {*map(id, early)}
+        chain = [*early, *[s for s in chain if id(s) not in known]]
         if not chain:  # nobody reads what they make
             return set()
         made = {n for s in chain for n in makes(s)}
@@ -160,7 +163,7 @@ class Plan:
                     if values[n].dtype.name not in C_TYPES:
                         bad.add(id(s.step))
         takes.sort()
-        bad |= self.confused(chain, takes, made)
+        bad |= self.confused(chain, takes, made, early)
         if bad:
             return bad
         name = f"{self.prefix}_{sum(isinstance(x, Region) for x in self.items)}"
@@ -169,27 +172,17 @@ class Plan:
         return set()
 
     @staticmethod
-    def checks_first(chain: list[Lowered]) -> list[Lowered]:
-        """A number that is out of range stops a region before it has written anything."""
-        made = {n for s in chain if not isinstance(s, View) for n in makes(s)}
-        early: list[Lowered] = [s for s in chain if isinstance(s, Call) and s.checks == 1]
-        needed = {n for s in early for n in reads(s)}
-        for s in reversed(chain):  # and the views of what was there before that it looks at
-            if isinstance(s, View) and s.result in needed and s.base not in made:
-                needed.add(s.base)
-                early.append(s)
-        known = {*map(id, early)}
-        return [*early[::-1], *[s for s in chain if id(s) not in known]]
-
-    @staticmethod
     def pays(chain: list[Lowered], alone: bool) -> bool:
         """Is a region of these statements worth a call of its own?"""
         work = [s for s in chain if not isinstance(s, View)]
         return len(work) > (not alone) or (len(work) == 1 and isinstance(work[0], Call))
 
-    def confused(self, chain: list[Lowered], takes: list[int], made: set[int]) -> set[int]:
+    def confused(
+        self, chain: list[Lowered], takes: list[int], made: set[int], early: list[Lowered]
+    ) -> set[int]:  # fmt: skip
         """Steps that write to memory which the region also knows by another name, or that check
-        numbers which the region itself has made."""
+        numbers which the region itself has made, but for what is made as ``early``, or writes to.
+        """
         root: dict[int, int] = {}
         owners: dict[int, set[int]] = {}
         for n in takes:
@@ -199,9 +192,11 @@ class Plan:
         for s in chain:
             if isinstance(s, View):
                 root[s.result] = root.get(s.base, s.base)
-            early = isinstance(s, Call) and s.checks == 1
-            if early and any(root.get(n, n) in made for n in reads(s)):
-                bad.add(id(s.step))
+        late = made - {n for s in early for n in makes(s)}
+        late |= {root.get(n, n) for s in chain for n in writes(s)}
+        if any(root.get(n, n) in late for s in early for n in reads(s)):
+            bad.update(id(s.step) for s in early if isinstance(s, Call))
+        for s in chain:
             for n in writes(s):
                 home = root.get(n, n)
                 array = self.arrays.get(home)
@@ -235,8 +230,25 @@ class Plan:
         return [x for x in self.items if isinstance(x, Region)]
 
 
-def alive(chain: list[Lowered], later: set[int]) -> list[Lowered]:
-    """The statements that something comes of: a value that is read ``later``, or a change."""
+def asked_early(chain: list[Lowered]) -> list[Lowered]:
+    """What is to come first, since a number that is out of range stops a region before it has
+    written anything: its checks, and the views and the elements that they look at."""
+    needed: set[int] = set()
+    found: list[Lowered] = []
+    for s in reversed(chain):
+        if isinstance(s, (View, Each)):
+            first = s.result in needed and not writes(s)
+        else:
+            first = isinstance(s, Call) and s.checks == 1
+        if first:
+            needed.update(reads(s))
+            found.append(s)
+    return found[::-1]
+
+
+def alive(chain: list[Lowered], later: set[int], steps: bool = False) -> list[Lowered]:
+    """The statements that something comes of: a value that is read ``later``, or a change.
+    ``steps``: what their whole steps read is alive, too."""
     live, kept = {*later}, []
     for s in reversed(chain):
         checks = isinstance(s, Call) and s.checks
@@ -245,6 +257,7 @@ def alive(chain: list[Lowered], later: set[int]) -> list[Lowered]:
         ):  # fmt: skip
             kept.append(s)
             live.update(reads(s))
+            live.update(s.step.reads() if steps else ())
     return kept[::-1]
 
 

@@ -51,7 +51,7 @@ def place(s: Look, take: Operand) -> Place:
 @moved.entry("kernel flip", "vjp flip_vjp0")
 def _flip(s: Look) -> list[Lowered] | None:
     x, out = s.given[0], s.step.result
-    if not s.floats(x, out):
+    if not s.alike(x, out):
         return None
     view = seen(s, x, lambda whole: np.flip(whole, s.attr("dims")))
     return [view, Each(s.step, out.number, "x", {"x": Ref(view.result)})]
@@ -61,7 +61,7 @@ def _flip(s: Look) -> list[Lowered] | None:
 def _roll(s: Look) -> list[Lowered] | None:
     """Each dimension is two parts that change places."""
     x, out, dims = s.given[0], s.step.result, s.attr("dims")
-    if not s.floats(x, out) or not s.rows(out) or len({*dims}) != len(dims):
+    if not s.alike(x, out) or not s.lies_in_rows(out) or len({*dims}) != len(dims):
         return None
     sign = -1 if s.step.kind == "vjp" else 1
     halves: list[list[tuple[slice, slice]]] = [[(slice(None), slice(None))] for _ in s.shape(x)]
@@ -112,7 +112,7 @@ def _trace_vjp(s: Look) -> list[Lowered] | None:
 @moved.entry("kernel block_diag")
 def _block_diag(s: Look) -> list[Lowered] | None:
     out = s.step.result
-    if not s.floats(*s.given, out) or not s.rows(out):
+    if not s.alike(*s.given, out) or not s.lies_in_rows(out):
         return None
     parts: list[tuple[int, Place]] = []
     row = column = 0

@@ -100,7 +100,7 @@ def itself(function: Kernel, args: Operand, kwargs: Operand) -> Operand:
     now = autocast.region.get()
     if now is None:
         return function(*args, **kwargs)
-    token = autocast.enter(autocast.Region(now.dtype, {}))
+    token = autocast.enter(autocast.Region(now.dtype, None if now.casts is None else {}))
     try:
         return function(*args, **kwargs)
     finally:

@@ -17,7 +17,7 @@ import numpy as np
 from ..base.errors import message
 from ..notation import expr, formulas
 from . import onnx_places
-from .lower import IN_PLACE, OPERATORS, expr_letters
+from .elements import IN_PLACE, OPERATORS, letters_of
 from .onnx_nodes import NODES
 from .templates import Ref, replaced
 
@@ -302,7 +302,7 @@ class Writer:
             found = self.each(step, OPERATORS[name], ("x", "y"), attrs)
         elif step.kind == "kernel" and name in formulas.TABLE:
             attrs = {**formulas.ARGUMENTS.get(name, {}), **attrs}
-            found = self.each(step, formulas.TABLE[name][0], expr_letters(name), attrs)
+            found = self.each(step, formulas.TABLE[name][0], letters_of(name), attrs)
         elif name in formulas.COMPARISONS:
             found = self.each(step, formulas.COMPARISONS[name], ("x", "y"), attrs)
         elif name == "where":

@@ -14,16 +14,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..arrays import dtypes
-from ..autograd import anomaly
-from ..backends import cpu
-from ..engine import autocast
-from ..engine.listening import foreseers, listeners
-from ..engine.record import Constant, constant_node, handle, new, packers
+from ..engine.record import Constant, constant_node, handle, new
 from ..graph import Node, last_write, mode, storage_of, tick, user_frame
 from ..graph.source import is_library
 from ..handles.memory import owner
-from ..nn import global_hooks
+from . import settings
 from .outputs import walked, walked_op
 from .program import Writer
 from .same import Rows, put_slots, put_written, untouched
@@ -38,7 +33,6 @@ if TYPE_CHECKING:
     from .outputs import Output
     from .program import Leaf
 
-F32 = np.dtype(np.float32)
 MOST_REMADE = 8  # times that gradients were kept, or written to, by somebody else
 MISSED = object()  # a guard does not hold
 WRITER = "a compiled function"  # who has written to a tensor
@@ -272,17 +266,7 @@ def rows(entry: Entry, tensors: Sequence[Tensor]) -> Rows:
     CompilerError: there is no compiler. ValueError: something is not compared by C.
     """
     made = Rows()
-    for x in (listeners, foreseers, packers, anomaly.asked, *global_hooks.on_calls):
-        made.size(x, len(x))
-    for i, asked in enumerate(anomaly.asked):
-        made.item(anomaly.asked, i, asked)
-    now = mode.get()
-    made.variable(autocast.region, None)
-    made.variable(mode, now.grad, "mode grad")
-    made.variable(mode, None, "mode scope", other=now.scope is not None)
-    made.item(vars(dtypes), "_default", dtypes.get_default_dtype())
-    lane = cpu.of(F32)  # of another class while something is recorded, and with another backend
-    made.slot(lane, "class", type(lane))
+    settings.rows(made)
     for t, array, _, had in entry.fixed:
         if t.node.hooks is not None:
             raise ValueError("hooks are asked by Python")

@@ -9,12 +9,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..arrays import dtypes
+from ..arrays.device import default
 from ..autograd import anomaly, no_grad
 from ..base.errors import GraphError
-from ..engine import autocast, backward, operands
+from ..engine import backward, operands
 from ..engine.record import constant
-from ..graph import mode
 from ..handles.memory import owner
 from ..handles.tensor import Tensor
 from .guards import SIMPLE
@@ -22,6 +21,7 @@ from .keys import is_record
 from .outputs import Output, walked
 from .program import Leaf
 from .recorded import Recorded
+from .settings import settings
 from .templates import Record, Ref
 from .values import SLOT
 from .watched import hooked
@@ -84,9 +84,7 @@ def output(r: Recording, x: Operand, outputs: list[Output]) -> Operand:
 
 def modes() -> Operand:
     """The modes of the library in which a call began, and that it must leave as they were."""
-    m, region = mode.get(), autocast.region.get()
-    return (m.grad, m.inference, None if region is None else region.dtype,
-            dtypes.get_default_dtype(), len(anomaly.asked))  # fmt: skip
+    return *settings(), len(anomaly.asked), default.device
 
 
 def marks(tensors: Sequence[Tensor]) -> Operand:

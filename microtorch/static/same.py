@@ -67,6 +67,7 @@ def places() -> dict[str, int]:
             vars(type(x))[name].__delete__(x)
     found["mode grad"] = place_of(Mode(mark), mark)
     found["mode scope"] = place_of(Mode(True, mark), mark)
+    found["mode inference"] = place_of(Mode(True, None, mark), mark)
     array = np.zeros((3, 5), np.int16)[1:, ::2]
     found |= {"base": place_of(array, array.base), "dtype": place_of(array, array.dtype)}
     numbers = {"shape": array.shape, "strides": array.strides}

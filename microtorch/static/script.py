@@ -43,6 +43,10 @@ def _source(function: Operand) -> str:
         return ""
 
 
+class TracerWarning(Warning):
+    """What PyTorch warns of where it traces wrongly; never given here, but programs filter it."""
+
+
 PROGRAM, UNCALLED = "microtorch program", "microtorch module without a program"
 
 

@@ -6,9 +6,9 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from .c_text import wrapped
+from .elements import HELPERS, LIBRARY
 from .emit_c import Emitter
 from .functions import VECTORS, floats, functions, needed, text_of, used
-from .lower import HELPERS, LIBRARY
 
 OFTEN = 8  # calls of a function
 

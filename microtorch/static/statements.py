@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 TILE = 16  # columns of a product that are computed together (c/head.txt)
 C_TYPES = {
     "float32": "float", "float64": "double", "bool": "unsigned char", "int64": "long long",
+    "int32": "int", "int16": "short", "int8": "signed char", "uint8": "unsigned char",
 }  # fmt: skip
 
 

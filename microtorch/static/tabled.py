@@ -39,12 +39,10 @@ ADDED = {"vjp border_vjp0": "border", "vjp unfold_vjp0": "unfold", "kernel fold"
 
 
 def known(s: Look, shape: Shape, find: Callable[[], Array]) -> Ref:
-    """An array of int64 that ``find`` makes when the program is written to a file."""
-    size = (math.prod(shape),)
-    s.program.values.append(Value(size, I64, (I64.itemsize,)))
-    n = len(s.program.values) - 1
-    s.program.later[n] = lambda: np.ascontiguousarray(find(), I64).reshape(size)
-    return Ref(n)
+    """An array of places that ``find`` makes when the program is written to a file."""
+    made = places(s, shape)
+    s.program.later[made.number] = lambda: np.ascontiguousarray(find(), I64).reshape(-1)
+    return made
 
 
 def places(s: Look, shape: Shape) -> Ref:
@@ -123,7 +121,7 @@ def _copied(s: Look) -> list[Lowered] | None:  # fmt: skip
     x, out = s.given[1 if s.step.name == "copy" and len(s.given) > 1 else 0], s.step.result
     if type(x) is not Ref or s.program.values[x.number].dtype != s.program.values[out.number].dtype:
         return None
-    if s.program.values[x.number].dtype.kind not in "fi" or s.shape(x) != s.shape(out):
+    if s.program.values[x.number].dtype.kind not in "fiu" or s.shape(x) != s.shape(out):
         return None
     return [Each(s.step, out.number, "x", {"x": x})]
 

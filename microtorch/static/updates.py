@@ -105,6 +105,35 @@ def _adagrad(s: Look) -> list[Lowered] | None:
     return out
 
 
+# optimizers whose update is composed of operations (optim/stepping.py): the function of C, the
+# state's counts and its arrays, the settings
+COMPOSED = {
+    "Adamax": ("adamax", "step", "exp_avg exp_inf", "lr betas eps weight_decay"),
+    "NAdam": ("nadam", "step mu_product", "exp_avg exp_avg_sq",
+              "lr betas eps weight_decay momentum_decay decoupled_weight_decay"),
+    "RAdam": ("radam", "step", "exp_avg exp_avg_sq",
+              "lr betas eps weight_decay decoupled_weight_decay"),
+    "ASGD": ("asgd", "step eta mu", "ax", "lr lambd alpha t0 weight_decay"),
+    "Rprop": ("rprop", "step", "prev step_size", "etas step_sizes"),
+}  # fmt: skip
+
+
+@updates.entry(*(f"whole {name}_step" for name in COMPOSED))
+def _composed(s: Look) -> list[Lowered] | None:
+    function, *names = COMPOSED[s.step.name.removesuffix("_step")]
+    (p, g, held, lr), a = s.given, s.step.attrs
+    state, group = dict(zip(a["keys"], held, strict=True)), {**a["settings"], "lr": a["rate"]}
+    counts, arrays, settings = ([x[k] for k in text.split()]
+                                for x, text in zip((state, state, group), names, strict=True))
+    numbers = [y for x in settings for y in (x if type(x) is tuple else (x,))]
+    if lr is not None or not all(map(is_number, numbers)) or s.shape(p) != s.shape(g) or (
+        not s.rows(p, g, *arrays) or not s.rows(*counts, kind="float32")
+    ):  # fmt: skip
+        return None
+    given = (s.size(p), p, g, *counts, *arrays, *numbers)
+    return [s.call(function, *given, writes=(p, *counts, *arrays))]
+
+
 @updates.entry("kernel total_norm")
 def _total_norm(s: Look) -> list[Lowered] | None:
     (arrays,) = s.given

@@ -17,7 +17,9 @@ UNSEEN = {
     "_version": "a count that every write changes",
     **dict.fromkeys(
         ("initial_seed", "get_rng_state", "get_num_threads", "get_float32_matmul_precision",
-         "are_deterministic_algorithms_enabled"), "which reads a setting of the library",
+         "are_deterministic_algorithms_enabled", "get_deterministic_debug_mode",
+         "is_deterministic_algorithms_warn_only_enabled", "geterr", "geterrcall"),
+        "which reads a setting of the library",
     ),
     **dict.fromkeys(
         ("set_printoptions", "set_num_threads", "use_deterministic_algorithms",

@@ -267,8 +267,15 @@ def test_in_place_keeps_the_targets_dtype():
 
 def test_what_bools_cannot_do():
     mask, n = torch.tensor([True, False]), torch.tensor([1, 2])
-    for f in (lambda: mask - mask, lambda: mask - n, lambda: 1 - mask, lambda: n - mask):
-        with pytest.raises(RuntimeError, match="with a bool tensor is not supported"):
+    for f, said in (
+        (lambda: mask - n, "Subtraction, .* with a bool tensor .* `logical_not"),
+        (lambda: 1 - mask, "Subtraction, .* with a bool tensor .* `logical_not"),
+        (lambda: n - mask, "Subtraction, .* with a bool tensor .* `logical_not"),
+        (lambda: mask - mask, "Subtraction, .* with two bool tensors .* `logical_xor"),
+        (lambda: mask - True, "Subtraction, .* with two bool tensors .* `logical_xor"),
+        (lambda: -mask, "Negation, .* on a bool tensor .* `logical_not"),
+    ):
+        with pytest.raises(RuntimeError, match=said):
             f()
     assert (mask + mask).tolist() == [True, False] and (mask * n).tolist() == [1, 0]
     assert (mask & ~mask).tolist() == [False, False] and (n ^ 3).tolist() == [2, 1]

@@ -177,6 +177,9 @@ STRIDES = [
     ("torch.polar(turned, rows)", (3, 1, 6)),
     ("turned.renorm(2, 0, 1.0)", (12, 4, 1)),
     ("F.one_hot(turned.long(), 4)", (48, 16, 4, 1)),
+    ("torch.i0(turned)", (3, 1, 6)),
+    ("torch.polygamma(1, other + 1)", (1, 8, 2)),
+    ("torch.nextafter(turned, turned + 1)", (3, 1, 6)),
 ]
 OPERANDS = {
     "torch": torch, "F": torch.nn.functional,

@@ -74,6 +74,25 @@ def test_second_derivatives_of_packed_tensors():
     np.testing.assert_allclose(x.grad.numpy(), (9 * v**4 + 6 * v) * np.exp(v**3), 1e-5)
 
 
+@pytest.mark.parametrize("write", ["sin_", "erf_", "square_", "abs_"])
+def test_hooks_that_keep_a_tensor_are_shown_a_copy_of_what_is_overwritten(write):
+    x = torch.tensor([0.5, -0.3], requires_grad=True)
+    y, z = x * 2, x * 2
+    with graph.saved_tensors_hooks(lambda t: t, lambda t: t):
+        getattr(y, write)()
+    getattr(z, write)()
+    assert torch.equal(*[torch.autograd.grad(t.sum(), x)[0] for t in (y, z)])
+
+
+def test_what_hooks_keep_may_be_overwritten():
+    x, y = torch.ones(3, requires_grad=True), torch.arange(1.0, 4)
+    with graph.saved_tensors_hooks(lambda t: t.clone(), lambda t: t):
+        out = torch.addcdiv(x, x, y).prod() * F.smooth_l1_loss(x, y)
+    y.zero_()
+    out.backward()
+    assert x.grad.isfinite().all()
+
+
 def test_custom_functions_are_packed():
     class Square(torch.autograd.Function):
         @staticmethod

@@ -146,6 +146,18 @@ def test_the_gradient_of_a_step_is_zero_whatever_comes_in(f):
     assert first_gradient(f, coming)[1].tolist() == [0, 0]
 
 
+def test_the_gradient_of_a_region_of_nothing_that_was_written_is_a_constant():
+    for region in (lambda t: t[:0], lambda t: t[:, 2:2], lambda t: t.as_strided((0, 2), (1, 1))):
+        x = torch.ones(3, 3, requires_grad=True)
+        y = x * 1
+        part = region(y)
+        part.mul_(2)
+        (g,) = torch.autograd.grad((part * part).sum(), x, create_graph=True)
+        assert g.shape == x.shape and not g.any() and not g.requires_grad
+        (g,) = torch.autograd.grad((y * y).sum(), x, create_graph=True)
+        assert g.requires_grad and torch.equal(g, 2 * x)
+
+
 def test_the_second_derivative_of_a_product_passes_its_result():
     x = torch.tensor([2.0, 3.0], requires_grad=True)
     y = x.prod()

@@ -46,7 +46,15 @@ CASES = {
     ),
     "dtype of a layer's input": (
         lambda: nn.Linear(3, 4)(ones(2, 3).long()), RuntimeError,
-        ["but got: long != float", "int64 (2, 3)"],
+        ["mat1 and mat2 must have the same dtype, but got Long and Float", "int64 (2, 3)"],
+    ),
+    "dtype of a layer's weight": (
+        lambda: nn.functional.linear(ones(2, 3), ones(4, 3).double(), ones(4)), RuntimeError,
+        ["self and mat2 must have the same dtype, but got Float and Double", "float64 (4, 3)"],
+    ),
+    "dtype of a layer without a bias": (
+        lambda: nn.Linear(3, 4, bias=False)(ones(2, 3).double()), RuntimeError,
+        ["expected m1 and m2 to have the same dtype, but got: double != float"],
     ),
     "a mean of integers": (
         lambda: torch.arange(3).mean(), RuntimeError,
@@ -237,6 +245,10 @@ def test_what_pytorch_has_and_microtorch_has_not():
         AttributeError, match=r"torch.nested is part of PyTorch, but not of microtorch"
     ):
         torch.nested  # noqa: B018
+    for name in ("quantize_per_tensor", "qint8"):
+        assert not hasattr(torch, name)
+        with pytest.raises(AttributeError, match=f"torch.{name} is part of PyTorch(.|\n)*8 bits"):
+            getattr(torch, name)
     with pytest.raises(AttributeError):
         torch.__wrapped__  # noqa: B018
 

@@ -1,5 +1,6 @@
 """Making tensors: dtypes, shapes and values as PyTorch's, random numbers with PyTorch's seeds."""
 import math
+import typing
 
 import numpy as np
 import pytest
@@ -114,6 +115,8 @@ def test_typed_constructors():
     assert torch.BoolTensor([True]).dtype == torch.bool and torch.FloatTensor(2, 3).shape == (2, 3)
     assert isinstance(torch.ones(1), torch.FloatTensor)
     assert not isinstance(torch.ones(1), torch.LongTensor)
+    assert typing.get_args(torch.LongTensor | None) == (torch.LongTensor, type(None))
+    assert typing.get_args(int | torch.LongTensor) == (int, torch.LongTensor)
 
 
 # ---- random numbers: PyTorch 2.13's for the same seed --------------------------------------------
@@ -397,3 +400,50 @@ def test_numpy_makes_no_numbers_of_what_is_none(data, dtype):
     for make in (torch.tensor, torch.as_tensor, torch.asarray, torch.ones(1).new_tensor):
         with pytest.raises((TypeError, ValueError)):
             make(data, dtype=dtype)
+
+
+TYPED = {
+    torch.FloatTensor: torch.float32, torch.DoubleTensor: torch.float64,
+    torch.LongTensor: torch.int64, torch.BoolTensor: torch.bool,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("dtype", TYPED.values(), ids=str)
+def test_a_legacy_constructor_of_a_tensor_is_a_view_of_it(dtype):
+    x = torch.zeros(2, dtype=dtype)
+    y = torch.Tensor(x)
+    assert y.dtype is dtype and y.data_ptr() == x.data_ptr()
+    for make, its in TYPED.items():
+        if its is dtype:
+            assert make(x).data_ptr() == x.data_ptr() == x.new(x).data_ptr()
+        else:
+            with pytest.raises(TypeError, match="expected torch"):
+                make(x)
+            with pytest.raises(TypeError, match="expected torch"):
+                torch.ones(1, dtype=its).new(x)
+
+
+@pytest.mark.parametrize("make", [torch.Tensor, torch.FloatTensor, torch.ones(1).new])
+def test_gradient_goes_through_a_legacy_constructor(make):
+    x = torch.ones(2, requires_grad=True)
+    make(x * 3).sum().backward()
+    assert x.grad.tolist() == [3, 3]
+    for wrong in (-1, None):
+        with pytest.raises(TypeError if wrong is None else RuntimeError):
+            make(wrong)
+
+
+SIZED = {
+    "zeros": torch.zeros, "rand": torch.rand, "full": lambda *s: torch.full(s, 1.0),
+    "new_zeros": torch.ones(1).new_zeros, "reshape": torch.ones(2).reshape,
+    "expand": torch.ones(1).expand, "repeat": torch.ones(1).repeat,
+    "permute": torch.ones(2, 2).permute,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("f", SIZED.values(), ids=SIZED)
+def test_a_bool_is_no_first_size(f):
+    with pytest.raises(TypeError):
+        f(True, 0)
+    with pytest.raises(TypeError):
+        f((True, 0))

@@ -130,6 +130,9 @@ def test_one_process_needs_no_mpi(alone):
     x = torch.tensor([1.0, 2.0])
     dist.all_reduce(x)
     assert x.tolist() == [1, 2] and dist.get_world_size() == 1 and dist.get_backend() == "gloo"
+    assert dist.get_backend() == dist.Backend.GLOO == dist.Backend("GLOO")
+    with pytest.raises(ValueError, match="string-ish"):
+        dist.Backend(3)
     parts = [torch.zeros(2)]
     dist.all_gather(parts, x)
     assert parts[0].tolist() == [1, 2]

@@ -45,6 +45,31 @@ def test_errors_travel():
         f.then(lambda done: done.value()).wait()
 
 
+@pytest.mark.parametrize("done_before", [False, True])
+def test_an_error_in_a_callback_stops_no_other(done_before):
+    f, seen = Future(), []
+    if done_before:
+        f.set_result(1)
+    with pytest.warns(UserWarning, match="running the callback: ZeroDivisionError"):
+        f.add_done_callback(lambda done: 1 / 0)
+        f.add_done_callback(lambda done: seen.append(done.value()))
+        if not done_before:
+            f.set_result(1)
+    assert seen == [1]
+
+
+def test_what_is_computed_is_computed_once_also_if_it_fails():
+    asked = []
+    f = Awaited(lambda: True, lambda: asked.append(1) or 1 / 0)
+    after = f.then(lambda done: done.value())
+    for _ in range(2):
+        with pytest.raises(ZeroDivisionError):
+            f.wait()
+        with pytest.raises(RuntimeError, match="running the callback: ZeroDivisionError"):
+            after.wait()
+    assert asked == [1]
+
+
 def test_a_transfer_is_asked_only_when_the_user_asks():
     ready, asked = [], []
     f = Awaited(lambda: bool(ready), lambda: asked.append(1) or 7)

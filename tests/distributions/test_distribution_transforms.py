@@ -154,6 +154,30 @@ def test_a_cache_gives_back_the_same_tensors():
         assert transform.with_cache(1)._cache_size == 1
 
 
+def test_what_a_transform_is_of_may_be_said_of_an_instance():
+    class Clipped(D.Transform):
+        bijective, sign = True, 1
+
+        def __init__(self, bound):
+            super().__init__()
+            self.bound, self.domain = bound, D.constraints.real
+            self.codomain = D.constraints.interval(-bound, bound)
+
+        def _call(self, x):
+            return x / (1 + abs(x / self.bound))
+
+        def _inverse(self, y):
+            return y / (1 - abs(y / self.bound))
+
+    clip, x = Clipped(2.0), torch.tensor([-3.0, 0.5])
+    assert torch.allclose(clip.inv(clip(x)), x) and clip.inv.domain.check(clip(x)).all()
+    assert clip.event_dim == 0 and D.TransformedDistribution(D.Normal(0.0, 1.0), clip).support is (
+        clip.codomain
+    )
+    with pytest.raises(AttributeError, match="domain"):
+        D.Transform().domain  # noqa: B018
+
+
 def test_equality_and_printing():
     assert D.ExpTransform() == D.ExpTransform() != D.TanhTransform()
     assert D.ExpTransform().inv == D.ExpTransform().inv

@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 
 import microtorch as torch
+from microtorch.engine.calling import EXPORTED, reading
+from microtorch.ops.surface import FUNCTIONS, METHODS
 
 F = torch.nn.functional
 X = torch.tensor([[1.0, 2.0], [3.0, 4.0]])
@@ -99,6 +101,29 @@ def test_what_python_writes_raises_both():
 def test_too_large_for_an_integer():
     with pytest.raises(ValueError, match="Overflow"):
         X.amax(dim=2**70)
+
+
+def test_a_call_made_again_has_its_out():
+    """The first attempt fails with numpy's number; the second must not forget ``out``."""
+
+    def add(input, n: int):
+        if type(n) is not int:
+            raise ValueError(n)
+        return input + n
+
+    out = torch.empty(2, 2)
+    assert reading(add)(X, np.int64(3), out=out) is out
+    assert out.equal(X + 3)
+
+
+def test_one_wrapper_stands_around_a_function():
+    """Names, casts, layouts and names of nodes cost one frame a call, not one each."""
+    for place in (METHODS, FUNCTIONS, vars(torch.linalg), vars(F)):
+        for name, f in dict(place).items():
+            if getattr(f, "reading", False):
+                inner = f.__wrapped__
+                assert not {"reading", "entered"} & vars(inner).keys(), name
+                assert EXPORTED.get(inner, f).__code__ is f.__code__, name
 
 
 @pytest.mark.parametrize("f", [F.layer_norm, F.group_norm, F.batch_norm])

@@ -1,5 +1,7 @@
 """numpy's warnings stay inside, also where the user's filter makes errors of them."""
 
+import subprocess
+import sys
 import warnings
 from contextlib import contextmanager
 
@@ -26,22 +28,22 @@ def filtered(action):
         yield
 
 
-def outcome(f, dtype, n):
+def outcome(f, x, n):
     """What ``f`` of ``n`` operands gives for pairs of extreme numbers, and its gradients."""
-    x = torch.tensor(EDGES, dtype=dtype)
     operands = [v.reshape(-1).requires_grad_() for v in torch.meshgrid(*[x] * n, indexing="ij")]
     out = f(*[v.clone() for v in operands])
     loss = out if out.dtype.is_floating_point else out.double()
     if loss.requires_grad:
-        loss.backward(torch.ones_like(loss))
+        loss.sum().backward()
     return [t.detach().numpy() for t in (out, *[v.grad for v in operands]) if t is not None]
 
 
 def agree(f, dtype, n=1):
+    x = torch.tensor(EDGES, dtype=dtype)  # before: what makes a tensor puts our filter first again
     with filtered("ignore"):
-        expected = outcome(f, dtype, n)
+        expected = outcome(f, x, n)
     with filtered("error"):
-        found = outcome(f, dtype, n)
+        found = outcome(f, x, n)
     assert len(expected) == len(found)
     for e, a in zip(expected, found, strict=True):
         np.testing.assert_array_equal(e, a)
@@ -79,9 +81,9 @@ def test_other_ops(name, dtype):
 
 
 def test_gradients_add_up():
+    x = torch.tensor([1.0, 2.0], requires_grad=True)
+    big = torch.tensor([3e38, 1.0])
     with filtered("error"):
-        x = torch.tensor([1.0, 2.0], requires_grad=True)
-        big = torch.tensor([3e38, 1.0])
         (x * big).sum().backward()
         (x * big).sum().backward()  # into the leaf
         assert x.grad.tolist() == [inf, 2]
@@ -111,6 +113,43 @@ def test_a_backward_of_the_users_own_raises_and_runs_once():
     with filtered("error"), pytest.raises(RuntimeWarning):
         Own.apply(x).sum().backward()
     assert calls == [1] and x.grad is None
+
+
+MADE = {
+    "zeros": lambda: torch.zeros(2), "tensor": lambda: torch.tensor([0.0]),
+    "arange": lambda: torch.arange(2.0), "like": lambda: torch.zeros_like(torch.tensor(0.0)),
+    "rand": lambda: torch.rand(2) * 0,
+    "int": lambda: torch.tensor([0]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("action", ["always", "default", "error"])
+@pytest.mark.parametrize("make", MADE.values(), ids=MADE)
+def test_nothing_is_heard_of_a_tensor_that_is_made_later(make, action):
+    with warnings.catch_warnings(record=True) as heard:
+        for begin in (lambda: None, warnings.resetwarnings):
+            begin()
+            warnings.simplefilter(action)
+            x = make()
+            _ = x.log(), 1 / x, x / x, x.double() / 0, (x * 1e300).float(), x.float().norm()
+            x = x.float().requires_grad_()
+            (x.log() * x.reciprocal()).sum().backward()
+        assert not [w for w in heard if w.category is RuntimeWarning]
+        if action != "error":
+            np.log(np.zeros(1))
+            assert heard[-1].category is RuntimeWarning  # the user's own
+
+
+def test_the_filter_survives_an_import_where_filters_are_put_back():
+    program = """
+import warnings
+with warnings.catch_warnings():
+    import microtorch as torch
+warnings.simplefilter("always")
+print(torch.zeros(1).log().item(), torch.tensor([0.0]).reciprocal().item())
+"""
+    run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert run.stdout.split() == ["-inf", "inf"] and not run.stderr
 
 
 def test_numpys_own_state_is_left_alone():

@@ -64,6 +64,12 @@ LISTED = {
     "inverse": (lambda x, y: torch.linalg.inv(x[:, SQUARE]), "float float"),
     "older inverse": (lambda x, y: torch.inverse(x[:, SQUARE]), "float float"),
     "inverse method": (lambda x, y: x[:, SQUARE].inverse(), "float float"),
+    "stft": (
+        lambda x, y: torch.stft(
+            x.reshape(-1), 4, window=torch.ones(4, dtype=x.dtype), return_complex=True
+        ).real,
+        "float float",
+    ),
     "reflection": (lambda x, y: F.pad(x, (1, 1), mode="reflect"), "float float"),
 }
 

@@ -132,12 +132,34 @@ def test_flags_are_remembered():
         torch.set_deterministic_debug_mode("never")
 
 
+def test_the_hub_reads_files_that_are_there(tmp_path, monkeypatch):
+    from microtorch.files import fetched
+
+    monkeypatch.setattr(fetched, "_chosen", [])
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.delenv("TORCH_HOME", raising=False)
+    assert torch.hub.get_dir() == str(tmp_path / "cache" / "torch" / "hub")
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    assert torch.hub.get_dir() == str(tmp_path / "hub")
+    url = "https://somewhere.org/models/tiny-0123abcd.pth?download=true"
+    with pytest.raises(FileNotFoundError, match=r"hub.checkpoints.tiny-0123abcd\.pth is not there"):
+        torch.hub.load_state_dict_from_url(url, progress=True)
+    torch.hub.set_dir(tmp_path / "other")
+    folder = tmp_path / "other" / "checkpoints"
+    folder.mkdir(parents=True)
+    torch.save(nn.Linear(2, 1).state_dict(), folder / "tiny-0123abcd.pth")
+    assert [*torch.hub.load_state_dict_from_url(url, map_location="cpu")] == ["weight", "bias"]
+    (folder / "tiny-0123abcd.pth").rename(tmp_path / "mine.pth")
+    found = torch.hub.load_state_dict_from_url(url, tmp_path, file_name="mine.pth")
+    assert found["weight"].shape == (1, 2)
+
+
 def test_what_is_not_here_says_the_way_out():
     with pytest.raises(NotImplementedError, match=r"torch.hub.load\(\).*\n.*\n.*clone"):
         torch.hub.load("pytorch/vision", "resnet18")
     from microtorch.utils import model_zoo
 
-    with pytest.raises(NotImplementedError, match=r"load_url(.|\n)*torch.load"):
+    with pytest.raises(FileNotFoundError, match=r"fetch(.|\n)*torch.load"):
         model_zoo.load_url("http://x/y.pth")
     with pytest.raises(TypeError, match="needs a file"):
         torch.onnx.export(nn.Linear(1, 1), torch.ones(1, 1))
@@ -196,3 +218,16 @@ def test_the_cpu_is_a_device():
     torch._check(True)
     with pytest.raises(RuntimeError, match="no"):
         torch._check(False, lambda: "no")
+    torch._check_is_size(0)
+    torch._assert_async(torch.tensor([2.0]))
+    for fails, said in (
+        (lambda: torch._check_is_size(-1), "to be True"),
+        (lambda: torch._check_is_size(3, max=2), "to be True"),
+        (lambda: torch._assert_async(torch.tensor(False)), "single nonzero value, but got zero"),
+        (lambda: torch._assert_async(torch.tensor(0), "below zero"), "below zero"),
+        (lambda: torch._assert_async(torch.ones(2)), "more than one value is ambiguous"),
+    ):
+        with pytest.raises(RuntimeError, match=said):
+            fails()
+    assert torch._C._get_tracing_state() is None
+    warnings.filterwarnings("ignore", category=torch.jit.TracerWarning)

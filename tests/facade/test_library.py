@@ -81,6 +81,96 @@ def test_arguments_fit_the_schema(args, text):
         sine()(*args)
 
 
+def everything():
+    seen = []
+
+    @library.custom_op("mine::everything", mutates_args=())
+    def op(
+        x: Tensor, k: float, n: int, b: bool, fs: list[float], ts: list[Tensor], s: Optional[int],  # noqa: UP045
+    ) -> Tensor:  # fmt: skip
+        seen.append((k, n, b, fs, ts, s))
+        return x * k
+
+    return op, seen
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        (2, True, 1, (1, 2.5), (torch.ones(1),), np.int64(3)),
+        (np.float32(2), np.int32(1), np.bool_(True), [True, 2.5], [torch.ones(1)], 3),
+        (torch.tensor(2.0), torch.tensor(1), True, (1.0, 2.5), [torch.ones(1)], torch.tensor(3)),
+    ],
+    ids=("of other kinds", "of numpy", "in tensors"),
+)
+def test_a_kernel_gets_the_types_of_the_schema(given):
+    op, seen = everything()
+    op(torch.ones(2), *given)
+    assert seen[0] == (2.0, 1, True, [1.0, 2.5], [torch.ones(1)], 3)
+    assert [type(v) for v in seen[0]] == [float, int, bool, list, list, int]
+    assert [type(v) for v in seen[0][3]] == [float, float]
+
+
+@pytest.mark.parametrize(
+    ("place", "value"),
+    [(1, "a"), (1, torch.ones(2)), (1, torch.ones((), requires_grad=True)), (2, 1.5), (3, 0.0),
+     (4, 1.0), (5, torch.ones(2)), (5, [None]), (6, "a")],
+)  # fmt: skip
+def test_other_types_are_refused(place, value):
+    args = [torch.ones(2), 1.0, 1, True, [1.0], [torch.ones(1)], None]
+    op, _ = everything()
+    op(*args)
+    args[place] = value
+    with pytest.raises(RuntimeError, match="Expected a value of type"):
+        op(*args)
+
+
+def test_sizes_defaults_and_marks_are_read():
+    given = []
+    lib = library.Library("mine", "FRAGMENT")
+    lib.define(
+        'sized(Tensor(a!) x, int[2] n=3, float? e=1e-05, str s="a, b", float z=-inf, Tensor?[] '
+        'ts=[None], *, Device d="cpu", bool up=True) -> (Tensor(a!) out, int[])'
+    )
+    lib.impl("sized", lambda *args, **named: given.append((args[1:], named)) or [args[0], (1,)])
+    y = torch.ones(1)
+    assert torch.ops.mine.sized(y) == (y, [1])
+    torch.ops.mine.sized(y, 4, up=False), torch.ops.mine.sized(y, (4, 5), None)
+    rest, named = ("a, b", -np.inf, [None]), {"d": torch.device("cpu"), "up": True}
+    assert given == [
+        (([3, 3], 1e-05, *rest), named),
+        (([4, 4], 1e-05, *rest), {**named, "up": False}),
+        (([4, 5], None, *rest), named),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("returns", "result", "form"),
+    [
+        (Tensor, torch.ones(2), torch.ones(2)), (Tensor, None, None), (Tensor, 3, "refused"),
+        (Tensor, (torch.ones(2),), "refused"), (None, None, None), (None, 3, "refused"),
+        (float, 3, 3.0), (int, 3.5, "refused"), (list[Tensor], torch.ones(2), "refused"),
+        (list[Tensor], (torch.ones(1),), [torch.ones(1)]), (list[Tensor], [None], "refused"),
+        (tuple[Tensor], [torch.ones(1)], (torch.ones(1),)),
+        (tuple[Tensor, int], [torch.ones(1), True], (torch.ones(1), 1)),
+        (tuple[Tensor, int], torch.ones(2), "refused"),
+        (tuple[Tensor, Tensor], (torch.ones(2),), "refused"),
+    ],
+)  # fmt: skip
+def test_results_have_the_form_of_the_schema(returns, result, form):
+    def kernel(x):
+        return result
+
+    kernel.__annotations__ = {"x": Tensor, "return": returns}
+    op = library.custom_op("mine::formed", kernel, mutates_args=())
+    if isinstance(form, str):
+        with pytest.raises(RuntimeError, match="Unable to cast"):
+            op(torch.zeros(1))
+    else:
+        found = op(torch.zeros(1))
+        assert type(found) is type(form) and repr(found) == repr(form)
+
+
 def test_kernels_by_device():
     op = sine(device_types="cuda")
     with pytest.raises(NotImplementedError, match=r"Could not run 'mine::sine'.*'CPU' backend"):
@@ -162,6 +252,43 @@ def test_outputs_in_tuples_and_lists():
     first, rest = powers(a, 3)
     (first.sum() + rest[2].sum()).backward()
     assert isinstance(rest, list) and a.grad.tolist() == [4.0, 4.0, 4.0]
+
+
+@pytest.mark.parametrize(
+    ("returned", "text"),
+    [
+        (lambda g: g, "expected 3, got 1"),
+        (lambda g: (g, g, None, g), "expected 3, got 4"),
+        (lambda g: [g, g, None], "expected 3, got 1"),
+        (lambda g: (g, g, g), "different than None at position 3"),
+        (lambda g: (g, g), ""), (lambda g: (g, g, None, None), ""),
+    ],
+)  # fmt: skip
+def test_one_gradient_for_each_argument(returned, text):
+    @library.custom_op("mine::product", mutates_args=())
+    def product(x: Tensor, y: Tensor, k: float = 1.0) -> Tensor:
+        return x * y * k
+
+    product.register_autograd(lambda ctx, g: returned(g))
+    a, b = x(), x()
+    y = product(a, b).sum()
+    if text:
+        with pytest.raises(RuntimeError, match=text):
+            y.backward()
+    else:
+        y.backward()
+        assert a.grad.tolist() == b.grad.tolist() == [1, 1, 1]
+
+
+def test_setup_context_is_called_where_it_is_recorded():
+    calls = []
+    op = sine()
+    op.register_autograd(lambda ctx, g: g, setup_context=lambda **given: calls.append(given))
+    op(x())
+    with torch.no_grad():
+        op(x())
+    op(torch.ones(2))
+    assert len(calls) == 1
 
 
 # ---- writes --------------------------------------------------------------------------------------
@@ -325,8 +452,47 @@ def test_what_is_defined_runs_in_the_open_until_it_has_a_derivative():
         lib.define("triple(Tensor x) -> Tensor")
     with pytest.raises(NotImplementedError, match="register_autograd"):
         lib.impl("triple", lambda x: x, "Autograd")
+    with pytest.raises(RuntimeError, match="device type at start of device string: gpu"):
+        library.impl("mine::triple", "gpu", lambda x: x)
+    with pytest.raises(TypeError, match="required to be a callable"):
+        lib.impl("triple", 3)
+    with pytest.raises(RuntimeError, match="Cannot define an operator inside"):
+        library.Library("mine", "IMPL").define("other(Tensor x) -> Tensor")
     with pytest.raises(ValueError, match="Unsupported kind"):
         library.Library("mine", "ALL")
+
+
+def test_a_kernel_that_leaves_the_graph_drops_no_gradient_in_silence():
+    lib = library.Library("mine", "FRAGMENT")
+    lib.define("far(Tensor x) -> (Tensor, Tensor)")
+    lib.impl("far", lambda x: (torch.from_numpy(np.sin(x.detach().numpy())), x.argmax()), "CPU")
+    a = x()
+    y, place = torch.ops.mine.far(a)
+    assert y.requires_grad and not place.requires_grad and place == 2
+    with pytest.raises(RuntimeError, match=r"Trying to backward through mine.far.default"):
+        (y.sum() + a.sum()).backward()
+    assert failing("mine::far", a) == ["test_autograd_registration", "test_faketensor",
+                                       "test_aot_dispatch_dynamic"]  # fmt: skip
+    with torch.no_grad():
+        assert not torch.ops.mine.far(a)[0].requires_grad
+    lib.define("near(Tensor x) -> Tensor")  # one of ops says itself what has a derivative
+    lib.impl("mine::near", lambda x: x.detach() * 2, "CompositeImplicitAutograd")
+    assert not torch.ops.mine.near(a).requires_grad and failing("mine::near", a) == []
+
+
+def test_an_op_without_tensors_is_told_the_device():
+    def ones(n: int) -> Tensor:
+        return torch.ones(n)
+
+    assert library.custom_op("mine::ones", ones, mutates_args=())(2).tolist() == [1, 1]
+    with pytest.raises(ValueError, match="required to have a `device"):
+        library.custom_op("mine::ones", ones, mutates_args=(), device_types="cpu")
+
+
+@pytest.mark.parametrize("name", ["triton_op", "get_ctx", "register_autocast"])
+def test_what_is_absent_says_so(name):
+    with pytest.raises(AttributeError, match=rf"torch.library.{name} is part of PyTorch(?s:.*)fix"):
+        getattr(library, name)
 
 
 # ---- opcheck -------------------------------------------------------------------------------------
@@ -352,6 +518,21 @@ def test_opcheck():
     text = re.escape("opcheck(op, ...): test_schema failed with Argument x is not defined as mut")
     with pytest.raises(Exception, match=text):
         library.opcheck(lies, (torch.ones(2),))
+
+
+@pytest.mark.parametrize(
+    ("fake", "right"),
+    [
+        (lambda x: (torch.empty_like(x), 1), True), (lambda x: (torch.empty_like(x), 2), False),
+        (lambda x: (x.new_empty(3, 2).T, 1), False), (lambda x: (x.double(), 1), False),
+        (lambda x: (None, 1), False), (lambda x: x, False), (lambda x: None, False),
+    ],
+)  # fmt: skip
+def test_opcheck_compares_all_that_is_seen_of_the_outputs(fake, right):
+    library.define("mine::both", "(Tensor x) -> (Tensor, int)")
+    library.impl("mine::both", "cpu", lambda x: (x * 1, 1))
+    library.register_fake("mine::both", fake)
+    assert failing("mine::both", torch.ones(2, 3)) == ([] if right else ["test_faketensor"])
 
 
 def test_opcheck_compares_with_the_program(monkeypatch):

@@ -190,7 +190,8 @@ def test_default_dtype():
             == torch.float64
         )
         assert torch.nn.Linear(1, 1).weight.dtype == torch.float64
-        torch.set_default_tensor_type("torch.FloatTensor")
+        with pytest.warns(UserWarning, match="deprecated"):
+            torch.set_default_tensor_type("torch.FloatTensor")
         assert torch.get_default_dtype() == torch.float32
     finally:
         torch.set_default_dtype(torch.float32)

@@ -66,18 +66,22 @@ def test_jvp_is_a_limit(name):
 
 
 def test_writes_in_forward_mode():
-    kept = torch.zeros(2, dtype=D)
-
     def f(x):
         z = torch.zeros(2, 3, dtype=D)
         row, back = z[1], z.t()
         row.add_(x[0])
         back[0] = x[:, 2].exp()
         z *= x
-        kept.copy_(z[:, 0])
         return torch.stack([z, back.t() * 2, row.expand(2, 3)])
 
     same(func.jvp(f, (X,), (T,))[1], difference(f, X, T), 1e-7)
+    kept = torch.zeros(2, dtype=D)
+    with pytest.raises(RuntimeError, match="mutate a captured Tensor"):
+        func.jvp(lambda x: kept.copy_(x[:, 0]), (X,), (T,))
+    with fw.dual_level():
+        kept.copy_(fw.make_dual(X, T)[:, 0] * 2)
+        same(fw.unpack_dual(kept).tangent, 2 * T[:, 0].numpy())
+    same(kept, 2 * X[:, 0].numpy())
     assert type(kept.array) is np.ndarray  # what was written outside has no tangent afterwards
 
 

@@ -236,3 +236,125 @@ def test_the_tangent_of_an_embedding_is_not_divided_by_frequency():
     w, i = torch.ones(3, 2), torch.tensor([0, 0, 1])
     _, t = torch.func.jvp(lambda w: F.embedding(i, w, scale_grad_by_freq=True), (w,), (w,))
     assert torch.equal(t, torch.ones(3, 2))
+
+
+# ---- writes and views ----------------------------------------------------------------------------
+def constant_scaled(x):
+    y = torch.ones(3, dtype=x.dtype)
+    y.mul_(x)
+    return (1 + 2 * y) ** 2
+
+
+def constant_through_views(x):
+    y = torch.zeros(2, 3, dtype=x.dtype)
+    first, second = y[0], y[1]
+    first.copy_(x)
+    second.add_(y[0])
+    return y[1] ** 2 * x
+
+
+def seen_through_an_expanded_view(x):
+    y = x.exp() * 1
+    wide = y.expand(2, 3)
+    y += x
+    return wide.sin()
+
+
+def through_strides(x):
+    y = x.sin()
+    y.as_strided((2,), (2,)).mul_(x[:2])
+    return y * x
+
+
+def among_pieces(x):
+    y = torch.ones(2, 3, dtype=x.dtype) * 2
+    pieces = y.unbind(0)
+    y.mul_(x)
+    return y * x * len(pieces)
+
+
+def reads_alone(x):
+    y = x.flip(0) * 0 + 1
+    y.sub_(torch.ones(3, dtype=x.dtype), alpha=0.5)
+    return y.atan2(x) * x
+
+
+WRITES = (constant_scaled, constant_through_views, seen_through_an_expanded_view, through_strides,
+          among_pieces, reads_alone)  # fmt: skip
+
+
+@pytest.mark.parametrize("f", WRITES)
+def test_writes_and_views_in_all_nests(f):
+    forward, reverse = torch.func.jacfwd, torch.func.jacrev
+    g, x = (lambda x: f(x).sum()), torch.tensor([0.5, -0.3, 0.7], dtype=torch.float64)
+    wanted = differences(reverse(g), x.numpy())
+    for outer in (forward, reverse):
+        for inner in (forward, reverse):
+            found = outer(inner(g))(x).numpy()
+            np.testing.assert_allclose(found, wanted, atol=1e-6, err_msg=f"{outer} {inner}")
+    way = torch.eye(3, dtype=x.dtype) + x
+    along = torch.vmap(lambda t: torch.func.jvp(reverse(g), (x,), (t,))[1])(way).numpy()
+    np.testing.assert_allclose(along, way.numpy() @ wanted, atol=1e-6)
+    _, t = torch.func.jvp(lambda x: torch.vmap(g)(x).sum(), (x[None],), (way[:1],))
+    np.testing.assert_allclose(t.item(), (reverse(g)(x) @ way[0]).item(), atol=1e-10)
+
+
+@pytest.mark.parametrize("write", [
+    lambda c, x: c.add_(1), lambda c, x: c.mul_(x), lambda c, x: c.view(3, 1)[:1].zero_(),
+    lambda c, x: c.__setitem__(0, 1.0),
+])  # fmt: skip
+def test_a_constant_that_is_overwritten_after_it_was_saved_is_refused(write):
+    def f(x):
+        c = torch.ones(3, dtype=x.dtype) * 2
+        y = c * x.sin()
+        write(c, x)
+        return y.sum()
+
+    x, grad = torch.rand(3, dtype=torch.float64), torch.func.grad
+    for nest in (
+        grad(f), lambda x: torch.vmap(grad(f))(x[None]), torch.func.jacfwd(grad(f)),
+        grad(lambda x: torch.func.jvp(f, (x,), (x,))[1]),
+        grad(lambda x: torch.vmap(f)(x[None]).sum()),
+    ):  # fmt: skip
+        with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+            nest(x)
+
+
+@pytest.mark.parametrize("lies", ["rows", "turned", "expanded", "part"])
+def test_a_tangent_is_seen_through_the_views_of_its_primal(lies):
+    def f(x):
+        x.view(-1).mul_(2)
+        y = x.T.contiguous().T
+        y.T.view(-1).add_(1)
+        z = torch.zeros_like(x.T.contiguous()).T
+        z.copy_(y)
+        z.T.view(-1)[1:].mul_(3)
+        return z**2
+
+    def tangent():
+        return {
+            "rows": lambda: torch.arange(1.0, 7, dtype=x.dtype).reshape(2, 3),
+            "turned": lambda: torch.arange(1.0, 7, dtype=x.dtype).reshape(3, 2).T,
+            "expanded": lambda: torch.arange(1.0, 4, dtype=x.dtype).expand(2, 3),
+            "part": lambda: torch.arange(24, dtype=x.dtype).reshape(4, 6)[::2, ::2],
+        }[lies]()
+
+    x = torch.arange(6, dtype=torch.float64).reshape(2, 3)
+    jacobian = torch.func.jacrev(lambda x: f(x.clone()))(x)
+    wanted = torch.einsum("ijkl,kl->ij", jacobian, tangent())
+    assert torch.func.jvp(f, (x.clone(),), (tangent(),))[1].allclose(wanted)
+    ts = torch.stack([tangent(), -tangent()])
+    _, both = torch.func.jvp(torch.vmap(f), (torch.stack([x, x]),), (ts,))
+    assert both.allclose(torch.stack([wanted, -wanted]))
+
+
+def test_what_no_place_can_be_found_for_is_refused():
+    """A sample lies with gaps where the samples are along another dimension."""
+    def f(x):
+        y = x.sin()
+        y.as_strided((2,), (2,)).mul_(2)
+        return (y * y).sum()
+
+    x = torch.rand(2, 3, 3)
+    with pytest.raises(RuntimeError, match="lay with gaps"):
+        torch.vmap(torch.func.grad(f), 1)(x)

@@ -189,6 +189,7 @@ def test_random_numbers():
     ("make", "error", "text"),
     [
         (lambda: torch.vmap(lambda a: a.sum().item())(X), RuntimeError, "calling .item()"),
+        (lambda: torch.vmap(lambda a: a.item())(X), RuntimeError, "calling .item()"),
         (lambda: torch.vmap(lambda a: float(a.sum()))(X), RuntimeError, "calling .item()"),
         (lambda: torch.vmap(lambda a: a if a.sum() > 0 else -a)(X), RuntimeError, "control flow"),
         (lambda: torch.vmap(lambda a: a.numpy())(X), RuntimeError, "storage"),

@@ -306,9 +306,48 @@ def test_a_node_tells_what_it_has_saved():
     assert y.grad_fn._saved_other.tolist() == [1, 2]
     assert y.grad_fn._saved_self.grad_fn.name() == "ExpBackward0"
     assert x.exp().grad_fn._saved_result.shape == (2,)
+    assert (x**3).grad_fn._saved_exponent == 3 and (2**x).grad_fn._saved_self == 2
     y.sum().backward()
     with pytest.raises(RuntimeError, match="already been freed"):
         y.grad_fn._saved_self  # noqa: B018
+
+
+def test_a_node_is_a_function_of_the_gradients_of_its_outputs():
+    x = torch.tensor([1.0, 2.0], requires_grad=True)
+    y = x.exp()
+    g = y.grad_fn(torch.ones(2))
+    assert torch.equal(g, y) and g.requires_grad and x.grad is None
+    with torch.no_grad():
+        assert not y.grad_fn(torch.ones(2)).requires_grad
+    assert [None if d is None else d.tolist() for d in (x * 2).grad_fn(torch.ones(2))] == [
+        [2, 2], None
+    ]  # fmt: skip
+    assert [d.tolist() for d in (x * x).grad_fn(torch.ones(2))] == [[1, 2]] * 2
+    assert [d.tolist() for d in torch.cat([x, x]).grad_fn(torch.arange(4.0))] == [[0, 1], [2, 3]]
+    assert x.max(0).values.grad_fn(torch.tensor(1.0)).tolist() == [0, 1]
+    row = torch.ones(2, 1, requires_grad=True)
+    assert [d.tolist() for d in (row * x).grad_fn(torch.ones(2, 2))] == [[[3], [3]], [2, 2]]
+    y.grad_fn.next_functions[0][0](torch.ones(2))
+    assert x.grad.tolist() == [1, 1]
+    assert y.grad_fn(None) is None
+    for wrong in ((), (torch.ones(2),) * 2, (1.0,)):
+        with pytest.raises(TypeError):
+            y.grad_fn(*wrong)
+    y.sum().backward()
+    with pytest.raises(RuntimeError, match="second time"):
+        y.grad_fn(torch.ones(2))
+
+
+def test_next_functions_list_no_index_and_no_mask():
+    x = torch.rand(2, 3, requires_grad=True)
+    i = torch.tensor([[0, 1, 1]])
+    one = [
+        x.max(1)[0], x.sort()[0], x.topk(2)[0], x.cummax(0)[0], x.gather(0, i), x.mode()[0],
+        torch.nn.functional.nll_loss(x, i[0, :2]), torch.nn.functional.embedding(i, x),
+    ]  # fmt: skip
+    for y in one:
+        assert [type(n).__name__ for n, _ in y.grad_fn.next_functions] == ["AccumulateGrad"]
+    assert len(x.scatter(0, i, x).grad_fn.next_functions) == 2
 
 
 def test_deepcopy_keeps_the_gradient():

@@ -141,6 +141,19 @@ def test_a_stale_view_raises_when_an_op_would_record_it():
             use()
 
 
+@pytest.mark.parametrize("kind", [torch.bool, torch.int64])
+def test_a_stale_view_may_be_copied_into_what_keeps_no_gradient(kind):
+    _, y = leaf()
+    part = y.unbind(0)[1]
+    y.mul_(2)
+    whole = torch.zeros(3, dtype=kind)
+    whole.copy_(part)
+    whole[...] = part
+    assert whole.tolist() == part.detach().to(kind).tolist() and not whole.requires_grad
+    with pytest.raises(RuntimeError, match="Output 1 of Unbind is a view"):
+        torch.zeros(3).copy_(part)
+
+
 def test_a_view_made_under_no_grad():
     w, base = torch.ones(3, requires_grad=True), torch.ones(2, 3)
     with torch.no_grad():
@@ -294,6 +307,15 @@ def test_a_base_that_was_expanded_has_no_gradient_of_a_write():
     base[-1:] = value
     with pytest.raises(RuntimeError, match="single memory location"):
         base.sum().backward()
+
+
+@pytest.mark.parametrize("shape", [(4,), (3, 1), (2, 3)])
+def test_windows_that_overlap_have_no_gradient_of_a_write(shape):
+    x = torch.ones(shape, requires_grad=True)
+    y = x * 2
+    y.unfold(-2 if shape[-1] == 1 else -1, 2, 1).mul_(2)
+    with pytest.raises(RuntimeError, match="single memory location"):
+        y.sum().backward()
 
 
 def test_a_write_to_detached_memory_renews_the_views_of_it():

@@ -57,6 +57,7 @@ def test_conversions(x):
         == torch.int64
     )
     assert x.type(torch.float64).dtype == x.type("torch.DoubleTensor").dtype == torch.float64
+    assert x.int().type(torch.Tensor).dtype == x.int().type("torch.Tensor").dtype == torch.float32
     assert x.to(torch.float32, copy=True) is not x
     y = torch.tensor([1.5, 2.5], requires_grad=True)
     y.double().sum().backward()
@@ -243,6 +244,18 @@ def test_an_operand_that_knows_tensors_is_asked(name):
     for other in (object(), [1.0], "a"):
         with pytest.raises(TypeError):
             f(x, other)
+
+
+def test_a_sequence_is_repeated_as_often_as_a_whole_number_says():
+    n = torch.tensor(2)
+    for x in ([0, 1], (0, 1), "ab", b"ab"):
+        assert x * n == n * x == x * 2
+    counts = [0]
+    counts *= torch.tensor([3])
+    assert counts == [0, 0, 0]
+    for n in (torch.tensor(2.0), torch.tensor([1, 2])):
+        with pytest.raises(TypeError, match="only integer tensors of a single element"):
+            [0] * n
 
 
 def test_an_object_equals_no_tensor():

@@ -1,5 +1,6 @@
 """Containers of modules and parameters."""
 
+import copy
 from collections import OrderedDict
 
 import pytest
@@ -33,6 +34,35 @@ def test_sequential():
         named[9]
     with pytest.raises(TypeError, match="int is not a Module subclass"):
         nn.Sequential(3)
+
+
+def test_none_keeps_the_place_of_a_layer_that_is_left_out():
+    class Blocks(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.blocks = nn.ModuleList([nn.Linear(2, 2), None])
+            self.blocks.append(None).extend([nn.Tanh(), None])
+
+        def forward(self, x):
+            for block in self.blocks:
+                x = x if block is None else block(x)
+            return x
+
+    net, x = Blocks(), torch.ones(1, 2)
+    assert list(net.state_dict()) == ["blocks.0.weight", "blocks.0.bias"]
+    assert len(net.blocks) == 5 and net.blocks[1] is None and len(list(net.modules())) == 4
+    assert "(1-2): 2 x None" in repr(net) and torch.viz.summary(net, (1, 2)) is not None
+    other = copy.deepcopy(net).double().eval()
+    assert torch.allclose(other(x.double()).float(), net(x))
+    assert torch.allclose(torch.compile(net)(x), net(x))
+    blocks = net.blocks
+    blocks.insert(0, None)
+    blocks[1] = None
+    del blocks[0]
+    assert list(blocks)[:3] == [None] * 3 and isinstance(blocks.pop(3), nn.Tanh)
+    assert list(blocks.append(None))[-2:] == [None, None] and blocks.apply(lambda m: m) is blocks
+    with pytest.raises(TypeError, match="'NoneType' object is not callable"):
+        nn.Sequential(nn.ReLU()).append(None)(x)
 
 
 def test_module_list_and_dict():

@@ -227,7 +227,7 @@ def test_max_pool_of_nan_infinity_and_integers():
          ValueError,
          "valid sizes range"),
         (lambda: F.max_pool2d(torch.zeros(1, 1, 2, 2), 3), RuntimeError,
-         "output size is too small"),
+         r"\(1x2x2\). Calculated output size: \(1x0x0\). Output size is too small"),
         (lambda: F.max_pool2d(torch.zeros(1, 1, 4, 4), 2, padding=2), RuntimeError,
          "pad should be at most half"),
         (lambda: F.avg_pool2d(torch.zeros(4, 4), 2), RuntimeError, "Expected 3D or 4D"),
@@ -238,6 +238,8 @@ def test_max_pool_of_nan_infinity_and_integers():
          "expected size of input's dimension 2"),
         (lambda: F.pad(torch.zeros(1, 1, 3, 3), (3, 0, 0, 0), "reflect"), RuntimeError,
          "Padding size should be less"),
+        (lambda: F.pad(torch.zeros(1, 1, 3, 3), (1, 1), "reflect"), NotImplementedError,
+         "Padding size 2 is not supported for 4D input tensor"),
         (lambda: F.dropout2d(torch.zeros(3)), RuntimeError, "whole channels"),
     ],
 )  # fmt: skip

@@ -79,6 +79,8 @@ def test_a_target_that_does_not_fit():
     short = (torch.tensor([2, 4, 3]), torch.tensor([3, 1, 2]))
     loss = F.ctc_loss(x.log_softmax(-1), TARGETS, *short, reduction="none")
     assert loss[0].item() == np.inf
+    (g,) = torch.autograd.grad(loss.sum(), x)
+    assert g[:2, 0].isnan().all() and not g[2:, 0].any() and torch.isfinite(g[:, 1:]).all()
     loss = F.ctc_loss(x.log_softmax(-1), TARGETS, *short, reduction="none", zero_infinity=True)
     assert loss[0].item() == 0 and loss[1].item() > 0
     loss.sum().backward()

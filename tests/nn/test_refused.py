@@ -44,6 +44,7 @@ REFUSED = {
     "eps": (ValueError, lambda: F.batch_norm(X, None, None, training=True, eps=-1.0)),
     "NaN": (RuntimeError, lambda: F.huber_loss(X, X, delta=float("nan"))),
     "a value": (TypeError, lambda: F.pad(X, (1, 1), value=1j)),
+    "a value where none is put": (RuntimeError, lambda: F.pad(X, (1, 1), "reflect", value=1.0)),
     "cut too much": (RuntimeError, lambda: F.pad(X, (-5, 5))),
     "a loss of whole numbers": (RuntimeError, lambda: F.huber_loss(X.long(), X)),
     "a larger weight": (RuntimeError, lambda: F.binary_cross_entropy(X, X, torch.ones(1, 2, 3, 4))),

@@ -211,6 +211,11 @@ def test_a_lstm_learns_to_remember():
             r"Expected hidden size \(1, 2, 4\), got \[2, 2, 4\]",
         ),
         (
+            lambda: nn.LSTM(3, 4)(torch.zeros(5, 2, 3), (torch.zeros(1, 2, 4), torch.zeros(2, 4))),
+            RuntimeError,
+            r"Expected hidden\[1\] size \(1, 2, 4\), got \[2, 4\]",
+        ),
+        (
             lambda: nn.LSTM(3, 4)(torch.zeros(0, 2, 3)),
             RuntimeError,
             "Expected sequence length to be larger than 0 in RNN",

@@ -29,6 +29,14 @@ def test_state_dict_round_trip():
     assert other.fc1.weight.dtype is torch.float64 and isinstance(other.fc1.weight, nn.Parameter)
 
 
+@pytest.mark.parametrize("kind", [nn.Parameter, torch.Tensor.detach])
+def test_what_is_assigned_asks_for_a_gradient_where_the_old_parameter_did(kind):
+    net = nn.Linear(1, 1).requires_grad_(False)
+    state = {key: kind(value) for key, value in nn.Linear(1, 1).state_dict().items()}
+    net.load_state_dict(state, assign=True)
+    assert not any(p.requires_grad for p in net.parameters())
+
+
 def test_load_state_dict_all_or_nothing():
     net = Net()
     before = copy.deepcopy(net.state_dict())

@@ -117,3 +117,27 @@ def test_a_parameter_does_not_hide_behind_an_attribute_of_the_class():
 
     with pytest.raises(KeyError, match="attribute 'w' already exists"):
         Hidden().w = nn.Parameter(torch.ones(2))
+
+
+def test_a_property_may_stand_before_what_is_registered_under_its_name():
+    class Shown(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.w = nn.Parameter(torch.ones(2))  # the property finds nothing as yet
+            self.register_buffer("b", torch.zeros(1))
+            self.layer = nn.Tanh()  # of modules nothing is asked
+
+        w = property(lambda self: -self._parameter("w"))
+        b = property(lambda self: self._buffers["b"] if self._buffers else self.nothing)
+        layer = property(lambda self: 3)
+
+        def _parameter(self, name):
+            if name not in self._parameters:
+                raise AttributeError(name)
+            return self._parameters[name]
+
+    shown = Shown()
+    assert shown.w.tolist() == [-1, -1] and shown.b.tolist() == [0] and shown.layer == 3
+    assert list(shown.state_dict()) == ["w", "b"] and len(list(shown.children())) == 1
+    with pytest.raises(KeyError, match="attribute 'layer' already exists"):
+        shown.register_parameter("layer", None)

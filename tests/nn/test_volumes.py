@@ -214,7 +214,7 @@ def z(*shape):
             "smaller than either stride or dilation",
         ),
         (lambda: F.max_pool3d(z(1, 2, 2), 2), RuntimeError, "max_pool3d: Expected 4D or 5D"),
-        (lambda: F.avg_pool3d(z(1, 2, 2, 2), 3), RuntimeError, "output size is too small"),
+        (lambda: F.avg_pool3d(z(1, 2, 2, 2), 3), RuntimeError, "Output size is too small"),
         (lambda: F.max_pool3d(z(1, 4, 4, 4), 2, 1, 2), RuntimeError, "at most half"),
         (lambda: F.fractional_max_pool2d(z(1, 3, 3), 2), ValueError, "output_size or"),
         (lambda: F.fractional_max_pool2d(z(1, 3, 3), 3, 2), RuntimeError, "pool height 3"),

@@ -145,6 +145,9 @@ def test_functional_call_restores_after_an_error():
     assert functional_call(shared, new, torch.ones(1, 2)).tolist() == [[1.0, 1.0]]
     with pytest.warns(FutureWarning, match="functional_call"):
         torch.nn.utils.stateless.functional_call(layer, {}, torch.ones(1, 2))
+    with torch.nn.utils.stateless._reparametrize_module(shared, {"0.bias": torch.ones(2)}):
+        assert shared[0].bias.sum() == 2
+    assert shared[0].bias is layer.bias
 
 
 class Counting(nn.Module):

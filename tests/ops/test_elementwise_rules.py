@@ -181,7 +181,7 @@ def test_a_derivative_that_would_subtract_a_mask_raises(name):
         expected = f(x, B.float()) if place == 0 else f(B.float(), x)
         assert torch.equal(out, expected)
         if place in refused:
-            with pytest.raises(RuntimeError, match="the `-` operator, with a bool tensor"):
+            with pytest.raises(RuntimeError, match=r"the `-` operator, (on|with) a bool tensor"):
                 out.sum().backward()
         else:
             out.sum().backward()

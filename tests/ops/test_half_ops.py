@@ -274,3 +274,11 @@ def test_the_factor_of_add_is_rounded_first(dtype, n):
     want = (x.float() + factor * y.float()).to(dtype)
     assert torch.add(x, y, alpha=0.3337).equal(want)
     assert x.clone().add_(y, alpha=0.3337).equal(want)
+    want = (x.float() - factor * y.float()).to(dtype)
+    for difference in (
+        torch.sub(x, y, alpha=0.3337), x.clone().sub_(y, alpha=0.3337),
+        torch.rsub(y, x, alpha=0.3337),
+    ):  # fmt: skip
+        assert difference.equal(want)
+    y.requires_grad_()
+    assert torch.sub(x, y, alpha=2).grad_fn.name() == "SubBackward0"

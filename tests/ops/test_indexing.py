@@ -181,7 +181,8 @@ def test_the_gradient_of_a_product_with_zeros(zeros):
 
 def test_scatter_with_a_reduction_and_numbers():
     x, i = torch.tensor([1, 2]), torch.tensor([0, 0])
-    assert x.scatter(0, i, torch.tensor([4, 5]), reduce="add").tolist() == [10, 2]
+    with pytest.warns(UserWarning, match="scatter_reduce"):
+        assert x.scatter(0, i, torch.tensor([4, 5]), reduce="add").tolist() == [10, 2]
     assert x.scatter(0, i, 3, reduce="multiply").tolist() == [9, 2]
     assert x.scatter(0, i, value=7).tolist() == [7, 2]
     assert x.scatter_reduce(0, i, torch.tensor([-4, -4]), "mean").tolist() == [-3, 2]

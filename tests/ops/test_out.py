@@ -77,6 +77,22 @@ def test_overlap_with_an_operand():
     assert torch.add(x, x, out=x) is x and x.tolist() == [2, 4, 6]
     torch.cumsum(x, 0, out=x)
     assert x.tolist() == [2, 6, 12]
+    torch.matmul(torch.ones(3, 3), x, out=x)
+    assert x.tolist() == [20] * 3
+    memory = torch.arange(5.0)
+    part, out = memory[:4], memory[1:]
+    for call in (
+        lambda: torch.exp(part, out=out), lambda: torch.mul(part, 2, out=out),
+        lambda: torch.cumsum(part, 0, out=out), lambda: torch.lerp(part, x[:1], 0.5, out=out),
+        lambda: torch.sort(part, out=(out, torch.empty(4, dtype=torch.long))),
+        lambda: torch.stack([*part], out=part), lambda: torch.cat([part], out=part),
+        lambda: torch.index_select(part, 0, torch.tensor([3, 2, 1, 0]), out=part),
+    ):
+        with pytest.raises(RuntimeError, match="single memory location"):
+            call()
+    assert memory.tolist() == [0, 1, 2, 3, 4]
+    with pytest.raises(RuntimeError, match="output with shape"):
+        torch.mul(part, torch.ones(2, 4), out=part)
 
 
 def test_dtypes():

@@ -189,10 +189,19 @@ def test_letters_of_einsum_by_number():
         torch.einsum(torch.ones(2), [52])
 
 
-def test_einsum_takes_operands_of_one_dtype():
+def test_einsum_adds_up_products_of_one_dtype_and_promotes_others():
+    f, d, mask = torch.ones(2, 3), torch.ones(2, 3).double(), torch.tensor([[True] * 3] * 2)
     with pytest.raises(RuntimeError, match="expected scalar type Float but found Double"):
-        torch.einsum("i,i", torch.ones(2), torch.ones(2).double())
+        torch.einsum("ij,ij->i", f, d)
+    with pytest.raises(RuntimeError, match="masks"):
+        torch.einsum("ij,ij->i", mask, mask)
     assert torch.einsum("i,i", torch.tensor([1, 2]), torch.tensor([3, 4])).item() == 11
+    assert torch.einsum("ij,kl->ik", f, d).dtype == torch.float64
+    assert torch.einsum("ij,j->ij", mask, f[:1, :1].expand(1, 1).reshape(1)).dtype == torch.float32
+    for small in (mask, mask.to(torch.int8)):
+        assert torch.einsum("ij->i", small).tolist() == [3, 3]
+        assert torch.einsum("ij,kl->ik", small, small).dtype == torch.int64
+        assert torch.einsum("ij->ji", small).dtype == small.dtype
 
 
 def test_tensordot():

@@ -99,6 +99,10 @@ def test_views_by_strides_show_their_base():
     scale = np.array([3, 30, 1, 10, 1, 1.0])
     assert np.allclose(x.grad.numpy(), 2 * np.arange(6) * scale**2)
     assert base[2:].storage_offset() == 2 and base[2:].as_strided((1,), (1,), 0).item() == 0
+    wide = torch.rand(3, dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradgradcheck(
+        lambda x: x.expand(2, 3).as_strided((2, 2), (1, 1), 0) ** 2, wide
+    )
 
 
 def test_repeat_and_tile_never_share_memory():

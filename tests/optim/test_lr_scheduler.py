@@ -220,3 +220,20 @@ def test_another_optimizer_takes_the_place_of_the_first():
     with pytest.warns(UserWarning, match=r"`lr_scheduler.step\(\)` before `optimizer.step\(\)`"):
         scheduler.step()
     assert second.param_groups[0]["lr"] == 0.5 and first.param_groups[0]["lr"] == 1.0
+
+
+def test_states_are_in_pytorchs_order():
+    S = torch.optim.lr_scheduler
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=1.0, momentum=0.9)
+    inner = [S.StepLR(optimizer, 2), S.StepLR(optimizer, 3)]
+    ends = {
+        S.LambdaLR(optimizer, lambda epoch: 1.0): "lr_lambdas",
+        S.MultiplicativeLR(optimizer, lambda epoch: 1.0): "lr_lambdas",
+        S.CyclicLR(optimizer, 0.1, 1.0): "_scale_fn_custom",
+        S.SequentialLR(optimizer, inner, [2]): "_schedulers",
+        S.ChainedScheduler(inner): "_schedulers",
+    }
+    for scheduler, last in ends.items():
+        assert list(scheduler.state_dict())[-1] == last
+    plateau = S.ReduceLROnPlateau(optimizer)
+    assert list(plateau.state_dict())[:3] == ["factor", "default_min_lr", "min_lrs"]

@@ -245,8 +245,11 @@ def test_a_sparse_gradient_is_assigned_and_a_dense_one_added():
     assert x.grad.is_sparse and torch.equal(x.grad.to_dense(), g)
     (x * 2).sum().backward()
     assert not x.grad.is_sparse and torch.equal(x.grad, g + 2)
-    for wrong, said in [(g[:1].to_sparse(), "size"), (g.double().to_sparse(), "type")]:
-        with pytest.raises(RuntimeError, match=f"assigned grad has data of a different {said}"):
+    for wrong, said in [
+        (g[:1].to_sparse(), r"gradient of size '\[1, 2\]' to a tensor of size '\[2, 2\]'"),
+        (g.double().to_sparse(), "gradient of torch.float64 to a tensor of torch.float32"),
+    ]:
+        with pytest.raises(RuntimeError, match=said):
             x.grad = wrong
 
 
@@ -269,7 +272,57 @@ def test_the_gradient_of_a_sparse_leaf_is_assigned_at_its_places():
     assert x.grad.to_dense().tolist() == [4, 0, 3]
     x.grad = None
     assert x.grad is None
-    torch.optim.SGD([x], lr=0.1)
+    x.grad = torch.sparse_coo_tensor(places, [3.0, 4.0], (3,))
+    with pytest.raises(NotImplementedError, match="parameters are dense"):
+        torch.optim.SGD([x], lr=0.1).step()
+
+
+def test_a_write_to_the_gradient_of_a_sparse_leaf_stays():
+    x = _crossed().requires_grad_()
+    torch.sparse.sum(x * 3).backward()
+    g = x.grad
+    assert x.grad is g and g.mul_(2) is g and x.grad is g
+    torch.sparse.sum(x).backward()
+    assert x.grad.to_dense().tolist() == [[0, 7], [7, 0]]
+    x.grad.zero_()
+    torch.sparse.sum(x).backward()
+    assert x.grad.to_dense().tolist() == [[0, 1], [1, 0]]
+    with pytest.raises(RuntimeError, match="that tensor's places"):
+        x.grad.add_(torch.sparse_coo_tensor([[0], [0]], [1.0], (2, 2)))
+
+
+WRITES = {
+    "zero": lambda x: x.zero_(), "other places": lambda x: x.add_(torch.eye(2).to_sparse()),
+    "a number": lambda x: x.mul_(2), "copied": lambda x: x.copy_(torch.eye(2).to_sparse()),
+    "turned": lambda x: x.t_(),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("write", WRITES.values(), ids=WRITES)
+def test_a_leaf_that_is_written_under_no_grad_stays_one(write):
+    x, dense = _crossed().requires_grad_(), _crossed()
+    alike = x.detach()
+    with torch.no_grad():
+        assert write(x) is x
+    assert x.requires_grad and x.is_leaf and torch.equal(x.to_dense(), write(dense).to_dense())
+    assert alike.to_dense().tolist() == [[0, 1], [2, 0]]
+    torch.sparse.sum(x).backward()
+    assert x.grad is not None
+
+
+@pytest.mark.parametrize("keepdim", [False, True])
+@pytest.mark.parametrize("dim", [None, 0, -1, 2, (0, 1), (0, 2), (1, 2), (0, 1, 2), ()])
+def test_sums_over_any_dimensions(dim, keepdim):
+    x = torch.arange(12.0).reshape(2, 2, 3)
+    for s in (x.to_sparse(), x.to_sparse(2)):
+        for found in (s.sum(dim, keepdim), torch.sum(s, dim, keepdim)):
+            found = found.to_dense() if found.is_sparse else found
+            assert torch.equal(found, x.sum(dim, keepdim))
+        for wrong in (3, -4):
+            with pytest.raises(IndexError, match="out of range"):
+                s.sum(wrong)
+            with pytest.raises(IndexError, match="out of range"):
+                s.size(wrong)
 
 
 def test_sparse_mask():

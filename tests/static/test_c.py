@@ -385,6 +385,68 @@ def test_one_number_under_two_names_and_names_that_c_does_not_take():
     assert "p0" in compiled._compiled.c_source() and "p__w" not in compiled._compiled.c_source()
 
 
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_numbers_of_another_dtype_are_not_the_same_under_another_name():
+    """In C, a quotient of truths is one of integers; so is what was cast to fewer bits."""
+
+    def f(x, y, n):
+        a, b = x > 0, y > 0
+        small = n * 3
+        return a.float() / b.float(), a, b, small.int().double(), small, n.to(torch.int8).float()
+
+    compiled, given = torch.compile(f), (t(40), t(40, seed=1), torch.arange(40) << 28)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)
+        for _ in range(4):
+            found = compiled(*given)
+    for a, b in zip(found, f(*given), strict=True):
+        assert torch.allclose(a, b, equal_nan=True)
+
+
+@pytest.mark.parametrize("written", [False, True])
+def test_a_class_that_is_computed_is_looked_at_before_anything_is_written(written):
+    """Where it is written to before, too; then by the step that reads it."""
+    w, count = t(4, 3).requires_grad_(), torch.zeros(2)
+
+    def f(x, labels):
+        count.add_(1)
+        y = labels.long()
+        if written:
+            y.add_(1)
+        loss = F.cross_entropy(x @ w, y)
+        w.grad = None
+        loss.backward()
+        with torch.no_grad():
+            w.sub_(w.grad)
+        return loss
+
+    compiled, labels = torch.compile(f), torch.tensor([0, 1], dtype=torch.uint8)
+    for _ in range(4):
+        compiled(t(2, 4), labels)
+    source = compiled.c_source()
+    assert written or source.index("if (!in_range") < source.index("[i] + 1.0f")
+    before = w.detach().clone(), w.grad
+    with pytest.raises(IndexError):
+        compiled(t(2, 4), labels + 2)
+    assert torch.equal(w, before[0]) and w.grad is before[1] and (count == 5).all()
+
+
+def test_what_nobody_reads_may_be_asked_whether_it_could_be_made():
+    """The targets are looked at; the loss is made only by the steps that raise."""
+    w, y = t(4, 3), torch.tensor([0, 2])
+
+    def f(x, y):
+        F.cross_entropy(x @ w, y % 4)
+        return x * 2
+
+    compiled = torch.compile(f)
+    for _ in range(4):
+        assert torch.equal(compiled(t(2, 4), y), t(2, 4) * 2)
+    assert "in_range" in compiled.c_source()
+    with pytest.raises(IndexError):
+        compiled(t(2, 4), y + 1)
+
+
 def test_what_a_loop_reads_is_not_overwritten_by_it():
     """Of two shapes in one loop: the smaller is read for many elements of the larger."""
     x, y = t(5, 5, 5), t(5, 5, 5, seed=1)
@@ -404,10 +466,11 @@ def test_what_a_loop_reads_is_not_overwritten_by_it():
         near(a, b)
 
 
-@pytest.mark.parametrize("case", ["half", "infinite"])
+@pytest.mark.parametrize("case", ["half", "half of more", "infinite"])
 def test_a_product_leaves_out_what_relu_made_zero(case):
     """Half of the gradient counts; all of it where 0 times a number is NaN."""
-    x = t(20, 130)
+    n = 150 if case == "half of more" else 20
+    x = t(n, 130)
     if case == "infinite":
         x[3, 5] = float("inf")
     grads = []
@@ -423,7 +486,7 @@ def test_a_product_leaves_out_what_relu_made_zero(case):
         for _ in range(4):
             step(x)
         grads.append(w.grad)
-    assert "product_of_fewf(300, 130, 20" in step.c_source()
+    assert f"product_of_fewf(300, 130, {n}" in step.c_source()
     assert torch.allclose(*grads, rtol=1e-4, atol=1e-3, equal_nan=True)
     assert grads[1].isnan().any() == (case == "infinite")
 

@@ -303,6 +303,24 @@ def test_index_tensors_integers_and_bools():
     plain(f, *indices)
 
 
+@pytest.mark.parametrize("what", ["memory", "requires_grad"])
+def test_what_is_replaced_between_two_recordings(what):
+    w = t(3)
+
+    @torch.compile
+    def f(x):
+        return x * w
+
+    for i in range(6):
+        if what == "memory":
+            w.data = w.data + i if i < 3 else w.data
+        else:
+            w.requires_grad_(i != 2)
+        y = f(t(3))
+        assert torch.equal(y, t(3) * w) and y.requires_grad is w.requires_grad
+    assert f.count == 1 and not f.reason
+
+
 def test_a_global_tensor_that_is_replaced():
     class Net:
         w = t(4, 2)

@@ -84,6 +84,28 @@ def test_cells_losses_and_optimizers(tmp_path):
     assert len(set(got)) == 5 and got[-1] < got[0]
 
 
+def test_optimizers_that_are_composed_of_operations(tmp_path):
+    """One for each layer; RAdam's v counts late, ASGD's average begins late."""
+    torch.manual_seed(0)
+    kinds = [torch.optim.Adamax, torch.optim.NAdam, torch.optim.RAdam, torch.optim.ASGD,
+             torch.optim.Rprop, torch.optim.NAdam]  # fmt: skip
+    settings = [dict(weight_decay=0.1), dict(), dict(betas=(0.8, 0.9)), dict(t0=4), dict(),
+                dict(weight_decay=0.1, decoupled_weight_decay=True, maximize=True)]  # fmt: skip
+    net = nn.Sequential(*[layer for _ in kinds for layer in (nn.Linear(3, 3), nn.Tanh())])
+    optimizers = [kind(layer.parameters(), lr=0.01, **more)
+                  for kind, layer, more in zip(kinds, net[::2], settings, strict=True)]  # fmt: skip
+
+    def step(x):
+        loss = net(x).square().sum()
+        net.zero_grad()
+        loss.backward()
+        for optimizer in optimizers:
+            optimizer.step()
+        return [loss, *[p.detach() + 0 for p in net.parameters()]]
+
+    exported(tmp_path, step, torch.randn(5, 3), steps=12)
+
+
 def test_classes_and_kinds_of_numbers(tmp_path):
     def f(x, y):
         top, low = x.max(1), x.min(1)

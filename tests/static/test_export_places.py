@@ -2,8 +2,10 @@
 Each test builds one program of many ops; test_export_ops.py says how."""
 
 import subprocess
+import warnings
 
 import numpy as np
+import pytest
 from test_export_ops import exported, own_cache  # noqa: F401
 
 import microtorch as torch
@@ -155,6 +157,42 @@ def test_integers_truths_and_a_scaler(tmp_path):
     with np.errstate(invalid="ignore"):
         exported(tmp_path, step, x, torch.tensor([3, 0, 2]), steps=3)
     assert scaler.get_scale() == 8.0
+
+
+def test_whole_numbers_of_few_bits(tmp_path):
+    """Images of bytes, and counts."""
+
+    def f(image, n):
+        kinds = image.bool().float().sum(), image.long().sum(1), (n * 1000).to(torch.int16)
+        n = n.clone().add_(n)
+        return (image.float() / 255) @ torch.ones(3, 2), n * n - 1, n.sum(), image > 3, *kinds
+
+    image = torch.tensor([[0, 255, 7], [3, 4, 128]], dtype=torch.uint8)
+    exported(tmp_path, f, image, torch.tensor([70, -3], dtype=torch.int32))
+
+
+def whole_numbers(n):
+    signs = n % 3, n % -3, -n, n.abs(), n.sign(), n.square(), n.clamp(0, 3), torch.relu(n)
+    order = n.flip(0), n.roll(1), torch.cat([n, n[1:]]), torch.stack([n, n]), n.repeat(2)
+    two = torch.maximum(n, n.flip(0)), torch.minimum(n, n.roll(1)), torch.where(n > 0, n, 2)
+    return *signs, *order, *two, (n > 0).flip(0), n == n.flip(0), n.clamp(min=2)
+
+
+def test_whole_numbers_by_formulas(tmp_path):
+    exported(tmp_path, whole_numbers, torch.tensor([-5, 3, 0, 7, -2, 1]))
+
+
+@pytest.mark.parametrize("name", ["int64", "int32", "int16", "int8", "uint8"])
+def test_whole_numbers_of_each_kind_are_those_of_the_kernels(name):
+    n = torch.tensor([251, 3, 0, 127, 254, 1]).to(getattr(torch, name))
+    f = torch.compile(whole_numbers)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)
+        for _ in range(4):
+            found = f(n)
+    assert not f.entry.whole.unwritten
+    for a, b in zip(found, whole_numbers(n), strict=True):
+        assert a.dtype == b.dtype and torch.equal(a, b)
 
 
 def test_what_is_not_exported_makes_no_tables():

@@ -363,3 +363,62 @@ def test_results_that_lie_over_one_another_run_as_written():
             row.zero_()
             assert whole[0].tolist() == [0, 0]
     assert compiled.reason and len(said) == 1
+
+
+def in_region(x):
+    with torch.autocast("cpu"):
+        return torch.mm(x, x).dtype == torch.float16
+
+
+SETTINGS = {  # what a function asks or makes of it; a call that sets it; and that sets it back
+    "inference mode": (lambda x: torch.is_inference_mode_enabled(),
+                       lambda: torch.inference_mode().__enter__(),
+                       lambda: torch.inference_mode(False).__enter__()),
+    "default dtype": (lambda x: torch.ones(1).dtype == torch.float64,
+                      lambda: torch.set_default_dtype(torch.float64),
+                      lambda: torch.set_default_dtype(torch.float32)),
+    "autocast's dtype": (in_region, lambda: torch.set_autocast_dtype("cpu", torch.float16),
+                         lambda: torch.set_autocast_dtype("cpu", torch.bfloat16)),
+    "autocast's cache": (lambda x: torch.is_autocast_cache_enabled(),
+                         lambda: torch.set_autocast_cache_enabled(False),
+                         lambda: torch.set_autocast_cache_enabled(True)),
+    "what is remembered": (lambda x: torch.get_deterministic_debug_mode() == 1,
+                           lambda: torch.set_deterministic_debug_mode(1),
+                           lambda: torch.set_deterministic_debug_mode(0)),
+    "numpy's": (lambda x: np.geterr()["over"] == "ignore", lambda: np.seterr(over="ignore"),
+                lambda: np.seterr(over="warn")),
+}  # fmt: skip
+
+
+@pytest.mark.filterwarnings("ignore:compile")
+@pytest.mark.parametrize("name", SETTINGS)
+def test_another_setting_of_the_library_is_another_program(name):
+    asked, on, off = SETTINGS[name]
+
+    def f(x):
+        return x * (2 if asked(x) else 3)
+
+    compiled, x = torch.compile(f), torch.ones(2, 2)
+    with torch.no_grad():
+        for _ in range(5):
+            compiled(x)
+        try:
+            on()
+            assert torch.equal(compiled(x), f(x))
+        finally:
+            off()
+        assert torch.equal(compiled(x), f(x))
+
+
+@pytest.mark.parametrize("arguments", [0, 1])
+def test_under_another_default_device_it_runs_as_written(arguments):
+    """The device is a name that no tensor can be made on: the function's own error is seen."""
+    compiled = torch.compile(lambda *x: torch.ones(3) + sum(x))
+    x = [torch.ones(3)] * arguments
+    for _ in range(5):
+        compiled(*x)
+    with torch.device("meta"), pytest.raises(RuntimeError, match="not available"):
+        compiled(*x)
+    with torch.device("cpu"):
+        assert compiled(*x)[0] == 1 + arguments
+    assert compiled.count == 1 and not compiled.reason

@@ -1,5 +1,7 @@
 """torchvision.ops: boxes and layers, with torchvision's numbers."""
 
+import math
+
 import pytest
 
 import microtorch as torch
@@ -27,6 +29,35 @@ def test_boxes():
     mask = torch.zeros(1, 4, 5, dtype=torch.bool)
     mask[0, 1:3, 2:5] = True
     assert ops.masks_to_boxes(mask).tolist() == [[2, 1, 4, 2]]
+
+
+def test_boxes_that_are_apart_share_less():
+    a, b = A[:1], A[1:2]
+    apart = (1 + 1.5**2) / (9 + 16)  # centres (1, 1) and (2, 2.5), frame 3 x 4
+    assert ops.distance_box_iou(a, b).item() == pytest.approx(1 / 9 - apart)
+    v = 4 / math.pi**2 * (math.pi / 4 - math.atan(2 / 3)) ** 2
+    complete = 1 / 9 - apart - v * v / (1 - 1 / 9 + v)
+    assert ops.complete_box_iou(a, b).item() == pytest.approx(complete)
+    assert ops.distance_box_iou(A, A[:2]).shape == ops.complete_box_iou(A, A[:2]).shape == (3, 2)
+
+
+@pytest.mark.parametrize("kind", ["generalized", "distance", "complete"])
+def test_losses_of_boxes_compare_box_by_box(kind):
+    loss, iou = getattr(ops, f"{kind}_box_iou_loss"), getattr(ops, f"{kind}_box_iou")
+    x = (A + 0.1).requires_grad_()
+    each = loss(x, A)
+    assert torch.allclose(each, 1 - iou(x, A).diagonal(), atol=1e-6)
+    assert torch.equal(loss(x, A, reduction="sum"), each.sum())
+    assert torch.equal(loss(x, A, reduction="mean"), each.mean())
+    assert loss(x[:0], A[:0], reduction="mean").item() == 0
+    g, h, steps = torch.autograd.grad(each.sum(), x)[0], torch.zeros_like(A), torch.eye(A.numel())
+    for i, step in enumerate(1e-6 * steps.double().view(-1, *A.shape)):
+        up, down = (loss(x.detach() + d, A.double(), reduction="sum") for d in (step, -step))
+        h.view(-1)[i] = (up - down) / 2e-6
+    if kind != "complete":  # whose weight counts as a constant
+        assert torch.allclose(g, h, atol=1e-3)
+    with pytest.raises(ValueError, match="reduction"):
+        loss(x, A, reduction="max")
 
 
 def test_suppression():

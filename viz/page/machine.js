@@ -1,6 +1,9 @@
 // The programs of the page, as WebAssembly. Their arrays are views of its memory: to write to one is to give a program
 // its input, and after a run the results are there to be read.
-const KINDS = { float32: Float32Array, float64: Float64Array, int64: BigInt64Array, bool: Uint8Array, uint32: Uint32Array };
+const KINDS = {
+  float32: Float32Array, float64: Float64Array, int64: BigInt64Array, int32: Int32Array, int16: Int16Array, int8: Int8Array, uint8: Uint8Array,
+  bool: Uint8Array, uint32: Uint32Array,
+};
 const bytes = text => Uint8Array.from(atob(text), c => c.charCodeAt(0));
 const product = list => list.reduce((n, k) => n * k, 1);
 const arrays = {}, first = {}; // by name: as they are, and as they were when the page was written

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
-from typing import Any, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 import numpy as np
 
@@ -38,6 +38,9 @@ from .customs import Customs, Ran, again, custom, output
 from .customs import Data as Data
 from .kinds import inside, of_a_kind, outside
 from .summary import number
+
+if TYPE_CHECKING:
+    from microtorch.base.types import Backend
 
 Gradient: TypeAlias = "Data | Outputs"
 new = object.__new__
@@ -233,7 +236,7 @@ def whole(g: Gradient, node: Node | None = None) -> Data:
 
 
 # ---- forward again -------------------------------------------------------------------------------
-def _home(node: Node) -> Any:
+def _home(node: Node) -> Backend:
     """The backend on which a node is computed again: the CPU's, also for what lay on a device."""
     here = node.dev is None or of_a_kind(node.dev) or node.dev.device is CPU
     return node.dev if here else cpu.of(node.dtype)

@@ -10,7 +10,7 @@ import numpy as np
 from ...arrays.dtypes import I64
 from ..reference import Reference
 from ..table import definition
-from .library import calls, lib
+from .library import calls, kernel_of, lib
 from .reductions import blocks
 
 if TYPE_CHECKING:
@@ -184,27 +184,32 @@ class Along(Reference):
             done = self.kernels.scatter(*sizes, kind, id(index), id(src), id(wrong), id(out))
         return out if done and not wrong[0] else None
 
+    @kernel_of
     @calls("triangle")
-    def tril(self, x: Array, diagonal: int) -> Array:
-        out = self._triangle(x, diagonal, True)
-        return definition("tril")(self, x, diagonal) if out is None else out
+    def tril(self) -> Kernel:
+        return self._triangle("tril", True)
 
+    @kernel_of
     @calls("triangle")
-    def triu(self, x: Array, diagonal: int) -> Array:
-        out = self._triangle(x, diagonal, False)
-        return definition("triu")(self, x, diagonal) if out is None else out
+    def triu(self) -> Kernel:
+        return self._triangle("triu", False)
 
-    def _triangle(self, x: Array, diagonal: int, lower: bool) -> Array | None:
-        shape = x.shape
-        if not x.flags.c_contiguous:
-            x = np.ascontiguousarray(x)
-        out = np.empty(shape, self.dtype)
-        n, m = shape[-2:]
-        if not -n <= diagonal <= m:
-            diagonal = -n if diagonal < 0 else m
-        batch = 1 if len(shape) == 2 else math.prod(shape[:-2])
-        done = self.kernels.triangle(batch, n, m, lower, diagonal, id(x), id(out))
-        return out if done else None
+    def _triangle(self, name: str, lower: bool) -> Kernel:
+        loop, dtype, empty = self.kernels.triangle, self.dtype, np.empty
+
+        def triangle(x: Array, diagonal: int) -> Array:
+            shape = x.shape
+            if not x.flags.c_contiguous:
+                x = np.ascontiguousarray(x)
+            out = empty(shape, dtype)
+            n, m = shape[-2:]
+            if not -n <= diagonal <= m:
+                diagonal = -n if diagonal < 0 else m
+            batch = 1 if len(shape) == 2 else math.prod(shape[:-2])
+            done = loop(batch, n, m, lower, diagonal, id(x), id(out))
+            return out if done else definition(name)(self, x, diagonal)
+
+        return triangle
 
     def taps(self, x: Array, index: Array, weight: Array, dim: int) -> Array:
         outer, n, inner = blocks(x.shape, dim)

@@ -14,7 +14,7 @@ from .choice import operations_in, smallest
 from .library import SUFFIXES, lib
 
 if TYPE_CHECKING:
-    from ...base.types import Array, Namespace, Operand
+    from ...base.types import Array, DType, Namespace, Operand
 
 
 class Elementwise(Reference):
@@ -58,7 +58,7 @@ class Elementwise(Reference):
             return small
         return by_layout(small, large, large_from(name) * F32.itemsize)
 
-    def in_16_bits(self, name: str, kernel: Callable[..., Any], dtype: Any) -> Callable[..., Any]:
+    def in_16_bits(self, name: str, kernel: Callable[..., Any], dtype: DType) -> Callable[..., Any]:
         """``kernel``, of arrays of float16 or bfloat16, by C's loop ``name`` if it has one.
 
         The loop converts stretches of them on its way, where ``kernel`` converts them as wholes.
@@ -152,7 +152,7 @@ def by_size(
     return kernel
 
 
-def result_of(dtype: Any, *arrays: Any) -> Array | None:
+def result_of(dtype: DType, *arrays: Any) -> Array | None:
     """An empty array for the result, of the shape to which ``arrays`` broadcast, as numpy makes it.
 
     C declines one of another order of dimensions. None where they do not broadcast.

@@ -22,7 +22,7 @@ from ...arrays.dtypes import F32, F64, on_bfloat16
 from ...notation import formulas
 
 if TYPE_CHECKING:
-    from ...base.types import Operand
+    from ...base.types import DType, Operand
 
 lib: Any = None
 ffi: Any = None
@@ -253,7 +253,7 @@ class Kernels:
     sum_f32.
     """
 
-    def __init__(self, dtype: Any):
+    def __init__(self, dtype: DType):
         self._suffix = SUFFIXES.get(dtype, "i64")
 
     def __getattr__(self, name: str) -> Any:

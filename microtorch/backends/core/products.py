@@ -30,7 +30,9 @@ class Products(Reference):
             elif x.ndim > 1 < y.ndim:
                 return self._batches(x, y)
         # as the op's definition does; np.dot would cost as much again to call
-        return x.dot(y) if x.ndim == 2 and y.ndim == 2 else np.matmul(x, y)
+        if (x.ndim == 2 and y.ndim == 2) or 0 < x.ndim < 3 > y.ndim > 0:
+            return x.dot(y)
+        return np.matmul(x, y)
 
     def _batches(self, x: Array, y: Array) -> Array:
         (*batch_x, m, k), (*batch_y, _, n) = x.shape, y.shape

@@ -58,23 +58,27 @@ class Reductions(Reference):
         out = self._reduced(self.kernels.sum, partial, steps[-1:], count or math.nan)
         return self.turned("mean", x, dim, keepdim) if out is None else out
 
-    def amax(self, x: Array, dim: Dims = None, keepdim: bool = False) -> Array:
-        if dim is None and not keepdim and x.size:  # without the plan, as in sum
-            whole = np.empty((), self.dtype)
-            if self.kernels.amax(1, x.size, 1, id(x), id(whole)):
-                return whole
-        steps, count = runs(x.shape, dim, keepdim)
-        out = self._reduced(self.kernels.amax, x, steps) if count else None
-        return self.turned("amax", x, dim, keepdim) if out is None else out
+    @kernel_of
+    def amax(self) -> Kernel:
+        return self._extreme("amax", self.kernels.amax)
 
-    def amin(self, x: Array, dim: Dims = None, keepdim: bool = False) -> Array:
-        if dim is None and not keepdim and x.size:  # without the plan, as in sum
-            whole = np.empty((), self.dtype)
-            if self.kernels.amin(1, x.size, 1, id(x), id(whole)):
-                return whole
-        steps, count = runs(x.shape, dim, keepdim)
-        out = self._reduced(self.kernels.amin, x, steps) if count else None
-        return self.turned("amin", x, dim, keepdim) if out is None else out
+    @kernel_of
+    def amin(self) -> Kernel:
+        return self._extreme("amin", self.kernels.amin)
+
+    def _extreme(self, name: str, loop: Kernel) -> Kernel:
+        dtype, empty = self.dtype, np.empty
+
+        def extreme(x: Array, dim: Dims = None, keepdim: bool = False) -> Array:
+            if dim is None and not keepdim and x.size:  # without the plan, as in sum
+                whole = empty((), dtype)
+                if loop(1, x.size, 1, id(x), id(whole)):
+                    return whole
+            steps, count = runs(x.shape, dim, keepdim)
+            out = self._reduced(loop, x, steps) if count else None
+            return self.turned(name, x, dim, keepdim) if out is None else out
+
+        return extreme
 
     @calls("moments")
     def deviations(self, x: Array, dim: Dims) -> tuple[Array, Array]:

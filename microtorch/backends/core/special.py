@@ -45,6 +45,13 @@ class Special(Reference):
         if any(a.shape != shape for a in arrays):
             arrays = np.broadcast_arrays(*arrays)
             shape = arrays[0].shape
+        first, back = arrays[0], None
+        if not first.flags.c_contiguous:  # the result lies as the first operand does
+            order = sorted(range(first.ndim), key=lambda d: -abs(first.strides[d]))
+            arrays, back = tuple([a.transpose(order) for a in arrays]), np.argsort(order)
+            shape = arrays[0].shape
         given, out = [np.ascontiguousarray(a) for a in arrays], np.empty(shape, self.dtype)
         done = getattr(self.kernels, name)(out.size, *(id(a) for a in given), id(out))
-        return out if done else None
+        if not done:
+            return None
+        return out if back is None else out.transpose(back)

@@ -167,7 +167,7 @@ class OpenCL:
         assert kernel is not None
         return kernel
 
-    def cast(self, x: Array, dtype: Any) -> Array:
+    def cast(self, x: Array, dtype: DType) -> Array:
         return x.astype(getattr(dtype, "numpy", dtype))
 
     def clone(self, x: Array, order: str = "K") -> Array:

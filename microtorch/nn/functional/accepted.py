@@ -3,20 +3,12 @@ ours would compute it: dtypes, and types of arguments.
 """
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import Any, TypeVar
 
-from ...arrays.dtypes import TORCH_TYPES
-from ...base.errors import describe, message
 from ...base.naming import settle
-from ...engine.calling import reading
-from ...engine.entering import entered
-from ...engine.handle import Handle
-from ...ops.node_names import renaming
-
-if TYPE_CHECKING:
-    from ...base.types import Argument
+from ...engine.entering import called
+from ...ops.node_names import naming
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -49,25 +41,7 @@ DIRECT = frozenset(
 def as_called(name: str, function: F) -> F:
     """A function as users call it, under its name in nn.functional."""
     if name not in DIRECT:
-        function = accepting(reading(function, out=False, strict=name in BUILTIN))
-    function = renaming(entered(function))  # PyTorch's name on the node of the result
+        shown, strict = naming(function.__name__), name in BUILTIN
+        function = called(function, False, strict, KINDS.get(function.__name__, ""), shown)
     settle(__package__, {name: function})
     return function
-
-
-def accepting(f: F) -> F:
-    """``f``, which raises NotImplementedError for a first operand of a dtype not in ``KINDS``."""
-    kinds = KINDS.get(f.__name__)
-    if kinds is None:
-        return f
-
-    @functools.wraps(f)
-    def function(*args: Argument, **kwargs: Argument) -> Argument:
-        x = args[0] if args else kwargs.get("input")
-        if isinstance(x, Handle) and x.array.dtype.kind not in kinds:
-            name = TORCH_TYPES[x.array.dtype.name]
-            what = f"\"{f.__name__}\" not implemented for '{name}'"
-            raise NotImplementedError(message(what, describe(x), fix="x.float()"))
-        return f(*args, **kwargs)
-
-    return cast(F, function)

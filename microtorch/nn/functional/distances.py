@@ -6,7 +6,9 @@ from ...arrays import dtypes
 from ...base.errors import describe, message
 from ...engine.out import into
 from ...handles.tensor import Tensor
+from ...ops.select import clamp_min
 from ...ops.shape import broadcast_tensors
+from ...ops.vector_norm import norm
 
 
 def normalize(
@@ -16,7 +18,7 @@ def normalize(
     if out is not None:
         result: Tensor = into(out, normalize, (input, p, dim, eps), {})
         return result
-    return input / input.norm(p, dim, keepdim=True).clamp_min(eps)
+    return input / clamp_min(norm(input, p, dim, True), eps)
 
 
 def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -> Tensor:
@@ -31,10 +33,10 @@ def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -
         what = f"expected common dtype to be floating point, yet common dtype is {d}"
         raise RuntimeError(message(what, f"cosine_similarity: {describe(x1)}, {describe(x2)}"))
     x1, x2 = x1.to(d), x2.to(d)
-    if x1.shape != x2.shape:
+    if x1.array.shape != x2.array.shape:
         x1, x2 = broadcast_tensors(x1, x2)
-    first = x1 / x1.norm(2, dim, keepdim=True).clamp_min(eps)
-    second = x2 / x2.norm(2, dim, keepdim=True).clamp_min(eps)
+    first = x1 / clamp_min(norm(x1, 2, dim, True), eps)
+    second = x2 / clamp_min(norm(x2, 2, dim, True), eps)
     return (first * second).sum(dim)
 
 

@@ -40,6 +40,11 @@ def dropout2d(
 
     Tompson et al. 2015. 3-d input is taken as (N, C, L), as PyTorch does.
     """
+    if input.ndim == 3:
+        warn(
+            "dropout2d: Received a 3D input to dropout2d and assuming that channel-wise 1D dropout "
+            "behavior is desired - input is interpreted as shape (N, C, L). dropout1d says so."
+        )
     return _of_channels("dropout2d", 2, input, p, training, inplace)
 
 

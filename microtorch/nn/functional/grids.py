@@ -65,6 +65,12 @@ def affine_grid(
         )
     if min(size) <= 0:
         raise ValueError(message(f"Expected non-zero, positive output size. Got {size}"))
+    if corners and min(size[2:]) == 1:
+        warn(
+            "Since version 1.3.0, affine_grid behavior has changed for unit-size grids when "
+            "align_corners=True. This is not an intended use case of affine_grid. See the "
+            "documentation of affine_grid for details."
+        )
     axes = []
     for i, m in enumerate(size[2:]):
         line = linspace(-1, 1, m, dtype=theta.dtype, device=theta.device)

@@ -49,6 +49,9 @@ def pad(
     if isinstance(value, complex) and input.array.dtype.kind != "c":
         raise TypeError(message("pad(): argument 'value' (position 4) must be float, not complex"))
     if mode != "constant":
+        if value:
+            what = f'Padding mode "{mode}" doesn\'t take in value argument'
+            raise RuntimeError(message(what, f"{value=}", fix='mode="constant", or no value'))
         return _padded_by_index(input, pad, mode)
     borders = {input.ndim - 1 - i: (pad[2 * i], pad[2 * i + 1]) for i in range(len(pad) // 2)}
     shape, outer, inner = [], [], []
@@ -85,7 +88,7 @@ def _padded_by_index(input: Tensor, pad: Sequence[int], mode: str) -> Tensor:
     if not 1 <= count <= 3 or input.ndim not in (count + 1, count + 2):
         raise NotImplementedError(
             message(
-                "Only 2D, 3D, 4D, 5D padding with non-constant padding are supported for now",
+                f"Padding size {len(pad)} is not supported for {input.ndim}D input tensor.",
                 f"mode {mode!r} pads the last {count} dims of an input of {count + 1} or "
                 f"{count + 2}, but got {describe(input)}",
             )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from ...base.errors import describe, message
 from ...create.filled import empty
 from ...handles.tensor import Tensor
-from ...ops.max_pool import fractional, max_pool3d, max_unpool
+from ...ops.max_pool import fractional, max_pool3d, max_unpool, with_indices
 from ...ops.pool import avg_pool1d, avg_pool2d, max_pool1d, max_pool2d
 from ...ops.volumes import avg_pool3d
 from ..common_types import Size
@@ -146,28 +146,8 @@ def fractional_max_pool3d(
     )
 
 
-def fractional_max_pool2d_with_indices(
-    input: Tensor,
-    kernel_size: Size,
-    output_size: Size | None = None,
-    output_ratio: Ratio | None = None,
-    return_indices: bool = False,
-    _random_samples: Tensor | None = None,
-) -> Pooled:
-    """fractional_max_pool2d with `return_indices`, whatever is given for it."""
-    return _fractional(2, input, kernel_size, output_size, output_ratio, True, _random_samples)
-
-
-def fractional_max_pool3d_with_indices(
-    input: Tensor,
-    kernel_size: Size,
-    output_size: Size | None = None,
-    output_ratio: Ratio | None = None,
-    return_indices: bool = False,
-    _random_samples: Tensor | None = None,
-) -> Pooled:
-    """fractional_max_pool3d with `return_indices`, whatever is given for it."""
-    return _fractional(3, input, kernel_size, output_size, output_ratio, True, _random_samples)
+fractional_max_pool2d_with_indices = with_indices(fractional_max_pool2d)
+fractional_max_pool3d_with_indices = with_indices(fractional_max_pool3d)
 
 
 # ---- unpooling -----------------------------------------------------------------------------------

@@ -52,6 +52,11 @@ def legacy_reduction(size_average: bool | None, reduce: bool | None, reduction: 
     `reduction` if both are None.
     """
     if size_average is None and reduce is None:
+        if reduction == "elementwise_mean":
+            warn(
+                "reduction='elementwise_mean' is deprecated. Please use reduction='mean' instead."
+            )
+            return "mean"
         return reduction
     for given in (size_average, reduce):
         if isinstance(given, Tensor) and given.numel() != 1:

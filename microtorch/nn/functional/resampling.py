@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from ...arrays.dtypes import uint8
-from ...base.errors import describe, message
+from ...base.errors import describe, message, warn
 from ...base.types import Operand
 from ...create.data import from_numpy
 from ...engine.short import single
@@ -289,6 +289,10 @@ def _resampled(input: Tensor, dim: int, taps: Taps) -> Tensor:
     return single(taps_op, input, {"index": index, "weight": weight, "dim": dim})
 
 
+def _old_name(name: str) -> None:
+    warn(f"`nn.functional.{name}` is deprecated. Use `nn.functional.interpolate` instead.")
+
+
 def upsample(
     input: Tensor,
     size: int | Sequence[int] | None = None,
@@ -297,6 +301,7 @@ def upsample(
     align_corners: bool | None = None,
 ) -> Tensor:
     """interpolate under its old name."""
+    _old_name("upsample")
     return interpolate(input, size, scale_factor, mode, align_corners)
 
 
@@ -304,6 +309,7 @@ def upsample_nearest(
     input: Tensor, size: int | Sequence[int] | None = None, scale_factor: Scale | None = None
 ) -> Tensor:
     """interpolate with mode="nearest" under its old name."""
+    _old_name("upsample_nearest")
     return interpolate(input, size, scale_factor, "nearest")
 
 
@@ -311,4 +317,5 @@ def upsample_bilinear(
     input: Tensor, size: int | Sequence[int] | None = None, scale_factor: Scale | None = None
 ) -> Tensor:
     """interpolate with mode="bilinear" and aligned corners under its old name."""
+    _old_name("upsample_bilinear")
     return interpolate(input, size, scale_factor, "bilinear", align_corners=True)

@@ -7,7 +7,7 @@ prints itself as PyTorch does. A table would be shorter, but a reader who opens 
 
 from __future__ import annotations
 
-from ...base.errors import message
+from ...base.errors import message, warn
 from ...create.filled import full
 from ...handles.tensor import Tensor
 from .. import functional as F
@@ -138,10 +138,19 @@ class Mish(_Inplace):
 
 
 class Hardtanh(_Inplace):
-    """x limited to [min_val, max_val]."""
+    """x limited to [min_val, max_val]. `min_value` and `max_value` are older names of the two."""
 
-    def __init__(self, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False) -> None:
+    def __init__(
+        self, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False,
+        min_value: float | None = None, max_value: float | None = None,
+    ) -> None:  # fmt: skip
         super().__init__(inplace)
+        for old, given in (("min_value", min_value), ("max_value", max_value)):
+            if given is not None:
+                renamed = f"is deprecated and renamed to `{old.removesuffix('ue')}`"
+                warn(f"keyword argument `{old}` {renamed}", FutureWarning)
+        min_val = min_val if min_value is None else min_value
+        max_val = max_val if max_value is None else max_value
         if min_val >= max_val:
             raise ValueError(
                 message(

@@ -53,7 +53,7 @@ class _Numbered(Module):
             return self._sliced(list(self._modules.items())[index])
         return list(self._modules.values())[self._index(index)]
 
-    def __setitem__(self, index: int, module: Module) -> None:
+    def __setitem__(self, index: int, module: Module | None) -> None:
         self._check(module)
         self.add_module(list(self._modules)[self._index(index)], module)
 
@@ -68,10 +68,10 @@ class _Numbered(Module):
 
     @staticmethod
     def _check(module: object) -> None:
-        if not isinstance(module, Module):
+        if not isinstance(module, Module) and module is not None:
             raise not_a_module(module)
 
-    def append(self, module: Module) -> Self:
+    def append(self, module: Module | None) -> Self:
         """Add a module at the end; returns self."""
         self._check(module)
         number = len(self)
@@ -82,7 +82,7 @@ class _Numbered(Module):
         self.add_module(str(number), module)
         return self
 
-    def insert(self, index: int, module: Module) -> Self | None:
+    def insert(self, index: int, module: Module | None) -> Self | None:
         """Put `module` before position `index`; Sequential's returns self, as in PyTorch."""
         self._check(module)
         number = operator.index(index)
@@ -98,7 +98,7 @@ class _Numbered(Module):
         self._renumber(children)
         return self if isinstance(self, Sequential) else None
 
-    def extend(self, modules: Iterable[Module]) -> Self:
+    def extend(self, modules: Iterable[Module | None]) -> Self:
         """Append every module of an iterable; returns self."""
         if not isinstance(modules, Iterable):
             raise not_iterable(f"{type(self).__name__}.extend", "an iterable", modules)
@@ -172,7 +172,10 @@ class Sequential(_Numbered):
 
 
 class ModuleList(_Uncalled, _Numbered):
-    """A list of modules; it has no forward: the module that owns it loops over it."""
+    """A list of modules; it has no forward: the module that owns it loops over it.
+
+    None is kept at its place in it, as a layer that is left out.
+    """
 
     def __init__(self, modules: Iterable[Module] | None = None) -> None:
         super().__init__()

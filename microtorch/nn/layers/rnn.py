@@ -334,7 +334,8 @@ class RNNBase(Module):
                         f"{len(given)} given")
             )
         sizes = (self._width, self.hidden_size)
-        for name, h, size in zip(("hidden", "cell"), given, sizes, strict=False):
+        names = ("hidden[0]", "hidden[1]") if self.states == 2 else ("hidden",)
+        for name, h, size in zip(names, given, sizes, strict=False):
             shape = (count, batch, size) if batched else (count, size)
             if tuple(h.shape) != shape:
                 raise RuntimeError(

@@ -59,7 +59,7 @@ class RNNCellBase(Module):
         """The next state from W x + b, the last state, u and c."""
         raise NotImplementedError
 
-    def forward(self, input: Tensor, hx: State | None = None) -> Any:
+    def forward(self, input: Tensor, hx: State | None = None) -> State:
         if input.ndim not in (1, 2):
             raise ValueError(
                 message(

@@ -72,7 +72,9 @@ def bf16_compress_hook(process_group: ProcessGroup | None, bucket: GradBucket) -
     return _averaged(process_group, bucket, dtypes.bfloat16)
 
 
-def _averaged(group: ProcessGroup | None, bucket: GradBucket, dtype: Any) -> Future[Tensor]:
+def _averaged(
+    group: ProcessGroup | None, bucket: GradBucket, dtype: dtypes.dtype
+) -> Future[Tensor]:
     chosen = world(group)
     sent = bucket.buffer().to(dtype).div(chosen.size())
     work = all_reduce(sent, group=chosen, async_op=True)

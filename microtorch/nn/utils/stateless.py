@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
 from ...base.errors import warn
 from ...func.modules import functional_call as call
+from ...func.modules import replaced
 from ...handles.tensor import Tensor
 from ..module import Module
 
@@ -35,3 +37,17 @@ def functional_call(
     return call(
         module, parameters_and_buffers, args, kwargs, tie_weights=tie_weights, strict=strict
     )
+
+
+def _reparametrize_module(
+    module: Module,
+    parameters_and_buffers: Mapping[str, Tensor],
+    tie_weights: bool = False,
+    strict: bool = False,
+    stack_weights: bool = False,
+) -> AbstractContextManager[None]:
+    """While the context lasts, the module has these tensors; arguments as of ``functional_call``.
+
+    ``stack_weights`` is accepted: contexts in one another are always left in the right order.
+    """
+    return replaced(module, parameters_and_buffers, tie_weights, strict)

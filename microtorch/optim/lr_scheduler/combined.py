@@ -59,8 +59,8 @@ class _Combined(LRScheduler):
     def state_dict(self) -> dict[str, Any]:
         """Everything but the optimizer, with the states of the schedulers."""
         state = super().state_dict()
-        state["_schedulers"] = [scheduler.state_dict() for scheduler in self._schedulers]
-        return state
+        del state["_schedulers"]
+        return state | {"_schedulers": [inner.state_dict() for inner in self._schedulers]}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         state = dict(state_dict)

@@ -131,9 +131,8 @@ class CyclicLR(_Cyclic):
     def state_dict(self) -> dict[str, Any]:
         """As the base class; `scale_fn` as its attributes if it is an object, else None."""
         state = super().state_dict()
-        f = self._scale_fn_custom
-        state["_scale_fn_custom"] = None if f is None else saved_function(f)
-        return state
+        f = state.pop("_scale_fn_custom")
+        return state | {"_scale_fn_custom": None if f is None else saved_function(f)}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         state = dict(state_dict)
@@ -211,7 +210,7 @@ class OneCycleLR(_Cyclic):
             self._begin_momentum(base_momentum, max_momentum, last_epoch)
         super().__init__(optimizer, last_epoch)
 
-    def _between(self, start: Any, end: Any, part: float) -> Any:
+    def _between(self, start: float, end: float, part: float) -> float:
         """The value when `part` of the way is done."""
         if self._anneal_func_type == "cos":
             return end + (start - end) / 2.0 * (math.cos(math.pi * part) + 1)

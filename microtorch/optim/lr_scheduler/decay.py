@@ -45,8 +45,8 @@ class _OfFunctions(LRScheduler):
     def state_dict(self) -> dict[str, Any]:
         """As the base class; functions are saved as None, other callables as their attributes."""
         state = super().state_dict()
-        state["lr_lambdas"] = [saved_function(f) for f in self.lr_lambdas]
-        return state
+        del state["lr_lambdas"]
+        return state | {"lr_lambdas": [saved_function(f) for f in self.lr_lambdas]}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         super().load_state_dict(

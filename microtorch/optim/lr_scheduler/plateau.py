@@ -35,6 +35,7 @@ class ReduceLROnPlateau(LRScheduler):
                 message("Factor should be < 1.0.", f"ReduceLROnPlateau: factor={factor}")
             )
         check_optimizer(optimizer)
+        self.factor = factor
         groups = len(optimizer.param_groups)
         self.default_min_lr = None if isinstance(min_lr, (list, tuple)) else min_lr
         limits = list(min_lr) if isinstance(min_lr, (list, tuple)) else [min_lr] * groups
@@ -46,7 +47,6 @@ class ReduceLROnPlateau(LRScheduler):
                 )
             )
         self.min_lrs = limits
-        self.factor = factor
         self.optimizer = optimizer
         self.patience = patience
         self.cooldown = cooldown

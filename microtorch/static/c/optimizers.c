@@ -107,6 +107,103 @@ static inline void adagrad@(int n, real *restrict p, const real *restrict g, rea
 }
 
 
+/* the running mean m of g, and the largest u that g has been, which decays; p -= lr m / u */
+static inline void adamax@(int n, real *restrict p, const real *restrict g, float *step,
+                           real *restrict m, real *restrict u, double lr, double beta1,
+                           double beta2, double eps, double decay)
+{
+    const double t = *step += 1;
+    const real rate = (real)(lr / (1 - pow(beta1, t))), fresh = (real)(1 - beta1);
+    const real kept = (real)beta2, least = (real)eps, penalty = (real)decay;
+    for (int i = 0; i < n; i++) {
+        const real up = g[i] + penalty * p[i];
+        m[i] += fresh * (up - m[i]);
+        u[i] = maximum@(kept * u[i], fabs@(up) + least);
+        p[i] -= rate * m[i] / u[i];
+    }
+}
+
+
+/* adam, whose step looks ahead: by a part of g, and by one of m; `product` is that of momenta */
+static inline void nadam@(int n, real *restrict p, const real *restrict g, float *step,
+                          float *product, real *restrict m, real *restrict v, double lr,
+                          double beta1, double beta2, double eps, double decay, double slower,
+                          int decoupled)
+{
+    const double t = *step += 1, now = beta1 * (1 - 0.5 * pow(0.96, t * slower));
+    const double next = beta1 * (1 - 0.5 * pow(0.96, (t + 1) * slower));
+    *product *= (float)now;
+    const real of_g = (real)(lr * (1 - now) / (1 - (double)*product));
+    const real of_m = (real)(lr * next / (1 - *product * next));
+    const real fresh1 = (real)(1 - beta1), kept = (real)beta2, fresh2 = (real)(1 - beta2);
+    const real unbiased = (real)(1 - pow(beta2, t)), penalty = decoupled ? 0 : (real)decay;
+    const real keep = decoupled ? (real)(1 - lr * decay) : 1;
+    for (int i = 0; i < n; i++) {
+        const real up = g[i] + penalty * p[i];
+        m[i] += fresh1 * (up - m[i]);
+        v[i] = kept * v[i] + fresh2 * up * up;
+        p[i] = keep * p[i] - (of_g * up + of_m * m[i]) / (sqrt@(v[i] / unbiased) + (real)eps);
+    }
+}
+
+
+/* adam, whose v counts from when enough steps have been seen, as much as its variance allows */
+static inline void radam@(int n, real *restrict p, const real *restrict g, float *step,
+                          real *restrict m, real *restrict v, double lr, double beta1,
+                          double beta2, double eps, double decay, int decoupled)
+{
+    const double t = *step += 1, unbiased = 1 - pow(beta2, t), most = 2 / (1 - beta2) - 1;
+    const double rho = most - 2 * t * pow(beta2, t) / unbiased;
+    const double part = (rho - 4) * (rho - 2) * most / ((most - 4) * (most - 2) * rho);
+    const real trust = rho > 5 ? (real)sqrt(part * unbiased) : 0;
+    const real rate = (real)(lr / (1 - pow(beta1, t))), keep = decoupled ? (real)(1 - lr * decay) : 1;
+    const real fresh1 = (real)(1 - beta1), kept = (real)beta2, fresh2 = (real)(1 - beta2);
+    const real penalty = decoupled ? 0 : (real)decay;
+    for (int i = 0; i < n; i++) {
+        const real up = g[i] + penalty * p[i];
+        m[i] += fresh1 * (up - m[i]);
+        v[i] = kept * v[i] + fresh2 * up * up;
+        const real scale = rho > 5 ? trust / (sqrt@(v[i]) + (real)eps) : 1;
+        p[i] = keep * p[i] - rate * m[i] * scale;
+    }
+}
+
+
+/* p -= eta g, with a rate that decays, and the average of p from step `begin` on */
+static inline void asgd@(int n, real *restrict p, const real *restrict g, float *step, float *eta,
+                         float *mu, real *restrict average, double lr, double lambda, double alpha,
+                         double begin, double decay)
+{
+    const double t = *step += 1;
+    const real rate = (real)*eta, keep = (real)(1 - lambda * *eta), part = (real)*mu;
+    for (int i = 0; i < n; i++) {
+        p[i] = keep * p[i] - rate * (g[i] + (real)decay * p[i]);
+        average[i] = part == 1 ? p[i] : average[i] + (p[i] - average[i]) * part;
+    }
+    *eta = (float)(lr / pow(1 + lambda * lr * t, alpha));
+    *mu = (float)(t - begin > 1 ? 1 / (t - begin) : 1);
+}
+
+
+/* a step of its own size for each number: larger while g keeps its sign, smaller where it turns,
+ * where the number waits for once */
+static inline void rprop@(int n, real *restrict p, const real *restrict g, float *step,
+                          real *restrict before, real *restrict size, double shrink, double grow,
+                          double smallest, double largest)
+{
+    const real least = (real)smallest, most = (real)largest;
+    *step += 1;
+    for (int i = 0; i < n; i++) {
+        const real agree = g[i] * before[i];
+        const real factor = agree > 0 ? (real)grow : agree < 0 ? (real)shrink : 1 + agree;
+        const real grown = size[i] * factor;
+        size[i] = grown < least ? least : grown > most ? most : grown;
+        before[i] = agree < 0 ? 0 : g[i];
+        p[i] -= sign@(before[i]) * size[i];
+    }
+}
+
+
 /* the root of the sum of the squares of all arrays */
 static inline void total_norm@(int count, const real *const *arrays, const int *sizes, real *out)
 {

@@ -6,7 +6,7 @@ static inline void turned@(int rows, int columns, const real *restrict y, int ro
                            real *restrict out, int width)
 {
     for (int i = 0; i < rows; i++)
-        for (int j = 0; j < width; j++)
+        UNROLLED for (int j = 0; j < width; j++)
             out[i * width + j] = j < columns ? y[i * row + j * column] : 0;
 }
 
@@ -90,43 +90,42 @@ static void product@(int rows, int columns, int inner, const real *restrict x, i
 }
 
 
-/* out = x y, where many x are 0, as a gradient is after relu: of each row of x, what is not 0 is
- * listed, and nothing else multiplied; unless fewer than a quarter are 0, or y has numbers that
- * times 0 are NaN. `factors` and `from` are room for rows * (inner + 1) numbers and places. */
-static void product_of_few@(int rows, int columns, int inner, const real *restrict x, int xrow,
-                            int xcolumn, const real *restrict y, real *restrict out, int outrow,
-                            real *restrict factors, int *restrict from)
+/* out = x y, where many x are 0, as a gradient is after relu: of each row of x, `bits` say what is
+ * not 0 and is multiplied (and each 64th, so that no loop is empty, and sums stay in registers). All
+ * of x is, if fewer than a quarter are 0, or 0 y is NaN somewhere. Columns of x lie together. */
+static void product_of_few@(int rows, int columns, int inner, const real *restrict x, int xcolumn,
+                            const real *restrict y, real *restrict out, int outrow,
+                            real *restrict turned, unsigned long long *restrict bits)
 {
     enum { WIDE = 7 };
-    const int room = inner + 1;
     real total = 0;
+    for (int k = 0; k < inner; k++)
+        ADDED_UP for (int i = 0; i < rows; i++) {
+            const unsigned long long some = x[k * xcolumn + i] != 0, at = k / 64 * rows + i;
+            bits[at] = (k % 64 ? bits[at] : 1) | some << k % 64;
+            total += !some;
+        }
     ADDED_UP for (int k = 0; k < inner * columns; k++)
         total += y[k] * 0;
-    int zeros = 0;
-    for (int i = 0; i < rows; i++) {
-        int n = i * room;
-        for (int k = 0; k < inner; k++) {
-            const real factor = x[i * xrow + k * xcolumn];
-            factors[n] = factor;
-            from[n] = k * columns;
-            n += factor != 0;
-        }
-        zeros += (i + 1) * room - 1 - n;
-        factors[n] = 0; /* the end of the list */
-        from[n] = -1;
-    }
-    if (total != 0 || zeros < rows * inner / 4) {
-        product@(rows, columns, inner, x, xrow, xcolumn, y, columns, NULL, out, outrow);
+    if (!(total >= rows * inner / 4)) {
+        product@(rows, columns, inner, x, 1, xcolumn, y, columns, NULL, out, outrow);
         return;
     }
+    turned@(rows, inner, x, 1, xcolumn, turned, inner);
     for (int j = 0; j < columns; j += WIDE * TILE) {
         const int c = j + WIDE * TILE > columns ? columns - WIDE * TILE : j;
         for (int i = 0; i < rows; i++) {
             real sums[WIDE][TILE] = {{0}};
-            for (int n = i * room; from[n] >= 0; n++)
-                UNROLLED for (int t = 0; t < WIDE; t++)
-                    for (int l = 0; l < TILE; l++)
-                        sums[t][l] = ADD@(factors[n], y[from[n] + c + t * TILE + l], sums[t][l]);
+            for (int w = 0; w < inner; w += 64) {
+                unsigned long long left = bits[w / 64 * rows + i];
+                do {
+                    const int k = w + __builtin_ctzll(left);
+                    UNROLLED for (int t = 0; t < WIDE; t++)
+                        for (int l = 0; l < TILE; l++)
+                            sums[t][l] = ADD@(turned[i * inner + k],
+                                              y[k * columns + c + t * TILE + l], sums[t][l]);
+                } while (left &= left - 1);
+            }
             UNROLLED for (int t = 0; t < WIDE; t++)
                 for (int l = 0; l < TILE; l++)
                     out[i * outrow + c + t * TILE + l] = sums[t][l];
@@ -138,17 +137,17 @@ static void product_of_few@(int rows, int columns, int inner, const real *restri
 /* the sum of x[k step] y[k], for k below n, in parts that are added up last */
 INLINE real dot@(int n, const real *restrict x, int step, const real *restrict y)
 {
-    real sums[TILE] = {0};
+    real sums[TILE] = {0}, rest = 0;
     int k = 0;
     for (; k + TILE <= n; k += TILE)
         for (int l = 0; l < TILE; l++)
             sums[l] = ADD@(x[(k + l) * step], y[k + l], sums[l]);
     for (; k < n; k++)
-        sums[k % TILE] = ADD@(x[k * step], y[k], sums[k % TILE]);
+        rest = ADD@(x[k * step], y[k], rest);
     UNROLLED for (int half = TILE / 2; half; half /= 2)
         for (int l = 0; l < half; l++)
             sums[l] += sums[l + half];
-    return sums[0];
+    return sums[0] + rest;
 }
 
 

@@ -12,6 +12,7 @@ when the first index is asked for.
 from __future__ import annotations
 
 import multiprocessing
+import os
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from itertools import repeat
@@ -72,6 +73,7 @@ class DataLoader(Typed):
         in_order: bool = True,
     ) -> None:
         _check_workers(num_workers, timeout, prefetch_factor, persistent_workers)
+        _warn_of_many(num_workers)
         self._iterable = isinstance(dataset, IterableDataset)
         if self._iterable:
             _check_stream(shuffle, sampler, batch_sampler)
@@ -167,6 +169,11 @@ class Batches:
     def __init__(self, loader: DataLoader) -> None:
         # Drawn now, not when the first batch is asked for, and also where there are no workers.
         seed = draw_seed(loader.generator)
+        if loader.pin_memory:
+            warn(
+                "'pin_memory' argument is set as true but no accelerator is found, then device "
+                "pinned memory won't be used."
+            )
         self._crew: Crew | None = None
         if loader.timeout and not loader.num_workers:
             raise AssertionError(
@@ -241,6 +248,19 @@ class Batches:
 
 def _excluded(what: str) -> ValueError:
     return ValueError(message(what, fix="give one of them"))
+
+
+def _warn_of_many(num_workers: int) -> None:
+    """Warn of more workers than processors that this process may use."""
+    here = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    if here is None or num_workers > here:
+        warn(
+            f"This DataLoader will create {num_workers} worker processes in total. Our suggested "
+            f"max number of worker in current system is {here}, which is smaller than what this "
+            "DataLoader is going to create. Please be aware that excessive worker creation might "
+            "get DataLoader running slow or even freeze, lower the worker number to avoid "
+            "potential slowness/freeze if necessary."
+        )
 
 
 def _check_workers(

@@ -7,13 +7,13 @@ there.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TypeAlias, TypeVar
 
 from ...base.errors import message
 from ...files import load
+from ...files.fetched import checkpoints
 from ...handles.tensor import Tensor
 from ...nn.module import Module
 from ..transforms.modes import InterpolationMode
@@ -100,21 +100,15 @@ def source_of(model: str, version: str) -> Source:
         raise ValueError(message(f"{model} has no weights {version!r}", what)) from None
 
 
-def folder() -> Path:
-    """Where PyTorch keeps such files: $TORCH_HOME/hub/checkpoints, by default in ~/.cache/torch."""
-    home = os.environ.get("TORCH_HOME") or "~/.cache/torch"
-    return Path(home).expanduser() / "hub" / "checkpoints"
-
-
 def file_of(model: str, version: str) -> Path:
     """The file with these weights. FileNotFoundError, with its name and folder, without it."""
     file = source_of(model, version).file
-    path = folder() / file
+    path = checkpoints() / file
     if not path.is_file():
         raise FileNotFoundError(
             message(
                 f"{model}: microtorch does not fetch pretrained weights, and {file} is not in "
-                f"{folder()}",
+                f"{checkpoints()}",
                 fix=f"get {SERVER}{file} and put it there, or train from weights=None",
             )
         )

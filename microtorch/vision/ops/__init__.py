@@ -9,6 +9,8 @@ from .boxes import (
     box_convert,
     box_iou,
     clip_boxes_to_image,
+    complete_box_iou,
+    distance_box_iou,
     generalized_box_iou,
     masks_to_boxes,
     nms,
@@ -24,12 +26,19 @@ from .layers import (
     StochasticDepth,
     stochastic_depth,
 )
-from .losses import sigmoid_focal_loss
+from .losses import (
+    complete_box_iou_loss,
+    distance_box_iou_loss,
+    generalized_box_iou_loss,
+    sigmoid_focal_loss,
+)
 
 __all__ = [
     "MLP", "Conv2dNormActivation", "Conv3dNormActivation", "FrozenBatchNorm2d", "Permute",
     "SqueezeExcitation", "StochasticDepth", "batched_nms", "box_area", "box_convert", "box_iou",
-    "clip_boxes_to_image", "generalized_box_iou", "masks_to_boxes", "nms", "remove_small_boxes",
+    "clip_boxes_to_image", "complete_box_iou", "complete_box_iou_loss", "distance_box_iou",
+    "distance_box_iou_loss", "generalized_box_iou", "generalized_box_iou_loss", "masks_to_boxes",
+    "nms", "remove_small_boxes",
     "sigmoid_focal_loss", "stochastic_depth",
 ]  # fmt: skip
 _ABSENT = ("RoI", "PS", "roi", "ps_", "Deform", "deform", "FeaturePyramid", "MultiScale", "Drop")

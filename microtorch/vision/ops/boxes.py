@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 import microtorch as torch
@@ -44,18 +46,48 @@ def box_convert(boxes: Tensor, in_fmt: str, out_fmt: str) -> Tensor:
     return torch.stack((a, b, c, d), dim=-1)
 
 
-def _shared(boxes1: Tensor, boxes2: Tensor) -> tuple[Tensor, Tensor]:
-    """The areas that are in both boxes, and in either, for each pair: (N, M)."""
-    low = torch.max(boxes1[..., :, None, :2], boxes2[..., None, :, :2])
-    high = torch.min(boxes1[..., :, None, 2:], boxes2[..., None, :, 2:])
-    sides = (high - low).clamp(min=0)
-    both = sides[..., 0] * sides[..., 1]
-    return both, box_area(boxes1)[..., :, None] + box_area(boxes2)[..., None, :] - both
+# ---- what two boxes share ------------------------------------------------------------------------
+# a and b broadcast: pair by pair, or ``_each(boxes1, boxes2)`` for each with each, (N, M)
+def _each(boxes1: Tensor, boxes2: Tensor) -> tuple[Tensor, Tensor]:
+    return boxes1[..., :, None, :], boxes2[..., None, :, :]
+
+
+def shared(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
+    """The areas that are in both boxes, and in either."""
+    low, high = torch.max(a[..., :2], b[..., :2]), torch.min(a[..., 2:], b[..., 2:])
+    both = (high - low).clamp(min=0).prod(-1)
+    return both, box_area(a) + box_area(b) - both
+
+
+def frame(a: Tensor, b: Tensor) -> Tensor:
+    """The sides of the smallest box around both."""
+    low, high = torch.min(a[..., :2], b[..., :2]), torch.max(a[..., 2:], b[..., 2:])
+    return (high - low).clamp(min=0)
+
+
+def apart(a: Tensor, b: Tensor, eps: float) -> Tensor:
+    """How far the centres are apart, squared, as a share of their frame's diagonal, squared."""
+    centres = (a[..., :2] + a[..., 2:] - b[..., :2] - b[..., 2:]) / 2
+    return centres.square().sum(-1) / (frame(a, b).square().sum(-1) + eps)
+
+
+def unlike(a: Tensor, b: Tensor, iou: Tensor, eps: float) -> Tensor:
+    """How much width : height differs, weighted more where the boxes share more already."""
+    wide, high = a[..., 2:] - a[..., :2], b[..., 2:] - b[..., :2]
+    angles = torch.atan(wide[..., 0] / wide[..., 1]) - torch.atan(high[..., 0] / high[..., 1])
+    v = 4 / math.pi**2 * angles.square()
+    with torch.no_grad():
+        weight = v / (1 - iou + v + eps)
+    return weight * v
+
+
+def _box_inter_union(boxes1: Tensor, boxes2: Tensor) -> tuple[Tensor, Tensor]:
+    return shared(*_each(boxes1, boxes2))
 
 
 def box_iou(boxes1: Tensor, boxes2: Tensor) -> Tensor:
     """What two boxes share, divided by what they cover together, for each pair: (N, M)."""
-    both, either = _shared(boxes1, boxes2)
+    both, either = _box_inter_union(boxes1, boxes2)
     return both / either
 
 
@@ -64,14 +96,26 @@ def generalized_box_iou(boxes1: Tensor, boxes2: Tensor) -> Tensor:
 
     H. Rezatofighi et al., Generalized Intersection over Union, 2019.
     """
-    both, either = _shared(boxes1, boxes2)
-    low = torch.min(boxes1[..., :, None, :2], boxes2[..., None, :, :2])
-    high = torch.max(boxes1[..., :, None, 2:], boxes2[..., None, :, 2:])
-    sides = (high - low).clamp(min=0)
-    frame = sides[..., 0] * sides[..., 1]
-    return both / either - (frame - either) / frame
+    a, b = _each(boxes1, boxes2)
+    (both, either), around = shared(a, b), frame(a, b).prod(-1)
+    return both / either - (around - either) / around
 
 
+def distance_box_iou(boxes1: Tensor, boxes2: Tensor, eps: float = 1e-7) -> Tensor:
+    """``box_iou``, less how far the centres are apart: (N, M).
+
+    Z. Zheng et al., Distance-IoU Loss, 2020, as ``complete_box_iou``.
+    """
+    return box_iou(boxes1, boxes2) - apart(*_each(boxes1, boxes2), eps)
+
+
+def complete_box_iou(boxes1: Tensor, boxes2: Tensor, eps: float = 1e-7) -> Tensor:
+    """``distance_box_iou``, less how much the boxes' proportions differ: (N, M)."""
+    iou, (a, b) = box_iou(boxes1, boxes2), _each(boxes1, boxes2)
+    return iou - apart(a, b, eps) - unlike(a, b, iou, eps)
+
+
+# ---- choosing boxes ------------------------------------------------------------------------------
 def clip_boxes_to_image(boxes: Tensor, size: tuple[int, int]) -> Tensor:
     """The parts of the boxes within a picture of ``size`` (height, width)."""
     height, width = size
