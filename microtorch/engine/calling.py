@@ -326,6 +326,21 @@ def plain(
     return (again, more) if found else None
 
 
+def _no_tensor(
+    f: Callable[..., Any], args: Iterable[Any], kwargs: Mapping[str, Any], e: AttributeError
+) -> NoTensor | None:
+    """The error for an argument, or for one in a list, that is no tensor: it lacks an attribute."""
+    for name, x in [*(("", x) for x in args), *kwargs.items()]:
+        for one in (x, *(x if isinstance(x, (tuple, list)) else ())):
+            if one is e.obj and not isinstance(one, Handle):
+                what = f"expected a Tensor, but got {type(one).__name__}"
+                annotation = getattr(parameters_of(f).get(name), "annotation", "")
+                if name and "Tensor" not in str(annotation):
+                    what = f"argument '{name}' cannot be {type(one).__name__}"
+                return NoTensor(message(f"{f.__name__}(): {what}"))
+    return None
+
+
 def mistaken(
     f: Callable[..., Any], args: Iterable[Any], kwargs: Mapping[str, Any], e: Exception,
     strict: bool = True,
@@ -339,15 +354,8 @@ def mistaken(
     if isinstance(e, MemoryError):
         return e if isinstance(e, RuntimeError) else no_memory(e)
     parameters = parameters_of(f)
-    if isinstance(e, AttributeError):  # of an argument, or of one in a list, that is no tensor
-        for name, x in [*(("", x) for x in args), *kwargs.items()]:
-            for one in (x, *(x if isinstance(x, (tuple, list)) else ())):
-                if one is e.obj and not isinstance(one, Handle):
-                    what = f"expected a Tensor, but got {type(one).__name__}"
-                    annotation = getattr(parameters.get(name), "annotation", "")
-                    if name and "Tensor" not in str(annotation):
-                        what = f"argument '{name}' cannot be {type(one).__name__}"
-                    return NoTensor(message(f"{f.__name__}(): {what}"))
+    if isinstance(e, AttributeError) and (wrong := _no_tensor(f, args, kwargs, e)) is not None:
+        return wrong
     names = [p.name for p in parameters.values() if p.kind is p.POSITIONAL_OR_KEYWORD]
     for i, (name, value) in enumerate([*zip(names, args, strict=False), *kwargs.items()], 1):
         annotation = parameters[name].annotation if name in parameters else None

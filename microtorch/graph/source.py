@@ -81,7 +81,7 @@ class Site(NamedTuple):
         return f"{os.path.basename(self.file)}:{self.line}"
 
 
-_STANDARD = os.path.dirname(os.__file__) + os.sep
+_STANDARD = os.path.dirname(os.__file__) + os.sep if hasattr(os, "__file__") else "<none>"
 _INSTALLED = tuple(os.path.join(_STANDARD, name) for name in ("site-packages", "dist-packages"))
 
 

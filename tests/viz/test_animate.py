@@ -205,7 +205,7 @@ def test_bitmaps_have_a_frame_for_each_step(tmp_path):
 
 def test_without_pillow_the_error_says_what_to_install(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "PIL", None)
-    with pytest.raises(ImportError, match=r"pip install microtorch\[anim\]"):
+    with pytest.raises(ImportError, match=r'pip install "microtorch\[anim\]"'):
         viz.step(twice()).save(tmp_path / "a.gif")
     viz.step(twice()).save(tmp_path / "a.svg")
 

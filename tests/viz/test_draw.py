@@ -585,7 +585,7 @@ def test_without_graphviz_there_is_one_clear_error_and_dot_still_works(tmp_path,
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setitem(sys.modules, "pygraphviz", None)
     g = viz.draw(neuron())
-    with pytest.raises(viz.RenderError, match=r"pip install microtorch\[viz\]") as error:
+    with pytest.raises(viz.RenderError, match=r'pip install "microtorch\[viz\]"') as error:
         g.save(tmp_path / "x.svg")
     assert str(error.value) == render.NO_GRAPHVIZ
     assert g.save(tmp_path / "x.dot") == str(tmp_path / "x.dot")
