@@ -138,7 +138,7 @@ def record(
 ) -> Tensor:
     """The Tensor of an op's result, with a node of the op if a gradient flows through it."""
     if not op.differentiable:
-        return constant_of(out, dev)
+        return note_order(constant_of(out, dev))
     m = mode.get()
     nodes, needs = tuple([x.node for x in inputs]), False
     if m.grad:

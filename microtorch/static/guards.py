@@ -55,7 +55,7 @@ from .code_names import (
     read_by_bases,
 )
 from .same import EQUAL
-from .watched import UNSEEN, Has, Slots, TooMuch, Unwatchable
+from .watched import UNSEEN, Has, Slots, TooMuch, Unnamed, Unwatchable
 
 if TYPE_CHECKING:
     from ..base.types import Operand
@@ -211,7 +211,7 @@ class Watch:
             return
         users, ours = is_users(x), x.__name__.partition(".")[0] in ("microtorch", "numpy")
         if x is sys and "modules" in names:
-            raise Unwatchable("it uses 'sys.modules', which gives modules that it does not name")
+            raise Unnamed("it uses 'sys.modules', which gives modules that it does not name")
         if x is os and "getenv" in names:
             names = {*names, "environ"}
         named = names & vars(x).keys()

@@ -17,7 +17,7 @@ from .keys import opaque, structure
 from .recording import Recording
 from .returned import check_kept, late_backward, marks, modes, output, owned
 from .source import unique
-from .watched import About, TooMuch, Unwatchable
+from .watched import About, TooMuch, Unnamed, Unwatchable
 
 if TYPE_CHECKING:
     from ..base.types import Kernel, Operand
@@ -74,7 +74,8 @@ def recorded(
     try:
         watch = Watch(c.root, *opaque((args, kwargs)))
     except (TooMuch, Unwatchable) as e:
-        r.reason = r.reason or str(e)
+        if not (c.own_outputs and isinstance(e, Unnamed)):  # a trace holds what that was
+            r.reason = r.reason or str(e)
         watch = Watch()
     read = {id(x.tensor) for x in program.leaves}
     watch.items += [(About(t), "grad", About(t)["grad"]) for n, t in watch.tensors.items()

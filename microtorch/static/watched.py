@@ -80,3 +80,7 @@ class TooMuch(Exception):
 
 class Unwatchable(Exception):
     """The function can reach something whose state cannot be compared."""
+
+
+class Unnamed(Unwatchable):
+    """It reads what its text does not name. A trace, as PyTorch's, holds what that was."""

@@ -208,6 +208,7 @@ def test_results_lie_in_memory_as_pytorchs():
 def test_what_was_made_of_turned_operands_is_known_to_be_turned():
     x, y = torch.ones(3, 2).t(), torch.ones(2, 3)
     made = [x * 1, (x * 1).neg(), x.clone(), x.float(), x.detach(), (x + y).relu(), x.sort(0)[0]]
+    made += [(x > 0).float(), x.isnan().double(), x.int()]
     made += [torch.empty_like(x), torch.zeros_like(x).mul_(2), torch.tensor(np.ones((3, 2)).T)]
     for t in made:
         assert (t + y).stride() == (t.double() > y).stride() == t.stride()

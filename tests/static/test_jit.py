@@ -1,6 +1,7 @@
 """torch.jit in terms of compile."""
 
 import io
+import sys
 
 import microtorch.jit
 import numpy as np
@@ -135,6 +136,17 @@ def test_functions_errors_and_names():
     got = torch.jit.load(buffer)(torch.ones(3))
     torch.manual_seed(0)
     np.testing.assert_array_equal(got.numpy(), (torch.ones(3) + torch.rand(3)).numpy())
+
+
+def test_a_trace_holds_what_a_library_asks_of_other_modules():
+    def f(x):
+        return x * 2 if "no_such_module" not in sys.modules else x
+
+    x = torch.ones(3)
+    assert torch.equal(torch.jit.trace(f, x)(x), f(x))
+    compiled = torch.compile(f)
+    with pytest.warns(UserWarning, match=r"sys\.modules"):
+        compiled(x), compiled(x)  # which would have to see that one was imported
 
 
 def test_a_script_module_of_the_users_own():
