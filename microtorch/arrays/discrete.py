@@ -143,7 +143,8 @@ def randint(
             values += low
     else:
         values = (g.draw64(n) % np.uint64(span) + np.uint64(low % 2**64)).view(np.int64)
-    return values.astype(dtype, copy=False).reshape(shape)
+    values = values if values.dtype is dtype else values.astype(dtype, copy=False)
+    return values if len(shape) == 1 else values.reshape(shape)
 
 
 def _representable(low: int, high: int, dtype: np.dtype[Any]) -> tuple[int, int]:

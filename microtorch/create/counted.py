@@ -214,4 +214,7 @@ def _of_ends(*numbers: AnyNumber) -> DType:
 
 
 def _any_complex(*numbers: Argument) -> bool:
-    return any([isinstance(v, complex) for v in numbers])
+    for v in numbers:
+        if isinstance(v, complex):
+            return True
+    return False

@@ -16,6 +16,7 @@ import numpy as np
 
 from ..arrays.dtypes import dtype
 from ..base.errors import NoTensor, message, no_memory
+from . import autocast
 from .handle import Handle
 from .operands import COERCE
 from .out import into
@@ -133,15 +134,16 @@ def _reader(
 def reading(
     f: F, out: bool = True, strict: bool = True,
     before: Callable[..., Any] | None = None, after: Callable[..., Any] | None = None,
-    always: bool = True,
+    always: bool = True, of_regions: bool = False,
 ) -> F:  # fmt: skip
     """``f``, which takes PyTorch's names of its parameters, and ``out=`` unless it has its own.
 
     ``strict``: flags must be bools, and what is named of its parameter's type. (Functions that
     PyTorch writes in Python take anything, and fail later.)
     ``before(function, args, kwargs)`` may take the call over: what it returns, unless None, is the
-    result. ``after(result, args, kwargs)`` gives the result otherwise (entering.py has both): of
-    a tensor that was not recorded only if ``always``.
+    result; it is asked ``of_regions`` of autocast alone, or always. ``after(result, args, kwargs)``
+    gives the result otherwise (entering.py has both): of a tensor that was not recorded only if
+    ``always``.
     """
     if getattr(f, "reading", False):
         return f
@@ -153,8 +155,9 @@ def reading(
     def function(*args: Argument, **kwargs: Argument) -> Argument:
         target = None
         try:
-            if before is not None and (taken := before(function, args, kwargs)) is not None:
-                return taken
+            if before is not None and (autocast.regions or not of_regions):
+                if (taken := before(function, args, kwargs)) is not None:
+                    return taken
             if not kwargs and len(args) <= flag:
                 result = f(*args)
             else:
@@ -168,8 +171,10 @@ def reading(
                     result = into(target, f, args, kwargs)
             if after is None:
                 return result
-            if not always and not isinstance(result, tuple) and result.node.op is None:
-                return result  # nothing was recorded
+            if not always:
+                first = result[0] if isinstance(result, tuple) and result else result
+                if isinstance(first, Handle) and first.node.op is None:
+                    return result  # nothing was recorded
             return after(result, args, kwargs)
         except Exception as e:
             again = plain(f, args, kwargs)

@@ -90,7 +90,8 @@ def called(
     after = _after(written, shown)
     name = written.__name__
     before, always = _before(name, kinds, after), name in OF_IMAGES
-    made = reading(written, out, strict, before, after, always)
+    of_regions = not kinds and name not in ROUNDED_ONCE
+    made = reading(written, out, strict, before, after, always, of_regions)
     vars(made)["entered"] = True
     return made
 
@@ -188,14 +189,10 @@ def laid_as(out: Argument, inputs: tuple[Any, ...]) -> Argument:
 
 def _is_last(x: Argument) -> bool:
     try:
-        a, storage = x.array, x.node.storage
+        a = x.array
     except AttributeError:  # no tensor, or a sparse one
         return False
-    if type(a) is not np.ndarray or a.ndim not in (4, 5):
-        return False
-    if (storage is None or not storage.turned) and a.shape[1] != 1:
-        return False  # it lies in rows, as nearly all do; of one channel, in both orders
-    return is_channels_last(a)
+    return type(a) is np.ndarray and is_channels_last(a)
 
 
 def _laid(t: Argument) -> Argument:

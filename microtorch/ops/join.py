@@ -434,10 +434,10 @@ def meshgrid(*tensors: Tensor, indexing: str | None = None) -> tuple[Tensor, ...
     order = list(tensors)
     if indexing == "xy" and len(order) > 1:
         order[0], order[1] = order[1], order[0]
-    shape = tuple(x.array.size for x in order)
+    shape = tuple([x.array.size for x in order])
     grids = [
-        expand(reshape(x, *((-1,) + (1,) * (len(shape) - 1 - i))), *shape)
-        for i, x in enumerate(order)
+        expand(reshape(x, (n, *(1,) * (len(shape) - 1 - i))), shape)
+        for i, (x, n) in enumerate(zip(order, shape, strict=True))
     ]
     if indexing == "xy" and len(grids) > 1:
         grids[0], grids[1] = grids[1], grids[0]

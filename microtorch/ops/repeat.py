@@ -11,7 +11,7 @@ from ..base.errors import describe, message
 from ..base.naming import named
 from ..engine.basic_ops import clone
 from ..engine.handle import Handle
-from ..engine.record import constant
+from ..engine.record import constant, constant_of
 from ..engine.short import single
 from ..engine.whole import known
 from .arguments import dim_of, shape_of
@@ -91,7 +91,13 @@ def repeat_interleave(
         plain = type(repeats) is int and repeats >= 0 and output_size is None
         times = _NONE if plain else _repeats(repeats)
         if isinstance(repeats, int) and output_size in (None, n * repeats):
-            column = (ravel(input) if not input.array.ndim else input).unsqueeze(d + 1)
+            x = input.array
+            if plain and not input.node.needs and type(x) is np.ndarray and x.ndim:
+                # the copies, of which nothing is recorded
+                sizes = (*x.shape[: d + 1], repeats, *x.shape[d + 1 :])
+                copies = constant_of(np.repeat(x, repeats, d).reshape(sizes), input.node.dev)
+                return copies.flatten(d, d + 1)
+            column = (ravel(input) if not x.ndim else input).unsqueeze(d + 1)
             shape = [-1] * column.array.ndim
             shape[d + 1] = repeats
             copies = single(clone, column.expand(shape), {"order": "C"})

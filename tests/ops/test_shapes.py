@@ -263,3 +263,14 @@ def test_squeeze_of_several_dimensions():
     assert x.clone().squeeze_(0, 2).shape == (3,)
     with pytest.raises(TypeError):
         x.squeeze(0, "2")
+
+
+@pytest.mark.parametrize("times", [0, 1, 3])
+@pytest.mark.parametrize("dim", [None, 0, -1])
+def test_repeated_elements_are_the_same_with_and_without_a_gradient(times, dim):
+    x = torch.arange(6.0).reshape(2, 3).t()
+    alone = x.repeat_interleave(times, dim)
+    recorded = x.clone().requires_grad_().repeat_interleave(times, dim)
+    assert alone.tolist() == recorded.tolist()
+    assert alone.stride() == recorded.stride()
+    assert alone._is_view() and alone._base.shape == recorded._base.shape

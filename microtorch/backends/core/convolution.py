@@ -119,9 +119,12 @@ class Convolution(Reference):
         g, count = windows(size, kernel, stride, padding, dilation)
         n, c = images = read[0].shape[:2]
         out = np.empty(images + (size if back else count), dtype or self.dtype)
-        given = [a if a.flags.c_contiguous else np.ascontiguousarray(a) for a in read]
+        for a in read:
+            if not a.flags.c_contiguous:
+                read = tuple(map(np.ascontiguousarray, read))
+                break
         (w, h), (k, m) = size, count
-        return out if loop(n * c, w * h, k * m, id(g), *map(id, given), id(out)) else None
+        return out if loop(n * c, w * h, k * m, id(g), *map(id, read), id(out)) else None
 
     def max_pool2d(self, x: Array, **geometry: Any) -> Array:
         out = self._pool(self.kernels.max_pool2d, x.shape[2:], False, x, **geometry)

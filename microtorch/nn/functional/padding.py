@@ -38,11 +38,12 @@ def pad(
                 fix="give (left, right) for each dim, the last dim first",
             )
         )
-    if len(pad) // 2 > input.ndim:
+    sizes = input.array.shape
+    if len(pad) // 2 > len(sizes):
         raise RuntimeError(
             message(
                 "Padding length should be less than or equal to two times the input dimension "
-                f"but got padding length {len(pad)} and input of dimension {input.ndim}",
+                f"but got padding length {len(pad)} and input of dimension {len(sizes)}",
                 f"pad: {describe(input)} with {tuple(pad)}",
             )
         )
@@ -53,12 +54,12 @@ def pad(
             what = f'Padding mode "{mode}" doesn\'t take in value argument'
             raise RuntimeError(message(what, f"{value=}", fix='mode="constant", or no value'))
         return _padded_by_index(input, pad, mode)
-    borders = {input.ndim - 1 - i: (pad[2 * i], pad[2 * i + 1]) for i in range(len(pad) // 2)}
     shape, outer, inner = [], [], []
-    for dim, size in enumerate(input.shape):
-        before, after = borders.get(dim, (0, 0))
+    for dim, size in enumerate(sizes):
+        at = 2 * (len(sizes) - 1 - dim)
+        before, after = (pad[at], pad[at + 1]) if at < len(pad) else (0, 0)
         total = size + before + after
-        if total < 0 or -min(before, after, 0) > size:
+        if total < 0 or before < -size or after < -size:
             raise RuntimeError(
                 message(
                     f"F.pad: dim {dim} of size {size} cannot lose {-before - after} elements",
@@ -66,8 +67,8 @@ def pad(
                 )
             )
         shape.append(total)
-        outer.append(slice(max(before, 0), total - max(after, 0)))
-        inner.append(slice(max(-before, 0), size - max(-after, 0)))
+        outer.append(slice(before if before > 0 else 0, total - after if after > 0 else total))
+        inner.append(slice(0 if before > 0 else -before, size if after > 0 else size + after))
     if min(pad, default=0) < 0:
         input = input[tuple(inner)]
     place = tuple(outer)
