@@ -20,7 +20,12 @@ class FileError(pickle.UnpicklingError, RuntimeError):
 
     def about(self, name: object) -> FileError:
         """The error that a user reads: with the file's name, the user's line and the likely fix."""
-        return FileError(message(f"cannot load {name}: {self}", fix=self.fix))
+        return type(self)(message(f"cannot load {name}: {self}", fix=self.fix))
+
+
+@seen_as(EOFError)
+class EmptyFileError(FileError, EOFError):
+    """A file with nothing in it."""
 
 
 def refused(what: str, *details: str, fix: str = "") -> FileError:
