@@ -36,8 +36,10 @@ def check_fresh(node: Node) -> tuple[object, ...] | None:
     for i, x in enumerate(node.inputs):
         for j in node.op.watched[i] if x.needs else ():
             if j < 0:
-                written = _written(node, node.seq) or (node.op.renews and _written_aside(node, node))
-                if written and (node.op.reads_out[i] or _keeps_output(node)):
+                aside = node.op.renews and _written_aside(node, node)
+                if (aside or _written(node, node.seq)) and (
+                    node.op.reads_out[i] or _keeps_output(node)
+                ):
                     if not node.op.renews:
                         raise stale_error(node, node, -1)
                     kernel = node.op.kernels[node.dev]
