@@ -28,9 +28,11 @@ class EmptyFileError(FileError, EOFError):
     """A file with nothing in it."""
 
 
-def refused(what: str, *details: str, fix: str = "") -> FileError:
+def refused(
+    what: str, *details: str, fix: str = "", kind: type[FileError] = FileError
+) -> FileError:
     """The error for a file that is not read. `load` adds the file's name and the user's line."""
-    error = FileError("\n  ".join([what, *details]))
+    error = kind("\n  ".join([what, *details]))
     error.fix = fix
     return error
 

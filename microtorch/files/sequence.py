@@ -42,7 +42,7 @@ def read(
     """The object in a file that can seek, from where it stands; it is left standing behind."""
     size = size_left(file)
     if not size:
-        raise EmptyFileError("Ran out of input: it is empty")
+        raise refused("Ran out of input: it is empty", kind=EmptyFileError)
     _hint(file)
     stream, guard = Stream(file, size), Guard(size)
     read = _Storages(size, place)
