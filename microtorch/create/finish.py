@@ -4,6 +4,7 @@ from __future__ import annotations
 import functools
 import warnings
 from collections.abc import Callable
+from inspect import CO_VARKEYWORDS
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from numpy import ndarray
@@ -13,7 +14,7 @@ from ..arrays.device import CPU, default
 from ..arrays.layout import strided
 from ..backends import cpu, home
 from ..base.errors import describe, message, no_memory
-from ..engine.calling import mistaken, reading
+from ..engine.calling import looker, mistaken, reading
 from ..engine.operands import NUMBERS
 from ..engine.out import into
 from ..engine.record import constant, constant_of, note_order
@@ -45,6 +46,9 @@ def export(f: F, name: str = "", plain: Callable[..., Tensor] | None = None) -> 
         elif "generator" in own and "out" not in own and "device" not in own:
             FUNCTIONS[name or f.__name__] = reading(f)
             return f
+        elif ("device" in own or code.co_flags & CO_VARKEYWORDS) and looker(f)[0] < len(own):
+            FUNCTIONS[name or f.__name__] = reading(f, out=False)
+            return f
     FUNCTIONS[name or f.__name__] = f
     return f
 
@@ -55,10 +59,13 @@ def with_options(f: F, plain: Callable[..., Tensor]) -> F:
     The result has the dtype of ``out`` unless one is asked for. Raises NotImplementedError for a
     layout other than ``torch.strided``.
     """
+    first, fits, _, look = looker(f)
 
     @functools.wraps(f)
     def function(*args: object, **kwargs: object) -> object:
         try:
+            if len(args) > first and tuple(map(type, args[first:])) not in fits:
+                look(args)
             if not kwargs:
                 return plain(*args)
             check_layout(f.__name__, kwargs.pop("layout", None))

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import numpy as np
@@ -39,7 +39,8 @@ OTHER_NAMES = {
 MOST = 2**63
 # flags that functions which PyTorch writes in Python hand on to its C++, which looks at types
 FLAGS = frozenset({
-    "training", "is_causal", "log_target", "log_input", "ceil_mode",
+    "training", "is_causal", "log_target", "log_input", "ceil_mode", "normalized", "onesided",
+    "return_complex", "scale_grad_by_freq", "sparse", "swap",
 })  # fmt: skip
 FIRST = frozenset({"input", "self", "x", "a", "x1"})  # of the first parameter
 UNREAD = (("", None),)  # stands for a call that is to be read
@@ -94,27 +95,26 @@ def operands_given(
 
 def _reader(
     f: Callable[..., Any], out: bool, strict: bool
-) -> tuple[int, dict[str, set[type]], Callable[..., tuple[Any, dict[str, Any], Any]]]:
-    """So many arguments by position need no look, and neither do the types that were seen to fit
-    their names; what reads a call that has others.
+) -> tuple[
+    int, set[type | tuple[type, ...]], dict[str, set[type]],
+    Callable[..., tuple[Any, dict[str, Any], Any]],
+]:  # fmt: skip
+    """So many arguments by position need no look, and neither do those after them whose types were
+    seen to fit, nor the types that were seen to fit a name; what reads a call that has others.
     """
     code = f.__code__
     n = code.co_argcount + code.co_kwonlyargcount
     names = code.co_varnames[:n]
     out = out and "out" not in names
     open_ended = bool(code.co_flags & inspect.CO_VARKEYWORDS)
-    known: dict[str, set[type]] = {}  # per parameter that was ever looked at
-    # a wrong type of anything else is found out by itself; but everything is true or false
+    # a wrong type of anything else is found out by itself
     looked_at = FLAGS if not strict else frozenset(names)
-    flags = [i for i, p in enumerate(names) if f.__annotations__.get(p) == "bool"]
-    flag = next((i for i in flags if names[i] in looked_at), MOST)
+    first, fits, known, look = looker(f, looked_at)
 
     def read(args: Sequence[Any], kwargs: dict[str, Any]) -> tuple[Any, dict[str, Any], Any]:
         """The call with the function's own names, and ``out``."""
-        if len(args) > flag:
-            for name, value in zip(names[flag:], args[flag:], strict=False):
-                if type(value) not in known.get(name, ()) and name in looked_at:
-                    fitting(f, name, value, known)
+        if len(args) > first:
+            look(args)
         for name, value in kwargs.items():
             if type(value) in known.get(name, ()) or (open_ended and _one_of_any(f, name)):
                 continue
@@ -128,7 +128,43 @@ def _reader(
         target = kwargs.pop("out", None) if out else None
         return *placed(f.__name__, names, args, kwargs, open_ended), target
 
-    return flag, known, read
+    return first, fits, known, read
+
+
+def looker(
+    f: Callable[..., Any], looked_at: Set[str] | None = None
+) -> tuple[
+    int, set[type | tuple[type, ...]], dict[str, set[type]], Callable[[Sequence[Any]], None]
+]:
+    """What looks at arguments by position, from the first on that Python takes anything for: all is
+    true or false, and a bool counts as an int (of a dimension it does not in `dim_of`).
+
+    Returns the number of those before it, the types of the others that fit, those per name, and
+    the function: TypeError for one that does not fit.
+    """
+    names = f.__code__.co_varnames[: f.__code__.co_argcount]
+    looked_at = frozenset(names) if looked_at is None else looked_at
+    marked = [i for i, p in enumerate(names) if p in looked_at and _is_marked(f, p)]
+    first = marked[0] if marked else MOST
+    fits: set[type | tuple[type, ...]] = set()  # one alone also by itself
+    known: dict[str, set[type]] = {}  # per parameter that was ever looked at
+
+    def look(args: Sequence[Any]) -> None:
+        given = [(n, x) for n, x in zip(names[first:], args[first:], strict=False)
+                 if n in looked_at]  # fmt: skip
+        for name, value in given:
+            if type(value) not in known.get(name, ()):
+                fitting(f, name, value, known)
+        if all(type(x) in known.get(name, ()) for name, x in given):
+            types = tuple(map(type, args[first:]))
+            fits.update((types, types[0]) if len(types) == 1 else (types,))
+
+    return first, fits, known, look
+
+
+def _is_marked(f: Callable[..., Any], name: str) -> bool:
+    possible = {*kinds(str(f.__annotations__.get(name, "")))}
+    return "bool" in possible or ("int" in possible and not name.startswith("dim"))
 
 
 def reading(
@@ -149,7 +185,7 @@ def reading(
         return f
     if f in EXPORTED:
         return cast(F, EXPORTED[f])
-    flag, known, read = _reader(f, out, strict)
+    first, fits, known, read = _reader(f, out, strict)
 
     @functools.wraps(f)
     def function(*args: Argument, **kwargs: Argument) -> Argument:
@@ -158,10 +194,13 @@ def reading(
             if before is not None and (autocast.regions or not of_regions):
                 if (taken := before(function, args, kwargs)) is not None:
                     return taken
-            if not kwargs and len(args) <= flag:
+            seen = (n := len(args)) <= first or (
+                type(args[-1]) if n == first + 1 else tuple(map(type, args[first:]))
+            ) in fits
+            if seen and not kwargs:
                 result = f(*args)
             else:
-                for name, value in kwargs.items() if len(args) <= flag else UNREAD:
+                for name, value in kwargs.items() if seen else UNREAD:
                     if type(value) not in known.get(name, ()):
                         args, kwargs, target = read(args, kwargs)
                         break

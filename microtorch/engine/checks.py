@@ -36,7 +36,10 @@ def check_fresh(node: Node) -> tuple[object, ...] | None:
     for i, x in enumerate(node.inputs):
         for j in node.op.watched[i] if x.needs else ():
             if j < 0:
-                if _written(node, node.seq) and (node.op.reads_out[i] or _keeps_output(node)):
+                aside = node.op.renews and _written_aside(node, node)
+                if (aside or _written(node, node.seq)) and (
+                    node.op.reads_out[i] or _keeps_output(node)
+                ):
                     if not node.op.renews:
                         raise stale_error(node, node, -1)
                     kernel = node.op.kernels[node.dev]
@@ -45,6 +48,8 @@ def check_fresh(node: Node) -> tuple[object, ...] | None:
                 source = node.inputs[j]
                 if _written(source, node.seq) and not _divided(node, j):
                     raise stale_error(node, source, j)
+                if node.op.looks and _written_aside(source, node):
+                    raise _places_lost(node, j)
                 if source.hooks is not None and source.hooks.left is not None:
                     _follow(node, source, j)
     for storage, since in WATCHED.get(node, ()):
@@ -59,6 +64,11 @@ def check_fresh(node: Node) -> tuple[object, ...] | None:
 
 def _written(source: Node, since: int) -> bool:
     return source.storage is not None and source.storage.written > since
+
+
+def _written_aside(source: Node, node: Node) -> bool:
+    """Was it written through .data after ``node`` was made?"""
+    return source.storage is not None and source.storage.aside > node.seq
 
 
 def _keeps_output(node: Node) -> bool:
@@ -144,6 +154,16 @@ def stale_error(node: Node, x: Node, place: int) -> Exception:
         f"[torch.{x.dtype} {list(x.shape)}]{origin}",
         f"{node.name()}, made at {node.where()}, reads {which}{made}",
         storage,
+    )
+
+
+def _places_lost(node: Node, j: int) -> Exception:
+    return errors.InplaceError(
+        errors.message(
+            f"{node.name()}, made at {node.where()}, finds the places of its maxima again in its "
+            f"input {j}, which was overwritten through .data afterwards",
+            fix=".clone() the value before overwriting it, or write it before the forward pass",
+        )
     )
 
 

@@ -97,6 +97,8 @@ class Op:
         # may an output that the derivative reads be overwritten? It is computed again from the
         # inputs, which are saved
         renews: bool = False,
+        # does the derivative look for places that PyTorch's keeps? Then nobody may write the inputs
+        looks: bool = False,
         # what its derivatives are for complex numbers. "holomorphic": every factor of g conjugated
         # (backends/complex.py); "own": as declared, since the vjps are linear in real and imaginary
         # part, or have the conjugates in them; "none": the op refuses complex numbers. By default
@@ -114,7 +116,7 @@ class Op:
         self.name, self.result, self.unpromoted = name, result, unpromoted
         self.vjps, self.joint, self.view, self.projection = tuple(vjps), joint, view, projection
         self.check, self.family, self.of_masks, self.lays = check, family, of_masks, lays
-        self.attributes, self.ties, self.renews = attributes, ties, renews
+        self.attributes, self.ties, self.renews, self.looks = attributes, ties, renews, looks
         self.formula, self.terms = formula, terms
         self.rule = tuple(rule) or (None,) * len(self.vjps)
         self.explain = explaining(explain_broadcast if explain is ABSENT else explain)

@@ -20,12 +20,19 @@ class FileError(pickle.UnpicklingError, RuntimeError):
 
     def about(self, name: object) -> FileError:
         """The error that a user reads: with the file's name, the user's line and the likely fix."""
-        return FileError(message(f"cannot load {name}: {self}", fix=self.fix))
+        return type(self)(message(f"cannot load {name}: {self}", fix=self.fix))
 
 
-def refused(what: str, *details: str, fix: str = "") -> FileError:
+@seen_as(EOFError)
+class EmptyFileError(FileError, EOFError):
+    """A file with nothing in it."""
+
+
+def refused(
+    what: str, *details: str, fix: str = "", kind: type[FileError] = FileError
+) -> FileError:
     """The error for a file that is not read. `load` adds the file's name and the user's line."""
-    error = FileError("\n  ".join([what, *details]))
+    error = kind("\n  ".join([what, *details]))
     error.fix = fix
     return error
 

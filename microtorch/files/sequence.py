@@ -20,7 +20,7 @@ import numpy as np
 from ..arrays.device import CPU
 from .archive import fill, size_left
 from .blocks import Block
-from .errors import FileError, brief, damaged, refused
+from .errors import EmptyFileError, FileError, brief, damaged, refused
 from .guard import Guard
 from .layout import MAGIC_NUMBER, PROTOCOL_VERSION
 from .machine import Machine
@@ -42,7 +42,7 @@ def read(
     """The object in a file that can seek, from where it stands; it is left standing behind."""
     size = size_left(file)
     if not size:
-        raise refused("Ran out of input: it is empty")
+        raise refused("Ran out of input: it is empty", kind=EmptyFileError)
     _hint(file)
     stream, guard = Stream(file, size), Guard(size)
     read = _Storages(size, place)

@@ -19,10 +19,12 @@ class Storage:
     never written".
     """
 
-    __slots__ = ("born", "turned", "version", "views", "writer", "written")
+    __slots__ = ("aside", "beside", "born", "turned", "version", "views", "writer", "written")
 
     def __init__(self, born: int = 0) -> None:
         self.born = born  # clock of the node that it was made for
+        self.beside: Storage | None = None  # of .data: the tensor's own
+        self.aside = 0  # clock of the last write through .data, which autograd is not to notice
         self.turned = False  # may a handle show it otherwise than row by row?
         self.written = 0  # clock of the last in-place write
         self.version = 0  # how many there were: PyTorch's tensor._version
@@ -49,9 +51,12 @@ class Storage:
         """
         past = Storage(self.born)
         past.written, past.version, past.writer = self.written, self.version, self.writer
+        past.aside = self.aside
         return past
 
     def wrote(self, writer: str) -> None:
         self.written = last_write[0] = tick()
         self.version += 1
         self.writer = writer
+        if self.beside is not None:
+            self.beside.aside = self.written

@@ -12,6 +12,7 @@ import numpy as np
 from ..arrays.layout import layout, strided
 from ..base.errors import describe, message
 from ..base.naming import named
+from ..engine.calling import reading
 from ..engine.handle import Handle
 from ..engine.record import constant
 from ..graph import mode
@@ -204,7 +205,7 @@ METHODS = (
     get_device, is_nonzero, is_pinned, is_distributed, pin_memory,
     is_signed, is_same_size, is_set_to, dim_order, as_subclass, fill_diagonal_, apply_, map_, map2_,
 )  # fmt: skip
-bind_methods({f.__name__: f for f in (*METHODS, to_dense)})
+bind_methods({f.__name__: reading(f, out=False) for f in (*METHODS, to_dense)})
 bind_methods({name: _of_sparse(name) for name in ("coalesce", "is_coalesced")})
 bind_methods({name: _of_sparse(name, "sparse tensor") for name in ("indices", "values")})
 ATTRIBUTES: dict[str, property | staticmethod[..., Any]] = {

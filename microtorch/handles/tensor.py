@@ -362,7 +362,10 @@ class Tensor(Protocols):
         if type(array) is not np.ndarray:
             strip = getattr(array, "without_tangents", None)  # of some kind of numbers (kinds/)
             array = array if strip is None else strip()
-        return constant(array, self.node.dev)
+        data = constant(array, self.node.dev)
+        own = storage_of(self.node)
+        storage_of(data.node).beside = own.beside or own
+        return data
 
     @data.setter
     def data(self, value: Tensor) -> None:

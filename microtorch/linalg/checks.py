@@ -13,6 +13,7 @@ from ..engine.whole import whole, writers
 from ..graph import mode
 from ..kinds.batched import each
 from ..kinds.dual import primal_of, with_tangent
+from ..ops.arguments import not_floating
 
 if TYPE_CHECKING:
     from ..base.types import Argument, Array
@@ -21,6 +22,13 @@ if TYPE_CHECKING:
 
 class LinAlgError(RuntimeError):
     """A matrix that has no such inverse or factor (PyTorch: torch.linalg.LinAlgError)."""
+
+
+# functions whose integers PyTorch refuses in its kernel only, of this name
+KERNELS = {
+    "eigh": "linalg_eigh_cpu", "eigvalsh": "linalg_eigh_cpu", "lu": "lu_cpu", "lu_factor": "lu_cpu",
+    "lu_factor_ex": "lu_cpu", "solve_triangular": "triangular_solve_cpu",
+}  # fmt: skip
 
 
 # ---- operands ------------------------------------------------------------------------------------
@@ -57,6 +65,8 @@ def floating(name: str, *operands: Tensor) -> None:
     for t in operands:
         kind = TORCH_TYPES[t.array.dtype.name]
         if t.array.dtype.kind not in "fcV":
+            if name in KERNELS:
+                raise not_floating(KERNELS[name], t)
             what = f"Expected a floating point or complex tensor as input. Got {kind}"
             raise RuntimeError(message(f"linalg.{name}: {what}", describe(t), fix="x.float()"))
         if t.array.dtype.itemsize < 4:

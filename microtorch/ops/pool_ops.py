@@ -103,6 +103,7 @@ max_pool2d_op = Op(
     vjps=(_max_pool2d_vjp,),
     saves=("x out",),
     renews=True,
+    looks=True,
     formula="the largest of each window",
     rule=("g at the place of the largest, 0 elsewhere",),
     torch_name="MaxPool2DWithIndices",

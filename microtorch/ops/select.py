@@ -65,6 +65,10 @@ def clamp(input: Tensor, min: TensorLike | None = None, max: TensorLike | None =
     if isinstance(min, Handle) and isinstance(max, Handle):
         return several(REGISTRY["clamp_between"], (input, min, max))
     if isinstance(min, Handle) or isinstance(max, Handle):
+        for bound, other in ((min, max), (max, min)):  # one of no dimensions stands for a number
+            if other is not None and isinstance(bound, Handle) and bound.array.ndim:
+                what = "clamp() received an invalid combination of arguments - got a number and a "
+                raise TypeError(message(f"{what}Tensor", fix="torch.full_like(input, number)"))
         out = input if min is None else apply(BELOW, (input, min))
         return out if max is None else apply(ABOVE, (out, max))
     bounds: tuple[Any, ...] = (min, max)

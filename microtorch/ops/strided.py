@@ -13,6 +13,7 @@ import numpy as np
 
 from ..arrays.memory_order import overlaps_itself
 from ..base.errors import MissingKernel, describe, message
+from ..engine.calling import reading
 from ..engine.op import Op
 from ..engine.short import single
 from .arguments import dim_of, shape_of
@@ -255,4 +256,4 @@ def unfold(self: Tensor, dimension: int, size: int, step: int) -> Tensor:
     return out if self.array.ndim else out.reshape(size)
 
 
-METHODS["unfold"] = unfold
+METHODS["unfold"] = reading(unfold, out=False)

@@ -108,6 +108,14 @@ def norm(
                     describe(input),
                 )
             )
+    if p == "fro" and dims is not None and len(dims) > 2:
+        raise RuntimeError(
+            message(
+                f"linalg.matrix_norm: dim must be a 2-tuple. Got {' '.join(map(str, dims))}",
+                describe(input),
+                fix="p=2",
+            )
+        )
     attrs: dict[str, Any] = {"dim": dims, "keepdim": keepdim}
     return single(norm_op, input, attrs if order == 2 else attrs | {"p": order})
 

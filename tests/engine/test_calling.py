@@ -136,6 +136,46 @@ def test_mixed_dtypes_of_normalisations(f):
         f(X.double()[..., None] if f is F.group_norm else X.double(), *arguments)
 
 
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda: X.chunk(True), lambda: X.split(True), lambda: X.tril(True), lambda: X.roll(True),
+        lambda: X.narrow(0, 0, True), lambda: X.topk(True), lambda: X.unfold(0, 1, True),
+        lambda: torch.rot90(X, 1.5), lambda: torch.linalg.matrix_power(X, True),
+        lambda: torch.randint(True, (2,)), lambda: torch.randint(0, True, (2,)),
+        lambda: torch.tril_indices(2, True), lambda: torch.hann_window(4, 1),
+        lambda: torch.hann_window(4.5), lambda: X.var(0, 1, False), lambda: X.amax(1, 1),
+        lambda: X.clone().fill_diagonal_(0.0, 1), lambda: X.clone().random_(True, 3),
+        lambda: F.embedding(torch.tensor([0]), X, None, None, 2.0, 1),
+    ],
+)  # fmt: skip
+def test_types_of_arguments_by_position(call):
+    """Python takes anything for a flag, and a bool for an int: PyTorch does not."""
+    for _ in range(2):  # also once the function was called with what fits
+        with pytest.raises(TypeError):
+            call()
+        X.chunk(2), X.split(2), X.tril(1), X.roll(1), X.narrow(0, 0, 1), X.topk(1)
+        torch.rot90(X, 1), torch.randint(1, (2,)), torch.randint(0, 1, (2,)), X.amax(1, True)
+
+
+def test_combinations_that_no_overload_takes():
+    for low, high in ((1, X), (X, 1)):
+        with pytest.raises(TypeError, match="invalid combination"):
+            X.clamp(low, high)
+    assert X.clamp(torch.tensor(2.0), 3).equal(X.clamp(2, 3))
+    with pytest.raises(RuntimeError, match="2-tuple"):
+        torch.norm(X[None], dim=(0, 1, 2))
+    assert torch.norm(X[None], 2, dim=(0, 1, 2)).equal(X.norm())
+
+
+def test_numbers_that_stand_for_an_int():
+    """numpy's ints, and tensors of one, as before."""
+    for one in (np.int64(1), torch.tensor(1)):
+        assert X.tril(one).equal(X.tril(1))
+        assert len(X.chunk(one)) == 1
+        assert torch.tril_indices(2, one).shape == (2, 2)
+
+
 NAMES = (Path(__file__).parent / "names.txt").read_text(encoding="utf-8").splitlines()
 
 

@@ -375,6 +375,8 @@ def test_the_older_format_lies():
     check_refused(data.replace(b"K\4N", b"J\xff\xff\xff\x7fN"), "more elements than it has bytes")
     check_refused(data.replace(b"K\4N", b"K\3N"))
     check_refused(b"", "empty")
+    with pytest.raises(EOFError, match="empty"):
+        torch.load(io.BytesIO())
     for start in (b"<!DOCTYPE html>", b"version https://git-lfs.github.com/spec/v1\n"):
         check_refused(start, "download|pointer")
 

@@ -94,6 +94,26 @@ def test_data_is_unknown_to_autograd():
     assert x.tolist() == [0, 0, 0] and x.requires_grad
 
 
+def test_places_of_maxima_after_a_write_through_data():
+    """They are found again in backward, from input and result as they were, or it says why not."""
+    for pool in (lambda x: torch.max_pool2d(x, 2), lambda x: torch.max_pool1d(x[0], 2)[None]):
+        x = leaf(4.0, 1.0, 2.0, 3.0).reshape(1, 1, 2, 2)
+        wanted = torch.autograd.grad(pool(x).sum(), x)[0]
+        y = pool(x)
+        y.data.mul_(-1)
+        y[0].data.data[0].add_(1)  # of a view, and of other such tensors
+        assert torch.autograd.grad(y.sum(), x)[0].equal(wanted)
+        x.data.mul_(1)  # before forward
+        y = pool(x)
+        x.data.mul_(-1)
+        with pytest.raises(RuntimeError, match=r"through \.data"):
+            y.sum().backward()
+        y = pool(x)
+        x.detach().mul_(-1)  # this counts as a write
+        with pytest.raises(RuntimeError, match="modified by an inplace"):
+            y.sum().backward()
+
+
 # ---- gradients -----------------------------------------------------------------------------------
 def test_ops_in_place():
     x = leaf(1.0, -2.0)

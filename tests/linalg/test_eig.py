@@ -80,6 +80,7 @@ ERRORS = [
     (RuntimeError, "2 by 3", lambda: L.eigvals(torch.ones(2, 3))),
     (RuntimeError, "at least 2 dimensions", lambda: L.eig(torch.ones(2))),
     (RuntimeError, "Got Half", lambda: L.eig(torch.ones(2, 2).half())),
+    (NotImplementedError, "linalg_eigh_cpu", lambda: L.eigh(torch.ones(2, 2, dtype=torch.long))),
     (RuntimeError, "Got Long", lambda: L.eig(torch.ones(2, 2, dtype=torch.long))),
     (RuntimeError, "can't be cast", lambda: L.eigvals(torch.eye(2), out=torch.empty(2))),
     (RuntimeError, "automatic differentiation", lambda: L.inv(real(2, 2), out=torch.empty(0))),
