@@ -101,10 +101,9 @@ def _multinomial(s: Look) -> list[Lowered] | None:
     w, count = found["weights"], found["num_samples"]
     n = s.shape(w)[-1]
     rows, again = s.size(w) // n, found["replacement"] and count > 1
-    check = f"weights_{s.program.values[w.number].dtype.name}"
     made = Ref(new(s.program, (n,) if again else s.shape(w), w.number))
     name = "sampled_again" if again else "sampled"
-    return [Call(s.step, check, [rows, n, w], [], [], 2),
+    return [Call(s.step, "are_weights", [rows, n, w], [], [], 2),
             Call(s.step, name, [rows, n, count, w, made, out], [made.number, out.number], [])]
 
 

@@ -150,13 +150,14 @@ class Emitter(Places):
         values = self.program.values
         kinds = {values[n].dtype.name: values[n].dtype for n in [*s.makes, *reads(s)]}
         d = next((kinds[k] for k in ("float64", "float32") if k in kinds), F64)
-        if not s.checks and {*kinds} == {"int64"} and f"{s.function}@" in functions():
+        typed = f"{s.function}@" in functions()
+        if typed and {*kinds} == {"int64"}:
             d = kinds["int64"]
         self.call(s.function, d)
         for n in s.makes:
             self.new(n)
         self.comment([s])
-        name = s.function if s.checks else named(s.function, d.name)
+        name = named(s.function, d.name) if typed or not s.checks else s.function
         given = ", ".join(self.operand(x, C_TYPES[d.name]) for x in s.operands)
         call = f"{name}({given})"
         self.lines += [f"if (!{call})", f"    return {s.checks};"] if s.checks else [f"{call};"]

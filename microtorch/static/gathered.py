@@ -26,8 +26,7 @@ def _check_chances(s: Look) -> list[Lowered] | None:
     (p,) = s.given
     if not s.alone or not s.rows(p):
         return None
-    name = f"chances_{s.program.values[p.number].dtype.name}"
-    return [Call(s.step, name, [s.size(p), p], [], [], 2)]
+    return [Call(s.step, "chances", [s.size(p), p], [], [], 2)]
 
 
 @gathered.entry("whole bags")

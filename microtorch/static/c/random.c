@@ -118,23 +118,7 @@ static inline void geometric@(int n, double log_failure, real *restrict out)
 
 
 /* are weights finite, none of them negative, and some of each row not 0? */
-static inline int weights_float32(int rows, int n, const float *restrict w)
-{
-    for (int i = 0; i < rows; i++, w += n) {
-        double total = 0;
-        for (int j = 0; j < n; j++) {
-            if (!(w[j] >= 0 && w[j] < INFINITY))
-                return 0;
-            total += w[j];
-        }
-        if (total == 0)
-            return 0;
-    }
-    return 1;
-}
-
-
-static inline int weights_float64(int rows, int n, const double *restrict w)
+static inline int are_weights@(int rows, int n, const real *restrict w)
 {
     for (int i = 0; i < rows; i++, w += n) {
         double total = 0;
