@@ -6,18 +6,19 @@ An array that two programs read, a weight, is one array of the file. Each progra
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from .c_text import wrapped
+from .c_text import Lies, counting, wrapped
 from .emit_c import Emitter
 from .functions import text_of
 from .region import Region
 from .schedules import table
 from .source import head, unique
-from .statements import C_TYPES
+from .statements import C_TYPES, row_major
 from .templates import Value
 
 if TYPE_CHECKING:
@@ -76,6 +77,8 @@ class Part(NamedTuple):
     table: Held | None = None  # the rates of each step, and
     moved: Held | None = None  # how many steps have been made
     again: Again | None = None
+    # values that do not lie row by row -> the array where they lie as in Python
+    laid: Mapping[int, str] = MappingProxyType({})
 
     def of(self, *roles: str) -> list[Held]:
         return [h for h in self.held.values() if h.role in roles]
@@ -150,15 +153,17 @@ class File:
             if id(x.group) not in self.rates:
                 word = "rate" if x.word == "lr" else x.word
                 self.rates[id(x.group)] = (self.name(word), float(x.group["lr"]))
+        laid = {n: self.name(f"{h.name}_laid") for n, h in held.items()
+                if n in region.takes and not h.value.contiguous}  # fmt: skip
         rates = table(p, region.rates)
         if rates is None:
-            self.parts.append(Part(entry, region, held, rows, again=again))
+            self.parts.append(Part(entry, region, held, rows, again=again, laid=laid))
             return
         of_rates, moved = (
             Held(self.name(name), "state", Value(a.shape, a.dtype, a.strides), a)
             for name, a in (("schedule", rates), ("moved", np.zeros(1, np.int64)))
         )
-        self.parts.append(Part(entry, region, held, rows, of_rates, moved, again))
+        self.parts.append(Part(entry, region, held, rows, of_rates, moved, again, laid))
 
     def name(self, wanted: str) -> str:
         """A name that no array has yet."""
@@ -215,6 +220,10 @@ class File:
             f"static {C_TYPES[h.value.dtype.name]} {h.name}[{h.size}];\n" for h in self.arrays
         )
         declared += "".join(
+            f"static {C_TYPES[v.dtype.name]} {name}[{span(v)}]; /* as Python's array lies */\n"
+            for p in self.parts for n, name in p.laid.items() for v in [p.held[n].value]
+        )
+        declared += "".join(
             f"static double {name} = {value!r};{' /* lr */' * name.startswith('rate')}\n"
             for name, value in self.rates.values()
         )
@@ -252,7 +261,7 @@ class File:
     def run(self, p: Part, block: int, page: bool) -> str:
         """The function that calls a program on its arrays."""
         name = f"run_{p.region.name}"
-        passed = [h.name for h in p.held.values()]
+        passed = [p.laid.get(n, h.name) for n, h in p.held.items()]
         passed += [self.rates[id(x.group)][0] for x in p.region.rates]
         passed += ["(char *)block"] * (block > 0)
         lines = []
@@ -261,6 +270,8 @@ class File:
             rows = batch.value.shape[0]
             given = f"{batch.name}, {data.name}, sizeof {batch.name} / {rows}, {rows}, {count}"
             lines.append(wrapped(f"next_rows({given}, step);", 4))
+        for n, to in p.laid.items():
+            lines += laid_out(to, p.held[n])
         if p.table is not None and p.moved is not None:
             steps, rates = p.table.value.shape
             lines += [f"    if ({p.moved.name}[0] >= {steps})", "        return 3;"]
@@ -294,6 +305,22 @@ class File:
         return text_of("page").replace(
             "    ADDRESSES;", _list("void *const arrays[]", places)
         )
+
+
+def span(value: Value) -> int:
+    """How many elements an array stretches over."""
+    far = (s * (n - 1) for s, n in zip(value.strides, value.shape, strict=True))
+    return int(sum(far)) // value.dtype.itemsize + 1
+
+
+def laid_out(name: str, h: Held) -> list[str]:
+    """An array of rows, copied to where its elements lie in Python."""
+    index = [f"i{d}" for d in range(len(h.value.shape))]
+    loops = [f"    {'    ' * d}{counting(i, n).removesuffix(' {')}"
+             for d, (i, n) in enumerate(zip(index, h.value.shape, strict=True))]  # fmt: skip
+    own = Lies(name, 0, ()).at(index, [s // h.value.dtype.itemsize for s in h.value.strides])
+    rows = Lies(name, 0, ()).at(index, row_major(h.value.shape))
+    return [*loops, f"    {'    ' * len(index)}{name}[{own}] = {h.name}[{rows}];"]
 
 
 def _sizes(names: Iterable[str]) -> list[str]:

@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from ..notation import expr
+from ..ops import special
 from .calls import in_range
 from .look import LARGE, Look, Table
 from .parts import laid_out, new
@@ -240,15 +242,21 @@ def _var_vjp(s: Look) -> list[Lowered] | None:
     return body.done
 
 
+def has_power(p: Operand) -> bool:
+    """Is a norm a sum of such powers, which have a derivative at 0?"""
+    return type(p) in (int, float) and 1 <= p < math.inf
+
+
 @bodies.entry("kernel norm")
 def _norm(s: Look) -> list[Lowered] | None:
     x, out, p = s.given[0], s.step.result, s.step.attrs.get("p", 2)
-    if not fits(s, x, out) or p not in (1, 2) or not s.size(x):
+    if not fits(s, x, out) or not has_power(p) or not s.size(x):
         return None
     body, (dims, shape) = Body(s), kept(s, x)
-    total = body.sum(body.each("abs(x)" if p == 1 else "x * x", s.shape(x), x=x), dims, shape)
-    formula = "x" if p == 1 else "sqrt(x)"
-    body.each(formula, s.shape(out), out, x=body.seen(total, s.shape(out)))
+    formulas = {1: ("abs(x)", "x"), 2: ("x * x", "sqrt(x)")}.get(p, ("abs(x) ** y", "x ** y"))
+    powers = ({"y": p}, {"y": 1 / p}) if p not in (1, 2) else ({}, {})
+    total = body.sum(body.each(formulas[0], s.shape(x), x=x, **powers[0]), dims, shape)
+    body.each(formulas[1], s.shape(out), out, x=body.seen(total, s.shape(out)), **powers[1])
     return body.done
 
 
@@ -256,7 +264,7 @@ def _norm(s: Look) -> list[Lowered] | None:
 def _norm_vjp(s: Look) -> list[Lowered] | None:
     g, out, x = s.given[:3]
     p = s.step.attrs.get("p", 2)
-    if not fits(s, g, x, s.step.result) or p not in (1, 2) or (p == 2 and not s.rows(out)):
+    if not fits(s, g, x, s.step.result) or not has_power(p) or (p != 1 and not s.rows(out)):
         return None
     body, shape = Body(s), kept(s, x)[1]
     operands: dict[str, Operand] = {"g": body.seen(g, shape), "x": x}
@@ -264,6 +272,9 @@ def _norm_vjp(s: Look) -> list[Lowered] | None:
     if p == 2:
         operands["y"] = body.seen(out, shape)
         formula = "where(y == 0, 0, x * (g / where(y == 0, 1, y)))"
+    elif p != 1:
+        operands |= {"y": body.seen(out, shape), "z": p - 1}
+        formula = "where(y == 0, 0, g * sign(x) * (abs(x) / where(y == 0, 1, y)) ** z)"
     body.each(formula, s.shape(x), s.step.result, **operands)
     return body.done
 
@@ -289,7 +300,8 @@ def _question(s: Look) -> list[Lowered] | None:
     return [Each(s.step, s.step.result.number, formula, operands)]
 
 
-@bodies.entry(*(f"vjp {name}_vjp0" for name in ("floor", "ceil", "round", "trunc", "sign")))
+@bodies.entry(*(f"vjp {name}_vjp0" for name in ("floor", "ceil", "round", "trunc", "sign")),
+               "vjp copysign_vjp1")
 def _nothing(s: Look) -> list[Lowered] | None:
     out = s.step.result
     return [Copy(s.step, out.number, 0.0, [])] if s.alone and s.floats(out) else None
@@ -316,6 +328,38 @@ def _more(s: Look) -> list[Lowered] | None:
         return None
     operands = dict(zip("xy", s.given, strict=True))
     return [Each(s.step, out.number, formula, {k: v for k, v in operands.items() if k in formula})]
+
+
+# of special functions the C core has kernels, which are faster for many numbers; those of C:
+SPECIAL = {"kernel copysign": "copysign(x, y)",
+           "vjp copysign_vjp0": "where(x == 0, 0, g * (out / where(x == 0, 1, x)))",
+           "vjp digamma_vjp0": "g * zeta(2, x)"}  # fmt: skip
+SPECIAL |= {f"kernel {name}": f"{name}(x)" for name in "lgamma digamma erfinv i0 i1".split()}
+SPECIAL |= {"kernel zeta": "zeta(x, y)", "kernel floor_divide": "floor_divide(x, y)"}
+SPECIAL |= {f"vjp {name}_vjp{i}": vjp for name, (_, vjps) in special.TABLE.items()
+            for i, vjp in enumerate(vjps) if type(vjp) is str}  # fmt: skip
+
+
+@bodies.entry(*SPECIAL)
+def _special(s: Look) -> list[Lowered] | None:
+    formula, out, vjp = SPECIAL[f"{s.step.kind} {s.step.name}"], s.step.result, s.step.kind == "vjp"
+    named = dict(zip(("g", "out", "x", "y") if vjp else "xy", s.given, strict=False))
+    operands = {k: x for k, x in named.items() if k in expr.names(formula)}
+    if not s.alone or not s.floats(*operands.values(), out):
+        return None
+    return [Each(s.step, out.number, formula, operands)]
+
+
+@bodies.entry("kernel polygamma", "vjp polygamma_vjp0")
+def _polygamma(s: Look) -> list[Lowered] | None:
+    vjp, out = s.step.kind == "vjp", s.step.result
+    x, n = s.given[2 * vjp], s.attr("n") + vjp
+    if not s.alone or not s.floats(x, s.given[0], out) or not 0 < n < 20:
+        return None
+    operands = {"x": x, "y": float(n + 1), "z": float((-1) ** (n + 1) * math.factorial(n))}
+    if vjp:
+        operands["g"] = s.given[0]
+    return [Each(s.step, out.number, f"{'g * ' * vjp}z * zeta(y, x)", operands)]
 
 
 # ---- other layouts -------------------------------------------------------------------------------

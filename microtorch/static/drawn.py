@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 from ..arrays import draws
 from .look import Look, Table, is_number
+from .parts import new
+from .statements import Call
 from .templates import Ref
 
 if TYPE_CHECKING:
@@ -69,8 +71,40 @@ def _normal(s: Look) -> list[Lowered] | None:
     if found is None or not s.rows(out) or not all(map(is_number, (found["mean"], found["std"]))):
         return None
     few = s.size(out) < BLOCK or not found["contiguous"]
-    name = "serial_normal" if few else "normal"
-    return [s.call(name, s.size(out), float(found["mean"]), float(found["std"]), out)]
+    given = s.size(out), float(found["mean"]), float(found["std"])
+    return [s.call("serial_normal", *given, False, out) if few else s.call("normal", *given, out)]
+
+
+@drawn.entry("draw exponential", "draw cauchy", "draw geometric", "draw log_normal")
+def _one_by_one(s: Look) -> list[Lowered] | None:
+    """Continuous numbers, one after the other; the scale that C is given is that of fills.py."""
+    found, out = settings(s), s.step.result
+    if found is None or not s.rows(out) or not all(
+        is_number(x) for k, x in found.items() if k not in ("shape", "dtype", "generator")
+    ):
+        return None
+    n, name = s.size(out), s.step.name
+    if name == "exponential":
+        return [s.call(name, n, -1.0 / found["lambd"], out)]
+    if name == "geometric":
+        return [s.call(name, n, math.log1p(-found["p"]), out)]
+    if name == "cauchy":
+        return [s.call(name, n, float(found["median"]), float(found["sigma"]), out)]
+    return [s.call("serial_normal", n, float(found["mean"]), float(found["std"]), True, out)]
+
+
+@drawn.entry("draw multinomial")
+def _multinomial(s: Look) -> list[Lowered] | None:
+    found, out = settings(s), s.step.result
+    if found is None or not s.rows(found["weights"]) or not s.rows(out, kind="int64"):
+        return None
+    w, count = found["weights"], found["num_samples"]
+    n = s.shape(w)[-1]
+    rows, again = s.size(w) // n, found["replacement"] and count > 1
+    made = Ref(new(s.program, (n,) if again else s.shape(w), w.number))
+    name = "sampled_again" if again else "sampled"
+    return [Call(s.step, "are_weights", [rows, n, w], [], [], 2),
+            Call(s.step, name, [rows, n, count, w, made, out], [made.number, out.number], [])]
 
 
 @drawn.entry("draw randint")

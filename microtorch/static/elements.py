@@ -17,12 +17,13 @@ if TYPE_CHECKING:
 # functions of formulas that C's library has, under the name that it has for double
 LIBRARY = {
     **{f: f for f in ("acos acosh asin asinh atan atan2 atanh ceil cos cosh erf erfc exp exp2 "
-                      "expm1 floor fmod log log10 log1p log2 sin sinh sqrt tan tanh "
+                      "expm1 floor fmod lgamma log log10 log1p log2 sin sinh sqrt tan tanh "
                       "trunc").split()},
-    "abs": "fabs", "round": "rint", "sgn": "sign",
+    "abs": "fabs", "round": "rint", "sgn": "sign", "i0": "bessel_i0", "i1": "bessel_i1",
 }  # fmt: skip
 # functions that the head of the C file defines (c/basics.txt)
-HELPERS = frozenset({"maximum", "minimum", "sign", "sigmoid", "softplus", "remainder"})
+HELPERS = frozenset("maximum minimum sign sigmoid softplus remainder digamma zeta erfinv "
+                    "copysign floor_divide".split())  # fmt: skip
 OPERATORS = {"add": "x + y", "sub": "x - y", "mul": "x * y", "truediv": "x / y", "neg": "-x",
              "pos": "x"}
 OF_BOOLS = {"bitwise_not": "x == 0", "bitwise_and": "x * y", "bitwise_or": "x + y > 0",
@@ -33,7 +34,7 @@ WHERE_VJPS = (None, "where(x, g, 0)", "where(x, 0, g)")
 # functions of formulas that integers have, too, and what they are called for those (c/basics.txt)
 INTEGERS = {
     "maximum": "max_whole", "minimum": "min_whole", "abs": "abs_whole", "sign": "sign_whole",
-    "remainder": "mod_whole",
+    "remainder": "mod_whole", "floor_divide": "floor_whole", "div_trunc": "trunc_whole",
 }  # fmt: skip
 IN_PLACE = {f"i{name}": formula for name, formula in OPERATORS.items() if "y" in formula}
 
@@ -119,12 +120,12 @@ def _computable(
         compared = step.name in SIGNS and d.name == "bool"
         whole = d == kind and not {*"/."} & {*formula} and "**" not in formula and (
             expr.functions(formula) <= {*INTEGERS, "where"}
-        ) and ("remainder" not in formula or _is_not_0(program, used["y"]))  # fmt: skip
+        ) and ("remainder" not in formula or is_not_0(program, used["y"]))  # fmt: skip
         return (compared or whole) and not any(type(x) is float for x in used.values())
     return kind == (d if d.kind == "f" else _floating(used, program))
 
 
-def _is_not_0(program: Program, x: Operand) -> bool:
+def is_not_0(program: Program, x: Operand) -> bool:
     """Is it known that a divisor is not 0?"""
     if type(x) is not Ref:
         return x != 0

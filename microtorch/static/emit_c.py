@@ -12,7 +12,7 @@ from .emit_each import each, joins
 from .emit_places import Places
 from .emit_products import product
 from .emit_sums import total
-from .functions import named
+from .functions import functions, named
 from .region import Piece, rate_name
 from .rounds import Rounds
 from .statements import C_TYPES, Copy, Each, Product, Sum, View, reads
@@ -150,11 +150,14 @@ class Emitter(Places):
         values = self.program.values
         kinds = {values[n].dtype.name: values[n].dtype for n in [*s.makes, *reads(s)]}
         d = next((kinds[k] for k in ("float64", "float32") if k in kinds), F64)
+        typed = f"{s.function}@" in functions()
+        if typed and {*kinds} == {"int64"}:
+            d = kinds["int64"]
         self.call(s.function, d)
         for n in s.makes:
             self.new(n)
         self.comment([s])
-        name = s.function if s.checks else named(s.function, d.name)
+        name = named(s.function, d.name) if typed or not s.checks else s.function
         given = ", ".join(self.operand(x, C_TYPES[d.name]) for x in s.operands)
         call = f"{name}({given})"
         self.lines += [f"if (!{call})", f"    return {s.checks};"] if s.checks else [f"{call};"]

@@ -113,10 +113,12 @@ def whole(entry: Entry) -> Region:
                 fix="what is, stands in microtorch/static/lower.py and calls.py",
             )
         )
-    for n in regions[0].takes:
-        if not p.values[n].contiguous:
-            raise RuntimeError(message(f"an array of {p.values[n]} does not lie row by row: "
-                                       ".contiguous() it"))  # fmt: skip
+    for n in regions[0].written:
+        if n in regions[0].takes and not p.values[n].contiguous:
+            raise RuntimeError(
+                message(f"an array of {p.values[n]} that the program changes does not lie row by "
+                        "row", fix="make it .contiguous() before the program is recorded")
+            )  # fmt: skip
     return regions[0]
 
 

@@ -1,8 +1,9 @@
 """C functions that programs call: the text of each, from the files in ``c/``.
 
 There ``real`` stands for float or double, and ``name@`` for a function of that type: ``expf`` or
-``exp``, as in C's library. A function ends where two empty lines are. A program has the functions
-that it calls, and those that they call, and no others.
+``exp``, as in C's library. Where all operands are int64, it is long long, and ``name_whole``. A
+function ends where two empty lines are. A program has the functions that it calls, and those that
+they call, and no others.
 
 The functions of float (``expf`` and so on) are not those of C's library, but the text that the C
 core and OpenCL devices of type CPU compile (backends/opencl/kernels/float.cl, whose head tells the
@@ -42,12 +43,15 @@ def functions() -> dict[str, str]:
 
 def spoken(text: str, dtype: str) -> str:
     """A text as one of float32 or of float64."""
-    text = re.sub(r"\breal\b", "float" if dtype == "float32" else "double", text)
+    kind = {"float32": "float", "int64": "long long"}.get(dtype, "double")
+    text = re.sub(r"\breal\b", kind, text)
     return re.sub(r"(\w+)@", lambda m: named(m[1], dtype), text)
 
 
 def named(name: str, dtype: str) -> str:
     """What a function of a type is called."""
+    if dtype == "int64":
+        return f"{name}_whole"
     if dtype != "float32":
         return name
     return f"fast_{name}" if name in VECTORS else f"{name}f"
@@ -83,7 +87,7 @@ def used(text: str, below: str) -> str:
     words = {*re.findall(r"\w+", below)}
     for part in reversed(text.strip("\n").split("\n\n")):
         macros = {*re.findall(r"#define (\w+)", part)} - {"__attribute__"}
-        defined = macros | {*_DEFINED.findall(part), *re.findall(r"(\w+) = \d", part)}
+        defined = macros | {*(_DEFINED.findall(part) or re.findall(r"(\w+) = \d", part))}
         if defined and not defined & words:
             continue
         lines = [line for line in part.splitlines() if not (

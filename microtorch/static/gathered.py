@@ -4,7 +4,6 @@ It is like that of calls.py. Where there is Python, the kernels of these are as 
 """
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING
 
 from .look import Look, Table
@@ -27,8 +26,7 @@ def _check_chances(s: Look) -> list[Lowered] | None:
     (p,) = s.given
     if not s.alone or not s.rows(p):
         return None
-    name = f"chances_{s.program.values[p.number].dtype.name}"
-    return [Call(s.step, name, [s.size(p), p], [], [], 2)]
+    return [Call(s.step, "chances", [s.size(p), p], [], [], 2)]
 
 
 @gathered.entry("whole bags")
@@ -54,13 +52,3 @@ def _embedding_sum(s: Look) -> list[Lowered] | None:
     if vjp:
         return [s.call("embedding", s.size(index), n, x, index, out)]
     return [s.call("embedding_vjp0", s.size(index), s.attr("rows"), n, -1, x, index, out)]
-
-
-@gathered.entry("kernel adaptive_avg_pool2d", "vjp adaptive_avg_pool2d_vjp0")
-def _adaptive_avg_pool2d(s: Look) -> list[Lowered] | None:
-    vjp, (x, out) = s.step.kind == "vjp", (s.given[0], s.step.result)
-    if not s.alone or not s.rows(x, out):
-        return None
-    shape = s.shape(out if vjp else x)
-    sizes = [math.prod(shape[:-2]), *shape[-2:], *s.attr("size")]
-    return [s.call(s.step.name, *sizes, x, out)]

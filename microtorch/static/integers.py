@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .bodies import Body
+from .elements import is_not_0
 from .look import Look, Table
 from .parts import new
 from .statements import Call, Copy, Each, Lowered, Place, row_major
-from .tabled import I64, around, call, counted, known
+from .tabled import I64, around, call, counted, known, places
 from .templates import Ref
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ def _taken_integers(s: Look) -> list[Lowered] | None:
         return found
 
     at = known(s, s.shape(out), find)
-    return [call(s, "taken_integers", s.size(out), at, x, out)]
+    return [call(s, "taken", s.size(out), at, x, out)]
 
 
 @integers.entry("kernel where")
@@ -86,9 +87,34 @@ def _cast(s: Look) -> list[Lowered] | None:
     own, kind = (s.program.values[y.number].dtype for y in (x, out))
     if kind.name == "bool" and own.kind in "fiu":
         return [Each(s.step, out.number, "x != 0", {"x": x})]
-    if kind == I64 and own.kind == "f" and s.rows(x) and s.rows(out, kind="int64"):
-        return [call(s, "integers_of", s.size(x), x, out)]
-    return None
+    if own.kind not in "fiu" or kind.kind not in "iu":
+        return None
+    if own.kind == "f" and not s.rows(x):
+        return None
+    body = Body(s)
+    if own.kind == "f" and kind != I64:
+        whole = places(s, s.shape(x))
+        body.done.append(call(s, "integers_of", s.size(x), x, whole, makes=whole))
+        x = body.seen(whole, s.shape(x))
+    elif own.kind == "f":
+        return [call(s, "integers_of", s.size(x), x, out)] if s.rows(out, kind="int64") else None
+    return [*body.done, Each(s.step, out.number, "x", {"x": x})]
+
+
+@integers.entry("kernel floor_divide", "kernel div_trunc", "kernel div_floor", "kernel remainder")
+def _quotient(s: Look) -> list[Lowered] | None:
+    """By what is not 0: that is asked first, if it is not known."""
+    (x, y), out = s.given, s.step.result
+    known = {z.number for z in (x, y) if type(z) is Ref}
+    if {s.program.values[n].dtype for n in known | {out.number}} != {I64}:
+        return None
+    done: list[Lowered] = []
+    if not is_not_0(s.program, y):
+        if type(y) is not Ref or not s.rows(y, kind="int64"):
+            return None
+        done.append(Call(s.step, "no_zeros", [s.size(y), y], [], [], 2))
+    name = s.step.name.replace("div_floor", "floor_divide")
+    return [*done, Each(s.step, out.number, f"{name}(x, y)", {"x": x, "y": y})]
 
 
 @integers.entry("numpy all", "numpy any", "method all", "method any")
@@ -111,6 +137,15 @@ def _made(s: Look) -> list[Lowered] | None:
     n = new(s.program, s.shape(out), out.number)
     s.program.later[n] = lambda: np.asarray(s.step.function(*s.given, **s.step.attrs))
     return [Each(s.step, out.number, "x", {"x": Ref(n)})]
+
+
+@integers.entry("numpy full_like")
+def _filled(s: Look) -> list[Lowered] | None:
+    """With integers, as floats are exact there."""
+    value = s.given[1]
+    if s.step.attrs or len(s.given) != 2 or type(value) is not int or abs(value) > 2**53:
+        return None
+    return [Copy(s.step, s.step.result.number, float(value), [])]
 
 
 # ---- tables of embeddings ------------------------------------------------------------------------

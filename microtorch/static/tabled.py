@@ -354,13 +354,17 @@ def _taps(s: Look) -> list[Lowered] | None:
     return [*before, call(s, "taps" if reads else "tapped", *sizes, index, weight, x, out)]
 
 
-@tabled.entry("kernel cumsum", "vjp cumsum_vjp0", "kernel prod", "vjp prod_vjp0")
+@tabled.entry(*(f"{kind} {name}{end}" for name in ("cumsum", "cumprod", "prod")
+                for kind, end in (("kernel", ""), ("vjp", "_vjp0"))))  # fmt: skip
 def _running(s: Look) -> list[Lowered] | None:
+    """Of integers, too."""
     out, vjp = s.step.result, s.step.kind == "vjp"
-    given = [s.given[0], s.given[2]] if s.step.name == "prod_vjp0" else [s.given[0]]
+    multiplies = not s.step.name.startswith("cumsum")
+    given = [s.given[0], s.given[2]] if vjp and multiplies else [s.given[0]]
     dim = s.attr("dim")
-    if not s.rows(*given, out) or type(dim) not in (int, type(None)):
+    whole = s.rows(*given, out, kind="int64")
+    if not (whole or s.rows(*given, out)) or type(dim) not in (int, type(None)):
         return None
-    if s.step.name.startswith("prod"):
+    if multiplies:
         return [call(s, s.step.name, *around(s.shape(given[-1]), dim), *given, out)]
     return [call(s, "cumsum", *around(s.shape(out), dim), vjp, *given, out)]

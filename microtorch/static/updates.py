@@ -1,8 +1,12 @@
 """Steps of optimizers as calls of the functions of ``c/optimizers.c``: a table like calls.py."""
 from __future__ import annotations
 
+import numpy as np
+
 from .look import Look, Table, is_number
-from .statements import Lowered
+from .parts import new
+from .statements import Call, Lowered
+from .templates import Ref
 
 updates = Table()
 
@@ -132,6 +136,29 @@ def _composed(s: Look) -> list[Lowered] | None:
         return None
     given = (s.size(p), p, g, *counts, *arrays, *numbers)
     return [s.call(function, *given, writes=(p, *counts, *arrays))]
+
+
+@updates.entry("whole Adafactor_step")
+def _adafactor(s: Look) -> list[Lowered] | None:
+    """Of a matrix, a row and a column of state; of a vector, one array."""
+    (p, g, held, lr), a = s.given, s.step.attrs
+    state, group = dict(zip(a["keys"], held, strict=True)), {**a["settings"], "lr": a["rate"]}
+    row, column, variance = (state.get(k) for k in ("row_var", "col_var", "variance"))
+    arrays = [x for x in (row, column, variance) if x is not None]
+    numbers = [group[k] for k in ("lr", "beta2_decay", "d", "weight_decay")]
+    if lr is not None or not all(map(is_number, numbers)) or s.shape(p) != s.shape(g) or (
+        not s.rows(p, g, *arrays) or not s.rows(state["step"], kind="float32") or not s.size(p)
+    ):  # fmt: skip
+        return None
+    least, eps = group["eps"]
+    if least is None:
+        least = float(np.finfo(s.program.values[p.number].dtype).eps)
+    rows, columns = s.shape(p)[-2:] if variance is None else (1, s.size(p))
+    change = new(s.program, s.shape(p), p.number)
+    given = [s.size(p) // (rows * columns), rows, columns, p, g, state["step"], row, column,
+             variance, Ref(change), *numbers, least, eps]  # fmt: skip
+    writes = [x.number for x in (p, state["step"], *arrays)]
+    return [Call(s.step, "adafactor", given, [change], writes)]
 
 
 @updates.entry("kernel total_norm")

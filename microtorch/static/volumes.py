@@ -5,18 +5,21 @@ convolution is the derivative of one.
 """
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from .bodies import Body
 from .look import Look, Table
 from .parts import new
 from .statements import Lowered, Sum
-from .tabled import call
+from .tabled import call, known
 from .templates import Ref
 
 if TYPE_CHECKING:
-    pass
+    from ..base.types import Array
 
 volumes = Table()
 
@@ -65,4 +68,44 @@ def _convolution(s: Look) -> list[Lowered] | None:  # fmt: skip
     if plain is not out:
         seen = body.seen(bias, (made[1], *[1] * (len(made) - 2)))
         body.each("x + y", made, out, x=plain, y=seen)
+    return body.done
+
+
+@volumes.entry(*(f"{kind} {name}_pool{d}d{end}" for name in ("avg", "adaptive_avg") for d in (2, 3)
+                 for kind, end in (("kernel", ""), ("vjp", "_vjp0"))))  # fmt: skip
+def _means(s: Look) -> list[Lowered] | None:
+    """Means of windows, of which a table says where each begins and ends."""
+    vjp, (x, out) = s.step.kind == "vjp", (s.given[0], s.step.result)
+    if not s.rows(x, out):
+        return None
+    large, small = (s.shape(y)[2:] for y in ((out, x) if vjp else (x, out)))
+    divisor, fixed = s.attr("divisor"), not s.step.name.startswith("adaptive")
+    def find() -> Array:
+        ends = list[int]()
+        for d, (n, m) in enumerate(zip(large, small, strict=True)):
+            for i in range(m):
+                if fixed:
+                    begin = i * s.attr("stride")[d] - s.attr("padding")[d][0]
+                    end = begin + s.attr("kernel")[d]
+                else:
+                    begin, end = i * n // m, -(-(i + 1) * n // m)
+                ends += [max(begin, 0), min(end, n)]
+        return np.array([0, 1] * (3 - len(large)) + ends)
+
+    missing = [1] * (3 - len(large))
+    table = known(s, (2 * (len(missing) + sum(small)),), find)
+    body, made, counts = Body(s), out, None
+    if type(divisor) is tuple:  # for each window; then what is summed is divided
+        counts, dtype = Ref(new(s.program, small, x.number)), s.program.values[x.number].dtype
+        s.program.later[counts.number] = lambda: np.array(divisor, dtype).reshape(small)
+        if vjp:
+            x = body.each("x / y", s.shape(x), x=x, y=counts)
+        else:
+            made = Ref(new(s.program, s.shape(out), out.number))
+    each = 1 if counts is not None else divisor or 0
+    sizes = [math.prod(s.shape(x)[:2]), *missing, *large, *missing, *small, each]
+    name = "means_of_windows_vjp0" if vjp else "means_of_windows"
+    body.done.append(call(s, name, *sizes, table, x, made, makes=made))
+    if made is not out:
+        body.each("x / y", s.shape(out), out, x=made, y=counts)
     return body.done

@@ -234,3 +234,104 @@ def test_elements_in_another_order(tmp_path):
         return [loss.detach(), *torch.autograd.grad(loss, x), *[z.detach().clone() for z in made]]
 
     exported(tmp_path, f, x, y)
+
+
+def test_special_functions_products_and_powers(tmp_path):
+    """Poles and zeros, too."""
+    x = torch.tensor([[-2.5, -1.0, 0.0, 1e-3], [1.0, 2.0, 30.0, -7.3], [0.3, -0.4, 0.9, 2.5]])
+
+    def f(x):
+        x = x.detach().requires_grad_()
+        few = x[2] * 0.9 + 0.3
+        loss = (few.lgamma() + few.digamma() + torch.polygamma(1, few.abs() + 1)).sum()
+        loss = loss + torch.erfinv(x[2] * 0.3).square().sum() + torch.i0(x[2]).sum()
+        loss = loss + (x.cumprod(1) * x.cumprod(0)).tanh().sum() + torch.special.i1(x[0]).sum()
+        loss = loss + x.norm(3, dim=1).sum() + torch.dist(x, x.flip(0), 1.5) + x[2].prod()
+        loss = loss + torch.copysign(few, x[1]).exp().sum()
+        ends = torch.erfinv(torch.arange(-4.0, 6.0) / 4)
+        many = x.detach().lgamma(), x.detach().digamma(), ends, x.detach() // 0.3
+        return loss.detach(), *torch.autograd.grad(loss, x), *many
+
+    with np.errstate(invalid="ignore", divide="ignore"):
+        exported(tmp_path, f, x)
+
+
+def test_means_of_windows(tmp_path):
+    """Windows over the border count what is there, or all; in one to three dimensions."""
+    x = torch.randn(2, 2, 5, 4, 7)
+
+    def f(x):
+        x = x.detach().requires_grad_()
+        flat, border = x[0], dict(ceil_mode=True, count_include_pad=False)
+        parts = [F.avg_pool3d(x, 2), F.avg_pool3d(x, 3, 2, 1, True), F.avg_pool3d(x, 3, 2, 1,
+                 **border), F.avg_pool2d(flat, 3, 2, 1, **border), F.adaptive_avg_pool2d(flat, 3),
+                 F.avg_pool1d(flat[0], 3, 2, 1, **border), F.adaptive_avg_pool3d(x, (2, 3, 1)),
+                 F.avg_pool2d(flat, 3, 2, 1, True)]  # fmt: skip
+        loss = sum((y * y).sum() for y in parts)
+        return loss.detach(), *torch.autograd.grad(loss, x)
+
+    exported(tmp_path, f, x)
+
+
+def test_integers(tmp_path):
+    def f(n, x):
+        m, low = n - 3, n.int()
+        quotients = m // n, m // -2, n.flip(0) % n, torch.div(m, n, rounding_mode="trunc"), n / 2
+        quotients += torch.div(m, 2, rounding_mode="floor"), m / n, -(n // 7) // torch.tensor(3)
+        return *quotients, n.cumsum(0), n.cumprod(1), n.prod(1), n.sum(), x.int(), x.short() + low
+
+    exported(tmp_path, f, torch.randint(1, 9, (3, 4)), torch.randn(3, 4) * 9)
+
+
+def test_a_zero_divisor_ends_the_exported_program(tmp_path):
+    f = torch.compile(lambda x, y: x // y, backend="eager")
+    for _ in range(3):
+        f(torch.tensor([5, 6]), torch.tensor([2, 4]))
+    f.export(tmp_path)
+    given = (tmp_path / "input.bin").read_bytes()
+    (tmp_path / "input.bin").write_bytes(given.replace((4).to_bytes(8, "little"), bytes(8)))
+    command = [*build.compiler(), "-std=c99", "-o", "model", "model.c", "-lm"]
+    subprocess.run(command, cwd=tmp_path, check=True)
+    assert subprocess.run(["./model"], cwd=tmp_path, capture_output=True).returncode != 0
+
+
+def test_draws_of_other_distributions(tmp_path):
+    torch.manual_seed(0)
+
+    def f(w):
+        few = torch.empty(3).exponential_(2.0) + torch.empty(3).geometric_(0.3)
+        few = few + torch.empty(3).cauchy_(1, 2) + torch.empty(3).log_normal_(0, 0.5)
+        ones = torch.multinomial(w, 1), torch.multinomial(w[0], 3), torch.multinomial(w, 4)
+        return few, *ones, torch.multinomial(w, 5, replacement=True), torch.rand(2)
+
+    exported(tmp_path, f, torch.tensor([[0.1, 2.0, 0.0, 1.0], [3.0, 0.5, 0.2, 0.0]]))
+
+
+def test_inputs_that_do_not_lie_row_by_row(tmp_path):
+    """The files hold rows; the program reads them as they lay in Python."""
+    weight = torch.randn(4, 3).T
+
+    def f(x, y, z):
+        sums = (x * 2).mT.sum(0), (y @ z.mT).sum(1)
+        return *sums, x.mT.reshape(-1) + 1, y.flip(0) * weight, z[1] + 0
+
+    x, y, z = torch.randn(4, 3).T, torch.randn(3, 8)[:, ::2], torch.randn(4).expand(3, 4)
+    exported(tmp_path, f, x, y, z)
+
+
+def test_adafactor(tmp_path):
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.Conv2d(1, 2, 3), nn.Flatten(), nn.Linear(8, 3))
+    optimizers = [torch.optim.Adafactor(net[0].parameters()),
+                  torch.optim.Adafactor(net[2].parameters(), lr=0.1, weight_decay=0.1, d=1.2,
+                                        eps=(1e-3, 0.1), maximize=True)]  # fmt: skip
+
+    def step(x):
+        loss = net(x).tanh().square().sum()
+        net.zero_grad()
+        loss.backward()
+        for optimizer in optimizers:
+            optimizer.step()
+        return [loss, *[p.detach() + 0 for p in net.parameters()]]
+
+    exported(tmp_path, step, torch.randn(2, 1, 4, 4), steps=8)

@@ -147,16 +147,7 @@ static inline void embedding_vjp0@(int count, int rows, int n, long long padding
 
 
 /* Are all numbers from 0 to 1? */
-static inline int chances_float32(int n, const float *p)
-{
-    for (int i = 0; i < n; i++)
-        if (!(p[i] >= 0 && p[i] <= 1))
-            return 0;
-    return 1;
-}
-
-
-static inline int chances_float64(int n, const double *p)
+static inline int chances@(int n, const real *p)
 {
     for (int i = 0; i < n; i++)
         if (!(p[i] >= 0 && p[i] <= 1))

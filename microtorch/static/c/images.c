@@ -267,39 +267,3 @@ static inline void avg_pool2d_vjp0@(int images, int h, int w, int kh, int kw, in
                             din[row * w + column] += *g / divisor;
                     }
 }
-
-
-/* means of oh x ow windows that cover an image, and overlap where its size is no multiple */
-static inline void adaptive_avg_pool2d@(int images, int h, int w, int oh, int ow,
-                                        const real *restrict in, real *restrict out)
-{
-    for (int b = 0; b < images; b++, in += h * w)
-        for (int y = 0; y < oh; y++)
-            for (int x = 0; x < ow; x++) {
-                const int top = y * h / oh, bottom = ((y + 1) * h + oh - 1) / oh;
-                const int left = x * w / ow, right = ((x + 1) * w + ow - 1) / ow;
-                double total = 0;
-                for (int i = top; i < bottom; i++)
-                    for (int j = left; j < right; j++)
-                        total += in[i * w + j];
-                *out++ = (real)(total / ((bottom - top) * (right - left)));
-            }
-}
-
-
-static inline void adaptive_avg_pool2d_vjp0@(int images, int h, int w, int oh, int ow,
-                                             const real *restrict g, real *restrict din)
-{
-    for (int i = 0; i < images * h * w; i++)
-        din[i] = 0;
-    for (int b = 0; b < images; b++, din += h * w)
-        for (int y = 0; y < oh; y++)
-            for (int x = 0; x < ow; x++, g++) {
-                const int top = y * h / oh, bottom = ((y + 1) * h + oh - 1) / oh;
-                const int left = x * w / ow, right = ((x + 1) * w + ow - 1) / ow;
-                const real part = *g / (real)((bottom - top) * (right - left));
-                for (int i = top; i < bottom; i++)
-                    for (int j = left; j < right; j++)
-                        din[i * w + j] += part;
-            }
-}

@@ -1,14 +1,6 @@
 /* integers.c - integers, truths, and tables of embeddings (read by functions.py) */
 
 
-static inline void taken_integers(int n, const long long *restrict places,
-                                  const long long *restrict x, long long *restrict out)
-{
-    for (int i = 0; i < n; i++)
-        out[i] = x[places[i]];
-}
-
-
 static inline void chosen_integers(int n, int single_x, int single_y,
                                    const unsigned char *restrict condition,
                                    const long long *restrict x, const long long *restrict y,
@@ -36,6 +28,15 @@ static inline void integers_of@(int n, const real *restrict x, long long *restri
 {
     for (int i = 0; i < n; i++)
         out[i] = (long long)x[i];
+}
+
+
+static inline int no_zeros(int n, const long long *restrict x)
+{
+    for (int i = 0; i < n; i++)
+        if (x[i] == 0)
+            return 0;
+    return 1;
 }
 
 

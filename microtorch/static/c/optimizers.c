@@ -221,3 +221,51 @@ static inline void scale_by@(int n, real *x, const real *factor)
     for (int i = 0; i < n; i++)
         x[i] *= *factor;
 }
+
+
+/* running means of g^2, of matrices as a row and a column each, of a vector as `variance`; a change
+ * g / sqrt(mean) whose root mean square is at most `most`, as a part of that of p */
+static inline void adafactor@(int matrices, int rows, int columns, real *restrict p,
+                              const real *restrict g, float *step, real *restrict row,
+                              real *restrict column, real *restrict variance,
+                              real *restrict change, double lr, double power, double most,
+                              double decay, double least, double eps)
+{
+    const int size = rows * columns, n = matrices * size;
+    const double t = *step += 1;
+    const real fresh = (real)pow(t, power);
+    double squares = 0, moved = 0;
+    for (int i = 0; i < n; i++)
+        squares += (double)p[i] * p[i];
+    for (int b = 0; b < matrices; b++) {
+        double mean = 0;
+        for (int i = 0; row && i < rows; i++) {
+            double sum = 0;
+            for (int j = 0; j < columns; j++)
+                sum += g[b * size + i * columns + j] * g[b * size + i * columns + j];
+            row[b * rows + i] += fresh * ((real)(sum / columns) - row[b * rows + i]);
+            mean += row[b * rows + i] / rows;
+        }
+        for (int j = 0; row && j < columns; j++) {
+            double sum = 0;
+            for (int i = 0; i < rows; i++)
+                sum += g[b * size + i * columns + j] * g[b * size + i * columns + j];
+            column[b * columns + j] += fresh * ((real)(sum / rows) - column[b * columns + j]);
+        }
+        for (int m = 0; m < size; m++) {
+            const int at = b * size + m;
+            double v;
+            if (row)
+                v = (double)row[b * rows + m / columns] * column[b * columns + m % columns]
+                    / fmax(mean, least);
+            else
+                v = variance[at] += fresh * (g[at] * g[at] - variance[at]);
+            change[at] = (real)(g[at] / sqrt(fmax(v, least * least)));
+            moved += (double)change[at] * change[at];
+        }
+    }
+    const double length = fmax(eps, sqrt(squares / n)) * fmin(lr, 1 / sqrt(t));
+    const real rate = (real)(length / fmax(1, sqrt(moved / n) / most));
+    for (int i = 0; i < n; i++)
+        p[i] = (real)(1 - lr * decay) * p[i] - rate * change[i];
+}

@@ -36,9 +36,9 @@ static inline void put_at@(int n, int size, int adds, int single, const long lon
 
 
 /* out[i] = base[i] + step * (the index that belongs to i, which may count from the end) */
-static inline void along@(int n, long long bound, int step, const long long *restrict base,
-                          const long long *restrict which, const long long *restrict index,
-                          long long *restrict out)
+static inline void along(int n, long long bound, int step, const long long *restrict base,
+                         const long long *restrict which, const long long *restrict index,
+                         long long *restrict out)
 {
     for (int i = 0; i < n; i++) {
         const long long at = index[which ? which[i] : i];
@@ -118,6 +118,39 @@ static inline void prod_vjp0@(int outer, int n, int inner, const real *restrict 
             for (int k = n - 1; k >= 0; k--) {
                 dx[(o * n + k) * inner + i] *= after;
                 after *= x[(o * n + k) * inner + i];
+            }
+        }
+}
+
+
+static inline void cumprod@(int outer, int n, int inner, const real *restrict x, real *restrict out)
+{
+    for (int o = 0; o < outer; o++)
+        for (int i = 0; i < inner; i++) {
+            real total = 1;
+            for (int k = 0; k < n; k++) {
+                const int at = (o * n + k) * inner + i;
+                out[at] = total *= x[at];
+            }
+        }
+}
+
+
+/* the sum, over each product that a number is in, of g times the product of the others there */
+static inline void cumprod_vjp0@(int outer, int n, int inner, const real *restrict g,
+                                 const real *restrict x, real *restrict dx)
+{
+    for (int o = 0; o < outer; o++, g += n * inner, x += n * inner, dx += n * inner)
+        for (int i = 0; i < inner; i++) {
+            double before = 1;
+            for (int k = 0; k < n; k++) {
+                double others = before, total = others * g[k * inner + i];
+                for (int j = k + 1; j < n; j++) {
+                    others *= x[j * inner + i];
+                    total += others * g[j * inner + i];
+                }
+                dx[k * inner + i] = (real)total;
+                before *= x[k * inner + i];
             }
         }
 }

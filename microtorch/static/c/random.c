@@ -94,8 +94,90 @@ static inline double unit(void)
 }
 
 
-/* normal numbers one after the other, in pairs: an odd one out waits in the generator */
-static inline void serial_normal@(int n, double mean, double std, real *restrict out)
+/* of 53 random bits each: exponential numbers, the one with scale -1 / lambda */
+static inline void exponential@(int n, double scale, real *restrict out)
+{
+    for (int i = 0; i < n; i++)
+        out[i] = (real)(scale * log1p(-unit()));
+}
+
+
+static inline void cauchy@(int n, double median, double sigma, real *restrict out)
+{
+    for (int i = 0; i < n; i++)
+        out[i] = (real)fma(tan(3.141592653589793 * (unit() - 0.5)), sigma, median);
+}
+
+
+/* how often one tries until the first success */
+static inline void geometric@(int n, double log_failure, real *restrict out)
+{
+    for (int i = 0; i < n; i++)
+        out[i] = (real)ceil(log(unit()) / log_failure);
+}
+
+
+/* are weights finite, none of them negative, and some of each row not 0? */
+static inline int are_weights@(int rows, int n, const real *restrict w)
+{
+    for (int i = 0; i < rows; i++, w += n) {
+        double total = 0;
+        for (int j = 0; j < n; j++) {
+            if (!(w[j] >= 0 && w[j] < INFINITY))
+                return 0;
+            total += w[j];
+        }
+        if (total == 0)
+            return 0;
+    }
+    return 1;
+}
+
+
+/* `count` of the numbers of each row, none twice: those with the largest weight / exponential */
+static inline void sampled@(int rows, int n, int count, const real *restrict w,
+                            real *restrict score, long long *restrict out)
+{
+    exponential@(rows * n, -1, score);
+    for (int i = 0; i < rows; i++, w += n, score += n, out += count) {
+        for (int j = 0; j < n; j++)
+            score[j] = w[j] / score[j];
+        for (int k = 0; k < count; k++) {
+            int best = 0;
+            for (int j = 1; j < n; j++)
+                if (score[j] > score[best])
+                    best = j;
+            out[k] = best;
+            score[best] = -1;
+        }
+    }
+}
+
+
+/* the same, but each may be drawn again: where a uniform number stands among sums of weights */
+static inline void sampled_again@(int rows, int n, int count, const real *restrict w,
+                                  real *restrict sums, long long *restrict out)
+{
+    for (int i = 0; i < rows; i++, w += n) {
+        sums[0] = w[0];
+        for (int j = 1; j < n; j++)
+            sums[j] = sums[j - 1] + w[j];
+        for (int j = 0; j < n; j++)
+            sums[j] = j + 1 < n ? sums[j] / sums[n - 1] : 1;
+        for (int k = 0; k < count; k++) {
+            const double u = unit();
+            int j = 0;
+            while (sums[j] < u)
+                j++;
+            *out++ = j;
+        }
+    }
+}
+
+
+/* normal numbers one after the other, in pairs: an odd one out waits in the generator; or e to the
+ * power of these */
+static inline void serial_normal@(int n, double mean, double std, int power, real *restrict out)
 {
     union {
         double number;
@@ -111,7 +193,8 @@ static inline void serial_normal@(int n, double mean, double std, real *restrict
             spare.number = radius * sin(angle);
         }
         generator[627] = !generator[627];
-        out[i] = (real)fma(x, std, mean);
+        const double y = fma(x, std, mean);
+        out[i] = (real)(power ? exp(y) : y);
     }
     generator[625] = spare.words[0];
     generator[626] = spare.words[1];

@@ -68,3 +68,46 @@ static inline void conv3d_vjp1@(const int *s, const real *g, const real *in, rea
 {
     conv3d_any@(s, 2, (real *)in, k, NULL, (real *)g);
 }
+
+
+/* means of windows of volumes of d x h x w; `ends` says where those of od planes begin and end, and
+ * those of oh rows and ow columns; 0 as divisor is the size of each window */
+static inline void means_of_windows@(int volumes, int d, int h, int w, int od, int oh, int ow,
+                                     int divisor, const long long *restrict ends,
+                                     const real *restrict in, real *restrict out)
+{
+    const long long *const rows = ends + 2 * od, *const columns = rows + 2 * oh;
+    for (int b = 0; b < volumes; b++, in += d * h * w)
+        for (int m = 0; m < od * oh * ow; m++) {
+            const long long *const z = ends + m / (oh * ow) * 2, *const y = rows + m / ow % oh * 2;
+            const long long *const x = columns + m % ow * 2;
+            double total = 0;
+            for (long long i = z[0]; i < z[1]; i++)
+                for (long long j = y[0]; j < y[1]; j++)
+                    for (long long k = x[0]; k < x[1]; k++)
+                        total += in[(i * h + j) * w + k];
+            const long long all = (z[1] - z[0]) * (y[1] - y[0]) * (x[1] - x[0]);
+            *out++ = (real)(total / (double)(divisor ? divisor : all));
+        }
+}
+
+
+static inline void means_of_windows_vjp0@(int volumes, int d, int h, int w, int od, int oh, int ow,
+                                          int divisor, const long long *restrict ends,
+                                          const real *restrict g, real *restrict din)
+{
+    const long long *const rows = ends + 2 * od, *const columns = rows + 2 * oh;
+    for (int i = 0; i < volumes * d * h * w; i++)
+        din[i] = 0;
+    for (int b = 0; b < volumes; b++, din += d * h * w)
+        for (int m = 0; m < od * oh * ow; m++, g++) {
+            const long long *const z = ends + m / (oh * ow) * 2, *const y = rows + m / ow % oh * 2;
+            const long long *const x = columns + m % ow * 2;
+            const long long all = (z[1] - z[0]) * (y[1] - y[0]) * (x[1] - x[0]);
+            const real part = *g / (real)(divisor ? divisor : all);
+            for (long long i = z[0]; i < z[1]; i++)
+                for (long long j = y[0]; j < y[1]; j++)
+                    for (long long k = x[0]; k < x[1]; k++)
+                        din[(i * h + j) * w + k] += part;
+        }
+}
