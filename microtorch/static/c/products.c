@@ -92,8 +92,7 @@ static void product@(int rows, int columns, int inner, const real *restrict x, i
 
 /* out = x y, where many x are 0, as a gradient is after relu: of each row of x, `bits` say what is
  * not 0 and is multiplied (and each 64th, so that no loop is empty, and sums stay in registers).
- * All of x is, if fewer than a quarter are 0, or 0 y is NaN somewhere. Columns of x lie
- * together. */
+ * All of x is, if fewer than a quarter are 0, or 0 y is NaN somewhere. x lies column by column. */
 static void product_of_few@(int rows, int columns, int inner, const real *restrict x, int xcolumn,
                             const real *restrict y, real *restrict out, int outrow,
                             real *restrict turned, unsigned long long *restrict bits)
