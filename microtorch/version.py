@@ -8,5 +8,6 @@ from .base.versions import TorchVersion
 MICROTORCH = "0.1.0"  # read by setup.py
 __version__ = TorchVersion(f"2.13.0+microtorch.{MICROTORCH}")
 vision = f"0.28.0+microtorch.{MICROTORCH}"  # torchvision.__version__
-cuda = hip = None
+cuda = hip = rocm = xpu = None
+git_version = "Unknown"  # as where PyTorch was built outside its repository
 debug = False

@@ -82,6 +82,17 @@ def _enter_hidden(ours: str, theirs: str) -> None:
 def alias_for_good() -> None:
     """``import torch`` gives microtorch from now on, in a process that runs nothing else."""
     sys.meta_path.insert(0, _Finder())
+    _say("torch")
+
+
+def _say(module: str) -> None:
+    """The classes that name the package itself as their module name this one from now on.
+
+    Libraries find the package of a tensor by it (``type(x).__module__``), and programs print it.
+    """
+    package = sys.modules[ALIASES["torch"]]
+    for name in ("Size", "Tensor", "device", "dtype"):
+        getattr(package, name).__module__ = module
 
 
 @contextmanager
@@ -90,9 +101,12 @@ def torch_is_microtorch() -> Iterator[None]:
     aside = {name: sys.modules.pop(name) for name in list(sys.modules) if _aliased(name)}
     finder = _Finder()
     sys.meta_path.insert(0, finder)
+    said = sys.modules[ALIASES["torch"]].Tensor.__module__
+    _say("torch")
     try:
         yield
     finally:
+        _say(said)  # a run may lie within another
         sys.meta_path.remove(finder)
         for name in [name for name in sys.modules if _aliased(name)]:
             del sys.modules[name]

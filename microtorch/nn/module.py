@@ -63,6 +63,9 @@ __all__ = [
 
 T = TypeVar("T", bound="Module")
 
+# what the functions that users call give as their module
+_OPEN = (__name__.partition(".")[0], f"{__package__}.functional")
+
 class Module(Stateful):
     """Base class of all layers and models; a subclass defines `forward`."""
 
@@ -80,6 +83,16 @@ class Module(Stateful):
     # what PyTorch's class keeps among its attributes and ours derives: part of what `__getstate__`
     # gives, so that PyTorch finds it in files
     _derived: tuple[str, ...] = ()
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        """Most of PyTorch's functions are built in: `conv = torch.conv2d` makes no method of one.
+
+        (Ours are Python's, which would take the module for their first operand.)
+        """
+        super().__init_subclass__(**kwargs)
+        for name, value in list(vars(cls).items()):
+            if type(value) is FunctionType and value.__module__ in _OPEN:
+                setattr(cls, name, staticmethod(value))
 
     def __init__(self) -> None:
         # Straight into __dict__: __setattr__ below needs the three dicts to exist.

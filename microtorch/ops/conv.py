@@ -80,6 +80,16 @@ def check(
             message("non-positive groups is not supported", f"{op}: groups={groups}")
         )
     channels, first = x.shape[-n - 1], w.shape[0]
+    if first < groups or first % groups:
+        size = f"[{list(w.shape)}]" if first >= groups else list(w.shape)  # as PyTorch prints it
+        raise ShapeError(
+            message(
+                f"Given groups={groups}, expected weight to be "
+                f"{'at least' if first < groups else 'divisible by'} {groups} at dimension 0, but "
+                f"got weight of size {size} instead",
+                got(),
+            )
+        )
     expected = first if transposed else w.shape[1] * groups
     if channels != expected:
         raise ShapeError(
@@ -96,16 +106,8 @@ def check(
                 ),
             )
         )
-    if first % groups:
-        raise ShapeError(
-            message(
-                f"Given groups={groups}, expected weight to be divisible by {groups} at dimension "
-                f"0, but got weight of size {list(w.shape)} instead",
-                got(),
-            )
-        )
     no_image = transposed and n < 3 and 0 in x.shape[-n:]
-    if not first or 0 in w.shape[2 - transposed :] or no_image:
+    if 0 in w.shape[2 - transposed :] or no_image:
         raise ShapeError(
             message(
                 f"{op}: kernel, channels and images should be greater than zero, but got a weight "

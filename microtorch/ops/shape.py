@@ -351,9 +351,11 @@ def expand_as(input: Tensor, other: Tensor) -> Tensor:
 
 
 @public()
-def broadcast_to(input: Tensor, size: Sequence[int]) -> Tensor:
-    """expand(size)."""
-    return expand(input, *size)
+def broadcast_to(input: Tensor, *sizes: Sizes, size: Sequence[int] | None = None) -> Tensor:
+    """expand(*sizes)."""
+    if not sizes and size is None:
+        raise TypeError(message("broadcast_to() missing 1 required positional arguments: \"size\""))
+    return expand(input, *sizes, size=size)
 
 
 @public(method=False)

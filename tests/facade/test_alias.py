@@ -45,6 +45,26 @@ found = [torch, nn, F, schedules, optim, torchvision, torchvision.transforms]
         )  # the alias's spec did not stay on the module
 
 
+def test_a_tensor_s_class_says_torch_inside(tmp_path, capsys):
+    text = """
+import copy, pickle, torch
+x = torch.ones(2)
+print(type(x), type(x.shape), type(x.dtype), type(x.device))
+x, shape, dtype, device, kind = pickle.loads(pickle.dumps(
+    (x, x.shape, x.dtype, x.device, torch.Tensor)))
+assert (x.tolist(), shape, dtype) == ([1, 1], (2,), torch.float32)
+assert device.type == "cpu" and kind is torch.Tensor is type(copy.copy(x))
+torch.save(x.shape, file)
+assert torch.load(file) == (2,)
+""".replace("file", repr(str(tmp_path / "shape.pt")))
+    said = [f"<class 'torch.{name}'>" for name in ("Tensor", "Size", "dtype", "device")]
+    with alias.torch_is_microtorch():
+        alias.run_script(write(tmp_path, text))
+        assert repr(microtorch.Tensor) == said[0]
+    assert capsys.readouterr().out.split("\n")[0] == " ".join(said)
+    assert repr(microtorch.Tensor) == "<class 'microtorch.Tensor'>"
+
+
 def test_the_script_is_main(tmp_path):
     (tmp_path / "helper.py").write_text("import torch\nzero = torch.zeros(2)", encoding="utf-8")
     script = write(

@@ -125,6 +125,7 @@ def test_questions_about_the_machine():
     with pytest.raises(RuntimeError, match="no CUDA backend"):
         torch.cuda.get_device_name(0)
     assert torch.version.cuda is None and torch.__version__ == torch.version.__version__
+    assert torch.version.rocm is torch.version.xpu is None and torch.version.git_version
     assert "numpy" in torch.__config__.show() and "core" in torch.__config__.show()
     assert torch.get_default_device() == torch.device("cpu")
     torch.set_default_device("cpu")

@@ -206,6 +206,12 @@ def test_max_pool_of_nan_infinity_and_integers():
          r"Input type \(double\) and weight type \(float\) should be the same"),
         (lambda: nn.Conv2d(1, 6, 5)(torch.zeros(1, 1, 8, 8, dtype=torch.bool)), RuntimeError,
          r"not implemented for 'Bool'"),
+        (lambda: F.conv2d(torch.zeros(1, 8, 2, 2), torch.zeros(0, 8, 1, 1)), RuntimeError,
+         r"Given groups=1, expected weight to be at least 1 at dimension 0, but got weight of size "
+         r"\[0, 8, 1, 1\] instead"),
+        (lambda: F.conv2d(torch.zeros(1, 8, 2, 2), torch.zeros(3, 1, 1, 1), groups=2), RuntimeError,
+         r"expected weight to be divisible by 2 at dimension 0, but got weight of size "
+         r"\[\[3, 1, 1, 1\]\] instead"),
         (lambda: nn.Conv2d(3, 6, 5, groups=2), ValueError,
          "in_channels must be divisible by groups"),
         (lambda: nn.Conv2d(2, 6, 5, stride=2, padding="same"), ValueError,

@@ -141,3 +141,19 @@ def test_a_property_may_stand_before_what_is_registered_under_its_name():
     assert list(shown.state_dict()) == ["w", "b"] and len(list(shown.children())) == 1
     with pytest.raises(KeyError, match="attribute 'layer' already exists"):
         shown.register_parameter("layer", None)
+
+
+def test_a_function_that_a_class_names_is_called_without_the_module():
+    def twice(module, x):
+        return module.act(module.act(x))
+
+    class Named(nn.Module):
+        act, slope, conv, again = torch.relu, nn.functional.softplus, torch.conv2d, twice
+
+    class Net(Named):
+        def forward(self, x):
+            return self.conv(self.again(x), weight=self.slope(x))
+
+    x = torch.randn(1, 1, 2, 2)
+    expected = torch.conv2d(x.relu(), nn.functional.softplus(x))
+    assert torch.equal(Net()(x), expected) and Net.act is torch.relu

@@ -148,6 +148,14 @@ def test_what_has_its_shape_already_is_not_expanded():
     assert same is x and larger.shape == (1, 3)
 
 
+@pytest.mark.parametrize("method", ["broadcast_to", "expand", "reshape", "tile", "view"])
+def test_a_method_takes_its_sizes_one_by_one_or_as_one(method):
+    x = torch.ones(3)
+    shape = getattr(x, method)(3).shape
+    assert shape == getattr(x, method)((3,)).shape == ((9,) if method == "tile" else (3,))
+    assert getattr(x, method)(1, 3).shape == getattr(x, method)([1, 3]).shape == (1, *shape)
+
+
 def test_a_view_as_another_dtype():
     x = torch.tensor([1.0, 2.0])
     bits = x.view(torch.int32)
