@@ -64,8 +64,10 @@ def with_options(f: F, plain: Callable[..., Tensor]) -> F:
     @functools.wraps(f)
     def function(*args: object, **kwargs: object) -> object:
         try:
-            if len(args) > first and tuple(map(type, args[first:])) not in fits:
-                look(args)
+            if (n := len(args)) > first:
+                types = type(args[-1]) if n == first + 1 else tuple(map(type, args[first:]))
+                if types not in fits:
+                    look(args)
             if not kwargs:
                 return plain(*args)
             check_layout(f.__name__, kwargs.pop("layout", None))

@@ -195,7 +195,9 @@ def reading(
                 if (taken := before(function, args, kwargs)) is not None:
                     return taken
             seen = (n := len(args)) <= first or (
-                type(args[-1]) if n == first + 1 else tuple(map(type, args[first:]))
+                type(args[-1]) if n == first + 1
+                else (type(args[-2]), type(args[-1])) if n == first + 2
+                else tuple(map(type, args[first:]))  # at twice the time
             ) in fits
             if seen and not kwargs:
                 result = f(*args)
@@ -211,8 +213,8 @@ def reading(
             if after is None:
                 return result
             if not always:
-                first = result[0] if isinstance(result, tuple) and result else result
-                if isinstance(first, Handle) and first.node.op is None:
+                made = result[0] if isinstance(result, tuple) and result else result
+                if isinstance(made, Handle) and made.node.op is None:
                     return result  # nothing was recorded
             return after(result, args, kwargs)
         except Exception as e:
