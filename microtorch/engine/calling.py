@@ -218,12 +218,10 @@ def reading(
                     return result  # nothing was recorded
             return after(result, args, kwargs)
         except Exception as e:
-            again = plain(f, args, kwargs)
-            if again is not None:
+            if (again := plain(f, args, kwargs)) is not None:
                 more = {} if target is None else {"out": target}
                 return function(*again[0], **again[1], **more)
-            other = mistaken(f, args, kwargs, e, strict)
-            if other is e:
+            if (other := mistaken(f, args, kwargs, e, strict)) is e:
                 raise
             raise other from None
 
