@@ -89,9 +89,7 @@ class Compiled:
                     return result
             except Otherwise:
                 pass
-        if (
-            self.reason or recording_now() or unusual()
-        ):
+        if self.reason or recording_now() or unusual():
             return self.function(*args, **kwargs)
         if isinstance(self.mixed, Mixed):
             found = self.mixed(args, kwargs)
