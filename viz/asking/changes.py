@@ -11,6 +11,7 @@ from ..drawing import labels
 from ..drawing.dot import Drawing
 from ..drawing.options import Options
 from ..drawing.picture import Graph
+from ..drawing.saved import write
 from ..reading import numbers
 from ..reading.take import Root, caller, take
 from ..reading.trace import Trace, TraceNode, Value
@@ -61,12 +62,9 @@ class Difference:
 
     def save(self, path: str | os.PathLike[str]) -> str:
         """The picture, or the table (.txt). Returns the path."""
-        path = os.fspath(path)
-        if not path.endswith(".txt"):
+        if not os.fspath(path).endswith(".txt"):
             return self.draw().save(path)
-        with open(path, "w", encoding="utf-8") as file:
-            file.write(str(self) + "\n")
-        return path
+        return write(path, f"{self}\n")
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
         return self.draw()._repr_mimebundle_() | {"text/plain": str(self)}

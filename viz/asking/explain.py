@@ -21,6 +21,7 @@ from ..drawing.dot import Canvas, Drawing
 from ..drawing.options import Options
 from ..drawing.picture import Graph
 from ..drawing.plan import Unit
+from ..drawing.saved import write
 from ..reading import numbers
 from ..reading.cuts import cuts
 from ..reading.measure import Backward, Computation, Data, whole
@@ -72,9 +73,7 @@ class Explanation:
         """The picture, or the words (.txt). Returns the path."""
         if not str(path).endswith(".txt"):
             return self.draw().save(path)
-        with open(path, "w", encoding="utf-8") as file:
-            file.write(self.text + "\n")
-        return str(path)
+        return write(path, self.text + "\n")
 
 
 def explain_grad(p: Root, loss: Root = None, params: Given = None) -> Explanation:
