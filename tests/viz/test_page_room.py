@@ -198,7 +198,8 @@ def test_the_number_of_a_line_does_not_stand_alone(show):
     """An indent and a long word after it stay on the line, however narrow the place is."""
     page = show("block", (1024, 768))
     alone = """[...document.querySelectorAll('#source li')].filter(li => {
-      const text = li.lastChild, range = document.createRange(), at = text.textContent.search(/[^\\s]/);
+      const text = li.lastChild, range = document.createRange();
+      const at = text.textContent.search(/[^\\s]/);
       if (at < 0) return false;
       const walk = document.createTreeWalker(text, NodeFilter.SHOW_TEXT);
       let node, left = at;

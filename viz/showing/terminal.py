@@ -161,12 +161,12 @@ def _explanation(now: Step, width: int, height: int) -> list[Text]:
         rule.append(f" = {in_numbers}")
     if now.contribution is not None and not rule[-1].endswith(f"= {total}"):
         rule.append(f" = {numbers.number(now.contribution)}")
-    told = [""]
-    for part in rule:
-        if told[-1] and len(told[-1]) + len(part) > width and height > 20:
-            told.append("  ")
-        told[-1] += part
-    lines = [Text(" "), *(Text(_cut(part, width)) for part in told)]
+    parts = [""]
+    for piece in rule:
+        if parts[-1] and len(parts[-1]) + len(piece) > width and height > 20:
+            parts.append("  ")
+        parts[-1] += piece
+    lines = [Text(" "), *(Text(_cut(part, width)) for part in parts)]
     line, check = lines[-1], now.check
     if check is not None and (isinstance(now, Push) or now.final):
         meant = check.what.startswith(MEANT)
