@@ -6,7 +6,7 @@ import base64
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from microtorch.base import errors
 
@@ -89,6 +89,26 @@ class Printed(Saved):
             return (str(self) + "\n").encode()
         source = self.source
         return source.encode() if format in ("dot", "gv") else render.render(source, format, dpi)
+
+
+class Told(ABC):
+    """What has words, which ``print`` writes, and a picture, which ``draw`` makes."""
+
+    @abstractmethod
+    def draw(self, **look: Any) -> Saved:
+        """The picture; ``look``: arguments of ``viz.draw``."""
+
+    def save(self, path: str | os.PathLike[str], dpi: float | None = None, **look: Any) -> str:
+        """The picture, or the words (.txt). Returns the path."""
+        if os.fspath(path).endswith(".txt"):
+            return write(path, f"{self}\n")
+        return self.draw(**look).save(path, dpi)
+
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
+        try:
+            return self.draw()._repr_mimebundle_() | {"text/plain": str(self)}
+        except errors.GraphError:  # there is none to draw
+            return {"text/plain": str(self)}
 
 
 class Themed(ABC):
