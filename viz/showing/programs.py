@@ -11,6 +11,7 @@ import html
 import os
 import re
 import sys
+import textwrap
 from typing import Any, TypeAlias
 
 from ..drawing import onefile, style
@@ -62,7 +63,7 @@ class ProgramStepper:
         """The screen at a step: the parts around it, its text in C, what is held."""
         parts, now = self.account.parts, self.account.parts[step]
         lines = [f" step {step + 1}/{len(parts)}  {now.phase.upper()}   {now.said}", "─" * width]
-        c = [x.strip() for x in now.lines]
+        c = textwrap.dedent("\n".join(now.lines)).splitlines()
         c = c[:SHOWN] + ["…"] * (len(c) > SHOWN)
         space = max(3, height - len(lines) - len(c) - 4)
         first = max(0, min(step - space // 2, len(parts) - space))
