@@ -10,14 +10,14 @@ import microtorch as torch
 from ...base.errors import message
 from ...handles.tensor import Tensor
 from ..images import Picture, Transform
-from .photographs import NOT_FOUND, as_it_is
+from .photographs import as_it_is
 from .utils import (
     check_integrity,
     download_file_from_google_drive,
     extract_archive,
     verify_str_arg,
 )
-from .vision import Sample, VisionDataset
+from .vision import Sample, VisionDataset, not_found
 
 SPLITS = {"train": 0, "valid": 1, "test": 2, "all": None}
 
@@ -64,7 +64,7 @@ class CelebA(VisionDataset):
         if download:
             self.download()
         if not self._check_integrity():
-            raise RuntimeError(message(NOT_FOUND, f"CelebA needs the files of {self._folder}"))
+            raise not_found(f"CelebA needs the files of {self._folder}")
         names, of_split, _ = self._table("list_eval_partition.txt", 0)
         wanted = SPLITS[self.split]
         kept = torch.arange(len(names))

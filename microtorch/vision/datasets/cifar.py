@@ -7,12 +7,11 @@ from pathlib import Path
 
 import numpy as np
 
-from ...base.errors import message
 from ...base.types import Array
 from ..images import Picture, Transform
 from .unpickling import read_batch
 from .utils import check_integrity, download, extract_archive
-from .vision import InMemory, labels_at
+from .vision import InMemory, not_found
 
 
 class CIFAR10(InMemory):
@@ -55,13 +54,8 @@ class CIFAR10(InMemory):
         if download:
             self.download()
         if not self._check_integrity():
-            raise RuntimeError(
-                message(
-                    "Dataset not found or corrupted. You can use download=True to download it",
-                    f"{type(self).__name__} looks in {self._folder}",
-                    fix=f"put {self.filename} (MD5 {self.tgz_md5}) unpacked into {self.root}",
-                )
-            )
+            fix = f"put {self.filename} (MD5 {self.tgz_md5}) unpacked into {self.root}"
+            raise not_found(f"{type(self).__name__} looks in {self._folder}", fix=fix)
         files = self.train_list if train else self.test_list
         batches = [read_batch(self._folder / name) for name, _ in files]
         rows = np.concatenate([np.asarray(batch["data"], np.uint8) for batch in batches])
@@ -88,20 +82,11 @@ class CIFAR10(InMemory):
             download([self.url], root / self.filename, self.tgz_md5)
             extract_archive(root / self.filename, root)
 
-    def _image(self, index: int) -> Array:
-        return self.data[index]
+    def _labels(self) -> list[int]:
+        return self.targets
 
     def _target(self, index: int) -> Picture:
-        return self.targets[index]
-
-    def _images(self, indices: Sequence[int]) -> Array:
-        return self.data[list(indices)]
-
-    def _targets(self, indices: Sequence[int]) -> Array:
-        return labels_at(self.targets, indices)
-
-    def __len__(self) -> int:
-        return len(self.data)
+        return self.targets[index]  # as they are: a program may have put others there
 
     def extra_repr(self) -> str:
         return f"Split: {'Train' if self.train is True else 'Test'}"

@@ -25,7 +25,7 @@ from ..images import Picture, Transform
 from .digits import Digits
 from .idx import read_idx
 from .utils import download, extract_archive, verify_str_arg
-from .vision import InMemory, labels_at
+from .vision import InMemory
 
 SWITCH = "MICROTORCH_MNIST"  # "digits": MNIST is answered by the digits of the package
 Resource = tuple[str, str]  # a file's name and its MD5 checksum
@@ -156,20 +156,11 @@ class MNIST(InMemory):
         except RuntimeError as error:
             raise RuntimeError(message(str(error), fix=self._by_hand())) from None
 
-    def _image(self, index: int) -> Array:
-        return self.data[index].numpy()
+    def _pictures(self) -> Array:
+        return self.data.numpy()
 
-    def _target(self, index: int) -> Picture:
-        return int(self.targets[index])
-
-    def _images(self, indices: Sequence[int]) -> Array:
-        return self.data.numpy()[list(indices)]
-
-    def _targets(self, indices: Sequence[int]) -> Array:
-        return labels_at(self.targets, indices)
-
-    def __len__(self) -> int:
-        return len(self.data)
+    def _labels(self) -> Tensor:
+        return self.targets
 
     def extra_repr(self) -> str:
         return f"Split: {'Train' if self.train is True else 'Test'}"

@@ -6,11 +6,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import ClassVar
 
-from ...base.errors import message
 from ..images import Picture, Transform
-from .photographs import NOT_FOUND, as_it_is
+from .photographs import as_it_is
 from .utils import check_integrity, download_and_extract_archive, list_dir, list_files
-from .vision import Sample, VisionDataset
+from .vision import Sample, VisionDataset, not_found
 
 
 class Omniglot(VisionDataset):
@@ -43,7 +42,7 @@ class Omniglot(VisionDataset):
         if download and not check_integrity(archive, md5):
             download_and_extract_archive(f"{self.download_url_prefix}/{name}.zip", where, md5=md5)
         if not check_integrity(archive, md5):
-            raise RuntimeError(message(NOT_FOUND, f"Omniglot needs {archive} (MD5 {md5})"))
+            raise not_found(f"Omniglot needs {archive} (MD5 {md5})")
         self.target_folder = str(where / name)
         self._alphabets = list_dir(self.target_folder)
         self._characters = [

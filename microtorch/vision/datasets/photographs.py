@@ -14,10 +14,9 @@ from ...base.types import Array
 from ..images import Picture, Transform, pillow
 from .folder import ImageFolder, default_loader, make_dataset
 from .utils import download_and_extract_archive, download_url, extract_archive, verify_str_arg
-from .vision import Sample, VisionDataset
+from .vision import Sample, VisionDataset, not_found
 
 Loader = Callable[[str], Picture]
-NOT_FOUND = "Dataset not found or corrupted. You can use download=True to download it"
 
 
 def as_it_is(path: str | Path) -> Picture:
@@ -51,12 +50,8 @@ class Photographs(VisionDataset):
         if download and not self._check_exists():
             self.download()
         if not self._check_exists():
-            raise RuntimeError(
-                message(
-                    NOT_FOUND,
-                    f"{type(self).__name__} needs {', '.join(map(str, self._needed()))}",
-                )
-            )
+            needed = ", ".join(map(str, self._needed()))
+            raise not_found(f"{type(self).__name__} needs {needed}")
 
     def _target(self, index: int) -> Picture:
         return self._labels[index]
@@ -372,6 +367,6 @@ class EuroSAT(ImageFolder):
         if download and not (base / "2750").exists():
             download_and_extract_archive(self._URL, base, md5=self._MD5)
         if not (base / "2750").exists():
-            raise RuntimeError(message(NOT_FOUND, f"EuroSAT needs {base / '2750'}"))
+            raise not_found(f"EuroSAT needs {base / '2750'}")
         super().__init__(base / "2750", transform, target_transform, loader)
         self.root = str(Path(root).expanduser())

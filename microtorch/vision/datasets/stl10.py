@@ -11,7 +11,7 @@ from ...base.errors import message
 from ...base.types import Array
 from ..images import Transform
 from .utils import check_integrity, download_and_extract_archive, verify_str_arg
-from .vision import Planes
+from .vision import Planes, not_found
 
 
 class STL10(Planes):
@@ -62,13 +62,8 @@ class STL10(Planes):
                 self.url, self._folder.parent, filename=self.filename, md5=self.tgz_md5
             )
         if not self._check_integrity():
-            raise RuntimeError(
-                message(
-                    "Dataset not found or corrupted. You can use download=True to download it",
-                    f"STL10 looks in {self._folder}",
-                    fix=f"put {self.filename} (MD5 {self.tgz_md5}) unpacked into {self.root}",
-                )
-            )
+            fix = f"put {self.filename} (MD5 {self.tgz_md5}) unpacked into {self.root}"
+            raise not_found(f"STL10 looks in {self._folder}", fix=fix)
         parts = [self._read(part) for part in split.split("+")]
         self.data = np.concatenate([images for images, _ in parts])
         self.labels = np.concatenate([labels for _, labels in parts])

@@ -10,7 +10,7 @@ import numpy as np
 from ...base.errors import message
 from ..images import Transform
 from .utils import check_integrity, download, verify_str_arg
-from .vision import Planes
+from .vision import Planes, not_found
 
 SERVER = "http://ufldl.stanford.edu/housenumbers/"
 
@@ -46,12 +46,7 @@ class SVHN(Planes):
         if download:
             self.download()
         if not check_integrity(self._path, self.file_md5):
-            raise RuntimeError(
-                message(
-                    "Dataset not found or corrupted. You can use download=True to download it",
-                    fix=f"put {self.filename} (MD5 {self.file_md5}) into {self.root}",
-                )
-            )
+            raise not_found(fix=f"put {self.filename} (MD5 {self.file_md5}) into {self.root}")
         try:
             from scipy.io import loadmat
         except ImportError:

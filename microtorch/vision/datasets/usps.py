@@ -8,11 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
-from ...base.errors import message
 from ...base.types import Array
-from ..images import Picture, Transform
+from ..images import Transform
 from .utils import check_integrity, download
-from .vision import InMemory, labels_at
+from .vision import InMemory, not_found
 
 USPS_SERVER = "https://www.csie.ntu.edu.tw/~cjlin/libsvmtools/datasets/multiclass/"
 
@@ -20,37 +19,14 @@ USPS_SERVER = "https://www.csie.ntu.edu.tw/~cjlin/libsvmtools/datasets/multiclas
 class _Digits(InMemory):
     """Base class: `data` (N, 16, 16) uint8, and labels from one file in `root`."""
 
-    data: Array
-    _labels: Array | Sequence[int]
-
     def _fetch(self, url: str, name: str, md5: str, wanted: bool) -> Path:
         """Where the file lies, fetched if it is `wanted`. RuntimeError where it is not there."""
         path = Path(str(self.root)) / name
         if wanted:
             download([url], path, md5)
         if not check_integrity(path, md5):
-            raise RuntimeError(
-                message(
-                    "Dataset not found or corrupted. You can use download=True to download it",
-                    fix=f"put {name} (MD5 {md5}) into {self.root}",
-                )
-            )
+            raise not_found(fix=f"put {name} (MD5 {md5}) into {self.root}")
         return path
-
-    def _image(self, index: int) -> Array:
-        return self.data[index]
-
-    def _target(self, index: int) -> Picture:
-        return int(self._labels[index])
-
-    def _images(self, indices: Sequence[int]) -> Array:
-        return self.data[list(indices)]
-
-    def _targets(self, indices: Sequence[int]) -> Array:
-        return labels_at(self._labels, indices)
-
-    def __len__(self) -> int:
-        return len(self.data)
 
 
 class USPS(_Digits):
@@ -75,7 +51,10 @@ class USPS(_Digits):
         values = [[part.rpartition(":")[2] for part in row[1:]] for row in rows]
         numbers = np.asarray(values, np.float32).reshape(-1, 16, 16)
         self.data = ((numbers + 1) / 2 * 255).astype(np.uint8)
-        self.targets = self._labels = [int(row[0]) - 1 for row in rows]
+        self.targets = [int(row[0]) - 1 for row in rows]
+
+    def _labels(self) -> Sequence[int]:
+        return self.targets
 
 
 class SEMEION(_Digits):
@@ -94,4 +73,7 @@ class SEMEION(_Digits):
         super().__init__(root, transform=transform, target_transform=target_transform)
         rows = np.loadtxt(self._fetch(self.url, self.filename, self.md5_checksum, download))
         self.data = (rows[:, :256] * 255).astype(np.uint8).reshape(-1, 16, 16)
-        self.labels = self._labels = rows[:, 256:].nonzero()[1]
+        self.labels = rows[:, 256:].nonzero()[1]
+
+    def _labels(self) -> Array:
+        return self.labels

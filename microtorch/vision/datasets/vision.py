@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -101,28 +101,33 @@ class VisionDataset(Dataset):
 
 
 class InMemory(VisionDataset):
-    """Base class of datasets whose pictures are one array of bytes.
+    """Base class of datasets whose pictures are one array of bytes, `data`.
 
-    `_image(index)` and `_target(index)` give a picture (H, W) or (H, W, C) and its label;
-    `_images(indices)` and `_targets(indices)` many at once. A picture becomes a Pillow image where
-    its transform may want one, as in torchvision. A transform that begins with ToTensor gives the
-    same numbers from the array itself, and a batch of them is computed at once.
+    `_pictures()` gives it as (N, H, W[, C]), `_labels()` the labels. A picture becomes a Pillow
+    image where its transform may want one, as in torchvision. A transform that begins with ToTensor
+    gives the same numbers from the array itself, and a batch of them is computed at once.
     """
 
-    def _image(self, index: int) -> Array:
+    data: Any  # an array, or a Tensor
+
+    def _pictures(self) -> Array:
+        pictures: Array = self.data
+        return pictures
+
+    def _labels(self) -> Tensor | Array | Sequence[int]:
         raise NotImplementedError
 
     def _target(self, index: int) -> Picture:
-        raise NotImplementedError
-
-    def _images(self, indices: Sequence[int]) -> Array:
-        raise NotImplementedError
+        return int(self._labels()[index])
 
     def _targets(self, indices: Sequence[int]) -> Array:
-        raise NotImplementedError
+        return labels_at(self._labels(), indices)
+
+    def __len__(self) -> int:
+        return len(self.data)
 
     def __getitem__(self, index: int) -> Sample:
-        image, target = self._image(index), self._target(index)
+        image, target = self._pictures()[index], self._target(index)
         if self.transform is None:
             image = from_array(image, f"{type(self).__name__} without ToTensor()")
         elif reads_arrays(self.transform):
@@ -143,7 +148,7 @@ class InMemory(VisionDataset):
         together = whole(self.transform)
         if together is None:
             return None
-        return [together(self._images(indices)), from_numpy(self._targets(indices))]
+        return [together(self._pictures()[list(indices)]), from_numpy(self._targets(indices))]
 
 
 class Planes(InMemory):
@@ -153,23 +158,20 @@ class Planes(InMemory):
     labels: Array
     split: str
 
-    def _image(self, index: int) -> Array:
-        return self.data[index].transpose(1, 2, 0)
+    def _pictures(self) -> Array:
+        return self.data.transpose(0, 2, 3, 1)
 
-    def _target(self, index: int) -> Picture:
-        return int(self.labels[index])
-
-    def _images(self, indices: Sequence[int]) -> Array:
-        return self.data[list(indices)].transpose(0, 2, 3, 1)
-
-    def _targets(self, indices: Sequence[int]) -> Array:
-        return labels_at(self.labels, indices)
-
-    def __len__(self) -> int:
-        return len(self.data)
+    def _labels(self) -> Array:
+        return self.labels
 
     def extra_repr(self) -> str:
         return f"Split: {self.split}"
+
+
+def not_found(*details: str, fix: str = "") -> RuntimeError:
+    """The error of a dataset whose files are not there, or are damaged."""
+    what = "Dataset not found or corrupted. You can use download=True to download it"
+    return RuntimeError(message(what, *details, fix=fix))
 
 
 def labels_at(targets: Tensor | Array | Sequence[int], indices: Sequence[int]) -> Array:

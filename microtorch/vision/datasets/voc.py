@@ -8,11 +8,10 @@ import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 from typing import ClassVar
 
-from ...base.errors import message
 from ..images import Picture, Transform
-from .photographs import NOT_FOUND, as_it_is
+from .photographs import as_it_is
 from .utils import download_and_extract_archive, verify_str_arg
-from .vision import Sample, VisionDataset
+from .vision import Sample, VisionDataset, not_found
 
 SERVER = "https://thor.robots.ox.ac.uk/pascal/VOC/"
 # year: archive, its MD5
@@ -49,7 +48,7 @@ class _VOC(VisionDataset):
         if download:
             download_and_extract_archive(SERVER + archive, top, md5=md5)
         if not base.is_dir():
-            raise RuntimeError(message(NOT_FOUND, f"{type(self).__name__} needs {base}"))
+            raise not_found(f"{type(self).__name__} needs {base}")
         listed = base / "ImageSets" / self._lists / f"{image_set}.txt"
         names = [line.strip() for line in listed.read_text().splitlines()]
         self.images = [str(base / "JPEGImages" / f"{name}.jpg") for name in names]
