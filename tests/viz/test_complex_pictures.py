@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 from microtorch.viz.reading import numbers
+from microtorch.viz.reading.conjugates import conjugated
 from microtorch.viz.reading.summary import summary
-from microtorch.viz.reading.take import conjugated
 
 import microtorch as torch
 from microtorch import viz

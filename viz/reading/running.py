@@ -175,29 +175,37 @@ class _Op:
         return Program(inputs, constants, ops, results)
 
     # ---- or pairs of Scalars ---------------------------------------------------------------------
-    def _pairs(self) -> Program | None:
-        if max(_row(x).size for x in (self.out, *self.arrays)) > UNITS:
-            return None
+    def _cells(
+        self, grid: Callable[[int, np.ndarray, list[Scalar]], np.ndarray]
+    ) -> tuple[list[Scalar], list[tuple[int, int]], list[np.ndarray]]:
+        """A Scalar for each number of the free operands; where it stands; and the operands, of
+        which ``grid`` puts together those from their Scalars.
+        """
         cells: list[Scalar] = []
         places: list[tuple[int, int]] = []
         given: list[np.ndarray] = []
+        for p, x in enumerate(self.arrays):
+            if p not in self.free:
+                given.append(x)
+                continue
+            own = [Scalar(float(v)) for v in _row(x)]
+            places += [(p, k) for k in range(len(own))]
+            cells += own
+            given.append(grid(p, x, own))
+        return cells, places, given
+
+    def _pairs(self) -> Program | None:
+        def pairs(p: int, x: np.ndarray, own: list[Scalar]) -> np.ndarray:
+            two = np.iscomplexobj(x)
+            return _grid(x.shape, [
+                Pair(own[2 * k], own[2 * k + 1]) if two else Pair(own[k], 0.0)
+                for k in range(x.size)
+            ])  # fmt: skip
+
+        if max(_row(x).size for x in (self.out, *self.arrays)) > UNITS:
+            return None
         with autograd.enable_grad():
-            for p, x in enumerate(self.arrays):
-                if p not in self.free:
-                    given.append(x)
-                    continue
-                own = [Scalar(float(v)) for v in _row(x)]
-                places += [(p, k) for k in range(len(own))]
-                cells += own
-                two = np.iscomplexobj(x)
-                pairs = [
-                    Pair(own[2 * k], own[2 * k + 1]) if two else Pair(own[k], 0.0)
-                    for k in range(x.size)
-                ]
-                grid = np.empty(x.shape, object)
-                for place, pair in zip(np.ndindex(x.shape), pairs, strict=True):
-                    grid[place] = pair
-                given.append(grid)
+            cells, places, given = self._cells(pairs)
             try:
                 own_kernel = getattr(Pair, self.node.op.name, None)
                 kernel = getattr(Expansion(), self.node.op.name)
@@ -213,28 +221,19 @@ class _Op:
 
     # ---- or dual numbers: tangents by the derivatives that backward finds ------------------------
     def _duals(self) -> Program | None:
+        moving: list[tuple[Scalar, Scalar]] = []
+
+        def values(p: int, x: np.ndarray, own: list[Scalar]) -> np.ndarray:
+            dual = _dual(self.found.nodes[self.inputs[p]])
+            if dual:
+                half = len(own) // 2
+                moving.extend(zip(own[:half], own[half:], strict=True))
+            return _grid(x.shape[dual:], own)
+
         if max(_row(x).size for x in (self.out, *self.arrays)) > UNITS:
             return None
-        cells: list[Scalar] = []
-        places: list[tuple[int, int]] = []
-        moving: list[tuple[Scalar, Scalar]] = []
-        given: list[np.ndarray] = []
         with autograd.enable_grad():
-            for p, (j, x) in enumerate(zip(self.inputs, self.arrays, strict=True)):
-                if p not in self.free:
-                    given.append(x)
-                    continue
-                own = [Scalar(float(v)) for v in _row(x)]
-                places += [(p, k) for k in range(len(own))]
-                cells += own
-                dual = _dual(self.found.nodes[j])
-                if dual:
-                    half = len(own) // 2
-                    moving += zip(own[:half], own[half:], strict=True)
-                grid = np.empty(x.shape[dual:], object)
-                for place, cell in zip(np.ndindex(grid.shape), own, strict=False):
-                    grid[place] = cell
-                given.append(grid)
+            cells, places, given = self._cells(values)
             try:
                 kernel = getattr(Expansion(), self.node.op.name)
                 made = np.asarray(kernel(*given, **attributes(self.node)), object).ravel().tolist()
@@ -326,6 +325,14 @@ def _tangent(cell: object, moving: list[tuple[Scalar, Scalar]]) -> Scalar | floa
     terms = [d * t for d, (_, t) in zip(slopes, moving, strict=True) if d is not None]
     out: Scalar | float = sum(terms[1:], terms[0]) if terms else 0.0
     return out
+
+
+def _grid(shape: Sequence[int], cells: Sequence[Any]) -> np.ndarray:
+    """The first cells as an array of objects, row by row."""
+    grid = np.empty(shape, object)
+    for place, cell in zip(np.ndindex(grid.shape), cells, strict=False):
+        grid[place] = cell
+    return grid
 
 
 def _row(x: np.ndarray) -> np.ndarray:
