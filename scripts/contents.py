@@ -164,8 +164,18 @@ def imported_for_checkers(package: str) -> dict[str, list[str]]:
             for one in node.body:
                 assert isinstance(one, ast.ImportFrom)
                 module = "." * one.level + one.module if one.module else ""  # "": files themselves
-                found.setdefault(module, []).extend(alias.name for alias in one.names)
+                names = [alias.name for alias in one.names]
+                found.setdefault(module, []).extend(
+                    classes(package, one.module) if names == ["*"] and one.module else names
+                )
     return found
+
+
+def classes(package: str, file: str) -> list[str]:
+    """The public classes that a file of a package declares."""
+    tree = ast.parse((PACKAGE / package / f"{file}.py").read_text(encoding="utf-8"))
+    found = [node.name for node in tree.body if isinstance(node, ast.ClassDef)]
+    return [name for name in found if not name.startswith("_")]
 
 
 def names(packages: dict[str, str]) -> str:

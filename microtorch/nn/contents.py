@@ -38,7 +38,7 @@ LAYERS = {name: file for file, names in {
     ".lazy": (
         "LazyBatchNorm1d LazyBatchNorm2d LazyBatchNorm3d LazyConv1d LazyConv2d LazyConv3d "
         "LazyConvTranspose1d LazyConvTranspose2d LazyConvTranspose3d LazyInstanceNorm1d "
-        "LazyInstanceNorm2d LazyInstanceNorm3d LazyLinear"
+        "LazyInstanceNorm2d LazyInstanceNorm3d LazyLinear LazyModuleMixin"
     ),
     ".linear": (
         "Bilinear Identity Linear NonDynamicallyQuantizableLinear"

@@ -55,7 +55,7 @@ def spelt_out() -> Iterator[None]:
         SPELT_OUT = before
 
 
-class Mode(NamedTuple):
+class _Mode(NamedTuple):
     """What is peculiar to a mode of PyTorch's RNNBase."""
 
     gates: int
@@ -65,10 +65,10 @@ class Mode(NamedTuple):
 
 
 MODES = {
-    "LSTM": Mode(4, 2, lstm_step, recurrence.LSTM),
-    "GRU": Mode(3, 1, gru_step, recurrence.GRU),
-    "RNN_TANH": Mode(1, 1, partial(rnn_step, activation=F.tanh), recurrence.Tanh),
-    "RNN_RELU": Mode(1, 1, partial(rnn_step, activation=F.relu), recurrence.Relu),
+    "LSTM": _Mode(4, 2, lstm_step, recurrence.LSTM),
+    "GRU": _Mode(3, 1, gru_step, recurrence.GRU),
+    "RNN_TANH": _Mode(1, 1, partial(rnn_step, activation=F.tanh), recurrence.Tanh),
+    "RNN_RELU": _Mode(1, 1, partial(rnn_step, activation=F.relu), recurrence.Relu),
 }
 
 
