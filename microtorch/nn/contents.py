@@ -104,7 +104,7 @@ FUNCTIONS = {name: file for file, names in {
         "batch_norm instance_norm"
     ),
     "...ops.conv": (
-        "conv1d conv2d conv_transpose1d conv_transpose2d"
+        "conv1d conv2d conv3d conv_transpose1d conv_transpose2d conv_transpose3d"
     ),
     "...ops.ctc": (
         "ctc_loss"
@@ -124,10 +124,8 @@ FUNCTIONS = {name: file for file, names in {
         "group_norm layer_norm local_response_norm rms_norm"
     ),
     "...ops.pool": (
-        "adaptive_avg_pool1d adaptive_avg_pool2d avg_pool1d avg_pool2d max_pool1d max_pool2d"
-    ),
-    "...ops.volumes": (
-        "adaptive_avg_pool3d avg_pool3d conv3d conv_transpose3d"
+        "adaptive_avg_pool1d adaptive_avg_pool2d adaptive_avg_pool3d avg_pool1d avg_pool2d "
+        "avg_pool3d max_pool1d max_pool2d"
     ),
     ".activations": (
         "celu celu_ elu elu_ gelu glu gumbel_softmax hardshrink hardsigmoid hardswish hardtanh "

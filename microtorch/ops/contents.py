@@ -43,7 +43,7 @@ CONTENTS = {
     "conv": (
         "",
         "",
-        "conv1d conv2d conv_transpose1d conv_transpose2d",
+        "conv1d conv2d conv3d conv_transpose1d conv_transpose2d conv_transpose3d",
         "",
     ),
     "conv_ops": (
@@ -340,7 +340,7 @@ CONTENTS = {
         "adaptive_avg_pool3d adaptive_spread3d avg_pool3d avg_spread3d conv3d conv3d_weight "
         "conv_transpose3d",
         "",
-        "conv3d conv_transpose3d",
+        "",
         "",
     ),
     "windows": (

@@ -17,9 +17,8 @@ from ...base.types import Operand
 from ...create.data import from_numpy
 from ...engine.short import single
 from ...handles.tensor import Tensor
-from ...ops.pool import adaptive_avg_pool1d, adaptive_avg_pool2d
+from ...ops.pool import adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d
 from ...ops.taps import taps_op
-from ...ops.volumes import adaptive_avg_pool3d
 from . import byte_images
 
 _NEEDS = {"linear": 3, "bilinear": 4, "bicubic": 4, "lanczos": 4, "trilinear": 5}
