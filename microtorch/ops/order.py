@@ -13,7 +13,7 @@ from ..arrays.memory_order import strides
 from ..arrays.quiet import quiet
 from ..backends import cpu, defines
 from ..base.errors import describe, message
-from ..base.naming import named
+from ..base.naming import named, return_type_text
 from ..engine.checks import watch
 from ..engine.op import Op
 from ..engine.record import constant, constant_of, moved, note_order
@@ -58,10 +58,7 @@ class Picked(NamedTuple):
 
     values: Tensor
     indices: Tensor
-
-    def __repr__(self) -> str:
-        name = type(self).__name__
-        return f"torch.return_types.{name}(\nvalues={self.values!r},\nindices={self.indices!r})"
+    __repr__ = return_type_text
 
 
 PAIRS = {name: type(name, (Picked,), {"__slots__": ()}) for name in PICKS}
@@ -168,9 +165,7 @@ class aminmax(NamedTuple):
 
     min: Tensor
     max: Tensor
-
-    def __repr__(self) -> str:
-        return f"torch.return_types.aminmax(\nmin={self.min!r},\nmax={self.max!r})"
+    __repr__ = return_type_text
 
 
 def _aminmax(input: Tensor, *, dim: int | None = None, keepdim: bool = False) -> aminmax:
