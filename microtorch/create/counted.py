@@ -129,17 +129,21 @@ def linspace(
     first, last = number(start, RuntimeError), number(end, RuntimeError)
     d = chosen(dtype, _of_ends(first, last))
     _check_ends("linspace", first, last, d)
+    _check_steps("linspace", steps)
+    if d not in (dtypes.F32, dtypes.F64) or steps < 2:
+        numbers = _evenly(first, last, steps, complex if d.kind == "c" else float)
+        return finish(numbers.astype(d), device, requires_grad)
+    return finish(cpu.of(d).spaced(first, last, steps), device, requires_grad)
+
+
+def _check_steps(name: str, steps: int) -> None:
     if not is_int(steps):
         what = f"argument 'steps' must be int, not {type(steps).__name__}"
         raise TypeError(message(what, fix="int(steps)"))
     if steps < 0:
         raise RuntimeError(
-            message("number of steps must be non-negative", f"linspace(steps={steps})")
+            message("number of steps must be non-negative", f"{name}(steps={steps})")
         )
-    if d not in (dtypes.F32, dtypes.F64) or steps < 2:
-        numbers = _evenly(first, last, steps, complex if d.kind == "c" else float)
-        return finish(numbers.astype(d), device, requires_grad)
-    return finish(cpu.of(d).spaced(first, last, steps), device, requires_grad)
 
 
 def _check_ends(name: str, first: Setting, last: Setting, d: DType) -> None:
@@ -189,13 +193,7 @@ def logspace(
 ) -> Tensor:
     """base ** linspace(start, end, steps); for an integer dtype start and end are cut to integers.
     """
-    if not is_int(steps):
-        what = f"argument 'steps' must be int, not {type(steps).__name__}"
-        raise TypeError(message(what, fix="int(steps)"))
-    if steps < 0:
-        raise RuntimeError(
-            message("number of steps must be non-negative", f"logspace(steps={steps})")
-        )
+    _check_steps("logspace", steps)
     first, last = number(start, RuntimeError), number(end, RuntimeError)
     d = chosen(dtype, _of_ends(first, last, base))
     _check_ends("logspace", first, last, d)

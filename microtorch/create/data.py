@@ -251,11 +251,7 @@ WIDEST = {"b": np.bool_, "i": np.int64, "u": np.uint64, "f": np.float64, "V": np
 def _no_number(data: Any, bad: object) -> Exception:
     """PyTorch's error for data with ``bad`` in it."""
     given = f"tensor({data!r})"[:120]
-    if isinstance(data, str):
-        return TypeError(
-            message("new(): invalid data type 'str'", given, fix="tensors hold numbers")
-        )
-    if isinstance(bad, str) and not isinstance(_first(data), str):
+    if isinstance(data, str) or (isinstance(bad, str) and not isinstance(_first(data), str)):
         return TypeError(
             message("new(): invalid data type 'str'", given, fix="tensors hold numbers")
         )
