@@ -58,7 +58,9 @@ class Picked(NamedTuple):
 
     values: Tensor
     indices: Tensor
-    __repr__ = return_type_text
+
+    def __repr__(self) -> str:
+        return return_type_text(self)
 
 
 PAIRS = {name: type(name, (Picked,), {"__slots__": ()}) for name in PICKS}
@@ -165,7 +167,9 @@ class aminmax(NamedTuple):
 
     min: Tensor
     max: Tensor
-    __repr__ = return_type_text
+
+    def __repr__(self) -> str:
+        return return_type_text(self)
 
 
 def _aminmax(input: Tensor, *, dim: int | None = None, keepdim: bool = False) -> aminmax:

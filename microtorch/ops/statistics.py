@@ -212,7 +212,9 @@ class histogram(NamedTuple):
 
     hist: Tensor
     bin_edges: Any
-    __repr__ = return_type_text
+
+    def __repr__(self) -> str:
+        return return_type_text(self)
 
 
 class histogramdd(histogram):

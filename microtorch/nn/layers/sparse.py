@@ -128,8 +128,9 @@ class Embedding(_Table):
 
         They are not trained unless freeze=False.
         """
+        rows, size = _sizes(embeddings)
         settings = (padding_idx, max_norm, norm_type, scale_grad_by_freq, sparse)
-        return cls(*_sizes(embeddings), *settings, _weight=embeddings, _freeze=freeze)
+        return cls(rows, size, *settings, _weight=embeddings, _freeze=freeze)
 
     def forward(self, input: Tensor) -> Tensor:
         return F.embedding(
@@ -192,8 +193,9 @@ class EmbeddingBag(_Table):
         padding_idx: int | None = None,
     ) -> EmbeddingBag:
         """The layer with the rows of `embeddings` (rows, dim), not trained unless freeze=False."""
+        rows, size = _sizes(embeddings)
         bag = cls(
-            *_sizes(embeddings), max_norm, norm_type, scale_grad_by_freq, mode, sparse, embeddings,
+            rows, size, max_norm, norm_type, scale_grad_by_freq, mode, sparse, embeddings,
             include_last_offset, padding_idx,
         )  # fmt: skip
         bag.weight.requires_grad = not freeze
