@@ -62,21 +62,13 @@ def arange(
     if end is None:
         raise TypeError(message("arange() takes at least an end", fix="torch.arange(10)"))
     first, stop, by = number(0 if start is None else start), number(end), number(step)
-    if _any_complex(first, stop, by):
-        what = "value cannot be converted to type double without overflow"
-        raise RuntimeError(message(what, f"arange({first}, {stop}, {by})"))
-    if not (math.isfinite(first) and math.isfinite(stop)):
-        raise RuntimeError(message(f"unsupported range: {first} -> {stop}"))
-    if not abs(by) > 0 or (stop - first) * by < 0:
-        wrong = "upper bound and lower bound inconsistent with step sign"
-        what = wrong if abs(by) > 0 else "step must be nonzero"
-        raise RuntimeError(message(what, f"arange({first}, {stop}, {by})"))
+    call = f"arange({first}, {stop}, {by})"
+    _check_range(first, stop, by, call)
     integers = all([isinstance(v, (int, np.integer)) for v in (first, stop, by)])
     d = chosen(dtype, dtypes.I64 if integers else None)
     if d.kind in "bc":
         kind = dtypes.TORCH_TYPES[d.name]
         raise NotImplementedError(message(f"\"arange_cpu\" not implemented for '{kind}'"))
-    call = f"arange({first}, {stop}, {by})"
     size, whole = (stop - first) / by, integers or d.kind in "iu"
     if whole:
         integers = integers or d == dtypes.I64
@@ -106,6 +98,19 @@ def arange(
 
 
 export(arange, plain=_whole)
+
+
+def _check_range(first: Setting, stop: Setting, by: Setting, call: str) -> None:
+    """RuntimeError where no numbers lead from ``first`` to ``stop``."""
+    if _any_complex(first, stop, by):
+        what = "value cannot be converted to type double without overflow"
+        raise RuntimeError(message(what, call))
+    if not (math.isfinite(first) and math.isfinite(stop)):
+        raise RuntimeError(message(f"unsupported range: {first} -> {stop}"))
+    if not abs(by) > 0 or (stop - first) * by < 0:
+        wrong = "upper bound and lower bound inconsistent with step sign"
+        what = wrong if abs(by) > 0 else "step must be nonzero"
+        raise RuntimeError(message(what, call))
 
 
 def _to_int64(value: float, call: str) -> int:
