@@ -17,6 +17,7 @@ from ..engine.operators import hot
 from ..engine.record import constant
 from ..engine.registry import REGISTRY
 from ..engine.short import single
+from ..ops.arguments import in_rows
 from ..ops.surface import METHODS
 from .methods import Methods
 
@@ -75,9 +76,10 @@ class Protocols(Methods):
         """self ** other, with broadcasting."""
         return REGISTRY["pow"](self, other)
 
-    @hot("pow", reflected=True)
     def __rpow__(self, other: TensorLike) -> Tensor:
-        return left_operand(REGISTRY["pow"], other, self) ** self
+        """other ** self; powers of a number lie in rows."""
+        out = left_operand(REGISTRY["pow"], other, self) ** self
+        return out if out.node.storage is None else in_rows(out)  # it has one if it is turned
 
     @hot("remainder")
     def __mod__(self, other: TensorLike) -> Tensor:

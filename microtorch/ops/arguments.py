@@ -15,7 +15,7 @@ from ..engine import operands
 from ..engine.calling import is_int
 from ..engine.handle import Handle
 from ..engine.op import Op
-from ..engine.record import constant
+from ..engine.record import constant, moved
 from ..graph import ABSENT, mode
 from ..notation.formulas import LETTERS
 
@@ -203,6 +203,11 @@ def rows(out: Array) -> Array:
     view.
     """
     return out if out.ndim < 2 or out.flags.c_contiguous else copied(out)
+
+
+def in_rows(t: Tensor) -> Tensor:
+    """``t``, a result that nobody has seen yet, with its elements row by row in memory."""
+    return moved(t, rows(t.array)) if has_order(t) else t
 
 
 def copied(x: Array) -> Array:

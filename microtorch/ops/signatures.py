@@ -21,7 +21,7 @@ from ..engine.out import into
 from ..engine.promotion import common_dtype
 from ..engine.registry import REGISTRY
 from ..engine.short import several
-from .arguments import check_factor
+from .arguments import check_factor, in_rows
 from .elementwise import ELEMENTWISE, only
 from .surface import public
 
@@ -164,8 +164,9 @@ def div(
 
 @public(method=False)
 def pow(input: TensorLike, exponent: TensorLike) -> Tensor:
-    """input ** exponent; either may be a number."""
-    return ELEMENTWISE["pow"](input, exponent)
+    """input ** exponent; either may be a number. Powers of a number lie in rows."""
+    out = ELEMENTWISE["pow"](input, exponent)
+    return out if isinstance(input, Handle) else in_rows(out)
 
 
 @public(method=False)

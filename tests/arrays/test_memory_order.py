@@ -173,6 +173,11 @@ STRIDES = [
     ("(turned.int() & other.int())", (3, 1, 6)),
     ("turned.pow(rows)", (3, 1, 6)),
     ("turned ** 2", (3, 1, 6)),
+    ("torch.tensor(2.0) ** turned", (3, 1, 6)),
+    *[(text, (12, 4, 1)) for text in (
+        "2 ** turned", "torch.pow(2.5, turned)", "torch.pow(1, turned)", "2 ** turned.int()",
+        "torch.float_power(2, turned)", "1j ** turned",
+    )],
     ("turned // rows", (3, 1, 6)),
     ("torch.polar(turned, rows)", (3, 1, 6)),
     ("turned.renorm(2, 0, 1.0)", (12, 4, 1)),
