@@ -14,10 +14,9 @@ from ..base import errors
 from ..engine.handle import Handle
 from ..engine.operands import left_operand, offered
 from ..engine.operators import hot
-from ..engine.record import constant
+from ..engine.record import constant, laid
 from ..engine.registry import REGISTRY
 from ..engine.short import single
-from ..ops.arguments import in_rows
 from ..ops.surface import METHODS
 from .methods import Methods
 
@@ -79,7 +78,7 @@ class Protocols(Methods):
     def __rpow__(self, other: TensorLike) -> Tensor:
         """other ** self; powers of a number lie in rows."""
         out = left_operand(REGISTRY["pow"], other, self) ** self
-        return out if out.node.storage is None else in_rows(out)  # it has one if it is turned
+        return out if out.node.storage is None else laid(out)  # it has one if it is turned
 
     @hot("remainder")
     def __mod__(self, other: TensorLike) -> Tensor:

@@ -15,7 +15,7 @@ from ..engine import operands
 from ..engine.calling import is_int
 from ..engine.handle import Handle
 from ..engine.op import Op
-from ..engine.record import constant, moved
+from ..engine.record import constant
 from ..graph import ABSENT, mode
 from ..notation.formulas import LETTERS
 
@@ -188,14 +188,6 @@ def owned(t: Tensor) -> Tensor:
 
 
 # ---- declarations --------------------------------------------------------------------------------
-def has_order(x: Tensor) -> bool:
-    """May x's elements lie in another order in memory than row by row, as those of numpy's arrays,
-    also while a function is recorded? Those of other devices do not, and kinds of numbers hide it.
-    """
-    dev = x.node.dev
-    return dev.ordered and type(x.array) is dev.memory
-
-
 def rows(out: Array) -> Array:
     """``out`` in row-major order, as PyTorch lays out the results of all but elementwise ops.
 
@@ -203,11 +195,6 @@ def rows(out: Array) -> Array:
     view.
     """
     return out if out.ndim < 2 or out.flags.c_contiguous else copied(out)
-
-
-def in_rows(t: Tensor) -> Tensor:
-    """``t``, a result that nobody has seen yet, with its elements row by row in memory."""
-    return moved(t, rows(t.array)) if has_order(t) else t
 
 
 def copied(x: Array) -> Array:

@@ -13,16 +13,16 @@ from ..arrays.dtypes import I64, TORCH_TYPES
 from ..backends import defines, host
 from ..base.errors import describe, message
 from ..engine.apply import apply
-from ..engine.record import constant, constant_of
+from ..engine.record import constant, constant_of, has_order, moved
 from ..engine.short import single
 from ..engine.whole import on_arrays, writers
 from .arguments import (
     as_element,
     dim_of,
     element,
-    in_rows,
     owned,
     refuse_complex,
+    rows,
     within,
 )
 from .index import index_op, index_put_op
@@ -119,7 +119,8 @@ def index_select(input: Tensor, dim: int, index: Tensor) -> Tensor:
                     return constant_of(out, dev)
     place = _place("index_select", input, dim, index, ("int32", "int64"), RuntimeError)
     if input.array.ndim:
-        return in_rows(single(index_op, input, {"index": place}))
+        out = single(index_op, input, {"index": place})
+        return moved(out, rows(out.array)) if has_order(out) else out
     if index.array.size != 1:
         raise RuntimeError(
             message(

@@ -19,9 +19,10 @@ from ..engine.op import Op
 from ..engine.operands import NUMBERS, element, left_operand, no_subtraction
 from ..engine.out import into
 from ..engine.promotion import common_dtype
+from ..engine.record import laid
 from ..engine.registry import REGISTRY
 from ..engine.short import several
-from .arguments import check_factor, in_rows
+from .arguments import check_factor
 from .elementwise import ELEMENTWISE, only
 from .surface import public
 
@@ -166,7 +167,7 @@ def div(
 def pow(input: TensorLike, exponent: TensorLike) -> Tensor:
     """input ** exponent; either may be a number. Powers of a number lie in rows."""
     out = ELEMENTWISE["pow"](input, exponent)
-    return out if isinstance(input, Handle) else in_rows(out)
+    return out if isinstance(input, Handle) else laid(out)
 
 
 @public(method=False)
