@@ -16,11 +16,11 @@ from ..base.errors import describe, message
 from ..base.naming import named, return_type_text
 from ..engine.checks import watch
 from ..engine.op import Op
-from ..engine.record import constant, constant_of, moved, note_order
+from ..engine.record import constant, constant_of, has_order, laid, note_order
 from ..engine.registry import REGISTRY
 from ..engine.short import kept_dtype, single
 from ..engine.whole import on_arrays
-from .arguments import dim_of, has_order, refuse_complex, rows
+from .arguments import dim_of, refuse_complex, rows
 from .reduce import extreme_vjp, not_empty
 from .surface import FUNCTIONS, public
 
@@ -226,7 +226,7 @@ def _nanmedian_index(x: Array, d: int) -> Array:
     known = (x == x).sum(d, keepdims=True)
     if known.size == 1:
         return ranked(x, max(int(known.item()) - 1, 0) // 2, d)
-    return np.take_along_axis(order(x, d), np.maximum(known - 1, 0) // 2, d)
+    return rows(np.take_along_axis(order(x, d), np.maximum(known - 1, 0) // 2, d))
 
 
 def _nanmedian(x: Array, d: int) -> Array:
@@ -409,7 +409,7 @@ def sort(
         index = dev.of(I64).laid(index, steps)
     pair = picked("sort", input, index, d, False)
     if steps and not x.flags.c_contiguous:
-        moved(pair.values, dev.laid(pair.values.array, steps))
+        laid(pair.values, steps)
         note_order(pair.indices)
     return pair
 

@@ -341,7 +341,7 @@ def _edges(
         if edges.dtype != d:
             what = "torch.histogramdd: input tensor and bins tensors should have the same dtype"
             raise RuntimeError(message(what, f"input {describe(input)}, bins {describe(edges)}"))
-        return edges
+        return edges.copy()
     if bins <= 0:
         what = f"torch.histogram(): bins must be > 0, but got {bins} for dimension {i}"
         raise RuntimeError(message(what))
