@@ -14,6 +14,7 @@ from ..arrays.quiet import quiet
 from ..backends import cpu, defines
 from ..base.errors import describe, message
 from ..base.naming import named, return_type_text
+from ..engine.calling import is_int
 from ..engine.checks import watch
 from ..engine.op import Op
 from ..engine.record import constant, constant_of, has_order, laid, note_order
@@ -101,7 +102,16 @@ def _publish_pick(
         other: Tensor | None = None,
     ) -> Any:  # fmt: skip
         second = other if other is not None else dim
-        if hasattr(second, "node"):
+        if keepdim and (dim is None or other is not None):
+            raise TypeError(
+                message(
+                    f"{name}() received an invalid combination of arguments: keepdim without dim",
+                    fix=f"x.a{name}(keepdim=True)" if binary else "dim=...",
+                )
+            )
+        if keepdim and is_int(dim):
+            dim = int(dim)  # type: ignore[arg-type]
+        elif hasattr(second, "node"):
             if binary is None:
                 raise TypeError(message(f"{name}(): argument 'dim' must be int, not Tensor"))
             return FUNCTIONS[binary](input, second)

@@ -23,7 +23,7 @@ def _lp_pool(
     mean: Callable[..., Tensor],
     largest: Callable[..., Pooled],
     input: Tensor,
-    norm_type: float,
+    norm_type: float | Tensor,
     kernel_size: Size,
     stride: Size | None,
     ceil_mode: bool,
@@ -41,7 +41,7 @@ def _lp_pool(
 
 def lp_pool1d(
     input: Tensor,
-    norm_type: float,
+    norm_type: float | Tensor,
     kernel_size: Size,
     stride: Size | None = None,
     ceil_mode: bool = False,
@@ -55,7 +55,7 @@ def lp_pool1d(
 
 def lp_pool2d(
     input: Tensor,
-    norm_type: float,
+    norm_type: float | Tensor,
     kernel_size: Size,
     stride: Size | None = None,
     ceil_mode: bool = False,
@@ -66,7 +66,7 @@ def lp_pool2d(
 
 def lp_pool3d(
     input: Tensor,
-    norm_type: float,
+    norm_type: float | Tensor,
     kernel_size: Size,
     stride: Size | None = None,
     ceil_mode: bool = False,
