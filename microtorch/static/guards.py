@@ -13,6 +13,7 @@ import gc
 import os
 import re
 import sys
+from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import groupby
@@ -31,6 +32,7 @@ from types import (
     MethodType,
     MethodWrapperType,
     ModuleType,
+    SimpleNamespace,
     WrapperDescriptorType,
 )
 from typing import TYPE_CHECKING
@@ -54,7 +56,7 @@ from .code_names import (
     names_of,
     read_by_bases,
 )
-from .same import EQUAL
+from .same import EQUAL, POINTER
 from .watched import UNSEEN, Has, Slots, TooMuch, Unnamed, Unwatchable
 
 if TYPE_CHECKING:
@@ -66,6 +68,9 @@ if TYPE_CHECKING:
     Group = tuple[Operand, Callable[[Operand], Iterable[Operand]], list[Operand], list[Operand]]
 
 SIMPLE = (bool, int, float, complex, str, bytes, type(None))
+CONTAINERS = (list, tuple, dict, set, frozenset)
+# attributes of functions and classes that are words in their memory
+WORDS = frozenset({"__class__", "__code__", "__defaults__", "__kwdefaults__", "__bases__"})
 MOST = 50_000  # values that are watched at most
 # a BackendTable remembers what it looked up: it grows when an op first runs on another device
 _FIXED = (BuiltinFunctionType, Handle, Node, np.dtype, CodeType, BackendTable)
@@ -82,6 +87,7 @@ ASKING_FOR_GRADIENT = frozenset(
     "requires_grad requires_grad_ is_leaf grad grad_fn retains_grad retain_grad".split()
 )
 
+METHODS = (FunctionType, property, classmethod, staticmethod)
 _tuplegetter = type(vars(Site)["file"])  # of a field of a named tuple
 _STATELESS = (
     range, slice, type(Ellipsis), type(NotImplemented), np.ufunc, np.generic, ref, re.Pattern,
@@ -112,10 +118,17 @@ class Watch:
         self.unnamed: list[tuple[Operand, set[str]]] = []  # attributes that no function names yet
         self.classes: dict[type, None] = {}  # of the package
         todo = [*roots]
-        while todo:
+        try:
             while todo:
-                todo.extend(self.visit(todo.pop()))
-            todo.extend(self.named_by_now())
+                while todo:
+                    todo.extend(self.visit(todo.pop()))
+                todo.extend(self.named_by_now())
+        except (TooMuch, Unwatchable):
+            raise
+        except Exception as e:  # of a property, say, or a __getattr__
+            raise Unwatchable(
+                f"it can reach an object that raises {type(e).__name__} when it is asked what it is"
+            ) from e
         if not self.names & ASKING_FOR_GRADIENT:
             self.tensors = {
                 i: t for i, t in self.tensors.items()
@@ -147,12 +160,8 @@ class Watch:
         elif isinstance(x, MethodType):
             yield x.__self__
             yield x.__func__
-        elif isinstance(x, (list, tuple)):
-            yield from self.sequence(x)
-        elif isinstance(x, dict):
-            yield from self.mapping(x, x)
-        elif isinstance(x, (set, frozenset)):
-            self.copies.append((x, set(x)))
+        elif isinstance(x, (list, tuple, dict, set, frozenset)):
+            yield from self.contents(x)
         elif isinstance(x, np.ndarray):
             if x.nbytes > 1 << 20:
                 raise TooMuch("it can reach a large numpy array: make it a tensor")
@@ -162,7 +171,8 @@ class Watch:
         elif isinstance(x, type):
             if is_users(sys.modules.get(x.__module__)):
                 yield from self.attributes(x, vars(x))
-                yield from x.__bases__
+                yield from self.item(Slots(x, ("__bases__",)), "__bases__")
+                yield type(x)
             elif x.__module__.startswith("microtorch."):
                 self.classes[x] = None
         elif isinstance(x, ModuleType):
@@ -187,8 +197,9 @@ class Watch:
             return
         if set(vars(f)) - {"__wrapped__"}:
             yield vars(f)
-        if f.__defaults__:
-            yield from self.item(Slots(f, ("__defaults__",)), "__defaults__")
+        for name in ("__code__", "__defaults__", "__kwdefaults__"):  # all may be replaced
+            if getattr(f, name):
+                yield from self.item(Slots(f, (name,)), name)
         if asked := sorted(names & UNSEEN.keys() - f.__globals__.keys()):
             raise Unwatchable(f"it uses {asked[0]!r}, {UNSEEN[asked[0]]}")
         self.names |= names
@@ -218,13 +229,17 @@ class Watch:
         if users and names & BY_NAME:  # it may name what is not in its text
             named = {*vars(x)}
             self.sizes.append((vars(x), len(named)))
+        if users and "__getattr__" in vars(x):
+            named.add("__getattr__")
         for name in sorted(named):
             value = vars(x)[name]
             if isinstance(value, ModuleType):
                 yield from self.module(value, names, (*above, x))
             if users or (isinstance(value, FunctionType) and is_users_code(value.__code__)):
                 yield from self.item(vars(x), name)
-            elif isinstance(value, (*SIMPLE, list, dict, set, os._Environ)) and not ours:
+            elif isinstance(value, (*SIMPLE, SimpleNamespace)) or (
+                isinstance(value, (list, dict, set, os._Environ)) and not ours
+            ):  # fmt: skip
                 yield from self.item(vars(x), name)
             elif callable(value) or isinstance(value, ModuleType):  # it may be replaced
                 self.items.append((vars(x), name, value))
@@ -271,13 +286,24 @@ class Watch:
             self.items.append((container, key, container[key]))
             yield container[key]
 
-    def sequence(self, x: Operand) -> Iterator[Operand]:
+    def contents(self, x: Operand) -> Iterator[Operand]:
+        """What a list, tuple, dict or set holds; and what its class makes of it, if that is
+        another."""
         if isinstance(x, list):
             self.sizes.append((x, len(x)))
             for i in range(len(x)):
                 yield from self.item(x, i)
-        else:
-            yield from x
+        elif isinstance(x, dict):
+            yield from self.mapping(x, x)
+        if isinstance(x, (set, frozenset)):
+            self.copies.append((x, set(x)))
+        if not isinstance(x, list):  # the keys of a dict, too
+            yield from [y for y in x if not isinstance(y, SIMPLE)]
+        if type(x) not in CONTAINERS:
+            yield type(x)
+            yield x.default_factory if isinstance(x, defaultdict) else None
+            if getattr(x, "__dict__", None):
+                yield from self.attributes(x, vars(x))
 
     def mapping(
         self, x: Operand, names: Iterable[str], unread: Collection[str] = ()
@@ -286,7 +312,7 @@ class Watch:
         if isinstance(x, (dict, MappingProxyType)):  # the latter is a class's
             self.sizes.append((x, len([k for k in x if k not in UNWATCHED])))
         for key in [k for k in names if k not in unread]:
-            if not _special(key) or isinstance(x[key], (FunctionType, property)):
+            if not _special(key) or isinstance(x[key], METHODS):
                 yield from self.item(x, key)
 
     def object(self, x: Operand) -> Iterator[Operand]:
@@ -300,7 +326,7 @@ class Watch:
             return  # a compiled function in another
         elif isinstance(x, partial):
             yield (x.func, x.args, x.keywords)
-        elif isinstance(getattr(x, "__dict__", None), dict):
+        elif isinstance(getattr(x, "__dict__", None), dict) and not _hides(type(x)):
             plain = isinstance(x, Module) and not x._hooked
             yield from self.attributes(x, vars(x), UNHOOKED if plain else ())
         elif isinstance(x, _STATELESS) or inner_of(x) is not None:
@@ -359,8 +385,8 @@ class Watch:
         for container, key, _ in self.items:
             if isinstance(container, Has) and type(container.x) is dict and not container[key]:
                 rows.absent(container.x, key)
-            elif key == "__class__" and isinstance(container, Slots):
-                rows.slot(container.x, "class", type(container.x))
+            elif key in WORDS and isinstance(container, Slots):
+                rows.word(container.x, container[key])
             else:
                 rows.item(container, key, container[key])
         for cell, _ in self.cells:
@@ -389,7 +415,10 @@ def grouped(items: Sequence[Item]) -> tuple[list[Item], list[Group]]:
 
 def inner_of(x: Operand) -> Operand:
     """What a decorator has been put around, or None."""
-    return None if isinstance(x, type) else getattr(x, "__wrapped__", None)
+    try:
+        return None if isinstance(x, type) else getattr(x, "__wrapped__", None)
+    except Exception:  # `__getattr__ = dict.__getitem__` raises KeyError
+        return None
 
 
 def _holds(container: Operand, key: Operand) -> bool:
@@ -402,6 +431,12 @@ def _holds(container: Operand, key: Operand) -> bool:
 
 def _special(key: Operand) -> bool:
     return isinstance(key, str) and key.startswith("__") and key.endswith("__")
+
+
+def _hides(cls: type) -> bool:
+    """Has an object of this class memory in C, besides a dict, weak references and slots?"""
+    slots = [n for c in cls.__mro__ for n in vars(c).get("__slots__", ())]
+    return cls.__basicsize__ - object.__basicsize__ > (len(slots) + 2) * POINTER
 
 
 def _named(key: Operand, *values: Operand) -> str:

@@ -18,7 +18,8 @@ UNSEEN = {
     **dict.fromkeys(
         ("initial_seed", "get_rng_state", "get_num_threads", "get_float32_matmul_precision",
          "are_deterministic_algorithms_enabled", "get_deterministic_debug_mode",
-         "is_deterministic_algorithms_warn_only_enabled", "geterr", "geterrcall"),
+         "is_deterministic_algorithms_warn_only_enabled", "geterr", "geterrcall",
+         "flash_sdp_enabled", "mem_efficient_sdp_enabled", "math_sdp_enabled", "cudnn_sdp_enabled"),
         "which reads a setting of the library",
     ),
     **dict.fromkeys(
@@ -27,6 +28,8 @@ UNSEEN = {
          "set_autocast_cpu_dtype", "set_autocast_cache_enabled", "set_default_device"),
         "which changes a setting of the library",
     ),
+    "isenabled": "which asks of Python's collector, that rests while a call is recorded",
+    **dict.fromkeys(("_getframe", "currentframe"), "which reads who calls"),
     "import_module": "which gives modules that are not in its text",
     "__import__": "which gives modules that are not in its text",
 }  # fmt: skip
