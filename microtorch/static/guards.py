@@ -14,10 +14,9 @@ import os
 import re
 import sys
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from functools import partial
-from itertools import groupby
-from operator import is_, itemgetter
+from operator import is_
 from threading import Lock, RLock
 from types import (
     BuiltinFunctionType,
@@ -56,16 +55,25 @@ from .code_names import (
     names_of,
     read_by_bases,
 )
-from .same import EQUAL, POINTER
-from .watched import UNSEEN, Has, Slots, TooMuch, Unnamed, Unwatchable
+from .same import EQUAL
+from .watched import (
+    UNSEEN,
+    Has,
+    Slots,
+    TooMuch,
+    Unnamed,
+    Unwatchable,
+    grouped,
+    hides,
+    holds,
+    inner_of,
+    is_other,
+)
 
 if TYPE_CHECKING:
     from ..base.types import Operand
     from .same import Rows
-
-    Item = tuple[Operand, Operand, Operand]  # a container, a key, and the value there
-    # a container, what reads all its values at once, their keys, and what they were
-    Group = tuple[Operand, Callable[[Operand], Iterable[Operand]], list[Operand], list[Operand]]
+    from .watched import Group, Item
 
 SIMPLE = (bool, int, float, complex, str, bytes, type(None))
 CONTAINERS = (list, tuple, dict, set, frozenset)
@@ -326,7 +334,7 @@ class Watch:
             return  # a compiled function in another
         elif isinstance(x, partial):
             yield (x.func, x.args, x.keywords)
-        elif isinstance(getattr(x, "__dict__", None), dict) and not _hides(type(x)):
+        elif isinstance(getattr(x, "__dict__", None), dict) and not hides(type(x)):
             plain = isinstance(x, Module) and not x._hooked
             yield from self.attributes(x, vars(x), UNHOOKED if plain else ())
         elif isinstance(x, _STATELESS) or inner_of(x) is not None:
@@ -357,13 +365,19 @@ class Watch:
                     continue
                 now = [container[key] for key in keys]
             except (KeyError, IndexError):
-                return next(_named(k) for k in keys if not _holds(container, k))
+                return next(_named(k) for k in keys if not holds(container, k))
             for key, x, value in zip(keys, now, values, strict=True):
                 if x is not value and not same(x, value):
                     return _named(key, value, x)
         for cell, value in self.cells:
             if cell.cell_contents is not value and not same(cell.cell_contents, value):
                 return _named("a variable of an enclosing function", value, cell.cell_contents)
+        return self.resized() or next(
+            (f"a {type(x).__name__}" for x, held in self.copies if is_other(x, held)), ""
+        )
+
+    def resized(self) -> str:
+        """Which container has another length now, or ""."""
         lengths = [*map(len, self.sized)]
         if lengths != self.lengths:
             for x, n in self.sizes:
@@ -371,11 +385,6 @@ class Watch:
                 if len(x) != n and (plain or len([k for k in x if k not in UNWATCHED]) != n):
                     return f"a {type(x).__name__}"
             self.lengths = lengths
-        for x, held in self.copies:
-            if x != held if type(held) is set else (
-                x.shape != held.shape or x.dtype != held.dtype or x.tobytes() != held.tobytes()
-            ):  # fmt: skip
-                return f"a {type(x).__name__}"
         return ""
 
     def say(self, rows: Rows) -> None:
@@ -397,46 +406,8 @@ class Watch:
             rows.row(EQUAL, x, 0, held)
 
 
-def grouped(items: Sequence[Item]) -> tuple[list[Item], list[Group]]:
-    """The items that are alone in their container, and those of one container together."""
-    single: list[Item] = []
-    groups: list[Group] = []
-    for _, found in groupby(items, key=lambda item: id(item[0])):
-        here = [*found]
-        container, keys, values = here[0][0], [k for _, k, _ in here], [v for _, _, v in here]
-        if type(container) is list and keys == [*range(len(container))] and len(keys) > 2:
-            groups.append((container, list.__iter__, keys, values))
-        elif len(keys) > 4:
-            groups.append((container, itemgetter(*keys), keys, values))
-        else:
-            single += here
-    return single, groups
-
-
-def inner_of(x: Operand) -> Operand:
-    """What a decorator has been put around, or None."""
-    try:
-        return None if isinstance(x, type) else getattr(x, "__wrapped__", None)
-    except Exception:  # `__getattr__ = dict.__getitem__` raises KeyError
-        return None
-
-
-def _holds(container: Operand, key: Operand) -> bool:
-    try:
-        container[key]
-    except (KeyError, IndexError):
-        return False
-    return True
-
-
 def _special(key: Operand) -> bool:
     return isinstance(key, str) and key.startswith("__") and key.endswith("__")
-
-
-def _hides(cls: type) -> bool:
-    """Has an object of this class memory in C, besides a dict, weak references and slots?"""
-    slots = [n for c in cls.__mro__ for n in vars(c).get("__slots__", ())]
-    return cls.__basicsize__ - object.__basicsize__ > (len(slots) + 2) * POINTER
 
 
 def _named(key: Operand, *values: Operand) -> str:

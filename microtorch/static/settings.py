@@ -45,8 +45,7 @@ def foreign_draws() -> Operand:
     or choose the same way by them, are no sign that the next one will."""
     found: list[Operand] = [random.getstate()]
     if "numpy.random" in sys.modules:
-        kind, key, *more = np.random.get_state()
-        found += [kind, key.tobytes(), *more]
+        found += [x.tobytes() if isinstance(x, np.ndarray) else x for x in np.random.get_state()]
     return found
 
 
