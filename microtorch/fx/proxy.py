@@ -4,6 +4,7 @@ from __future__ import annotations
 import dis
 import operator
 import sys
+import weakref
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -81,11 +82,15 @@ class TracerBase:
 class GraphAppendingTracer(TracerBase):
     """Adds to a graph that there is: for a pass that computes with proxies of its nodes.
 
-    Operators, methods and modules' results record; functions do so only while ``Tracer`` runs.
+    Functions of torch make nodes of such proxies as long as one of them lives.
     """
 
     def __init__(self, graph: Graph) -> None:
+        from .recorders import RECORDERS  # which knows of proxies
+
         self.graph = graph
+        RECORDERS.begin()
+        weakref.finalize(self, RECORDERS.end).atexit = False
 
 
 class Proxy:
