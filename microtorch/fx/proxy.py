@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..base.errors import message
 from .node import Argument, Node, Target, Value, map_aggregate
+from .recorders import RECORDERS, Recorded
 
 if TYPE_CHECKING:
     from .graph import Graph
@@ -86,14 +87,12 @@ class GraphAppendingTracer(TracerBase):
     """
 
     def __init__(self, graph: Graph) -> None:
-        from .recorders import RECORDERS  # which knows of proxies
-
         self.graph = graph
         RECORDERS.begin()
         weakref.finalize(self, RECORDERS.end).atexit = False
 
 
-class Proxy:
+class Proxy(Recorded):
     """The value of ``node``; ``tracer`` records, by default at the end of the node's graph."""
 
     def __init__(self, node: Node | None, tracer: TracerBase | None = None) -> None:

@@ -16,7 +16,6 @@ from ..handles.protocols import Protocols
 from ..handles.tensor import Tensor
 from .names import functions, module
 from .node import EXCHANGED, Value
-from .proxy import Proxy
 
 # of torch.nn.functional: those whose arguments PyTorch records as they were given
 AS_GIVEN = frozenset(
@@ -33,10 +32,16 @@ METHODS |= {"__truediv__": "div", "__mod__": "remainder", "__floordiv__": "floor
 METHODS |= {name: name for name in ("__and__", "__or__", "__xor__")}
 
 
-def proxy_among(values: Iterable[Value]) -> Proxy | None:
+class Recorded:
+    """What functions make nodes of: a proxy, by its own ``tracer``."""
+
+    tracer: Value
+
+
+def proxy_among(values: Iterable[Value]) -> Recorded | None:
     """A proxy among the values, also in lists and dicts."""
     for a in values:
-        if isinstance(a, Proxy):
+        if isinstance(a, Recorded):
             return a
         inner: Iterable[Value] = ()
         if isinstance(a, (tuple, list)):
