@@ -49,6 +49,7 @@ PYTORCH = {
     "nn.modules.rnn": "nn.layers.rnn",
     "_C": "facade.c_names",
     "_dynamo": "facade.dynamo",
+    "_dynamo.eval_frame": "facade.dynamo",
     "_tensor": "handles.tensor",
     "_utils": "nn.utils.vectors",
     "nn.modules.sparse": "nn.layers.sparse",

@@ -18,10 +18,11 @@ from ..engine.record import constant
 from ..files.load import load as load_file
 from ..files.save import save as save_file
 from ..handles.tensor import Tensor
+from ..nn.messages import indent
 from ..nn.module import Module
 from ..nn.parameter import Parameter
 from .compiled import Compiled
-from .module import CompiledModule
+from .module import OptimizedModule, complete
 from .stored import restored, stored
 from .templates import replaced
 from .turns import recording_now
@@ -50,6 +51,22 @@ class TracerWarning(Warning):
 PROGRAM, UNCALLED = "microtorch program", "microtorch module without a program"
 
 
+class Error(Exception):
+    """What PyTorch raises for a ``raise`` or an ``assert`` inside of a scripted function.
+
+    Here such a function raises what it says; the class is there for programs that catch it.
+    """
+
+
+def _shown(m: Module, traced: bool) -> str:
+    """A module as PyTorch prints a scripted one, or a traced one: its classes, and no arguments."""
+    name = type(m).__name__
+    parts = [f"({key}): {indent(_shown(child, traced))}" for key, child in m.named_children()]
+    parts = [f"original_name={name}", *parts]
+    label = name if traced else "RecursiveScriptModule"
+    return f"{label}({parts[0]})" if len(parts) == 1 else "\n  ".join([f"{label}(", *parts]) + "\n)"
+
+
 def _save(compiled: Compiled, what: Operand, f: File) -> None:
     """Write the program; where nothing was called yet, `what` it is of: its class or its name."""
     if not compiled.entries:
@@ -68,7 +85,7 @@ def _save(compiled: Compiled, what: Operand, f: File) -> None:
     save_file(stored(entry, outputs, names) | {"buffers": buffers}, f)
 
 
-class ScriptModule(CompiledModule):
+class ScriptModule(OptimizedModule):
     """A module that runs as a program: what ``script`` and ``trace`` return of a Module.
 
     As a base class of the user's, with no module given, it is a Module like another.
@@ -84,6 +101,12 @@ class ScriptModule(CompiledModule):
         vars(self)["_orig_mod"] = module
         for name in ("_parameters", "_buffers", "_modules", "_non_persistent_buffers_set"):
             vars(self)[name] = vars(module)[name]
+
+    def __repr__(self) -> str:
+        """As PyTorch prints it; a class of the user's own as any module."""
+        if not complete(self):
+            return super().__repr__()
+        return _shown(self._orig_mod, _program_of(self).own_outputs)
 
     @property
     def original_name(self) -> str:

@@ -67,6 +67,14 @@ def test_an_accelerator_by_number_and_copies_that_do_not_wait():
     assert image.is_pinned(device="cuda") is False
 
 
+def test_names_that_editors_import_from_the_compiled_part():
+    from microtorch import _C
+
+    assert _C.Generator is torch.Generator and _C.default_generator is torch.default_generator
+    assert _C.dtype is torch.dtype and _C.JITException is torch.jit.Error
+    assert not isinstance(torch.ones(1), (_C.Value, _C.ScriptMethod))
+
+
 def test_inner_names_that_scripts_use():
     import microtorch._dynamo as dynamo
 
@@ -80,6 +88,13 @@ def test_inner_names_that_scripts_use():
     assert dynamo.list_backends(None) == ["eager", "inductor"]
     with pytest.raises(AttributeError, match=r"torch\._dynamo"):
         dynamo.explain  # noqa: B018
+    from microtorch._dynamo.eval_frame import OptimizedModule
+
+    compiled = torch.compile(torch.nn.Sequential(torch.nn.Tanh()))
+    assert isinstance(compiled, OptimizedModule) and OptimizedModule is dynamo.OptimizedModule
+    assert repr(compiled) == (
+        "OptimizedModule(\n  (_orig_mod): Sequential(\n    (0): Tanh()\n  )\n)"
+    )
     with pytest.raises(torch._C._LinAlgError):
         torch.linalg.inv(torch.zeros(2, 2))
     with torch.backends.cuda.sdp_kernel(enable_flash=False):
