@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..arrays.dtypes import dtype  # noqa: F401
 from ..arrays.generator import default_generator  # noqa: F401
+from ..base.errors import missing
 from ..create.random import Generator  # noqa: F401
 from ..linalg import LinAlgError as _LinAlgError  # noqa: F401
 from ..static.script import Error as JITException  # noqa: F401
@@ -44,3 +45,6 @@ def _disabled_torch_function_impl(
 ) -> Argument:
     """What the function returns."""
     return func(*args, **kwargs or {})
+
+
+__getattr__ = missing("torch._C", ())

@@ -6,10 +6,10 @@ could be configured. `OptimizedModule` is what it returns of a module.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from types import SimpleNamespace
 
 from ..base.errors import missing
 from ..static.module import OptimizedModule
+from . import compiler_config as config
 from .compiler import allow_in_graph, assume_constant_result, disable, is_compiling, reset
 
 __all__ = [
@@ -18,12 +18,6 @@ __all__ = [
     "mark_dynamic", "mark_static", "maybe_mark_dynamic", "reset",
 ]  # fmt: skip
 
-__path__: list[str] = []  # a package to Python, below which torch._dynamo.eval_frame is found
-# any setting can be made, and be read again
-config = SimpleNamespace(
-    cache_size_limit=8, capture_scalar_outputs=False, recompile_limit=8, suppress_errors=False,
-    verbose=False,
-)  # fmt: skip
 disallow_in_graph = forbid_in_graph = allow_in_graph
 
 

@@ -34,8 +34,6 @@ if TYPE_CHECKING:
 
     File = str | os.PathLike[str] | IO[bytes]
 
-__path__: list[str] = []  # a package to Python, below which torch.jit.annotations is found
-
 
 def _source(function: Operand) -> str:
     try:

@@ -116,9 +116,16 @@ def test_a_module_that_microtorch_lacks(tmp_path):
     # modules that are no part of PyTorch are found under no second name, and none is loaded twice
     script = write(
         tmp_path,
-        "try:\n    import torch._inductor\nexcept ImportError as error:\n    name = error.name",
+        "try:\n    import torch._nothing\nexcept ImportError as error:\n    name = error.name",
     )
-    assert alias.run_script(script)["name"] == "torch._inductor"
+    assert alias.run_script(script)["name"] == "torch._nothing"
+
+
+def test_a_module_that_is_ours_alone_is_not_offered(tmp_path):
+    with pytest.raises(ModuleNotFoundError, match=r"no microtorch\.handle\.$"):
+        alias.run_script(write(tmp_path, "import torch.handle"))
+    with pytest.raises(ModuleNotFoundError, match=r"Did you mean 'torch\.optim'"):
+        alias.run_script(write(tmp_path, "import torch.optimize"))
 
 
 def test_nodes_name_the_script_s_line(tmp_path):

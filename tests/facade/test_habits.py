@@ -81,13 +81,25 @@ def test_inner_names_that_scripts_use():
     assert torch._dynamo is dynamo
     dynamo.config.suppress_errors = True
     dynamo.config.a_setting_of_another_version = 3
+    import microtorch._inductor.config as inductor
+
+    inductor.triton.unique_kernel_names = inductor.coordinate_descent_tuning = True
+    assert torch._dynamo.config.suppress_errors and torch._inductor.config is inductor
+    from microtorch._vmap_internals import _vmap
+
+    assert _vmap is torch.vmap
+    with (
+        pytest.raises(TypeError, match=r"torch.cuda.FloatTensor not available"),
+        pytest.warns(UserWarning, match="deprecated"),
+    ):
+        torch.set_default_tensor_type("torch.cuda.FloatTensor")
     assert dynamo.allow_in_graph(len) is len and dynamo.disable(len) is len
     dynamo.reset()
     dynamo.graph_break()
     assert dynamo.list_backends() == ["inductor"]
     assert dynamo.list_backends(None) == ["eager", "inductor"]
     with pytest.raises(AttributeError, match=r"torch\._dynamo"):
-        dynamo.explain  # noqa: B018
+        dynamo.something_else  # noqa: B018
     from microtorch._dynamo.eval_frame import OptimizedModule
 
     compiled = torch.compile(torch.nn.Sequential(torch.nn.Tanh()))
