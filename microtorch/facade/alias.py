@@ -28,7 +28,10 @@ from ..base.absent import absent
 from ..base.errors import nearest
 from .paths import OLD, PYTORCH, SecondName
 
-ALIASES = {"torch": "microtorch", "torchvision": "microtorch.vision"}
+ALIASES = {
+    "torch": "microtorch", "torchvision": "microtorch.vision",
+    "functorch": "microtorch.facade.functorch",
+}  # fmt: skip
 SCRIPT = "MICROTORCH_SCRIPT"  # its path, for processes that it spawns (spawned.py)
 
 

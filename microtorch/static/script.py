@@ -230,19 +230,23 @@ class LoadedProgram(Module):
 def script(obj: Operand, *args: Operand, **kwargs: Operand) -> Operand:
     """A Module or a function that runs as a program. It is recorded when it is called.
 
-    The further arguments of PyTorch's ``script`` are accepted without effect.
+    A class that is no Module stays as it is, for its methods are followed anyhow. The further arguments of PyTorch's ``script`` are accepted without effect.
     """
     if isinstance(obj, ScriptFunction) or "_compiled" in getattr(obj, "__dict__", ()):
         return obj
     if isinstance(obj, Module):
         return ScriptModule(obj)
-    if inspect.isclass(obj) or not callable(obj):
-        raise TypeError(
-            message(
-                f"jit.script takes a Module or a function, but got {obj!r}",
-                fix="classes of data need no script here",
+    if inspect.isclass(obj):
+        if issubclass(obj, Module):
+            raise RuntimeError(
+                message(
+                    f"Type '{obj}' cannot be compiled since it inherits from nn.Module, consider "
+                    "passing an instance instead"
+                )
             )
-        )
+        return obj  # its methods are Python here: what they compute is recorded like all else
+    if not callable(obj):
+        raise TypeError(message(f"jit.script takes a Module or a function, but got {obj!r}"))
     return ScriptFunction(obj)
 
 
