@@ -230,7 +230,8 @@ class LoadedProgram(Module):
 def script(obj: Operand, *args: Operand, **kwargs: Operand) -> Operand:
     """A Module or a function that runs as a program. It is recorded when it is called.
 
-    A class that is no Module stays as it is, for its methods are followed anyhow. The further arguments of PyTorch's ``script`` are accepted without effect.
+    A class that is no Module stays as it is, for its methods are followed anyhow. The further
+    arguments of PyTorch's ``script`` are accepted without effect.
     """
     if isinstance(obj, ScriptFunction) or "_compiled" in getattr(obj, "__dict__", ()):
         return obj

@@ -190,6 +190,20 @@ def test_scripted_and_traced_modules_print_their_classes():
     assert repr(Own()) == "Own()"
 
 
+def test_a_script_of_a_class_is_the_class():
+    @torch.jit.script
+    class Pair:
+        def __init__(self, x: torch.Tensor):
+            self.x = x
+
+        def twice(self) -> torch.Tensor:
+            return self.x * 2
+
+    assert Pair(torch.ones(2)).twice().tolist() == [2, 2]
+    with pytest.raises(RuntimeError, match="consider passing an instance"):
+        torch.jit.script(nn.Linear)
+
+
 def test_a_raise_inside_of_a_script_can_be_caught_as_elsewhere():
     @torch.jit.script
     def checked(x, n: int):
