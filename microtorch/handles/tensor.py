@@ -13,6 +13,7 @@ import numpy as np
 from ..arrays import dtypes
 from ..backends import host
 from ..base import errors
+from ..base.absent import absent_of
 from ..engine.hot import bind
 from ..engine.leaf import leaf
 from ..engine.record import constant, constant_node, note_order
@@ -439,4 +440,6 @@ def _rebuild(cls: type[Tensor], array: Array, requires_grad: bool) -> Tensor:
     return t
 
 
+for _name, _said in absent_of("Tensor").items():
+    setattr(Tensor, _name, _said)
 bind(Tensor)

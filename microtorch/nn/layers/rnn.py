@@ -27,6 +27,7 @@ from ...create.filled import empty, zeros
 from ...engine import autocast
 from ...handles.tensor import Tensor
 from ...ops.join import cat, stack
+from ...ops.node_names import rename
 from .. import functional as F
 from .. import init
 from ..common_types import DeviceLike, DTypeLike
@@ -298,6 +299,8 @@ class RNNBase(Module):
         output = x if batched else x.squeeze(1)
         if batched and self.batch_first:
             output = x.transpose(0, 1)
+            if self.states == 1:  # PyTorch transposes it in place
+                rename(output, "TransposeBackward1")
         columns = list(zip(*last, strict=True)) if self.states == 2 else [last]
         final = [stack(column) if batched else stack(column).squeeze(1) for column in columns]
         return output, tuple(final) if self.states == 2 else final[0]
