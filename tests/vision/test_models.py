@@ -152,3 +152,8 @@ def test_names():
     assert models.ViT_H_14_Weights.DEFAULT.name == "IMAGENET1K_SWAG_E2E_V1"
     with pytest.raises(AttributeError, match="resnet18"):
         _ = models.resnet17
+
+
+def test_parts_of_densenet_are_called_as_in_torchvision():
+    kinds = {type(m).__name__ for m in models.densenet121().modules()}
+    assert {"_DenseBlock", "_DenseLayer", "_Transition"} <= kinds

@@ -17,7 +17,7 @@ from .weights import Builder, builder
 __all__ = ["DenseNet", "densenet121", "densenet161", "densenet169", "densenet201"]
 
 
-class DenseLayer(nn.Module):
+class _DenseLayer(nn.Module):
     """A 1x1 convolution to `bn_size` times `growth` channels, a 3x3 one to `growth`."""
 
     def __init__(self, before: int, growth: int, bn_size: int, drop_rate: float) -> None:
@@ -38,7 +38,7 @@ class DenseLayer(nn.Module):
         return x
 
 
-class DenseBlock(nn.ModuleDict):
+class _DenseBlock(nn.ModuleDict):
     """`count` layers, each of which adds `growth` channels."""
 
     def __init__(
@@ -46,7 +46,7 @@ class DenseBlock(nn.ModuleDict):
     ) -> None:
         super().__init__()
         for i in range(count):
-            layer = DenseLayer(before + i * growth, growth, bn_size, drop_rate)
+            layer = _DenseLayer(before + i * growth, growth, bn_size, drop_rate)
             self.add_module(f"denselayer{i + 1}", layer)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -56,7 +56,7 @@ class DenseBlock(nn.ModuleDict):
         return torch.cat(features, 1)
 
 
-class Transition(nn.Sequential):
+class _Transition(nn.Sequential):
     """Between two blocks: fewer channels, half the height and width."""
 
     def __init__(self, before: int, after: int) -> None:
@@ -92,11 +92,11 @@ class DenseNet(nn.Module):
         features.add_module("pool0", nn.MaxPool2d(kernel_size=3, stride=2, padding=1))
         channels = num_init_features
         for i, count in enumerate(block_config, 1):
-            block = DenseBlock(count, channels, bn_size, growth_rate, drop_rate)
+            block = _DenseBlock(count, channels, bn_size, growth_rate, drop_rate)
             features.add_module(f"denseblock{i}", block)
             channels += count * growth_rate
             if i < len(block_config):
-                features.add_module(f"transition{i}", Transition(channels, channels // 2))
+                features.add_module(f"transition{i}", _Transition(channels, channels // 2))
                 channels //= 2
         features.add_module("norm5", nn.BatchNorm2d(channels))
         self.features = features
