@@ -109,8 +109,8 @@ def _publish_pick(
                     fix=f"x.a{name}(keepdim=True)" if binary else "dim=...",
                 )
             )
-        if keepdim and is_int(dim):
-            dim = int(dim)  # type: ignore[arg-type]
+        if keepdim and dim is not None and is_int(dim):
+            dim = int(dim)
         elif hasattr(second, "node"):
             if binary is None:
                 raise TypeError(message(f"{name}(): argument 'dim' must be int, not Tensor"))
