@@ -21,6 +21,7 @@ from ..arrays.pairs import of_pairs, pairs
 from ..base.errors import describe, message
 from ..engine.op import Op
 from ..engine.short import several, single
+from .arguments import tensors_only
 from .surface import public
 
 if TYPE_CHECKING:
@@ -67,6 +68,7 @@ def conj_physical(input: Tensor) -> Tensor:
 @public(aliases=("resolve_neg",))
 def resolve_conj(input: Tensor) -> Tensor:
     """``input`` itself: nothing here waits to be conjugated or negated."""
+    tensors_only("resolve_conj", input=input)
     return input
 
 
