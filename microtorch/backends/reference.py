@@ -181,7 +181,7 @@ class Reference:
             if exponent == 2:
                 return np.square(x)
             if exponent == 1:
-                return x.copy()
+                return x.copy("K")
             if exponent == 3:
                 return self.cube(x)
             if exponent == 0.5 and x.dtype.kind in "fc":

@@ -9,7 +9,7 @@ import numpy as np
 from ..base.errors import message
 from ..engine.op import Op
 from ..engine.record import constant, record
-from ..graph import Node, reachable, storage_of
+from ..graph import Node, reachable, storage_of, tick
 from ..handles.tensor import Tensor
 from ..kinds.level import lifted_to_all
 
@@ -24,7 +24,26 @@ track_op = Op(
 )
 
 
-def tracked(x: Tree, leaves: set[Node]) -> Tree:
+class Leaves(set[Node]):
+    """The leaves that a transform made since it began.
+
+    Transforms and Functions inside of it make others, of which no handle is left in the end: nobody
+    can ask for their gradients.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.began = tick()
+
+    def outside(self, n: Node) -> bool:
+        """Is ``n`` a leaf whose gradient may be asked for when the transform has ended?"""
+        if n.op is not None or n in self:
+            return False
+        held = getattr(n, "handle", None)  # a Scalar has none
+        return n.seq < self.began or held is None or held() is not None
+
+
+def tracked(x: Tree, leaves: Leaves) -> Tree:
     """``x`` as an input to differentiate with respect to, on all levels in use.
 
     The leaf that it begins with, if it does, is added to ``leaves``. Numbers stay as they are.
@@ -49,13 +68,13 @@ def tracked(x: Tree, leaves: set[Node]) -> Tree:
     return out
 
 
-def depends_on_more(tensors: Sequence[Tensor], leaves: set[Node]) -> bool:
+def depends_on_more(tensors: Sequence[Tensor], leaves: Leaves) -> bool:
     """Does a leaf outside of the transform lie below?"""
     nodes = [t.node for t in tensors if t.node.needs]
-    return any(n.op is None and n not in leaves for n in reachable(nodes))
+    return any(map(leaves.outside, reachable(nodes)))
 
 
-def released(value: Tree, leaves: set[Node], recording: bool) -> Tree:
+def released(value: Tree, leaves: Leaves, recording: bool) -> Tree:
     """A result without its graph, unless this leads out of the transform."""
     if not isinstance(value, Tensor) or not value.node.needs:
         return value

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 from ..autograd import enable_grad, is_grad_enabled
 from ..autograd.gradients import grad as gradients
 from ..base.errors import message
-from ..graph import Node
 from ..handles.tensor import Tensor
 from ..kinds import trees
 from ..kinds.vmap import vmap
 from ..ops.surface import FUNCTIONS
 from .arguments import (
     Argnums,
+    Leaves,
     basis,
     chosen,
     depends_on_more,
@@ -64,7 +64,7 @@ def _grad_and_value(
     func: Callable[..., Any], argnums: Argnums, has_aux: bool, args: tuple[Any, ...],
     kwargs: dict[str, Any],
 ) -> tuple[Any, Any]:  # fmt: skip
-    start, recording, leaves = "grad_and_value(f)(*args)", is_grad_enabled(), set[Node]()
+    start, recording, leaves = "grad_and_value(f)(*args)", is_grad_enabled(), Leaves()
     numbers = chosen(argnums, len(args))
     with enable_grad():
         inputs, xs, structure = _inputs(args, numbers, argnums, leaves)
@@ -99,7 +99,7 @@ def _others(args: Sequence[Any], numbers: Sequence[int]) -> list[Any]:
 
 
 def _inputs(
-    args: Sequence[Any], numbers: Sequence[int], argnums: Argnums | None, leaves: set[Node]
+    args: Sequence[Any], numbers: Sequence[int], argnums: Argnums | None, leaves: Leaves
 ) -> tuple[list[Any], list[Any], trees.Structure]:
     """The arguments, those that are differentiated as flat leaves, and the structure of these."""
     inputs = list(args)
@@ -139,7 +139,7 @@ def vjp_of(
     func: Callable[..., Any], primals: tuple[Any, ...], argnums: Argnums | None, has_aux: bool
 ) -> Tree:
     """``vjp`` with respect to some of the arguments (None: all)."""
-    start, recording, leaves = "vjp(f, *primals)", is_grad_enabled(), set[Node]()
+    start, recording, leaves = "vjp(f, *primals)", is_grad_enabled(), Leaves()
     numbers = range(len(primals)) if argnums is None else chosen(argnums, len(primals))
     with enable_grad():
         inputs, xs, structure = _inputs(primals, numbers, argnums, leaves)

@@ -78,7 +78,9 @@ class Protocols(Methods):
     def __rpow__(self, other: TensorLike) -> Tensor:
         """other ** self; powers of a number lie in rows."""
         out = left_operand(REGISTRY["pow"], other, self) ** self
-        return out if out.node.storage is None else laid(out)  # it has one if it is turned
+        if out.node.storage is None or isinstance(other, Handle):  # a turned one has a storage
+            return out
+        return laid(out)
 
     @hot("remainder")
     def __mod__(self, other: TensorLike) -> Tensor:

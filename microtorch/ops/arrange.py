@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..arrays import dtypes
+from ..arrays.memory_format import contiguous_format
 from ..base.errors import ShapeError, describe, message
 from ..engine.record import constant
 from ..engine.short import several
@@ -74,7 +75,7 @@ def rot90(input: Tensor, k: int = 1, dims: Sequence[int] = (0, 1)) -> Tensor:
         )
     quarters = k % 4
     if quarters == 0:
-        return input.clone()
+        return input.clone(memory_format=contiguous_format)
     if quarters == 2:
         return flip(input, first, second)
     turned = flip(input, second if quarters == 1 else first)
@@ -368,4 +369,4 @@ def narrow_copy(input: Tensor, dim: int, start: int, length: int) -> Tensor:
     if dim >= input.array.ndim:
         what = "Expected dim < static_cast<int64_t>(self_sizes.size()) to be true, but got false"
         raise RuntimeError(message(what, f"narrow_copy: {dim=}, input {describe(input)}"))
-    return input.narrow(dim, start, length).clone()
+    return input.narrow(dim, start, length).clone(memory_format=contiguous_format)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy import ndarray
 
-from ..arrays.memory_order import laid_out, lying, strides
+from ..arrays.memory_order import in_memory_order, laid_out
 from ..base.errors import message
 from ..engine.op import Op
 from ..engine.short import single
@@ -24,8 +24,9 @@ if TYPE_CHECKING:
 def _flip(F: Namespace, x: Array, dims: Shape) -> Array:
     if type(x) is not ndarray:  # of another memory, or kind
         return laid_out(np.flip(x, dims), x.dtype)
-    out: Array = np.flip(x, dims)
-    return np.array(out, order="C") if x.flags.c_contiguous else lying(out, strides(x))
+    out = in_memory_order(x, lambda shape: np.empty(shape, x.dtype))
+    out[...] = np.flip(x, dims)
+    return out
 
 
 flip_op = Op(

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 import microtorch as torch
-from microtorch import nn
+from microtorch import func, nn
+from microtorch.kinds import trees
 from microtorch.nn import functional as F
 
 
@@ -358,3 +359,33 @@ def test_what_no_place_can_be_found_for_is_refused():
     x = torch.rand(2, 3, 3)
     with pytest.raises(RuntimeError, match="lay with gaps"):
         torch.vmap(torch.func.grad(f), 1)(x)
+
+
+def product(x, y):
+    return (x.sin() * y).sum()
+
+
+def solve(x, y):
+    return torch.linalg.solve(x @ x.mT + torch.eye(2), y).sum()
+
+
+@pytest.mark.parametrize("f", [product, solve])
+def test_nothing_of_the_graph_leaves_a_transform(f):
+    """Leaves of the transforms within it, and of Functions, are nobody's when it ends."""
+    x, y = torch.eye(2) * 2 + 0.1, torch.ones(2, 2)
+    both = func.grad(f, argnums=(0, 1))
+    nests = [
+        func.grad_and_value(lambda x, y: both(x, y)[0].sum())(x, y),
+        func.grad(lambda x, y: func.vjp(lambda a: f(a, y), x)[0], argnums=1)(x, y),
+        func.vjp(lambda x: func.vjp(f, x, y)[1](torch.ones(()))[0], x)[0],
+        func.jacfwd(lambda x, y: func.vjp(lambda a: f(a, y), x)[0], argnums=1)(x, y),
+        func.grad(lambda x, y: func.jacfwd(f)(x, y).sum())(x, y),
+        func.hessian(f)(x, y), func.jacrev(both, argnums=(0, 1))(x, y),
+        func.vmap(func.grad(lambda x, y: both(x, y)[1].sum()))(x[None], y[None]),
+    ]  # fmt: skip
+    assert not any(t.requires_grad for t in trees.flatten(nests)[0])
+    w = torch.ones(2, 2, requires_grad=True)  # what leads outside still does
+    found = func.grad(lambda x: func.vjp(lambda a: f(a, w), x)[0])(x)
+    (g,) = torch.autograd.grad(found.sum(), w)
+    expected = func.jacrev(lambda w: func.grad(f)(x, w).sum())(w.detach())
+    assert torch.allclose(g, expected, atol=1e-6)

@@ -271,3 +271,21 @@ def test_what_a_result_shares_with_an_operand_is_pytorchs():
     assert torch.conj_physical(edges) is edges
     x = torch.rand(2, 3, requires_grad=True)
     assert not torch.nn.functional.group_norm(x, 1)._is_view()
+
+
+@pytest.mark.parametrize("lies", ["rows", "turned", "one row"])
+def test_a_copy_shares_nothing_also_where_it_changes_nothing(lies):
+    x = {
+        "rows": torch.ones(2, 4, 3), "turned": torch.ones(3, 4, 2).transpose(0, 2),
+        "one row": torch.ones(3, 4, 1).transpose(0, 2),
+    }[lies]  # fmt: skip
+    copies = [
+        x.flip(()), x.flip(0), x.flip(0, 2), torch.fliplr(x), x.rot90(4), x.roll(0, 1),
+        x.roll(4, 1), x.narrow_copy(0, 0, len(x)), torch.diff(x, 0), x.repeat(1, 1, 1), x**1,
+        torch.nn.functional.channel_shuffle(x, 1), torch.nn.functional.channel_shuffle(x, 4),
+        torch.cat([x]), torch.nn.functional.pad(x, (0, 0)),
+    ]  # fmt: skip
+    for y in copies:
+        y.zero_()
+        assert (x == 1).all() and not y._is_view()
+    assert (x**1).stride() == x.stride() and x.rot90(4).is_contiguous()

@@ -161,3 +161,9 @@ def test_ldexp_of_a_power_that_is_not_held():
     assert small.item() == 1 and small.dtype == torch.float16
     z = torch.ldexp(x, torch.tensor([3, -4, 5], dtype=torch.int8)).sum()
     assert torch.autograd.grad(z, x)[0].tolist() == [8, 2**-4, 32]
+
+
+def test_no_differences_are_those_of_the_tensor_alone():
+    x, more = torch.arange(6.0).view(3, 2), torch.zeros(2, 2)
+    assert torch.equal(torch.diff(x, 0, 0, more, more), x)
+    assert torch.diff(x, 1, 0, more, more).shape == (6, 2)

@@ -118,7 +118,7 @@ def grid_sample(
     # the grid's last dimension is (x, y, z), the input's are (z, y, x)
     points = [_unnormalized(grid.select(-1, n - 1 - i), m, corners) for i, m in enumerate(sizes)]
     if mode == "bicubic":
-        return _bicubic(input, points, sizes, padding_mode, corners)
+        return laid(_bicubic(input, points, sizes, padding_mode, corners))
     points = [
         _inside(x, m, padding_mode, corners) for x, m in zip(points, sizes, strict=True)
     ]
@@ -127,7 +127,7 @@ def grid_sample(
         weight = None
         if grid.requires_grad:
             weight = stack([x.sign() for x in points]).sum(0).nan_to_num() * 0 + 1
-        return _read(input, [x.detach().round() for x in points], sizes, weight)
+        return laid(_read(input, [x.detach().round() for x in points], sizes, weight))
     lows = [x.detach().floor() for x in points]
     ahead = [x - low for x, low in zip(points, lows, strict=True)]
     total = None
