@@ -77,7 +77,7 @@ RESULTS = {
 
 
 def ones(short, *shape):
-    return torch.ones(*shape, dtype=DTYPES[short])
+    return torch.ones(shape, dtype=DTYPES[short])
 
 
 @pytest.mark.parametrize("first", NAMES)
