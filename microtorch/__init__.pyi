@@ -316,8 +316,10 @@ from microtorch.ops.complex import view_as_complex as view_as_complex
 from microtorch.ops.complex import view_as_real as view_as_real
 from microtorch.ops.conv import conv1d as conv1d
 from microtorch.ops.conv import conv2d as conv2d
+from microtorch.ops.conv import conv3d as conv3d
 from microtorch.ops.conv import conv_transpose1d as conv_transpose1d
 from microtorch.ops.conv import conv_transpose2d as conv_transpose2d
+from microtorch.ops.conv import conv_transpose3d as conv_transpose3d
 from microtorch.ops.cross import kron as kron
 from microtorch.ops.ctc import ctc_loss as ctc_loss
 from microtorch.ops.diagonal import diag as diag
@@ -403,8 +405,6 @@ from microtorch.ops.statistics import histogram as histogram
 from microtorch.ops.statistics import histogramdd as histogramdd
 from microtorch.ops.strided import as_strided as as_strided
 from microtorch.ops.vector_norm import dist as dist
-from microtorch.ops.volumes import conv3d as conv3d
-from microtorch.ops.volumes import conv_transpose3d as conv_transpose3d
 from microtorch.sparse import sparse_coo_tensor as sparse_coo_tensor
 from microtorch.static import compile as compile
 from microtorch.static import exported, script

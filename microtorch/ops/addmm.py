@@ -13,7 +13,7 @@ from ..arrays.dtypes import TORCH_TYPES
 from ..base.errors import describe, message, warn
 from ..engine.handle import Handle
 from ..engine.operands import NUMBERS, element
-from ..engine.record import constant
+from ..engine.record import constant, laid
 from .arguments import check_factor
 from .surface import METHODS, public
 
@@ -81,13 +81,16 @@ def added(
     name: str, input: Tensor, product: Tensor, beta: AnyNumber, alpha: AnyNumber,
     ignore: bool = True,
 ) -> Tensor:  # fmt: skip
-    """beta * input + alpha * product. ``ignore``: with alpha 0, NaN in the product is ignored."""
+    """beta * input + alpha * product. ``ignore``: of a matrix product, which is ignored with its
+    NaN if alpha is 0, and gives rows.
+    """
     beta, alpha = _whole(beta, input), _whole(alpha, input)
     input = _fitted(name, input, product.array.shape)
     scaled = _times(alpha, product) if ignore else product * alpha
     if beta == 0 and not input.node.needs:
         return scaled
-    return _times(beta, input) + scaled
+    out = _times(beta, input) + scaled
+    return laid(out) if ignore else out
 
 
 def _times(factor: AnyNumber, x: Tensor) -> Tensor:

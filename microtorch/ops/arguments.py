@@ -200,14 +200,6 @@ def owned(t: Tensor) -> Tensor:
 
 
 # ---- declarations --------------------------------------------------------------------------------
-def has_order(x: Tensor) -> bool:
-    """May x's elements lie in another order in memory than row by row, as those of numpy's arrays,
-    also while a function is recorded? Those of other devices do not, and kinds of numbers hide it.
-    """
-    dev = x.node.dev
-    return dev.ordered and type(x.array) is dev.memory
-
-
 def rows(out: Array) -> Array:
     """``out`` in row-major order, as PyTorch lays out the results of all but elementwise ops.
 

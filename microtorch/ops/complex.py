@@ -61,8 +61,8 @@ def conj(input: Tensor) -> Tensor:
 
 @public()
 def conj_physical(input: Tensor) -> Tensor:
-    """x − iy for x + iy, in new memory."""
-    return conj(input) if input.array.dtype.kind == "c" else input.clone()
+    """x − iy for x + iy, in new memory. Real numbers are returned as they are."""
+    return conj(input) if input.array.dtype.kind == "c" else input
 
 
 @public(aliases=("resolve_neg",))

@@ -19,6 +19,7 @@ from ..engine.op import Op
 from ..engine.operands import NUMBERS, element, left_operand, no_subtraction
 from ..engine.out import into
 from ..engine.promotion import common_dtype
+from ..engine.record import laid
 from ..engine.registry import REGISTRY
 from ..engine.short import several
 from .arguments import check_factor, factor
@@ -168,8 +169,9 @@ def div(
 
 @public(method=False)
 def pow(input: TensorLike, exponent: TensorLike) -> Tensor:
-    """input ** exponent; either may be a number."""
-    return ELEMENTWISE["pow"](input, exponent)
+    """input ** exponent; either may be a number. Powers of a number lie in rows."""
+    out = ELEMENTWISE["pow"](input, exponent)
+    return out if isinstance(input, Handle) else laid(out)
 
 
 @public(method=False)

@@ -10,8 +10,7 @@ from ...base.errors import describe, message
 from ...create.filled import empty
 from ...handles.tensor import Tensor
 from ...ops.max_pool import fractional, max_pool3d, max_unpool, with_indices
-from ...ops.pool import avg_pool1d, avg_pool2d, max_pool1d, max_pool2d
-from ...ops.volumes import avg_pool3d
+from ...ops.pool import avg_pool1d, avg_pool2d, avg_pool3d, max_pool1d, max_pool2d
 from ..common_types import Size
 
 if TYPE_CHECKING:
