@@ -133,7 +133,7 @@ class Twice(torch.autograd.Function):
         (lambda: nn.functional.nll_loss(torch.ones(3), torch.tensor([0, 1])), ValueError,
          "target size: 2"),
         (lambda: nn.LSTMCell(3, 4)(torch.ones(2, 5)), RuntimeError, "got 5 expected 3(?s:.*)=5"),
-        (lambda: torch.randn(2, generator=3), TypeError, "'generator' cannot be int"),
+        (lambda: torch.randn(2, generator=3), TypeError, "Generator, not int"),
         (lambda: torch.compile(abs, backend="inducktor"), RuntimeError, "mean 'inductor'"),
         (lambda: torch.compile(abs, mode="max-autotun"), RuntimeError, "mean 'max-autotune'"),
         (lambda: torch.load("x", weight_only=True), TypeError, "'weight_only'.*'weights_only'"),

@@ -62,7 +62,7 @@ def fill_uniform(
     out: NDArray[Any], low: float = 0.0, high: float = 1.0, generator: Generator | None = None
 ) -> NDArray[Any]:
     """``out`` filled with uniforms on [low, high)."""
-    return (generator or source.default_generator).fill("uniform", out, low, high)
+    return source.drawn_from(generator).fill("uniform", out, low, high)
 
 
 def plain_normal(
@@ -76,7 +76,7 @@ def fill_normal(
     out: NDArray[Any], mean: float = 0.0, std: float = 1.0, generator: Generator | None = None
 ) -> NDArray[Any]:
     """``out`` filled with normals."""
-    g = generator or source.default_generator
+    g = source.drawn_from(generator)
     if out.size < BLOCK:
         return g.fill("serial_normal", out, mean, std, False, g._spare)
     return g.fill("normal", out, mean, std)
@@ -125,7 +125,7 @@ def normal(
         return of_pairs(normal((*shape, 2), part, mean, each, generator, contiguous))
     dtype = floating("normal", dtype)
     check_normal(std)
-    g, out = generator or source.default_generator, fresh(shape, working(dtype))
+    g, out = source.drawn_from(generator), fresh(shape, working(dtype))
     if not contiguous:
         return in_dtype(g.serial_normal(out, mean, std), dtype)
     rest = 0 if out.size < BLOCK or out.dtype == dtype else out.size % BLOCK
@@ -216,7 +216,7 @@ def exponential(
     """Exponential with rate lambd > 0, mean 1 / lambd: Tensor.exponential_."""
     dtype = floating("exponential", dtype)
     check_positive("exponential_", "lambda", lambd)
-    g = generator or source.default_generator
+    g = source.drawn_from(generator)
     return in_dtype(g.fill("exponential", fresh(shape, working(dtype)), -1.0 / lambd), dtype)
 
 
@@ -230,7 +230,7 @@ def log_normal(
     """exp of a normal with mean and std: Tensor.log_normal_."""
     dtype = floating("log_normal", dtype)
     check_positive("log_normal_", "std", std)
-    g = generator or source.default_generator
+    g = source.drawn_from(generator)
     return in_dtype(g.serial_normal(fresh(shape, working(dtype)), mean, std, power=True), dtype)
 
 
@@ -244,5 +244,5 @@ def cauchy(
     """Cauchy around median with scale sigma: Tensor.cauchy_."""
     dtype = floating("cauchy", dtype)
     check_positive("cauchy_", "sigma", sigma)
-    g = generator or source.default_generator
+    g = source.drawn_from(generator)
     return in_dtype(g.fill("cauchy", fresh(shape, working(dtype)), median, sigma), dtype)

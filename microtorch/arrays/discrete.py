@@ -45,7 +45,7 @@ def geometric(
     dtype = np.dtype(dtype)
     out = fresh(shape, working(dtype) if dtype.kind in "fV" else F64)
     check_geometric(p, dtype)
-    g = generator or source.default_generator
+    g = source.drawn_from(generator)
     return in_dtype(g.fill("geometric", out, math.log1p(-p)), dtype)
 
 
@@ -62,7 +62,7 @@ def bernoulli(
     as a 0-d tensor is a tensor.
     """
     dtype = not_complex("bernoulli_scalar_cpu_", dtype)
-    g = generator or source.default_generator
+    g = source.drawn_from(generator)
     if not isinstance(p, np.ndarray):
         p = float(p)
         check_bernoulli(p)
@@ -92,7 +92,7 @@ def dropout_noise(
         return np.full(shape, 1 - p, dtype)
     exact = dtype if dtype.itemsize > 2 else np.dtype(np.float32)  # halves are rounded once
     kept = float(exact.type(1) / exact.type(1 - p))
-    return _coins(generator or source.default_generator, shape, dtype, 1 - p, kept)
+    return _coins(source.drawn_from(generator), shape, dtype, 1 - p, kept)
 
 
 def random(
@@ -109,7 +109,7 @@ def random(
     """
     shape, n = sizes(shape)
     dtype = not_complex("random_kernel_cpu", dtype)
-    g = generator or source.default_generator
+    g = source.drawn_from(generator)
     largest = largest_integer(dtype)
     if low is None and high is None:
         wide = dtype in (np.int64, np.float64)
@@ -137,7 +137,7 @@ def randint(
     if dtype.kind in "fV":
         low, high = _representable(low, high, dtype)
     span = high - low
-    g = generator or source.default_generator
+    g = source.drawn_from(generator)
     if span < 2**28:
         values = (g.draw32(n) % span).astype(np.int64)
         if low:
@@ -173,7 +173,7 @@ def randperm(
     """A permutation of 0 ... n - 1, (n,): torch.randperm."""
     dtype = np.dtype(dtype)
     check_randperm(n, dtype)
-    g = generator or source.default_generator
+    g = source.drawn_from(generator)
     if n >= _SMALL_PERMUTATION:
         return _large_randperm(n, g).astype(dtype)
     return g.draw("permutation", n).astype(dtype, copy=False)
@@ -209,7 +209,7 @@ def multinomial(
     check_multinomial(w, num_samples, replacement)
     if w.size == 0:
         return np.empty((*w.shape[:-1], num_samples), np.int64)
-    g = generator or source.default_generator
+    g = source.drawn_from(generator)
     if not replacement or num_samples == 1:
         with np.errstate(divide="ignore", invalid="ignore"):
             noise = in_memory_order(w, lambda shape: exponential(shape, w.dtype, 1.0, g))

@@ -218,3 +218,13 @@ def _unpack(g: Generator, new_state: ArrayLike) -> None:
 followers: list[Callable[[int], Any]] = []
 default_generator = Generator()
 default_generator.seed()
+
+
+def drawn_from(generator: Any) -> Generator:
+    """The generator to draw from: the default one for None. TypeError for what is none."""
+    if generator is None:
+        return default_generator
+    if not isinstance(generator, Generator):
+        what = f"argument 'generator' must be torch.Generator, not {type(generator).__name__}"
+        raise TypeError(message(what, fix="torch.Generator().manual_seed(seed)"))
+    return generator

@@ -50,7 +50,7 @@ def _gamma(concentration: Array, generator: Generator | None) -> Array:
         powers = a.dtype.type(1) / a
     shifted = np.where(small, a + a.dtype.type(1), a)
     columns = _columns(a, shifted - a.dtype.type(_THIRD), powers)
-    chosen = generator or source.default_generator
+    chosen = source.drawn_from(generator)
     return chosen.serial_draw("gammas", columns).reshape(a.shape)
 
 
@@ -84,7 +84,7 @@ def poisson(rate: Array, generator: Generator | None = None) -> Array:
                 fix="torch.nn.functional.softplus(x) makes rates of any numbers",
             )
         )
-    chosen = generator or source.default_generator
+    chosen = source.drawn_from(generator)
     out = chosen.draw("poisson", rate.size, _columns(rate)[0])
     return out.astype(dtype).reshape(rate.shape)
 
@@ -116,6 +116,6 @@ def binomial(count: Array, prob: Array, generator: Generator | None = None) -> A
             np.floor((count + one) * rare),  # the mode
             np.log1p(-rare),
         )
-    chosen = generator or source.default_generator
+    chosen = source.drawn_from(generator)
     out = chosen.draw("binomial", count.size, _columns(count, prob, rare, mean, *parameters))
     return out.astype(dtype).reshape(count.shape)

@@ -23,7 +23,7 @@ from ..handles.size import sizes_or_data
 from ..handles.tensor import Tensor
 from ..ops.arguments import given_once, shape_of
 from .data import copied, same, warn_of_a_copy
-from .finish import check_generator, check_layout, chosen, export, finish, number
+from .finish import check_layout, chosen, export, finish, number
 
 if TYPE_CHECKING:
     from ..arrays.layout import layout
@@ -97,7 +97,6 @@ def _options(name: str, more: dict[str, Any], random: bool = False) -> dict[str,
     for keyword in more:
         if not random or keyword != "generator":
             raise TypeError(message(f"{name}() got an unexpected keyword argument '{keyword}'"))
-        check_generator(name, more[keyword])
     return more
 
 

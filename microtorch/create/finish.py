@@ -71,10 +71,12 @@ def with_options(f: F, plain: Callable[..., Tensor]) -> F:
             if not kwargs:
                 return plain(*args)
             check_layout(f.__name__, kwargs.pop("layout", None))
-            check_type(f.__name__, "pin_memory", "bool | None", kwargs.pop("pin_memory", None))
+            if (pinned := kwargs.pop("pin_memory", None)) is not None:
+                check_type(f.__name__, "pin_memory", "bool", pinned)
             out = kwargs.pop("out", None)
             for name, value in kwargs.items():
-                if type(value) not in known.get(name, ()):
+                # what reads a dtype or a device says more
+                if name not in ("dtype", "device") and type(value) not in known.get(name, ()):
                     fitting(f, name, value, known)
             if out is None:
                 return f(*args, **kwargs)
@@ -100,12 +102,6 @@ def check_layout(name: str, layout: object) -> None:
         raise NotImplementedError(
             message(f"{name}(): layout {layout} is not in microtorch", fix="layout=torch.strided")
         )
-
-
-def check_generator(name: str, generator: object) -> None:
-    """TypeError for what is no Generator: a seed, say."""
-    fix = "torch.Generator().manual_seed(seed)"
-    check_type(name, "generator", "Generator | None", generator, fix)
 
 
 def chosen(dtype: DTypeLike | None, otherwise: DType | None = None) -> DType:

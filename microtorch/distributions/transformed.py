@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from ..arrays import dtypes
 from ..create.data import as_tensor, tensor
 from ..create.filled import full, full_like, ones_like, zeros_like
+from ..handles.tensor import Tensor
 from ..ops.select import where
 from . import constraints
 from .combined import TransformedDistribution
@@ -23,8 +24,6 @@ from .transforms import (
 from .utils import EULER, broadcast_all
 
 if TYPE_CHECKING:
-
-    from ..handles.tensor import Tensor
     from .constraints import Constraint
     from .utils import Real
 
@@ -77,7 +76,8 @@ class Half(TransformedDistribution):
 
     def log_prob(self, value: Tensor) -> Tensor:
         self._check_sample(value)
-        value = as_tensor(value, dtype=self.scale.dtype, device=self.scale.device)
+        if not isinstance(value, Tensor):  # one keeps its dtype: the scale may be of whole numbers
+            value = as_tensor(value, dtype=self.scale.dtype, device=self.scale.device)
         return where(value >= 0, self.base_dist.log_prob(value) + math.log(2), -math.inf)
 
     def cdf(self, value: Tensor) -> Tensor:

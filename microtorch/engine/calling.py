@@ -359,7 +359,7 @@ def check_type(name: str, argument: str, annotation: str, value: object, fix: st
     """TypeError for a value that does not fit the annotation of a function's argument."""
     if should := misfit(annotation, value):
         what = f"argument '{argument}' must be {should}, not {type(value).__name__}"
-        raise no_fit(should)(message(f"{name}(): {what}", fix=fix or _number(value, should)))
+        raise no_fit(should)(message(f"{name}(): {what}", fix=fix or remedy(value, should)))
 
 
 @functools.cache
@@ -390,10 +390,19 @@ def fitting(
     return True
 
 
-def _number(value: object, should: str) -> str:
-    """What makes a number of a Tensor that stands in the place of one."""
-    lost = should in ("Number", "float") and isinstance(value, Handle) and value.node.needs
-    return "x.item() is its number, through which no gradient flows" if lost else ""
+MAKES = {
+    "Tensor": "torch.tensor(...) makes a tensor",
+    "torch.Generator": "torch.Generator().manual_seed(seed)",
+    "torch.memory_format": "torch.contiguous_format, torch.channels_last, ...",
+    "torch.dtype": "torch.float32, torch.int64, ...",
+}
+
+
+def remedy(value: object, should: str) -> str:
+    """What most likely was meant by a value that is not what it ``should`` be."""
+    if should in ("Number", "float") and isinstance(value, Handle) and value.node.needs:
+        return "x.item() is its number, through which no gradient flows"
+    return MAKES.get(should, "")
 
 
 def plain(
@@ -444,7 +453,7 @@ def mistaken(
 
     Unless ``strict`` also a choice ("mean") may be of any type: the function itself refuses it.
     """
-    if isinstance(e, TypeError):
+    if isinstance(e, TypeError) and "\n  at " in str(e):  # Python's own name no argument
         return e
     if isinstance(e, MemoryError):
         return e if isinstance(e, RuntimeError) else no_memory(e)
@@ -466,7 +475,6 @@ def mistaken(
                     return e
                 place = f" (position {i})" if name not in kwargs else ""
                 what = f"argument '{name}'{place} must be {should}, not {type(value).__name__}"
-                makes = "torch.tensor(...) makes a tensor" if should == "Tensor" else ""
-                fix = makes or _number(value, should)
+                fix = remedy(value, should)
                 return no_fit(should)(message(f"{f.__name__}(): {what}", fix=fix))
     return e

@@ -183,7 +183,8 @@ def _array(part: Any) -> Array | int:
     if isinstance(part, Handle) and (given := part.array).dtype is I64 and given.ndim:
         return given.copy()  # the common case
     if isinstance(part, str):
-        raise TypeError(message("new(): invalid data type 'str'", f"index {part!r}"))
+        fix = "an index is a number, a slice, a list or a mask"
+        raise TypeError(message("new(): invalid data type 'str'", f"index {part!r}", fix=fix))
     array: Array = part.array if hasattr(part, "node") else np.asarray(part)
     kind, ours = array.dtype.kind, hasattr(part, "node")
     if kind in "iu" and array.ndim == 0 and (array.dtype != np.uint8 or type(part) is np.uint8):

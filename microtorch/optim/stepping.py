@@ -108,7 +108,8 @@ def check_not_negative(**settings: float | Tensor) -> None:
         check_one_element(name, value)
         if value is None or isinstance(value, str):
             what = f"{words.get(name, name)} must be a number, not {value!r}"
-            raise TypeError(message(what, fix=f"{name}={value or 0.1}"))
+            written = str(value).replace(".", "", 1).isdigit()  # a number, as text
+            raise TypeError(message(what, fix=f"{name}={value if written else 0.1}"))
         if not value >= 0.0:
             what = f"Invalid {words.get(name, f'{name} value')}: {value}"
             raise ValueError(message(what, fix=f"{name} >= 0"))

@@ -210,7 +210,7 @@ class SparseTensor(Tensor):
 
     def to_dense(self, dtype: DTypeOf | None = None, *, masked_grad: bool | None = None) -> Tensor:
         """All elements."""
-        made = zeros(*self.sizes, dtype=self.dtype)
+        made = zeros(self.sizes, dtype=self.dtype)
         made = made.index_put(tuple(self.places), self.stored, accumulate=True)
         return made if dtype is None else made.to(dtype)
 

@@ -93,6 +93,13 @@ def test_a_name_that_is_none_comes_with_those_there_are():
         torch.softmax(X, dimension=1)
 
 
+def test_pythons_own_type_errors_name_the_argument():
+    with pytest.raises(TypeError, match=r"^pad\(\): argument 'pad' \(position 2\) must be tuple"):
+        F.pad(X, 1)
+    with pytest.raises(TypeError, match="missing 1 required positional argument: 'dim'"):
+        torch.softmax(X)
+
+
 def test_what_python_writes_raises_both():
     with pytest.raises(AttributeError):  # as PyTorch's F.mse_loss does
         F.mse_loss(None, X)
@@ -256,9 +263,11 @@ PARAMETER = {
     [
         (lambda: torch.rand(2, generator=0), "torch.Generator"),
         (lambda: X.clone().normal_(generator=0), "torch.Generator"),
+        (lambda: list(torch.utils.data.RandomSampler(X, generator=0)), "torch.Generator"),
+        (lambda: torch.nn.init.normal_(X.clone(), generator=42), "torch.Generator"),
         (lambda: torch.zeros(2, layout="a"), "torch.layout"),
         (lambda: torch.zeros(2, pin_memory=1), "bool"),
-        (lambda: torch.zeros(2, device=1.5), "torch.device"),
+        (lambda: torch.zeros(2, device=1.5), "must be str"),
         (lambda: X.clone(memory_format="A"), "torch.memory_format"),
         (lambda: X.contiguous(memory_format=1), "torch.memory_format"),
         (lambda: X.float(1), "torch.memory_format"),
@@ -338,6 +347,8 @@ def test_what_would_be_ignored_is_refused(call, error):
         (lambda: X[torch.Size([1])], lambda: X[1]),
         (lambda: X.max(torch.tensor(1), True).values, lambda: X.amax(1, keepdim=True)),
         (lambda: torch.diff(X, 0, prepend=X), lambda: X),
+        (lambda: torch.distributions.HalfNormal(torch.tensor([1, 2])).log_prob(X),
+         lambda: torch.distributions.HalfNormal(torch.tensor([1.0, 2.0])).log_prob(X)),
         (lambda: torch.sort(torch.randperm(torch.tensor(3))).values, lambda: torch.arange(3)),
         (lambda: X.unsqueeze(2).sum_to_size(size=(2, 1, 1)), lambda: X.sum(1)[:, None, None]),
     ],

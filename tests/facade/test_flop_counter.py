@@ -8,7 +8,7 @@ from microtorch.nn import functional as F
 
 
 def t(*shape):
-    return torch.randn(*shape, requires_grad=True)
+    return torch.randn(shape, requires_grad=True)
 
 
 COUNTS = {

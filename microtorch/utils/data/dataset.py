@@ -77,6 +77,8 @@ class TensorDataset(Dataset):
         if type(self).__getitem__ is not TensorDataset.__getitem__:
             return None
         rows = list(indices)  # a tuple would be an index of several dimensions
+        if rows and isinstance(rows[0], (list, tuple)):  # of a sampler that gives lists
+            return None
         return [tensor[rows] for tensor in self.tensors]
 
 

@@ -99,6 +99,13 @@ def test_whole_batches_equal_collated_samples():
     assert data.tensors[0][0].tolist() == [0.0, 1.0] and data.tensors[0][1].tolist() == [2.0, 3.0]
 
 
+def test_a_sampler_of_lists():
+    """Each list is one index: the samples that it picks are collated once more."""
+    data = TensorDataset(torch.arange(6))
+    threes = BatchSampler(SequentialSampler(data), 3, False)
+    assert [b.tolist() for (b,) in DataLoader(data, sampler=threes)] == [[[0, 1, 2]], [[3, 4, 5]]]
+
+
 def test_streams():
     assert lists(DataLoader(Count(), batch_size=2)) == [[0, 1], [2, 3], [4]]
     assert lists(DataLoader(Count(), batch_size=2, drop_last=True)) == [[0, 1], [2, 3]]
