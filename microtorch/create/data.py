@@ -258,8 +258,8 @@ def _no_number(data: Any, bad: object) -> Exception:
     """PyTorch's error for data with ``bad`` in it."""
     given = f"tensor({data!r})"[:120]
     text = isinstance(bad, (str, bytes))
-    if text and (isinstance(data, str) or not isinstance(_first(data), str)):
-        what = f"new(): invalid data type '{type(bad).__name__}'"
+    if isinstance(data, str) or (text and not isinstance(_first(data), str)):
+        what = f"new(): invalid data type '{type(bad if text else data).__name__}'"
         return TypeError(message(what, given, fix="tensors hold numbers"))
     if isinstance(bad, str):
         return ValueError(message("too many dimensions 'str'", given, fix="tensors hold numbers"))

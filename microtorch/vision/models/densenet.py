@@ -12,7 +12,9 @@ import microtorch as torch
 from microtorch import nn
 
 from ...handles.tensor import Tensor
-from .weights import Weights, build
+from .weights import Builder, builder
+
+__all__ = ["DenseNet", "densenet121", "densenet161", "densenet169", "densenet201"]
 
 
 class _DenseLayer(nn.Module):
@@ -116,31 +118,13 @@ class DenseNet(nn.Module):
 
 
 def _densenet(
-    name: str,
-    growth: int,
-    blocks: Sequence[int],
-    first: int,
-    weights: Weights,
-    options: dict[str, object],
-) -> DenseNet:
-    return build(name, partial(DenseNet, growth, blocks, first), weights, options)
+    depth: int, growth: int, blocks: Sequence[int], first: int, count: int
+) -> Builder[DenseNet]:
+    make = partial(DenseNet, growth, blocks, first)
+    return builder(f"densenet{depth}", make, f"DenseNet with {depth} layers", count)
 
 
-def densenet121(weights: Weights = None, progress: bool = True, **options: object) -> DenseNet:
-    """DenseNet with 121 layers: 7,978,856 parameters for 1,000 classes."""
-    return _densenet("densenet121", 32, (6, 12, 24, 16), 64, weights, options)
-
-
-def densenet161(weights: Weights = None, progress: bool = True, **options: object) -> DenseNet:
-    """DenseNet with 161 layers."""
-    return _densenet("densenet161", 48, (6, 12, 36, 24), 96, weights, options)
-
-
-def densenet169(weights: Weights = None, progress: bool = True, **options: object) -> DenseNet:
-    """DenseNet with 169 layers."""
-    return _densenet("densenet169", 32, (6, 12, 32, 32), 64, weights, options)
-
-
-def densenet201(weights: Weights = None, progress: bool = True, **options: object) -> DenseNet:
-    """DenseNet with 201 layers."""
-    return _densenet("densenet201", 32, (6, 12, 48, 32), 64, weights, options)
+densenet121 = _densenet(121, 32, (6, 12, 24, 16), 64, 7_978_856)
+densenet161 = _densenet(161, 48, (6, 12, 36, 24), 96, 28_681_000)
+densenet169 = _densenet(169, 32, (6, 12, 32, 32), 64, 14_149_480)
+densenet201 = _densenet(201, 32, (6, 12, 48, 32), 64, 20_013_928)
