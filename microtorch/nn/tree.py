@@ -3,8 +3,10 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Iterator
+from itertools import chain
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
+from ..arrays.device import device as named_device
 from ..autograd import no_grad
 from ..base.errors import message, warn
 from ..create.filled import empty_like
@@ -218,6 +220,14 @@ class Tree:
         Integer tensors keep their dtype; a memory format is that of tensors of 4 and 5 dimensions.
         """
         memory_format = kwargs.pop("memory_format", None)
+        first = args[0] if args else next(
+            (kwargs[k] for k in ("device", "tensor", "other") if k in kwargs), None
+        )  # fmt: skip
+        if isinstance(first, (str, int, named_device)):
+            moved = chain(self.parameters(), self.buffers())
+            if next(moved, None) is None:  # a device that is not there will do, if it is one
+                named_device(f"cuda:{first}" if isinstance(first, int) else first)
+                return self
         probe = Tensor([0.0]).to(*args, **kwargs)
         if not (probe.is_floating_point() or probe.is_complex()):
             raise TypeError(
@@ -236,9 +246,6 @@ class Tree:
                 "change, and some modules might not work as expected when using complex tensors "
                 "as parameters or buffers."
             )
-        first = args[0] if args else next(
-            (kwargs[k] for k in ("device", "tensor", "other") if k in kwargs), None
-        )  # fmt: skip
         stays = first is None or isinstance(first, type(probe.dtype))
         dtype = probe.dtype
 

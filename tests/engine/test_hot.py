@@ -24,7 +24,7 @@ MADE = {
     f"{owner}.{name}": f
     for owner, names in (
         ("torch", {name: getattr(torch, name) for name in torch.__all__}),
-        ("Tensor", {name: getattr(torch.Tensor, name) for name in METHODS}),
+        ("Tensor", {name: getattr(torch.Tensor, name, None) for name in METHODS}),
     )
     for name, f in names.items()
     if hasattr(f, "written")

@@ -115,6 +115,17 @@ def test_inner_names_that_scripts_use():
     assert torch.backends.cuda.flash_sdp_enabled()
 
 
+def test_a_module_without_tensors_goes_anywhere():
+    for module in (torch.nn.CrossEntropyLoss(), torch.nn.Sequential(torch.nn.ReLU())):
+        assert module.cuda() is module.cuda(0) is module.to("cuda:1") is module
+        assert module.to(torch.device("cuda")) is module
+        with pytest.raises(RuntimeError, match="device type"):
+            module.to("nowhere")
+    for module in (torch.nn.Linear(2, 3), torch.nn.CrossEntropyLoss(torch.ones(2))):
+        with pytest.raises(AssertionError, match="not compiled with CUDA"):
+            module.cuda()
+
+
 def test_devices_and_compilers_that_are_not_here_answer():
     for device in (torch.mps, torch.xpu):
         assert not device.is_available() and device.device_count() == 0

@@ -85,3 +85,13 @@ def test_bytes_are_resampled_in_whole_numbers(mode, antialias, smaller, larger):
     assert small.dtype == torch.uint8 and weighed(small) == smaller
     assert large.shape[2:] == (68, 51) and weighed(large) == larger
     assert F.interpolate(PICTURE[None], size=(40, 30), **options).equal(PICTURE[None])
+
+
+def test_they_print_as_torchvisions():
+    one = repr(v2.Compose([v2.Normalize(mean=(0.5,), std=(0.25,))]))
+    assert one == "Compose(    Normalize(mean=[0.5], std=[0.25], inplace=False))"
+    inner = v2.Compose([v2.Resize(3), v2.Pad((1, 2))])
+    lines = repr(v2.Compose([inner, v2.GaussianBlur(3)])).splitlines()
+    assert lines[0] == "Compose(" and lines[-1] == ")"
+    assert "size=[3]" in lines[2] and "padding=[1, 2]" in lines[3]
+    assert "sigma=[0.1, 2.0]" in lines[5]

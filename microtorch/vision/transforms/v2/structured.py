@@ -61,6 +61,13 @@ def pictures_of(sample: Sample) -> list[Picture]:
     return chosen + arrays[:1]
 
 
+# what torchvision keeps as a list, and prints as one
+LISTS = {
+    "GaussianBlur": ("sigma",), "Normalize": ("mean", "std"), "Pad": ("padding",),
+    "Resize": ("size",),
+}  # fmt: skip
+
+
 class Transform(Module):
     """Base class of v2 transforms: `transform(picture, params)` with what `make_params` drew.
 
@@ -102,6 +109,9 @@ class Transform(Module):
             if not name.startswith("_") and name != "training" and isinstance(value, kinds)
         }
         values = {k: v.value if isinstance(v, InterpolationMode) else v for k, v in shown.items()}
+        for name in LISTS.get(type(self).__name__, ()):
+            if isinstance(value := values[name], tuple) or name == "size":
+                values[name] = list(value) if isinstance(value, (tuple, list)) else [value]
         return ", ".join(f"{name}={value}" for name, value in values.items())
 
     def __repr__(self) -> str:
@@ -155,4 +165,8 @@ class Container(Transform):
         return sample
 
     def __repr__(self) -> str:
-        return "\n".join([f"{type(self).__name__}(", *(f"      {t}" for t in self.transforms), ")"])
+        lines = "\n".join(f"    {t}" for t in self.transforms).split("\n")
+        name = type(self).__name__
+        if len(lines) == 1:
+            return f"{name}({lines[0]})"
+        return "\n  ".join([f"{name}(", *lines]) + "\n)"
