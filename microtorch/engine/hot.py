@@ -21,14 +21,13 @@ from weakref import ref
 
 import numpy as np
 
-from ..arrays.dtypes import BOOL, F32, I64
+from ..arrays.dtypes import BOOL, I64
 from ..arrays.memory_order import plainly
 from ..backends import cpu
-from ..backends.table import SPREAD, HotTable, large_from, layouts
+from ..backends.table import HotTable, layouts
 from ..base.errors import FAILED
 from ..base.naming import named
 from ..graph import last_user_code, mode, storage_of, tick, users
-from ..notation.formulas import TABLE
 from . import record as recording
 from . import short
 from .handle import Handle
@@ -47,14 +46,6 @@ else:
     Tensor = Handle
 
 ndarray = np.ndarray
-
-
-def large_bytes(name: str) -> int:
-    """From what size an op takes its kernel for large arrays.
-
-    numpy tells an array's bytes (30 ns) sooner than its size (40 ns).
-    """
-    return large_from(name) * F32.itemsize
 
 
 def bind(tensor: type[Tensor]) -> None:
@@ -78,9 +69,9 @@ def made(op: Op, written: Callable[..., Tensor], numbers: bool = True) -> Callab
 
 def unary(op: Op, written: Callable[..., Tensor]) -> Callable[..., Tensor]:
     """The method ``input.op()`` and function ``op(input)``."""
-    kernels, large = HotTable(op.name, "small"), HotTable(op.name, "large")
+    kernels = HotTable(op.name, "any")
     node_type, getframe, now = op.node, sys._getframe, mode.get
-    saves_x, border, run = 0 in op.saved_inputs, large_bytes(op.name), layouts[op.name]
+    saves_x, run = 0 in op.saved_inputs, layouts[op.name]
 
     def method(input: Any, no_more: None = None, out: Tensor | None = None) -> Tensor:
         if out is not no_more:
@@ -90,7 +81,7 @@ def unary(op: Op, written: Callable[..., Tensor]) -> Callable[..., Tensor]:
         except AttributeError:  # not a tensor
             return written(input)
         dev = a.dev
-        kernel = (kernels if x.nbytes < border else large)[dev]
+        kernel = kernels[dev]
         if kernel is None:  # integers and bools need promotion
             return written(input)
         turned = (s := a.storage) is not None and s.turned
@@ -130,14 +121,12 @@ def not_implemented(x: object, y: object) -> object:
 def binary(op: Op, written: Callable[..., Tensor], numbers: bool) -> Callable[..., Tensor]:
     """The method ``input.op(other)`` and function ``op(input, other)``."""
     taken = taken_by(op) if numbers else frozenset[type]()
-    kernels = HotTable(op.name, "small", not_implemented)
-    chosen = HotTable(op.name, "chosen", not_implemented)
+    kernels = HotTable(op.name, "any", not_implemented)
     node_type, getframe, now = op.node, sys._getframe, mode.get
     saves_x, saves_y = 0 in op.saved_inputs, 1 in op.saved_inputs
     saves_any, floating = saves_x or saves_y, op.result == "float"
     number = exponent if op.name == "pow" else numbers_of(op)
     run = layouts.get(op.name, plainly)
-    alone = op.name not in TABLE  # has it one kernel for operands of all sizes?
 
     def method(input: Any, other: Any, no_more: None = None, out: Any = None) -> Tensor:
         if out is not no_more:
@@ -150,13 +139,12 @@ def binary(op: Op, written: Callable[..., Tensor], numbers: bool) -> Callable[..
         except AttributeError:  # not tensors
             return written(input, other)
         dev = a.dev
-        kernel: Argument = (kernels if alone or x.nbytes * y.nbytes < SPREAD else chosen)[dev]
         if dev is not b.dev:  # device or dtype differ
             return written(input, other)
         s, r = a.storage, b.storage
         turned = (s is not None and s.turned) or (r is not None and r.turned)
         try:
-            value = run(kernel, (x, y)) if turned else kernel(x, y)
+            value = run(kernels[dev], (x, y)) if turned else kernels[dev](x, y)
         except (MemoryError, RuntimeWarning, ValueError):
             return written(input, other)
         if type(value) is not ndarray:
