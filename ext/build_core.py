@@ -136,6 +136,7 @@ int copy_array(uintptr_t to, uintptr_t from, size_t bytes);
 void probe_ufunc(uintptr_t object, intptr_t *seen);
 int run_ufunc(uintptr_t object, int which, int count, const size_t *bytes, uintptr_t arrays,
               size_t grain);
+void add_new(uintptr_t list);
 void add_direct(uintptr_t list, uintptr_t api, uintptr_t loop, uintptr_t otherwise, int dtype,
                 int given, int count, const int *places, size_t most);
 int isa_supported(int k);

@@ -1,13 +1,15 @@
-/* direct.h - calls of elementwise kernels on few elements, with nothing between Python and C.
+/* direct.h - what small tensors wait for, with nothing between Python and C: elementwise kernels on
+ * few elements, and new objects.
  *
- * A call by way of cffi takes 0.2 us, making the result's array in Python as long again, and numpy's
- * own call of `a + b` 0.3 us: ten times what a loop over a few elements takes. So an elementwise
- * kernel is also a function of CPython's shortest kind (METH_FASTCALL), which makes its result.
+ * A call by way of cffi takes 0.2 us, making the result's array in Python as long again, and
+ * numpy's own call of `a + b` 0.3 us: ten times what a loop over a few elements takes. So an
+ * elementwise kernel is also a function of CPython's shortest kind (METH_FASTCALL), which makes its
+ * result.
  *
  * It takes what an op's kernel or derivative takes, and picks the arrays that the loop reads. What
- * is not as it expects (names, numbers, other dtypes, layouts that the loop declines, many elements,
- * for which other threads should not have to wait) it hands to `otherwise`, a function of Python
- * with the same parameters, which is what the kernel means. */
+ * is not as it expects (names, numbers, other dtypes, layouts that the loop declines, many
+ * elements, for which other threads should not have to wait) it hands to `otherwise`, a function of
+ * Python with the same parameters, which is what the kernel means. */
 #ifndef MICROTORCH_DIRECT_H
 #define MICROTORCH_DIRECT_H
 
@@ -103,6 +105,30 @@ static void forget_direct(PyObject *capsule)
     Py_DecRef(d->otherwise);
     Py_DecRef(d->dtype);
     free(d);
+}
+
+/* object.__new__(type) for a class of Python's without `__new__`, at half of the time: no tuple of
+ * arguments is made and looked at. */
+static PyObject *new_object(PyObject *self, PyObject *type)
+{
+    (void)self;
+    if (PyType_Check(type) && (PyType_GetFlags((PyTypeObject *)type) & Py_TPFLAGS_HEAPTYPE))
+        return PyType_GenericAlloc((PyTypeObject *)type, 0);
+    PyErr_SetString(PyExc_TypeError, "new() takes a class that is written in Python");
+    return NULL;
+}
+
+/* Append that function to a list; nothing if there is no memory. */
+static void add_new(uintptr_t list)
+{
+    static PyMethodDef method = {"new", new_object, METH_O, NULL};
+    const PyGILState_STATE lock = PyGILState_Ensure();
+    PyObject *function = PyCFunction_NewEx(&method, NULL, NULL);
+    if (function != NULL)
+        PyList_Append((PyObject *)list, function);
+    Py_DecRef(function);
+    PyErr_Clear();
+    PyGILState_Release(lock);
 }
 
 /* Append to a list the function that calls `loop`; nothing if there is no memory. `api`: numpy's

@@ -24,6 +24,7 @@ import numpy as np
 from ..arrays.dtypes import BOOL, I64
 from ..arrays.memory_order import plainly
 from ..backends import cpu
+from ..backends.core.library import new
 from ..backends.table import HotTable, layouts
 from ..base.errors import FAILED
 from ..base.naming import named
@@ -34,7 +35,7 @@ from .handle import Handle
 from .mixed import unlike
 from .operands import exponent, numbers_of, taken_by
 from .out import by_keyword
-from .record import Constant, check_whole, constant_node, new, note_order
+from .record import Constant, check_whole, constant_node, note_order
 from .short import several, single
 from .views import UNRECORDED, unfollowing
 
@@ -94,7 +95,7 @@ def unary(op: Op, written: Callable[..., Tensor]) -> Callable[..., Tensor]:
         t = new(Tensor)
         t.array, t.origin = value, None
         if a.needs and (m := now()).grad:
-            t.node = n = node_type()
+            t.node = n = new(node_type)
             n.inputs = n.saved = (a,)
             if saves_x:
                 n.saved = (x,)
@@ -139,12 +140,13 @@ def binary(op: Op, written: Callable[..., Tensor], numbers: bool) -> Callable[..
         except AttributeError:  # not tensors
             return written(input, other)
         dev = a.dev
+        kernel: Argument = kernels[dev]
         if dev is not b.dev:  # device or dtype differ
             return written(input, other)
         s, r = a.storage, b.storage
         turned = (s is not None and s.turned) or (r is not None and r.turned)
         try:
-            value = run(kernels[dev], (x, y)) if turned else kernels[dev](x, y)
+            value = run(kernel, (x, y)) if turned else kernel(x, y)
         except (MemoryError, RuntimeWarning, ValueError):
             return written(input, other)
         if type(value) is not ndarray:
@@ -155,7 +157,7 @@ def binary(op: Op, written: Callable[..., Tensor], numbers: bool) -> Callable[..
         t.array, t.origin = value, None
         # both are asked: a view of which the base was overwritten raises
         if ((a.needs and (b.needs or True)) or b.needs) and (m := now()).grad:
-            t.node = n = node_type()
+            t.node = n = new(node_type)
             n.inputs = n.saved = (a, b)
             if saves_any:
                 n.saved = (x if saves_x else a, y if saves_y else b)
@@ -278,7 +280,7 @@ def viewing(op: Op, name: str | None = None) -> Callable[[Tensor, Any], Tensor]:
             raise op.explain(op, [input], attrs, e) from None
         t = new(Tensor)
         if (grad := (m := now()).grad) and a.needs and (dev is not cpu or check_whole(op, (a,))):
-            t.node = n = node_type()
+            t.node = n = new(node_type)
             n.inputs = n.saved = (a,)
             n.attrs, n.scope = attrs, m.scope
             code = (f := getframe(2)).f_code
@@ -286,7 +288,7 @@ def viewing(op: Op, name: str | None = None) -> Callable[[Tensor, Any], Tensor]:
                 f, code = users(f, code)
             n.code, n.lasti = code, f.f_lasti
         else:
-            t.node = n = Constant()
+            t.node = n = new(Constant)
         t.array = n.value = out
         n.dev, n.seq = dev, tick()
         n.grad = n.hooks = None
@@ -295,7 +297,8 @@ def viewing(op: Op, name: str | None = None) -> Callable[[Tensor, Any], Tensor]:
             return t
         n.storage = storage = a.storage or storage_of(a)
         storage.turned = storage.turned or not (keeps_order or out.flags.c_contiguous)
-        way, origin = ((op, attrs),), input.origin
+        way: Argument = ((op, attrs),)
+        origin = input.origin
         if not grad and n.op is None:
             way = (*way, (unfollowing[0], UNRECORDED))
         t.origin = (input, way) if origin is None else (origin[0], (*origin[1], *way))
@@ -346,7 +349,7 @@ def whole(op: Op, written: Callable[..., Tensor]) -> Callable[..., Tensor]:
         t = new(Tensor)
         t.array, t.origin = value, None
         if a.needs and (m := now()).grad:
-            t.node = n = node_type()
+            t.node = n = new(node_type)
             n.inputs = n.saved = (a,)
             n.attrs, n.value, n.dev = attrs, value, dev
             n.seq, n.scope = tick(), m.scope
@@ -392,7 +395,7 @@ def layer(op: Op, written: Callable[..., Tensor]) -> Callable[..., Tensor]:
         t = new(Tensor)
         t.array, t.origin = value, None
         if needs and (m := now()).grad:
-            t.node = n = node_type()
+            t.node = n = new(node_type)
             n.inputs, n.saved = ((a, b), (x, w)) if z is None else ((a, b, c), (x, w, c))
             n.value, n.dev, n.attrs = value, dev, None
             n.seq, n.scope = tick(), m.scope

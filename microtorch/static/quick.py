@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..engine.record import Constant, constant_node, handle, new
+from ..backends.core.library import new
+from ..engine.record import Constant, constant_node, handle
 from ..graph import Node, last_write, mode, storage_of, tick, user_frame
 from ..graph.source import is_library
 from ..handles.memory import owner

@@ -203,10 +203,10 @@ class Lanes:
         if isinstance(found, FusedVjps):
             kernel = found.kernel
             if isinstance(real, Half):
-                kernel = partial(_together, real.vjps(found))
+                kernel = partial(_together, real.vjps(op.name, found))
             return FusedVjps(self.fused(op, kernel, real), op.derivatives)
         if isinstance(real, Half):
-            found = [*real.vjps(found)]
+            found = [*real.vjps(op.name, found)]
         return tuple([self.vjp(op, i, v, real) for i, v in enumerate(found)])
 
     def fused(self, op: Op, kernel: Kernel, real: Reference) -> Kernel:

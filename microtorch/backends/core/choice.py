@@ -10,7 +10,7 @@ One call of C by way of cffi costs as much as one call of numpy, some 0.3 us. So
 * for products of matrices above a certain size (``worthwhile``).
 
 Elementwise loops over few elements are called past cffi in 0.1 us (ext/direct.h). There C always
-wins; ``smallest`` then tells of what that call hands on, most of all of other layouts.
+wins; ``smallest`` then tells of what that call hands on: of other layouts, most of all.
 """
 from __future__ import annotations
 

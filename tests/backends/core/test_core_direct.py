@@ -10,6 +10,7 @@ import pytest
 from microtorch.arrays.dtypes import F32, F64
 from microtorch.backends import core
 from microtorch.backends.core.elementwise import Elementwise
+from microtorch.backends.core.library import new
 from microtorch.backends.reference import Reference
 from microtorch.notation import formulas
 
@@ -127,3 +128,33 @@ def test_it_keeps_nothing():
 def test_ops_with_numbers_and_masks_have_none():
     assert core.Core(F32)._direct("leaky_relu", len) is len
     assert Elementwise(F32)._direct("where", len) is len
+
+
+class Small:
+    __slots__ = ("value",)
+
+
+class Named(Small):
+    """With a dictionary of its own."""
+
+
+@pytest.mark.parametrize("cls", [Small, Named])
+def test_new_makes_empty_objects(cls):
+    before = sys.getrefcount(cls)
+    made = [new(cls) for _ in range(10)]
+    assert all(type(x) is cls and not hasattr(x, "value") for x in made)
+    made[0].value = made[1].value = made
+    assert gc.is_tracked(made[0])
+    if cls is Named:
+        made[0].other = 1
+        assert vars(made[0]) == {"other": 1} and vars(made[1]) == {}
+    made.clear()
+    del made
+    gc.collect()
+    assert sys.getrefcount(cls) <= before + 1
+
+
+@pytest.mark.parametrize("wrong", [int, np.ndarray, 3, None])
+def test_new_makes_no_others(wrong):
+    with pytest.raises(TypeError, match="class that is written in Python"):
+        new(wrong)
