@@ -138,7 +138,7 @@ int run_ufunc(uintptr_t object, int which, int count, const size_t *bytes, uintp
               size_t grain);
 void add_new(uintptr_t list);
 void add_direct(uintptr_t list, uintptr_t api, uintptr_t loop, uintptr_t otherwise, int dtype,
-                int given, int count, const int *places, size_t most);
+                int given, int count, const int *places, size_t many);
 int isa_supported(int k);
 int use_isa(int k);
 int has_pairs(void);

@@ -1,5 +1,5 @@
-/* direct.h - what small tensors wait for, with nothing between Python and C: elementwise kernels on
- * few elements, and new objects.
+/* direct.h - what small tensors wait for, with nothing between Python and C: elementwise kernels,
+ * and new objects.
  *
  * A call by way of cffi takes 0.2 us, making the result's array in Python as long again, and
  * numpy's own call of `a + b` 0.3 us: ten times what a loop over a few elements takes. So an
@@ -7,9 +7,8 @@
  * result.
  *
  * It takes what an op's kernel or derivative takes, and picks the arrays that the loop reads. What
- * is not as it expects (names, numbers, other dtypes, layouts that the loop declines, many
- * elements, for which other threads should not have to wait) it hands to `otherwise`, a function of
- * Python with the same parameters, which is what the kernel means. */
+ * is not as it expects (names, numbers, other dtypes, layouts that the loop declines) it hands to
+ * `otherwise`, a function of Python with the same parameters, which is what the kernel means. */
 #ifndef MICROTORCH_DIRECT_H
 #define MICROTORCH_DIRECT_H
 
@@ -25,7 +24,7 @@ struct direct {
                        result's; 0 if it declines */
     PyObject *otherwise, *dtype;
     int given, count, places[MOST_READ]; /* how many parameters; which of them the loop reads */
-    size_t most;                         /* a result of so many elements is left to `otherwise` */
+    size_t many; /* for so many elements other threads of Python need not wait */
 };
 
 /* numpy's PyArray_NewFromDescr, number 94 in the table of its C interface */
@@ -88,12 +87,18 @@ static PyObject *call_direct(PyObject *self, PyObject *const *given, Py_ssize_t 
                 like = a, most = n;
         }
     }
-    if (!fits || most == 0 || most >= d->most)
+    if (!fits || most == 0)
         return general(d, given, count, names);
     Py_IncRef(d->dtype); /* which the next line takes */
     PyObject *result = new_array((PyTypeObject *)layout.array_type, d->dtype, like->ndim,
                                  like->shape, NULL, NULL, 0, NULL);
-    if (result == NULL || run_direct(d, x, (uintptr_t)result))
+    if (result == NULL)
+        return NULL;
+    PyThreadState *state = most >= d->many ? PyEval_SaveThread() : NULL;
+    const int done = run_direct(d, x, (uintptr_t)result);
+    if (state != NULL)
+        PyEval_RestoreThread(state);
+    if (done)
         return result;
     Py_DecRef(result);
     return general(d, given, count, names);
@@ -135,7 +140,7 @@ static void add_new(uintptr_t list)
  * capsule, from which the table of its C interface is read. cffi calls without the interpreter's
  * lock, which is taken here. */
 static void add_direct(uintptr_t list, uintptr_t api, uintptr_t loop, uintptr_t otherwise,
-                       int dtype, int given, int count, const int *places, size_t most)
+                       int dtype, int given, int count, const int *places, size_t many)
 {
     static PyMethodDef method = {"kernel", (PyCFunction)(void (*)(void))call_direct,
                                  METH_FASTCALL | METH_KEYWORDS, NULL};
@@ -146,7 +151,7 @@ static void add_direct(uintptr_t list, uintptr_t api, uintptr_t loop, uintptr_t 
     void **table = PyCapsule_GetPointer((PyObject *)api, NULL);
     *(void **)&new_array = table[94];
     *d = (struct direct){loop, (PyObject *)otherwise, (PyObject *)layout.dtypes[dtype], given,
-                         count, {0}, most};
+                         count, {0}, many};
     memcpy(d->places, places, (size_t)count * sizeof *places);
     PyObject *capsule = PyCapsule_New(d, NULL, forget_direct);
     if (capsule == NULL)

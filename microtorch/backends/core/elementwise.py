@@ -24,8 +24,8 @@ class Elementwise(Reference):
     Besides an op's name there is ``<op>_vjp<i>(g, out, *inputs, **arguments)``: the contribution to
     the gradient of input ``i``, in one pass over memory.
 
-    Few elements are C's own (``direct``). What it does not take is for a function of Python, which
-    chooses between numpy and C by size and layout.
+    Most are called with nothing between Python and C (``_direct``). What C does not take so is for
+    a function of Python, which chooses between numpy and C by size and layout.
     """
 
     def __getattr__(self, name: str) -> Any:
@@ -55,7 +55,7 @@ class Elementwise(Reference):
     def _direct(self, name: str, otherwise: Callable[..., Any]) -> Callable[..., Any]:
         """C's function of the parameters of ``otherwise`` (F first in that of a derivative).
 
-        It answers for few elements, and hands everything else to ``otherwise`` (ext/direct.h).
+        What its loop does not take it hands to ``otherwise`` (ext/direct.h).
         """
         op, vjp, index = name.partition("_vjp")
         texts = formulas.TABLE.get(op)

@@ -1,5 +1,5 @@
-"""C's functions for few elements (ext/direct.h): they answer as the functions that stand behind
-them, take over what those take, and keep nothing."""
+"""C's functions without cffi (ext/direct.h): they answer as the functions that stand behind them,
+hand on to those what they do not take, and keep nothing."""
 import gc
 import sys
 import weakref
