@@ -109,8 +109,8 @@ class RoundedVjps(Sequence["Vjp"]):
     A contribution has the dtype of its input, which for a cast is another.
     """
 
-    def __init__(self, wide: Reference, vjps: Sequence[Vjp], dtype: DType):
-        self.wide, self.vjps, self.dtype = wide, vjps, dtype
+    def __init__(self, op: str, wide: Reference, vjps: Sequence[Vjp], dtype: DType):
+        self.op, self.wide, self.vjps, self.dtype = op, wide, vjps, dtype
         # those that one kernel computes together are made anew for each step
         self.made = tuple(self._all()) if type(vjps) is tuple else None
 
@@ -138,9 +138,9 @@ class RoundedVjps(Sequence["Vjp"]):
             own = inputs[i].dtype
             return wide.narrow(d, own) if own.itemsize == 2 and d.dtype == F32 else d
 
-        loop = getattr(vjp, "loop", None)
-        short = loop and getattr(self.wide.in_16_bits(loop, rounding, self.dtype), "with_F", None)
-        if not short:
+        loop = self.wide.in_16_bits(f"{self.op}_vjp{i}", rounding, self.dtype)
+        short = getattr(loop, "with_F", None)
+        if short is None:
             return rounding
 
         def converting(
@@ -243,9 +243,9 @@ class Half(Reference):
         kernel = rounded(self.wide, self.wide.large(name), self.dtype)
         return self.wide.in_16_bits(name, kernel, self.dtype)
 
-    def vjps(self, of: Sequence[Vjp]) -> Sequence[Vjp]:
+    def vjps(self, op: str, of: Sequence[Vjp]) -> Sequence[Vjp]:
         """The vjps of an op, given those of the backend that computes."""
-        return RoundedVjps(self.wide, of, self.dtype)
+        return RoundedVjps(op, self.wide, of, self.dtype)
 
     def total_norm(self, arrays: tuple[Array, ...]) -> Operand:
         """The norm of all arrays together."""

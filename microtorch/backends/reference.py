@@ -164,10 +164,6 @@ class Reference:
         """``kernel``, of arrays of float16 or bfloat16, where a backend has no faster one."""
         return kernel
 
-    def chosen(self, name: str) -> Kernel:
-        """The kernel of an op of two operands, where a backend's own looks at their layout."""
-        return getattr(self, name)
-
     @staticmethod
     def laid(x: Array, steps: Shape | None) -> Array:
         """``x``, or a copy, in the order in memory of an array with these strides; None: in rows.

@@ -95,8 +95,8 @@ def forget(backend: Backend) -> None:
 
 
 class KernelTable(BackendTable["Kernel"]):
-    """Backend -> its kernel of one op. ``size``: "small" or "large", the one for such arrays only;
-    "chosen", the one of two that looks at them; "any": all four for operands in rows.
+    """Backend -> its kernel of one op. ``size``: "small", the one for such arrays only; "any": for
+    all; both for operands in rows.
     """
 
     def __init__(self, name: str, size: str = ""):

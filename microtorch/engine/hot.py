@@ -21,21 +21,21 @@ from weakref import ref
 
 import numpy as np
 
-from ..arrays.dtypes import BOOL, F32, I64
+from ..arrays.dtypes import BOOL, I64
 from ..arrays.memory_order import plainly
 from ..backends import cpu
-from ..backends.table import SPREAD, HotTable, large_from, layouts
+from ..backends.core.library import new
+from ..backends.table import HotTable, layouts
 from ..base.errors import FAILED
 from ..base.naming import named
 from ..graph import last_user_code, mode, storage_of, tick, users
-from ..notation.formulas import TABLE
 from . import record as recording
 from . import short
 from .handle import Handle
 from .mixed import unlike
 from .operands import exponent, numbers_of, taken_by
 from .out import by_keyword
-from .record import Constant, check_whole, constant_node, new, note_order
+from .record import Constant, check_whole, constant_node, note_order
 from .short import several, single
 from .views import UNRECORDED, unfollowing
 
@@ -47,14 +47,6 @@ else:
     Tensor = Handle
 
 ndarray = np.ndarray
-
-
-def large_bytes(name: str) -> int:
-    """From what size an op takes its kernel for large arrays.
-
-    numpy tells an array's bytes (30 ns) sooner than its size (40 ns).
-    """
-    return large_from(name) * F32.itemsize
 
 
 def bind(tensor: type[Tensor]) -> None:
@@ -78,9 +70,9 @@ def made(op: Op, written: Callable[..., Tensor], numbers: bool = True) -> Callab
 
 def unary(op: Op, written: Callable[..., Tensor]) -> Callable[..., Tensor]:
     """The method ``input.op()`` and function ``op(input)``."""
-    kernels, large = HotTable(op.name, "small"), HotTable(op.name, "large")
+    kernels = HotTable(op.name, "any")
     node_type, getframe, now = op.node, sys._getframe, mode.get
-    saves_x, border, run = 0 in op.saved_inputs, large_bytes(op.name), layouts[op.name]
+    saves_x, run = 0 in op.saved_inputs, layouts[op.name]
 
     def method(input: Any, no_more: None = None, out: Tensor | None = None) -> Tensor:
         if out is not no_more:
@@ -90,7 +82,7 @@ def unary(op: Op, written: Callable[..., Tensor]) -> Callable[..., Tensor]:
         except AttributeError:  # not a tensor
             return written(input)
         dev = a.dev
-        kernel = (kernels if x.nbytes < border else large)[dev]
+        kernel = kernels[dev]
         if kernel is None:  # integers and bools need promotion
             return written(input)
         turned = (s := a.storage) is not None and s.turned
@@ -103,7 +95,7 @@ def unary(op: Op, written: Callable[..., Tensor]) -> Callable[..., Tensor]:
         t = new(Tensor)
         t.array, t.origin = value, None
         if a.needs and (m := now()).grad:
-            t.node = n = node_type()
+            t.node = n = new(node_type)
             n.inputs = n.saved = (a,)
             if saves_x:
                 n.saved = (x,)
@@ -130,14 +122,12 @@ def not_implemented(x: object, y: object) -> object:
 def binary(op: Op, written: Callable[..., Tensor], numbers: bool) -> Callable[..., Tensor]:
     """The method ``input.op(other)`` and function ``op(input, other)``."""
     taken = taken_by(op) if numbers else frozenset[type]()
-    kernels = HotTable(op.name, "small", not_implemented)
-    chosen = HotTable(op.name, "chosen", not_implemented)
+    kernels = HotTable(op.name, "any", not_implemented)
     node_type, getframe, now = op.node, sys._getframe, mode.get
     saves_x, saves_y = 0 in op.saved_inputs, 1 in op.saved_inputs
     saves_any, floating = saves_x or saves_y, op.result == "float"
     number = exponent if op.name == "pow" else numbers_of(op)
     run = layouts.get(op.name, plainly)
-    alone = op.name not in TABLE  # has it one kernel for operands of all sizes?
 
     def method(input: Any, other: Any, no_more: None = None, out: Any = None) -> Tensor:
         if out is not no_more:
@@ -150,7 +140,7 @@ def binary(op: Op, written: Callable[..., Tensor], numbers: bool) -> Callable[..
         except AttributeError:  # not tensors
             return written(input, other)
         dev = a.dev
-        kernel: Argument = (kernels if alone or x.nbytes * y.nbytes < SPREAD else chosen)[dev]
+        kernel: Argument = kernels[dev]
         if dev is not b.dev:  # device or dtype differ
             return written(input, other)
         s, r = a.storage, b.storage
@@ -167,7 +157,7 @@ def binary(op: Op, written: Callable[..., Tensor], numbers: bool) -> Callable[..
         t.array, t.origin = value, None
         # both are asked: a view of which the base was overwritten raises
         if ((a.needs and (b.needs or True)) or b.needs) and (m := now()).grad:
-            t.node = n = node_type()
+            t.node = n = new(node_type)
             n.inputs = n.saved = (a, b)
             if saves_any:
                 n.saved = (x if saves_x else a, y if saves_y else b)
@@ -290,7 +280,7 @@ def viewing(op: Op, name: str | None = None) -> Callable[[Tensor, Any], Tensor]:
             raise op.explain(op, [input], attrs, e) from None
         t = new(Tensor)
         if (grad := (m := now()).grad) and a.needs and (dev is not cpu or check_whole(op, (a,))):
-            t.node = n = node_type()
+            t.node = n = new(node_type)
             n.inputs = n.saved = (a,)
             n.attrs, n.scope = attrs, m.scope
             code = (f := getframe(2)).f_code
@@ -298,7 +288,7 @@ def viewing(op: Op, name: str | None = None) -> Callable[[Tensor, Any], Tensor]:
                 f, code = users(f, code)
             n.code, n.lasti = code, f.f_lasti
         else:
-            t.node = n = Constant()
+            t.node = n = new(Constant)
         t.array = n.value = out
         n.dev, n.seq = dev, tick()
         n.grad = n.hooks = None
@@ -307,7 +297,8 @@ def viewing(op: Op, name: str | None = None) -> Callable[[Tensor, Any], Tensor]:
             return t
         n.storage = storage = a.storage or storage_of(a)
         storage.turned = storage.turned or not (keeps_order or out.flags.c_contiguous)
-        way, origin = ((op, attrs),), input.origin
+        way: Argument = ((op, attrs),)
+        origin = input.origin
         if not grad and n.op is None:
             way = (*way, (unfollowing[0], UNRECORDED))
         t.origin = (input, way) if origin is None else (origin[0], (*origin[1], *way))
@@ -358,7 +349,7 @@ def whole(op: Op, written: Callable[..., Tensor]) -> Callable[..., Tensor]:
         t = new(Tensor)
         t.array, t.origin = value, None
         if a.needs and (m := now()).grad:
-            t.node = n = node_type()
+            t.node = n = new(node_type)
             n.inputs = n.saved = (a,)
             n.attrs, n.value, n.dev = attrs, value, dev
             n.seq, n.scope = tick(), m.scope
@@ -404,7 +395,7 @@ def layer(op: Op, written: Callable[..., Tensor]) -> Callable[..., Tensor]:
         t = new(Tensor)
         t.array, t.origin = value, None
         if needs and (m := now()).grad:
-            t.node = n = node_type()
+            t.node = n = new(node_type)
             n.inputs, n.saved = ((a, b), (x, w)) if z is None else ((a, b, c), (x, w, c))
             n.value, n.dev, n.attrs = value, dev, None
             n.seq, n.scope = tick(), m.scope

@@ -147,7 +147,7 @@ class Op:
         self.reads_anything = bool(self.saved_inputs or any(self.reads_out) or self.joint)
         self.kernels, self.hot_kernels = KernelTable(name), HotTable(name)
         self.row_kernels = HotTable(name, "any")
-        self.large_kernels, self.vjp_kernels = KernelTable(name, "large"), VjpTable(self)
+        self.vjp_kernels = VjpTable(self)
 
     def _register(self, forward: Callable[..., Any] | Formula | None) -> None:
         """Let the op be found by its name."""

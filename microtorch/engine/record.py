@@ -13,6 +13,7 @@ import numpy as np
 
 from ..arrays.dtypes import TORCH_TYPES
 from ..backends import cpu
+from ..backends.core.library import new
 from ..base import errors
 from ..graph import Node, mode, storage_of, tick, user_frame
 from .handle import Handle
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 else:
     Tensor = Handle  # until handles/tensor.py announces the class (hot.bind)
 
-new, _frame, ndarray = object.__new__, sys._getframe, np.ndarray
+_frame, ndarray = sys._getframe, np.ndarray
 
 
 # who packs what a new node saves (engine/packing.py): nobody, unless hooks of the user's are set
@@ -50,7 +51,7 @@ class Number(Constant):
 
 def constant_node(value: Array, dev: Backend) -> Constant:
     """A node for ``value``, which lies in the memory of ``dev``, without gradient."""
-    n = Constant()
+    n = new(Constant)
     n.grad = n.hooks = n.storage = None
     n.value = value
     n.dev = dev
@@ -73,7 +74,7 @@ def constant_of(array: Array, dev: Backend) -> Tensor:
     It is ``handle(array, constant_node(array, dev))`` at half of the time. Who does not know that
     the array lies row by row asks ``note_order``, too.
     """
-    n = Constant()
+    n = new(Constant)
     n.grad = n.hooks = n.storage = None
     n.value = array
     n.dev = dev

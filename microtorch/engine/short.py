@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..backends import cpu
+from ..backends.core.library import new
 from ..base.errors import FAILED
 from ..graph import last_user_code, mode, tick, user_frame, users
 from . import record as recording
 from .handle import Handle, Unmet
-from .record import constant_node, kept, new, note_order
+from .record import constant_node, kept, note_order
 from .views import link_view
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ def single(op: Op, input: Any, attrs: Attrs, *arguments: Any) -> Tensor:
     t = new(Tensor)
     t.array, t.origin = out, None
     if flows and a.needs and (m := mode.get()).grad and op.differentiable:
-        n = op.node()
+        n = new(op.node)
         n.inputs = inputs = (a,)
         n.saved = (x,) if op.saved_inputs else inputs
         if op.attributes:
@@ -109,7 +110,7 @@ def several(op: Op, inputs: Sequence[Any], attrs: Attrs | None = None) -> Tensor
     t = new(Tensor)
     t.array, t.origin = out, None
     if needs and (m := mode.get()).grad:
-        t.node = n = op.node()
+        t.node = n = new(op.node)
         n.inputs = tuple(nodes)
         n.saved = kept(op, inputs) if op.saved_inputs else n.inputs
         if op.attributes:

@@ -37,7 +37,7 @@ class VjpTable(BackendTable[Sequence["Vjp"]]):
             self[backend] = op.derivatives_on(backend)
             return self[backend]
         if isinstance(backend, Half):
-            self[backend] = backend.vjps(self[backend.wide])
+            self[backend] = backend.vjps(op.name, self[backend.wide])
             return self[backend]
         fused = getattr(type(backend), f"{op.name}_vjps", None)
         if fused is not None:

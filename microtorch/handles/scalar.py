@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, SupportsFloat
 import numpy as np
 
 from ..arrays import dtypes
+from ..backends.core.library import new
 from ..base import errors
 from ..base.naming import named
 from ..engine.op import Op
@@ -57,8 +58,6 @@ if TYPE_CHECKING:
     )  # fmt: skip
     from ..engine.recorded import Recorded
     from ..graph import Mode
-
-new = object.__new__
 
 
 class Scalar(ScalarMethods):

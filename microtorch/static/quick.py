@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..engine.record import Constant, constant_node, handle, new
+from ..backends.core.library import new
+from ..engine.record import Constant, constant_node, handle
 from ..graph import Node, last_write, mode, storage_of, tick, user_frame
 from ..graph.source import is_library
 from ..handles.memory import owner
@@ -109,7 +110,7 @@ class CallWriter(Writer):
         kind, given, constants = parts_of(o)
         self.names |= {"new": new, "Tensor": type(o.tensor)}
         more = ", m.scope, code, lasti" if o.kind == "done" else ""
-        called = f"new(Tensor), {self.constant(kind, kind.__name__)}(), {v}, tick(){more}"
+        called = f"new(Tensor), new({self.constant(kind, kind.__name__)}), {v}, tick(){more}"
         return f"{self.constant(put_slots(given, constants), 'put_slots')}({called})"
 
     def returned(self, x: Operand) -> str:

@@ -184,7 +184,7 @@ class Lanes:
             "halves": real.halves,
         }  # fmt: skip
         names = {n for n in (*dir(Reference), *before) if not n.startswith("_")}
-        keep = {"of", "choose", "large", "small", "chosen", "in_16_bits", "by_dtype", "rest",
+        keep = {"of", "choose", "large", "small", "in_16_bits", "by_dtype", "rest",
                 "memory", "array", "draws", "dtype", "device", "name", "kernels", "changing",
                 "conjugates", "halves", "ordered"}  # fmt: skip
         for name in names - keep:
@@ -203,10 +203,10 @@ class Lanes:
         if isinstance(found, FusedVjps):
             kernel = found.kernel
             if isinstance(real, Half):
-                kernel = partial(_together, real.vjps(found))
+                kernel = partial(_together, real.vjps(op.name, found))
             return FusedVjps(self.fused(op, kernel, real), op.derivatives)
         if isinstance(real, Half):
-            found = [*real.vjps(found)]
+            found = [*real.vjps(op.name, found)]
         return tuple([self.vjp(op, i, v, real) for i, v in enumerate(found)])
 
     def fused(self, op: Op, kernel: Kernel, real: Reference) -> Kernel:

@@ -5,13 +5,14 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy._core import multiarray
 
 from ...arrays.dtypes import BOOL, F32
 from ...notation import expr, formulas
 from ..reference import UFUNCS, Reference
 from ..table import LARGE, SPREAD, definition, large_from
-from .choice import operations_in, smallest
-from .library import SUFFIXES, lib
+from .choice import BRANCHES, smallest
+from .library import SUFFIXES, ffi, lib
 
 if TYPE_CHECKING:
     from ...base.types import Array, DType, Namespace, Operand
@@ -22,6 +23,9 @@ class Elementwise(Reference):
 
     Besides an op's name there is ``<op>_vjp<i>(g, out, *inputs, **arguments)``: the contribution to
     the gradient of input ``i``, in one pass over memory.
+
+    Most are called with nothing between Python and C (``_direct``). What C does not take so is for
+    a function of Python, which chooses between numpy and C by size and layout.
     """
 
     def __getattr__(self, name: str) -> Any:
@@ -33,13 +37,41 @@ class Elementwise(Reference):
                 found = getattr(found, "small", found)
                 choose = by_size if len(formulas.TABLE[name][1]) == 1 else by_layout
                 found = choose(found, large, large_from(name) * F32.itemsize)
+                found = self._direct(name, found)
+        elif "_vjp" in name:
+            vars(found)["with_F"] = self._direct(name, vars(found)["with_F"])
+        else:
+            found = self._direct(name, found)
         setattr(self, name, found)
         return found
 
     def small(self, name: str) -> Callable[..., Any]:
-        """The kernel of an op for arrays of less than ``large_from(name)`` elements."""
-        kernel = getattr(self, name)
-        return getattr(kernel, "small", kernel)
+        """The kernel of an op for few elements: of one operation numpy's, which can write over its
+        first operand.
+        """
+        one = name in UFUNCS and self._kernel(name, large_from(name) - 1) is None
+        return UFUNCS[name] if one else getattr(self, name)
+
+    def _direct(self, name: str, otherwise: Callable[..., Any]) -> Callable[..., Any]:
+        """C's function of the parameters of ``otherwise`` (F first in that of a derivative).
+
+        What its loop does not take it hands to ``otherwise`` (ext/direct.h).
+        """
+        op, vjp, index = name.partition("_vjp")
+        texts = formulas.TABLE.get(op)
+        if texts is None or op in BRANCHES or formulas.ARGUMENTS.get(op):
+            return otherwise  # a loop of operands of several dtypes, or of numbers
+        inputs = "xyz"[: len(texts[1])]
+        parameters = ["F", "g", "out", *inputs] if vjp else [*inputs]
+        read = expr.names(texts[1][int(index)] or "" if vjp else texts[0])
+        places = [parameters.index(a) for a in formulas.ARRAYS if a in read]
+        loop = ffi.addressof(lib, f"{name}_{SUFFIXES[self.dtype]}")
+        made: list[Callable[..., Any]] = []
+        lib.add_direct(
+            id(made), id(multiarray._ARRAY_API), int(ffi.cast("uintptr_t", loop)), id(otherwise),
+            [*SUFFIXES].index(self.dtype), len(parameters), len(places), places, LARGE,
+        )  # fmt: skip
+        return made[0] if made else otherwise
 
     # Reference has these as methods, so __getattr__ is not asked for them
     def erf(self, x: Array) -> Array:
@@ -57,12 +89,6 @@ class Elementwise(Reference):
     def large(self, name: str) -> Callable[..., Any]:
         """The kernel of an op for arrays of ``large_from(name)`` elements and more."""
         return self._kernel(name, large_from(name)) or getattr(self, name)
-
-    def chosen(self, name: str) -> Callable[..., Any]:
-        small, large = self.small(name), self.large(name)
-        if small is large:
-            return small
-        return by_layout(small, large, large_from(name) * F32.itemsize)
 
     def in_16_bits(self, name: str, kernel: Callable[..., Any], dtype: DType) -> Callable[..., Any]:
         """``kernel``, of arrays of float16 or bfloat16, by C's loop ``name`` if it has one.
@@ -111,11 +137,10 @@ class Elementwise(Reference):
         read = expr.names(formula)
         arrays = [a for a in formulas.ARRAYS if a in read]
         used = [s for s in scalars if s in read]
-        operation = vjp and not short and operations_in(formula) == 1 and len(arrays) == 2
         return _caller(name, parameters, named, arrays, used, {
             "loop": loop, "numpy": ours, "F": self, "dtype": short or self.dtype,
             "empty": np.empty, "result_of": result_of,
-        }, formula if operation else "")
+        })  # fmt: skip
 
 
 def with_F(kernel: Callable[..., Any]) -> Callable[..., Any]:
@@ -184,7 +209,7 @@ def result_of(dtype: DType, *arrays: Any) -> Array | None:
 
 def _caller(
     name: str, parameters: tuple[str, ...], named: str, arrays: list[str], scalars: list[str],
-    scope: dict[str, Any], operation: str = "",
+    scope: dict[str, Any],
 ) -> Callable[..., Any]:  # fmt: skip
     """A function of an op's parameters that calls C's loop, or numpy's kernel if C declines.
 
@@ -192,20 +217,13 @@ def _caller(
     of dimensions; else ``result_of`` tells what to compute. The function is written out as text,
     because collecting ``*args`` would cost as much as the loop on a small array.
 
-    ``operation``: the formula, if it is one operation of numpy, and so faster on few elements.
-
     Its attribute ``with_F`` is the same function with the parameters of a vjp: F first.
     """
     names = [part.partition("=")[0].strip() for part in named.split(", ")[1:]]
     keywords = "".join(f", {n}={n}" for n in names)
     operands = ", ".join([*scalars, *(f"id({a})" for a in arrays), "id(result)"])
-    first, second = arrays[0], arrays[-1]
     body = "\n".join([
         "    try:",
-        *([  # numpy's call is shorter; g has no fewer dimensions, so as many bytes are one shape
-            f"        if 16 < {first}.nbytes == {second}.nbytes < {LARGE}:",
-            f"            return {operation}",
-        ] if operation else []),
         f"        result = empty({arrays[0]}.shape, dtype)",
         f"        if loop({operands}):",
         "            return result",
@@ -228,7 +246,6 @@ def _caller(
     text = f"def with_F(F, {signature}):\n{body}\ndef {name}({signature}):\n{body}"
     exec(compile(text, f"<microtorch {name}>", "exec"), scope)
     scope[name].with_F = scope["with_F"]
-    scope["with_F"].loop = name
     return scope[name]
 
 
