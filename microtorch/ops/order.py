@@ -4,7 +4,7 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import numpy as np
 
@@ -110,7 +110,7 @@ def _publish_pick(
                 )
             )
         if keepdim and is_int(dim):
-            dim = int(dim)  # type: ignore[arg-type]
+            dim = int(cast("int", dim))
         elif hasattr(second, "node"):
             if binary is None:
                 raise TypeError(message(f"{name}(): argument 'dim' must be int, not Tensor"))
