@@ -1,6 +1,7 @@
 """The operations of ONNX on images: other sizes, other arrangements of their elements.
 
-They enter themselves into the table of onnx_ops.py, as that file describes.
+They enter themselves into the table of onnx_ops.py, as that file describes. ``as_resize`` is the
+way back, for the writer.
 """
 from __future__ import annotations
 
@@ -17,7 +18,7 @@ from .onnx_layers import windows
 from .onnx_ops import ints, op, refused
 
 if TYPE_CHECKING:
-    from ..base.types import Operand
+    from ..base.types import Array, Operand
 
 
 @op("DepthToSpace")
@@ -141,3 +142,38 @@ def _taps(
         weight = np.where((index >= 0) & (index < n), weight, 0)
         weight = weight / weight.sum(0)
     return index.clip(0, n - 1), weight
+
+
+# ---- the way out ---------------------------------------------------------------------------------
+_RESIZES: list[dict[str, Operand]] = [
+    {"mode": "nearest", "coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"},
+    {"mode": "nearest", "coordinate_transformation_mode": "half_pixel",
+     "nearest_mode": "round_prefer_ceil"},
+    *({"mode": mode, "coordinate_transformation_mode": way, "cubic_coeff_a": -0.75}
+      for mode in ("linear", "cubic") for way in ("half_pixel", "align_corners")),
+]  # fmt: skip
+
+
+def as_resize(index: Array, weight: Array, n: int) -> tuple[float, dict[str, Operand]] | None:
+    """The scale, and the settings, by which Resize makes the same of a line of n numbers.
+
+    It is then right for other lines, too, where taps are those of one length. None: there is none,
+    or n times the scale, as a float32, would not be the number of results.
+    """
+    m = index.shape[1]
+    scale = m / n
+    if float(np.float32(scale)) != scale:
+        return None
+    for settings in _RESIZES:
+        at = _sources(n, m, scale, settings["coordinate_transformation_mode"])
+        found = _taps(at, n, settings["mode"], settings.get("nearest_mode", ""), -0.75, 0)
+        if np.allclose(_matrix(*found, n), _matrix(index, weight, n), atol=1e-6):
+            return scale, settings
+    return None
+
+
+def _matrix(index: Array, weight: Array, n: int) -> Array:
+    """Taps of n numbers as the matrix by which they are multiplied."""
+    made = np.zeros((index.shape[1], n))
+    np.add.at(made, (np.arange(len(made))[None], index), weight)
+    return made

@@ -24,9 +24,16 @@ if TYPE_CHECKING:
     from ..base.types import Operand
 
 
+FIXED = "is not trained"  # what the writer says of a buffer, or a constant
+# inputs of operations that are statistics and settings, whoever wrote the file
+UNTRAINED = {"BatchNormalization": (3, 4), "Resize": (1, 2), "Upsample": (1,)}
+
+
 class OnnxModule(Module):
     """A graph of ONNX. Its weights are parameters, under their names with _ for what is no letter.
 
+    Buffers are what is no float, statistics, single numbers in files of others, and what microtorch
+    wrote as a buffer or a constant.
     ``forward`` takes the graph's inputs in order and returns its output, or a tuple of them.
     """
 
@@ -37,13 +44,18 @@ class OnnxModule(Module):
         opsets = {o.domain: o.version for o in model.opset_import}
         self.opset: int = opsets.get("", opsets.get("ai.onnx", 1))
         self.names: dict[str, str] = {}  # of ONNX -> of a parameter or buffer
+        ours = model.producer_name == "microtorch"  # whose single numbers may be weights, too
+        fixed = {a.name for a in graph.initializer if a.doc_string == FIXED}
+        fixed |= {n.input[i] for n in graph.node for i in UNTRAINED.get(n.op_type, ())
+                  if i < len(n.input)}  # fmt: skip
         for array in graph.initializer:
             attribute = re.sub(r"\W", "_", array.name) or "_"
             while hasattr(self, attribute):
                 attribute = f"{attribute}_"
             self.names[array.name] = attribute
             values = from_numpy(onnx.numpy_helper.to_array(array).copy())
-            if values.is_floating_point() and values.numel() > 1:
+            number = values.numel() == 1 and not ours
+            if values.is_floating_point() and not number and array.name not in fixed:
                 self.register_parameter(attribute, Parameter(values))
             else:
                 self.register_buffer(attribute, values)

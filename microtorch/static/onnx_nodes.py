@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from .onnx_images import as_resize
+
 if TYPE_CHECKING:
     from ..base.types import Operand
     from .onnx_writer import Writer
@@ -125,6 +127,11 @@ def _taps(w: Writer, s: Step) -> None:
     a, x = s.attrs, s.arguments[0]
     index, weight = w.known(a["index"]), w.known(a["weight"])
     n, d = len(w.shape(x)), a["dim"]
+    known = as_resize(index, weight, w.shape(x)[d]) if w.dtype(x).name == "float32" else None
+    if known is not None:
+        scales = np.array([known[0] if i == d % n else 1 for i in range(n)], np.float32)
+        w.node("Resize", [w.name(x), "", w.constant(scales)], w.out(s), **known[1])
+        return
     total = ""
     for places, factors in zip(index, weight, strict=True):
         part = w.node("Gather", [w.name(x), w.constant(places)], axis=d)

@@ -22,6 +22,7 @@ from ..nn.modes import modes_kept
 from ..nn.module import Module
 from .compiled import Compiled
 from .keys import structure
+from .onnx_in import FIXED
 from .onnx_sizes import Sized, Unlike, symbols
 from .onnx_writer import OPSET, Writer, onnx_package
 from .script import script, trace
@@ -130,6 +131,8 @@ def built(
 
     kept = [onnx.numpy_helper.from_array(np.asarray(a, order="C"), n)
             for n, a in w.constants.items()]  # fmt: skip
+    for tensor in kept:
+        tensor.doc_string = "" if tensor.name in w.trained else FIXED
     graph = helper.make_graph(
         w.nodes, entry.program.name,
         [info(n, t.array.shape, t.array.dtype) for n, t in zip(inputs, given, strict=True)],

@@ -304,7 +304,7 @@ def _gather(w: Writer, s: Step) -> None:
     w.node("GatherElements", [w.name(x) for x in s.arguments], w.out(s), axis=s.attrs["dim"])
 
 
-@node("clone", "copy", "asarray")
+@node("clone", "copy", "asarray", "laid")
 def _clone(w: Writer, s: Step) -> None:
     x = s.arguments[1] if s.name == "copy" and len(s.arguments) > 1 else s.arguments[0]
     found = w.cast(x, w.dtype(s.result))

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from .onnx_in import FIXED
+
 if TYPE_CHECKING:
     from ..base.types import Array, Operand
     from ..handles.tensor import Tensor
@@ -80,7 +82,9 @@ class Sized:
     def constant(self, x: Array) -> str:
         self.count += 1
         name = f"size_{self.count}"
-        self.graph.initializer.append(self.onnx.numpy_helper.from_array(np.asarray(x), name))
+        tensor = self.onnx.numpy_helper.from_array(np.asarray(x), name)
+        tensor.doc_string = FIXED
+        self.graph.initializer.append(tensor)
         return name
 
     def factors(self, a: int, b: int) -> tuple[int, tuple[str, ...]]:

@@ -87,6 +87,7 @@ class Writer:
                 self.names[leaf.number] = name
                 self.constants[name] = leaf.array
         self.weights = {*self.constants}
+        self.trained = {self.names[x.number] for x in entry.leaves if x.tensor.requires_grad}
         # what is written into is, in ONNX, another value: the memory that values share, by its
         # owner; how often it was written to; and as of which time a value's name stands for it
         self.layouts: dict[int, tuple[int, Array]] = {}

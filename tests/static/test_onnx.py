@@ -343,3 +343,57 @@ def test_sizes_that_may_differ_follow_the_inputs(tmp_path):
     assert [len(y) for y in run(path, more)[-2:]] == [1, 5]
     with pytest.raises(RuntimeError, match="other sizes of the dynamic axes"):
         torch.onnx.export(wide, x, path, input_names=["x"], dynamic_axes={"x": [1]})
+
+
+@pytest.mark.parametrize(("mode", "corners", "scale"), [
+    ("nearest", None, (2, 1.5)), ("nearest-exact", None, (0.5, 3)), ("bilinear", False, (2, 1.5)),
+    ("bilinear", True, (2, 2)), ("bicubic", False, (1.5, 3)), ("bicubic", True, (3, 2)),
+])  # fmt: skip
+def test_images_of_any_size_become_larger(tmp_path, mode, corners, scale):
+    path = tmp_path / "model.onnx"
+    f = lambda x: F.interpolate(x, None, scale, mode, corners)  # noqa: E731
+    torch.onnx.export(f, torch.randn(1, 2, 4, 6), path, input_names=["x"],
+                      dynamic_axes={"x": {0: "n", 2: "h", 3: "w"}})  # fmt: skip
+    x = torch.randn(3, 2, 6, 10)
+    for got in (run(path, x)[0], torch.onnx.load(path)(x).numpy()):
+        np.testing.assert_allclose(got, f(x).numpy(), rtol=1e-4, atol=1e-4)
+
+
+def test_images_of_a_given_size(tmp_path):
+    """By a factor that no float32 is: 6 times 4/3 as such would be 7.99."""
+    path, x = tmp_path / "model.onnx", torch.randn(2, 2, 4, 6)
+    torch.onnx.export(lambda x: F.interpolate(x, (8, 8)), x, path, input_names=["x"],
+                      dynamic_axes={"x": [0]})  # fmt: skip
+    for got in (run(path, x)[0], torch.onnx.load(path)(x).numpy()):
+        np.testing.assert_array_equal(got, F.interpolate(x, (8, 8)).numpy())
+
+
+class Statistics(nn.Module):
+    """Parameters, one of them a number, and what is none: statistics, a frozen one, constants."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv, self.norm = nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2)
+        self.gain = nn.Parameter(torch.ones(()))
+        self.frozen = nn.Parameter(torch.ones(2, 1, 1), requires_grad=False)
+        self.register_buffer("mean", torch.ones(2, 1, 1))
+
+    def forward(self, x):
+        x = (self.norm(self.conv(x)) - self.mean) * self.gain * self.frozen
+        return F.interpolate(x, scale_factor=2, mode="bilinear")
+
+
+def test_what_is_no_parameter_is_none_when_it_is_loaded(tmp_path):
+    path, net, x = tmp_path / "model.onnx", Statistics(), torch.randn(1, 1, 6, 6)
+    torch.onnx.export(net, x, path)
+    loaded, trained = torch.onnx.load(path), [n for n, p in net.named_parameters()
+                                              if p.requires_grad]  # fmt: skip
+    found = {n for n, _ in loaded.named_parameters()}
+    assert found == {n.replace(".", "_") for n in trained}
+    model = onnx.load(path)  # another's file says nothing
+    model.producer_name = "pytorch"
+    for tensor in model.graph.initializer:
+        tensor.doc_string = ""
+    onnx.save(model, path)
+    found = {n for n, _ in torch.onnx.load(path).named_parameters()}
+    assert found == {"conv_weight", "conv_bias", "norm_weight", "norm_bias", "mean", "frozen"}
