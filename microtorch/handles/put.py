@@ -44,8 +44,12 @@ def copy_(self: Tensor, other: Tensor, non_blocking: bool = False) -> Tensor:
         return copied_into(self, other, "copy")
     if other.node.op is unfollowed:
         other = _read(other, self)
-    if straight(self, (other,)) and put_straight(self, other.array, "copy"):
-        return self
+    if straight(self, (other,)):
+        out, dtype = other.array, self.array.dtype
+        if out.dtype is not dtype and out.dtype.kind != "c":
+            out = other.node.dev.cast(out, dtype)
+        if put_straight(self, out, "copy"):
+            return self
     # elements copied to themselves may also be expanded ones: each gets its own value
     return copied_into(self, other, "fill" if same_elements(self.array, other.array) else "copy")
 

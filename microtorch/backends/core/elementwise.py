@@ -138,7 +138,7 @@ def by_layout(
             return large(x, y)
         return small(x, y)
 
-    vars(kernel)["small"] = small
+    vars(kernel).update(small=small, into=getattr(large, "into", None))
     return kernel
 
 
@@ -154,7 +154,7 @@ def by_size(
                 return large(*operands)
         return small(*operands, **options)
 
-    vars(kernel)["small"] = small
+    vars(kernel).update(small=small, into=getattr(large, "into", None))
     return kernel
 
 
@@ -194,7 +194,9 @@ def _caller(
 
     ``operation``: the formula, if it is one operation of numpy, and so faster on few elements.
 
-    Its attribute ``with_F`` is the same function with the parameters of a vjp: F first.
+    Its attribute ``with_F`` is the same function with the parameters of a vjp: F first. And
+    ``into(result, *operands)`` has C write over ``result``, which may be one of the operands;
+    False, and nothing is written, where C declines.
     """
     names = [part.partition("=")[0].strip() for part in named.split(", ")[1:]]
     keywords = "".join(f", {n}={n}" for n in names)
@@ -225,9 +227,16 @@ def _caller(
     # numpy's floating-point warnings are then known to be raised inside
     scope["__name__"] = "microtorch.formulas"
     signature = f"{', '.join(parameters)}{', *' + named if named else ''}"
-    text = f"def with_F(F, {signature}):\n{body}\ndef {name}({signature}):\n{body}"
+    into = "\n".join([
+        f"def into(result, {signature}):",
+        "    try:",
+        f"        return loop({operands}) == 1",
+        "    except TypeError:  # an operand without a number",
+        "        return False",
+    ])
+    text = f"def with_F(F, {signature}):\n{body}\ndef {name}({signature}):\n{body}\n{into}"
     exec(compile(text, f"<microtorch {name}>", "exec"), scope)
-    scope[name].with_F = scope["with_F"]
+    scope[name].with_F, scope[name].into = scope["with_F"], scope["into"]
     scope["with_F"].loop = name
     return scope[name]
 

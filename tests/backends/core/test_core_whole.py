@@ -75,12 +75,13 @@ def test_numbers_that_float64_does_not_hold_keep_their_order():
 
 @pytest.mark.parametrize("threads", [1, 2])
 def test_a_long_running_extreme(threads, isa):
-    """One row is gone through as eight: what comes first in one may be less than those before."""
+    """Of several threads each has a part: what comes first in one may be less than those before.
+    """
     before = core.get_num_threads()
     core.set_num_threads(threads)
     try:
         source = np.random.default_rng(0)
-        n = 20_011
+        n = 80_011
         rows = {
             "random": source.normal(size=n), "rising": np.arange(n), "falling": -np.arange(n),
             "equal": np.zeros(n), "ties": source.integers(0, 4, n), 
