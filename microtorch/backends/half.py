@@ -210,7 +210,11 @@ class Half(Reference):
     def cast(self, x: Operand, dtype: Operand) -> Operand:
         """``x`` in another dtype: the one op whose result is not rounded to its own."""
         dtype = getattr(dtype, "numpy", dtype)
-        return self.by_dtype[dtype].widen(x) if dtype in (F32, F64) else laid_out(x, dtype)
+        if dtype in (F32, F64):
+            return self.by_dtype[dtype].widen(x)
+        if dtype.kind in "biu":
+            return self.wide.cast(self.wide.widen(x), dtype)
+        return laid_out(x, dtype)
 
     @cached_property
     def _matmul(self) -> Kernel:

@@ -138,9 +138,11 @@ def _stored(t: Tensor, index: Any, value: Any) -> bool:
         return False
     if type(value) is float or type(value) is int:
         kind = a.dtype.kind
-        if kind == "f":
-            if a.itemsize < 4 or not -9e18 < value < 9e18:
+        if kind in "fV":
+            if not -9e18 < value < 9e18 or (a.itemsize < 4 and not -6e4 < value < 6e4):
                 return False
+            if a.itemsize < 4:
+                value = np.float32(value)  # by way of which PyTorch rounds it
         elif kind not in "iu" or type(value) is float:
             return False
     elif isinstance(value, Handle) and writer == "fill":

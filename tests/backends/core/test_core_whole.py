@@ -26,11 +26,12 @@ PROGRAMS = {
     "gaps": "m[:, ::2] @ n[::2, :41]", "clamp": "m.clamp(3, 40)", "absolute": "m.abs()",
     "einsum": "t.einsum('ij,kj->ki', m, n)", "einsum of few": "t.einsum('ij,kj,i->k', m, n, m[0])",
     "cumsum": "m.long().cumsum(1)", "cumsum down": "m.cumsum(0)", "relu": "m.relu()",
-    "relu6": "t.nn.functional.relu6(m)",
+    "relu6": "t.nn.functional.relu6(m)", "dot": "m.ravel() @ n.ravel()", "vector": "m @ n[0]",
+    "batch of vectors": "m.view(1, N, N) @ n[:, 0]",
 }  # fmt: skip
 NOT_OF_MASKS = {
     "matmul", "transposed", "bmm", "linear", "batch", "gaps", "clamp", "absolute", "topk", "lowest",
-    "relu", "relu6", "einsum", "einsum of few",
+    "relu", "relu6", "einsum", "einsum of few", "dot", "vector", "batch of vectors",
 }  # fmt: skip
 
 
