@@ -1,4 +1,4 @@
-"""Elementwise functions on 100,000 and 4,000,000 float32, without gradient; tanh also backward.
+"""Elementwise functions on 100,000 and 4,000,000 float32, without gradient.
 
 100,000 elements fit into the caches: arithmetic takes the time, except in add, mul and relu, where
 memory does. At 4,000,000 (16 MB an array) and two threads, sigmoid and gelu take as long as relu:
@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 
 from .cases import Case, Step, in_torch_style
-from .large import both_ways
 
 SIZES = {"1e5": 100_000, "4e6": 4_000_000}
 ARITHMETIC, MEMORY = 0.67, 1.0  # targets: ratios of times, by what takes the time
@@ -60,13 +59,4 @@ def case(name: str, size: str) -> Case:
     return Case(f"{name}-{size}", f"{name}, {n:,} elements", builders, target, group="elementwise")
 
 
-CASES = [
-    *(case(name, size) for size in SIZES for name in FUNCTIONS),
-    Case(
-        "tanh-backward-1e5",
-        "tanh, 100,000 elements, forward and backward",
-        in_torch_style(both_ways(lambda torch, x: torch.tanh(x), (100_000,))),
-        ("torch", 0.33),
-        group="elementwise",
-    ),
-]
+CASES = [case(name, size) for size in SIZES for name in FUNCTIONS]

@@ -316,8 +316,10 @@ from microtorch.ops.complex import view_as_complex as view_as_complex
 from microtorch.ops.complex import view_as_real as view_as_real
 from microtorch.ops.conv import conv1d as conv1d
 from microtorch.ops.conv import conv2d as conv2d
+from microtorch.ops.conv import conv3d as conv3d
 from microtorch.ops.conv import conv_transpose1d as conv_transpose1d
 from microtorch.ops.conv import conv_transpose2d as conv_transpose2d
+from microtorch.ops.conv import conv_transpose3d as conv_transpose3d
 from microtorch.ops.cross import kron as kron
 from microtorch.ops.ctc import ctc_loss as ctc_loss
 from microtorch.ops.diagonal import diag as diag
@@ -346,7 +348,6 @@ from microtorch.ops.parts import frexp as frexp
 from microtorch.ops.parts import ldexp as ldexp
 from microtorch.ops.parts import positive as positive
 from microtorch.ops.permute import movedim as movedim
-from microtorch.ops.permute import permute as permute
 from microtorch.ops.permute import swapaxes as swapaxes
 from microtorch.ops.permute import t as t
 from microtorch.ops.permute import transpose as transpose
@@ -367,7 +368,6 @@ from microtorch.ops.regions import masked_select as masked_select
 from microtorch.ops.regions import put as put
 from microtorch.ops.regions import take as take
 from microtorch.ops.repeat import tile as tile
-from microtorch.ops.roll import flip as flip
 from microtorch.ops.roll import roll as roll
 from microtorch.ops.scatter_reduce import segment_reduce as segment_reduce
 from microtorch.ops.search import bucketize as bucketize
@@ -381,10 +381,8 @@ from microtorch.ops.select import masked_fill as masked_fill
 from microtorch.ops.select import nan_to_num as nan_to_num
 from microtorch.ops.select import where as where
 from microtorch.ops.shape import broadcast_tensors as broadcast_tensors
-from microtorch.ops.shape import broadcast_to as broadcast_to
 from microtorch.ops.shape import flatten as flatten
 from microtorch.ops.shape import ravel as ravel
-from microtorch.ops.shape import reshape as reshape
 from microtorch.ops.signatures import add as add
 from microtorch.ops.signatures import addcdiv as addcdiv
 from microtorch.ops.signatures import addcmul as addcmul
@@ -407,8 +405,6 @@ from microtorch.ops.statistics import histogram as histogram
 from microtorch.ops.statistics import histogramdd as histogramdd
 from microtorch.ops.strided import as_strided as as_strided
 from microtorch.ops.vector_norm import dist as dist
-from microtorch.ops.volumes import conv3d as conv3d
-from microtorch.ops.volumes import conv_transpose3d as conv_transpose3d
 from microtorch.sparse import sparse_coo_tensor as sparse_coo_tensor
 from microtorch.static import compile as compile
 from microtorch.static import exported, script
@@ -511,6 +507,7 @@ def bitwise_right_shift(input: TensorLike, other: TensorLike) -> Tensor: ...
 def bitwise_xor(input: TensorLike, other: TensorLike) -> Tensor: ...
 def bmm(input: Tensor, mat2: Tensor, *, out: Tensor | None = None) -> Tensor: ...
 bool: dtype
+def broadcast_to(input: Tensor, size: Sequence[builtins.int]) -> Tensor: ...
 def cat(tensors: Sequence[Tensor], dim: builtins.int = 0, *, axis: builtins.int = 0) -> Tensor: ...
 cdouble: dtype
 def ceil(input: TensorLike) -> Tensor: ...
@@ -599,6 +596,7 @@ def expm1(input: TensorLike) -> Tensor: ...
 def expm1_(input: TensorLike) -> Tensor: ...
 def fix(input: TensorLike) -> Tensor: ...
 def fix_(input: TensorLike) -> Tensor: ...
+def flip(input: Tensor, dims: Sequence[builtins.int]) -> Tensor: ...
 float: dtype
 float16: dtype
 float32: dtype
@@ -776,6 +774,7 @@ def ones_like(
     requires_grad: builtins.bool = False, memory_format: memory_format | None = None,
     **more: Setting
 ) -> Tensor: ...
+def permute(input: Tensor, dims: Sequence[builtins.int]) -> Tensor: ...
 def permute_copy(input: Tensor, *args: Argument, **kwargs: Argument) -> Argument: ...
 pi: builtins.float
 def prod(
@@ -820,6 +819,7 @@ def repeat_interleave(
     dim: builtins.int | None = None, *, output_size: builtins.int | None = None,
     axis: builtins.int | None = None
 ) -> Tensor: ...
+def reshape(input: Tensor, shape: Sequence[builtins.int]) -> Tensor: ...
 def resolve_neg(input: Tensor) -> Tensor: ...
 def round_(input: Tensor, *, decimals: builtins.int | None = None) -> Tensor: ...
 def row_stack(tensors: Sequence[Tensor]) -> Tensor: ...

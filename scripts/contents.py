@@ -126,18 +126,28 @@ def contents(folder: str) -> dict[str, dict[str, list[str]]]:
     return found
 
 
-def row(names: list[str]) -> str:
+def row(names: list[str], width: int = 88) -> str:
     """Names as one text, in lines."""
-    lines = textwrap.wrap(" ".join(sorted(names)), 88)
+    lines = textwrap.wrap(" ".join(sorted(names)), width)
     parts = [f'"{line} "' for line in lines[:-1]] + [f'"{line}"' for line in lines[-1:]]
     return "        " + "\n        ".join(parts or ['""']) + ",\n"
+
+
+def entry(key: str, names: list[str], indent: str) -> str:
+    """The names of one key, behind it if there is room."""
+    line = f'{indent}"{key}": "{" ".join(sorted(names))}",\n'
+    if len(line) <= 101:
+        return line
+    lines = row(names, 92 - len(indent))[:-2].replace(" " * 8, f"{indent}    ")
+    return f'{indent}"{key}": (\n{lines}\n{indent}),\n'
 
 
 def text(folder: str) -> str:
     """The table of a folder of functions."""
     lines = [START.format(folder)]
     for family, kinds in sorted(contents(folder).items()):
-        lines += [f'    "{family}": (\n', *[row(kinds[kind]) for kind in KINDS], "    ),\n"]
+        entries = [entry(kind, kinds[kind], " " * 8) for kind in KINDS if kinds[kind]]
+        lines += [f'    "{family}": {{\n', *entries, "    },\n"] if entries else []
     return "".join([*lines, "}\n"])
 
 
@@ -164,8 +174,18 @@ def imported_for_checkers(package: str) -> dict[str, list[str]]:
             for one in node.body:
                 assert isinstance(one, ast.ImportFrom)
                 module = "." * one.level + one.module if one.module else ""  # "": files themselves
-                found.setdefault(module, []).extend(alias.name for alias in one.names)
+                names = [alias.name for alias in one.names]
+                found.setdefault(module, []).extend(
+                    classes(package, one.module) if names == ["*"] and one.module else names
+                )
     return found
+
+
+def classes(package: str, file: str) -> list[str]:
+    """The public classes that a file of a package declares."""
+    tree = ast.parse((PACKAGE / package / f"{file}.py").read_text(encoding="utf-8"))
+    found = [node.name for node in tree.body if isinstance(node, ast.ClassDef)]
+    return [name for name in found if not name.startswith("_")]
 
 
 def names(packages: dict[str, str]) -> str:
@@ -174,7 +194,7 @@ def names(packages: dict[str, str]) -> str:
     for title, package in packages.items():
         lines += [f"{title} = {{name: file for file, names in {{\n"]
         for module, own in sorted(imported_for_checkers(package).items()):
-            lines += [f'    "{module}": (\n', row(own)[:-2], "\n    ),\n"]
+            lines.append(entry(module, own, " " * 4))
         lines += ["}.items() for name in names.split()}\n"]
     return "".join(lines)
 

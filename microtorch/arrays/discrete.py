@@ -28,6 +28,7 @@ from .draw_checks import (
     sizes,
 )  # fmt: skip
 from .dtypes import F64, mantissa_bits
+from .memory_order import in_memory_order
 
 if TYPE_CHECKING:  # numpy.typing is slow to import
     from numpy.typing import ArrayLike, DTypeLike, NDArray
@@ -209,14 +210,15 @@ def multinomial(
     g = generator or source.default_generator
     if not replacement or num_samples == 1:
         with np.errstate(divide="ignore", invalid="ignore"):
-            score = w / exponential(w.shape, w.dtype, 1.0, g)
+            noise = in_memory_order(w, lambda shape: exponential(shape, w.dtype, 1.0, g))
+            score = w / noise
         if num_samples == 1:
             return score.argmax(-1, keepdims=True)
         if num_samples < w.shape[-1] // 8:  # to choose first pays where few are sorted afterwards
             chosen = np.argpartition(-score, num_samples, -1)[..., :num_samples]
             rank = np.argsort(-np.take_along_axis(score, chosen, -1), -1, kind="stable")
             return np.take_along_axis(chosen, rank, -1)
-        return np.argsort(-score, axis=-1, kind="stable")[..., :num_samples]
+        return np.argsort(-score, axis=-1, kind="stable")[..., :num_samples].copy()
     rows = w.reshape(-1, w.shape[-1])
     rows = rows.astype(np.float32) if w.dtype.itemsize == 2 else rows
     out = np.empty((len(rows), num_samples), np.int64)

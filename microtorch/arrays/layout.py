@@ -2,8 +2,8 @@
 from __future__ import annotations
 
 
-class layout:
-    """How elements are kept, as in ``torch.zeros(2, layout=torch.strided)``."""
+class Constant:
+    """One of PyTorch's named constants: it prints, and is pickled, as ``torch.<name>``."""
 
     __slots__ = ("name",)
 
@@ -15,6 +15,12 @@ class layout:
 
     def __reduce__(self) -> str:
         return self.name
+
+
+class layout(Constant):
+    """How elements are kept, as in ``torch.zeros(2, layout=torch.strided)``."""
+
+    __slots__ = ()
 
 
 strided = layout("strided")

@@ -8,25 +8,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..base.errors import message
+from .layout import Constant
 
 if TYPE_CHECKING:
     from ..base.types import Array, Shape
 
 
-class memory_format:
+class memory_format(Constant):
     """A memory layout, as in ``x.contiguous(memory_format=torch.channels_last)``."""
 
-    __slots__ = ("name",)
-
-    def __init__(self, name: str):
-        self.name = name
-
-    def __repr__(self) -> str:
-        return f"torch.{self.name}"
-
-    def __reduce__(self) -> str:
-        return self.name
-
+    __slots__ = ()
 
     def made(self, shape: Shape, make: Callable[[Shape], Array]) -> Array:
         """An array of ``shape`` in this layout: what ``make`` makes, in rows, of its shape there.

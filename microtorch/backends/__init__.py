@@ -30,6 +30,7 @@ _MODULES |= {name: "..facade.no_backend" for name in ("mkl", "mkldnn", "openmp",
 
 
 def __getattr__(name: str) -> Any:
-    if name in _MODULES:
-        return importlib.import_module(_MODULES[name], __name__)
+    if name in _MODULES:  # as a name of this module from now on, which guards can watch
+        globals()[name] = found = importlib.import_module(_MODULES[name], __name__)
+        return found
     raise unknown("module 'torch.backends'", name, (*__all__, *_MODULES))

@@ -13,7 +13,20 @@ SHARDED = (
 MOBILE = "torch.compile(f).export(folder) writes a program in C, torch.onnx.export one for others"
 TRITON = "there is no GPU that Triton writes for: a kernel of numpy's, by custom_op"
 COORDINATES = "sparse tensors are kept by coordinates here: sparse_coo_tensor"
+COMPILER = (
+    "PyTorch's compiler is made of it; torch.compile records a run here: its result has .code, "
+    ".graph, and .reason where it runs as it is written"
+)
+OVERRIDES = (
+    "functions of torch ask no argument's class what they are to do: a class with methods of its "
+    "own and as_subclass, a Function, or an op of torch.library"
+)
 ABSENT = {
+    **dict.fromkeys(
+        "_decomp _functorch _higher_order_ops _lazy _prims _refs _subclasses".split(), COMPILER
+    ),
+    "_dynamo.explain": COMPILER,
+    "_dynamo.export": "torch.export.export(model, args)",
     "ao": QUANTISED,
     "quantization": QUANTISED,
     "distributed._shard": SHARDED,
@@ -32,6 +45,18 @@ ABSENT = {
     "library.fallthrough_kernel": "an op has one kernel for each device here, no layers of them",
     "library.get_kernel": "torch.ops.namespace.name calls it",
     "library.impl_abstract": "register_fake, its name since PyTorch 2.4",
+    "masked": "torch.where(mask, x, 0) and sums of it, or nan and nansum, nanmean",
+    "nn.attention.flex_attention": "scaled_dot_product_attention, whose attn_mask is a mask of "
+    "bool or what is added to the scores",
+    "nn.qat": QUANTISED,
+    "nn.quantized": QUANTISED,
+    "overrides": OVERRIDES,
+    "package": "torch.save(model.state_dict(), file), and the model's class in a module",
+    "testing._internal": "PyTorch tests itself with it: torch.testing.assert_close, and gradcheck "
+    "of torch.autograd",
+    "utils._python_dispatch": OVERRIDES,
+    "utils.bottleneck": "microtorch profile script.py says where its time goes",
+    "utils.collect_env": "microtorch doctor says what there is on this machine",
     "nested": "pad the sequences: nn.utils.rnn.pad_sequence, and a mask",
     "utils.mobile_optimizer": MOBILE,
     "utils.cpp_extension": "an operation of one's own is a torch.autograd.Function; torch.compile "
@@ -53,10 +78,35 @@ ABSENT |= dict.fromkeys(
     (
         "dequantize fake_quantize_per_channel_affine fake_quantize_per_tensor_affine float8_e4m3fn "
         "float8_e5m2 per_channel_affine per_tensor_affine qint32 qint8 qscheme "
-        "quantize_per_channel quantize_per_tensor quantize_per_tensor_dynamic quint4x2 quint8"
+        "quantize_per_channel quantize_per_tensor quantize_per_tensor_dynamic quint4x2 quint8 "
+        "Tensor.dequantize Tensor.int_repr Tensor.q_scale Tensor.q_zero_point Tensor.qscheme "
+        "Tensor.q_per_channel_axis Tensor.q_per_channel_scales Tensor.q_per_channel_zero_points"
     ).split(),
     QUANTISED,
 )
+ABSENT |= dict.fromkeys(
+    (
+        "Tensor.to_sparse_csr Tensor.to_sparse_csc Tensor.to_sparse_bsr Tensor.to_sparse_bsc "
+        "Tensor.crow_indices Tensor.col_indices Tensor.ccol_indices Tensor.row_indices"
+    ).split(),
+    COORDINATES,
+)
+ABSENT["Tensor.to_mkldnn"] = "tensors have one layout here, which the kernels take as it is"
+
+
+class Absent:
+    """A method or attribute that is not there, and says so: to ``hasattr`` it is none."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __get__(self, of: object, kind: type) -> None:
+        raise AttributeError(absent(self.name), name=self.name.rpartition(".")[2], obj=of)
+
+
+def absent_of(kind: str) -> dict[str, Absent]:
+    """The rows of the attributes of a class, by their names."""
+    return {n.rpartition(".")[2]: Absent(n) for n in ABSENT if n.startswith(f"{kind}.")}
 
 
 def absent(name: str) -> str:

@@ -63,6 +63,13 @@ def settle(place: str, names: Mapping[str, object]) -> None:
             f.__module__ = place
 
 
+def return_type_text(result: Any) -> str:
+    """How PyTorch prints a result of several named parts: the ``__repr__`` of a NamedTuple."""
+    parts = zip(result._fields, result, strict=True)
+    fields = ",\n".join([f"{name}={part!r}" for name, part in parts])
+    return f"torch.return_types.{type(result).__name__}(\n{fields})"
+
+
 def named(function: F, name: str, doc: str | None = None, **attributes: object) -> F:
     """``function`` under ``name``, with the docstring ``doc`` if given, and with attributes."""
     vars(function).update(attributes)

@@ -4,4 +4,5 @@ from ..ops.surface import METHODS
 from .contents import CONTENTS
 
 promise(CONTENTS, "create")
-bind_promised(METHODS, [name for row in CONTENTS.values() for name in row[-1].split()])
+_methods = [row.get("methods", "").split() for row in CONTENTS.values()]
+bind_promised(METHODS, [name for names in _methods for name in names])

@@ -5,34 +5,22 @@ Written by scripts/contents.py.
 from __future__ import annotations
 
 CONTENTS = {
-    "counted": (
-        "",
-        "spaced stepped",
-        "arange linspace logspace",
-        "",
-    ),
-    "exchange": (
-        "",
-        "",
-        "from_dlpack from_file frombuffer to_dlpack",
-        "__dlpack__ __dlpack_device__",
-    ),
-    "sharing": (
-        "",
-        "",
-        "",
-        "is_shared share_memory_",
-    ),
-    "strided": (
-        "",
-        "",
-        "empty_permuted empty_strided range scalar_tensor",
-        "new_empty_strided",
-    ),
-    "windows": (
-        "",
-        "",
-        "bartlett_window blackman_window hamming_window hann_window kaiser_window",
-        "",
-    ),
+    "counted": {
+        "kernels": "spaced stepped",
+        "functions": "arange linspace logspace",
+    },
+    "exchange": {
+        "functions": "from_dlpack from_file frombuffer to_dlpack",
+        "methods": "__dlpack__ __dlpack_device__",
+    },
+    "sharing": {
+        "methods": "is_shared share_memory_",
+    },
+    "strided": {
+        "functions": "empty_permuted empty_strided range scalar_tensor",
+        "methods": "new_empty_strided",
+    },
+    "windows": {
+        "functions": "bartlett_window blackman_window hamming_window hann_window kaiser_window",
+    },
 }

@@ -62,21 +62,13 @@ def arange(
     if end is None:
         raise TypeError(message("arange() takes at least an end", fix="torch.arange(10)"))
     first, stop, by = number(0 if start is None else start), number(end), number(step)
-    if _any_complex(first, stop, by):
-        what = "value cannot be converted to type double without overflow"
-        raise RuntimeError(message(what, f"arange({first}, {stop}, {by})"))
-    if not (math.isfinite(first) and math.isfinite(stop)):
-        raise RuntimeError(message(f"unsupported range: {first} -> {stop}"))
-    if not abs(by) > 0 or (stop - first) * by < 0:
-        wrong = "upper bound and lower bound inconsistent with step sign"
-        what = wrong if abs(by) > 0 else "step must be nonzero"
-        raise RuntimeError(message(what, f"arange({first}, {stop}, {by})"))
+    call = f"arange({first}, {stop}, {by})"
+    _check_range(first, stop, by, call)
     integers = all([isinstance(v, (int, np.integer)) for v in (first, stop, by)])
     d = chosen(dtype, dtypes.I64 if integers else None)
     if d.kind in "bc":
         kind = dtypes.TORCH_TYPES[d.name]
         raise NotImplementedError(message(f"\"arange_cpu\" not implemented for '{kind}'"))
-    call = f"arange({first}, {stop}, {by})"
     size, whole = (stop - first) / by, integers or d.kind in "iu"
     if whole:
         integers = integers or d == dtypes.I64
@@ -108,6 +100,19 @@ def arange(
 export(arange, plain=_whole)
 
 
+def _check_range(first: Setting, stop: Setting, by: Setting, call: str) -> None:
+    """RuntimeError where no numbers lead from ``first`` to ``stop``."""
+    if _any_complex(first, stop, by):
+        what = "value cannot be converted to type double without overflow"
+        raise RuntimeError(message(what, call))
+    if not (math.isfinite(first) and math.isfinite(stop)):
+        raise RuntimeError(message(f"unsupported range: {first} -> {stop}"))
+    if not abs(by) > 0 or (stop - first) * by < 0:
+        wrong = "upper bound and lower bound inconsistent with step sign"
+        what = wrong if abs(by) > 0 else "step must be nonzero"
+        raise RuntimeError(message(what, call))
+
+
 def _to_int64(value: float, call: str) -> int:
     if not -(2**63) <= value < 2**63:
         what = "value cannot be converted to type int64_t without overflow"
@@ -129,17 +134,21 @@ def linspace(
     first, last = number(start, RuntimeError), number(end, RuntimeError)
     d = chosen(dtype, _of_ends(first, last))
     _check_ends("linspace", first, last, d)
+    _check_steps("linspace", steps)
+    if d not in (dtypes.F32, dtypes.F64) or steps < 2:
+        numbers = _evenly(first, last, steps, complex if d.kind == "c" else float)
+        return finish(numbers.astype(d), device, requires_grad)
+    return finish(cpu.of(d).spaced(first, last, steps), device, requires_grad)
+
+
+def _check_steps(name: str, steps: int) -> None:
     if not is_int(steps):
         what = f"argument 'steps' must be int, not {type(steps).__name__}"
         raise TypeError(message(what, fix="int(steps)"))
     if steps < 0:
         raise RuntimeError(
-            message("number of steps must be non-negative", f"linspace(steps={steps})")
+            message("number of steps must be non-negative", f"{name}(steps={steps})")
         )
-    if d not in (dtypes.F32, dtypes.F64) or steps < 2:
-        numbers = _evenly(first, last, steps, complex if d.kind == "c" else float)
-        return finish(numbers.astype(d), device, requires_grad)
-    return finish(cpu.of(d).spaced(first, last, steps), device, requires_grad)
 
 
 def _check_ends(name: str, first: Setting, last: Setting, d: DType) -> None:
@@ -189,13 +198,7 @@ def logspace(
 ) -> Tensor:
     """base ** linspace(start, end, steps); for an integer dtype start and end are cut to integers.
     """
-    if not is_int(steps):
-        what = f"argument 'steps' must be int, not {type(steps).__name__}"
-        raise TypeError(message(what, fix="int(steps)"))
-    if steps < 0:
-        raise RuntimeError(
-            message("number of steps must be non-negative", f"logspace(steps={steps})")
-        )
+    _check_steps("logspace", steps)
     first, last = number(start, RuntimeError), number(end, RuntimeError)
     d = chosen(dtype, _of_ends(first, last, base))
     _check_ends("logspace", first, last, d)

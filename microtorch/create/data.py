@@ -1,6 +1,7 @@
 """Tensors from numbers, nested lists, numpy arrays, and other tensors."""
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Union, cast
@@ -225,7 +226,11 @@ def _all_fit(array: Array, d: DType) -> bool:
 def _from_lists(data: Any, target: DType | None) -> Array:
     _check_lists(data, 0)
     plain = _plain(data)
-    array = np.asarray(plain)
+    try:
+        array = np.asarray(plain)
+    except ValueError:  # an array beside a list that is less deep
+        what = "expected a sequence of equal depth"
+        raise TypeError(message(what, f"tensor({data!r})"[:120])) from None
     if not array.size and array.dtype in (np.float64, object):
         return array.astype(dtypes.default_numpy())
     beyond = array.dtype.kind == "u" and array.dtype.itemsize == 8  # integers above int64
@@ -242,6 +247,7 @@ def _from_lists(data: Any, target: DType | None) -> Array:
         raise _overflow() from None
 
 
+SEQUENCES = (list, tuple, range, deque)
 ANY_NUMBER = (int, float, complex, np.number, np.bool_)
 # kind of a dtype -> what holds Python's integers for it, of any size where it rounds
 WIDEST = {"b": np.bool_, "i": np.int64, "u": np.uint64, "f": np.float64, "V": np.float64,
@@ -251,14 +257,10 @@ WIDEST = {"b": np.bool_, "i": np.int64, "u": np.uint64, "f": np.float64, "V": np
 def _no_number(data: Any, bad: object) -> Exception:
     """PyTorch's error for data with ``bad`` in it."""
     given = f"tensor({data!r})"[:120]
-    if isinstance(data, str):
-        return TypeError(
-            message("new(): invalid data type 'str'", given, fix="tensors hold numbers")
-        )
-    if isinstance(bad, str) and not isinstance(_first(data), str):
-        return TypeError(
-            message("new(): invalid data type 'str'", given, fix="tensors hold numbers")
-        )
+    text = isinstance(bad, (str, bytes))
+    if isinstance(data, str) or (text and not isinstance(_first(data), str)):
+        what = f"new(): invalid data type '{type(bad if text else data).__name__}'"
+        return TypeError(message(what, given, fix="tensors hold numbers"))
     if isinstance(bad, str):
         return ValueError(message("too many dimensions 'str'", given, fix="tensors hold numbers"))
     return RuntimeError(
@@ -267,7 +269,7 @@ def _no_number(data: Any, bad: object) -> Exception:
 
 
 def _first(data: object) -> object:
-    while isinstance(data, (list, tuple)) and data:
+    while isinstance(data, SEQUENCES) and data:
         data = data[0]
     return data
 
@@ -280,7 +282,7 @@ def _overflow() -> ValueError:
 
 def _plain(data: Any) -> Any:
     """Nested lists in which numbers stand for tensors and Scalars."""
-    if isinstance(data, (list, tuple)):
+    if isinstance(data, SEQUENCES):
         return [_plain(v) for v in data]
     if isinstance(data, Tensor):  # in a list, that is: it stands for its one number
         if data.array.size != 1:
@@ -320,7 +322,7 @@ def _inferred(data: Tree) -> DType:
 
 
 def _gather(data: Tree, found: set[DType]) -> None:
-    if isinstance(data, (list, tuple)):
+    if isinstance(data, SEQUENCES):
         kinds = set(map(type, data))
         if kinds <= PLAIN.keys():
             found.update([PLAIN[k]() for k in kinds])
@@ -336,7 +338,11 @@ def _gather(data: Tree, found: set[DType]) -> None:
 
 
 def _nested(v: object) -> bool:
-    return isinstance(v, (list, tuple)) or (isinstance(v, np.ndarray) and v.ndim > 0)
+    return isinstance(v, SEQUENCES) or (isinstance(v, np.ndarray) and v.ndim > 0)
+
+
+def _has_dtype(v: object) -> bool:
+    return isinstance(v, (*ANY_NUMBER, np.ndarray, Tensor)) or type(v) in COERCE
 
 
 def _check_lists(data: Any, dim: int) -> None:
@@ -349,6 +355,8 @@ def _check_lists(data: Any, dim: int) -> None:
     lengths = [len(v) if _nested(v) else None for v in data]
     for v, n in zip(data, lengths, strict=True):
         if n != lengths[0] and (n is None or lengths[0] is None):
+            if bad := [x for x in (v, data[0]) if not _nested(x) and not _has_dtype(x)]:
+                raise _no_number(data, bad[0])  # PyTorch asks for a dtype before it asks for sizes
             raise TypeError(
                 message(
                     f"expected a sequence of equal depth at dim {dim + 1}, but got "

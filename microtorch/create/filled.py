@@ -14,16 +14,16 @@ from ..arrays.memory_order import in_memory_order, outermost_first
 from ..backends import cpu, home
 from ..base.errors import message, no_memory
 from ..base.naming import named
-from ..engine.calling import is_int
+from ..engine.calling import check_type, is_int
 from ..engine.handle import NotDense
 from ..engine.operands import element
 from ..engine.record import constant_of
 from ..handles.methods import bind_methods
 from ..handles.size import sizes_or_data
 from ..handles.tensor import Tensor
-from ..ops.arguments import shape_of
+from ..ops.arguments import given_once, shape_of
 from .data import copied, same, warn_of_a_copy
-from .finish import check_layout, chosen, export, finish, number
+from .finish import check_generator, check_layout, chosen, export, finish, number
 
 if TYPE_CHECKING:
     from ..arrays.layout import layout
@@ -66,6 +66,7 @@ def laid_out_as(
     """
     x = input.array
     if memory_format not in (None, preserve_format):
+        check_type("torch", "memory_format", "memory_format", memory_format)
         return memory_format.made(x.shape, lambda shape: make(dev, shape, d, **draw))
     if x.flags.c_contiguous:
         return make(dev, x.shape, d, **draw)
@@ -79,6 +80,15 @@ def _normal(F: Backend, shape: Shape, d: DType, **options: Any) -> Array:
     return F.draws.normal(shape, d, **options)
 
 
+def _list_in(more: dict[str, Any], name: str) -> Any:
+    """The list of sizes that is given by name; TypeError for a number."""
+    size = more.pop("size", None)
+    if is_int(size):
+        what = f"{name}(): argument 'size' must be tuple of ints, not {type(size).__name__}"
+        raise TypeError(message(what, fix=f"size=({size},)"))
+    return size
+
+
 def _options(name: str, more: dict[str, Any], random: bool = False) -> dict[str, Any]:
     """What is left of the keyword arguments: of a ``random`` function its generator.
 
@@ -87,6 +97,7 @@ def _options(name: str, more: dict[str, Any], random: bool = False) -> dict[str,
     for keyword in more:
         if not random or keyword != "generator":
             raise TypeError(message(f"{name}() got an unexpected keyword argument '{keyword}'"))
+        check_generator(name, more[keyword])
     return more
 
 
@@ -107,8 +118,8 @@ def _filled(
         **more: Setting,
     ) -> Tensor:
         draw = {}
-        if more:
-            size = (more.pop("size"),) if "size" in more else size
+        if more or not size:
+            size = given_once(name, "size", size, _list_in(more, name))
             draw = _options(name, more, random)
         shape = sizes_of(size, name)
         d = chosen(dtype)
@@ -120,7 +131,7 @@ def _filled(
 
     def plain(*size: Argument) -> Tensor:
         """``create`` of sizes alone: a hot path."""
-        shape = size[0] if len(size) == 1 and type(size[0]) is tuple else size
+        shape = size[0] if len(size) == 1 and type(size[0]) is tuple else size or create()
         for n in shape:
             if type(n) is not int or n < 0:
                 return create(*size)
@@ -176,8 +187,8 @@ def _filled(
         **more: Setting,
     ) -> Tensor:
         check_layout(f"new_{name}", layout)
-        if more:
-            size = (more.pop("size"),) if "size" in more else size
+        if more or not size:
+            size = given_once(f"new_{name}", "size", size, _list_in(more, f"new_{name}"))
             _options(f"new_{name}", more)
         d = chosen(dtype, self.array.dtype)
         dev = self.node.dev.of(d) if device is None else home(device, d)
@@ -218,6 +229,11 @@ randn, randn_like = _filled(
 )
 
 
+def _list_of_sizes(size: Sequence[int], name: str) -> Shape:
+    """``sizes_of`` a list; TypeError for one number, whose place a value has otherwise."""
+    return sizes_of((_list_in({"size": size}, name),), name)
+
+
 @export
 def full(
     size: Sequence[int],
@@ -230,12 +246,7 @@ def full(
     """A tensor of ``size`` filled with one number, of that number's dtype unless given."""
     value = number(fill_value)
     d = chosen(dtype, dtypes.of_number(value))
-    if isinstance(size, int):
-        raise TypeError(
-            message("full(): argument 'size' (position 1) must be tuple of ints, not int",
-                    fix=f"torch.full(({size},), ...)")
-        )
-    shape = sizes_of((size,), "full")
+    shape = _list_of_sizes(size, "full")
     dev = home(device, d)
     if type(value) is not float or d is not dtypes.F32 or not abs(value) < 1e38:
         value = element(value, d).item()
@@ -269,7 +280,7 @@ def new_full(
     check_layout("new_full", layout)
     value, d = number(fill_value), chosen(dtype, self.array.dtype)
     dev = self.node.dev.of(d) if device is None else home(device, d)
-    shape = sizes_of((size,), "full")
+    shape = _list_of_sizes(size, "new_full")
     return finish(dev.full(shape, element(value, d).item(), d), dev.device, requires_grad)
 
 

@@ -14,7 +14,7 @@ from ..arrays.device import CPU, default
 from ..arrays.layout import strided
 from ..backends import cpu, home
 from ..base.errors import describe, message, no_memory
-from ..engine.calling import looker, mistaken, reading
+from ..engine.calling import check_type, fitting, looker, mistaken, reading
 from ..engine.operands import NUMBERS
 from ..engine.out import into
 from ..engine.record import constant, constant_of, note_order
@@ -59,7 +59,7 @@ def with_options(f: F, plain: Callable[..., Tensor]) -> F:
     The result has the dtype of ``out`` unless one is asked for. Raises NotImplementedError for a
     layout other than ``torch.strided``.
     """
-    first, fits, _, look = looker(f)
+    first, fits, known, look = looker(f)
 
     @functools.wraps(f)
     def function(*args: object, **kwargs: object) -> object:
@@ -67,12 +67,15 @@ def with_options(f: F, plain: Callable[..., Tensor]) -> F:
             if (n := len(args)) > first:
                 types = type(args[-1]) if n == first + 1 else tuple(map(type, args[first:]))
                 if types not in fits:
-                    look(args)
+                    args = tuple(look(args))
             if not kwargs:
                 return plain(*args)
             check_layout(f.__name__, kwargs.pop("layout", None))
-            kwargs.pop("pin_memory", None)
+            check_type(f.__name__, "pin_memory", "bool | None", kwargs.pop("pin_memory", None))
             out = kwargs.pop("out", None)
+            for name, value in kwargs.items():
+                if type(value) not in known.get(name, ()):
+                    fitting(f, name, value, known)
             if out is None:
                 return f(*args, **kwargs)
             if isinstance(out, Handle):
@@ -90,11 +93,19 @@ def with_options(f: F, plain: Callable[..., Tensor]) -> F:
 
 
 def check_layout(name: str, layout: object) -> None:
-    """Raise NotImplementedError for a layout that microtorch has not."""
+    """Raise NotImplementedError for a layout that microtorch has not, TypeError for what is none.
+    """
     if layout is not None and layout is not strided:
+        check_type(name, "layout", "layout", layout, "layout=torch.strided")
         raise NotImplementedError(
             message(f"{name}(): layout {layout} is not in microtorch", fix="layout=torch.strided")
         )
+
+
+def check_generator(name: str, generator: object) -> None:
+    """TypeError for what is no Generator: a seed, say."""
+    fix = "torch.Generator().manual_seed(seed)"
+    check_type(name, "generator", "Generator | None", generator, fix)
 
 
 def chosen(dtype: DTypeLike | None, otherwise: DType | None = None) -> DType:
@@ -109,6 +120,9 @@ def number(value: Tensor | AnyNumber, wrong: type[Exception] = TypeError) -> Set
     if type(value) in NUMBERS:
         return value
     if isinstance(value, Handle) and not value.array.ndim:
+        if value.node.needs and wrong is TypeError:
+            what = "argument must be Number, not a Tensor that requires gradient"
+            raise TypeError(message(what, describe(value), fix="x.item(), or torch.stack"))
         return value.item()
     if isinstance(value, Handle):
         raise wrong(message(f"a Tensor of 0 dimensions stands for a number, not {describe(value)}"))

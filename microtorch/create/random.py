@@ -26,7 +26,7 @@ from ..handles.tensor import Tensor
 from ..handles.views import renew_views
 from ..ops.arguments import refuse_complex
 from ..ops.settled import settled
-from .finish import chosen, export, finish
+from .finish import check_generator, chosen, export, finish
 
 if TYPE_CHECKING:
     from ..arrays.memory_format import memory_format
@@ -306,6 +306,7 @@ def fills(draw: Callable[..., Array]) -> Callable[..., Array]:
 
 def draw_for(self: Tensor, kind: str, *numbers: Any, **options: Any) -> Array:
     """The array of random numbers that fills ``self``, in the order of its memory."""
+    check_generator(f"{kind}_", options.get("generator"))
     x, draw = self.array, getattr(self.node.dev.draws, kind)
     if x.flags.c_contiguous:
         return draw(x.shape, x.dtype, *numbers, **options)

@@ -9,12 +9,15 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Iterable, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import numpy as np
 
+from ..arrays.device import device
 from ..arrays.dtypes import dtype
+from ..arrays.layout import layout
+from ..arrays.memory_format import memory_format
 from ..base.errors import NoTensor, message, no_memory
 from . import autocast
 from .handle import Handle
@@ -107,21 +110,18 @@ def _reader(
     names = code.co_varnames[:n]
     out = out and "out" not in names
     open_ended = bool(code.co_flags & inspect.CO_VARKEYWORDS)
-    # a wrong type of anything else is found out by itself
-    looked_at = FLAGS if not strict else frozenset(names)
-    first, fits, known, look = looker(f, looked_at)
+    first, fits, known, look = looker(f, strict)
 
     def read(args: Sequence[Any], kwargs: dict[str, Any]) -> tuple[Any, dict[str, Any], Any]:
         """The call with the function's own names, and ``out``."""
         if len(args) > first:
-            look(args)
+            args = look(args)
         for name, value in kwargs.items():
+            if isinstance(value, (np.generic, Handle)) and name in names:
+                kwargs[name] = value = _number_in(f, name, value)
             if type(value) in known.get(name, ()) or (open_ended and _one_of_any(f, name)):
                 continue
-            if not strict and name in names and name not in FLAGS:  # any type will do
-                known.setdefault(name, set()).add(type(value))
-                continue
-            if not fitting(f, name, value, known):
+            if not fitting(f, name, value, known, strict):
                 break
         else:
             return args, kwargs, None
@@ -132,39 +132,59 @@ def _reader(
 
 
 def looker(
-    f: Callable[..., Any], looked_at: Set[str] | None = None
+    f: Callable[..., Any], strict: bool = True
 ) -> tuple[
-    int, set[type | tuple[type, ...]], dict[str, set[type]], Callable[[Sequence[Any]], None]
-]:
+    int, set[type | tuple[type, ...]], dict[str, set[type]],
+    Callable[[Sequence[Any]], Sequence[Any]],
+]:  # fmt: skip
     """What looks at arguments by position, from the first on that Python takes anything for: all is
-    true or false, and a bool counts as an int (of a dimension it does not in `dim_of`).
+    true or false, a bool counts as an int (of a dimension it does not in `dim_of`) and as a
+    dtype, and a Tensor that is taken for a number would lose its gradient.
 
     Returns the number of those before it, the types of the others that fit, those per name, and
-    the function: TypeError for one that does not fit.
+    the function, which gives the arguments with Python's numbers for numpy's, which would promote
+    what they are multiplied with: TypeError for one that does not fit.
     """
     names = f.__code__.co_varnames[: f.__code__.co_argcount]
-    looked_at = frozenset(names) if looked_at is None else looked_at
-    marked = [i for i, p in enumerate(names) if p in looked_at and _is_marked(f, p)]
+    marked = [i for i, p in enumerate(names) if _is_marked(f, p, strict)]
     first = marked[0] if marked else MOST
     fits: set[type | tuple[type, ...]] = set()  # one alone also by itself
     known: dict[str, set[type]] = {}  # per parameter that was ever looked at
 
-    def look(args: Sequence[Any]) -> None:
-        given = [(n, x) for n, x in zip(names[first:], args[first:], strict=False)
-                 if n in looked_at]  # fmt: skip
+    def look(args: Sequence[Any]) -> Sequence[Any]:
+        given = [
+            (p, _number_in(f, p, x) if isinstance(x, (np.generic, Handle)) else x)
+            for p, x in zip(names[first:], args[first:], strict=False)
+        ]
         for name, value in given:
             if type(value) not in known.get(name, ()):
-                fitting(f, name, value, known)
-        if all(type(x) in known.get(name, ()) for name, x in given):
-            types = tuple(map(type, args[first:]))
+                fitting(f, name, value, known, strict)
+        types = tuple(map(type, args[first:]))
+        if all(t in known.get(p, ()) for t, (p, _) in zip(types, given, strict=False)):
             fits.update((types, types[0]) if len(types) == 1 else (types,))
+        return (*args[:first], *[x for _, x in given], *args[len(names) :])
 
     return first, fits, known, look
 
 
-def _is_marked(f: Callable[..., Any], name: str) -> bool:
+def _number_in(f: Callable[..., Any], name: str, value: Argument) -> Argument:
+    """Python's number for one of numpy's, and for a tensor that stands for an int."""
+    annotation = f.__annotations__.get(name)
+    if not isinstance(annotation, str) or TENSORS & (possible := {*kinds(annotation)}):
+        return value
+    one = isinstance(value, np.generic) or ("int" in possible and _one(value, "iu"))
+    return value.item() if one else value
+
+
+def _is_marked(f: Callable[..., Any], name: str, strict: bool) -> bool:
     possible = {*kinds(str(f.__annotations__.get(name, "")))}
-    return "bool" in possible or ("int" in possible and not name.startswith("dim"))
+    if possible & NUMBERS and not possible & TENSORS:
+        return True
+    if not strict and name not in FLAGS:
+        return False
+    if possible & {"bool", "DTypeLike"}:
+        return True
+    return "int" in possible and not name.startswith("dim")
 
 
 def reading(
@@ -240,8 +260,12 @@ def _is_tensor(x: object) -> bool:
 
 
 def _one(x: Argument, kinds: str) -> bool:
-    """A tensor of one element, whose dtype is of ``kinds``: PyTorch reads it as a number."""
-    return isinstance(x, Handle) and x.array.ndim == 0 and x.array.dtype.kind in kinds
+    """A tensor of one element, whose dtype is of ``kinds``: PyTorch reads it as a number, unless it
+    requires gradient, which a number does not carry.
+    """
+    if not isinstance(x, Handle) or x.array.ndim or x.array.dtype.kind not in kinds:
+        return False
+    return not x.node.needs
 
 
 def is_int(x: object) -> bool:
@@ -264,6 +288,12 @@ def _is_float(x: object) -> bool:
 
 def _is_type(x: object) -> bool:
     return isinstance(x, dtype) or x in (bool, int, float, complex)
+
+
+def _is_generator(x: object) -> bool:
+    from ..arrays.generator import Generator
+
+    return isinstance(x, Generator)
 
 
 def _all(test: Callable[[Any], bool]) -> Callable[[Any], bool]:
@@ -295,10 +325,16 @@ TYPES: dict[str, tuple[Callable[[Any], bool], str]] = {
     "Sequence[Tensor]": (_all(_is_tensor), "tuple of Tensors"),
     "DTypeLike": (_is_type, "torch.dtype"),
     "dtype": (_is_type, "torch.dtype"),
+    "DeviceLike": (lambda x: isinstance(x, (device, str)) or is_int(x), "torch.device"),
+    "layout": (lambda x: isinstance(x, layout), "torch.layout"),
+    "memory_format": (lambda x: isinstance(x, memory_format), "torch.memory_format"),
+    "Generator": (_is_generator, "torch.Generator"),
 }  # fmt: skip
 
 
 INTS = frozenset({"int", "Dims", "Pair", "Size", "Sequence[int]"})
+NUMBERS = frozenset({"float", "Number", "AnyNumber"})
+TENSORS = frozenset({"Tensor", "TensorLike", "Any"})
 
 
 @functools.cache
@@ -319,6 +355,13 @@ def no_fit(should: str) -> type[TypeError]:
     return NoTensor if should == "Tensor" else TypeError
 
 
+def check_type(name: str, argument: str, annotation: str, value: object, fix: str = "") -> None:
+    """TypeError for a value that does not fit the annotation of a function's argument."""
+    if should := misfit(annotation, value):
+        what = f"argument '{argument}' must be {should}, not {type(value).__name__}"
+        raise no_fit(should)(message(f"{name}(): {what}", fix=fix or _number(value, should)))
+
+
 @functools.cache
 def parameters_of(f: Callable[..., Any]) -> Mapping[str, inspect.Parameter]:
     """A function's parameters, read once: to inspect it takes longer than most of them do."""
@@ -326,23 +369,31 @@ def parameters_of(f: Callable[..., Any]) -> Mapping[str, inspect.Parameter]:
 
 
 def fitting(
-    f: Callable[..., Any], name: str, value: object, known: dict[str, set[type]]
-) -> bool:
+    f: Callable[..., Any], name: str, value: object, known: dict[str, set[type]],
+    strict: bool = True,
+) -> bool:  # fmt: skip
     """Does ``f`` have a parameter of this name? TypeError if the value does not fit it.
 
-    The types that always do are noted in ``known``.
+    Unless ``strict``, only flags and Tensors in the place of numbers are looked at. The types that
+    always fit are noted in ``known``.
     """
     parameter = parameters_of(f).get(name)
     if parameter is None or parameter.kind is parameter.VAR_KEYWORD:
         return False
     annotation = parameter.annotation
-    if isinstance(annotation, str) and value is not parameter.default:
-        if should := misfit(annotation, value):
-            what = f"argument '{name}' must be {should}, not {type(value).__name__}"
-            raise no_fit(should)(message(f"{f.__name__}(): {what}"))
+    if isinstance(annotation, str) and value is not parameter.default and (
+        strict or name in FLAGS or (isinstance(value, Handle) and NUMBERS & {*kinds(annotation)})
+    ):
+        check_type(f.__name__, name, annotation, value)
     if not isinstance(value, Handle) or "Tensor" in str(annotation):  # one may stand for a number
         known.setdefault(name, set()).add(type(value))
     return True
+
+
+def _number(value: object, should: str) -> str:
+    """What makes a number of a Tensor that stands in the place of one."""
+    lost = should in ("Number", "float") and isinstance(value, Handle) and value.node.needs
+    return "x.item() is its number, through which no gradient flows" if lost else ""
 
 
 def plain(
@@ -415,6 +466,7 @@ def mistaken(
                     return e
                 place = f" (position {i})" if name not in kwargs else ""
                 what = f"argument '{name}'{place} must be {should}, not {type(value).__name__}"
-                fix = "torch.tensor(...) makes a tensor" if should == "Tensor" else ""
+                makes = "torch.tensor(...) makes a tensor" if should == "Tensor" else ""
+                fix = makes or _number(value, should)
                 return no_fit(should)(message(f"{f.__name__}(): {what}", fix=fix))
     return e

@@ -48,10 +48,13 @@ ROUNDED_ONCE = frozenset(
 
 # functions of images whose result PyTorch lays out as their input
 OF_IMAGES = frozenset(
-    f"{name}{n}d{more}" for n in (2, 3) for more in ("", "_with_indices")
-    for name in ("conv", "conv_transpose", "max_pool", "avg_pool", "lp_pool", "adaptive_avg_pool",
-                 "adaptive_max_pool")
-) | {"batch_norm", "cat", "group_norm", "interpolate", "pad", "pixel_shuffle"}  # fmt: skip
+    [f"{name}{n}d{more}" for n in (2, 3) for more in ("", "_with_indices")
+     for name in ("conv", "conv_transpose", "max_pool")]
+) | frozenset(
+    "adaptive_avg_pool2d adaptive_max_pool2d adaptive_max_pool2d_with_indices avg_pool2d "
+    "batch_norm cat channel_shuffle group_norm interpolate lp_pool2d max_unpool2d pad "
+    "pixel_shuffle pixel_unshuffle rms_norm upsample upsample_bilinear upsample_nearest".split()
+)  # fmt: skip
 
 
 def entered(f: F) -> F:
@@ -198,7 +201,8 @@ def _is_last(x: Argument) -> bool:
 def _laid(t: Argument) -> Argument:
     """A result that nobody has seen yet, with its channels side by side."""
     if type(a := t.array) is np.ndarray and a.ndim in (4, 5) and not is_channels_last(a):
-        if t.origin is None and t.node.storage is None:
+        if t.origin is None:
+            t.node.storage = None  # of what was made on the way
             return moved(t, np.moveaxis(np.moveaxis(a, 1, -1).copy("C"), -1, 1))
     return t
 

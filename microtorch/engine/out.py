@@ -76,6 +76,10 @@ def into(
     try:
         result = function(*args, **kwargs)
         results = result if isinstance(result, tuple) else (result,)
+        if isinstance(result, tuple) is not isinstance(out, (tuple, list)):
+            should = "tuple of Tensors" if isinstance(result, tuple) else "Tensor"
+            what = f"argument 'out' must be {should}, not {type(out).__name__}"
+            raise TypeError(message(f"{function.__name__}(): {what}"))
         given = _tensors((args, kwargs))
         if now.grad:
             _check_gradients(function.__name__, results, targets, given)

@@ -18,7 +18,7 @@ from ..graph import Node, mode, storage_of, tick, user_frame
 from .handle import Handle
 
 if TYPE_CHECKING:
-    from ..base.types import Array, Attrs, Backend, Frame
+    from ..base.types import Array, Attrs, Backend, Frame, Shape
     from ..graph import Scope
     from ..handles.tensor import Tensor
     from .op import Op
@@ -172,6 +172,24 @@ def moved(t: Tensor, array: Array) -> Tensor:
     """``t``, which nobody has seen yet, on another ``array`` of the same values."""
     t.array = t.node.value = array
     return note_order(t)
+
+
+def has_order(x: Tensor) -> bool:
+    """May x's elements lie in another order in memory than row by row, as those of numpy's arrays,
+    also while a function is recorded? Those of other devices do not, and kinds of numbers hide it.
+    """
+    dev = x.node.dev
+    return dev.ordered and type(x.array) is dev.memory
+
+
+def laid(t: Tensor, steps: Shape | None = None) -> Tensor:
+    """``t``, a result that nobody has seen yet, in the order in memory of an array with these
+    strides; None: row by row.
+    """
+    if not has_order(t) or (steps is None and t.array.flags.c_contiguous):
+        return t
+    t.node.storage = None  # of what was made on the way
+    return moved(t, t.node.dev.laid(t.array, steps))
 
 
 def check_whole(op: Op, nodes: Iterable[Node]) -> bool:

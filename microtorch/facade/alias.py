@@ -26,9 +26,12 @@ from typing import Any
 
 from ..base.absent import absent
 from ..base.errors import nearest
-from .paths import OLD, SecondName
+from .paths import OLD, PYTORCH, SecondName
 
-ALIASES = {"torch": "microtorch", "torchvision": "microtorch.vision"}
+ALIASES = {
+    "torch": "microtorch", "torchvision": "microtorch.vision",
+    "functorch": "microtorch.facade.functorch",
+}  # fmt: skip
 SCRIPT = "MICROTORCH_SCRIPT"  # its path, for processes that it spawns (spawned.py)
 
 
@@ -56,7 +59,12 @@ class _Finder(SecondName):
             # None would let the next finder look for torch.x in microtorch's folder, and load it a
             # second time
             base = ALIASES[first]
-            known = [first + n[len(base) :] for n in sys.modules if n.startswith(base + ".")]
+            public = {*sys.modules[base].__all__, *(n.partition(".")[0] for n in PYTORCH)}
+            known = [
+                first + n[len(base) :]
+                for n in sys.modules
+                if n.startswith(f"{base}.") and n[len(base) + 1 :].partition(".")[0] in public
+            ]
             raise ModuleNotFoundError(
                 f"No module named '{fullname}': microtorch, which stands in for {first} here, has "
                 f"no {ours}.{nearest(fullname, known)}",

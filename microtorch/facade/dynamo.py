@@ -1,27 +1,23 @@
 """``torch._dynamo``: what scripts set or call there; nothing of it has an effect.
 
 ``torch.compile`` records a run here (static/), and has no graph breaks, guards or caches that
-could be configured.
+could be configured. `OptimizedModule` is what it returns of a module.
 """
 from __future__ import annotations
 
 from collections.abc import Sequence
-from types import SimpleNamespace
 
 from ..base.errors import missing
+from ..static.module import OptimizedModule
+from . import compiler_config as config
 from .compiler import allow_in_graph, assume_constant_result, disable, is_compiling, reset
 
 __all__ = [
-    "allow_in_graph", "assume_constant_result", "config", "disable", "disallow_in_graph",
-    "forbid_in_graph", "graph_break", "is_compiling", "list_backends", "mark_dynamic",
-    "mark_static", "maybe_mark_dynamic", "reset",
+    "OptimizedModule", "allow_in_graph", "assume_constant_result", "config", "disable",
+    "disallow_in_graph", "forbid_in_graph", "graph_break", "is_compiling", "list_backends",
+    "mark_dynamic", "mark_static", "maybe_mark_dynamic", "reset",
 ]  # fmt: skip
 
-# any setting can be made, and be read again
-config = SimpleNamespace(
-    cache_size_limit=8, capture_scalar_outputs=False, recompile_limit=8, suppress_errors=False,
-    verbose=False,
-)  # fmt: skip
 disallow_in_graph = forbid_in_graph = allow_in_graph
 
 

@@ -198,7 +198,8 @@ def _made(name: str) -> Callable[..., Any]:
     def foreach(self: Argument, *operands: Argument, **options: Argument) -> Argument:
         shared = {option: options.pop(option)} if option in options else {}
         values = _arguments(name, known, DEFAULTS.get(plain, ()), operands, options)
-        if plain == "pow" and own == plain and isinstance(self, numbers.Number):
+        of_number = plain == "pow" and own == plain and isinstance(self, numbers.Number)
+        if of_number:
             return tuple(self**x for x in _tensors(name, "exponent", 1, values[0]))
         tensors = _tensors(name, "self", 0, self)
         if not tensors:

@@ -19,7 +19,7 @@ from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any, cast
 
-from ..base.absent import absent
+from ..base.absent import ABSENT, absent
 from ..base.errors import second_names
 
 _PACKAGE = __name__.partition(".")[0]
@@ -49,8 +49,13 @@ PYTORCH = {
     "nn.modules.rnn": "nn.layers.rnn",
     "_C": "facade.c_names",
     "_dynamo": "facade.dynamo",
+    "_dynamo.config": "facade.compiler_config",
+    "_dynamo.eval_frame": "facade.dynamo",
+    "_inductor": "facade.inductor",
+    "_inductor.config": "facade.compiler_config",
     "_tensor": "handles.tensor",
     "_utils": "nn.utils.vectors",
+    "_vmap_internals": "func",
     "nn.modules.sparse": "nn.layers.sparse",
     "nn.modules.transformer": "nn.layers.transformer",
     "nn.modules.upsampling": "nn.layers.resampling",
@@ -242,6 +247,8 @@ class Finder(SecondName):
             return None
         if name in PATHS:
             module = importlib.import_module(f"{_PACKAGE}.{PATHS[name]}")
+            if any(row.startswith(f"{name}.") for row in (*PATHS, *ABSENT)):
+                vars(module).setdefault("__path__", [])  # a package to Python: it asks here further
             _enter_loaded(name, module)
             return self.spec(fullname, module)
         if said := absent(name):

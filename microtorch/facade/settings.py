@@ -214,6 +214,13 @@ def set_default_tensor_type(t: Any) -> None:
         "torch.HalfTensor": dtypes.float16,
         "torch.BFloat16Tensor": dtypes.bfloat16,
     }
+    if name.startswith("torch.cuda."):
+        raise TypeError(
+            message(
+                f"type {name} not available. Torch not compiled with CUDA enabled.",
+                fix="ask torch.cuda.is_available() first: it is False here",
+            )
+        )
     if name not in kinds:
         raise TypeError(
             message(

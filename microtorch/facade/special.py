@@ -29,4 +29,4 @@ for _ours in ("lgamma", "igamma", "igammac"):
     del _functions[_ours]
 globals().update(_functions)
 __all__ = sorted(_functions)
-__getattr__ = missing(__name__, __all__)
+__getattr__ = missing("torch.special", __all__)

@@ -219,4 +219,4 @@ def _greatest(differences: Array) -> str:
     return f"{differences[place]} at index {place}"
 
 
-__getattr__ = missing(__name__, __all__)
+__getattr__ = missing("torch.testing", __all__)

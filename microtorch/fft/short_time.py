@@ -8,13 +8,14 @@ estimation from modified short-time Fourier transform", 1984), if no sum of squa
 """
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..arrays import dtypes
 from ..base.errors import describe, message, warn
-from ..engine.entering import entered
+from ..engine.entering import called
 from ..engine.record import constant
 from ..nn.functional.padding import pad
 from ..ops.arguments import owned
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from ..handles.tensor import Tensor
 
 
-@entered
+@partial(called, out=False)
 def stft(
     input: Tensor, n_fft: int, hop_length: int | None = None, win_length: int | None = None,
     window: Tensor | None = None, center: bool = True, pad_mode: str = "reflect",
@@ -122,6 +123,7 @@ def _check_frames(x: Tensor, n_fft: int, hop: int, length: int, window: Tensor |
     _refuse("stft", wrong, x)
 
 
+@partial(called, out=False)
 def istft(
     input: Tensor, n_fft: int, hop_length: int | None = None, win_length: int | None = None,
     window: Tensor | None = None, center: bool = True, normalized: bool = False,

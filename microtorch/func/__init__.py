@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from ..base.errors import missing
 from ..kinds.vmap import vmap
+from ..kinds.vmap import vmap as _vmap  # noqa: F401  of torch._vmap_internals
 from .forward import hessian, jacfwd, jvp, linearize
 from .modules import (
     functional_call,

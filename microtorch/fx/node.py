@@ -17,6 +17,9 @@ Argument: TypeAlias = Any  # of a call: what is no node stands for itself
 Value: TypeAlias = Any  # what a function of the program is given, or gives
 OPS = ("placeholder", "get_attr", "call_function", "call_method", "call_module", "output")
 WITH_EFFECT = ("placeholder", "output")
+# the id of a function -> what a program finds in its place now, so that `node.target is torch.relu`
+# holds while functions are exchanged (recorders.py)
+EXCHANGED: dict[int, Callable[..., Any]] = {}
 
 
 class Node:
@@ -45,7 +48,8 @@ class Node:
                     "expected"
                 )
             )
-        self.graph, self.name, self.op, self.target = graph, name, op, target
+        self.graph, self.name, self.op = graph, name, op
+        self.target = target
         self.type = return_type
         self.meta: dict[str, Any] = {}
         self.stack_trace: str | None = None
@@ -57,7 +61,16 @@ class Node:
         self._erased = False
         self._read(args, kwargs)
 
-    # ---- arguments -------------------------------------------------------------------------------
+    # ---- what is called, with what ---------------------------------------------------------------
+    @property
+    def target(self) -> Target:
+        """A function, or a name."""
+        return EXCHANGED.get(id(self._target), self._target) if EXCHANGED else self._target
+
+    @target.setter
+    def target(self, target: Target) -> None:
+        self._target = getattr(target, "exchanged_for", target)
+
     @property
     def args(self) -> tuple[Argument, ...]:
         """Positional arguments; nodes may stand in tuples, lists, dicts and slices."""

@@ -4,11 +4,13 @@ from __future__ import annotations
 import dis
 import operator
 import sys
+import weakref
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from ..base.errors import message
 from .node import Argument, Node, Target, Value, map_aggregate
+from .recorders import RECORDERS, Recorded
 
 if TYPE_CHECKING:
     from .graph import Graph
@@ -81,14 +83,16 @@ class TracerBase:
 class GraphAppendingTracer(TracerBase):
     """Adds to a graph that there is: for a pass that computes with proxies of its nodes.
 
-    Operators, methods and modules' results record; functions do so only while ``Tracer`` runs.
+    Functions of torch make nodes of such proxies as long as one of them lives.
     """
 
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
+        RECORDERS.begin()
+        weakref.finalize(self, RECORDERS.end).atexit = False
 
 
-class Proxy:
+class Proxy(Recorded):
     """The value of ``node``; ``tracer`` records, by default at the end of the node's graph."""
 
     def __init__(self, node: Node | None, tracer: TracerBase | None = None) -> None:

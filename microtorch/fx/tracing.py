@@ -14,30 +14,21 @@ import sys
 import types
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from functools import update_wrapper, wraps
 from typing import Any, TypeVar
 
 from ..base.errors import message
-from ..handles.protocols import Protocols
 from ..handles.tensor import Tensor
 from ..nn.layers.containers import Sequential
 from ..nn.module import Module
 from .graph import Graph
 from .graph_module import GraphModule
-from .names import functions, module
-from .node import Argument, Value
+from .names import module
+from .node import EXCHANGED, Argument, Value
 from .proxy import Proxy, TracerBase
+from .recorders import RECORDERS, Exchanges, proxy_among, recorder
 
 Fn = TypeVar("Fn", bound=Callable[..., Any] | str)
 _wrapped: list[tuple[dict[str, Any], str]] = []  # functions that become a node by themselves
-# of torch.nn.functional: those whose arguments PyTorch records as they were given
-AS_GIVEN = frozenset(
-    "adaptive_avg_pool1d avg_pool1d avg_pool2d avg_pool3d bilinear celu_ conv1d conv2d conv3d "
-    "conv_tbc conv_transpose1d conv_transpose2d conv_transpose3d cosine_similarity gelu linear "
-    "logsigmoid one_hot pairwise_distance pdist pixel_shuffle pixel_unshuffle prelu "
-    "scaled_dot_product_attention softplus softshrink channel_shuffle native_channel_shuffle "
-    "hardshrink".split()
-)
 
 
 def wrap(fn_or_name: Fn) -> Fn:
@@ -214,141 +205,43 @@ def _plain(function: Callable[..., Any]) -> Callable[..., Any]:
                               function.__closure__)  # fmt: skip
 
 
-def _has_proxy(args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
-    """Is there a proxy among the arguments, also in lists and dicts?"""
-    for a in (*args, *kwargs.values()):
-        if isinstance(a, Proxy):
-            return True
-        if isinstance(a, (tuple, list)) and _has_proxy(tuple(a), {}):
-            return True
-        if isinstance(a, dict) and _has_proxy((), a):
-            return True
-        if isinstance(a, slice) and _has_proxy((a.start, a.stop, a.step), {}):
-            return True
-    return False
-
-
-class Exchanged:
-    """A function in the place of ``f``, and equal to it: a pass may ask for what is called."""
-
-    def __init__(self, f: Callable[..., Any], called: Callable[..., Any]) -> None:
-        update_wrapper(self, f)
-        self.f, self.called = f, called
-
-    def __call__(self, *args: Value, **kwargs: Value) -> Value:
-        return self.called(*args, **kwargs)
-
-    def __eq__(self, other: object) -> bool:
-        return other is self or other is self.f
-
-    def __hash__(self) -> int:
-        return hash(self.f)
-
-
-class Exchanges:
-    """Attributes of modules, classes and namespaces that have another value for a while."""
-
-    def __init__(self) -> None:
-        self.before: list[tuple[Any, str, Any]] = []
-
-    def put(self, owner: Value, name: str, new: Value) -> None:
-        own = owner if isinstance(owner, dict) else vars(owner)
-        self.before.append((owner, name, own.get(name, Exchanges)))  # itself: there was none
-        if isinstance(owner, dict):
-            owner[name] = new
-        else:
-            setattr(owner, name, new)
-
-    def undo(self) -> None:
-        for owner, name, old in reversed(self.before):
-            if isinstance(owner, dict):
-                if old is Exchanges:
-                    owner.pop(name, None)
-                else:
-                    owner[name] = old
-            elif old is Exchanges:
-                delattr(owner, name)
-            else:
-                setattr(owner, name, old)
-
-
 @contextmanager
 def recording(tracer: Tracer, function: Callable[..., Any]) -> Iterator[None]:
     """Functions, methods and modules that record, as long as the block runs."""
+    RECORDERS.begin()
     exchanges = Exchanges()
     try:
-        _record_functions(tracer, function, exchanges)
-        _record_methods(tracer, exchanges)
+        _record_more(tracer, function, exchanges)
         _record_modules(tracer, exchanges)
         yield
     finally:
         exchanges.undo()
+        RECORDERS.end()
 
 
-def _recorder(tracer: Tracer, f: Value, whole: bool = False) -> Callable[..., Any]:
-    """``f``, which becomes a node where it is given a proxy."""
-
-    def called(*args: Value, **kwargs: Value) -> Value:
-        if not _has_proxy(args, kwargs):
-            return f(*args, **kwargs)
-        if whole:
-            args, kwargs = _as_pytorch_does(f, args, kwargs)
-        return tracer.create_proxy("call_function", f, args, kwargs)
-
-    return Exchanged(f, called)
-
-
-def _record_functions(tracer: Tracer, function: Callable[..., Any], exchanges: Exchanges) -> None:
-    """The functions of torch, wherever the program has them, and those that it asks for."""
-    recorders: dict[int, Callable[..., Any]] = {}
-    for place, names in functions().items():
-        owner = module(place)
-        for name in names:
-            f = getattr(owner, name)
-            whole = place == "torch.nn.functional" and name not in AS_GIVEN
-            recorders[id(f)] = _recorder(tracer, f, whole)
-            exchanges.put(owner, name, recorders[id(f)])
+def _record_more(tracer: Tracer, function: Callable[..., Any], exchanges: Exchanges) -> None:
+    """Functions where the program has them by name, and those that it asks for."""
     wrapped = [space[name] for space, name in _wrapped if name in space]
     for space in _spaces(tracer.root, function):  # what was imported by its name
         for name, value in list(space.items()):
-            if id(value) in recorders and name != "__builtins__":
-                exchanges.put(space, name, recorders[id(value)])
+            if id(value) in EXCHANGED and name != "__builtins__":
+                exchanges.put(space, name, EXCHANGED[id(value)])
             elif getattr(value, "fx_leaf", False) or any(
                 value is f for f in (*tracer.autowrap_functions, *wrapped)
             ):
-                exchanges.put(space, name, _recorder(tracer, value))
+                exchanges.put(space, name, recorder(value))
     for kind in {c for m in tracer.root.modules() for c in type(m).__mro__}:
         for name, value in list(vars(kind).items()):  # a function that a layer keeps
             kept = getattr(value, "__func__", value)
-            if id(kept) in recorders and isinstance(value, staticmethod):
-                exchanges.put(kind, name, staticmethod(recorders[id(kept)]))
+            if id(kept) in EXCHANGED and isinstance(value, staticmethod):
+                exchanges.put(kind, name, staticmethod(EXCHANGED[id(kept)]))
     for owner in tracer.autowrap_modules:
         for name, f in list(vars(owner).items()):
             if not name.startswith("_") and callable(f):
-                exchanges.put(owner, name, _recorder(tracer, f))
+                exchanges.put(owner, name, recorder(f))
     for space, name in _wrapped:
         f = space.get(name, getattr(builtins, name, None))
-        exchanges.put(space, name, _recorder(tracer, f))
-
-
-def _record_methods(tracer: Tracer, exchanges: Exchanges) -> None:
-    """The methods and operators of Tensor."""
-
-    def recorder(name: str, f: Value) -> Callable[..., Any]:
-        @wraps(f)
-        def called(*args: Value, **kwargs: Value) -> Value:
-            if not _has_proxy(args, kwargs):
-                return f(*args, **kwargs)
-            return tracer.create_proxy("call_method", name, args, kwargs)
-
-        return called
-
-    for name in METHODS:
-        getattr(Tensor, name, None)  # which makes an operator that was not used yet
-    for kind in (Protocols, Tensor):
-        for name, f in list(vars(kind).items()):
-            if name in METHODS or (inspect.isfunction(f) and not name.startswith("_")):
-                exchanges.put(kind, name, recorder(METHODS.get(name, name), f))
+        exchanges.put(space, name, recorder(f))
 
 
 def _record_modules(tracer: Tracer, exchanges: Exchanges) -> None:
@@ -356,7 +249,7 @@ def _record_modules(tracer: Tracer, exchanges: Exchanges) -> None:
     call, member = Module.__call__, Module.__getattr__
 
     def called(self: Module, *args: Value, **kwargs: Value) -> Value:
-        if not _has_proxy(args, kwargs):
+        if proxy_among((*args, *kwargs.values())) is None:
             return call(self, *args, **kwargs)
         return tracer.call_module(self, lambda *a, **k: call(self, *a, **k), args, kwargs)
 
@@ -367,36 +260,11 @@ def _record_modules(tracer: Tracer, exchanges: Exchanges) -> None:
     exchanges.put(Module, "__getattr__", got)
 
 
-# operators of Tensor, whose other operand may be a proxy, and the methods that do the same
-METHODS = {f"__{n}__": n for n in ("add", "sub", "mul", "pow", "matmul", "lt", "le", "gt", "ge",
-                                   "eq", "ne")}  # fmt: skip
-METHODS |= {"__truediv__": "div", "__mod__": "remainder", "__floordiv__": "floor_divide"}
-METHODS |= {name: name for name in ("__and__", "__or__", "__xor__")}
-
-
 def _spaces(root: Module, function: Callable[..., Any]) -> list[dict[str, Any]]:
     """The globals of the functions that may be followed: of the root, and of its modules."""
     forwards = [vars(c).get("forward") for m in root.modules() for c in type(m).__mro__]
     spaces = [getattr(f, "__globals__", None) for f in (function, *forwards)]
     return list({id(space): space for space in spaces if space is not None}.values())
-
-
-def _as_pytorch_does(
-    f: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
-) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    """What has a default by its name, also where it was not given; the rest by place.
-
-    So a node of ``F.relu(x)`` has ``kwargs == {"inplace": False}``, as in PyTorch.
-    """
-    try:
-        bound = inspect.signature(f).bind(*args, **kwargs)
-    except (TypeError, ValueError):
-        return args, kwargs
-    bound.apply_defaults()
-    parameters = bound.signature.parameters
-    needed = [k for k, p in parameters.items() if p.default is p.empty]
-    named = {k: v for k, v in bound.arguments.items() if k not in needed and k[0] != "_"}
-    return tuple(bound.arguments[k] for k in needed), named
 
 
 def symbolic_trace(

@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from ..arrays.memory_format import contiguous_format, preserve_format
 from ..base import errors
 from ..base.naming import named
 from ..engine.basic_ops import place
+from ..engine.calling import check_type
 from ..engine.handle import Handle
 from ..engine.record import constant, note_order
 from ..engine.registry import REGISTRY
@@ -84,7 +85,8 @@ def clone(input: Tensor, *, memory_format: memory_format | None = None) -> Tenso
     """A copy in memory of its own; gradient flows through."""
     if memory_format in (None, preserve_format):
         return single(REGISTRY["clone"], input, {})
-    return note_order(single(REGISTRY["clone"], input, {"order": _order(memory_format)}))
+    order = _order(_format("clone", memory_format))
+    return note_order(single(REGISTRY["clone"], input, {"order": order}))
 
 
 def _order(memory_format: memory_format | None) -> Any:
@@ -92,9 +94,19 @@ def _order(memory_format: memory_format | None) -> Any:
     return "C" if rows else memory_format
 
 
+def _format(name: str, given: Any) -> memory_format:
+    """A memory format; TypeError for what is none."""
+    check_type(name, "memory_format", "memory_format", given)
+    return cast("memory_format", given)
+
+
 def contiguous(self: Tensor, memory_format: memory_format | None = None) -> Tensor:
     """This tensor if it is laid out row by row (or as asked), else a copy that is."""
-    if self.array.flags.c_contiguous if memory_format is None else memory_format.fits(self.array):
+    if memory_format is None:
+        fits = self.array.flags.c_contiguous
+    else:
+        fits = _format("contiguous", memory_format).fits(self.array)
+    if fits:
         return self
     if memory_format is preserve_format:
         raise RuntimeError(
@@ -130,7 +142,7 @@ def to(
     if dtype is not None:
         t = _cast(t, dtypes.as_numpy(dtype))
     if memory_format not in (None, preserve_format):
-        if not memory_format.fits(t.array):
+        if not _format("to", memory_format).fits(t.array):
             return t.clone(memory_format=memory_format)
     return t.clone() if copy and t is self else t
 

@@ -16,8 +16,9 @@ from ..base import errors
 from ..base.naming import named
 from ..base.promises import Promises
 from ..engine.record import constant, constant_node, handle
-from ..graph import Node, mode, storage_of, tick
+from ..graph import Node, mode, shown, storage_of, tick
 from ..ops.arguments import shape_of
+from ..ops.node_names import rename
 from ..ops.shape import reshape_op
 from ..ops.surface import FUNCTIONS, METHODS
 from .inplace import check_leaf
@@ -51,6 +52,8 @@ def _view_in_place(name: str) -> Callable[..., Tensor]:
         others = views_of(self) if self.origin is None else []
         with recording(True):  # also under no_grad it stays what it is, with its gradient
             view = function(before, *args, **kwargs)
+        if view.node.op is not None:
+            rename(view, _in_place(type(shown(view.node)).__name__), (before,))
         storage_of(before.node).wrote(name)
         back = _way_back(view, before)
         for v in others:
@@ -71,6 +74,12 @@ def _view_in_place(name: str) -> Callable[..., Tensor]:
 
     doc = f"In-place {name}: this tensor becomes that view of itself."
     return named(method, f"{name}_", doc, __wrapped__=function)
+
+
+def _in_place(name: str) -> str:
+    """PyTorch's name of the node of the in-place twin: it counts its variants on."""
+    variants = 3 if name.startswith("Squeeze") else 1
+    return f"{name[:-1]}{int(name[-1]) + variants}"
 
 
 def _way_back(view: Tensor, before: Tensor) -> Chain | None:

@@ -59,14 +59,14 @@ def bind_promised(
         setattr(to, name, Promised(name, methods, to))
 
 
-def promise(contents: Mapping[str, tuple[str, str, str, str]], folder: str) -> None:
+def promise(contents: Mapping[str, Mapping[str, str]], folder: str) -> None:
     """Promise what the files of a folder declare, by the table that scripts/contents.py writes."""
-    for family, (ops, kernels, functions, methods) in contents.items():
+    kinds = {"ops": REGISTRY, "kernels": definitions, "functions": FUNCTIONS, "methods": METHODS}
+    for family, declared in contents.items():
         module = f"microtorch.{folder}.{family}"
-        REGISTRY.promise(ops.split(), module)
-        definitions.promise(f"{ops} {kernels}".split(), module)
-        FUNCTIONS.promise(functions.split(), module)
-        METHODS.promise(methods.split(), module)
+        for kind, names in declared.items():
+            kinds[kind].promise(names.split(), module)
+        definitions.promise(declared.get("ops", "").split(), module)  # an op is a kernel, too
 
 
 def bind_all(to: type = Methods) -> dict[str, Callable[..., Any]]:

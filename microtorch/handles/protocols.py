@@ -14,7 +14,7 @@ from ..base import errors
 from ..engine.handle import Handle
 from ..engine.operands import left_operand, offered
 from ..engine.operators import hot
-from ..engine.record import constant
+from ..engine.record import constant, laid
 from ..engine.registry import REGISTRY
 from ..engine.short import single
 from ..ops.surface import METHODS
@@ -75,9 +75,10 @@ class Protocols(Methods):
         """self ** other, with broadcasting."""
         return REGISTRY["pow"](self, other)
 
-    @hot("pow", reflected=True)
     def __rpow__(self, other: TensorLike) -> Tensor:
-        return left_operand(REGISTRY["pow"], other, self) ** self
+        """other ** self; powers of a number lie in rows."""
+        out = left_operand(REGISTRY["pow"], other, self) ** self
+        return out if out.node.storage is None else laid(out)  # it has one if it is turned
 
     @hot("remainder")
     def __mod__(self, other: TensorLike) -> Tensor:

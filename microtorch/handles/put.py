@@ -213,46 +213,58 @@ def setitem(t: Tensor, index: Index, value: Any) -> None:
             raise ValueError(errors.message("Overflow when unpacking long long", f"{value}"))
         else:
             value = _of_dtype(value, t, lone_element)
-    if advanced and (parsing.integers_apart(parsed) or _part_of_expanded(t, parsed)):
+    if not advanced:
+        _put_region(t, index, parsed, value)
+    elif parsing.integers_apart(parsed) or _part_of_expanded(t, parsed):
         basic, arrays = parsing.integers_first(parsed)
         setitem(indexing.getitem(t, basic), arrays, value)
-        return
-    if advanced:
-        given = value
-        if value.array.dtype != t.array.dtype:
-            at = [p for p in parsed if hasattr(p, "dtype")]
-            fills = value.array.size == 1 and len(at) == 1 and at[0].dtype == np.bool_
-            if is_tensor and not fills:
-                raise RuntimeError(
-                    errors.message(
-                        "Index put requires the source and destination dtypes match, got "
-                        f"{type_name(t.array.dtype)} for the destination and "
-                        f"{type_name(value.array.dtype)} for the source.",
-                        fix="x[index] = value.to(x.dtype)",
-                    )
+    else:
+        _put_at_arrays(t, index, parsed, value, is_tensor)
+
+
+def _put_at_arrays(
+    t: Tensor, index: Index, parsed: parsing.Place, value: Tensor, is_tensor: bool
+) -> None:
+    """``t[index] = value`` for an index with arrays or masks: the in-place index_put.
+
+    ``is_tensor``: was the value given as one? Then its dtype is that of ``t``.
+    """
+    given = value
+    if value.array.dtype != t.array.dtype:
+        at = [p for p in parsed if hasattr(p, "dtype")]
+        fills = value.array.size == 1 and len(at) == 1 and at[0].dtype == np.bool_
+        if is_tensor and not fills:
+            raise RuntimeError(
+                errors.message(
+                    "Index put requires the source and destination dtypes match, got "
+                    f"{type_name(t.array.dtype)} for the destination and "
+                    f"{type_name(value.array.dtype)} for the source.",
+                    fix="x[index] = value.to(x.dtype)",
                 )
-            value = as_element(value, t) if fills else value.to(t.dtype)
-        masks = [p.dtype is dtypes.BOOL for p in parsed if hasattr(p, "dtype")]
-        if value.array.size == 1 and masks == [True]:
-            parsing.refuse_bytes(index)
-            value = value.clone()  # one number, read before it is written
-        basic = parsing.integers_first(parsed)[0]
-        whole = value.array.shape[:1] != (1,) and parsing.is_whole(
-            basic if Ellipsis in basic else (*basic, Ellipsis), t.array.shape
-        )
-        check_overlap(t.array[basic], (value,), "index_put", whole=t if whole else True)
-        if value.array.ndim > 1 and value.array.shape[0] == 1:  # numpy's masks do not drop it
-            first = next((d for d, n in enumerate(value.array.shape) if n != 1), value.array.ndim)
-            value = value.reshape(value.array.shape[first:])
-        try:
-            apply_inplace(indexing.index_put_op, t, (value,), {"index": parsed}, apart=True)
-        except IndexError:
-            parsed = parsing.of_nothing(parsed, t.array.shape)
-            apply_inplace(indexing.index_put_op, t, (value,), {"index": parsed}, apart=True)
-        if t.node.needs:
-            indexing.keep_index(t, index)
-        requiring(t, given, name="IndexPutBackward0")
-        return
+            )
+        value = as_element(value, t) if fills else value.to(t.dtype)
+    masks = [p.dtype is dtypes.BOOL for p in parsed if hasattr(p, "dtype")]
+    if value.array.size == 1 and masks == [True]:
+        parsing.refuse_bytes(index)
+        value = value.clone()  # one number, read before it is written
+    basic = parsing.integers_first(parsed)[0]
+    whole = value.array.shape[:1] != (1,) and _selects_all(t, basic)
+    check_overlap(t.array[basic], (value,), "index_put", whole=t if whole else True)
+    if value.array.ndim > 1 and value.array.shape[0] == 1:  # numpy's masks do not drop it
+        first = next((d for d, n in enumerate(value.array.shape) if n != 1), value.array.ndim)
+        value = value.reshape(value.array.shape[first:])
+    try:
+        apply_inplace(indexing.index_put_op, t, (value,), {"index": parsed}, apart=True)
+    except IndexError:
+        parsed = parsing.of_nothing(parsed, t.array.shape)
+        apply_inplace(indexing.index_put_op, t, (value,), {"index": parsed}, apart=True)
+    if t.node.needs:
+        indexing.keep_index(t, index)
+    requiring(t, given, name="IndexPutBackward0")
+
+
+def _put_region(t: Tensor, index: Index, parsed: parsing.Place, value: Tensor) -> None:
+    """``t[index] = value`` for an index of integers and slices: a copy into that view."""
     check_leaf(t, "copy")
     region = t if parsing.is_whole(parsed, t.array.shape) else indexing.getitem(t, index)
     shape = region.array.shape
@@ -278,6 +290,12 @@ def setitem(t: Tensor, index: Index, value: Any) -> None:
     copied_into(region, _read(value, t), "fill" if one else "copy", apart=True)
 
 
+def _selects_all(t: Tensor, basic: parsing.Place) -> bool:
+    """Do the integers and slices of an index select all elements as they are?"""
+    whole = basic if Ellipsis in basic else (*basic, Ellipsis)
+    return parsing.is_whole(whole, t.array.shape)
+
+
 def _part_of_expanded(t: Tensor, parsed: tuple[Any, ...]) -> bool:
     """Do integers and slices pick a part of a tensor that shows its elements several times?
 
@@ -285,9 +303,7 @@ def _part_of_expanded(t: Tensor, parsed: tuple[Any, ...]) -> bool:
     """
     if type(t.array) is not np.ndarray or not repeats_itself(t.array):
         return False
-    basic = parsing.integers_first(parsed)[0]
-    whole = basic if Ellipsis in basic else (*basic, Ellipsis)
-    return not parsing.is_whole(whole, t.array.shape)
+    return not _selects_all(t, parsing.integers_first(parsed)[0])
 
 
 def _of_dtype(

@@ -1,22 +1,19 @@
 """Tensor: the handle a user holds on a node of the graph.
 
-Its three slots are those of ``engine.handle.Handle``. Here is what it is, its place in the graph,
-its text; what Python's own syntax calls is in ``protocols.py``. Most other methods are functions of
-``ops/``, which ``methods.py`` binds, and those of ``conversions.py``.
+Its three slots are those of ``engine.handle.Handle``. Here are its place in the graph and its text;
+what it is, is in ``properties.py``, what Python's own syntax calls in ``protocols.py``. Most other
+methods are functions of ``ops/``, which ``methods.py`` binds, and those of ``conversions.py``.
 """
 from __future__ import annotations
 
-from collections.abc import Callable
-from math import prod
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..arrays import dtypes
-from ..arrays.device import device
-from ..arrays.memory_order import strides
 from ..backends import host
 from ..base import errors
+from ..base.absent import absent_of
 from ..engine.hot import bind
 from ..engine.leaf import leaf
 from ..engine.record import constant, constant_node, note_order
@@ -30,23 +27,21 @@ from ..graph import (
     storage_of,
     tick,
 )  # fmt: skip
-from ..ops.arguments import dim_of_some
 from ..ops.index import getitem
 from ..ops.permute import matrices_transposed, matrix_T
-from ..ops.surface import FUNCTIONS, METHODS
+from ..ops.surface import METHODS
 from . import attributes as attributes  # its functions are methods of Tensor
 from . import conversions as conversions  # so are these
 from . import metadata as metadata  # so are these
 from . import storage as storage
 from .memory import copied
-from .protocols import Protocols
+from .properties import Properties
 from .put import setitem
-from .size import Size, sizes_or_data
+from .size import sizes_or_data
 from .views import let_claim
 
 if TYPE_CHECKING:
-    from ..arrays.memory_format import memory_format
-    from ..base.types import Array, Chain, Hook, Shape, TensorLike
+    from ..base.types import Array, Chain, Hook
 
 # PyTorch's words
 NO_GRADIENT_KEPT = (
@@ -55,11 +50,8 @@ NO_GRADIENT_KEPT = (
     "to be populated for a non-leaf Tensor, use .retain_grad() on the non-leaf Tensor. If you "
     "access the non-leaf Tensor by mistake, make sure you access the leaf Tensor instead."
 )
-# a Size of an array's sizes, which need no look at each
-_sized = cast("Callable[[type[Size], Shape], Size]", tuple.__new__)
 
-
-class Tensor(Protocols):
+class Tensor(Properties):
     """An n-dimensional array with a place in the computation graph.
 
     Make one with ``torch.tensor`` and its siblings. ``Tensor(2, 3)`` and ``Tensor([1, 2])`` work as
@@ -91,105 +83,6 @@ class Tensor(Protocols):
 
     def __hash__(self) -> int:
         return id(self)
-
-    # ---- what it is ------------------------------------------------------------------------------
-    @property
-    def shape(self) -> Size:
-        """Sizes of the dimensions."""
-        return _sized(Size, self.array.shape)
-
-    def size(self, dim: int | None = None) -> Any:
-        """The shape, or the size of one dimension."""
-        shape = self.array.shape
-        return _sized(Size, shape) if dim is None else shape[dim_of_some(dim, len(shape), "size")]
-
-    @property
-    def ndim(self) -> int:
-        return self.array.ndim
-
-    def dim(self) -> int:
-        """Number of dimensions."""
-        return self.array.ndim
-
-    ndimension = dim
-
-    def numel(self) -> int:
-        """Number of elements."""
-        return self.array.size
-
-    nelement = numel
-
-    @property
-    def dtype(self) -> dtypes.dtype:
-        return dtypes.FROM_NUMPY[self.array.dtype]
-
-    @property
-    def device(self) -> device:
-        return self.node.dev.device
-
-    @property
-    def is_cuda(self) -> bool:
-        return False
-
-    @property
-    def itemsize(self) -> int:
-        return self.array.itemsize
-
-    def element_size(self) -> int:
-        """Bytes of one element."""
-        return self.array.itemsize
-
-    @property
-    def nbytes(self) -> int:
-        return self.array.nbytes
-
-    def stride(self, dim: int | None = None) -> Any:
-        """Steps between neighbours along each dimension (or one), in elements."""
-        if self.array.size:
-            steps = tuple(s // self.array.itemsize for s in strides(self.array))
-        else:  # numpy gives them any; PyTorch counts a dimension of no elements as one
-            shape = self.array.shape
-            steps = tuple(prod(max(n, 1) for n in shape[i + 1 :]) for i in range(len(shape)))
-        return steps if dim is None else steps[dim_of_some(dim, len(steps), "stride")]
-
-    def is_contiguous(self, memory_format: memory_format | None = None) -> bool:
-        """Do the elements lie in memory in row-major order (or channels last)?"""
-        if memory_format is not None:
-            return memory_format.fits(self.array)
-        return self.array.flags.c_contiguous
-
-    def data_ptr(self) -> int:
-        """Address of the first element."""
-        array: Any = self.array
-        return array.ctypes.data if type(array) is np.ndarray else array.address
-
-    def is_floating_point(self) -> bool:
-        return self.array.dtype.kind in "fV"
-
-    def is_complex(self) -> bool:
-        return self.array.dtype.kind == "c"
-
-    @property
-    def real(self) -> Tensor:
-        """The real parts, a view that may be written; of a real tensor, the tensor itself."""
-        return FUNCTIONS["real"](self)
-
-    @real.setter
-    def real(self, value: TensorLike) -> None:
-        self.real[...] = value
-
-    @property
-    def imag(self) -> Tensor:
-        """The imaginary parts, a view that may be written. RuntimeError for a real tensor."""
-        return FUNCTIONS["imag"](self)
-
-    @imag.setter
-    def imag(self, value: TensorLike) -> None:
-        self.imag[...] = value
-
-    def is_inference(self) -> bool:
-        """False: a tensor made under inference_mode is like any other without gradient."""
-        return False
 
     # ---- its place in the graph ------------------------------------------------------------------
     @property
@@ -547,4 +440,6 @@ def _rebuild(cls: type[Tensor], array: Array, requires_grad: bool) -> Tensor:
     return t
 
 
+for _name, _said in absent_of("Tensor").items():
+    setattr(Tensor, _name, _said)
 bind(Tensor)

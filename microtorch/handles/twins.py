@@ -154,6 +154,15 @@ def _composed(name: str) -> Callable[..., Tensor]:
     fused = REGISTRY[name] if name in ("addcdiv", "addcmul") else None  # C has it, in one pass
 
     def method(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+        if kwargs.get("dtype") not in (None, getattr(self, "dtype", None)):
+            raise RuntimeError(
+                errors.message(
+                    f"Bad in-place call: input tensor dtype {self.dtype} and output tensor dtype "
+                    f"{kwargs['dtype']} should match",
+                    f"{name}_ of {errors.describe(self)}",
+                    fix=f"x.{name}(..., dtype=...) makes a new tensor",
+                )
+            )
         try:
             plain = straight(self, (*args, *kwargs.values()), whole)
         except NotDense as met:

@@ -63,7 +63,7 @@ def _in(name: str, x: Tensor, dtype: DTypeName | None) -> Tensor:
                 fix="norm(x).to(dtype)",
             )
         )
-    return x.to(dtype)
+    return x.to(dtype=dtype)
 
 
 def matrix_norm(

@@ -24,19 +24,11 @@ from ..create.filled import empty
 from ..create.random import Generator, randperm
 from ..handles.tensor import Tensor
 
+_LINEAR = (
+    "linear conv1d conv2d conv3d conv_transpose1d conv_transpose2d conv_transpose3d"
+).split()
 _GAINS: dict[str, float] = {
-    **dict.fromkeys(
-        (
-            "linear",
-            "conv1d",
-            "conv2d",
-            "conv3d",
-            "conv_transpose1d",
-            "conv_transpose2d",
-            "conv_transpose3d",
-        ),
-        1,
-    ),
+    **dict.fromkeys(_LINEAR, 1),
     "sigmoid": 1,
     "tanh": 5.0 / 3,
     "relu": math.sqrt(2.0),
@@ -261,9 +253,7 @@ def orthogonal_(tensor: Tensor, gain: float = 1, generator: Generator | None = N
     made = empty((rows, columns), dtype=tensor.dtype, device="cpu")
     drawn = made.normal_(generator=generator).numpy()
     q, r = np.linalg.qr(drawn.T if rows < columns else drawn)
-    q *= np.sign(
-        np.diag(r)
-    )  # makes the distribution uniform over orthogonal matrices (Mezzadri 2007)
+    q *= np.sign(np.diag(r))  # then all orthogonal matrices are as likely (Mezzadri 2007)
     if rows < columns:
         q = q.T
     with no_grad():

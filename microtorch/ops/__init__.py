@@ -5,6 +5,16 @@
 
 ``engine/op.py`` has the declaration and the contract of a derivative; ``surface`` exports the
 functions to users. Importing ``ops.surface`` declares nothing; each family declares its own ops.
+
+    element by element   elementwise signatures parts compare complex special polynomials learned
+    shape and order      shape permute strided diagonal arrange join repeat roll view_copies
+    picking, writing     index index_parsing index_along gather select regions embedding
+    reductions           reduce scan scatter_reduce variance vector_norm statistics numerical
+    order                order search
+    products             products addmm einsum cross distances fourier
+    images               conv conv_ops volumes pool pool_ops max_pool windows fold taps
+    norms and losses     norm batch_norm loss ctc
+    for all of them      arguments surface settled node_names costs contents
 """
 from __future__ import annotations
 

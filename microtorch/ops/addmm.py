@@ -13,7 +13,7 @@ from ..arrays.dtypes import TORCH_TYPES
 from ..base.errors import describe, message, warn
 from ..engine.handle import Handle
 from ..engine.operands import NUMBERS, element
-from ..engine.record import constant
+from ..engine.record import constant, laid
 from .arguments import check_factor
 from .surface import METHODS, public
 
@@ -45,10 +45,14 @@ def _same_dtype(name: str, input: Tensor, one: Tensor, two: Tensor) -> None:
 def _whole(factor: AnyNumber, input: Tensor) -> AnyNumber:
     """A factor as the dtype of ``input`` can hold it. RuntimeError if it cannot."""
     d = input.array.dtype
-    whole = d.kind in "iu" and not isinstance(factor, complex)
-    if not isinstance(factor, complex) and not -100 < factor < 100:
-        element(int(factor.real) if whole else factor, d)
-    return int(factor.real) if whole else factor
+    if isinstance(factor, Handle):
+        factor = factor.item()
+    if isinstance(factor, complex):
+        return factor if d.kind == "c" else element(factor, d).item()
+    whole = d.kind in "iu"
+    if not -100 < factor < 100:
+        element(int(factor) if whole else factor, d)
+    return int(factor) if whole else factor
 
 
 def _fitted(name: str, input: Tensor, shape: Shape) -> Tensor:
@@ -77,13 +81,16 @@ def added(
     name: str, input: Tensor, product: Tensor, beta: AnyNumber, alpha: AnyNumber,
     ignore: bool = True,
 ) -> Tensor:  # fmt: skip
-    """beta * input + alpha * product. ``ignore``: with alpha 0, NaN in the product is ignored."""
+    """beta * input + alpha * product. ``ignore``: of a matrix product, which is ignored with its
+    NaN if alpha is 0, and gives rows.
+    """
     beta, alpha = _whole(beta, input), _whole(alpha, input)
     input = _fitted(name, input, product.array.shape)
     scaled = _times(alpha, product) if ignore else product * alpha
     if beta == 0 and not input.node.needs:
         return scaled
-    return _times(beta, input) + scaled
+    out = _times(beta, input) + scaled
+    return laid(out) if ignore else out
 
 
 def _times(factor: AnyNumber, x: Tensor) -> Tensor:
@@ -100,8 +107,11 @@ def numbers_first(name: str, *given: Any) -> tuple[list[Any], AnyNumber, AnyNumb
     """
     tensors = [x for x in given if isinstance(x, Handle)]
     numbers = [x for x in given if type(x) in NUMBERS]
-    if len(tensors) != 3 or len(tensors) + len(numbers) != len(given):
-        raise TypeError(message(f"{name}() received an invalid combination of arguments"))
+    first = all(isinstance(x, Handle) for x in given[-2:])
+    if len(tensors) != 3 or len(tensors) + len(numbers) != len(given) or not first:
+        what = f"{name}() received an invalid combination of arguments - got "
+        what += f"({', '.join(type(x).__name__ for x in given)})"
+        raise TypeError(message(what, fix="beta and alpha are given by name: beta=..., alpha=..."))
     warn(
         f"This overload of {name} is deprecated: write {name}(input, ..., beta=, alpha=)",
     )
@@ -183,6 +193,8 @@ def addr(
         (input, vec1, vec2), beta, alpha = numbers_first("addr", input, vec1, vec2, *old)
     _check_rank("addr", (vec1, vec2), (1, 1))
     product = METHODS["outer"](vec1, vec2)
+    if input.array.dtype.kind in "biu" and product.array.dtype.kind in "fcV":
+        input = input.to(product.dtype)  # the factors are numbers of the result's dtype
     kinds = [t.array.dtype.kind for t in (input, product)]
     check_factor("beta", beta, kinds)
     check_factor("alpha", alpha, kinds)

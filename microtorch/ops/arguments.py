@@ -12,7 +12,7 @@ from ..backends.complex import CHECKED
 from ..backends.reference import Reference
 from ..base.errors import NoTensor, describe, dim_error, message
 from ..engine import operands
-from ..engine.calling import is_int
+from ..engine.calling import check_type, is_int
 from ..engine.handle import Handle
 from ..engine.op import Op
 from ..engine.record import constant
@@ -80,6 +80,18 @@ def dims_of(dim: Dims, ndim: int, op: str) -> Shape:
             message(f"dim {out[-1]} appears multiple times in the list of dims", f"{op}(dim={dim})")
         )
     return out
+
+
+def given_once(op: str, parameter: str, sizes: Any, named: Any) -> Any:
+    """``*sizes``, or the list that was given by name. TypeError for both, and for neither."""
+    if named is None and sizes:
+        return sizes
+    if sizes:
+        raise TypeError(message(f"{op}() got multiple values for argument '{parameter}'"))
+    if named is None:
+        what = f'{op}() missing 1 required positional arguments: "{parameter}"'
+        raise TypeError(message(what, fix=f"{op}(2, 3), or {op}((2, 3))"))
+    return (named,)
 
 
 def shape_of(shape: Any, op: str) -> Shape:
@@ -188,14 +200,6 @@ def owned(t: Tensor) -> Tensor:
 
 
 # ---- declarations --------------------------------------------------------------------------------
-def has_order(x: Tensor) -> bool:
-    """May x's elements lie in another order in memory than row by row, as those of numpy's arrays,
-    also while a function is recorded? Those of other devices do not, and kinds of numbers hide it.
-    """
-    dev = x.node.dev
-    return dev.ordered and type(x.array) is dev.memory
-
-
 def rows(out: Array) -> Array:
     """``out`` in row-major order, as PyTorch lays out the results of all but elementwise ops.
 
@@ -249,7 +253,7 @@ def whole_or_not(input: Tensor, dtype: DTypeLike) -> Tensor:
 
     RuntimeError if that is one of whole numbers and a gradient would be lost.
     """
-    out = input.to(dtype)
+    out = input.to(dtype=dtype)
     if input.node.needs and out.array.dtype.kind not in "fcV" and mode.get().grad:
         raise RuntimeError(
             message(
@@ -259,6 +263,12 @@ def whole_or_not(input: Tensor, dtype: DTypeLike) -> Tensor:
             )
         )
     return out
+
+
+def factor(name: str, word: str, value: Any) -> Any:
+    """A factor as Python's number. TypeError for what is none, a Tensor that requires gradient."""
+    check_type(name, word, "Number", value, f"multiply by it: {name}(x, {word} * y)")
+    return value.item() if hasattr(value, "item") else value
 
 
 def check_factor(word: str, factor: AnyNumber, kinds: Sequence[str]) -> None:

@@ -15,7 +15,7 @@ from ..base.errors import ShapeError, describe, message
 from ..engine.record import constant
 from ..engine.short import several
 from ..engine.whole import known
-from .arguments import dim_of, owned, shape_of
+from .arguments import dim_of, given_once, owned, shape_of
 from .complex import conj
 from .diagonal import diag
 from .join import (
@@ -135,9 +135,13 @@ def broadcast_shapes(*shapes: int | Sequence[int]) -> Shape:
 
 
 @public(function=False)
-def sum_to_size(self: Tensor, *size: int | Sequence[int]) -> Tensor:
+def sum_to_size(
+    self: Tensor, *sizes: int | Sequence[int], size: Sequence[int] | None = None
+) -> Tensor:
     """Summed over the dimensions that ``expand`` would have repeated."""
-    want, have = shape_of(size, "sum_to_size"), self.array.shape
+    if size is not None:
+        sizes = given_once("sum_to_size", "size", sizes, size)
+    want, have = shape_of(sizes, "sum_to_size"), self.array.shape
     extra = len(have) - len(want)
     if extra < 0 or any(w not in (1, h) for w, h in zip(want, have[extra:], strict=False)):
         raise RuntimeError(

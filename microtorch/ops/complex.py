@@ -21,6 +21,7 @@ from ..arrays.pairs import of_pairs, pairs
 from ..base.errors import describe, message
 from ..engine.op import Op
 from ..engine.short import several, single
+from .arguments import tensors_only
 from .surface import public
 
 if TYPE_CHECKING:
@@ -60,13 +61,14 @@ def conj(input: Tensor) -> Tensor:
 
 @public()
 def conj_physical(input: Tensor) -> Tensor:
-    """x − iy for x + iy, in new memory."""
-    return conj(input) if input.array.dtype.kind == "c" else input.clone()
+    """x − iy for x + iy, in new memory. Real numbers are returned as they are."""
+    return conj(input) if input.array.dtype.kind == "c" else input
 
 
 @public(aliases=("resolve_neg",))
 def resolve_conj(input: Tensor) -> Tensor:
     """``input`` itself: nothing here waits to be conjugated or negated."""
+    tensors_only("resolve_conj", input=input)
     return input
 
 

@@ -1,6 +1,8 @@
-"""The functions conv1d, conv2d and their transposes: arguments as PyTorch reads them.
+"""The convolutions of one to three dimensions, and their transposes: arguments as PyTorch reads
+them.
 
-The ops and their derivatives are in conv_ops.py. A sequence (N, C, L) is an image of one row.
+The ops and their derivatives are in conv_ops.py, those of volumes in volumes.py. A sequence (N, C,
+L) is an image of one row.
 """
 from __future__ import annotations
 
@@ -10,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from ..arrays.dtypes import TORCH_TYPES
 from ..base.errors import ShapeError, describe, message, warn
 from ..engine.record import constant
+from ..engine.registry import REGISTRY
 from ..engine.short import several
 from .conv_ops import conv2d_op, conv_transpose2d_op
 from .join import cat
@@ -201,6 +204,26 @@ _known: dict[Any, Attrs] = {}  # the geometries of convolutions that there were
 
 
 # ---- the functions -------------------------------------------------------------------------------
+def _conv(
+    n: int, input: Tensor, weight: Tensor, bias: Tensor | None, stride: Pair, padding: Padding,
+    dilation: Pair, groups: int,
+) -> Tensor:  # fmt: skip
+    name = NAMES[n]
+    check(name, input, weight, bias, n, groups)
+    attrs = geometry_of(name, input, weight, n, stride, padding, dilation, groups)
+    op = conv2d_op if n < 3 else REGISTRY[name]
+    if n == 1:
+        weight, attrs = weight.unsqueeze(-2), image_attrs(attrs)
+    operands = (weight,) if bias is None else (weight, bias)
+    if n > 1 and input.array.ndim == n + 2:
+        return several(op, (input, *operands), attrs)
+    out = several(op, (to_images(input, n), *operands), attrs)
+    return from_images(out, input, n, view=input.array.ndim == n + 1)
+
+
+NAMES = ("", "conv1d", "conv2d", "conv3d")
+
+
 @public(method=False)
 def conv2d(
     input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: Pair = 1,
@@ -213,12 +236,7 @@ def conv2d(
     (C, H, W). ``stride``, ``padding``, ``dilation``: an int or a pair; ``padding`` also "valid" (0)
     or "same". With ``groups``, each group of output channels sees one group of input channels.
     """
-    check("conv2d", input, weight, bias, 2, groups)
-    attrs = geometry_of("conv2d", input, weight, 2, stride, padding, dilation, groups)
-    operands = (weight,) if bias is None else (weight, bias)
-    if input.array.ndim == 3:
-        return several(conv2d_op, (input.unsqueeze(0), *operands), attrs).squeeze(0)
-    return several(conv2d_op, (input, *operands), attrs)
+    return _conv(2, input, weight, bias, stride, padding, dilation, groups)
 
 
 @public(method=False)
@@ -227,12 +245,19 @@ def conv1d(
     padding: Padding = 0, dilation: Pair = 1, groups: int = 1,
 ) -> Tensor:  # fmt: skip
     """conv2d with one dimension: input (N, C, L) or (C, L), weight (O, C / groups, k)."""
-    check("conv1d", input, weight, bias, 1, groups)
-    attrs = geometry_of("conv1d", input, weight, 1, stride, padding, dilation, groups)
-    image = to_images(input, 1)
-    operands = (weight.unsqueeze(-2),) if bias is None else (weight.unsqueeze(-2), bias)
-    out = several(conv2d_op, (image, *operands), image_attrs(attrs))
-    return from_images(out, input, 1, view=input.array.ndim == 2)
+    return _conv(1, input, weight, bias, stride, padding, dilation, groups)
+
+
+@public(method=False)
+def conv3d(
+    input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: Pair = 1,
+    padding: Padding = 0, dilation: Pair = 1, groups: int = 1,
+) -> Tensor:  # fmt: skip
+    """conv2d with one dimension more: input (N, C, D, H, W) or (C, D, H, W).
+
+    ``weight`` is (O, C / groups, kd, kh, kw).
+    """
+    return _conv(3, input, weight, bias, stride, padding, dilation, groups)
 
 
 def transposed_geometry(
@@ -291,9 +316,10 @@ def transposed_geometry(
 
 
 def _transpose(
-    op: str, n: int, input: Tensor, weight: Tensor, bias: Tensor | None, stride: Pair,
-    padding: Pair, output_padding: Pair, groups: int, dilation: Pair,
+    n: int, input: Tensor, weight: Tensor, bias: Tensor | None, stride: Pair, padding: Pair,
+    output_padding: Pair, groups: int, dilation: Pair,
 ) -> Tensor:  # fmt: skip
+    op = f"conv_transpose{n}d"
     check(op, input, weight, bias, n, groups, transposed=True)
     attrs, beyond = transposed_geometry(
         op, n, input, weight, stride, padding, output_padding, groups, dilation
@@ -301,12 +327,13 @@ def _transpose(
     image = to_images(input, n)
     if n == 1:
         weight, attrs = weight.unsqueeze(-2), image_attrs(attrs)
+    back = conv_transpose2d_op if n < 3 else REGISTRY[op]
     if beyond is not None:
-        out = several(conv_transpose2d_op, (image, weight), attrs)
+        out = several(back, (image, weight), attrs)
         out = beyond(out.squeeze(-2) if n == 1 else out, bias)
         return out if input.array.ndim == n + 2 else out.squeeze(0)
     operands = (image, weight) if bias is None else (image, weight, bias)
-    out = several(conv_transpose2d_op, operands, attrs)
+    out = several(back, operands, attrs)
     return from_images(out, input, n, view=input.array.ndim == n + 1)
 
 
@@ -321,9 +348,8 @@ def conv_transpose2d(
     padding + dilation (kh - 1) + output_padding + 1.
     """
     return _transpose(
-        "conv_transpose2d", 2, input, weight, bias, stride, padding, output_padding, groups,
-        dilation,
-    )  # fmt: skip
+        2, input, weight, bias, stride, padding, output_padding, groups, dilation
+    )
 
 
 @public(method=False)
@@ -333,6 +359,19 @@ def conv_transpose1d(
 ) -> Tensor:  # fmt: skip
     """conv_transpose2d with one dimension: input (N, C, L) or (C, L), weight (C, O / groups, k)."""
     return _transpose(
-        "conv_transpose1d", 1, input, weight, bias, stride, padding, output_padding, groups,
-        dilation,
-    )  # fmt: skip
+        1, input, weight, bias, stride, padding, output_padding, groups, dilation
+    )
+
+
+@public(method=False)
+def conv_transpose3d(
+    input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: Pair = 1,
+    padding: Pair = 0, output_padding: Pair = 0, groups: int = 1, dilation: Pair = 1,
+) -> Tensor:  # fmt: skip
+    """conv_transpose2d with one dimension more: input (N, C, D, H, W) or (C, D, H, W).
+
+    ``weight`` is (C, O / groups, kd, kh, kw).
+    """
+    return _transpose(
+        3, input, weight, bias, stride, padding, output_padding, groups, dilation
+    )

@@ -17,7 +17,7 @@ from ..base.errors import broadcast_error, describe, message, warn
 from ..engine.apply import apply
 from ..engine.op import Op
 from ..engine.operands import element as stored
-from ..engine.record import constant_of, note_order, record
+from ..engine.record import constant_of, laid, note_order, record
 from ..engine.short import kept_dtype
 from .arguments import dim_of, element, owned, rows, within
 from .index import put
@@ -305,7 +305,7 @@ def scatter(
 def scatter_add(input: Tensor, dim: int, index: Tensor, src: Tensor) -> Tensor:
     """A copy of ``input`` with ``src`` added at ``index`` along ``dim``."""
     x, d, i, s = operands("scatter_add", input, dim, index, src)
-    return input + added(x, d, i, s, input.array.shape)
+    return laid(input + added(x, d, i, s, input.array.shape))
 
 
 def added(x: Tensor, dim: int, index: Tensor, src: Tensor, shape: Shape) -> Tensor:

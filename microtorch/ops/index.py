@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..arrays.dtypes import OBJECT
-from ..arrays.memory_order import laid_out, lying, strides
+from ..arrays.memory_order import in_rows, laid_out, lying, strides
 from ..backends import defines
 from ..base.errors import message
 from ..engine.checks import watch
@@ -207,7 +207,8 @@ def nonzero(input: Tensor, *, as_tuple: bool = False) -> Tensor | tuple[Tensor, 
     """Indices of the elements that are not 0: (n, ndim) int64, or one tensor per dimension."""
     x, dev = input.array, input.node.dev
     if as_tuple:
-        return tuple(constant(p, dev) for p in np.nonzero(x if x.ndim else x.reshape(1)))
+        places = np.nonzero(x if x.ndim else x.reshape(1))
+        return tuple(constant(in_rows(p), dev) for p in places)
     if not x.ndim:
         return constant(np.zeros((int(np.count_nonzero(x)), 0), np.int64), dev)
     if x.ndim == 1 and type(x) is np.ndarray:  # np.stack takes longer than all the rest

@@ -13,14 +13,13 @@ from ..arrays.dtypes import I64, TORCH_TYPES
 from ..backends import defines, host
 from ..base.errors import describe, message
 from ..engine.apply import apply
-from ..engine.record import constant, constant_of, moved
+from ..engine.record import constant, constant_of, has_order, moved
 from ..engine.short import single
 from ..engine.whole import on_arrays, writers
 from .arguments import (
     as_element,
     dim_of,
     element,
-    has_order,
     owned,
     refuse_complex,
     rows,

@@ -43,7 +43,7 @@ def parse(index: Index, shape: Shape) -> tuple[Place, bool]:
             "changed in pytorch 2.9; use x[tuple(seq)] instead of x[seq].",
         )
         index = tuple(index)
-    parts: Place = index if type(index) is tuple else (index,)
+    parts: Place = index if isinstance(index, tuple) else (index,)
     out: list[Any] = []
     advanced, bare, used, dots = False, False, 0, 0
     for part in parts:
@@ -245,7 +245,7 @@ def basic(index: Argument, ndim: int) -> tuple[Place, int] | None:
 
     None where it has more in it than integers, slices of step 1, None and one ``...``.
     """
-    parts: Place = index if type(index) is tuple else (index,)
+    parts: Place = index if isinstance(index, tuple) else (index,)
     integers, slices, dots = 0, 0, False
     for part in parts:
         kind = type(part)

@@ -240,9 +240,8 @@ def nll_loss(
 def check_reduction(reduction: str) -> None:
     """Raise ValueError unless ``reduction`` is one of PyTorch's three."""
     if reduction not in ("mean", "sum", "none"):
-        raise ValueError(
-            f"{reduction} is not a valid value for reduction; it is 'mean', 'sum' or 'none'"
-        )
+        what = f"{reduction} is not a valid value for reduction"
+        raise ValueError(message(what, fix="use 'mean', 'sum' or 'none'"))
 
 
 # ---- squared error -------------------------------------------------------------------------------

@@ -24,9 +24,9 @@ import numpy as np
 from ..arrays import dtypes
 from ..base.errors import ShapeError, describe, message
 from ..engine.op import Op
-from ..engine.record import constant
+from ..engine.record import constant, laid
 from ..engine.short import several
-from .arguments import not_floating, rows
+from .arguments import not_floating, owned, rows
 from .join import cat
 from .pool import avg_pool2d
 from .surface import public
@@ -231,7 +231,7 @@ def rms_norm(
     x = input.float() if d.itemsize < 4 else input  # squares of halves overflow from 256 on
     eps = dtypes.finfo(x.dtype).eps if eps is None else eps
     out = x * ((x * x).mean(dims, keepdim=True) + eps).rsqrt()
-    return (out if weight is None else out * weight).to(d)
+    return laid((out if weight is None else out * weight).to(d))
 
 
 @public(method=False)
@@ -274,7 +274,10 @@ def group_norm(
             )
         )
     groups = input.reshape(x.shape[0], num_groups, per_group)
-    out = layer_norm(groups, (per_group,), eps=eps).reshape(x.shape) if x.size else input.clone()
+    if not x.size:
+        out = input.clone()
+    else:
+        out = owned(layer_norm(groups, (per_group,), eps=eps).reshape(x.shape))
     channels = (-1,) + (1,) * (x.ndim - 2)
     if weight is not None:
         out = out * weight.reshape(channels)
@@ -282,7 +285,8 @@ def group_norm(
 
 
 def local_response_norm(
-    input: Tensor, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0
+    input: Tensor, size: int, alpha: float | Tensor = 1e-4, beta: float | Tensor = 0.75,
+    k: float | Tensor = 1.0,
 ) -> Tensor:
     """x / (k + alpha * m)^beta, where m is the mean of x² over ``size`` channels around each.
 

@@ -29,6 +29,8 @@ def diff(
         raise RuntimeError(message("diff expects input to be at least one-dimensional"))
     if n < 0:
         raise RuntimeError(message(f"order must be non-negative but got {n}"))
+    if n == 0:  # what is to stand around it is not looked at
+        return input.clone()
     d = dim_of(dim, input.array.ndim, "diff")
     around = [t for t in (prepend, input, append) if t is not None]
     for t in around:
@@ -43,8 +45,6 @@ def diff(
                 )
             )
     x = FUNCTIONS["cat"](around, d) if len(around) > 1 else input
-    if n == 0:
-        return x.clone()
     for _ in range(min(n, x.array.shape[d])):
         later, earlier = part(x, d, 1, None), part(x, d, None, -1)
         x = later.logical_xor(earlier) if x.array.dtype.kind == "b" else later - earlier

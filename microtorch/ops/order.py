@@ -13,14 +13,15 @@ from ..arrays.memory_order import strides
 from ..arrays.quiet import quiet
 from ..backends import cpu, defines
 from ..base.errors import describe, message
-from ..base.naming import named
+from ..base.naming import named, return_type_text
+from ..engine.calling import is_int
 from ..engine.checks import watch
 from ..engine.op import Op
-from ..engine.record import constant, constant_of, moved, note_order
+from ..engine.record import constant, constant_of, has_order, laid, note_order
 from ..engine.registry import REGISTRY
 from ..engine.short import kept_dtype, single
 from ..engine.whole import on_arrays
-from .arguments import dim_of, has_order, refuse_complex, rows
+from .arguments import dim_of, refuse_complex, rows
 from .reduce import extreme_vjp, not_empty
 from .surface import FUNCTIONS, public
 
@@ -60,8 +61,7 @@ class Picked(NamedTuple):
     indices: Tensor
 
     def __repr__(self) -> str:
-        name = type(self).__name__
-        return f"torch.return_types.{name}(\nvalues={self.values!r},\nindices={self.indices!r})"
+        return return_type_text(self)
 
 
 PAIRS = {name: type(name, (Picked,), {"__slots__": ()}) for name in PICKS}
@@ -102,7 +102,16 @@ def _publish_pick(
         other: Tensor | None = None,
     ) -> Any:  # fmt: skip
         second = other if other is not None else dim
-        if hasattr(second, "node"):
+        if keepdim and (dim is None or other is not None):
+            raise TypeError(
+                message(
+                    f"{name}() received an invalid combination of arguments: keepdim without dim",
+                    fix=f"x.a{name}(keepdim=True)" if binary else "dim=...",
+                )
+            )
+        if keepdim and is_int(dim):
+            dim = int(dim)  # type: ignore[arg-type]
+        elif hasattr(second, "node"):
             if binary is None:
                 raise TypeError(message(f"{name}(): argument 'dim' must be int, not Tensor"))
             return FUNCTIONS[binary](input, second)
@@ -170,7 +179,7 @@ class aminmax(NamedTuple):
     max: Tensor
 
     def __repr__(self) -> str:
-        return f"torch.return_types.aminmax(\nmin={self.min!r},\nmax={self.max!r})"
+        return return_type_text(self)
 
 
 def _aminmax(input: Tensor, *, dim: int | None = None, keepdim: bool = False) -> aminmax:
@@ -227,7 +236,7 @@ def _nanmedian_index(x: Array, d: int) -> Array:
     known = (x == x).sum(d, keepdims=True)
     if known.size == 1:
         return ranked(x, max(int(known.item()) - 1, 0) // 2, d)
-    return np.take_along_axis(order(x, d), np.maximum(known - 1, 0) // 2, d)
+    return rows(np.take_along_axis(order(x, d), np.maximum(known - 1, 0) // 2, d))
 
 
 def _nanmedian(x: Array, d: int) -> Array:
@@ -410,7 +419,7 @@ def sort(
         index = dev.of(I64).laid(index, steps)
     pair = picked("sort", input, index, d, False)
     if steps and not x.flags.c_contiguous:
-        moved(pair.values, dev.laid(pair.values.array, steps))
+        laid(pair.values, steps)
         note_order(pair.indices)
     return pair
 

@@ -19,6 +19,7 @@ from ..engine.record import constant
 from ..engine.registry import REGISTRY
 from .arguments import not_floating, tensors_only
 from .elementwise import ELEMENTWISE, function_of, no_derivative, only
+from .signatures import pow
 from .surface import FUNCTIONS, METHODS, public
 
 if TYPE_CHECKING:
@@ -154,7 +155,7 @@ def float_power(input: TensorLike, exponent: TensorLike) -> Tensor:
     both = any(isinstance(x, complex) or getattr(x, "is_complex", bool)() for x in operands)
     d = dtypes.complex128 if both else dtypes.float64
     wide = [x.to(d) if hasattr(x, "node") else x for x in operands]
-    return ELEMENTWISE["pow"](*wide)
+    return pow(*wide)
 
 
 @public()

@@ -13,7 +13,7 @@ import numpy as np
 from ..base.errors import message
 from ..engine.hot import viewing
 from ..engine.op import Op
-from .arguments import dim_of, dims_of, no_tensor, shape_of
+from .arguments import dim_of, dims_of, given_once, no_tensor, shape_of
 from .shape import reshape
 from .surface import public
 
@@ -102,9 +102,9 @@ def t(input: Tensor) -> Tensor:
 @public()
 def permute(input: Tensor, *order: Sizes, dims: Sequence[int] | None = None) -> Tensor:
     """A view with the dimensions in the given order."""
-    if order and dims is not None:
-        raise TypeError(message("permute() got multiple values for argument 'dims'"))
-    order = shape_of(order if dims is None else (dims,), "permute")
+    if dims is not None:
+        order = given_once("permute", "dims", order, dims)
+    order = shape_of(order, "permute")
     try:
         ndim = input.array.ndim
     except AttributeError:

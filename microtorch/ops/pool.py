@@ -1,4 +1,4 @@
-"""Pooling of images and rows: the arguments of the ops of pool_ops.py, read and checked.
+"""Pooling of rows, images and volumes: the arguments of the ops of pool_ops.py, read and checked.
 
 The windows of a call follow from its sizes and numbers alone, so they are looked up where the
 numbers are Python's ints. Padding includes what ``ceil_mode`` adds.
@@ -13,6 +13,7 @@ import numpy as np
 from ..base.errors import ShapeError, describe, message
 from ..engine.out import into
 from ..engine.record import constant
+from ..engine.registry import REGISTRY
 from ..engine.short import single
 from .arguments import not_floating
 from .conv import layout
@@ -262,7 +263,8 @@ def _avg_pool(
         attrs = image_attrs(attrs)
         if not isinstance(attrs["divisor"], int):
             attrs["divisor"] = (attrs["divisor"],)
-    return from_images(single(avg_pool2d_op, to_images(input, n), attrs), input, n, n == 1)
+    pool = avg_pool2d_op if n < 3 else REGISTRY[op]
+    return from_images(single(pool, to_images(input, n), attrs), input, n, n == 1)
 
 
 def avg_pool2d(
@@ -280,6 +282,21 @@ def avg_pool2d(
         return into(out, avg_pool2d, (*given, divisor_override), {})
     return _avg_pool(
         "avg_pool2d", 2, input, kernel_size, stride, padding, ceil_mode, count_include_pad,
+        divisor_override,
+    )  # fmt: skip
+
+
+def avg_pool3d(
+    input: Tensor, kernel_size: Pair, stride: Pair | None = None, padding: Pair = 0,
+    ceil_mode: bool = False, count_include_pad: bool = True, divisor_override: int | None = None,
+    out: Tensor | None = None,
+) -> Tensor:  # fmt: skip
+    """avg_pool2d with one dimension more: ``input`` (N, C, D, H, W) or (C, D, H, W)."""
+    if out is not None:
+        given = (input, kernel_size, stride, padding, ceil_mode, count_include_pad)
+        return into(out, avg_pool3d, (*given, divisor_override), {})
+    return _avg_pool(
+        "avg_pool3d", 3, input, kernel_size, stride, padding, ceil_mode, count_include_pad,
         divisor_override,
     )  # fmt: skip
 
@@ -316,11 +333,11 @@ def target_size(op: str, input: Tensor, output_size: TargetSize, n: int) -> Shap
     return numbers(tuple(m if s is None else s for m, s in given), n, "output_size", op)
 
 
-def _adaptive_avg(op: str, input: Tensor, output_size: TargetSize, n: int) -> Tensor:
+def _adaptive_avg(n: int, input: Tensor, output_size: TargetSize) -> Tensor:
+    op = f"adaptive_avg_pool{n}d"
     size = target_size(op, input, output_size, n)
-    out = single(
-        adaptive_avg_pool2d_op, to_images(input, n), {"size": size if n == 2 else (1, *size)}
-    )
+    pool = adaptive_avg_pool2d_op if n < 3 else REGISTRY[op]
+    out = single(pool, to_images(input, n), {"size": size if n > 1 else (1, *size)})
     return from_images(out, input, n, n == 1)
 
 
@@ -329,10 +346,15 @@ def adaptive_avg_pool2d(input: Tensor, output_size: TargetSize) -> Tensor:
 
     None keeps a size.
     """
-    return _adaptive_avg("adaptive_avg_pool2d", input, output_size, 2)
+    return _adaptive_avg(2, input, output_size)
 
 
 @public(method=False)
 def adaptive_avg_pool1d(input: Tensor, output_size: TargetSize) -> Tensor:
     """adaptive_avg_pool2d with one dimension: input (N, C, L) or (C, L)."""
-    return _adaptive_avg("adaptive_avg_pool1d", input, output_size, 1)
+    return _adaptive_avg(1, input, output_size)
+
+
+def adaptive_avg_pool3d(input: Tensor, output_size: TargetSize) -> Tensor:
+    """adaptive_avg_pool2d with one dimension more: ``input`` (N, C, D, H, W) or (C, D, H, W)."""
+    return _adaptive_avg(3, input, output_size)

@@ -10,12 +10,14 @@ and numpy runs through it at full speed.
 
 ``place`` is where each window's maximum comes first, as in PyTorch; ``pool_gather`` is the
 derivative of ``pool_scatter``. Means are linear: ``avg_pool2d`` and ``avg_spread``,
-``adaptive_avg_pool2d`` and ``adaptive_spread`` are each other's derivative. In the ops, padding
-includes what ``ceil_mode`` adds.
+``adaptive_avg_pool2d`` and ``adaptive_spread`` are each other's derivative, and ``declare`` says so
+for volumes (volumes.py), too. In the ops, padding includes what ``ceil_mode`` adds; the functions
+are in pool.py.
 """
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
@@ -25,6 +27,8 @@ from .windows import HW, UNPADDED, Pads, add_windows, cropped, places, windows, 
 
 if TYPE_CHECKING:
     from ..base.types import Array, Gradient, Namespace, Operand
+
+    Kernel: TypeAlias = Callable[..., Array]
 
 # how many elements each mean counts: one number, or one per window, nested as the windows are
 Divisor: TypeAlias = "int | tuple[Divisor, ...]"
@@ -155,20 +159,40 @@ def _as(divisor: Divisor, x: Array) -> Array | int:
     return divisor if isinstance(divisor, int) else np.asarray(divisor, x.dtype)
 
 
-avg_pool2d_op = Op(
-    "avg_pool2d",
-    _avg_pool2d,
-    vjps=(lambda F, g, out, x, **geometry: F.avg_spread(g, size=tuple(x.shape[2:]), **geometry),),
-    saves=("x",),  # for nothing but that PyTorch's second derivative is 0 here, not absent
-    formula="the mean of each window",
-    rule=("g / n, spread over the window",),
-    torch_name="AvgPool2D",
-)
-avg_spread_op = Op(
-    "avg_spread",
-    _avg_spread,
-    vjps=(lambda F, g, out, x, size, **geometry: F.avg_pool2d(g, **geometry),),
-    rule=("the mean of g over each window",),
+def declare(
+    mean: str, spread: str, forward: Kernel, transposed: Kernel, of: str, torch_name: str
+) -> tuple[Op, Op]:
+    """The means over each ``of``, and what spreads a gradient: each other's derivative.
+
+    The second takes the ``size`` of its result besides the arguments of the first.
+    """
+
+    def spreading(
+        F: Namespace, g: Gradient, out: Operand, x: Operand, **geometry: Any
+    ) -> Gradient:
+        return getattr(F, spread)(g, **{**geometry, "size": tuple(x.shape[2:])})
+
+    def averaging(
+        F: Namespace, g: Gradient, out: Operand, x: Operand, size: Any, **geometry: Any
+    ) -> Gradient:
+        return getattr(F, mean)(g, **(geometry or {"size": tuple(x.shape[2:])}))
+
+    return (
+        Op(
+            mean,
+            forward,
+            vjps=(spreading,),
+            saves=("x",),  # only for PyTorch's second derivative, which is 0 here, not absent
+            formula=f"the mean of each {of}",
+            rule=(f"g / n, spread over the {of}",),
+            torch_name=torch_name,
+        ),
+        Op(spread, transposed, vjps=(averaging,), rule=(f"the mean of g over each {of}",)),
+    )
+
+
+avg_pool2d_op, _ = declare(
+    "avg_pool2d", "avg_spread", _avg_pool2d, _avg_spread, "window", "AvgPool2D"
 )
 
 
@@ -198,18 +222,7 @@ def _adaptive_spread(F: Namespace, g: Array, size: HW) -> Array:
     return out
 
 
-adaptive_avg_pool2d_op = Op(
-    "adaptive_avg_pool2d",
-    _adaptive_avg_pool2d,
-    vjps=(lambda F, g, out, x, size: F.adaptive_spread(g, size=tuple(x.shape[2:])),),
-    saves=("x",),  # as avg_pool2d
-    formula="the mean of each bin",
-    rule=("g / n, spread over the bin",),
-    torch_name="AdaptiveAvgPool2D",
-)
-adaptive_spread_op = Op(
-    "adaptive_spread",
-    _adaptive_spread,
-    vjps=(lambda F, g, out, x, size: F.adaptive_avg_pool2d(g, size=tuple(x.shape[2:])),),
-    rule=("the mean of g over each bin",),
-)
+adaptive_avg_pool2d_op, _ = declare(
+    "adaptive_avg_pool2d", "adaptive_spread", _adaptive_avg_pool2d, _adaptive_spread, "bin",
+    "AdaptiveAvgPool2D",
+)  # fmt: skip

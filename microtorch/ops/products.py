@@ -24,7 +24,7 @@ from ..engine.hot import layer, made
 from ..engine.op import Op
 from ..engine.out import into
 from ..engine.short import several
-from .arguments import tensors_only
+from .arguments import rows, tensors_only
 from .complex import conj
 from .elementwise import only
 from .surface import FUNCTIONS, public
@@ -78,7 +78,7 @@ def dtype_mismatch(name: str, tensors: Sequence[Tensor]) -> Exception:
 # ---- matmul --------------------------------------------------------------------------------------
 def _matmul(F: Namespace, x: Array, y: Array) -> Array:
     # dot has half the overhead
-    return np.dot(x, y) if 0 < x.ndim < 3 > y.ndim > 0 else np.matmul(x, y)
+    return np.dot(x, y) if 0 < x.ndim < 3 > y.ndim > 0 else rows(np.matmul(x, y))
 
 
 def mT(F: Namespace, x: Operand) -> Operand:

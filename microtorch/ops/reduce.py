@@ -126,7 +126,7 @@ def _publish_sum(op: Op, doc: str) -> None:
         try:
             ndim = input.array.ndim
         except NotDense as met:
-            x = input if dtype is None else input.to(dtype)
+            x = input if dtype is None else input.to(dtype=dtype)
             return cast("Tensor", met.tensor.in_op(op, (x,), {"dim": dim, "keepdim": keepdim}))
         except AttributeError:
             raise no_tensor(op.name, input) from None
@@ -165,7 +165,7 @@ def in_dtype(
     Integers are added up in int64 and wrap around where the narrow result does not hold them.
     """
     out = reduce(whole_or_not(input, dtype), *arguments)
-    return out if out.array.dtype == dtypes.as_numpy(dtype) else out.to(dtype)
+    return out if out.array.dtype == dtypes.as_numpy(dtype) else out.to(dtype=dtype)
 
 
 def float_error(name: str, d: DType, which: str = "Input") -> Exception:

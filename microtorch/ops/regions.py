@@ -13,6 +13,7 @@ from ..arrays.dtypes import TORCH_TYPES
 from ..backends import defines
 from ..base.errors import broadcast_error, describe, message
 from ..engine.apply import apply
+from ..engine.record import laid
 from ..engine.whole import writers
 from .arguments import dim_of, owned
 from .diagonal import diagonal
@@ -48,7 +49,8 @@ def index_put(
             )
         )
     index, _ = parse(tuple(indices), input.array.shape)
-    return apply(index_put_op, (input, values), {"index": index, "accumulate": accumulate})
+    out = apply(index_put_op, (input, values), {"index": index, "accumulate": accumulate})
+    return out if input.array.flags.c_contiguous else laid(out, input.array.strides)
 
 
 def _flat_index(name: str, input: Tensor, index: Tensor) -> Tensor:
@@ -100,7 +102,7 @@ def put(input: Tensor, index: Tensor, source: Tensor, accumulate: bool = False) 
         )
     flat = reshape(_flat_index("put", input, index), -1)
     written = index_put(reshape(input, -1), (flat,), reshape(source, -1), accumulate)
-    return owned(reshape(written, *input.array.shape))
+    return laid(owned(reshape(written, *input.array.shape)), input.array.strides)
 
 
 # ---- at a mask -----------------------------------------------------------------------------------

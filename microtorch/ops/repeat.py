@@ -10,13 +10,14 @@ from ..arrays.dtypes import TORCH_TYPES
 from ..base.errors import describe, message
 from ..base.naming import named
 from ..engine.basic_ops import clone
+from ..engine.calling import is_int
 from ..engine.handle import Handle
 from ..engine.record import constant, constant_of
 from ..engine.short import single
 from ..engine.whole import known
-from .arguments import dim_of, shape_of
+from .arguments import dim_of, given_once, shape_of
 from .shape import expand, ravel, reshape
-from .surface import METHODS, public
+from .surface import METHODS, one_list, public
 
 if TYPE_CHECKING:
     from ..base.types import Array
@@ -29,7 +30,9 @@ def repeat(
     input: Tensor, *sizes: Sizes, repeats: Sequence[int] | None = None
 ) -> Tensor:
     """The tensor tiled ``sizes`` times along each dimension (a copy)."""
-    times = shape_of(sizes if repeats is None else (repeats,), "repeat")
+    if repeats is not None:
+        sizes = given_once("repeat", "repeats", sizes, repeats)
+    times = shape_of(sizes, "repeat")
     if len(times) < input.array.ndim:
         raise RuntimeError(
             message(
@@ -52,12 +55,14 @@ def repeat(
 @public(method=False)
 def tile(input: Tensor, dims: Sequence[int]) -> Tensor:
     """numpy's tile: as repeat, with missing dims taken as 1."""
+    if is_int(dims):
+        raise one_list("tile", "dims", dims)
     times = shape_of((dims,), "tile")
     return repeat(input, *((1,) * (input.array.ndim - len(times)) + times))
 
 
 def _tile(self: Tensor, *sizes: Sizes, dims: Sequence[int] | None = None) -> Tensor:
-    return tile(self, shape_of(sizes if dims is None else (dims,), "tile"))
+    return tile(self, shape_of(given_once("tile", "dims", sizes, dims), "tile"))
 
 
 METHODS["tile"] = named(_tile, "tile", tile.__doc__ or "")

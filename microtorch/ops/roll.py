@@ -11,7 +11,7 @@ from ..arrays.memory_order import laid_out, lying, strides
 from ..base.errors import message
 from ..engine.op import Op
 from ..engine.short import single
-from .arguments import dim_of, dims_of, owned, rows, shape_of
+from .arguments import dim_of, dims_of, given_once, owned, rows, shape_of
 from .shape import ALL, ravel, reshape
 from .surface import public
 
@@ -60,9 +60,8 @@ roll_op = Op(
 @public()
 def flip(input: Tensor, *over: Sizes, dims: Sequence[int] | None = None) -> Tensor:
     """A copy with the order of elements reversed along ``dims``."""
-    if not over and dims is None:
-        raise TypeError(message("flip() missing 1 required positional arguments: \"dims\""))
-    order = dims_of(shape_of(over if dims is None else (dims,), "flip"), input.array.ndim, "flip")
+    order = shape_of(given_once("flip", "dims", over, dims), "flip")
+    order = dims_of(order, input.array.ndim, "flip")
     return single(flip_op, input, {"dims": order})
 
 

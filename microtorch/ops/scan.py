@@ -190,7 +190,7 @@ def _publish(op: Op, what: str) -> None:
     def scan(input: Tensor, dim: int, *, dtype: DTypeLike | None = None) -> Tensor:
         if dtype is not None:
             out: Tensor = scan(whole_or_not(input, dtype), dim)
-            return out if out.array.dtype == as_numpy(dtype) else out.to(dtype)
+            return out if out.array.dtype == as_numpy(dtype) else out.to(dtype=dtype)
         d = dim_of(dim, input.array.ndim, op.name)
         if not input.array.ndim:
             return owned(scan(input.reshape(1), 0).reshape(()))

@@ -8,7 +8,7 @@ import numpy as np
 from ..base.errors import MissingKernel, describe, message
 from ..engine.apply import apply
 from ..engine.op import Op
-from ..engine.record import constant
+from ..engine.record import constant, laid
 from .arguments import owned, refuse_complex
 from .gather import added, flat, operands
 from .select import masked_fill
@@ -141,7 +141,7 @@ def scatter_reduce(
             out = out // n if x.array.dtype.kind in "biu" else out / n
     else:
         out = apply(scatter_reduce_op, (x, i, s), {"dim": d, "reduce": reduce})
-    return owned(reshape(out, *input.array.shape))
+    return laid(owned(reshape(out, *input.array.shape)))
 
 
 def _counts(x: Tensor, dim: int, index: Tensor) -> Tensor:

@@ -23,7 +23,7 @@ from ..engine.hot import viewing
 from ..engine.op import Op
 from ..engine.record import constant
 from ..graph import storage_of
-from .arguments import LARGE, copied, dim_of, dims_of, no_tensor, shape_of
+from .arguments import LARGE, copied, dim_of, dims_of, given_once, no_tensor, shape_of
 from .index import selected, sliced
 from .surface import public
 
@@ -353,9 +353,7 @@ def expand_as(input: Tensor, other: Tensor) -> Tensor:
 @public()
 def broadcast_to(input: Tensor, *sizes: Sizes, size: Sequence[int] | None = None) -> Tensor:
     """expand(*sizes)."""
-    if not sizes and size is None:
-        raise TypeError(message("broadcast_to() missing 1 required positional arguments: \"size\""))
-    return expand(input, *sizes, size=size)
+    return expand(input, *given_once("broadcast_to", "size", sizes, size))
 
 
 @public(method=False)

@@ -19,9 +19,10 @@ from ..engine.op import Op
 from ..engine.operands import NUMBERS, element, left_operand, no_subtraction
 from ..engine.out import into
 from ..engine.promotion import common_dtype
+from ..engine.record import laid
 from ..engine.registry import REGISTRY
 from ..engine.short import several
-from .arguments import check_factor
+from .arguments import check_factor, factor
 from .elementwise import ELEMENTWISE, only
 from .surface import public
 
@@ -108,6 +109,8 @@ def add(
         (other,), alpha = number_first("add", other, old)
     if out is not None:
         return into(out, add, (input, other), {"alpha": alpha})
+    if type(alpha) is not int:
+        alpha = factor("add", "alpha", alpha)
     if alpha == 1 and (type(alpha) is int or _takes(alpha, input, other)):
         return ELEMENTWISE["add"](input, other)
     if _alike((input, other), alpha):
@@ -136,6 +139,8 @@ def sub(
         (other,), alpha = number_first("sub", other, old)
     if out is not None:
         return into(out, sub, (input, other), {"alpha": alpha})
+    if type(alpha) is not int:
+        alpha = factor("sub", "alpha", alpha)
     if alpha == 1 and (type(alpha) is int or _takes(alpha, input, other)):
         return ELEMENTWISE["sub"](input, other)
     if other is True or other is False or getattr(other, "dtype", None) is dtypes.bool:
@@ -164,8 +169,9 @@ def div(
 
 @public(method=False)
 def pow(input: TensorLike, exponent: TensorLike) -> Tensor:
-    """input ** exponent; either may be a number."""
-    return ELEMENTWISE["pow"](input, exponent)
+    """input ** exponent; either may be a number. Powers of a number lie in rows."""
+    out = ELEMENTWISE["pow"](input, exponent)
+    return out if isinstance(input, Handle) else laid(out)
 
 
 @public(method=False)
@@ -233,7 +239,8 @@ def _plus(input: Tensor, value: AnyNumber, what: str, a: Tensor, b: Tensor) -> T
     held, common = element(value, d), dtypes.FROM_NUMPY[d]
     x = ELEMENTWISE[what](a.to(common), b.to(common))
     if value != 1:
-        x = ELEMENTWISE["mul"](x, held.item() if d.kind in "iu" else value)
+        plain = d.kind in "iu" or (isinstance(value, complex) and d.kind != "c")
+        x = ELEMENTWISE["mul"](x, held.item() if plain else value)
     return ELEMENTWISE["add"](input, x)
 
 
@@ -285,8 +292,10 @@ def lerp(input: Tensor, end: Tensor, weight: Tensor | AnyNumber) -> Tensor:
             if near and (t.array.dtype.kind != "c" or input.array.dtype.kind == "c"):
                 continue  # nothing to look at, and a recording could not repeat it
             number = t.array.item() if isinstance(t, Handle) else t
-            element(number, input.array.dtype)
-            weight = weight if t is number or t.node.needs else number
+            held = element(number, input.array.dtype)
+            if isinstance(number, complex) and held.dtype.kind != "c":
+                number = held.item()
+            weight = weight if isinstance(t, Handle) and t.node.needs else number
         elif t.array.dtype != input.array.dtype:
             raise RuntimeError(
                 message(

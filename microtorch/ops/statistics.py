@@ -11,6 +11,7 @@ from ..arrays.draw_checks import are_chances
 from ..arrays.dtypes import TORCH_TYPES
 from ..arrays.rounding import spaced
 from ..base.errors import describe, message, warn
+from ..base.naming import return_type_text
 from ..engine.calling import is_int
 from ..engine.record import constant
 from ..engine.whole import on_arrays, whole
@@ -119,9 +120,7 @@ def cov(
 
     ``fweights``: how often each observation counts. ``aweights``: how important it is.
     """
-    if input.array.ndim > 2:
-        what = "cov(): expected input to have two or fewer dimensions but got an input with "
-        raise RuntimeError(message(f"{what}{input.array.ndim} dimensions"))
+    _check_variables("cov", input)
     if input.array.dtype.kind == "b":
         raise RuntimeError(message("cov(): bool dtype is not supported for input", fix="x.float()"))
     x = input if input.array.ndim == 2 else input.reshape(1, -1)
@@ -149,6 +148,12 @@ def cov(
     return (product / norm).squeeze()
 
 
+def _check_variables(name: str, input: Tensor) -> None:
+    if input.array.ndim > 2:
+        what = f"{name}(): expected input to have two or fewer dimensions but got an input with "
+        raise RuntimeError(message(f"{what}{input.array.ndim} dimensions"))
+
+
 def _check_weights(name: str, w: Tensor | None, n: int, kinds: str, kind: str) -> None:
     if w is None:
         return
@@ -165,9 +170,7 @@ def _check_weights(name: str, w: Tensor | None, n: int, kinds: str, kind: str) -
 @public()
 def corrcoef(input: Tensor) -> Tensor:
     """The correlation coefficients of variables (rows): their covariances over the deviations."""
-    if input.array.ndim > 2:
-        what = "corrcoef(): expected input to have two or fewer dimensions but got an input with "
-        raise RuntimeError(message(f"{what}{input.array.ndim} dimensions"))
+    _check_variables("corrcoef", input)
     c = cov(input)
     if not c.array.ndim:
         return c / c
@@ -211,8 +214,7 @@ class histogram(NamedTuple):
     bin_edges: Any
 
     def __repr__(self) -> str:
-        name = type(self).__name__
-        return f"torch.return_types.{name}(\nhist={self.hist!r},\nbin_edges={self.bin_edges!r})"
+        return return_type_text(self)
 
 
 class histogramdd(histogram):
@@ -339,7 +341,7 @@ def _edges(
         if edges.dtype != d:
             what = "torch.histogramdd: input tensor and bins tensors should have the same dtype"
             raise RuntimeError(message(what, f"input {describe(input)}, bins {describe(edges)}"))
-        return edges
+        return edges.copy()
     if bins <= 0:
         what = f"torch.histogram(): bins must be > 0, but got {bins} for dimension {i}"
         raise RuntimeError(message(what))

@@ -2,13 +2,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from inspect import CO_VARARGS
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from ..base.naming import alias
+from ..base.errors import message
+from ..base.naming import alias, named, with_parameters
 from ..base.promises import Promises
-from ..engine.calling import EXPORTED
+from ..engine.calling import EXPORTED, is_int
 from ..engine.entering import called, entered
 from .node_names import naming
+
+if TYPE_CHECKING:
+    from ..handles.tensor import Tensor
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -52,7 +57,37 @@ def public(
             if method:
                 METHODS[name] = alias(users, name)
             if function:
-                FUNCTIONS[name] = alias(users, name)
+                FUNCTIONS[name] = alias(_of_a_list(f, users), name)
         return inner
 
     return export
+
+
+def _of_a_list(f: Callable[..., Any], users: F) -> F:
+    """``users``; where the method takes sizes one by one, the function that takes a list of them.
+
+    ``x.flip(0, 1)`` and ``torch.flip(x, (0, 1))``: PyTorch has it so.
+    """
+    code = f.__code__
+    if not code.co_flags & CO_VARARGS:
+        return users
+    name, several = f.__name__, code.co_varnames[code.co_argcount + code.co_kwonlyargcount]
+    if f.__annotations__[several] != "Sizes":
+        return users
+
+    def function(input: Tensor, sizes: Sequence[int]) -> Tensor:
+        if type(sizes) is not tuple and is_int(sizes):
+            raise one_list(name, parameter, sizes)
+        made: Tensor = f(input, sizes)
+        return made
+
+    parameter = code.co_varnames[1]  # of the list's name
+    made = named(with_parameters(function, "input", parameter), name, f.__doc__)
+    made.__annotations__[parameter] = made.__annotations__.pop("sizes")
+    return cast(F, made if name in DIRECT else called(made, out=name not in NO_OUT))
+
+
+def one_list(name: str, parameter: str, given: object) -> TypeError:
+    """The error for one size in the place of a list."""
+    what = f"argument '{parameter}' (position 2) must be tuple of ints, not {type(given).__name__}"
+    return TypeError(message(f"{name}(): {what}", fix=f"torch.{name}(x, ({given},))"))

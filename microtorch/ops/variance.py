@@ -122,6 +122,14 @@ def _publish_spread(op: Op, what: str) -> None:
         if input.array.dtype.kind not in "fcV":
             wrong = f"{op.name}: input dtype must be floating point, but got {describe(input)}"
             raise RuntimeError(message(wrong, fix="x.float()"))
+        if correction is not None and unbiased is not None:
+            raise TypeError(
+                message(
+                    f"{op.name}() received an invalid combination of arguments: unbiased and "
+                    "correction say the same",
+                    fix="correction=1 is unbiased=True",
+                )
+            )
         if correction is None:
             correction = 1 if unbiased is None or unbiased else 0
         dim = dims_of(dim, input.array.ndim, op.name) if dim is not None else None

@@ -95,7 +95,7 @@ def norm(
         what = f"norm: p={p!r} is not a vector norm"
         raise RuntimeError(message(what, fix=f"torch.linalg.matrix_norm(x, {p!r})"))
     if dtype is not None:
-        input = input.to(dtype)
+        input = input.to(dtype=dtype)
     order = 2.0 if p is None or isinstance(p, str) else float(p)
     dims = None if dim is None else dims_of(dim, input.array.ndim, "norm") or None
     if order < 0 or order == math.inf:

@@ -8,7 +8,8 @@ images, which lie side by side as channels:
 
 So three ops that are each other's derivatives follow from those of conv_ops.py, on every device. A
 mean over a box is the mean over its depth of the means over its planes: ``avg_pool3d`` and
-``adaptive_avg_pool3d`` are two steps of the ops of pool_ops.py.
+``adaptive_avg_pool3d`` are two steps of the ops of pool_ops.py. The functions are in conv.py and
+pool.py.
 """
 from __future__ import annotations
 
@@ -17,30 +18,14 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
-from ..engine.op import Op
-from ..engine.out import into
-from ..engine.short import several, single
-from .arguments import owned, rows
-from .conv import check, geometry_of, transposed_geometry
-from .conv_ops import declare
-from .pool import averages, target_size
-from .surface import public
+from . import conv_ops, pool_ops
+from .arguments import rows
 from .windows import out_size
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ..base.types import (
-        Array,
-        Attrs,
-        Namespace,
-        Padding,
-        Pair,
-        Setting,
-        Shape,
-    )
-    from ..handles.tensor import Tensor
-    from .pool import TargetSize
+    from ..base.types import Array, Attrs, Namespace, Setting
     from .pool_ops import Divisor
 
 Three: TypeAlias = tuple[int, int, int]  # for depth, height and width
@@ -132,46 +117,7 @@ def _conv3d_weight(
     return out.reshape(g.shape[1], x.shape[1] // geometry["groups"], *kernel)
 
 
-conv3d_op, conv_transpose3d_op, _ = declare(3, _conv3d, _conv_transpose3d, _conv3d_weight)
-
-
-@public(method=False)
-def conv3d(
-    input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: Pair = 1,
-    padding: Padding = 0, dilation: Pair = 1, groups: int = 1,
-) -> Tensor:  # fmt: skip
-    """conv2d with one dimension more: input (N, C, D, H, W) or (C, D, H, W).
-
-    ``weight`` is (O, C / groups, kd, kh, kw). Raises what conv2d raises.
-    """
-    check("conv3d", input, weight, bias, 3, groups)
-    attrs = geometry_of("conv3d", input, weight, 3, stride, padding, dilation, groups)
-    operands = (weight,) if bias is None else (weight, bias)
-    if input.array.ndim == 4:
-        return several(conv3d_op, (input.unsqueeze(0), *operands), attrs).squeeze(0)
-    return several(conv3d_op, (input, *operands), attrs)
-
-
-@public(method=False)
-def conv_transpose3d(
-    input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: Pair = 1,
-    padding: Pair = 0, output_padding: Pair = 0, groups: int = 1, dilation: Pair = 1,
-) -> Tensor:  # fmt: skip
-    """conv_transpose2d with one dimension more: input (N, C, D, H, W) or (C, D, H, W).
-
-    ``weight`` is (C, O / groups, kd, kh, kw). Raises what conv_transpose2d raises.
-    """
-    check("conv_transpose3d", input, weight, bias, 3, groups, transposed=True)
-    attrs, beyond = transposed_geometry(
-        "conv_transpose3d", 3, input, weight, stride, padding, output_padding, groups, dilation
-    )
-    batched = input if input.array.ndim == 5 else input.unsqueeze(0)
-    if beyond is None:
-        operands = (batched, weight) if bias is None else (batched, weight, bias)
-        out = several(conv_transpose3d_op, operands, attrs)
-    else:
-        out = beyond(several(conv_transpose3d_op, (batched, weight), attrs), bias)
-    return out if batched is input else out.squeeze(0)
+conv_ops.declare(3, _conv3d, _conv_transpose3d, _conv3d_weight)
 
 
 # ---- means ---------------------------------------------------------------------------------------
@@ -237,72 +183,10 @@ def _adaptive_spread3d(F: Namespace, g: Array, size: Three) -> Array:
     return out.reshape(n, c, *size)
 
 
-avg_pool3d_op = Op(
-    "avg_pool3d",
-    _avg_pool3d,
-    vjps=(
-        lambda F, g, out, x, **geometry: F.avg_spread3d(g, size=tuple(x.shape[2:]), **geometry),
-    ),
-    saves=("x",),  # as avg_pool2d
-    formula="the mean of each window",
-    rule=("g / n, spread over the window",),
-    torch_name="AvgPool3D",
+pool_ops.declare(
+    "avg_pool3d", "avg_spread3d", _avg_pool3d, _avg_spread3d, "window", "AvgPool3D"
 )
-avg_spread3d_op = Op(
-    "avg_spread3d",
-    _avg_spread3d,
-    vjps=(lambda F, g, out, x, size, **geometry: F.avg_pool3d(g, **geometry),),
-    rule=("the mean of g over each window",),
-)
-adaptive_avg_pool3d_op = Op(
-    "adaptive_avg_pool3d",
-    _adaptive_avg_pool3d,
-    vjps=(lambda F, g, out, x, size: F.adaptive_spread3d(g, size=tuple(x.shape[2:])),),
-    saves=("x",),
-    formula="the mean of each bin",
-    rule=("g / n, spread over the bin",),
-    torch_name="AdaptiveAvgPool3D",
-)
-adaptive_spread3d_op = Op(
-    "adaptive_spread3d",
-    _adaptive_spread3d,
-    vjps=(lambda F, g, out, x, size: F.adaptive_avg_pool3d(g, size=tuple(x.shape[2:])),),
-    rule=("the mean of g over each bin",),
-)
-
-
-def _batched(op: Op, input: Tensor, attrs: Attrs) -> Tensor:
-    """``op`` on volumes (N, C, D, H, W), or on one without a batch."""
-    if input.array.ndim == 4:
-        return owned(single(op, input.unsqueeze(0), attrs).squeeze(0))
-    return single(op, input, attrs)
-
-
-def avg_pool3d(
-    input: Tensor, kernel_size: Pair, stride: Pair | None = None, padding: Pair = 0,
-    ceil_mode: bool = False, count_include_pad: bool = True, divisor_override: int | None = None,
-    out: Tensor | None = None,
-) -> Tensor:  # fmt: skip
-    """avg_pool2d with one dimension more: ``input`` (N, C, D, H, W) or (C, D, H, W)."""
-    if out is not None:
-        given = (input, kernel_size, stride, padding, ceil_mode, count_include_pad)
-        return into(out, avg_pool3d, (*given, divisor_override), {})
-    if input.array.dtype.kind in "iu":  # the quotient of integers, cut off towards 0
-        return avg_pool3d(
-            input.double(), kernel_size, stride, padding, ceil_mode, count_include_pad,
-            divisor_override,
-        ).trunc().to(input.dtype)  # fmt: skip
-    attrs = averages(
-        "avg_pool3d", 3, input, kernel_size, stride, padding, ceil_mode, count_include_pad,
-        divisor_override,
-    )  # fmt: skip
-    return _batched(avg_pool3d_op, input, attrs)
-
-
-def adaptive_avg_pool3d(input: Tensor, output_size: TargetSize) -> Tensor:
-    """Means over ``output_size`` (D', H', W') windows, whatever the size of ``input``.
-
-    ``input`` is (N, C, D, H, W) or (C, D, H, W). None keeps a size.
-    """
-    size: Shape = target_size("adaptive_avg_pool3d", input, output_size, 3)
-    return _batched(adaptive_avg_pool3d_op, input, {"size": size})
+pool_ops.declare(
+    "adaptive_avg_pool3d", "adaptive_spread3d", _adaptive_avg_pool3d, _adaptive_spread3d, "bin",
+    "AdaptiveAvgPool3D",
+)  # fmt: skip

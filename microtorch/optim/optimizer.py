@@ -16,6 +16,7 @@ from functools import wraps
 from itertools import chain
 from typing import Any, TypeAlias
 
+from ..autograd import enable_grad
 from ..base.errors import message, warn
 from ..base.naming import named
 from ..graph.hooks import RemovableHandle
@@ -26,6 +27,12 @@ Closure: TypeAlias = Callable[[], Tensor | float]
 Group: TypeAlias = dict[str, Any]
 Hook: TypeAlias = Callable[..., Any]
 Hooks: TypeAlias = OrderedDict[int, Hook]
+
+
+def loss_of(closure: Closure) -> Tensor | float:
+    """What the closure of a step returns, whose gradients are recorded also under no_grad."""
+    with enable_grad():
+        return closure()
 
 
 class _Required:

@@ -21,7 +21,7 @@ from ..handles.tensor import Tensor
 from ..ops.surface import FUNCTIONS
 from ..utils.kernels import by_backend, cycled, overwritten, rate
 from .differentiable import RECORDED, renewed, with_gradient
-from .optimizer import Closure, Group, Optimizer
+from .optimizer import Closure, Group, Optimizer, loss_of
 
 if TYPE_CHECKING:
     from ..base.types import Argument, Array, Backend
@@ -135,10 +135,7 @@ class ByKernel(Optimizer):
 
     def step(self, closure: Closure | None = None) -> Tensor | float | None:
         """Change every parameter that has a gradient; returns closure(), if given, else None."""
-        loss = None
-        if closure is not None:
-            with enable_grad():
-                loss = closure()
+        loss = None if closure is None else loss_of(closure)
         writer = type(self).__name__
         for group in self.param_groups:
             if group["differentiable"]:
@@ -187,10 +184,7 @@ class Composed(Optimizer):
 
     def step(self, closure: Closure | None = None) -> Tensor | float | None:
         """Change every parameter that has a gradient; returns closure(), if given, else None."""
-        loss = None
-        if closure is not None:
-            with enable_grad():
-                loss = closure()
+        loss = None if closure is None else loss_of(closure)
         for group in self.param_groups:
             if group.get("differentiable"):
                 self._step_recorded(group)

@@ -24,7 +24,7 @@ from ..nn.common_types import DeviceLike
 from ..nn.layers.normalization import _BatchNorm
 from ..nn.modes import modes_kept
 from ..nn.module import Module
-from .lr_scheduler.base import LRScheduler, one_per_group
+from .lr_scheduler.base import LRScheduler, check_annealing, one_per_group
 from .optimizer import Optimizer
 
 __all__ = [
@@ -212,13 +212,7 @@ class SWALR(LRScheduler):
         rates = one_per_group("swa_lr", optimizer, swa_lr)
         for rate, group in zip(rates, optimizer.param_groups, strict=True):
             group["swa_lr"] = rate
-        if anneal_strategy not in ("cos", "linear"):
-            raise ValueError(
-                message(
-                    "anneal_strategy must be one of 'cos' or 'linear', "
-                    f"instead got {anneal_strategy}"
-                )
-            )
+        check_annealing(anneal_strategy)
         if not isinstance(anneal_epochs, int) or anneal_epochs < 0:
             raise ValueError(
                 message(f"anneal_epochs must be equal or greater than 0, got {anneal_epochs}")

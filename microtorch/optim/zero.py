@@ -11,13 +11,12 @@ from typing import Any
 
 import numpy as np
 
-from ..autograd import enable_grad
 from ..base.errors import message
 from ..distributed import Work, broadcast, gather_object
 from ..distributed.group import ProcessGroup, world
 from ..distributed.joining import Join, Joinable, JoinHook
 from ..handles.tensor import Tensor
-from .optimizer import Closure, Group, Optimizer, ParamsT
+from .optimizer import Closure, Group, Optimizer, ParamsT, loss_of
 
 __path__: list[str] = []  # a package to Python, below which PyTorch's module is found
 
@@ -87,10 +86,7 @@ class ZeroRedundancyOptimizer(Optimizer, Joinable):
     def step(self, closure: Closure | None = None) -> Tensor | float | None:
         """Step this rank's share, and exchange the parameters; returns what ``closure`` does."""
         Join.notify_join_context(self)
-        loss = None
-        if closure is not None:
-            with enable_grad():
-                loss = closure()
+        loss = None if closure is None else loss_of(closure)
         self._local_step()
         under_way: list[Work | None] = [
             broadcast(p.detach(), group=self.process_group, async_op=True, group_src=rank)

@@ -70,10 +70,10 @@ def is_users(module: ModuleType | None) -> bool:
     """Is it a user's module?"""
     if module is None:
         return True
-    file = getattr(module, "__file__", None)
+    file = vars(module).get("__file__")
     if file is None:  # made by a program, typed in, or part of Python
         return module.__name__ not in sys.builtin_module_names and (
-            getattr(module, "__spec__", None) is None
+            vars(module).get("__spec__") is None
         )
     package = module.__name__.partition(".")[0]
     return package != "microtorch" and not file.startswith(_INSTALLED)

@@ -176,7 +176,7 @@ class Compiled:
                 if isinstance(x, (Run, Entry))]  # fmt: skip
         seen = [*tensors, *[leaf.tensor for x in past for leaf in x.leaves]]
         watched = {n: t for x in past for n, t in x.watch.tensors.items()}
-        grads = {id(t): t.node.grad is not None for t in (*seen, *watched.values())}
+        grads = {id(t): (t, t.node.grad) for t in (*seen, *watched.values())}
         others = [(t, About(t)[""]) for t in watched.values()]
         try:
             run = recorded(self, key, args, kwargs, tensors, grads, others)

@@ -13,10 +13,10 @@ import gc
 import os
 import re
 import sys
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from functools import partial
-from itertools import groupby
-from operator import is_, itemgetter
+from operator import is_
 from threading import Lock, RLock
 from types import (
     BuiltinFunctionType,
@@ -31,6 +31,7 @@ from types import (
     MethodType,
     MethodWrapperType,
     ModuleType,
+    SimpleNamespace,
     WrapperDescriptorType,
 )
 from typing import TYPE_CHECKING
@@ -55,17 +56,29 @@ from .code_names import (
     read_by_bases,
 )
 from .same import EQUAL
-from .watched import UNSEEN, Has, Slots, TooMuch, Unnamed, Unwatchable
+from .watched import (
+    UNSEEN,
+    Has,
+    Slots,
+    TooMuch,
+    Unnamed,
+    Unwatchable,
+    grouped,
+    hides,
+    holds,
+    inner_of,
+    is_other,
+)
 
 if TYPE_CHECKING:
     from ..base.types import Operand
     from .same import Rows
-
-    Item = tuple[Operand, Operand, Operand]  # a container, a key, and the value there
-    # a container, what reads all its values at once, their keys, and what they were
-    Group = tuple[Operand, Callable[[Operand], Iterable[Operand]], list[Operand], list[Operand]]
+    from .watched import Group, Item
 
 SIMPLE = (bool, int, float, complex, str, bytes, type(None))
+CONTAINERS = (list, tuple, dict, set, frozenset)
+# attributes of functions and classes that are words in their memory
+WORDS = frozenset({"__class__", "__code__", "__defaults__", "__kwdefaults__", "__bases__"})
 MOST = 50_000  # values that are watched at most
 # a BackendTable remembers what it looked up: it grows when an op first runs on another device
 _FIXED = (BuiltinFunctionType, Handle, Node, np.dtype, CodeType, BackendTable)
@@ -82,6 +95,7 @@ ASKING_FOR_GRADIENT = frozenset(
     "requires_grad requires_grad_ is_leaf grad grad_fn retains_grad retain_grad".split()
 )
 
+METHODS = (FunctionType, property, classmethod, staticmethod)
 _tuplegetter = type(vars(Site)["file"])  # of a field of a named tuple
 _STATELESS = (
     range, slice, type(Ellipsis), type(NotImplemented), np.ufunc, np.generic, ref, re.Pattern,
@@ -112,10 +126,17 @@ class Watch:
         self.unnamed: list[tuple[Operand, set[str]]] = []  # attributes that no function names yet
         self.classes: dict[type, None] = {}  # of the package
         todo = [*roots]
-        while todo:
+        try:
             while todo:
-                todo.extend(self.visit(todo.pop()))
-            todo.extend(self.named_by_now())
+                while todo:
+                    todo.extend(self.visit(todo.pop()))
+                todo.extend(self.named_by_now())
+        except (TooMuch, Unwatchable):
+            raise
+        except Exception as e:  # of a property, say, or a __getattr__
+            raise Unwatchable(
+                f"it can reach an object that raises {type(e).__name__} when it is asked what it is"
+            ) from e
         if not self.names & ASKING_FOR_GRADIENT:
             self.tensors = {
                 i: t for i, t in self.tensors.items()
@@ -147,12 +168,8 @@ class Watch:
         elif isinstance(x, MethodType):
             yield x.__self__
             yield x.__func__
-        elif isinstance(x, (list, tuple)):
-            yield from self.sequence(x)
-        elif isinstance(x, dict):
-            yield from self.mapping(x, x)
-        elif isinstance(x, (set, frozenset)):
-            self.copies.append((x, set(x)))
+        elif isinstance(x, (list, tuple, dict, set, frozenset)):
+            yield from self.contents(x)
         elif isinstance(x, np.ndarray):
             if x.nbytes > 1 << 20:
                 raise TooMuch("it can reach a large numpy array: make it a tensor")
@@ -162,7 +179,8 @@ class Watch:
         elif isinstance(x, type):
             if is_users(sys.modules.get(x.__module__)):
                 yield from self.attributes(x, vars(x))
-                yield from x.__bases__
+                yield from self.item(Slots(x, ("__bases__",)), "__bases__")
+                yield type(x)
             elif x.__module__.startswith("microtorch."):
                 self.classes[x] = None
         elif isinstance(x, ModuleType):
@@ -187,8 +205,9 @@ class Watch:
             return
         if set(vars(f)) - {"__wrapped__"}:
             yield vars(f)
-        if f.__defaults__:
-            yield from self.item(Slots(f, ("__defaults__",)), "__defaults__")
+        for name in ("__code__", "__defaults__", "__kwdefaults__"):  # all may be replaced
+            if getattr(f, name):
+                yield from self.item(Slots(f, (name,)), name)
         if asked := sorted(names & UNSEEN.keys() - f.__globals__.keys()):
             raise Unwatchable(f"it uses {asked[0]!r}, {UNSEEN[asked[0]]}")
         self.names |= names
@@ -218,13 +237,17 @@ class Watch:
         if users and names & BY_NAME:  # it may name what is not in its text
             named = {*vars(x)}
             self.sizes.append((vars(x), len(named)))
+        if users and "__getattr__" in vars(x):
+            named.add("__getattr__")
         for name in sorted(named):
             value = vars(x)[name]
             if isinstance(value, ModuleType):
                 yield from self.module(value, names, (*above, x))
             if users or (isinstance(value, FunctionType) and is_users_code(value.__code__)):
                 yield from self.item(vars(x), name)
-            elif isinstance(value, (*SIMPLE, list, dict, set, os._Environ)) and not ours:
+            elif isinstance(value, (*SIMPLE, SimpleNamespace)) or (
+                isinstance(value, (list, dict, set, os._Environ)) and not ours
+            ):  # fmt: skip
                 yield from self.item(vars(x), name)
             elif callable(value) or isinstance(value, ModuleType):  # it may be replaced
                 self.items.append((vars(x), name, value))
@@ -271,13 +294,24 @@ class Watch:
             self.items.append((container, key, container[key]))
             yield container[key]
 
-    def sequence(self, x: Operand) -> Iterator[Operand]:
+    def contents(self, x: Operand) -> Iterator[Operand]:
+        """What a list, tuple, dict or set holds; and what its class makes of it, if that is
+        another."""
         if isinstance(x, list):
             self.sizes.append((x, len(x)))
             for i in range(len(x)):
                 yield from self.item(x, i)
-        else:
-            yield from x
+        elif isinstance(x, dict):
+            yield from self.mapping(x, x)
+        if isinstance(x, (set, frozenset)):
+            self.copies.append((x, set(x)))
+        if not isinstance(x, list):  # the keys of a dict, too
+            yield from [y for y in x if not isinstance(y, SIMPLE)]
+        if type(x) not in CONTAINERS:
+            yield type(x)
+            yield x.default_factory if isinstance(x, defaultdict) else None
+            if getattr(x, "__dict__", None):
+                yield from self.attributes(x, vars(x))
 
     def mapping(
         self, x: Operand, names: Iterable[str], unread: Collection[str] = ()
@@ -286,7 +320,7 @@ class Watch:
         if isinstance(x, (dict, MappingProxyType)):  # the latter is a class's
             self.sizes.append((x, len([k for k in x if k not in UNWATCHED])))
         for key in [k for k in names if k not in unread]:
-            if not _special(key) or isinstance(x[key], (FunctionType, property)):
+            if not _special(key) or isinstance(x[key], METHODS):
                 yield from self.item(x, key)
 
     def object(self, x: Operand) -> Iterator[Operand]:
@@ -300,7 +334,7 @@ class Watch:
             return  # a compiled function in another
         elif isinstance(x, partial):
             yield (x.func, x.args, x.keywords)
-        elif isinstance(getattr(x, "__dict__", None), dict):
+        elif isinstance(getattr(x, "__dict__", None), dict) and not hides(type(x)):
             plain = isinstance(x, Module) and not x._hooked
             yield from self.attributes(x, vars(x), UNHOOKED if plain else ())
         elif isinstance(x, _STATELESS) or inner_of(x) is not None:
@@ -331,13 +365,19 @@ class Watch:
                     continue
                 now = [container[key] for key in keys]
             except (KeyError, IndexError):
-                return next(_named(k) for k in keys if not _holds(container, k))
+                return next(_named(k) for k in keys if not holds(container, k))
             for key, x, value in zip(keys, now, values, strict=True):
                 if x is not value and not same(x, value):
                     return _named(key, value, x)
         for cell, value in self.cells:
             if cell.cell_contents is not value and not same(cell.cell_contents, value):
                 return _named("a variable of an enclosing function", value, cell.cell_contents)
+        return self.resized() or next(
+            (f"a {type(x).__name__}" for x, held in self.copies if is_other(x, held)), ""
+        )
+
+    def resized(self) -> str:
+        """Which container has another length now, or ""."""
         lengths = [*map(len, self.sized)]
         if lengths != self.lengths:
             for x, n in self.sizes:
@@ -345,11 +385,6 @@ class Watch:
                 if len(x) != n and (plain or len([k for k in x if k not in UNWATCHED]) != n):
                     return f"a {type(x).__name__}"
             self.lengths = lengths
-        for x, held in self.copies:
-            if x != held if type(held) is set else (
-                x.shape != held.shape or x.dtype != held.dtype or x.tobytes() != held.tobytes()
-            ):  # fmt: skip
-                return f"a {type(x).__name__}"
         return ""
 
     def say(self, rows: Rows) -> None:
@@ -359,8 +394,8 @@ class Watch:
         for container, key, _ in self.items:
             if isinstance(container, Has) and type(container.x) is dict and not container[key]:
                 rows.absent(container.x, key)
-            elif key == "__class__" and isinstance(container, Slots):
-                rows.slot(container.x, "class", type(container.x))
+            elif key in WORDS and isinstance(container, Slots):
+                rows.word(container.x, container[key])
             else:
                 rows.item(container, key, container[key])
         for cell, _ in self.cells:
@@ -369,35 +404,6 @@ class Watch:
             if type(held) is not set:
                 raise ValueError("arrays are compared by Python")
             rows.row(EQUAL, x, 0, held)
-
-
-def grouped(items: Sequence[Item]) -> tuple[list[Item], list[Group]]:
-    """The items that are alone in their container, and those of one container together."""
-    single: list[Item] = []
-    groups: list[Group] = []
-    for _, found in groupby(items, key=lambda item: id(item[0])):
-        here = [*found]
-        container, keys, values = here[0][0], [k for _, k, _ in here], [v for _, _, v in here]
-        if type(container) is list and keys == [*range(len(container))] and len(keys) > 2:
-            groups.append((container, list.__iter__, keys, values))
-        elif len(keys) > 4:
-            groups.append((container, itemgetter(*keys), keys, values))
-        else:
-            single += here
-    return single, groups
-
-
-def inner_of(x: Operand) -> Operand:
-    """What a decorator has been put around, or None."""
-    return None if isinstance(x, type) else getattr(x, "__wrapped__", None)
-
-
-def _holds(container: Operand, key: Operand) -> bool:
-    try:
-        container[key]
-    except (KeyError, IndexError):
-        return False
-    return True
 
 
 def _special(key: Operand) -> bool:

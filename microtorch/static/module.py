@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 OWN = frozenset({*vars(Module()), "training"})  # what a wrapper has for itself
 
 
-class CompiledModule(Module):
+class OptimizedModule(Module):
     """A Module around another, ``_orig_mod``, whose calls are recorded and run as a program.
 
     Parameters, buffers and modes are those of the other; keys of its state begin with "_orig_mod.",
@@ -84,7 +84,7 @@ class CompiledModule(Module):
         made: Compiled = vars(self)["_compiled"]
         return made.reason
 
-    def compile(self, *example: Operand) -> CompiledModule:
+    def compile(self, *example: Operand) -> OptimizedModule:
         """This module. With an example, its program is made now: three calls on the example."""
         if example:
             for _ in range(3):
@@ -140,5 +140,5 @@ def compile(
     if not callable(model):
         raise TypeError(message(f"compile() takes a function or a Module, not {model!r}"))
     if isinstance(model, Module):
-        return CompiledModule(model, fullgraph, use_c)
+        return OptimizedModule(model, fullgraph, use_c)
     return Compiled(model, fullgraph, use_c)

@@ -16,8 +16,9 @@ from .guards import Watch
 from .keys import opaque, structure
 from .recording import Recording
 from .returned import check_kept, late_backward, marks, modes, output, owned
+from .settings import DRAWS, foreign_draws
 from .source import unique
-from .watched import About, TooMuch, Unnamed, Unwatchable
+from .watched import About, Slots, TooMuch, Unnamed, Unwatchable
 
 if TYPE_CHECKING:
     from ..base.types import Kernel, Operand
@@ -29,12 +30,14 @@ if TYPE_CHECKING:
 
 def recorded(
     c: Compiled, key: Key, args: Operand, kwargs: Operand, tensors: list[Tensor],
-    grads: dict[int, bool], others: Sequence[tuple[Operand, int]],
+    grads: dict[int, tuple[Tensor, Operand]], others: Sequence[tuple[Operand, int]],
 ) -> Run:  # fmt: skip
-    """One call, written down. ``others``: tensors that it may not read, and About them."""
-    r = Recording(c.__name__, tensors, getattr(c.function, "__code__", None))
+    """One call, written down. ``grads``: tensors that are known, by id, and their gradients;
+    ``others``: tensors that it may not read, and About them."""
+    owners = {id(g): t for t, g in grads.values() if g is not None}
+    r = Recording(c.__name__, tensors, getattr(c.function, "__code__", None), owners)
     outputs: list[Output] = []
-    marked, began = marks(tensors), modes()
+    marked, began, drawn = marks(tensors), modes(), foreign_draws()
     outside = any(has_graph(t.node) for t in tensors)
 
     def run() -> Operand:
@@ -48,10 +51,13 @@ def recorded(
             r.give_up("it gives an attribute to a tensor, or a hook")
         if began != modes():
             r.give_up("it leaves the library in another mode: `with` changes it back")
+        if drawn != foreign_draws():
+            r.give_up(DRAWS)
         r.program.outputs = output(r, result, outputs)
         r.program.returned = [o.number for o in outputs]
         if r.late is not None and not any(o.kind == "number" for o in outputs):
             r.give_up("it reads a number, and returns something else")
+        r.find_owners()
         r.program.split = len(r.program.steps)
         if r.backward and outside:
             r.give_up("an argument has a graph that was begun outside the function, and "
@@ -88,9 +94,14 @@ def recorded(
                 r.reason = r.reason or "it changes a learning rate"
         rated = {(n, key) for n, key, _ in r.rated}
         watch.items = [x for x in watch.items if (id(x[0]), x[1]) not in rated]
+    named = {id(v) for _, _, v in watch.items}
+    for leaf in program.leaves:  # a gradient that it finds elsewhere, too, is to be this one
+        if leaf.kind == "gradient" and id(leaf.tensor) in named:
+            of = r.leaves[leaf.place].tensor
+            watch.items.append((Slots(of, ()), "grad", leaf.tensor))
     has = [
-        grads.get(id(leaf.tensor), leaf.tensor.node.grad is not None)
-        for leaf in program.leaves if leaf.kind != "seed"
+        (grads[id(t)][1] if id(t) in grads else t.node.grad) is not None
+        for t in (leaf.tensor for leaf in program.leaves if leaf.kind != "seed")
     ]  # fmt: skip
     return Run(r, result, outputs, watch, has)
 

@@ -21,6 +21,7 @@ from ..nn.layers.rnn import spelt_out
 from ..nn.modes import modes_kept
 from ..nn.module import Module
 from .compiled import Compiled
+from .keys import structure
 from .onnx_sizes import Sized, Unlike, symbols
 from .onnx_writer import OPSET, Writer, onnx_package
 from .script import script, trace
@@ -200,8 +201,8 @@ def agree(
         for axis in axes:
             t = t.index_select(axis, _more(t, axis))
         other.append(t)
-    wanted = model(*other)
-    wanted = wanted if isinstance(wanted, (tuple, list)) else (wanted,)
+    wanted: list[Operand] = []
+    structure(model(*other), wanted)
     feeds = {n: t.detach().numpy() for n, t in zip(names, other, strict=True)}
     why = "its numbers are others"
     try:

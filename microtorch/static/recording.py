@@ -68,16 +68,19 @@ def elementwise(name: str) -> bool:
 class Recording(Values, Turn):
     """What runs while it ``lasts`` is written to ``program``.
 
-    ``reason``: why it cannot be repeated, or "". ``arguments``: the tensors that the function gets.
+    ``reason``: why it cannot be repeated, or "". ``arguments``: the tensors that the function gets;
+    ``owners``: of gradients that are known before it runs, by their ids.
     """
 
     def __init__(
-        self, name: str, arguments: Sequence[Tensor] = (), code: CodeType | None = None
+        self, name: str, arguments: Sequence[Tensor] = (), code: CodeType | None = None,
+        owners: Mapping[int, Tensor] | None = None,
     ):  # fmt: skip
         super().__init__(name)
         self.reason = ""
         self.place: dict[int, int] = {id(t): i for i, t in enumerate(arguments)}
         self.arguments = arguments
+        self.owners = owners or {}
         self.thread = threading.get_ident()
         self.inside = self.backward = False
         self.leaves: dict[int, Leaf] = {}  # number -> leaf
@@ -186,14 +189,12 @@ class Recording(Values, Turn):
             self.give_up(f"a tensor on {t.node.dev.device} is read")
         found = self.new(array)
         n = found.number
-        kind, place = "tensor", -1
-        if id(t) in self.place:
-            kind, place = "argument", self.place[id(t)]
-        else:
-            for other in self.program.leaves:
-                if other.tensor.node.grad is t:
-                    kind, place = "gradient", other.number
-        leaf = Leaf(n, kind, place, t, array)
+        kind = "argument" if id(t) in self.place else "tensor"
+        leaf = Leaf(n, kind, self.place.get(id(t), -1), t, array)
+        for x in self.program.leaves:
+            for gradient, of in ((leaf, x), (x, leaf)):
+                if gradient.kind == "tensor" and of.tensor.node.grad is gradient.tensor:
+                    gradient.kind, gradient.place = "gradient", of.number
         self.program.leaves.append(leaf)
         self.leaves[n] = leaf
         self.nodes[n] = t.node
@@ -204,6 +205,23 @@ class Recording(Values, Turn):
         if t.node.hooks:
             self.give_up("a tensor with hooks is read")
         return found
+
+    def find_owners(self) -> None:
+        """A gradient is found in its tensor at each call, for another may have taken its place:
+        that tensor is a leaf, too, where no step has read it."""
+        for leaf in [*self.program.leaves]:
+            t = self.owners.get(id(leaf.tensor))
+            if t is None or leaf.kind == "gradient":
+                continue
+            read = next((x for x in self.program.leaves if x.tensor is t), None)
+            if leaf.kind == "argument":
+                if self.backward and read is not None and read.kind != "argument":
+                    self.give_up("an argument is the gradient of a tensor that it reads")
+                continue
+            if read is None:
+                self.lift(t, SLOT.__get__(t))  # which finds out that leaf is its gradient
+                read = self.program.leaves[-1]
+            leaf.kind, leaf.place = "gradient", read.number
 
     def store(self, t: Tensor, array: Array) -> None:
         """A tensor is given memory."""

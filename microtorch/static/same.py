@@ -153,6 +153,11 @@ class Rows:
         self.kept += (x, value)
         self.words.append(pack("NN", id(x) + places()[name], id(value)))
 
+    def word(self, x: Operand, value: Operand) -> None:
+        """An object of Python's holds ``value`` where it does now: its class, code or bases."""
+        self.kept += (x, value)
+        self.words.append(pack("NN", id(x) + place_of(x, value), id(value)))
+
     def other(self, x: Operand, name: str, value: Operand) -> None:
         """A slot of an object holds something else."""
         self.row(OTHER, x, places()[name], value)

@@ -18,10 +18,11 @@ from ..engine.record import constant
 from ..files.load import load as load_file
 from ..files.save import save as save_file
 from ..handles.tensor import Tensor
+from ..nn.messages import indent
 from ..nn.module import Module
 from ..nn.parameter import Parameter
 from .compiled import Compiled
-from .module import CompiledModule
+from .module import OptimizedModule, complete
 from .stored import restored, stored
 from .templates import replaced
 from .turns import recording_now
@@ -32,8 +33,6 @@ if TYPE_CHECKING:
     from ..base.types import Array, Kernel, Operand
 
     File = str | os.PathLike[str] | IO[bytes]
-
-__path__: list[str] = []  # a package to Python, below which torch.jit.annotations is found
 
 
 def _source(function: Operand) -> str:
@@ -48,6 +47,22 @@ class TracerWarning(Warning):
 
 
 PROGRAM, UNCALLED = "microtorch program", "microtorch module without a program"
+
+
+class Error(Exception):
+    """What PyTorch raises for a ``raise`` or an ``assert`` inside of a scripted function.
+
+    Here such a function raises what it says; the class is there for programs that catch it.
+    """
+
+
+def _shown(m: Module, traced: bool) -> str:
+    """A module as PyTorch prints a scripted one, or a traced one: its classes, and no arguments."""
+    name = type(m).__name__
+    parts = [f"({key}): {indent(_shown(child, traced))}" for key, child in m.named_children()]
+    parts = [f"original_name={name}", *parts]
+    label = name if traced else "RecursiveScriptModule"
+    return f"{label}({parts[0]})" if len(parts) == 1 else "\n  ".join([f"{label}(", *parts]) + "\n)"
 
 
 def _save(compiled: Compiled, what: Operand, f: File) -> None:
@@ -68,7 +83,7 @@ def _save(compiled: Compiled, what: Operand, f: File) -> None:
     save_file(stored(entry, outputs, names) | {"buffers": buffers}, f)
 
 
-class ScriptModule(CompiledModule):
+class ScriptModule(OptimizedModule):
     """A module that runs as a program: what ``script`` and ``trace`` return of a Module.
 
     As a base class of the user's, with no module given, it is a Module like another.
@@ -84,6 +99,12 @@ class ScriptModule(CompiledModule):
         vars(self)["_orig_mod"] = module
         for name in ("_parameters", "_buffers", "_modules", "_non_persistent_buffers_set"):
             vars(self)[name] = vars(module)[name]
+
+    def __repr__(self) -> str:
+        """As PyTorch prints it; a class of the user's own as any module."""
+        if not complete(self):
+            return super().__repr__()
+        return _shown(self._orig_mod, _program_of(self).own_outputs)
 
     @property
     def original_name(self) -> str:
@@ -209,19 +230,24 @@ class LoadedProgram(Module):
 def script(obj: Operand, *args: Operand, **kwargs: Operand) -> Operand:
     """A Module or a function that runs as a program. It is recorded when it is called.
 
-    The further arguments of PyTorch's ``script`` are accepted without effect.
+    A class that is no Module stays as it is, for its methods are followed anyhow. The further
+    arguments of PyTorch's ``script`` are accepted without effect.
     """
     if isinstance(obj, ScriptFunction) or "_compiled" in getattr(obj, "__dict__", ()):
         return obj
     if isinstance(obj, Module):
         return ScriptModule(obj)
-    if inspect.isclass(obj) or not callable(obj):
-        raise TypeError(
-            message(
-                f"jit.script takes a Module or a function, but got {obj!r}",
-                fix="classes of data need no script here",
+    if inspect.isclass(obj):
+        if issubclass(obj, Module):
+            raise RuntimeError(
+                message(
+                    f"Type '{obj}' cannot be compiled since it inherits from nn.Module, consider "
+                    "passing an instance instead"
+                )
             )
-        )
+        return obj  # its methods are Python here: what they compute is recorded like all else
+    if not callable(obj):
+        raise TypeError(message(f"jit.script takes a Module or a function, but got {obj!r}"))
     return ScriptFunction(obj)
 
 

@@ -6,7 +6,11 @@ as they are written: ``unusual``.
 """
 from __future__ import annotations
 
+import random
+import sys
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from ..arrays import dtypes
 from ..arrays.device import away, default
@@ -25,12 +29,24 @@ if TYPE_CHECKING:
     from .same import Rows
 
 
+DRAWS = "its calls may differ by random numbers of Python or numpy"
+
+
 def settings() -> tuple[Operand, ...]:
     """Under which a program is kept, and which a call must leave as they were."""
     m, region = mode.get(), autocast.region.get()
     return (m.grad, m.inference, m.scope is None, dtypes.get_default_dtype(),
             None if region is None else (region.dtype, region.casts is None),
             autocast.types["cpu"], autocast.keeps[0])  # fmt: skip
+
+
+def foreign_draws() -> Operand:
+    """How far Python's random numbers and numpy's have got: two calls that draw the same from them,
+    or choose the same way by them, are no sign that the next one will."""
+    found: list[Operand] = [random.getstate()]
+    if "numpy.random" in sys.modules:
+        found += [x.tobytes() if isinstance(x, np.ndarray) else x for x in np.random.get_state()]
+    return found
 
 
 def backend() -> str:

@@ -1,13 +1,21 @@
-"""What guards hold: slots, absent names and gradients as containers, and what cannot be watched."""
+"""What guards hold: slots, absent names and gradients as containers; and what cannot be watched."""
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import groupby
+from operator import itemgetter
 from typing import TYPE_CHECKING
+
+from .same import POINTER
 
 if TYPE_CHECKING:
     from ..base.types import Operand
     from ..engine.handle import Handle
     from ..graph import Node
+
+    Item = tuple[Operand, Operand, Operand]  # a container, a key, and the value there
+    # a container, what reads all its values at once, their keys, and what they were
+    Group = tuple[Operand, Callable[[Operand], Iterable[Operand]], list[Operand], list[Operand]]
 
 # built-in functions, and an attribute, that read what no guard sees
 UNSEEN = {
@@ -18,7 +26,8 @@ UNSEEN = {
     **dict.fromkeys(
         ("initial_seed", "get_rng_state", "get_num_threads", "get_float32_matmul_precision",
          "are_deterministic_algorithms_enabled", "get_deterministic_debug_mode",
-         "is_deterministic_algorithms_warn_only_enabled", "geterr", "geterrcall"),
+         "is_deterministic_algorithms_warn_only_enabled", "geterr", "geterrcall",
+         "flash_sdp_enabled", "mem_efficient_sdp_enabled", "math_sdp_enabled", "cudnn_sdp_enabled"),
         "which reads a setting of the library",
     ),
     **dict.fromkeys(
@@ -27,6 +36,8 @@ UNSEEN = {
          "set_autocast_cpu_dtype", "set_autocast_cache_enabled", "set_default_device"),
         "which changes a setting of the library",
     ),
+    "isenabled": "which asks of Python's collector, that rests while a call is recorded",
+    **dict.fromkeys(("_getframe", "currentframe"), "which reads who calls"),
     "import_module": "which gives modules that are not in its text",
     "__import__": "which gives modules that are not in its text",
 }  # fmt: skip
@@ -84,3 +95,50 @@ class Unwatchable(Exception):
 
 class Unnamed(Unwatchable):
     """It reads what its text does not name. A trace, as PyTorch's, holds what that was."""
+
+
+def grouped(items: Sequence[Item]) -> tuple[list[Item], list[Group]]:
+    """The items that are alone in their container, and those of one container together."""
+    single: list[Item] = []
+    groups: list[Group] = []
+    for _, found in groupby(items, key=lambda item: id(item[0])):
+        here = [*found]
+        container, keys, values = here[0][0], [k for _, k, _ in here], [v for _, _, v in here]
+        if type(container) is list and keys == [*range(len(container))] and len(keys) > 2:
+            groups.append((container, list.__iter__, keys, values))
+        elif len(keys) > 4:
+            groups.append((container, itemgetter(*keys), keys, values))
+        else:
+            single += here
+    return single, groups
+
+
+def inner_of(x: Operand) -> Operand:
+    """What a decorator has been put around, or None."""
+    try:
+        return None if isinstance(x, type) else getattr(x, "__wrapped__", None)
+    except Exception:  # `__getattr__ = dict.__getitem__` raises KeyError
+        return None
+
+
+def holds(container: Operand, key: Operand) -> bool:
+    try:
+        container[key]
+    except (KeyError, IndexError):
+        return False
+    return True
+
+
+def hides(cls: type) -> bool:
+    """Has an object of this class memory in C, besides a dict, weak references and slots?"""
+    slots = [n for c in cls.__mro__ for n in vars(c).get("__slots__", ())]
+    return cls.__basicsize__ - object.__basicsize__ > (len(slots) + 2) * POINTER
+
+
+def is_other(x: Operand, held: Operand) -> bool:
+    """Is a set, or an array, another one than its copy?"""
+    if type(held) is set:
+        return bool(x != held)
+    return bool(
+        x.shape != held.shape or x.dtype != held.dtype or x.tobytes() != held.tobytes()
+    )  # fmt: skip

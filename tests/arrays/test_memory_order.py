@@ -173,7 +173,33 @@ STRIDES = [
     ("(turned.int() & other.int())", (3, 1, 6)),
     ("turned.pow(rows)", (3, 1, 6)),
     ("turned ** 2", (3, 1, 6)),
+    ("torch.tensor(2.0) ** turned", (3, 1, 6)),
+    *[(text, (12, 4, 1)) for text in (
+        "2 ** turned", "torch.pow(2.5, turned)", "torch.pow(1, turned)", "2 ** turned.int()",
+        "torch.float_power(2, turned)", "1j ** turned",
+    )],
     ("turned // rows", (3, 1, 6)),
+    # of what is one op in PyTorch, and several here
+    *[(text, (12, 4, 1)) for text in (
+        "torch.baddbmm(turned, torch.ones(2, 3, 5), torch.ones(2, 5, 4))",
+        "turned.scatter_add(0, torch.zeros(1, 3, 4).long(), turned)",
+        "turned.scatter_reduce(0, torch.zeros(1, 3, 4).long(), turned, 'amax')",
+        "F.rms_norm(turned, (4,))",
+        "F.bilinear(turned, turned, torch.ones(4, 4, 4))",
+    )],
+    ("torch.addmm(turned[0], torch.ones(3, 2), torch.ones(2, 4))", (4, 1)),
+    ("torch.addr(turned[0], torch.ones(3), torch.ones(4))", (1, 3)),
+    ("F.pad(turned, (1, 1), mode='replicate')", (18, 6, 1)),
+    ("F.channel_shuffle(turned[None], 2)", (24, 12, 4, 1)),
+    ("F.grid_sample(turned[None], torch.zeros(1, 4, 3, 2).transpose(1, 2), align_corners=False)",
+     (24, 12, 4, 1)),
+    ("five @ torch.ones(4, 5)", (45, 45, 15, 5, 1)),
+    ("F.linear(five, torch.ones(5, 4))", (45, 45, 15, 5, 1)),
+    ("turned.nonzero(as_tuple=True)[0]", (1,)),
+    ("turned.nanmedian(1)[1]", (4, 1)),
+    # and these write to a copy, which lies as what is copied
+    ("turned.put(torch.tensor([0]), torch.ones(1))", (3, 1, 6)),
+    ("turned.index_put((torch.tensor([0]),), rows[:1], accumulate=True)", (3, 1, 6)),
     ("torch.polar(turned, rows)", (3, 1, 6)),
     ("turned.renorm(2, 0, 1.0)", (12, 4, 1)),
     ("F.one_hot(turned.long(), 4)", (48, 16, 4, 1)),
@@ -184,6 +210,7 @@ STRIDES = [
 OPERANDS = {
     "torch": torch, "F": torch.nn.functional,
     "rows": numbers(2, 3, 4), "turned": numbers(4, 2, 3).permute(1, 2, 0),
+    "five": numbers(3, 1, 2, 3, 4).transpose(0, 2),
     "other": numbers(3, 4, 2).permute(2, 0, 1), "wide": numbers(1, 3, 1).expand(2, 3, 4),
     "part": numbers(4, 3, 4)[::2], "last": numbers(2, 4, 5, 3).permute(0, 3, 1, 2),
     "image": numbers(2, 3, 4, 5), "thin": numbers(1, 3, 1).half().expand(2, 3, 4),
@@ -203,6 +230,17 @@ def test_results_lie_in_memory_as_pytorchs():
             [s for s, n in zip(steps, shape, strict=True) if n > 1]
             == [s for s, n in zip(rows, shape, strict=True) if n > 1]
         )
+
+
+def test_categories_are_drawn_in_the_order_of_memory():
+    """Without replacement: noise goes to each weight, as to what is like the weights."""
+    weights = torch.tensor([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]).t()
+    torch.manual_seed(0)
+    noise = torch.empty(3, 2).exponential_()
+    torch.manual_seed(0)
+    drawn = torch.multinomial(weights, 2)
+    assert drawn.tolist() == (weights / noise.t()).argsort(-1, True)[:, :2].tolist()
+    assert drawn.is_contiguous()
 
 
 def test_what_was_made_of_turned_operands_is_known_to_be_turned():

@@ -1,4 +1,5 @@
 """Errors teach: PyTorch's class; op, shapes, dtypes, the user's line and a fix in the message."""
+import importlib
 import pickle
 import sys
 
@@ -238,6 +239,32 @@ def test_misspelt_names_of_tensors(owner, misspelt, meant, capsys):
 def test_misspelt_names_of_a_module():
     with pytest.raises(AttributeError, match=r"wieght.*Did you mean.*weight"):
         nn.Linear(1, 1).wieght  # noqa: B018
+
+
+@pytest.mark.parametrize(
+    ("path", "words"),
+    [
+        ("masked", "torch.where"), ("overrides", "as_subclass"), ("_functorch", "torch.compile"),
+        ("nn.quantized", "8 bits"), ("nn.attention.flex_attention", "attn_mask"),
+        ("testing._internal", "assert_close"), ("utils.collect_env", "doctor"),
+    ],
+)  # fmt: skip
+def test_modules_that_are_out_of_reach_say_what_to_do_instead(path, words):
+    """Also below a module that is one file here, and has no folder to look in."""
+    said = rf"torch.{path} is part of PyTorch(.|\n)*fix: (.|\n)*{words}"
+    with pytest.raises(ModuleNotFoundError, match=said):
+        importlib.import_module(f"microtorch.{path}")
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [("to_sparse_csr", "sparse_coo_tensor"), ("int_repr", "8 bits"), ("to_mkldnn", "layout")],
+)
+def test_methods_that_are_out_of_reach_are_none_and_say_so(name, words):
+    assert not hasattr(torch.Tensor, name) and not hasattr(torch.ones(1), name)
+    said = rf"torch.Tensor.{name} is part of PyTorch(.|\n)*{words}"
+    with pytest.raises(AttributeError, match=said):
+        getattr(torch.ones(1), name)
 
 
 def test_what_pytorch_has_and_microtorch_has_not():

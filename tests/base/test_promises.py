@@ -1,5 +1,6 @@
 """Values that are made when they are first asked for."""
 
+import re
 import subprocess
 import sys
 import threading
@@ -7,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from microtorch import ops
 from microtorch.base.promises import Promises
 
 ROOT = Path(__file__).parents[2]
@@ -142,3 +144,9 @@ def test_a_module_that_does_not_enter_what_it_promised():
     d.promise(["absent"], "json")  # which is imported, and knows nothing of it
     with pytest.raises(KeyError, match="absent, which json has not entered"):
         d["absent"]
+
+
+def test_the_map_of_ops_names_every_file():
+    rows = re.findall(r"^    [a-z, ]+?  +([a-z_ 0-9]+)$", ops.__doc__, re.MULTILINE)
+    files = [path.stem for path in Path(ops.__file__).parent.glob("*.py")]
+    assert sorted(" ".join(rows).split()) == sorted({*files} - {"__init__"})

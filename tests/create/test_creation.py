@@ -1,6 +1,7 @@
 """Making tensors: dtypes, shapes and values as PyTorch's, random numbers with PyTorch's seeds."""
 import math
 import typing
+from collections import deque
 
 import numpy as np
 import pytest
@@ -378,6 +379,30 @@ def test_data_that_is_refused_and_taken():
             call()
     with pytest.raises(NotImplementedError, match="Bool"):
         torch.logspace(0, 1, 3, dtype=torch.bool)
+
+
+@pytest.mark.parametrize(
+    ("data", "error", "words"),
+    [  # an old reset() of a game gives (observation, {}), for one
+        ((np.zeros(4, "f"), {}), RuntimeError, "infer dtype of dict"),
+        ([{}, [1]], RuntimeError, "infer dtype of dict"),
+        ([[1], None], RuntimeError, "infer dtype of NoneType"),
+        ([[1, 2], "ab"], TypeError, "invalid data type 'str'"),
+        ([b"ab"], TypeError, "invalid data type 'bytes'"),
+        ([[1, 2], 3], TypeError, "equal depth"),
+        ([[1, 2], np.zeros((2, 2))], TypeError, "equal depth"),
+    ],
+)
+def test_what_has_no_dtype_is_named_before_sizes_are_compared(data, error, words):
+    with pytest.raises(error, match=words):
+        torch.tensor(data)
+
+
+def test_other_sequences_of_python_are_lists():
+    steps = deque([[1.0, 2], [3, 4]], maxlen=2)
+    assert torch.tensor(steps).tolist() == [[1, 2], [3, 4]]
+    assert torch.tensor([range(2), [1, 2]]).tolist() == [[0, 1], [1, 2]]
+    assert torch.tensor([deque([torch.ones(1)]), (2,)]).tolist() == [[1], [2]]
 
 
 def test_asarray_copies_a_buffer_if_it_is_asked_to():

@@ -176,6 +176,107 @@ def test_numbers_that_stand_for_an_int():
         assert torch.tril_indices(2, one).shape == (2, 2)
 
 
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda p: F.leaky_relu(X, p), lambda p: F.leaky_relu(X, negative_slope=p),
+        lambda p: F.elu(X, alpha=p), lambda p: F.softplus(X, 1.0, p), lambda p: F.hardtanh(X, 0, p),
+        lambda p: F.huber_loss(X, X, delta=p), lambda p: F.triplet_margin_loss(X, X, X, p),
+        lambda p: F.layer_norm(X, (2,), eps=p), lambda p: F.batch_norm(X, X[0], X[0], eps=p),
+        lambda p: F.dropout(X, p), lambda p: F.pad(X, (1, 1), value=p), lambda p: torch.norm(X, p),
+        lambda p: torch.add(X, X, alpha=p), lambda p: X.clone().sub_(X, alpha=p),
+        lambda p: torch.addmm(X, X, X, beta=p), lambda p: torch.addcmul(X, X, X, value=p),
+        lambda p: torch.full((2,), p), lambda p: X.new_full((2,), p), lambda p: torch.arange(p),
+        lambda p: torch.nn.LeakyReLU(p)(X), lambda p: torch.logit(X, p),
+        lambda p: X.std(0, correction=p),
+    ],
+)  # fmt: skip
+def test_a_number_carries_no_gradient(call):
+    """A parameter in the place of a number would never learn: an error says so."""
+    call(torch.tensor(0.5))
+    for _ in range(2):
+        with pytest.raises(TypeError, match=r"must be (Number|float)"):
+            call(torch.tensor(0.5, requires_grad=True))
+
+
+def test_what_is_computed_with_tensors_takes_a_tensor():
+    p = torch.tensor(0.5, requires_grad=True)
+    for y in (F.gumbel_softmax(X, p), F.normalize(X, eps=p), F.local_response_norm(X[None], 1, p)):
+        assert y.requires_grad
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda n: X.std(0, correction=n(1)), lambda n: F.leaky_relu(X, n(0.5)),
+        lambda n: F.batch_norm(X, None, None, None, None, True, 0.1, n(1)),
+        lambda n: F.batch_norm(X, X[0], X[0], eps=n(1)),
+        lambda n: F.layer_norm(X, (2,), None, None, n(1)),
+        lambda n: torch.add(X, X, alpha=n(2)), lambda n: F.huber_loss(X, X, delta=n(2)),
+    ],
+)  # fmt: skip
+def test_numbers_of_numpy_promote_nothing(call):
+    for _ in range(2):
+        assert call(np.float64).equal(call(float))
+        assert call(np.float64).dtype is torch.float32
+
+
+def test_one_list_of_sizes_and_sizes_one_by_one():
+    """Methods take both; functions one list, as PyTorch's do."""
+    for name, sizes in (
+        ("reshape", (4, 1)), ("flip", (0, 1)), ("permute", (1, 0)), ("broadcast_to", (2, 2)),
+        ("tile", (2, 2)),
+    ):  # fmt: skip
+        function, method = getattr(torch, name), getattr(X, name)
+        assert function(X, sizes).equal(method(*sizes)) and method(sizes).equal(method(*sizes))
+        assert function(input=X, **{PARAMETER[name]: sizes}).equal(method(*sizes))
+        for given in (sizes, sizes[:1], ()):
+            with pytest.raises(TypeError):
+                function(X, *given)
+        with pytest.raises(TypeError):
+            method(*sizes, **{PARAMETER[name]: sizes})
+    assert X.flip(0).equal(torch.flip(X, (0,)))
+    with pytest.raises(TypeError, match=r"fix: torch.flip\(x, \(0,\)\)"):
+        torch.flip(X, 0)
+    for call in (
+        lambda: torch.zeros(), lambda: torch.rand(size=3), lambda: torch.ones(3, size=(3,)),
+        lambda: X.new_zeros(), lambda: X.new_full(3, 1.0), lambda: X.new_ones(size=2),
+    ):  # fmt: skip
+        with pytest.raises(TypeError):
+            call()
+
+
+PARAMETER = {
+    "reshape": "shape", "flip": "dims", "permute": "dims", "broadcast_to": "size", "tile": "dims",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("call", "says"),
+    [
+        (lambda: torch.rand(2, generator=0), "torch.Generator"),
+        (lambda: X.clone().normal_(generator=0), "torch.Generator"),
+        (lambda: torch.zeros(2, layout="a"), "torch.layout"),
+        (lambda: torch.zeros(2, pin_memory=1), "bool"),
+        (lambda: torch.zeros(2, device=1.5), "torch.device"),
+        (lambda: X.clone(memory_format="A"), "torch.memory_format"),
+        (lambda: X.contiguous(memory_format=1), "torch.memory_format"),
+        (lambda: X.float(1), "torch.memory_format"),
+        (lambda: torch.zeros_like(X, memory_format="A"), "torch.memory_format"),
+        (lambda: torch.softmax(X, 0, True), "torch.dtype"),
+        (lambda: X.sum(0, dtype="float32"), "torch.dtype"),
+        (lambda: torch.stft(X[0], 2, return_complex=1), "bool"),
+        (lambda: torch.istft(X.cfloat(), 2, center=None), "bool"),
+        (lambda: torch.sum(X, out=(X,)), "'out' must be Tensor"),
+        (lambda: torch.max(X, 0, out=X), "'out' must be tuple"),
+    ],
+)
+def test_what_stands_in_the_place_of_an_option(call, says):
+    for _ in range(2):
+        with pytest.raises(TypeError, match=says):
+            call()
+
+
 NAMES = (Path(__file__).parent / "names.txt").read_text(encoding="utf-8").splitlines()
 
 
@@ -206,3 +307,41 @@ def takes(function, names):
 
 class Nothing:
     """What no function can use."""
+
+
+@pytest.mark.parametrize(
+    ("call", "error"),
+    [
+        (lambda: torch.addmm(X, X, X, 3), TypeError), (lambda: X.addmm(X, X, 0.2, 0.6), TypeError),
+        (lambda: torch.addr(X, X[0], X[1], True), TypeError),
+        (lambda: torch.addmm(X, X, X, alpha=1j), RuntimeError),
+        (lambda: torch.addcmul(X, X, X, value=1j), RuntimeError),
+        (lambda: X.max(keepdim=True), TypeError), (lambda: torch.min(X, keepdim=True), TypeError),
+        (lambda: X.std(0, unbiased=True, correction=1), TypeError),
+        (lambda: X.clone().cumsum_(0, dtype=torch.float64), RuntimeError),
+        (lambda: torch.resolve_conj("a"), TypeError),
+    ],
+)
+def test_what_would_be_ignored_is_refused(call, error):
+    with pytest.raises(error):
+        call()
+
+
+@pytest.mark.parametrize(
+    ("call", "same"),
+    [
+        (lambda: torch.addmm(X, X, X, alpha=2 + 0j), lambda: torch.addmm(X, X, X, alpha=2)),
+        (lambda: torch.addcmul(X, X, X, value=2 + 0j), lambda: torch.addcmul(X, X, X, value=2)),
+        (lambda: torch.lerp(X, X * 2, 0.5 + 0j), lambda: X * 1.5),
+        (lambda: torch.addr(torch.tensor(1), X[0], X[0], beta=0.5),
+         lambda: 0.5 + torch.outer(X[0], X[0])),
+        (lambda: X[torch.Size([1])], lambda: X[1]),
+        (lambda: X.max(torch.tensor(1), True).values, lambda: X.amax(1, keepdim=True)),
+        (lambda: torch.diff(X, 0, prepend=X), lambda: X),
+        (lambda: torch.sort(torch.randperm(torch.tensor(3))).values, lambda: torch.arange(3)),
+        (lambda: X.unsqueeze(2).sum_to_size(size=(2, 1, 1)), lambda: X.sum(1)[:, None, None]),
+    ],
+)
+def test_what_stands_for_something_else(call, same):
+    assert call().equal(same())
+    assert call().dtype is same().dtype

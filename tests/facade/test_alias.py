@@ -116,9 +116,43 @@ def test_a_module_that_microtorch_lacks(tmp_path):
     # modules that are no part of PyTorch are found under no second name, and none is loaded twice
     script = write(
         tmp_path,
-        "try:\n    import torch._inductor\nexcept ImportError as error:\n    name = error.name",
+        "try:\n    import torch._nothing\nexcept ImportError as error:\n    name = error.name",
     )
-    assert alias.run_script(script)["name"] == "torch._inductor"
+    assert alias.run_script(script)["name"] == "torch._nothing"
+
+
+def test_a_module_that_is_ours_alone_is_not_offered(tmp_path):
+    with pytest.raises(ModuleNotFoundError, match=r"no microtorch\.bases\.") as error:
+        alias.run_script(write(tmp_path, "import torch.bases"))
+    assert "torch.base'" not in str(error.value)
+    with pytest.raises(ModuleNotFoundError, match=r"Did you mean 'torch\.optim'"):
+        alias.run_script(write(tmp_path, "import torch.optimize"))
+
+
+def test_functorch_is_there_too(tmp_path):
+    names = alias.run_script(
+        write(
+            tmp_path,
+            "import torch, functorch\n"
+            "from functorch import grad, vmap\n"
+            "net = torch.nn.Linear(3, 2)\n"
+            "f, params = functorch.make_functional(net)\n"
+            "x = torch.randn(4, 3)\n"
+            "same = torch.equal(f(params, x), net(x)) and params[0] is not net.weight\n"
+            "each = vmap(grad(lambda p, x: f(p, x).sum()), (None, 0))(params, x)\n"
+            "norm = torch.nn.Sequential(torch.nn.Linear(3, 2), torch.nn.BatchNorm1d(2)).eval()\n"
+            "g, params, buffers = functorch.make_functional_with_buffers(norm)\n"
+            "same = same and torch.equal(g(params, buffers, x), norm(x))\n"
+            "try: functorch.make_functional(norm)\n"
+            "except RuntimeError as error: said = str(error)\n"
+            "h, ps, bs = functorch.combine_state_for_ensemble([net, torch.nn.Linear(3, 2)])\n"
+            "both = vmap(h, (0, 0, None))(ps, bs, x)\n",
+        )
+    )
+    assert names["same"] and "has buffers" in names["said"]
+    assert [tuple(g.shape) for g in names["each"]] == [(4, 2, 3), (4, 2)]
+    assert names["both"].shape == (2, 4, 2) and not names["ps"][0].requires_grad
+    assert "functorch" not in sys.modules or "microtorch" not in sys.modules["functorch"].__name__
 
 
 def test_nodes_name_the_script_s_line(tmp_path):

@@ -67,19 +67,46 @@ def test_an_accelerator_by_number_and_copies_that_do_not_wait():
     assert image.is_pinned(device="cuda") is False
 
 
+def test_names_that_editors_import_from_the_compiled_part():
+    from microtorch import _C
+
+    assert _C.Generator is torch.Generator and _C.default_generator is torch.default_generator
+    assert _C.dtype is torch.dtype and _C.JITException is torch.jit.Error
+    assert not isinstance(torch.ones(1), (_C.Value, _C.ScriptMethod))
+
+
 def test_inner_names_that_scripts_use():
     import microtorch._dynamo as dynamo
 
     assert torch._dynamo is dynamo
     dynamo.config.suppress_errors = True
     dynamo.config.a_setting_of_another_version = 3
+    import microtorch._inductor.config as inductor
+
+    inductor.triton.unique_kernel_names = inductor.coordinate_descent_tuning = True
+    assert torch._dynamo.config.suppress_errors and torch._inductor.config is inductor
+    from microtorch._vmap_internals import _vmap
+
+    assert _vmap is torch.vmap
+    with (
+        pytest.raises(TypeError, match=r"torch.cuda.FloatTensor not available"),
+        pytest.warns(UserWarning, match="deprecated"),
+    ):
+        torch.set_default_tensor_type("torch.cuda.FloatTensor")
     assert dynamo.allow_in_graph(len) is len and dynamo.disable(len) is len
     dynamo.reset()
     dynamo.graph_break()
     assert dynamo.list_backends() == ["inductor"]
     assert dynamo.list_backends(None) == ["eager", "inductor"]
     with pytest.raises(AttributeError, match=r"torch\._dynamo"):
-        dynamo.explain  # noqa: B018
+        dynamo.something_else  # noqa: B018
+    from microtorch._dynamo.eval_frame import OptimizedModule
+
+    compiled = torch.compile(torch.nn.Sequential(torch.nn.Tanh()))
+    assert isinstance(compiled, OptimizedModule) and OptimizedModule is dynamo.OptimizedModule
+    assert repr(compiled) == (
+        "OptimizedModule(\n  (_orig_mod): Sequential(\n    (0): Tanh()\n  )\n)"
+    )
     with pytest.raises(torch._C._LinAlgError):
         torch.linalg.inv(torch.zeros(2, 2))
     with torch.backends.cuda.sdp_kernel(enable_flash=False):

@@ -47,7 +47,8 @@ def listing():
     ]
     lines += [
         f"torch.Tensor.{name}"
-        for name in sorted(n for n in dir(torch.Tensor) if not n.startswith("_"))
+        for name in sorted(dir(torch.Tensor))
+        if not name.startswith("_") and hasattr(torch.Tensor, name)  # else it says what is absent
     ]
     return "\n".join(lines) + "\n"
 

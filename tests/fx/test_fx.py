@@ -200,6 +200,38 @@ def test_proxies_of_nodes_that_there_are():
     assert "relu" not in gm.code and torch.equal(gm(x), x.relu() + 1)
 
 
+def test_functions_of_proxies_made_by_hand_are_nodes_as_long_as_one_lives():
+    relu, graph = torch.relu, fx.Graph()
+    x, y = (fx.Proxy(graph.placeholder(name)) for name in "xy")
+    shape = torch.broadcast_tensors(x[..., :1], y[..., :1])[0].shape
+    assert isinstance(shape, fx.Proxy)
+    z = torch.nn.functional.softplus(torch.einsum("ij,j->i", x, y), beta=2)
+    z = z + torch.stack([torch.linalg.norm(x), z.sum()]).amax() + torch.ones(2)[0] * x[0, 0]
+    graph.output(torch.relu(z).node)
+    assert torch.relu(torch.tensor([-1.0])).item() == 0  # what is no proxy is computed
+    called = [n for n in graph.nodes if n.op == "call_function" and n.target is torch.relu]
+    assert len(called) == 1 and called[0].target == relu and torch.relu in {relu: 1}
+    del x, y, shape, z
+    assert torch.relu is relu is called[0].target
+    made = fx.GraphModule(nn.Module(), graph)
+    a, b = torch.randn(3, 2), torch.randn(2)
+    first = torch.nn.functional.softplus(a @ b, beta=2)
+    wanted = first + torch.stack([a.norm(), first.sum()]).amax() + a[0, 0]
+    torch.testing.assert_close(made(a, b), wanted.relu())
+
+
+def test_a_trace_beside_proxies_made_by_hand():
+    relu, graph = torch.relu, fx.Graph()
+    x = fx.Proxy(graph.placeholder("x"))
+    inner = fx.symbolic_trace(lambda a: torch.relu(a) * torch.sigmoid(a))
+    assert isinstance(torch.relu(x), fx.Proxy) and len(inner.graph.nodes) == 5
+    y = fx.Proxy(fx.Graph().placeholder("y"))
+    del x
+    assert isinstance(torch.relu(y), fx.Proxy) and torch.relu is not relu
+    del y
+    assert torch.relu is relu
+
+
 def test_layers_themselves_and_classes_made_of_them():
     class Scaled(nn.Conv2d):
         def forward(self, x):

@@ -18,6 +18,20 @@ def test_a_tensor_becomes_a_view_of_itself():
     assert x.tolist() == [[[0, 3], [1, 4], [2, 5]]]
 
 
+@pytest.mark.parametrize(
+    ("name", "arguments", "node"),
+    [
+        ("transpose_", (0, 1), "TransposeBackward1"), ("t_", (), "TBackward1"),
+        ("unsqueeze_", (0,), "UnsqueezeBackward1"), ("squeeze_", (), "SqueezeBackward3"),
+        ("squeeze_", (0,), "SqueezeBackward4"),
+        ("as_strided_", ((2,), (1,)), "AsStridedBackward1"),
+    ],
+)  # fmt: skip
+def test_its_node_has_the_in_place_method_s_name(name, arguments, node):
+    x = torch.ones(1, 3, requires_grad=True) * 2
+    assert type(getattr(x, name)(*arguments).grad_fn).__name__ == node
+
+
 def test_gradients_flow_through_it_and_through_its_views():
     w = torch.arange(6.0).reshape(2, 3).requires_grad_()
     x = w * 2

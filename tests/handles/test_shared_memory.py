@@ -260,3 +260,14 @@ def test_a_part_of_an_expanded_tensor_is_written_by_arrays(rows):
     y.sum().backward()
     nothing = rows == slice(0, 0)
     assert x.grad.tolist() == ([2, 2, 2] if nothing else [2, 0, 0])
+
+
+def test_what_a_result_shares_with_an_operand_is_pytorchs():
+    edges = torch.tensor([0.0, 1.0, 2.0])
+    for found in (torch.rand(4).histogram(edges).bin_edges,
+                  torch.histogramdd(torch.rand(4, 1), [edges]).bin_edges[0]):  # fmt: skip
+        found.zero_()
+    assert edges.tolist() == [0.0, 1.0, 2.0]
+    assert torch.conj_physical(edges) is edges
+    x = torch.rand(2, 3, requires_grad=True)
+    assert not torch.nn.functional.group_norm(x, 1)._is_view()

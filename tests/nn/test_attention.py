@@ -222,3 +222,50 @@ X = torch.zeros(5, 2, 8)
 def test_messages(call, error, text):
     with pytest.raises(error, match=text):
         call()
+
+
+def heads(n=5, requires_grad=True):
+    """(2, 3, n, 4), of a projection (2, n, 12) whose last dimension was split into heads."""
+    x = torch.arange(2.0 * n * 12).sin().view(2, n, 12).requires_grad_(requires_grad)
+    return x.view(2, n, 3, 4).transpose(1, 2)
+
+
+MASK = torch.ones(5, 5).tril()
+
+
+@pytest.mark.parametrize(
+    ("given", "joins"),
+    [
+        ({}, True), ({"is_causal": True}, True), ({"attn_mask": MASK.bool()}, True),
+        ({"attn_mask": MASK.expand(2, 1, 5, 5)}, True), ({"scale": 0.3}, True),
+        ({"attn_mask": MASK.clone().requires_grad_()}, False), ({"dropout_p": 0.5}, False),
+        ({"attn_mask": MASK.expand(3, 5, 5)}, False),
+    ],
+)  # fmt: skip
+def test_heads_that_were_a_view_join_without_a_copy(given, joins):
+    q = heads()
+    for query in (q, q.detach()):
+        out = F.scaled_dot_product_attention(query, q.contiguous(), heads(), **given)
+        assert out.transpose(1, 2).is_contiguous() == joins and out.is_contiguous() != joins
+        if joins:
+            assert out.transpose(1, 2).view(2, 5, 12).data_ptr() == out.data_ptr()
+            rows = F.scaled_dot_product_attention(query.contiguous(), q, heads(), **given)
+            assert rows.is_contiguous() and torch.allclose(rows, out)
+            (g,) = torch.autograd.grad(out.square().sum(), q, retain_graph=True)
+            (h,) = torch.autograd.grad(rows.square().sum(), q, retain_graph=True)
+            assert torch.allclose(g, h, atol=1e-6)
+
+
+def test_other_heads_give_rows():
+    q, k = heads(requires_grad=False), heads(7)
+    every = (
+        (q, k[:1], k[:1]), (q, k[:, :1], k[:, :1]), (q, k, torch.ones(2, 3, 7, 6)),
+        (q, q, torch.ones(2, 3, 4, 5).mT), (q[0], q[0], q[0]), (q[..., ::2], *[k[..., :2]] * 2),
+    )  # fmt: skip
+    for given in every:
+        assert F.scaled_dot_product_attention(*given).is_contiguous()
+    joined = torch.compile(lambda q: F.scaled_dot_product_attention(q, q, q).transpose(1, 2))
+    for _ in range(3):
+        assert joined(q).is_contiguous()
+    several = torch.func.vmap(F.scaled_dot_product_attention)(*[torch.stack([q, q])] * 3)
+    assert torch.allclose(several[1], F.scaled_dot_product_attention(q, q, q), atol=1e-6)

@@ -8,6 +8,7 @@ import pytest
 
 import microtorch as torch
 from microtorch import autograd, nn
+from microtorch.distributed.group import Alone, Groups, ProcessGroup
 from microtorch.nn import functional as F
 
 X = np.random.default_rng(0).standard_normal((3, 4, 2, 5))
@@ -118,3 +119,16 @@ def test_bfloat16_statistics():
     assert out.flatten().tolist() == expected
     expected = [0.310546875, 0.9609375, -1.265625, -0.0888671875, 0.216796875, -0.1279296875]
     assert x.grad.flatten().tolist() == expected
+
+
+def test_statistics_of_several_processes_are_refused(monkeypatch):
+    class Two:
+        Get_rank, Get_size = (lambda self: 0), (lambda self: 2)
+
+    layer = nn.SyncBatchNorm(3)
+    monkeypatch.setattr(Groups, "WORLD", ProcessGroup(Two(), (0, 1), "gloo"))
+    with pytest.raises(ValueError, match="expected input tensor to be on GPU"):
+        layer(torch.randn(4, 3))
+    assert layer.eval()(torch.randn(4, 3)).shape == (4, 3)  # with the running statistics
+    monkeypatch.setattr(Groups, "WORLD", ProcessGroup(Alone(), (0,), "gloo"))
+    assert layer.train()(torch.randn(4, 3)).shape == (4, 3)

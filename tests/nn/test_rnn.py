@@ -252,3 +252,12 @@ def test_the_names_that_programs_read():
         layer._flat_weights = [p * 2 for p in layer._flat_weights]
     modes = [nn.LSTM(1, 1), nn.GRU(1, 1), nn.RNN(1, 1), nn.RNN(1, 1, nonlinearity="relu")]
     assert [layer.mode for layer in modes] == ["LSTM", "GRU", "RNN_TANH", "RNN_RELU"]
+
+
+def test_the_node_of_an_output_with_the_batch_first():
+    x = torch.randn(2, 3, 4)
+    shown = [
+        type(kind(4, 5, batch_first=True)(x)[0].grad_fn).__name__
+        for kind in (nn.RNN, nn.GRU, nn.LSTM)
+    ]
+    assert shown == ["TransposeBackward1", "TransposeBackward1", "TransposeBackward0"]

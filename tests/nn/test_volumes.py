@@ -92,6 +92,20 @@ def test_without_a_batch_and_with_an_empty_one():
     assert torch.autograd.grad(out.sum(), none)[0].shape == none.shape
 
 
+@pytest.mark.parametrize("n", [2, 3])
+def test_means_without_a_batch_are_no_views_of_what_was_made_on_the_way(n):
+    x = torch.ones(2, *[4] * n, requires_grad=True)
+    for out in (getattr(F, f"avg_pool{n}d")(x, 2), getattr(F, f"adaptive_avg_pool{n}d")(x, 2)):
+        assert "AvgPool" in out.grad_fn.name() and not out._is_view()
+
+
+@pytest.mark.parametrize("n", [1, 2, 3])
+def test_of_whole_numbers_only_int64_has_means(n):
+    for dtype in (torch.int8, torch.int32, torch.uint8, torch.bool):
+        with pytest.raises(NotImplementedError, match="not implemented for"):
+            getattr(F, f"avg_pool{n}d")(torch.ones(2, *[4] * n, dtype=dtype), 2)
+
+
 def test_whole_numbers():
     x, w = torch.arange(32).reshape(1, 2, 4, 4), torch.arange(24).reshape(3, 2, 2, 2)
     out = F.conv2d(x, w)

@@ -24,6 +24,16 @@ PLANE = {
     "nearest": lambda x, w: F.interpolate(x, scale_factor=2),
     "bilinear": lambda x, w: F.interpolate(x, size=(7, 3), mode="bilinear"),
     "cat": lambda x, w: torch.cat([x, x * 2], 1),
+    "a value": lambda x, w: F.pad(x, (1, 2, 0, 1), value=2.0),
+    "cut": lambda x, w: F.pad(x, (-1, 1, 0, -1)),
+    "group_norm": lambda x, w: F.group_norm(x, 3, torch.ones(3).to(x.dtype)),
+    "group_norm alone": lambda x, w: F.group_norm(x, 1),
+    "channel_shuffle": lambda x, w: F.channel_shuffle(x, 3),
+    "pixel_unshuffle": lambda x, w: F.pixel_unshuffle(x[..., :4], 2),
+    "max_unpool2d": lambda x, w: F.max_unpool2d(
+        *F.max_pool2d(x, 2, return_indices=True), 2, output_size=x.shape
+    ),
+    "rms_norm": lambda x, w: F.rms_norm(x, x.shape[3:]),
     "relu after conv": lambda x, w: F.relu(F.conv2d(x, w)) * 2,
 }
 
@@ -48,6 +58,7 @@ def test_results_lie_as_the_images_do(name):
     last, found = run(PLANE[name], torch.channels_last)
     assert rows.is_contiguous()
     assert last.is_contiguous(memory_format=torch.channels_last) and not last.is_contiguous()
+    assert not last._is_view() and not rows._is_view()
     for a, b in zip(expected, found, strict=True):
         assert (a is None) == (b is None)
         assert a is None or torch.allclose(a, b)
@@ -56,13 +67,14 @@ def test_results_lie_as_the_images_do(name):
 def test_volumes_too():
     x, w = (images(s, torch.contiguous_format) for s in ((2, 3, 4, 4, 4), (2, 3, 2, 2, 2)))
     last = x.detach().contiguous(memory_format=torch.channels_last_3d).requires_grad_()
-    for f in (
-        lambda x: F.conv3d(x, w), lambda x: F.max_pool3d(x, 2), lambda x: F.avg_pool3d(x, 2),
-        lambda x: F.adaptive_avg_pool3d(x, 2),
+    for f, lies in (
+        (lambda x: F.conv3d(x, w), True), (lambda x: F.max_pool3d(x, 2), True),
+        (lambda x: F.avg_pool3d(x, 2), False), (lambda x: F.adaptive_avg_pool3d(x, 2), False),
     ):  # fmt: skip
         out = f(last)
         assert torch.equal(out, f(x))
-        assert out.is_contiguous(memory_format=torch.channels_last_3d)
+        assert out.is_contiguous(memory_format=torch.channels_last_3d) == lies
+        assert out.is_contiguous() != lies and not out._is_view()
         (g,) = torch.autograd.grad(out.sum(), last)
         assert torch.allclose(g, torch.autograd.grad(f(x).sum(), x)[0])
 

@@ -3,11 +3,14 @@
 import collections
 import copy
 import dataclasses
+import io
 import math
 import pickle
+import random
 import sys
 import types
 import warnings
+from functools import partial
 
 import numpy as np
 import pytest
@@ -50,6 +53,55 @@ def tagged(x):
 tagged.n = 2.0
 
 
+class OfClasses(type):
+    def __len__(cls):
+        return int(cls.n)
+
+    @property
+    def twice(cls):
+        return cls.n * 2
+
+
+class Hidden(metaclass=OfClasses):
+    n, one = 2.0, None
+
+    def __class_getitem__(cls, i):
+        return cls.n * i
+
+    def __new__(cls):
+        cls.one = cls.one or object.__new__(cls)
+        return cls.one
+
+
+class Settings(dict):
+    extra = 2.0
+
+    def __getattr__(self, name):
+        return self[name] * self.extra
+
+
+class Other:
+    n = 5.0
+
+
+class Between:
+    pass
+
+
+class Heir(Between):
+    pass
+
+
+def twice(*, by=2.0):
+    return by * 2
+
+
+WORLD["settings"] = Settings(a=1.0)
+WORLD["objects"] = {Box()}
+WORLD["keys"] = {Box(): 1}
+WORLD["default"] = collections.defaultdict(lambda: WORLD["factor"])
+
+
 def imports(x):
     import user_module as m
 
@@ -89,6 +141,52 @@ CHANGES = {
     "a global that a call of an object reads": (
         lambda x: WORLD["holder"](x), lambda v: WORLD.update(factor=v),
     ),
+    "an attribute that a metaclass reads": (
+        lambda x: x * len(Hidden) * Hidden.twice, lambda v: setattr(Hidden, "n", v),
+    ),
+    "a class in brackets": (lambda x: x * Hidden[1], lambda v: setattr(Hidden, "n", v)),
+    "the only object of a class": (
+        lambda x: x * Hidden().k, lambda v: setattr(Hidden(), "k", v),
+    ),
+    "a default that is named": (
+        lambda x: x * twice(), lambda v: setattr(twice, "__kwdefaults__", {"by": v}),
+    ),
+    "the code of a function": (
+        lambda x: x * twice(),
+        lambda v: setattr(twice, "__code__", twice.__code__.replace(co_consts=(None, v))),
+    ),
+    "a class of a list's or a dict's kind": (
+        lambda x: x * WORLD["settings"].a, lambda v: setattr(Settings, "extra", v),
+    ),
+    "what a dict makes of a name that it lacks": (
+        lambda x: x * WORLD["default"].pop("a", WORLD["default"]["a"]),
+        lambda v: WORLD.update(factor=v),
+    ),
+    "the bases of a class": (
+        lambda x: x * getattr(Heir(), "n", 1.0),
+        lambda v: setattr(Heir, "__bases__", (Between if v == 2 else Other,)),
+    ),
+    "an object in a set": (
+        lambda x: x * sum(o.n for o in WORLD["objects"]),
+        lambda v: [setattr(o, "n", v) for o in WORLD["objects"]],
+    ),
+    "an object that is a key": (
+        lambda x: x * sum(o.n for o in WORLD["keys"]),
+        lambda v: [setattr(o, "n", v) for o in WORLD["keys"]],
+    ),
+    "a flag of the library": (
+        lambda x: x * (2 if torch.backends.cudnn.benchmark else 3),
+        lambda v: setattr(torch.backends.cudnn, "benchmark", v != 2),
+    ),
+    "and one in it": (
+        lambda x: x * (2 if torch.backends.cuda.matmul.allow_tf32 else 3),
+        lambda v: setattr(torch.backends.cuda.matmul, "allow_tf32", v != 2),
+    ),
+    "a module that makes its names": (
+        lambda x: x * user_module.inner.any,
+        lambda v: setattr(user_module.inner, "__getattr__", lambda name: WORLD["factor"])
+        or WORLD.update(factor=v),
+    ),
     "an attribute that a class is given": (
         lambda x: x * getattr(WORLD["box"], "extra", 1.0),
         lambda v: setattr(Box, "extra", v) if v != 2 else vars(Box).get("extra"),
@@ -110,6 +208,38 @@ def test_a_value_that_changes_makes_another_program(name, monkeypatch):
     finally:
         change(2.0)
         vars(user_module).pop("LATER", None)
+
+
+class Raises:
+    def __getattribute__(self, name):
+        return {"k": 2.0}[name]
+
+
+def test_objects_whose_state_is_hidden_are_refused():
+    """In C, or by what they answer."""
+    for held, read in (
+        (io.StringIO("2"), lambda x: x * (WORLD["held"].seek(0) + len(WORLD["held"].read()))),
+        (Raises(), lambda x: x * WORLD["held"].k),
+        (0, lambda x: x * len(sys._getframe(1).f_code.co_name)),
+    ):
+        WORLD["held"] = held
+        f = torch.compile(read, backend="eager")
+        with pytest.warns(UserWarning, match="cannot be watched|it can reach an object that raises "
+                          "KeyError|'_getframe', which reads who calls"):  # fmt: skip
+            for _ in range(4):
+                f(torch.ones(2))
+    del WORLD["held"]
+
+
+@pytest.mark.parametrize("draw", [random.random, np.random.rand, partial(random.choice, [1, 2])])
+def test_a_choice_by_other_random_numbers_is_not_written_down(draw):
+    """Teacher forcing: two calls may well choose the same."""
+    random.seed(0), np.random.seed(0)
+    for x in (torch.ones(2), torch.Scalar(1.0)):
+        f = torch.compile(lambda x: x * (2 if draw() > 3 else 3), backend="eager")
+        with pytest.warns(UserWarning, match="random numbers of Python or numpy"):
+            for _ in range(5):
+                f(x)
 
 
 class Trainer:

@@ -166,6 +166,55 @@ def test_a_script_module_of_the_users_own():
         net.save("nowhere")
 
 
+def test_scripted_and_traced_modules_print_their_classes():
+    class Two(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.parts = nn.ModuleList([nn.Tanh()])
+
+        def forward(self, x):
+            return self.parts[0](x)
+
+    assert repr(torch.jit.script(nn.ReLU())) == "RecursiveScriptModule(original_name=ReLU)"
+    assert repr(torch.jit.trace(Two(), torch.ones(2))) == (
+        "Two(\n  original_name=Two\n  (parts): ModuleList(\n    original_name=ModuleList\n"
+        "    (0): Tanh(original_name=Tanh)\n  )\n)"
+    )
+    scripted = repr(torch.jit.script(Two())).splitlines()
+    assert scripted[0] == "RecursiveScriptModule(" and scripted[1] == "  original_name=Two"
+    assert scripted[4] == "    (0): RecursiveScriptModule(original_name=Tanh)"
+
+    class Own(torch.jit.ScriptModule):
+        pass
+
+    assert repr(Own()) == "Own()"
+
+
+def test_a_script_of_a_class_is_the_class():
+    @torch.jit.script
+    class Pair:
+        def __init__(self, x: torch.Tensor):
+            self.x = x
+
+        def twice(self) -> torch.Tensor:
+            return self.x * 2
+
+    assert Pair(torch.ones(2)).twice().tolist() == [2, 2]
+    with pytest.raises(RuntimeError, match="consider passing an instance"):
+        torch.jit.script(nn.Linear)
+
+
+def test_a_raise_inside_of_a_script_can_be_caught_as_elsewhere():
+    @torch.jit.script
+    def checked(x, n: int):
+        if n < 1:
+            raise ValueError("n is too small")
+        return x * n
+
+    with pytest.raises((torch.jit.Error, ValueError), match="too small"):
+        checked(torch.ones(2), 0)
+
+
 def test_a_script_has_the_modules_state():
     net = nn.Sequential(nn.Linear(2, 3), nn.BatchNorm1d(3), nn.Dropout(0.5))
     for script in (torch.jit.script(net), torch.jit.trace(net, torch.ones(4, 2))):

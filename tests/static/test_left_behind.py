@@ -119,3 +119,44 @@ def test_a_tensor_of_which_no_number_is_read_may_need_gradient_later():
     p.sum().backward()
     step(x)
     assert p.tolist() == [0.5, 0.5]
+
+
+KEPT = []
+TOUCH = {
+    "before it reads the weight": lambda w: (w.grad.zero_(), (w * 2).sum().backward())[0],
+    "and reads no weight": lambda w: w.grad.mul_(0.5),
+    "a list, in place": lambda w: nn.utils.clip_grad_norm_([w], 1.0),
+    "and by another name": lambda w: KEPT[0].mul_(0.5) + w.grad,
+}
+
+
+@pytest.mark.parametrize("name", TOUCH)
+def test_a_gradient_is_the_one_that_its_tensor_has_by_now(name):
+    """A program that touches .grad finds it anew: the loop around it may have made another one."""
+    results, touch = [], TOUCH[name]
+    for wrap in (lambda f: f, lambda f: torch.compile(f, backend="eager")):
+        HELD["w"] = torch.tensor([1.0, 2.0, 3.0], requires_grad=True)
+        step, found = wrap(lambda: touch(w()).clone()), []
+        for i in range(9):
+            if i in (0, 5):  # what is there stays as it is from now on
+                w().grad = None
+                (w() * (i + 1)).sum().backward()
+                found.append(w().grad)
+                KEPT[:] = found[:1]
+            if i == 7:
+                w().grad = torch.ones(3)
+                found.append(w().grad)
+            y = step()
+            results.append([y.tolist(), *[g.tolist() for g in found], w().grad.tolist()])
+    assert results[:9] == results[9:]
+    assert step.count == 1 + (name == "and by another name") and not step.reason
+
+
+def test_a_gradient_that_is_an_argument_and_gets_more():
+    HELD["w"] = torch.ones(3, requires_grad=True)
+    (w() * 2).sum().backward()
+    f = torch.compile(lambda g: ((w() * 3).sum().backward(), g * 2)[1], backend="eager")
+    with pytest.warns(UserWarning, match="an argument is the gradient of a tensor that it reads"):
+        for _ in range(3):
+            f(w().grad)
+    assert f(torch.zeros(3)).tolist() == [0, 0, 0] and w().grad.tolist() == [14, 14, 14]

@@ -338,5 +338,8 @@ def test_sizes_that_may_differ_follow_the_inputs(tmp_path):
     torch.onnx.export(wide, x, path, input_names=["x"], dynamic_axes={"x": [0]})
     more = torch.tensor([[1, 2, 3]] * 5)
     np.testing.assert_allclose(run(path, more)[0], wide(more).detach().numpy(), atol=1e-5)
+    nested = lambda x: {"h": net.rnn(net.rows(x)), "x": [x]}  # noqa: E731
+    torch.onnx.export(nested, x, path, input_names=["x"], dynamic_axes={"x": [0]})
+    assert [len(y) for y in run(path, more)[-2:]] == [1, 5]
     with pytest.raises(RuntimeError, match="other sizes of the dynamic axes"):
         torch.onnx.export(wide, x, path, input_names=["x"], dynamic_axes={"x": [1]})

@@ -1,12 +1,16 @@
 """The models have torchvision's parameters, numbers for a seed, and outputs (torchvision 0.28)."""
 
 import hashlib
+import inspect
 import json
+import pickle
+import sys
 
 import pytest
 
 import microtorch as torch
 from microtorch.vision import models
+from microtorch.vision.models.weight_files import FILES
 
 # parameters, entries, MD5 of names and shapes, outputs for a picture, the next random number
 EXPECTED = {
@@ -37,6 +41,7 @@ def digest(model):
 @pytest.mark.parametrize("name", EXPECTED)
 def test_as_in_torchvision(name):
     count, entries, names, outputs, following = EXPECTED[name]
+    assert f": {count:,} parameters" in getattr(models, name).__doc__
     torch.manual_seed(0)
     model = models.get_model(name)
     assert sum(p.numel() for p in model.parameters()) == count
@@ -48,6 +53,17 @@ def test_as_in_torchvision(name):
     assert made.shape == (1, 1000)
     assert made[0, :3].tolist() == pytest.approx(outputs, rel=2e-5)
     assert torch.rand(1).item() == pytest.approx(following, rel=1e-6)
+
+
+def test_functions_of_models_are_those_of_their_modules():
+    assert set(FILES) <= {*models.__all__, *models.segmentation.__all__}
+    for name in models.list_models(models):
+        make = getattr(models, name)
+        assert pickle.loads(pickle.dumps(make)) is make and make.__name__ == name
+        assert getattr(sys.modules[make.__module__], name) is make
+        assert list(inspect.signature(make).parameters)[:2] in (
+            ["weights", "progress"], ["num_classes"],  # LeNet's
+        )  # fmt: skip
 
 
 def test_vgg_has_torchvisions_layers():
@@ -136,3 +152,8 @@ def test_names():
     assert models.ViT_H_14_Weights.DEFAULT.name == "IMAGENET1K_SWAG_E2E_V1"
     with pytest.raises(AttributeError, match="resnet18"):
         _ = models.resnet17
+
+
+def test_parts_of_densenet_are_called_as_in_torchvision():
+    kinds = {type(m).__name__ for m in models.densenet121().modules()}
+    assert {"_DenseBlock", "_DenseLayer", "_Transition"} <= kinds

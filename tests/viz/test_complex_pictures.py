@@ -41,10 +41,16 @@ def test_summary():
 
 
 def test_rules_have_conjugates():
-    assert conjugated("g * y") == "conj(conj(g) * y)"
+    for rule, text in {
+        "g": "g", "-g": "-g", "g * y": "g * conj(y)", "g * out * 2": "g * conj(out * 2)",
+        "g / (2 * out)": "g / conj(2 * out)", "-g * x / y": "conj(-conj(g) * x / y)",
+        "g * (1 - out) * y": "g * conj((1 - out) * y)", "g * 2": "g * 2",
+        "xᵀ @ g": "conj(xᵀ) @ g", "Σ g over the batch": "Σ g over the batch", "": "",
+    }.items():  # fmt: skip
+        assert conjugated(rule) == text
     stepper = viz.step(program()[-1])
     rules = [rule for node in stepper.trace.nodes for rule in node.rules]
-    assert "conj(conj(g) @ yᵀ)" in rules and "g * sgn(x)" in rules
+    assert "g @ conj(yᵀ)" in rules and "g * sgn(x)" in rules
 
 
 def test_steps_pages_and_json(tmp_path):

@@ -192,3 +192,21 @@ def test_wide_planes_and_long_sums_stay_inside(chromium, tmp_path):
     chromium.click("#written .more")
     assert chromium.js("$('written').querySelectorAll('.math[hidden]').length") == 0
     assert chromium.log("browser") == []
+
+
+def test_the_number_of_a_line_does_not_stand_alone(show):
+    """An indent and a long word after it stay on the line, however narrow the place is."""
+    page = show("block", (1024, 768))
+    alone = """[...document.querySelectorAll('#source li')].filter(li => {
+      const text = li.lastChild, range = document.createRange();
+      const at = text.textContent.search(/[^\\s]/);
+      if (at < 0) return false;
+      const walk = document.createTreeWalker(text, NodeFilter.SHOW_TEXT);
+      let node, left = at;
+      while ((node = walk.nextNode()) && node.length <= left) left -= node.length;
+      range.setStart(node, left); range.setEnd(node, left + 1);
+      return range.getBoundingClientRect().top > li.getBoundingClientRect().top + 12;
+    }).length"""
+    assert page.js("document.querySelectorAll('#source li').length") > 5
+    page.js("$('source').style.width = '9rem'")
+    assert page.js(alone) == 0

@@ -210,7 +210,8 @@ def test_columns_are_epochs_where_it_is_told_their_length():
             viz.record(epoch=wrong)
 
 
-def test_two_steps_compared():
+@pytest.mark.needs("dot")
+def test_two_steps_compared(tmp_path):
     w, b = Scalar(2.0), Scalar(0.0)
     with viz.record() as rec:
         for _ in range(2):
@@ -229,6 +230,10 @@ def test_two_steps_compared():
     source = html.unescape(d.draw().source)
     assert "value was 2 ▼" in source and "grad was 30 ▼" in source and "value was 25 ▼" in source
     assert str(viz.diff(rec[0], rec[0])) == "nothing changed between the two steps"
+    d.save(tmp_path / "small.png", dpi=30)
+    d.save(tmp_path / "large.png", dpi=90, theme="dark")
+    small, large = ((tmp_path / f"{n}.png").read_bytes() for n in ("small", "large"))
+    assert int.from_bytes(large[16:20], "big") > 2 * int.from_bytes(small[16:20], "big")
 
 
 def test_steps_that_cannot_be_compared():

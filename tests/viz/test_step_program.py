@@ -49,6 +49,9 @@ def test_frames_of_a_terminal(f):
         (here,) = [r for r in rows if r.startswith("▶")]
         assert here.split()[:2] == ["▶", str(p.number + 1)] or f"▶{p.number + 1:>3}" in here
         assert "at most" in frame
+    c = [line for line in "\n".join(frames).splitlines() if line.lstrip().startswith("for (")]
+    assert len({len(line) - len(line.lstrip()) for line in c}) > 1  # loops inside of loops
+    assert "→  #" not in str(viz.draw(f))
 
 
 def test_the_page_holds_the_program(f, tmp_path):
@@ -135,6 +138,13 @@ def test_the_page_has_room(tmp_path, size, chromium):
     for box in boxes:
         assert chromium.js(f"{box}.scrollWidth <= {box}.clientWidth + 1"), box
     assert chromium.js("$('b-dark').getBoundingClientRect().right <= innerWidth")
+    if size[0] > 1000:  # large type for a projector, and the part stays in sight
+        small = chromium.js("$('part-0').getBoundingClientRect().height")
+        chromium.keys("p")
+        assert chromium.js("$('part-0').getBoundingClientRect().height") > 1.4 * small
+        assert chromium.js("$('b-presenter').getAttribute('aria-pressed')") == "true"
+        assert chromium.js("$('part-0').getBoundingClientRect().top > 0")
+        chromium.keys("p")
     chromium.js("$('b-dark').focus()")
     chromium.keys(" ")  # a focused button is pressed by it, and the part stays
     assert chromium.js("$('b-dark').getAttribute('aria-pressed')") == "true"

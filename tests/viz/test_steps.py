@@ -314,6 +314,14 @@ def test_frames_fit_the_screen(size):
             assert len(lines) <= height and max(map(len, lines)) <= width
 
 
+def test_the_result_of_a_long_line_is_not_cut_off():
+    a, b = Scalar(2.0), Scalar(-3.0)
+    for text in viz.step((a * b + a).tanh() + a**2 / b).frames(80, 24):
+        assert "…" not in text.split("\n", 1)[1]
+    narrow = "\n".join(viz.step(a**2 / b).frames(60, 24))
+    assert "/ b / b\n   = −1.0000" in narrow and "/ (−3.0000) = −0.4444\n" in narrow
+
+
 def test_values_and_gradients_appear_when_they_are_computed():
     frames = viz.step(neuron()).frames()
     assert frames[0].count("?") == 9 and "0.7071" not in frames[0]
@@ -346,6 +354,14 @@ def test_without_a_terminal_every_frame_is_printed(capsys, monkeypatch):
     viz.step(neuron()).run()
     out = capsys.readouterr().out
     assert out.count(" step ") >= 18 and "\x1b" not in out
+
+
+def test_a_loop_that_reads_one_leaf_can_be_laid_out(tmp_path):
+    """Without a bound on its search Graphviz takes minutes for the places of these edges."""
+    w, h = Scalar(0.9), Scalar(1.0)
+    for _ in range(50):
+        h = (w * h).tanh()
+    assert viz.step(h).save(tmp_path / "loop.html")
 
 
 def test_saved_steps(tmp_path):

@@ -3,6 +3,7 @@
 import base64
 import json
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -148,3 +149,17 @@ def test_nothing_scrolls_sideways_or_leaves_its_card(page, size, tmp_path):
             " }).map(e => e.textContent)"
         )
         assert out == []
+
+
+@pytest.mark.needs("browser")
+def test_the_source_keeps_its_indents_and_its_numbers(tmp_path, chromium):
+    trained()[0].save(tmp_path / "run.html")
+    chromium.open(tmp_path / "run.html")
+    rows = "[...document.querySelectorAll('#source p')]"
+    shown = chromium.js(f"{rows}.map(p => [+p.firstChild.innerText, p.lastChild.textContent])")
+    lines = Path(__file__).read_text(encoding="utf-8").split("\n")
+    assert all(text.split() == lines[number - 1].split() for number, text in shown)
+    own = {len(lines[n - 1]) - len(t) for n, t in shown if t.strip()}
+    assert len(own) == 1  # all are moved alike
+    tops = f"{rows}.every(p => p.lastChild.offsetTop < p.offsetTop + 12)"
+    assert chromium.js(tops)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import Any, TypeAlias
 
 from microtorch.base import errors
@@ -11,6 +10,7 @@ from ..drawing import labels
 from ..drawing.dot import Drawing
 from ..drawing.options import Options
 from ..drawing.picture import Graph
+from ..drawing.saved import Told
 from ..reading import numbers
 from ..reading.take import Root, caller, take
 from ..reading.trace import Trace, TraceNode, Value
@@ -20,7 +20,7 @@ from ..telling.words import display_names
 Row: TypeAlias = tuple[str, float | None, float | None, float | None, float | None]
 
 
-class Difference:
+class Difference(Told):
     """Two runs of one computation.
 
     ``rows``: name, value before and after, gradient before and after.
@@ -58,18 +58,6 @@ class Difference:
 
     def _drawing(self, options: Options) -> Drawing:
         return Changes(self.b, options, self.before)
-
-    def save(self, path: str | os.PathLike[str]) -> str:
-        """The picture, or the table (.txt). Returns the path."""
-        path = os.fspath(path)
-        if not path.endswith(".txt"):
-            return self.draw().save(path)
-        with open(path, "w", encoding="utf-8") as file:
-            file.write(str(self) + "\n")
-        return path
-
-    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
-        return self.draw()._repr_mimebundle_() | {"text/plain": str(self)}
 
 
 def diff(a: Root, b: Root) -> Difference:

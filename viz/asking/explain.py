@@ -21,6 +21,7 @@ from ..drawing.dot import Canvas, Drawing
 from ..drawing.options import Options
 from ..drawing.picture import Graph
 from ..drawing.plan import Unit
+from ..drawing.saved import Told
 from ..reading import numbers
 from ..reading.cuts import cuts
 from ..reading.measure import Backward, Computation, Data, whole
@@ -36,7 +37,7 @@ FLAT = 0.01  # a local derivative below which a function is called flat
 CLIPPING = frozenset({"relu", "relu6", "leaky_relu", "elu", "hardtanh", "clamp"})
 
 
-class Explanation:
+class Explanation(Told):
     """``print`` it, or ``draw()`` it: paths in orange, the places where they die in yellow."""
 
     def __init__(self, lines: list[str], trace: Trace | None = None, name: str = "p"):
@@ -67,14 +68,6 @@ class Explanation:
         options = Options(**look)
         options.check()
         return Graph(self.trace, _Paths(self.trace, options, self).digraph)
-
-    def save(self, path: str) -> str:
-        """The picture, or the words (.txt). Returns the path."""
-        if not str(path).endswith(".txt"):
-            return self.draw().save(path)
-        with open(path, "w", encoding="utf-8") as file:
-            file.write(self.text + "\n")
-        return str(path)
 
 
 def explain_grad(p: Root, loss: Root = None, params: Given = None) -> Explanation:

@@ -14,7 +14,6 @@ large weight counts for more than its bias. reading/training.py collects the num
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING
@@ -23,7 +22,8 @@ import numpy as np
 
 from microtorch.base import errors
 
-from ..drawing import labels, render, style
+from ..drawing import labels, style
+from ..drawing.saved import Themed
 from ..reading import numbers
 from ..reading.names import Given, given_names
 from ..reading.take import caller
@@ -38,8 +38,12 @@ COLUMNS = 60  # of the picture; more steps than that are averaged
 BARS = "▁▂▃▄▅▆▇█"
 
 
-class Recording(Training):
-    """The steps of a training, and what they look like."""
+class Recording(Training, Themed):
+    """The steps of a training, and what they look like: ``save`` writes the page (.html), the heat
+    (.svg .png .pdf .dot), the table (.txt), or the numbers (.json).
+    """
+
+    formats = ("html", *Themed.formats, "json")
 
     @property
     def losses(self) -> list[float]:
@@ -159,37 +163,10 @@ class Recording(Training):
         g.node("flow", label=label, tooltip="gradient flow")
         return g
 
-    def pipe(self, format: str = "svg", dpi: float | None = None, theme: str = "light") -> bytes:
-        source = self.digraph(theme).source
-        return source.encode() if format in ("dot", "gv") else render.render(source, format, dpi)
-
-    def save(
-        self, path: str | os.PathLike[str], dpi: float | None = None, theme: str = "light"
-    ) -> str:
-        """Write the page (.html), the heat (.svg .png .pdf .dot), the table (.txt), or the numbers
-        (.json).
-        """
-        path = os.fspath(path)
-        suffix = os.path.splitext(path)[1].lower().lstrip(".")
-        if suffix not in ("html", "svg", "png", "pdf", "dot", "gv", "txt", "json"):
-            kinds = ".html, .svg, .png, .pdf, .dot, .txt, .json"
-            raise ValueError(f"save({path!r}): use one of {kinds}")
-        texts = {
-            "html": lambda: filming.page(self),
-            "txt": lambda: str(self) + "\n",
-            "json": self.to_json,
-        }
-        text = texts.get(suffix)
-        data = text().encode() if text is not None else self.pipe(suffix, dpi, theme)
-        with open(path, "wb") as file:
-            file.write(data)
-        return path
-
-    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
-        try:
-            return {"image/svg+xml": self.pipe("svg").decode(), "text/plain": str(self)}
-        except (render.RenderError, errors.GraphError):
-            return {"text/plain": str(self)}
+    def _text(self, suffix: str) -> str | None:
+        if suffix == "html":
+            return filming.page(self)
+        return self.to_json() if suffix == "json" else super()._text(suffix)
 
 
 def record(params: Given = None, epoch: int | None = None) -> Recording:

@@ -19,7 +19,8 @@ import numpy as np
 
 from microtorch.base import errors
 
-from ..drawing import render, style
+from ..drawing import style
+from ..drawing.saved import Themed
 from ..reading import numbers
 from ..reading.arithmetic import Arithmetic, Operand, Place, place_of
 from ..reading.names import Given, given_names
@@ -54,7 +55,7 @@ class Gradient:
         return float(self.values[self.place])
 
 
-class Zoom(Drawable):
+class Zoom(Drawable, Themed):
     """One tensor op as scalar arithmetic: ``text``, ``save()``, and a graph of Scalars.
 
     ``cell``: the scalar of the chosen output element. ``root``: that Scalar if an index was asked
@@ -199,31 +200,6 @@ class Zoom(Drawable):
     # ---- the picture -----------------------------------------------------------------------------
     def digraph(self, theme: str = "light") -> Digraph:
         return cells.digraph(self, style.theme(theme))
-
-    def pipe(self, format: str = "svg", dpi: float | None = None, theme: str = "light") -> bytes:
-        """The picture as bytes: svg, png, pdf or dot."""
-        source = self.digraph(theme).source
-        return source.encode() if format in ("dot", "gv") else render.render(source, format, dpi)
-
-    def save(
-        self, path: str | os.PathLike[str], dpi: float | None = None, theme: str = "light"
-    ) -> str:
-        """Write the cells as a picture (.svg .png .pdf .dot) or the sums as text (.txt)."""
-        path = os.fspath(path)
-        suffix = os.path.splitext(path)[1].lower().lstrip(".")
-        if suffix not in ("svg", "png", "pdf", "dot", "gv", "txt"):
-            raise ValueError(f"save({path!r}): use one of .svg, .png, .pdf, .dot, .txt")
-        text = suffix == "txt"
-        data = self.text.encode() + b"\n" if text else self.pipe(suffix, dpi, theme)
-        with open(path, "wb") as file:
-            file.write(data)
-        return path
-
-    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
-        try:
-            return {"image/svg+xml": self.pipe("svg").decode(), "text/plain": self.text}
-        except render.RenderError:
-            return {"text/plain": self.text}
 
 
 def expand(

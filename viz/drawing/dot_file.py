@@ -8,6 +8,7 @@ from typing import Any
 from graphviz import Digraph
 
 from . import render
+from .saved import write
 
 
 class Dot(Digraph):
@@ -28,7 +29,4 @@ class Dot(Digraph):
         suffix = os.path.splitext(path)[1].lower().lstrip(".")
         if suffix not in ("svg", "png", "pdf", "ps", "eps", "jpg"):
             return str(super().save(filename, directory=directory, **options))
-        picture = render.render(str(self.source), suffix, None)
-        with open(path, "wb") as file:
-            file.write(picture)
-        return path
+        return write(path, render.render(str(self.source), suffix, None))

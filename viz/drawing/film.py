@@ -10,6 +10,7 @@ from typing import Any
 from ..reading.trace import Trace
 from . import moving, render, style
 from .animate import Still, stills
+from .saved import write
 
 NO_PILLOW = (
     'Pictures that move as .{} need Pillow: pip install "microtorch[anim]". '
@@ -51,9 +52,7 @@ def save(
         t = style.theme(look.get("theme", "light"))
         pages = [svg.decode() for svg in _render(drawings, "svg")]
         data = moving.merge(pages, times, t.gradient, trace.mode == "forward").encode()
-        with open(path, "wb") as file:
-            file.write(data)
-        return path
+        return write(path, data)
     if kind == "pdf":
         print(slides(drawings, path))
         return pattern(path)

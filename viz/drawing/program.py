@@ -44,7 +44,8 @@ class ProgramPicture(Printed):
             does = " · ".join(p.ops) or " ".join(p.code)
             gives = ", ".join([f"{h.name} {h}" for h in p.makes] or [h.name for h in p.writes])
             head = f"{p.number:>3} {p.phase:<8} {p.kind:<6}"
-            lines.append(f"{head} {where}{does}{around} → {gives}  # {p.where}")
+            result = f" → {gives}" if gives else ""
+            lines.append(f"{head} {where}{does}{around}{result}  # {p.where}")
         return "\n".join(lines)
 
     __repr__ = __str__

@@ -20,6 +20,9 @@ from . import lengths
 TIMEOUT = 20  # seconds; pictures of up to 400 nodes take 0.2
 WIDEST = 32_767  # pixels, cairo's limit
 Run: TypeAlias = Callable[[str, str, "float | None"], bytes]  # source, format, dpi
+# Graphviz's bound on the search for places, in rounds for each node. Without it a leaf that every
+# turn of a loop reads takes minutes; the usual picture needs fewer rounds, and is the same.
+NSLIMIT = "2"
 BITMAPS = frozenset({"png", "jpg", "jpeg", "gif", "webp", "bmp"})
 NO_GRAPHVIZ = (
     'Rendering needs Graphviz. `pip install "microtorch[viz]"` brings it (pygraphviz bundles it), '
@@ -63,18 +66,19 @@ def _choose(engine: str) -> Run:
     """How Graphviz is run."""
     program = shutil.which("dot") if engine in ("auto", "dot") else None
     if program is not None:
-        return lambda source, format, dpi: _run(
-            [program, f"-T{format}"] + ([f"-Gdpi={dpi:g}"] if dpi is not None else []),
-            source,
-            format,
-        )
+
+        def run(source: str, format: str, dpi: float | None) -> bytes:
+            size = [] if dpi is None else [f"-Gdpi={dpi:g}"]
+            return _run([program, f"-T{format}", f"-Gnslimit={NSLIMIT}", *size], source, format)
+
+        return run
     if engine != "dot":
         try:
             import pygraphviz
 
             if hasattr(pygraphviz.graphviz, "gvContextWithBuiltins"):  # older ones call the program
                 return lambda source, format, dpi: _run(
-                    [sys.executable, "-c", PYGRAPHVIZ, format]
+                    [sys.executable, "-c", PYGRAPHVIZ, format, NSLIMIT]
                     + ([f"{dpi:g}"] if dpi is not None else []),
                     source,
                     format,
@@ -87,8 +91,9 @@ def _choose(engine: str) -> Run:
 PYGRAPHVIZ = """
 import sys, pygraphviz
 graph = pygraphviz.AGraph(string=sys.stdin.buffer.read().decode())
-if len(sys.argv) > 2:
-    graph.graph_attr["dpi"] = sys.argv[2]
+graph.graph_attr["nslimit"] = sys.argv[2]
+if len(sys.argv) > 3:
+    graph.graph_attr["dpi"] = sys.argv[3]
 sys.stdout.buffer.write(graph.draw(format=sys.argv[1], prog="dot"))
 """
 

@@ -24,6 +24,7 @@ WORDS_IN, ROOM_IN, BARS_IN, ABOVE_IN = 120.0, 330.0, 90.0, 78.0
 TEXT, SMALL, TINY = 11.0, 9.5, 9.0
 LEVELS = 4  # of titles
 PIECE = 100  # corners of one line: Graphviz reads no longer strings
+NARROW = 60  # of so many points and less: the few letters of a text cut short would say nothing
 ROWS = 90  # a longer program is folded
 
 
@@ -233,13 +234,15 @@ class Shelves(Plate):
             return
         y = y0 + 7.6
         name = fit(r.name, SMALL, wide - 6, True)
-        if name != r.name and wide < 60:  # a few letters of each line would say nothing
+        if name != r.name and wide < NARROW:
             return
         used = self.text(left + 4, y, name, SMALL, ink, bold=True)
         lines = [w for w in (shape, size_of(r.size), r.where) if w]
         if y1 - y0 > 28:
-            for k, words in enumerate(lines[: int((y1 - y0 - 16) // 11)]):
-                self.text(left + 4, y + 11 * (k + 1), fit(words, TINY, wide - 6), TINY, t.secondary)
+            cut = [(words, fit(words, TINY, wide - 6)) for words in lines]
+            shown = [short for words, short in cut if short == words or wide >= NARROW]
+            for k, words in enumerate(shown[: int((y1 - y0 - 16) // 11)]):
+                self.text(left + 4, y + 11 * (k + 1), words, TINY, t.secondary)
         elif wide - used > 40:
             self.text(
                 left + 8 + used, y, fit("  ".join(lines), TINY, wide - used - 12), TINY, t.secondary

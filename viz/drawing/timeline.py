@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any, Protocol
 
 from . import style
+from .saved import write
 
 LEFT, WIDTH, ROW, TOP = 210, 640, 30, 34  # pixels: names, time, a row, the scale
 
@@ -31,9 +32,7 @@ class Timeline:
 
     def save(self, path: str) -> str:
         """Write the SVG; returns the path."""
-        with open(path, "w", encoding="utf-8") as file:
-            file.write(self.svg())
-        return path
+        return write(path, self.svg())
 
     def svg(self) -> str:
         t = style.theme(self.theme)

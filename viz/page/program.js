@@ -1,6 +1,6 @@
 // A compiled program: `at` is the part. The picture, the lines of C and the memory plan show the same part.
 const STEPS = D.steps, LAST = STEPS.length - 1;
-let at = 0, dark = false;
+let at = 0, dark = false, large = false;
 const lines = D.c.split("\n").map(text => h("span", {}, text));
 const kernels = D.kernels.map(text => text.split("\n").map(line => h("span", {}, line)));
 const loop = e => /^\s+for \(/.test(e.textContent);
@@ -32,7 +32,7 @@ const near = (e, box) => {
 };
 function show() {
   const now = STEPS[at];
-  root.className = [now.phase, dark ? "dark" : ""].join(" ");
+  root.className = [now.phase, dark ? "dark" : "", large ? "presenter" : ""].join(" ");
   put($("phase"), now.phase.toUpperCase());
   put($("said"), now.said || D.name);
   put($("count"), `part ${at + 1} of ${STEPS.length}`);
@@ -51,11 +51,13 @@ function show() {
   $("axis").value = at;
   history.replaceState(null, "", `#${at + 1}`);
   $("b-dark").setAttribute("aria-pressed", dark);
+  $("b-presenter").setAttribute("aria-pressed", large);
 }
 const go = k => { at = Math.max(0, Math.min(LAST, k)); show(); };
 const first = phase => { const k = STEPS.findIndex(x => x.phase === phase); return k < 0 ? at : k; };
 const flip = () => { dark = !dark; show(); };
-const KEYS = { ArrowRight: () => go(at + 1), PageDown: () => go(at + 1), " ": () => go(at + 1), ArrowLeft: () => go(at - 1), PageUp: () => go(at - 1), Home: () => go(0), End: () => go(LAST), b: () => go(first("backward")), u: () => go(first("update")), d: flip };
+const present = () => { large = !large; show(); };
+const KEYS = { ArrowRight: () => go(at + 1), PageDown: () => go(at + 1), " ": () => go(at + 1), ArrowLeft: () => go(at - 1), PageUp: () => go(at - 1), Home: () => go(0), End: () => go(LAST), b: () => go(first("backward")), u: () => go(first("update")), d: flip, p: present };
 addEventListener("keydown", e => {
   if (e.ctrlKey || e.metaKey || e.altKey || !KEYS[e.key] || e.target.tagName === "BUTTON" && e.key === " ") return;
   e.preventDefault();
@@ -66,6 +68,7 @@ $("axis").addEventListener("input", e => go(+e.target.value));
 $("b-back").addEventListener("click", () => go(at - 1));
 $("b-next").addEventListener("click", () => go(at + 1));
 $("b-dark").addEventListener("click", flip);
+$("b-presenter").addEventListener("click", present);
 addEventListener("hashchange", () => go((parseInt(location.hash.slice(1)) || 1) - 1));
 pictures();
 dark = matchMedia("(prefers-color-scheme: dark)").matches;

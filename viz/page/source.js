@@ -1,10 +1,13 @@
 
 // ---- source -------------------------------------------------------------------------------------------------------
+// A space that does not break: else a long word leaves its number and its indent alone on a line.
+const indented = text => text.replace(/^ +/, q => "\u00a0".repeat(q.length));
 const lines = new Map();
 D.files.forEach((f, k) => {
   if (!f.lines.length) return;
   if (D.files.length > 1) $("source").append(h("h3", {}, f.name));
-  $("source").append(h("ol", {}, f.lines.map(([no, text]) => {
+  $("source").append(h("ol", {}, f.lines.map(([no, line]) => {
+    const text = indented(line);
     const li = h("li", {}, h("i", {}, no ? String(no) : "⋯"), h("span", {}, text));
     if (no) {
       lines.set(`${k}:${no}`, [li, text, k, no]);

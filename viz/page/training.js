@@ -235,7 +235,8 @@ function source() {
   box.hidden = !d;
   if (!d) return;
   const here = now().phase === "forward" ? now().n?.line : d.marks[now().phase];
-  box.replaceChildren(h("small", {}, d.name), ...d.lines.map(([k, text]) => h("p", k === here ? { class: "here" } : {}, h("i", {}, String(k)), text.replace(/^ {4,}/, q => " ".repeat(q.length - 4)) || " ")));
+  const margin = Math.min(...d.lines.filter(([, text]) => text.trim()).map(([, text]) => text.search(/\S/)));
+  box.replaceChildren(h("small", {}, d.name), ...d.lines.map(([k, text]) => h("p", k === here ? { class: "here" } : {}, h("i", {}, String(k)), h("span", {}, text.slice(margin).replace(/^ +/, q => "\u00a0".repeat(q.length)) || " "))));
   const e = box.querySelector(".here");
   if (e) box.scrollTop = Math.max(0, e.offsetTop - box.offsetTop - box.clientHeight / 2);
 }

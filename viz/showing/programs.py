@@ -11,15 +11,15 @@ import html
 import os
 import re
 import sys
+import textwrap
 from typing import Any, TypeAlias
-
-from microtorch.base import errors
 
 from ..drawing import onefile, style
 from ..drawing.hairpin import Hairpin, spoken
 from ..drawing.program import ProgramPicture, counted
 from ..drawing.render import render
 from ..drawing.rows import Rows
+from ..drawing.saved import suffix_of, write
 from ..drawing.shelves import Shelves, size_of
 from ..reading.compiled import account, compiled_of, kernel_source
 from ..reading.folding import folded
@@ -63,7 +63,7 @@ class ProgramStepper:
         """The screen at a step: the parts around it, its text in C, what is held."""
         parts, now = self.account.parts, self.account.parts[step]
         lines = [f" step {step + 1}/{len(parts)}  {now.phase.upper()}   {now.said}", "─" * width]
-        c = [x.strip() for x in now.lines]
+        c = textwrap.dedent("\n".join(now.lines)).splitlines()
         c = c[:SHOWN] + ["…"] * (len(c) > SHOWN)
         space = max(3, height - len(lines) - len(c) - 4)
         first = max(0, min(step - space // 2, len(parts) - space))
@@ -112,17 +112,10 @@ class ProgramStepper:
     # ---- files -----------------------------------------------------------------------------------
     def save(self, path: str | os.PathLike[str]) -> str:
         """Write all steps: ``.html``, a page for any browser, or ``.txt``. Returns the path."""
-        path = os.fspath(path)
-        suffix = os.path.splitext(path)[1].lower().lstrip(".")
-        if suffix not in FORMATS:
-            valid = ", ".join(f".{f}" for f in FORMATS)
-            fix = "a picture of the program: viz.draw(f).save(...)"
-            raise ValueError(errors.message(f"save({path!r}): use one of {valid}", fix=fix))
-        frames = ("\n" + "─" * 80 + "\n").join(self.frames()) + "\n"
-        text = self.page() if suffix == "html" else frames
-        with open(path, "w", encoding="utf-8") as file:
-            file.write(text)
-        return path
+        fix = "a picture of the program: viz.draw(f).save(...)"
+        if suffix_of(path, FORMATS, fix) == "html":
+            return write(path, self.page())
+        return write(path, ("\n" + "─" * 80 + "\n").join(self.frames()) + "\n")
 
     def page(self) -> str:
         """The page; RenderError without Graphviz. A long program is folded there."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from microtorch.base import errors
 
 from ..drawing import film
+from ..drawing.saved import suffix_of, write
 from ..reading.attention import Tokens, names_of
 from ..reading.names import Given, given_names, node_of
 from ..reading.ranks import Absent, Ranks, asked, first_rank, warn
@@ -65,20 +66,13 @@ class Stepper:
         For a film, ``look`` takes ``speed`` (2.0 is twice as fast), ``theme``, ``rankdir``,
         ``depth``, and for bitmaps ``dpi``.
         """
-        path = os.fspath(path)
-        suffix = os.path.splitext(path)[1].lower().lstrip(".")
-        if suffix not in FORMATS:
-            what = f".{suffix} is not a format" if suffix else "no suffix"
-            valid = ", ".join(f".{f}" for f in FORMATS)
-            raise ValueError(f"save({path!r}): {what}; use one of {valid}")
+        path, suffix = os.fspath(path), suffix_of(path, FORMATS)
         if suffix in FILMS:
             return film.save(self.trace, path, suffix, **look)
         if look:
             names = ", ".join("." + f for f in FILMS)
             raise TypeError(f"save({path!r}): {', '.join(look)} is for films ({names})")
-        with open(path, "w", encoding="utf-8") as file:
-            file.write(self._text(suffix))
-        return path
+        return write(path, self._text(suffix))
 
     def _text(self, suffix: str) -> str:
         if suffix == "html":

@@ -44,8 +44,8 @@ def frame(
     head = Text(" #  FORWARD: values ↓".ljust(left), QUIET) + Text(f"│ {back}", QUIET)
     lines += [head, Text("─" * left + "┼" + "─" * (width - left - 1), QUIET)]
     told = isinstance(now, (Contribution, Push))
-    extra = told + bool(isinstance(now, (Contribution, Push)) and now.remark)
-    space = max(3, height - len(lines) - 3 - extra)
+    below = _explanation(now, width, height)
+    space = max(3, height - len(lines) - max(len(below), 2 + told) - 1)
     at = next(k for k, t in enumerate(rows) if t.id == now.node)
     first = max(0, min(at - space // 2, len(rows) - space))
     for k, t in enumerate(rows[first : first + space], first):
@@ -62,7 +62,7 @@ def frame(
             forward.stylize(ACTIVE)
         backward = _gradient(trace, names, t.id, held, now, width - left - 2)
         lines.append(forward + Text("│ ", QUIET) + Text(backward, _look(t.id, now, held)))
-    lines += _explanation(now, width)
+    lines += below
     lines.append(Text(_cut(note or _keys(trace, now), width), QUIET))
     return _print(lines, width, color)
 
@@ -141,8 +141,12 @@ def _look(i: int, now: Step, held: Held) -> str:
     return GRADIENT if i in held else QUIET
 
 
-def _explanation(now: Step, width: int) -> list[Text]:
-    """One line of mathematics with its check, and a remark."""
+def _explanation(now: Step, width: int, height: int) -> list[Text]:
+    """One line of mathematics with its check, and a remark.
+
+    A line that is too long goes on below, from a "=" on: its end, the result, is never cut off. Not
+    so on a screen of few lines.
+    """
     from rich.text import Text
 
     if not isinstance(now, (Contribution, Push)):
@@ -152,12 +156,18 @@ def _explanation(now: Step, width: int) -> list[Text]:
         return [Text(" "), Text(_cut(" " + text, width))]
     total = now.sum.rpartition(" = ")[2]
     in_numbers = now.numbers.removeprefix("+= ").removeprefix("= ")
-    rule = f" {now.rule}" + (f" = {in_numbers}" if in_numbers and in_numbers != total else "")
-    if now.contribution is not None and not rule.endswith(f"= {total}"):
-        rule += f" = {numbers.number(now.contribution)}"
-    line = Text(_cut(rule, width))
-    check = now.check
-    lines = [Text(" "), line]
+    rule = [f" {now.rule}"]
+    if in_numbers and in_numbers != total:
+        rule.append(f" = {in_numbers}")
+    if now.contribution is not None and not rule[-1].endswith(f"= {total}"):
+        rule.append(f" = {numbers.number(now.contribution)}")
+    parts = [""]
+    for piece in rule:
+        if parts[-1] and len(parts[-1]) + len(piece) > width and height > 20:
+            parts.append("  ")
+        parts[-1] += piece
+    lines = [Text(" "), *(Text(_cut(part, width)) for part in parts)]
+    line, check = lines[-1], now.check
     if check is not None and (isinstance(now, Push) or now.final):
         meant = check.what.startswith(MEANT)
         sign = "≠ meant so" if meant else "✓" if check.ok else "✗"

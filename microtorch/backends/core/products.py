@@ -32,7 +32,7 @@ class Products(Reference):
         # as the op's definition does; np.dot would cost as much again to call
         if (x.ndim == 2 and y.ndim == 2) or 0 < x.ndim < 3 > y.ndim > 0:
             return x.dot(y)
-        return np.matmul(x, y)
+        return np.matmul(x, y, order="C")
 
     def _batches(self, x: Array, y: Array) -> Array:
         (*batch_x, m, k), (*batch_y, _, n) = x.shape, y.shape
@@ -42,7 +42,7 @@ class Products(Reference):
             out = np.empty((*batch, m, n), self.dtype)
             if self.kernels.matmul(outer, inner, m, k, n, id(x), id(y), 0, id(out)):
                 return out
-        return np.matmul(x, y)
+        return np.matmul(x, y, order="C")
 
     @kernel_of
     @calls("matmul")

@@ -15,7 +15,14 @@ from .accepted import as_called
 
 if TYPE_CHECKING:
     from ...ops.batch_norm import batch_norm, instance_norm
-    from ...ops.conv import conv1d, conv2d, conv_transpose1d, conv_transpose2d
+    from ...ops.conv import (
+        conv1d,
+        conv2d,
+        conv3d,
+        conv_transpose1d,
+        conv_transpose2d,
+        conv_transpose3d,
+    )
     from ...ops.ctc import ctc_loss
     from ...ops.distances import pdist
     from ...ops.fold import fold, unfold
@@ -35,12 +42,13 @@ if TYPE_CHECKING:
     from ...ops.pool import (
         adaptive_avg_pool1d,
         adaptive_avg_pool2d,
+        adaptive_avg_pool3d,
         avg_pool1d,
         avg_pool2d,
+        avg_pool3d,
         max_pool1d,
         max_pool2d,
     )
-    from ...ops.volumes import adaptive_avg_pool3d, avg_pool3d, conv3d, conv_transpose3d
     from .activations import (
         celu,
         celu_,

@@ -272,7 +272,7 @@ def softmax(
     """exp(x) / sum(exp(x)) along `dim`."""
     if dim is None:
         dim = _softmax_dim("softmax", input.ndim)
-    return (input if dtype is None else input.to(dtype)).softmax(dim)
+    return (input if dtype is None else input.to(dtype=dtype)).softmax(dim)
 
 
 def softmin(
@@ -281,7 +281,7 @@ def softmin(
     """softmax(-x) along `dim`."""
     if dim is None:
         dim = _softmax_dim("softmin", input.ndim)
-    return (-input if dtype is None else (-input).to(dtype)).softmax(dim)
+    return (-input if dtype is None else (-input).to(dtype=dtype)).softmax(dim)
 
 
 def log_softmax(
@@ -290,11 +290,11 @@ def log_softmax(
     """x - log(sum(exp(x))) along `dim`: the logarithm of softmax, without its overflow."""
     if dim is None:
         dim = _softmax_dim("log_softmax", input.ndim)
-    return (input if dtype is None else input.to(dtype)).log_softmax(dim)
+    return (input if dtype is None else input.to(dtype=dtype)).log_softmax(dim)
 
 
 def gumbel_softmax(
-    logits: Tensor, tau: float = 1, hard: bool = False, eps: float = 1e-10, dim: int = -1
+    logits: Tensor, tau: float | Tensor = 1, hard: bool = False, eps: float = 1e-10, dim: int = -1
 ) -> Tensor:
     """A sample of the distribution softmax(logits), softened so that it has a gradient.
 

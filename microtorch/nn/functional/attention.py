@@ -8,6 +8,7 @@ import numpy as np
 
 from ...base.errors import describe, message
 from ...create.data import from_numpy
+from ...engine.record import laid
 from ...handles.tensor import Tensor
 from ...utils.kernels import dropout_noise
 
@@ -71,7 +72,24 @@ def scaled_dot_product_attention(
     weights = softmax_or_zero(scores) if attn_mask is not None else scores.softmax(-1)
     if dropout_p > 0:
         weights = weights * dropout_noise(weights, weights.shape, dropout_p)
-    return weights @ value
+    out = weights @ value
+    if not query.array.flags.c_contiguous and not dropout_p:
+        if _has_one_kernel(query, key, value, attn_mask):
+            return laid(out, query.array.strides)
+    return out
+
+
+def _has_one_kernel(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None) -> bool:
+    """Would PyTorch's CPU compute this in one kernel? The result then lies in memory as query does:
+    ``out.transpose(1, 2).flatten(2)`` of heads that were a view is one, too.
+    """
+    if query.ndim != 4 or key.shape != value.shape or key.shape[-1] != query.shape[-1]:
+        return False
+    if key.shape[:2] != query.shape[:2] or not query.numel() or not key.numel():
+        return False
+    if mask is not None and (mask.ndim not in (2, 4) or mask.requires_grad):
+        return False
+    return all(t.array.strides[-1] == t.array.itemsize for t in (query, key, value))
 
 
 def softmax_or_zero(scores: Tensor) -> Tensor:

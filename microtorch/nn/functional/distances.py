@@ -12,8 +12,9 @@ from ...ops.vector_norm import norm
 
 
 def normalize(
-    input: Tensor, p: float = 2.0, dim: int = 1, eps: float = 1e-12, out: Tensor | None = None
-) -> Tensor:
+    input: Tensor, p: float = 2.0, dim: int = 1, eps: float | Tensor = 1e-12,
+    out: Tensor | None = None,
+) -> Tensor:  # fmt: skip
     """x / max(‖x‖_p, eps), norms taken along `dim`; written to `out` if given."""
     if out is not None:
         result: Tensor = into(out, normalize, (input, p, dim, eps), {})

@@ -16,9 +16,7 @@ def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool 
     The identity unless `training`. The mask is drawn from the default generator as PyTorch
     draws it.
     """
-    if not 0.0 <= p <= 1.0:
-        raise _no_probability(p)
-    if not training or p == 0 or input.numel() == 0:
+    if _drops_nothing(input, p, training):
         return input
     noise = dropout_noise(input, input.shape, p)
     return input.mul_(noise) if inplace else input * noise
@@ -28,9 +26,7 @@ def dropout1d(
     input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False
 ) -> Tensor:
     """Set whole channels of (N, C, L) or (C, L) to 0 with probability `p`, scale the others."""
-    if input.ndim == 2 and training:  # a sample without a batch
-        return _of_channels("dropout1d", 1, input.unsqueeze(0), p, training, inplace).squeeze(0)
-    return _of_channels("dropout1d", 1, input, p, training, inplace)
+    return _with_or_without_batch("dropout1d", 1, input, p, training, inplace)
 
 
 def dropout2d(
@@ -52,9 +48,7 @@ def dropout3d(
     input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False
 ) -> Tensor:
     """Set whole channels of (N, C, D, H, W) or (C, D, H, W) to 0 with probability `p`."""
-    if input.ndim == 4 and training:  # a sample without a batch
-        return _of_channels("dropout3d", 3, input.unsqueeze(0), p, training, inplace).squeeze(0)
-    return _of_channels("dropout3d", 3, input, p, training, inplace)
+    return _with_or_without_batch("dropout3d", 3, input, p, training, inplace)
 
 
 def alpha_dropout(
@@ -86,9 +80,7 @@ def feature_alpha_dropout(
 def _alpha_dropout(
     input: Tensor, shape: Sequence[int], p: float, training: bool, inplace: bool
 ) -> Tensor:
-    if not 0.0 <= p <= 1.0:
-        raise _no_probability(p)
-    if not training or p == 0 or input.numel() == 0:
+    if _drops_nothing(input, p, training):
         return input
     if p == 1:
         return input.mul_(0.0) if inplace else input * 0.0
@@ -100,13 +92,19 @@ def _alpha_dropout(
     return input.mul_(kept).add_(shift) if inplace else input * kept + shift
 
 
+def _with_or_without_batch(
+    name: str, n: int, input: Tensor, p: float, training: bool, inplace: bool
+) -> Tensor:
+    if input.ndim == n + 1 and training:
+        return _of_channels(name, n, input.unsqueeze(0), p, training, inplace).squeeze(0)
+    return _of_channels(name, n, input, p, training, inplace)
+
+
 def _of_channels(
     name: str, n: int, input: Tensor, p: float, training: bool, inplace: bool
 ) -> Tensor:
     """Dropout with one draw for each channel of (N, C, ...); n: how many dims a channel has."""
-    if not 0.0 <= p <= 1.0:
-        raise _no_probability(p)
-    if not training or p == 0 or input.numel() == 0:
+    if _drops_nothing(input, p, training):
         return input
     if n > 1 and input.ndim not in (n + 1, n + 2) and input.ndim > 1:
         warn(
@@ -126,10 +124,13 @@ def _of_channels(
     return input.mul_(noise) if inplace else input * noise
 
 
-def _no_probability(p: float) -> ValueError:
-    return ValueError(
-        message(
-            f"dropout probability has to be between 0 and 1, but got {p}",
-            fix="p=0.1 drops a tenth of the elements",
+def _drops_nothing(input: Tensor, p: float, training: bool) -> bool:
+    """Does the input stay as it is? ValueError for what is no probability."""
+    if not 0.0 <= p <= 1.0:
+        raise ValueError(
+            message(
+                f"dropout probability has to be between 0 and 1, but got {p}",
+                fix="p=0.1 drops a tenth of the elements",
+            )
         )
-    )
+    return not training or p == 0 or input.numel() == 0

@@ -15,6 +15,7 @@ from ...arrays.dtypes import int64
 from ...base.errors import describe, message, warn
 from ...create.counted import linspace
 from ...create.filled import ones
+from ...engine.record import laid
 from ...handles.tensor import Tensor
 from ...ops.join import stack
 from ...ops.select import where
@@ -139,7 +140,7 @@ def grid_sample(
         term = _read(input, at, sizes, weight)
         total = term if total is None else total + term
     assert total is not None
-    return total
+    return laid(total)
 
 
 def _unnormalized(x: Tensor, size: int, corners: bool) -> Tensor:

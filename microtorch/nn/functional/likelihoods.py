@@ -44,7 +44,7 @@ def gaussian_nll_loss(
     target: Tensor,
     var: Tensor | float,
     full: bool = False,
-    eps: float = 1e-6,
+    eps: float | Tensor = 1e-6,
     reduction: str = "mean",
 ) -> Tensor:
     """(log(var) + (input - target)² / var) / 2; `full` adds log(2π) / 2 (Nix and Weigend 1994).

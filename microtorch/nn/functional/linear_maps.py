@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ...base.errors import message
 from ...handles.tensor import Tensor
+from ...ops.arguments import owned
 from ...ops.conv import conv1d
 from ...ops.products import linear
 
@@ -28,7 +29,7 @@ def bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None
         )
     # (*, 1, 1, in1) @ (out, in1, in2) -> (*, out, 1, in2), times (*, 1, in2, 1) -> (*, out, 1, 1)
     rows = input1.unsqueeze(-2).unsqueeze(-2) @ weight
-    output = (rows @ input2.unsqueeze(-2).unsqueeze(-1)).squeeze(-1).squeeze(-1)
+    output = owned((rows @ input2.unsqueeze(-2).unsqueeze(-1)).squeeze(-1).squeeze(-1))
     return output if bias is None else output + bias
 
 

@@ -99,13 +99,7 @@ def multi_head_attention_forward(
     padding = _additive(key_padding_mask, q, "key_padding_mask")
     if mask is not None:
         mask = _checked(mask, length, key.shape[0], batch, num_heads)
-    if bias_k is not None and bias_v is not None:
-        if static_k is not None or static_v is not None:
-            raise AssertionError(message("bias cannot be added to static key or value."))
-        k = cat([k, bias_k.repeat(1, batch, 1)])
-        v = cat([v, bias_v.repeat(1, batch, 1)])
-    elif bias_k is not None or bias_v is not None:
-        raise AssertionError(message("bias_k and bias_v: one is set, but the other is None"))
+    k, v = _with_bias(k, v, bias_k, bias_v, static_k is not None or static_v is not None)
 
     # (L, N, heads * size) -> (N, heads, L, size)
     def by_heads(x: Tensor) -> Tensor:
@@ -171,6 +165,20 @@ def _separately(
             _check_part(name, "bias", b, w.shape[:1])
         out.append(linear(x, w, b))
     return tuple(out)
+
+
+def _with_bias(
+    k: Tensor, v: Tensor, bias_k: Tensor | None, bias_v: Tensor | None, static: bool
+) -> tuple[Tensor, Tensor]:
+    """Keys and values (S, N, E), with one more of each if there is a bias."""
+    if bias_k is None or bias_v is None:
+        if bias_k is not bias_v:
+            raise AssertionError(message("bias_k and bias_v: one is set, but the other is None"))
+        return k, v
+    if static:
+        raise AssertionError(message("bias cannot be added to static key or value."))
+    batch = k.shape[1]
+    return cat([k, bias_k.repeat(1, batch, 1)]), cat([v, bias_v.repeat(1, batch, 1)])
 
 
 def _check_part(name: str, what: str, given: Tensor, shape: tuple[int, ...]) -> None:

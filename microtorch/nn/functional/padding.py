@@ -10,6 +10,7 @@ from ...base.errors import describe, message
 from ...create.filled import full_like
 from ...engine import autocast
 from ...engine.operands import element
+from ...engine.record import laid
 from ...engine.short import single
 from ...handles.tensor import Tensor
 from ...ops.index import border_op, index_op, place_op
@@ -128,4 +129,4 @@ def _padded_by_index(input: Tensor, pad: Sequence[int], mode: str) -> Tensor:
             at = at % n if mode == "circular" else at.clip(0, n - 1)
         places.insert(0, at.reshape(-1, *[1] * i))
     index = (*[slice(None)] * (input.ndim - count), *places)
-    return single(index_op if mode == "circular" else border_op, input, {"index": index})
+    return laid(single(index_op if mode == "circular" else border_op, input, {"index": index}))

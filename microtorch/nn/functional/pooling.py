@@ -10,8 +10,7 @@ from ...base.errors import describe, message
 from ...create.filled import empty
 from ...handles.tensor import Tensor
 from ...ops.max_pool import fractional, max_pool3d, max_unpool, with_indices
-from ...ops.pool import avg_pool1d, avg_pool2d, max_pool1d, max_pool2d
-from ...ops.volumes import avg_pool3d
+from ...ops.pool import avg_pool1d, avg_pool2d, avg_pool3d, max_pool1d, max_pool2d
 from ..common_types import Size
 
 if TYPE_CHECKING:
@@ -24,7 +23,7 @@ def _lp_pool(
     mean: Callable[..., Tensor],
     largest: Callable[..., Pooled],
     input: Tensor,
-    norm_type: float,
+    norm_type: float | Tensor,
     kernel_size: Size,
     stride: Size | None,
     ceil_mode: bool,
@@ -42,7 +41,7 @@ def _lp_pool(
 
 def lp_pool1d(
     input: Tensor,
-    norm_type: float,
+    norm_type: float | Tensor,
     kernel_size: Size,
     stride: Size | None = None,
     ceil_mode: bool = False,
@@ -56,7 +55,7 @@ def lp_pool1d(
 
 def lp_pool2d(
     input: Tensor,
-    norm_type: float,
+    norm_type: float | Tensor,
     kernel_size: Size,
     stride: Size | None = None,
     ceil_mode: bool = False,
@@ -67,7 +66,7 @@ def lp_pool2d(
 
 def lp_pool3d(
     input: Tensor,
-    norm_type: float,
+    norm_type: float | Tensor,
     kernel_size: Size,
     stride: Size | None = None,
     ceil_mode: bool = False,

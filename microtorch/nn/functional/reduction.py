@@ -9,6 +9,7 @@ from __future__ import annotations
 from ...base.errors import ShapeError, describe, message, warn
 from ...handles.inplace import check_cast
 from ...handles.tensor import Tensor
+from ...ops.loss import check_reduction as check_reduction
 
 
 def reduce_loss(loss: Tensor, reduction: str) -> Tensor:
@@ -34,16 +35,6 @@ def put_into(result: Tensor, place: Tensor) -> Tensor:
         )
     check_cast(result.array.dtype, place, "loss")
     return result.to(place.dtype)
-
-
-def check_reduction(reduction: str) -> None:
-    """ValueError unless it is "mean", "sum" or "none"."""
-    if reduction not in ("mean", "sum", "none"):
-        raise ValueError(
-            message(
-                f"{reduction} is not a valid value for reduction", fix="use 'mean', 'sum' or 'none'"
-            )
-        )
 
 
 def legacy_reduction(size_average: bool | None, reduce: bool | None, reduction: str) -> str:

@@ -17,9 +17,8 @@ from ...base.types import Operand
 from ...create.data import from_numpy
 from ...engine.short import single
 from ...handles.tensor import Tensor
-from ...ops.pool import adaptive_avg_pool1d, adaptive_avg_pool2d
+from ...ops.pool import adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d
 from ...ops.taps import taps_op
-from ...ops.volumes import adaptive_avg_pool3d
 from . import byte_images
 
 _NEEDS = {"linear": 3, "bilinear": 4, "bicubic": 4, "lanczos": 4, "trilinear": 5}
@@ -43,45 +42,10 @@ def interpolate(
     `align_corners` the outermost elements stand above each other; else the outer edges of the
     elements do.
     """
-    if mode in _ANY and align_corners is not None:
-        raise ValueError(
-            message(
-                "align_corners option can only be set with the interpolating modes: linear | "
-                "bilinear | bicubic | trilinear",
-                f"interpolate: {mode=}",
-            )
-        )
-    if align_corners is not None and not isinstance(align_corners, bool):
-        what = f"argument 'align_corners' must be bool, not {type(align_corners).__name__}"
-        raise TypeError(message(f"interpolate(): {what}"))
+    if align_corners is not None:
+        _check_corners(mode, align_corners)
     sizes, scales = _sizes(input, size, scale_factor, recompute_scale_factor)
-    if antialias and (mode not in _SMOOTH or input.ndim != 4):
-        raise ValueError(
-            message(
-                "Anti-alias option is restricted to bilinear, bicubic, and lanczos modes and "
-                "requires a 4-D tensor as input",
-                f"interpolate: {mode=}, input {describe(input)}",
-            )
-        )
-    if mode == "lanczos" and input.ndim == 4 and (align_corners or not antialias):
-        raise ValueError(
-            message(
-                "Lanczos mode does not support align_corners=True"
-                if align_corners
-                else "Lanczos mode requires antialias=True"
-            )
-        )
-    if (mode not in _ANY and _NEEDS.get(mode) != input.ndim) or not 3 <= input.ndim <= 5:
-        raise NotImplementedError(
-            message(
-                f"Got {input.ndim}D input, but {mode} mode needs {_NEEDS[mode]}D input"
-                if mode in _NEEDS
-                else "Input Error: Only 3D, 4D and 5D input Tensors supported "
-                f"(got {input.ndim}D) for the modes: nearest | linear | bilinear | bicubic | "
-                f"trilinear | area | nearest-exact (got {mode})",
-                f"interpolate: {describe(input)}",
-            )
-        )
+    _check_mode(input, mode, align_corners, antialias)
     if 0 in input.shape[1:] or min(sizes) <= 0:
         raise RuntimeError(
             message(
@@ -115,6 +79,53 @@ def interpolate(
             scale = None  # PyTorch takes 1 and 2 for the scales of images here, whatever is given
         input = _resampled(input, dim, _taps(mode, n, sizes[i], scale, align_corners, kind))
     return input
+
+
+def _check_corners(mode: str, align_corners: bool) -> None:
+    if mode in _ANY:
+        raise ValueError(
+            message(
+                "align_corners option can only be set with the interpolating modes: linear | "
+                "bilinear | bicubic | trilinear",
+                f"interpolate: {mode=}",
+            )
+        )
+    if not isinstance(align_corners, bool):
+        what = f"argument 'align_corners' must be bool, not {type(align_corners).__name__}"
+        raise TypeError(message(f"interpolate(): {what}"))
+
+
+def _check_mode(
+    input: Tensor, mode: str, align_corners: bool | None, antialias: bool
+) -> None:
+    """Raise for a mode that there is not, or not for inputs of this rank."""
+    if antialias and (mode not in _SMOOTH or input.ndim != 4):
+        raise ValueError(
+            message(
+                "Anti-alias option is restricted to bilinear, bicubic, and lanczos modes and "
+                "requires a 4-D tensor as input",
+                f"interpolate: {mode=}, input {describe(input)}",
+            )
+        )
+    if mode == "lanczos" and input.ndim == 4 and (align_corners or not antialias):
+        raise ValueError(
+            message(
+                "Lanczos mode does not support align_corners=True"
+                if align_corners
+                else "Lanczos mode requires antialias=True"
+            )
+        )
+    if (mode not in _ANY and _NEEDS.get(mode) != input.ndim) or not 3 <= input.ndim <= 5:
+        raise NotImplementedError(
+            message(
+                f"Got {input.ndim}D input, but {mode} mode needs {_NEEDS[mode]}D input"
+                if mode in _NEEDS
+                else "Input Error: Only 3D, 4D and 5D input Tensors supported "
+                f"(got {input.ndim}D) for the modes: nearest | linear | bilinear | bicubic | "
+                f"trilinear | area | nearest-exact (got {mode})",
+                f"interpolate: {describe(input)}",
+            )
+        )
 
 
 def _of_bytes(

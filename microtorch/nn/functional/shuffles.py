@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from ...base.errors import describe, message
+from ...engine.record import laid
 from ...handles.tensor import Tensor
 from ...ops.arguments import owned
 
@@ -80,7 +81,7 @@ def channel_shuffle(input: Tensor, groups: int) -> Tensor:
             )
         )
     dealt = input.reshape(rows, groups, channels // groups, *space).transpose(1, 2)
-    return dealt.reshape(input.shape)
+    return laid(owned(dealt.reshape(input.shape)))
 
 
 def _check(name: str, argument: str, input: Tensor, factor: int) -> None:

@@ -2,7 +2,9 @@
 in torch.nn.modules, and are asked for as torch.nn.Linear and so on.
 
 A file is imported when the first of its layers is named: most programs name few. Which file that
-is, scripts/contents.py reads from the imports below, and writes to nn/contents.py."""
+is, scripts/contents.py reads from the imports below, and writes to nn/contents.py: every class of
+a file that is imported as a whole is a layer, unless its name has an underscore."""
+# ruff: noqa: F401, F403
 
 from typing import TYPE_CHECKING
 
@@ -10,362 +12,43 @@ from ...base.errors import missing
 from ...base.promises import on_demand
 from ..contents import LAYERS
 
-# what F401 is silenced for is not in torch.nn, but below the paths torch.nn.modules.<file>
 if TYPE_CHECKING:
-    from ..module import Module
-    from .activations import (
-        CELU,
-        ELU,
-        GELU,
-        GLU,
-        SELU,
-        Hardshrink,
-        Hardsigmoid,
-        Hardswish,
-        Hardtanh,
-        LeakyReLU,
-        LogSigmoid,
-        LogSoftmax,
-        Mish,
-        PReLU,
-        ReLU,
-        ReLU6,
-        RReLU,
-        Sigmoid,
-        SiLU,
-        Softmax,
-        Softmax2d,
-        Softmin,
-        Softplus,
-        Softshrink,
-        Softsign,
-        Tanh,
-        Tanhshrink,
-        Threshold,
-    )
-    from .attention import MultiheadAttention
-    from .containers import ModuleDict, ModuleList, Sequential
-    from .conv import (  # noqa: F401
-        Conv1d,
-        Conv2d,
-        Conv3d,
-        ConvTranspose1d,
-        ConvTranspose2d,
-        ConvTranspose3d,
-        _ConvNd,
-        _ConvTransposeNd,
-    )
-    from .distances import (
-        CosineSimilarity,
-        PairwiseDistance,
-    )
-    from .dropout import (
-        AlphaDropout,
-        Dropout,
-        Dropout1d,
-        Dropout2d,
-        Dropout3d,
-        FeatureAlphaDropout,
-    )
-    from .flatten import Flatten, Unflatten
-    from .fold import Fold, Unfold
-    from .lazy import (
-        LazyBatchNorm1d,
-        LazyBatchNorm2d,
-        LazyBatchNorm3d,
-        LazyConv1d,
-        LazyConv2d,
-        LazyConv3d,
-        LazyConvTranspose1d,
-        LazyConvTranspose2d,
-        LazyConvTranspose3d,
-        LazyInstanceNorm1d,
-        LazyInstanceNorm2d,
-        LazyInstanceNorm3d,
-        LazyLinear,
-    )
-    from .linear import (
-        Bilinear,
-        Identity,
-        Linear,
-        NonDynamicallyQuantizableLinear,  # noqa: F401
-    )
-    from .local_response import CrossMapLRN2d, LocalResponseNorm
-    from .losses import (  # noqa: F401
-        BCELoss,
-        BCEWithLogitsLoss,
-        CrossEntropyLoss,
-        HuberLoss,
-        KLDivLoss,
-        L1Loss,
-        MSELoss,
-        NLLLoss,
-        NLLLoss2d,
-        SmoothL1Loss,
-        _Loss,
-        _WeightedLoss,
-    )
-    from .margin_losses import (
-        CosineEmbeddingLoss,
-        GaussianNLLLoss,
-        HingeEmbeddingLoss,
-        MarginRankingLoss,
-        MultiLabelMarginLoss,
-        MultiLabelSoftMarginLoss,
-        MultiMarginLoss,
-        PoissonNLLLoss,
-        SoftMarginLoss,
-        TripletMarginLoss,
-        TripletMarginWithDistanceLoss,
-    )
-    from .normalization import (  # noqa: F401
-        BatchNorm1d,
-        BatchNorm2d,
-        BatchNorm3d,
-        GroupNorm,
-        InstanceNorm1d,
-        InstanceNorm2d,
-        InstanceNorm3d,
-        LayerNorm,
-        RMSNorm,
-        _BatchNorm,
-        _InstanceNorm,
-        _NormBase,
-    )
-    from .output_losses import (
-        AdaptiveLogSoftmaxWithLoss,
-        CTCLoss,
-        LinearCrossEntropyLoss,
-        LinearCrossEntropyOptions,
-    )
-    from .padding import (
-        CircularPad1d,
-        CircularPad2d,
-        CircularPad3d,
-        ConstantPad1d,
-        ConstantPad2d,
-        ConstantPad3d,
-        ReflectionPad1d,
-        ReflectionPad2d,
-        ReflectionPad3d,
-        ReplicationPad1d,
-        ReplicationPad2d,
-        ReplicationPad3d,
-        ZeroPad1d,
-        ZeroPad2d,
-        ZeroPad3d,
-    )
-    from .parameter_lists import ParameterDict, ParameterList
-    from .pooling import (
-        AdaptiveAvgPool1d,
-        AdaptiveAvgPool2d,
-        AdaptiveAvgPool3d,
-        AdaptiveMaxPool1d,
-        AdaptiveMaxPool2d,
-        AdaptiveMaxPool3d,
-        AvgPool1d,
-        AvgPool2d,
-        AvgPool3d,
-        FractionalMaxPool2d,
-        FractionalMaxPool3d,
-        LPPool1d,
-        LPPool2d,
-        LPPool3d,
-        MaxPool1d,
-        MaxPool2d,
-        MaxPool3d,
-        MaxUnpool1d,
-        MaxUnpool2d,
-        MaxUnpool3d,
-    )
-    from .resampling import (
-        Upsample,
-        UpsamplingBilinear2d,
-        UpsamplingNearest2d,
-    )
-    from .rnn import GRU, LSTM, RNN, RNNBase
-    from .rnn_cells import GRUCell, LSTMCell, RNNCell, RNNCellBase
-    from .shuffles import (
-        ChannelShuffle,
-        PixelShuffle,
-        PixelUnshuffle,
-    )
-    from .sparse import Embedding, EmbeddingBag
-    from .sync_batch_norm import SyncBatchNorm
-    from .transformer import (
-        Transformer,
-        TransformerDecoder,
-        TransformerDecoderLayer,
-        TransformerEncoder,
-        TransformerEncoderLayer,
-    )
+    from ..module import Module as Module
+    from .activations import *
+    from .attention import *
+    from .containers import *
+    from .conv import *
+    from .conv import _ConvNd, _ConvTransposeNd
+    from .distances import *
+    from .dropout import *
+    from .flatten import *
+    from .fold import *
+    from .lazy import *
+    from .linear import *
+    from .local_response import *
+    from .losses import *
+    from .losses import _Loss, _WeightedLoss
+    from .margin_losses import *
+    from .normalization import *
+    from .normalization import _BatchNorm, _InstanceNorm, _NormBase
+    from .output_losses import *
+    from .padding import *
+    from .parameter_lists import *
+    from .pooling import *
+    from .resampling import *
+    from .rnn import *
+    from .rnn_cells import *
+    from .shuffles import *
+    from .sparse import *
+    from .sync_batch_norm import *
+    from .transformer import *
+# the rest is not in torch.nn, but below the paths torch.nn.modules.<file>
+_APART = ("LazyModuleMixin", "NonDynamicallyQuantizableLinear")
+NAMES = [name for name in LAYERS if not name.startswith("_") and name not in _APART]
+if not TYPE_CHECKING:  # a checker takes the names from the imports
+    __all__ = NAMES
 
-__all__ = [
-    "CELU",
-    "ELU",
-    "GELU",
-    "GLU",
-    "GRU",
-    "LSTM",
-    "RNN",
-    "SELU",
-    "AdaptiveAvgPool1d",
-    "AdaptiveAvgPool2d",
-    "AdaptiveAvgPool3d",
-    "AdaptiveLogSoftmaxWithLoss",
-    "AdaptiveMaxPool1d",
-    "AdaptiveMaxPool2d",
-    "AdaptiveMaxPool3d",
-    "AlphaDropout",
-    "AvgPool1d",
-    "AvgPool2d",
-    "AvgPool3d",
-    "BCELoss",
-    "BCEWithLogitsLoss",
-    "BatchNorm1d",
-    "BatchNorm2d",
-    "BatchNorm3d",
-    "Bilinear",
-    "CTCLoss",
-    "ChannelShuffle",
-    "CircularPad1d",
-    "CircularPad2d",
-    "CircularPad3d",
-    "ConstantPad1d",
-    "ConstantPad2d",
-    "ConstantPad3d",
-    "Conv1d",
-    "Conv2d",
-    "Conv3d",
-    "ConvTranspose1d",
-    "ConvTranspose2d",
-    "ConvTranspose3d",
-    "CosineEmbeddingLoss",
-    "CosineSimilarity",
-    "CrossEntropyLoss",
-    "CrossMapLRN2d",
-    "Dropout",
-    "Dropout1d",
-    "Dropout2d",
-    "Dropout3d",
-    "Embedding",
-    "EmbeddingBag",
-    "FeatureAlphaDropout",
-    "Flatten",
-    "Fold",
-    "FractionalMaxPool2d",
-    "FractionalMaxPool3d",
-    "GRUCell",
-    "GaussianNLLLoss",
-    "GroupNorm",
-    "Hardshrink",
-    "Hardsigmoid",
-    "Hardswish",
-    "Hardtanh",
-    "HingeEmbeddingLoss",
-    "HuberLoss",
-    "Identity",
-    "InstanceNorm1d",
-    "InstanceNorm2d",
-    "InstanceNorm3d",
-    "KLDivLoss",
-    "L1Loss",
-    "LPPool1d",
-    "LPPool2d",
-    "LPPool3d",
-    "LSTMCell",
-    "LayerNorm",
-    "LazyBatchNorm1d",
-    "LazyBatchNorm2d",
-    "LazyBatchNorm3d",
-    "LazyConv1d",
-    "LazyConv2d",
-    "LazyConv3d",
-    "LazyConvTranspose1d",
-    "LazyConvTranspose2d",
-    "LazyConvTranspose3d",
-    "LazyInstanceNorm1d",
-    "LazyInstanceNorm2d",
-    "LazyInstanceNorm3d",
-    "LazyLinear",
-    "LeakyReLU",
-    "Linear",
-    "LinearCrossEntropyLoss",
-    "LinearCrossEntropyOptions",
-    "LocalResponseNorm",
-    "LogSigmoid",
-    "LogSoftmax",
-    "MSELoss",
-    "MarginRankingLoss",
-    "MaxPool1d",
-    "MaxPool2d",
-    "MaxPool3d",
-    "MaxUnpool1d",
-    "MaxUnpool2d",
-    "MaxUnpool3d",
-    "Mish",
-    "Module",
-    "ModuleDict",
-    "ModuleList",
-    "MultiLabelMarginLoss",
-    "MultiLabelSoftMarginLoss",
-    "MultiMarginLoss",
-    "MultiheadAttention",
-    "NLLLoss",
-    "NLLLoss2d",
-    "PReLU",
-    "PairwiseDistance",
-    "ParameterDict",
-    "ParameterList",
-    "PixelShuffle",
-    "PixelUnshuffle",
-    "PoissonNLLLoss",
-    "RMSNorm",
-    "RNNBase",
-    "RNNCell",
-    "RNNCellBase",
-    "RReLU",
-    "ReLU",
-    "ReLU6",
-    "ReflectionPad1d",
-    "ReflectionPad2d",
-    "ReflectionPad3d",
-    "ReplicationPad1d",
-    "ReplicationPad2d",
-    "ReplicationPad3d",
-    "Sequential",
-    "SiLU",
-    "Sigmoid",
-    "SmoothL1Loss",
-    "SoftMarginLoss",
-    "Softmax",
-    "Softmax2d",
-    "Softmin",
-    "Softplus",
-    "Softshrink",
-    "Softsign",
-    "SyncBatchNorm",
-    "Tanh",
-    "Tanhshrink",
-    "Threshold",
-    "Transformer",
-    "TransformerDecoder",
-    "TransformerDecoderLayer",
-    "TransformerEncoder",
-    "TransformerEncoderLayer",
-    "TripletMarginLoss",
-    "TripletMarginWithDistanceLoss",
-    "Unflatten",
-    "Unfold",
-    "Upsample",
-    "UpsamplingBilinear2d",
-    "UpsamplingNearest2d",
-    "ZeroPad1d",
-    "ZeroPad2d",
-    "ZeroPad3d",
-]  # fmt: skip
-
-__getattr__ = on_demand(globals(), LAYERS, missing("torch.nn.modules", __all__))
+__getattr__ = on_demand(globals(), LAYERS, missing("torch.nn.modules", NAMES))
 
 
 def __dir__() -> list[str]:

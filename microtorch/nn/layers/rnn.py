@@ -27,6 +27,7 @@ from ...create.filled import empty, zeros
 from ...engine import autocast
 from ...handles.tensor import Tensor
 from ...ops.join import cat, stack
+from ...ops.node_names import rename
 from .. import functional as F
 from .. import init
 from ..common_types import DeviceLike, DTypeLike
@@ -55,7 +56,7 @@ def spelt_out() -> Iterator[None]:
         SPELT_OUT = before
 
 
-class Mode(NamedTuple):
+class _Mode(NamedTuple):
     """What is peculiar to a mode of PyTorch's RNNBase."""
 
     gates: int
@@ -65,10 +66,10 @@ class Mode(NamedTuple):
 
 
 MODES = {
-    "LSTM": Mode(4, 2, lstm_step, recurrence.LSTM),
-    "GRU": Mode(3, 1, gru_step, recurrence.GRU),
-    "RNN_TANH": Mode(1, 1, partial(rnn_step, activation=F.tanh), recurrence.Tanh),
-    "RNN_RELU": Mode(1, 1, partial(rnn_step, activation=F.relu), recurrence.Relu),
+    "LSTM": _Mode(4, 2, lstm_step, recurrence.LSTM),
+    "GRU": _Mode(3, 1, gru_step, recurrence.GRU),
+    "RNN_TANH": _Mode(1, 1, partial(rnn_step, activation=F.tanh), recurrence.Tanh),
+    "RNN_RELU": _Mode(1, 1, partial(rnn_step, activation=F.relu), recurrence.Relu),
 }
 
 
@@ -102,9 +103,34 @@ class RNNBase(Module):
             if mode not in MODES:
                 raise ValueError(message(f"Unrecognized RNN mode: {mode}"))
             self._mode, self.gates, self.states = mode, *MODES[mode][:2]
+        self.input_size, self.hidden_size, self.num_layers = input_size, hidden_size, num_layers
+        self.bias, self.batch_first = bias, batch_first
+        self.dropout, self.bidirectional = dropout, bidirectional
+        self.proj_size = proj_size
+        self._check_settings()
+        rows = self.gates * hidden_size
+        for layer in range(num_layers):
+            features = input_size if layer == 0 else self._width * self.directions
+            for suffix in self._suffixes(layer):
+                shapes: dict[str, tuple[int, ...]] = {
+                    "weight_ih": (rows, features),
+                    "weight_hh": (rows, self._width),
+                }
+                if bias:
+                    shapes |= {"bias_ih": (rows,), "bias_hh": (rows,)}
+                if proj_size:
+                    shapes["weight_hr"] = (proj_size, hidden_size)
+                for name, shape in shapes.items():
+                    setattr(
+                        self, name + suffix, Parameter(empty(shape, device=device, dtype=dtype))
+                    )
+        self.reset_parameters()
+
+    def _check_settings(self) -> None:
+        hidden_size, dropout, proj_size = self.hidden_size, self.dropout, self.proj_size
         for name, given, kind in (
-            ("input_size", input_size, int), ("hidden_size", hidden_size, int),
-            ("bias", bias, bool), ("batch_first", batch_first, bool),
+            ("input_size", self.input_size, int), ("hidden_size", hidden_size, int),
+            ("bias", self.bias, bool), ("batch_first", self.batch_first, bool),
         ):  # fmt: skip
             if not isinstance(given, kind):
                 what = f"{name} should be of type {kind.__name__}, got: {type(given).__name__}"
@@ -134,39 +160,17 @@ class RNNBase(Module):
                     f"{type(self).__name__}: {dropout=}",
                 )
             )
-        sizes = {"input_size": input_size, "hidden_size": hidden_size, "num_layers": num_layers}
-        for name, count in sizes.items():
-            if count <= 0:
+        for name in ("input_size", "hidden_size", "num_layers"):
+            if (count := getattr(self, name)) <= 0:
                 raise ValueError(
                     message(f"{name} must be greater than zero", f"{type(self).__name__}: {count}")
                 )
-        if dropout and num_layers == 1:
+        if dropout and self.num_layers == 1:
             warn(
                 "dropout option adds dropout after all but last recurrent layer, so non-zero "
                 "dropout expects num_layers greater than 1, "
-                f"but got dropout={dropout} and num_layers={num_layers}",
+                f"but got dropout={dropout} and num_layers={self.num_layers}",
             )
-        self.input_size, self.hidden_size, self.num_layers = input_size, hidden_size, num_layers
-        self.bias, self.batch_first = bias, batch_first
-        self.dropout, self.bidirectional = dropout, bidirectional
-        self.proj_size = proj_size
-        rows = self.gates * hidden_size
-        for layer in range(num_layers):
-            features = input_size if layer == 0 else self._width * self.directions
-            for suffix in self._suffixes(layer):
-                shapes: dict[str, tuple[int, ...]] = {
-                    "weight_ih": (rows, features),
-                    "weight_hh": (rows, self._width),
-                }
-                if bias:
-                    shapes |= {"bias_ih": (rows,), "bias_hh": (rows,)}
-                if proj_size:
-                    shapes["weight_hr"] = (proj_size, hidden_size)
-                for name, shape in shapes.items():
-                    setattr(
-                        self, name + suffix, Parameter(empty(shape, device=device, dtype=dtype))
-                    )
-        self.reset_parameters()
 
     @property
     def directions(self) -> int:
@@ -295,6 +299,8 @@ class RNNBase(Module):
         output = x if batched else x.squeeze(1)
         if batched and self.batch_first:
             output = x.transpose(0, 1)
+            if self.states == 1:  # PyTorch transposes it in place
+                rename(output, "TransposeBackward1")
         columns = list(zip(*last, strict=True)) if self.states == 2 else [last]
         final = [stack(column) if batched else stack(column).squeeze(1) for column in columns]
         return output, tuple(final) if self.states == 2 else final[0]

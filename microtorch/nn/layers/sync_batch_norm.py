@@ -1,8 +1,9 @@
-"""SyncBatchNorm: with one process, a batch norm of any number of dimensions."""
+"""SyncBatchNorm: in one process, a batch norm of any number of dimensions."""
 
 from __future__ import annotations
 
 from ...base.errors import message
+from ...distributed.group import ProcessGroup, get_world_size, is_initialized
 from ...handles.tensor import Tensor
 from ..common_types import DeviceLike, DTypeLike
 from ..module import Module
@@ -12,8 +13,8 @@ from .normalization import _BatchNorm
 class SyncBatchNorm(_BatchNorm):
     """Batch norm of (N, C, ...), at least 2-d.
 
-    Where a model is trained by several processes PyTorch takes the statistics over all of them.
-    Here there is one process, and `process_group` is only kept.
+    Where several processes of a group train a model, PyTorch takes the statistics over all of them,
+    on GPUs; here that raises ValueError, as it does there on the CPU.
     """
 
     ranks = ()
@@ -25,7 +26,7 @@ class SyncBatchNorm(_BatchNorm):
         momentum: float | None = 0.1,
         affine: bool = True,
         track_running_stats: bool = True,
-        process_group: object = None,
+        process_group: ProcessGroup | None = None,
         device: DeviceLike = None,
         dtype: DTypeLike = None,
         *,
@@ -44,8 +45,22 @@ class SyncBatchNorm(_BatchNorm):
                 message("SyncBatchNorm number of input channels should be non-zero")
             )
 
+    def forward(self, input: Tensor) -> Tensor:
+        if self.training and is_initialized() and get_world_size(self.process_group) > 1:
+            raise ValueError(
+                message(
+                    "SyncBatchNorm expected input tensor to be on GPU or XPU or HPU",
+                    "the statistics of a batch that is spread over several processes are not known "
+                    "to microtorch",
+                    fix="BatchNorm, which takes those of each process's part; or GroupNorm",
+                )
+            )
+        return super().forward(input)
+
     @classmethod
-    def convert_sync_batchnorm(cls, module: Module, process_group: object = None) -> Module:
+    def convert_sync_batchnorm(
+        cls, module: Module, process_group: ProcessGroup | None = None
+    ) -> Module:
         """`module` with every BatchNorm layer in it replaced by this one.
 
         Parameters and buffers are the same tensors. Returns the module, or what replaces it.

@@ -48,6 +48,13 @@ def one_per_group(name: str, optimizer: Optimizer, value: Any) -> list[Any]:
     return [copied(item) for item in value]
 
 
+def check_annealing(strategy: str) -> None:
+    """ValueError for a way between two rates that there is not."""
+    if strategy not in ("cos", "linear"):
+        what = f"anneal_strategy must be one of 'cos' or 'linear', instead got {strategy}"
+        raise ValueError(message(what))
+
+
 def copied(value: Any) -> Any:
     """A number as it is, a tensor as a copy: nobody else then writes into it."""
     return value.clone() if isinstance(value, Tensor) else value

@@ -11,7 +11,14 @@ from typing import Any
 
 from ...base.errors import message
 from ..optimizer import Optimizer
-from .base import LRScheduler, check_optimizer, one_per_group, saved_function, set_rate
+from .base import (
+    LRScheduler,
+    check_annealing,
+    check_optimizer,
+    one_per_group,
+    saved_function,
+    set_rate,
+)
 
 
 class _Cyclic(LRScheduler):
@@ -191,13 +198,7 @@ class OneCycleLR(_Cyclic):
             raise ValueError(
                 message(f"Expected float between 0 and 1 pct_start, but got {pct_start}")
             )
-        if anneal_strategy not in ("cos", "linear"):
-            raise ValueError(
-                message(
-                    "anneal_strategy must be one of 'cos' or 'linear', "
-                    f"instead got {anneal_strategy}"
-                )
-            )
+        check_annealing(anneal_strategy)
         self._anneal_func_type = anneal_strategy
         if last_epoch == -1:
             rates = one_per_group("max_lr", optimizer, max_lr)

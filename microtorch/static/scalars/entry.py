@@ -19,6 +19,7 @@ from ..build import CompilerError, library
 from ..guards import Watch
 from ..keys import opaque
 from ..outputs import walked_op
+from ..settings import DRAWS, foreign_draws
 from ..templates import replaced
 from ..watched import TooMuch, Unwatchable
 from .emit import Text
@@ -74,12 +75,12 @@ class ScalarRun:
         given: Sequence[Operand],
     ):  # fmt: skip
         scalars = [x for x in given if type(x) is Scalar]
-        r = ScalarRecording(name, scalars)
+        r, drawn = ScalarRecording(name, scalars), foreign_draws()
         result = r.lasts(lambda: function(*args, **kwargs))
         returned: list[Scalar] = []
         self.result, self.template = r.returned(result, returned)
         del result
-        self.reason = r.reason
+        self.reason = r.reason or (DRAWS if drawn != foreign_draws() else "")
         if len(scalars) != len(given):
             self.reason = self.reason or MIXED
         if not self.reason and r.keeps(returned):

@@ -9,7 +9,9 @@ import microtorch as torch
 from microtorch import nn
 
 from ...handles.tensor import Tensor
-from .weights import Weights, build
+from .weights import builder
+
+__all__ = ["AlexNet", "alexnet"]
 
 
 class AlexNet(nn.Module):
@@ -47,6 +49,4 @@ class AlexNet(nn.Module):
         return self.classifier(torch.flatten(self.avgpool(self.features(x)), 1))
 
 
-def alexnet(weights: Weights = None, progress: bool = True, **options: object) -> AlexNet:
-    """AlexNet: 61,100,840 parameters for 1,000 classes."""
-    return build("alexnet", AlexNet, weights, options)
+alexnet = builder("alexnet", AlexNet, "AlexNet", 61_100_840)

@@ -14,7 +14,9 @@ from microtorch import nn
 from ...base.errors import message
 from ...handles.tensor import Tensor
 from ..ops import Conv2dNormActivation, Permute, StochasticDepth
-from .weights import Weights, build
+from .weights import Builder, builder
+
+__all__ = ["ConvNeXt", "convnext_base", "convnext_large", "convnext_small", "convnext_tiny"]
 
 F = nn.functional
 Layer = Callable[..., nn.Module]
@@ -112,34 +114,17 @@ class ConvNeXt(nn.Module):
         return self.classifier(self.avgpool(self.features(x)))
 
 
-def _convnext(
-    name: str, width: int, third: int, depth: float, weights: Weights, options: dict[str, object]
-) -> ConvNeXt:
+def _convnext(size: str, width: int, third: int, depth: float, count: int) -> Builder[ConvNeXt]:
     """Four stages, each twice as wide as the one before; ``third``: blocks of the third."""
-    counts = (3, 3, third, 3)
     setting = [
-        CNBlockConfig(width << i, width << (i + 1) if i < 3 else None, count)
-        for i, count in enumerate(counts)
+        CNBlockConfig(width << i, width << (i + 1) if i < 3 else None, blocks)
+        for i, blocks in enumerate((3, 3, third, 3))
     ]
-    options.setdefault("stochastic_depth_prob", depth)
-    return build(name, partial(ConvNeXt, setting), weights, options)
+    make = partial(ConvNeXt, setting, stochastic_depth_prob=depth)
+    return builder(f"convnext_{size}", make, f"ConvNeXt {size}", count)
 
 
-def convnext_tiny(weights: Weights = None, progress: bool = True, **options: object) -> ConvNeXt:
-    """ConvNeXt tiny: 28,589,128 parameters for 1,000 classes."""
-    return _convnext("convnext_tiny", 96, 9, 0.1, weights, options)
-
-
-def convnext_small(weights: Weights = None, progress: bool = True, **options: object) -> ConvNeXt:
-    """ConvNeXt small: 50,223,688 parameters."""
-    return _convnext("convnext_small", 96, 27, 0.4, weights, options)
-
-
-def convnext_base(weights: Weights = None, progress: bool = True, **options: object) -> ConvNeXt:
-    """ConvNeXt base: 88,591,464 parameters."""
-    return _convnext("convnext_base", 128, 27, 0.5, weights, options)
-
-
-def convnext_large(weights: Weights = None, progress: bool = True, **options: object) -> ConvNeXt:
-    """ConvNeXt large: 197,767,336 parameters."""
-    return _convnext("convnext_large", 192, 27, 0.5, weights, options)
+convnext_tiny = _convnext("tiny", 96, 9, 0.1, 28_589_128)
+convnext_small = _convnext("small", 96, 27, 0.4, 50_223_688)
+convnext_base = _convnext("base", 128, 27, 0.5, 88_591_464)
+convnext_large = _convnext("large", 192, 27, 0.5, 197_767_336)

@@ -12,10 +12,12 @@ import microtorch as torch
 from microtorch import nn
 
 from ...handles.tensor import Tensor
-from .weights import Weights, build
+from .weights import Builder, builder
+
+__all__ = ["DenseNet", "densenet121", "densenet161", "densenet169", "densenet201"]
 
 
-class DenseLayer(nn.Module):
+class _DenseLayer(nn.Module):
     """A 1x1 convolution to `bn_size` times `growth` channels, a 3x3 one to `growth`."""
 
     def __init__(self, before: int, growth: int, bn_size: int, drop_rate: float) -> None:
@@ -36,7 +38,7 @@ class DenseLayer(nn.Module):
         return x
 
 
-class DenseBlock(nn.ModuleDict):
+class _DenseBlock(nn.ModuleDict):
     """`count` layers, each of which adds `growth` channels."""
 
     def __init__(
@@ -44,7 +46,7 @@ class DenseBlock(nn.ModuleDict):
     ) -> None:
         super().__init__()
         for i in range(count):
-            layer = DenseLayer(before + i * growth, growth, bn_size, drop_rate)
+            layer = _DenseLayer(before + i * growth, growth, bn_size, drop_rate)
             self.add_module(f"denselayer{i + 1}", layer)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -54,7 +56,7 @@ class DenseBlock(nn.ModuleDict):
         return torch.cat(features, 1)
 
 
-class Transition(nn.Sequential):
+class _Transition(nn.Sequential):
     """Between two blocks: fewer channels, half the height and width."""
 
     def __init__(self, before: int, after: int) -> None:
@@ -90,11 +92,11 @@ class DenseNet(nn.Module):
         features.add_module("pool0", nn.MaxPool2d(kernel_size=3, stride=2, padding=1))
         channels = num_init_features
         for i, count in enumerate(block_config, 1):
-            block = DenseBlock(count, channels, bn_size, growth_rate, drop_rate)
+            block = _DenseBlock(count, channels, bn_size, growth_rate, drop_rate)
             features.add_module(f"denseblock{i}", block)
             channels += count * growth_rate
             if i < len(block_config):
-                features.add_module(f"transition{i}", Transition(channels, channels // 2))
+                features.add_module(f"transition{i}", _Transition(channels, channels // 2))
                 channels //= 2
         features.add_module("norm5", nn.BatchNorm2d(channels))
         self.features = features
@@ -116,31 +118,13 @@ class DenseNet(nn.Module):
 
 
 def _densenet(
-    name: str,
-    growth: int,
-    blocks: Sequence[int],
-    first: int,
-    weights: Weights,
-    options: dict[str, object],
-) -> DenseNet:
-    return build(name, partial(DenseNet, growth, blocks, first), weights, options)
+    depth: int, growth: int, blocks: Sequence[int], first: int, count: int
+) -> Builder[DenseNet]:
+    make = partial(DenseNet, growth, blocks, first)
+    return builder(f"densenet{depth}", make, f"DenseNet with {depth} layers", count)
 
 
-def densenet121(weights: Weights = None, progress: bool = True, **options: object) -> DenseNet:
-    """DenseNet with 121 layers: 7,978,856 parameters for 1,000 classes."""
-    return _densenet("densenet121", 32, (6, 12, 24, 16), 64, weights, options)
-
-
-def densenet161(weights: Weights = None, progress: bool = True, **options: object) -> DenseNet:
-    """DenseNet with 161 layers."""
-    return _densenet("densenet161", 48, (6, 12, 36, 24), 96, weights, options)
-
-
-def densenet169(weights: Weights = None, progress: bool = True, **options: object) -> DenseNet:
-    """DenseNet with 169 layers."""
-    return _densenet("densenet169", 32, (6, 12, 32, 32), 64, weights, options)
-
-
-def densenet201(weights: Weights = None, progress: bool = True, **options: object) -> DenseNet:
-    """DenseNet with 201 layers."""
-    return _densenet("densenet201", 32, (6, 12, 48, 32), 64, weights, options)
+densenet121 = _densenet(121, 32, (6, 12, 24, 16), 64, 7_978_856)
+densenet161 = _densenet(161, 48, (6, 12, 36, 24), 96, 28_681_000)
+densenet169 = _densenet(169, 32, (6, 12, 32, 32), 64, 14_149_480)
+densenet201 = _densenet(201, 32, (6, 12, 48, 32), 64, 20_013_928)

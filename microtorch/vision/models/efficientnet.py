@@ -21,7 +21,13 @@ from ...handles.tensor import Tensor
 from ..ops import Conv2dNormActivation, SqueezeExcitation, StochasticDepth
 from .mobilenetv2 import divisible
 from .start import fan_out, fill
-from .weights import Weights, build
+from .weights import Builder, builder
+
+__all__ = [
+    "EfficientNet", "efficientnet_b0", "efficientnet_b1", "efficientnet_b2", "efficientnet_b3",
+    "efficientnet_b4", "efficientnet_b5", "efficientnet_b6", "efficientnet_b7",
+    "efficientnet_v2_l", "efficientnet_v2_m", "efficientnet_v2_s",
+]  # fmt: skip
 
 Layer = Callable[..., nn.Module]
 # table 1 of the first paper: how much wider, kernel, stride of the first, channels, how many
@@ -187,101 +193,35 @@ class EfficientNet(nn.Module):
 
 
 def _scaled(
-    name: str, width: float, depth: float, dropout: float, weights: Weights,
-    options: dict[str, object],
-) -> EfficientNet:  # fmt: skip
+    size: str, width: float, depth: float, dropout: float, count: int
+) -> Builder[EfficientNet]:
     """One of the first paper's."""
     setting = [MBConvConfig(*row, width_mult=width, depth_mult=depth) for row in TABLE]
-    options.setdefault("dropout", dropout)
-    if name in ("efficientnet_b5", "efficientnet_b6", "efficientnet_b7"):
-        options.setdefault("norm_layer", partial(nn.BatchNorm2d, eps=0.001, momentum=0.01))
-    return build(name, partial(EfficientNet, setting), weights, options)
+    norm = partial(nn.BatchNorm2d, eps=0.001, momentum=0.01) if size in ("b5", "b6", "b7") else None
+    make = partial(EfficientNet, setting, dropout=dropout, norm_layer=norm)
+    return builder(f"efficientnet_{size}", make, f"EfficientNet {size.upper()}", count)
 
 
 def _second(
-    name: str, stages: Sequence[Sequence[tuple[int, int, int, int, int, int]]], dropout: float,
-    weights: Weights, options: dict[str, object],
-) -> EfficientNet:  # fmt: skip
+    size: str, stages: Sequence[Sequence[tuple[int, int, int, int, int, int]]], dropout: float,
+    count: int,
+) -> Builder[EfficientNet]:  # fmt: skip
     """One of the second paper's."""
     fused, others = stages
     setting = [*(FusedMBConvConfig(*row) for row in fused), *(MBConvConfig(*row) for row in others)]
-    options.setdefault("dropout", dropout)
-    options.setdefault("norm_layer", partial(nn.BatchNorm2d, eps=1e-3))
-    return build(name, partial(EfficientNet, setting, last_channel=1280), weights, options)
+    norm = partial(nn.BatchNorm2d, eps=1e-3)
+    make = partial(EfficientNet, setting, dropout=dropout, norm_layer=norm, last_channel=1280)
+    return builder(f"efficientnet_v2_{size}", make, f"EfficientNetV2 {size.upper()}", count)
 
 
-def efficientnet_b0(
-    weights: Weights = None, progress: bool = True, **options: object
-) -> EfficientNet:
-    """EfficientNet B0: 5,288,548 parameters for 1,000 classes."""
-    return _scaled("efficientnet_b0", 1.0, 1.0, 0.2, weights, options)
-
-
-def efficientnet_b1(
-    weights: Weights = None, progress: bool = True, **options: object
-) -> EfficientNet:
-    """EfficientNet B1: 7,794,184 parameters."""
-    return _scaled("efficientnet_b1", 1.0, 1.1, 0.2, weights, options)
-
-
-def efficientnet_b2(
-    weights: Weights = None, progress: bool = True, **options: object
-) -> EfficientNet:
-    """EfficientNet B2: 9,109,994 parameters."""
-    return _scaled("efficientnet_b2", 1.1, 1.2, 0.3, weights, options)
-
-
-def efficientnet_b3(
-    weights: Weights = None, progress: bool = True, **options: object
-) -> EfficientNet:
-    """EfficientNet B3: 12,233,232 parameters."""
-    return _scaled("efficientnet_b3", 1.2, 1.4, 0.3, weights, options)
-
-
-def efficientnet_b4(
-    weights: Weights = None, progress: bool = True, **options: object
-) -> EfficientNet:
-    """EfficientNet B4: 19,341,616 parameters."""
-    return _scaled("efficientnet_b4", 1.4, 1.8, 0.4, weights, options)
-
-
-def efficientnet_b5(
-    weights: Weights = None, progress: bool = True, **options: object
-) -> EfficientNet:
-    """EfficientNet B5: 30,389,784 parameters."""
-    return _scaled("efficientnet_b5", 1.6, 2.2, 0.4, weights, options)
-
-
-def efficientnet_b6(
-    weights: Weights = None, progress: bool = True, **options: object
-) -> EfficientNet:
-    """EfficientNet B6: 43,040,704 parameters."""
-    return _scaled("efficientnet_b6", 1.8, 2.6, 0.5, weights, options)
-
-
-def efficientnet_b7(
-    weights: Weights = None, progress: bool = True, **options: object
-) -> EfficientNet:
-    """EfficientNet B7: 66,347,960 parameters."""
-    return _scaled("efficientnet_b7", 2.0, 3.1, 0.5, weights, options)
-
-
-def efficientnet_v2_s(
-    weights: Weights = None, progress: bool = True, **options: object
-) -> EfficientNet:
-    """EfficientNetV2 S: 21,458,488 parameters."""
-    return _second("efficientnet_v2_s", SMALL, 0.2, weights, options)
-
-
-def efficientnet_v2_m(
-    weights: Weights = None, progress: bool = True, **options: object
-) -> EfficientNet:
-    """EfficientNetV2 M: 54,139,356 parameters."""
-    return _second("efficientnet_v2_m", MIDDLE, 0.3, weights, options)
-
-
-def efficientnet_v2_l(
-    weights: Weights = None, progress: bool = True, **options: object
-) -> EfficientNet:
-    """EfficientNetV2 L: 118,515,272 parameters."""
-    return _second("efficientnet_v2_l", LARGE, 0.4, weights, options)
+efficientnet_b0 = _scaled("b0", 1.0, 1.0, 0.2, 5_288_548)
+efficientnet_b1 = _scaled("b1", 1.0, 1.1, 0.2, 7_794_184)
+efficientnet_b2 = _scaled("b2", 1.1, 1.2, 0.3, 9_109_994)
+efficientnet_b3 = _scaled("b3", 1.2, 1.4, 0.3, 12_233_232)
+efficientnet_b4 = _scaled("b4", 1.4, 1.8, 0.4, 19_341_616)
+efficientnet_b5 = _scaled("b5", 1.6, 2.2, 0.4, 30_389_784)
+efficientnet_b6 = _scaled("b6", 1.8, 2.6, 0.5, 43_040_704)
+efficientnet_b7 = _scaled("b7", 2.0, 3.1, 0.5, 66_347_960)
+efficientnet_v2_s = _second("s", SMALL, 0.2, 21_458_488)
+efficientnet_v2_m = _second("m", MIDDLE, 0.3, 54_139_356)
+efficientnet_v2_l = _second("l", LARGE, 0.4, 118_515_272)

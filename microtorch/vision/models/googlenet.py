@@ -16,6 +16,8 @@ from ...handles.tensor import Tensor
 from .inception import BasicConv2d, Layer, chosen, start, starts_new, to_halves
 from .weights import Weights, build
 
+__all__ = ["GoogLeNet", "GoogLeNetOutputs", "googlenet"]
+
 F = nn.functional
 # table 1 of the paper: channels of 1x1; before and after 3x3; before and after 5x5; after pooling
 TABLE = {

@@ -16,6 +16,8 @@ from ...base.errors import message, warn
 from ...handles.tensor import Tensor
 from .weights import Weights, build
 
+__all__ = ["Inception3", "InceptionOutputs", "inception_v3"]
+
 F = nn.functional
 Layer = Callable[..., nn.Module]
 # from ImageNet's units, in which pictures come, to those of the weights: -1 to 1

@@ -9,6 +9,8 @@ from microtorch import nn
 
 from ...handles.tensor import Tensor
 
+__all__ = ["LeNet", "lenet"]
+
 
 class LeNet(nn.Module):
     """(N, 1, 28, 28) to classes: two convolutions with poolings, three linear layers.

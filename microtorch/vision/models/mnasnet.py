@@ -13,7 +13,9 @@ from ...base.errors import message
 from ...handles.tensor import Tensor
 from .mobilenetv2 import divisible
 from .start import fan_out, fill
-from .weights import Weights, build
+from .weights import Builder, builder
+
+__all__ = ["MNASNet", "mnasnet0_5", "mnasnet0_75", "mnasnet1_0", "mnasnet1_3"]
 
 MOMENTUM = 1 - 0.9997  # TensorFlow's 0.9997
 WIDTHS = (32, 16, 24, 40, 80, 96, 192, 320)
@@ -78,21 +80,12 @@ class MNASNet(nn.Module):
         return self.classifier(self.layers(x).mean([2, 3]))
 
 
-def mnasnet0_5(weights: Weights = None, progress: bool = True, **options: object) -> MNASNet:
-    """Half as wide: 2,218,512 parameters for 1,000 classes."""
-    return build("mnasnet0_5", partial(MNASNet, 0.5), weights, options)
+def _mnasnet(times: str, count: int) -> Builder[MNASNet]:
+    name = f"mnasnet{times.replace('.', '_')}"
+    return builder(name, partial(MNASNet, float(times)), f"MNASNet, {times} times as wide", count)
 
 
-def mnasnet0_75(weights: Weights = None, progress: bool = True, **options: object) -> MNASNet:
-    """Three quarters as wide: 3,170,208 parameters."""
-    return build("mnasnet0_75", partial(MNASNet, 0.75), weights, options)
-
-
-def mnasnet1_0(weights: Weights = None, progress: bool = True, **options: object) -> MNASNet:
-    """MNASNet: 4,383,312 parameters."""
-    return build("mnasnet1_0", partial(MNASNet, 1.0), weights, options)
-
-
-def mnasnet1_3(weights: Weights = None, progress: bool = True, **options: object) -> MNASNet:
-    """1.3 times as wide: 6,282,256 parameters."""
-    return build("mnasnet1_3", partial(MNASNet, 1.3), weights, options)
+mnasnet0_5 = _mnasnet("0.5", 2_218_512)
+mnasnet0_75 = _mnasnet("0.75", 3_170_208)
+mnasnet1_0 = _mnasnet("1.0", 4_383_312)
+mnasnet1_3 = _mnasnet("1.3", 6_282_256)

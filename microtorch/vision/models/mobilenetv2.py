@@ -14,7 +14,9 @@ from ...base.errors import message
 from ...handles.tensor import Tensor
 from ..ops import Conv2dNormActivation
 from .start import fan_out, fill, hundredth
-from .weights import Weights, build
+from .weights import builder
+
+__all__ = ["MobileNetV2", "mobilenet_v2"]
 
 Norm = Callable[[int], nn.Module]
 Mobile = partial(Conv2dNormActivation, activation_layer=nn.ReLU6)
@@ -106,6 +108,4 @@ class MobileNetV2(nn.Module):
         return self.classifier(x.flatten(1))
 
 
-def mobilenet_v2(weights: Weights = None, progress: bool = True, **options: object) -> MobileNetV2:
-    """MobileNetV2: 3,504,872 parameters for 1,000 classes."""
-    return build("mobilenet_v2", MobileNetV2, weights, options)
+mobilenet_v2 = builder("mobilenet_v2", MobileNetV2, "MobileNetV2", 3_504_872)

@@ -17,7 +17,9 @@ from ...handles.tensor import Tensor
 from ..ops import Conv2dNormActivation, SqueezeExcitation
 from .mobilenetv2 import divisible
 from .start import fan_out, fill, hundredth
-from .weights import Weights, build
+from .weights import builder
+
+__all__ = ["MobileNetV3", "mobilenet_v3_large", "mobilenet_v3_small"]
 
 Layer = Callable[..., nn.Module]
 WEIGHED = partial(SqueezeExcitation, scale_activation=nn.Hardsigmoid)
@@ -123,14 +125,10 @@ class MobileNetV3(nn.Module):
 
 
 def _mobilenet(
-    name: str, rows: Sequence[tuple[int, int, int, bool, str, int]], last: int, weights: Weights,
-    options: dict[str, Any],
+    rows: Sequence[tuple[int, int, int, bool, str, int]], last: int, width_mult: float = 1.0,
+    reduced_tail: bool = False, dilated: bool = False, **options: Any,
 ) -> MobileNetV3:  # fmt: skip
-    """Options: ``width_mult``; ``reduced_tail``: the last stage half as wide; ``dilated``: it has
-    holes, and no stride.
-    """
-    width_mult = options.pop("width_mult", 1.0)
-    reduced_tail, dilated = options.pop("reduced_tail", False), options.pop("dilated", False)
+    """``reduced_tail``: the last stage half as wide; ``dilated``: it has holes, and no stride."""
     setting, before, tail = [], 16, False
     for i, (kernel, inside, after, weighed, activation, stride) in enumerate(rows):
         if i >= len(rows) - 3:
@@ -145,18 +143,12 @@ def _mobilenet(
         )  # fmt: skip
         before = after
     last = InvertedResidualConfig.adjust_channels(last // (2 if reduced_tail else 1), width_mult)
-    return build(name, partial(MobileNetV3, setting, last), weights, options)
+    return MobileNetV3(setting, last, **options)
 
 
-def mobilenet_v3_large(
-    weights: Weights = None, progress: bool = True, **options: object
-) -> MobileNetV3:
-    """MobileNetV3 large: 5,483,032 parameters for 1,000 classes."""
-    return _mobilenet("mobilenet_v3_large", LARGE, 1280, weights, options)
-
-
-def mobilenet_v3_small(
-    weights: Weights = None, progress: bool = True, **options: object
-) -> MobileNetV3:
-    """MobileNetV3 small: 2,542,856 parameters."""
-    return _mobilenet("mobilenet_v3_small", SMALL, 1024, weights, options)
+mobilenet_v3_large = builder(
+    "mobilenet_v3_large", partial(_mobilenet, LARGE, 1280), "MobileNetV3 large", 5_483_032
+)
+mobilenet_v3_small = builder(
+    "mobilenet_v3_small", partial(_mobilenet, SMALL, 1024), "MobileNetV3 small", 2_542_856
+)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import microtorch as torch
 from microtorch import nn
@@ -18,7 +18,14 @@ from ...base.errors import message
 from ...handles.tensor import Tensor
 from ..ops import Conv2dNormActivation, SqueezeExcitation
 from .mobilenetv2 import divisible
-from .weights import Weights, build
+from .weights import Builder, builder
+
+__all__ = [
+    "RegNet", "regnet_x_1_6gf", "regnet_x_3_2gf", "regnet_x_8gf", "regnet_x_16gf",
+    "regnet_x_32gf", "regnet_x_400mf", "regnet_x_800mf", "regnet_y_1_6gf", "regnet_y_3_2gf",
+    "regnet_y_8gf", "regnet_y_16gf", "regnet_y_32gf", "regnet_y_128gf", "regnet_y_400mf",
+    "regnet_y_800mf",
+]  # fmt: skip
 
 Layer = Callable[..., nn.Module]
 # depth, w_0, w_a, w_m of the paper's section 3.3, and the width of a group
@@ -158,25 +165,20 @@ class RegNet(nn.Module):
         return self.fc(x.flatten(start_dim=1))
 
 
-def regnet(name: str) -> Callable[..., RegNet]:
-    """The function that makes ``regnet_<name>``."""
-
-    def made(weights: Weights = None, progress: bool = True, **options: object) -> RegNet:
+def regnet(name: str, count: int) -> Builder[RegNet]:
+    def make(**options: Any) -> RegNet:
         ratio = 0.25 if name[0] == "y" else None
-        params = BlockParams.from_init_params(*TABLE[name], se_ratio=ratio)
-        return build(f"regnet_{name}", partial(RegNet, params), weights, options)
+        return RegNet(BlockParams.from_init_params(*TABLE[name], se_ratio=ratio), **options)
 
-    made.__name__ = made.__qualname__ = f"regnet_{name}"
-    made.__doc__ = f"RegNet {name.upper().replace('_', '.')}, with weights for channels: " + (
-        "yes." if name[0] == "y" else "no."
-    )
-    return made
+    what = f"RegNet {name.upper().replace('_', '.')}"
+    return builder(f"regnet_{name}", make, what, count)
 
 
-regnet_y_400mf, regnet_y_800mf = regnet("y_400mf"), regnet("y_800mf")
-regnet_y_1_6gf, regnet_y_3_2gf = regnet("y_1_6gf"), regnet("y_3_2gf")
-regnet_y_8gf, regnet_y_16gf = regnet("y_8gf"), regnet("y_16gf")
-regnet_y_32gf, regnet_y_128gf = regnet("y_32gf"), regnet("y_128gf")
-regnet_x_400mf, regnet_x_800mf = regnet("x_400mf"), regnet("x_800mf")
-regnet_x_1_6gf, regnet_x_3_2gf = regnet("x_1_6gf"), regnet("x_3_2gf")
-regnet_x_8gf, regnet_x_16gf, regnet_x_32gf = regnet("x_8gf"), regnet("x_16gf"), regnet("x_32gf")
+regnet_y_400mf, regnet_y_800mf = regnet("y_400mf", 4_344_144), regnet("y_800mf", 6_432_512)
+regnet_y_1_6gf, regnet_y_3_2gf = regnet("y_1_6gf", 11_202_430), regnet("y_3_2gf", 19_436_338)
+regnet_y_8gf, regnet_y_16gf = regnet("y_8gf", 39_381_472), regnet("y_16gf", 83_590_140)
+regnet_y_32gf, regnet_y_128gf = regnet("y_32gf", 145_046_770), regnet("y_128gf", 644_812_894)
+regnet_x_400mf, regnet_x_800mf = regnet("x_400mf", 5_495_976), regnet("x_800mf", 7_259_656)
+regnet_x_1_6gf, regnet_x_3_2gf = regnet("x_1_6gf", 9_190_136), regnet("x_3_2gf", 15_296_552)
+regnet_x_8gf, regnet_x_16gf = regnet("x_8gf", 39_572_648), regnet("x_16gf", 54_278_536)
+regnet_x_32gf = regnet("x_32gf", 107_811_560)

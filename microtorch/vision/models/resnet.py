@@ -9,13 +9,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
+from typing import Any
 
 import microtorch as torch
 from microtorch import nn
 
 from ...base.errors import message
 from ...handles.tensor import Tensor
-from .weights import Weights, build
+from .weights import Builder, builder
+
+__all__ = [
+    "ResNet", "resnet18", "resnet34", "resnet50", "resnet101", "resnet152", "resnext50_32x4d",
+    "resnext101_32x8d", "resnext101_64x4d", "wide_resnet50_2", "wide_resnet101_2",
+]  # fmt: skip
 
 Norm = Callable[[int], nn.Module]
 
@@ -195,65 +201,33 @@ class ResNet(nn.Module):
 
 
 def _resnet(
-    name: str,
-    block: Block,
-    layers: Sequence[int],
-    weights: Weights,
-    options: dict[str, object],
-) -> ResNet:
-    return build(name, partial(ResNet, block, layers), weights, options)
+    name: str, block: Block, layers: Sequence[int], what: str, count: int, **widths: Any
+) -> Builder[ResNet]:
+    return builder(name, partial(ResNet, block, layers, **widths), what, count)
 
 
-def resnet18(weights: Weights = None, progress: bool = True, **options: object) -> ResNet:
-    """ResNet with 18 layers: 11,689,512 parameters for 1,000 classes."""
-    return _resnet("resnet18", BasicBlock, [2, 2, 2, 2], weights, options)
-
-
-def resnet34(weights: Weights = None, progress: bool = True, **options: object) -> ResNet:
-    """ResNet with 34 layers."""
-    return _resnet("resnet34", BasicBlock, [3, 4, 6, 3], weights, options)
-
-
-def resnet50(weights: Weights = None, progress: bool = True, **options: object) -> ResNet:
-    """ResNet with 50 layers: 25,557,032 parameters for 1,000 classes."""
-    return _resnet("resnet50", Bottleneck, [3, 4, 6, 3], weights, options)
-
-
-def resnet101(weights: Weights = None, progress: bool = True, **options: object) -> ResNet:
-    """ResNet with 101 layers."""
-    return _resnet("resnet101", Bottleneck, [3, 4, 23, 3], weights, options)
-
-
-def resnet152(weights: Weights = None, progress: bool = True, **options: object) -> ResNet:
-    """ResNet with 152 layers."""
-    return _resnet("resnet152", Bottleneck, [3, 8, 36, 3], weights, options)
-
-
-def resnext50_32x4d(weights: Weights = None, progress: bool = True, **options: object) -> ResNet:
-    """ResNeXt with 50 layers, 32 groups of 4 channels."""
-    options = {"groups": 32, "width_per_group": 4, **options}
-    return _resnet("resnext50_32x4d", Bottleneck, [3, 4, 6, 3], weights, options)
-
-
-def resnext101_32x8d(weights: Weights = None, progress: bool = True, **options: object) -> ResNet:
-    """ResNeXt with 101 layers, 32 groups of 8 channels."""
-    options = {"groups": 32, "width_per_group": 8, **options}
-    return _resnet("resnext101_32x8d", Bottleneck, [3, 4, 23, 3], weights, options)
-
-
-def resnext101_64x4d(weights: Weights = None, progress: bool = True, **options: object) -> ResNet:
-    """ResNeXt with 101 layers, 64 groups of 4 channels."""
-    options = {"groups": 64, "width_per_group": 4, **options}
-    return _resnet("resnext101_64x4d", Bottleneck, [3, 4, 23, 3], weights, options)
-
-
-def wide_resnet50_2(weights: Weights = None, progress: bool = True, **options: object) -> ResNet:
-    """ResNet with 50 layers, twice as wide inside the blocks."""
-    options = {"width_per_group": 128, **options}
-    return _resnet("wide_resnet50_2", Bottleneck, [3, 4, 6, 3], weights, options)
-
-
-def wide_resnet101_2(weights: Weights = None, progress: bool = True, **options: object) -> ResNet:
-    """ResNet with 101 layers, twice as wide inside the blocks."""
-    options = {"width_per_group": 128, **options}
-    return _resnet("wide_resnet101_2", Bottleneck, [3, 4, 23, 3], weights, options)
+resnet18 = _resnet("resnet18", BasicBlock, [2, 2, 2, 2], "ResNet with 18 layers", 11_689_512)
+resnet34 = _resnet("resnet34", BasicBlock, [3, 4, 6, 3], "ResNet with 34 layers", 21_797_672)
+resnet50 = _resnet("resnet50", Bottleneck, [3, 4, 6, 3], "ResNet with 50 layers", 25_557_032)
+resnet101 = _resnet("resnet101", Bottleneck, [3, 4, 23, 3], "ResNet with 101 layers", 44_549_160)
+resnet152 = _resnet("resnet152", Bottleneck, [3, 8, 36, 3], "ResNet with 152 layers", 60_192_808)
+resnext50_32x4d = _resnet(
+    "resnext50_32x4d", Bottleneck, [3, 4, 6, 3], "ResNeXt with 50 layers, 32 groups of 4 channels",
+    25_028_904, groups=32, width_per_group=4,
+)  # fmt: skip
+resnext101_32x8d = _resnet(
+    "resnext101_32x8d", Bottleneck, [3, 4, 23, 3],
+    "ResNeXt with 101 layers, 32 groups of 8 channels", 88_791_336, groups=32, width_per_group=8,
+)  # fmt: skip
+resnext101_64x4d = _resnet(
+    "resnext101_64x4d", Bottleneck, [3, 4, 23, 3],
+    "ResNeXt with 101 layers, 64 groups of 4 channels", 83_455_272, groups=64, width_per_group=4,
+)  # fmt: skip
+wide_resnet50_2 = _resnet(
+    "wide_resnet50_2", Bottleneck, [3, 4, 6, 3],
+    "ResNet with 50 layers, twice as wide inside the blocks", 68_883_240, width_per_group=128,
+)  # fmt: skip
+wide_resnet101_2 = _resnet(
+    "wide_resnet101_2", Bottleneck, [3, 4, 23, 3],
+    "ResNet with 101 layers, twice as wide inside the blocks", 126_886_696, width_per_group=128,
+)  # fmt: skip

@@ -13,7 +13,12 @@ from microtorch import nn
 
 from ...base.errors import message
 from ...handles.tensor import Tensor
-from .weights import Weights, build
+from .weights import Builder, builder
+
+__all__ = [
+    "ShuffleNetV2", "shufflenet_v2_x0_5", "shufflenet_v2_x1_0", "shufflenet_v2_x1_5",
+    "shufflenet_v2_x2_0",
+]  # fmt: skip
 
 
 def channel_shuffle(x: Tensor, groups: int) -> Tensor:
@@ -94,35 +99,13 @@ class ShuffleNetV2(nn.Module):
         return self.fc(x.mean([2, 3]))
 
 
-def _shuffled(
-    name: str, widths: Sequence[int], weights: Weights, options: dict[str, object]
-) -> ShuffleNetV2:
-    return build(name, partial(ShuffleNetV2, (4, 8, 4), widths), weights, options)
+def _shuffled(times: str, widths: Sequence[int], count: int) -> Builder[ShuffleNetV2]:
+    name = f"shufflenet_v2_x{times.replace('.', '_')}"
+    make = partial(ShuffleNetV2, (4, 8, 4), widths)
+    return builder(name, make, f"ShuffleNet V2, {times} times as wide", count)
 
 
-def shufflenet_v2_x0_5(
-    weights: Weights = None, progress: bool = True, **options: object
-) -> ShuffleNetV2:
-    """Half as wide: 1,366,792 parameters for 1,000 classes."""
-    return _shuffled("shufflenet_v2_x0_5", (24, 48, 96, 192, 1024), weights, options)
-
-
-def shufflenet_v2_x1_0(
-    weights: Weights = None, progress: bool = True, **options: object
-) -> ShuffleNetV2:
-    """ShuffleNet V2: 2,278,604 parameters."""
-    return _shuffled("shufflenet_v2_x1_0", (24, 116, 232, 464, 1024), weights, options)
-
-
-def shufflenet_v2_x1_5(
-    weights: Weights = None, progress: bool = True, **options: object
-) -> ShuffleNetV2:
-    """One and a half times as wide: 3,503,624 parameters."""
-    return _shuffled("shufflenet_v2_x1_5", (24, 176, 352, 704, 1024), weights, options)
-
-
-def shufflenet_v2_x2_0(
-    weights: Weights = None, progress: bool = True, **options: object
-) -> ShuffleNetV2:
-    """Twice as wide: 7,393,996 parameters."""
-    return _shuffled("shufflenet_v2_x2_0", (24, 244, 488, 976, 2048), weights, options)
+shufflenet_v2_x0_5 = _shuffled("0.5", (24, 48, 96, 192, 1024), 1_366_792)
+shufflenet_v2_x1_0 = _shuffled("1.0", (24, 116, 232, 464, 1024), 2_278_604)
+shufflenet_v2_x1_5 = _shuffled("1.5", (24, 176, 352, 704, 1024), 3_503_624)
+shufflenet_v2_x2_0 = _shuffled("2.0", (24, 244, 488, 976, 2048), 7_393_996)

@@ -12,7 +12,9 @@ from microtorch import nn
 
 from ...base.errors import message
 from ...handles.tensor import Tensor
-from .weights import Weights, build
+from .weights import builder
+
+__all__ = ["SqueezeNet", "squeezenet1_0", "squeezenet1_1"]
 
 
 class Fire(nn.Module):
@@ -82,11 +84,9 @@ class SqueezeNet(nn.Module):
         return torch.flatten(self.classifier(self.features(x)), 1)
 
 
-def squeezenet1_0(weights: Weights = None, progress: bool = True, **options: object) -> SqueezeNet:
-    """SqueezeNet of the paper: 1,248,424 parameters for 1,000 classes."""
-    return build("squeezenet1_0", partial(SqueezeNet, "1_0"), weights, options)
-
-
-def squeezenet1_1(weights: Weights = None, progress: bool = True, **options: object) -> SqueezeNet:
-    """SqueezeNet 1.1: 1,235,496 parameters for 1,000 classes."""
-    return build("squeezenet1_1", partial(SqueezeNet, "1_1"), weights, options)
+squeezenet1_0 = builder(
+    "squeezenet1_0", partial(SqueezeNet, "1_0"), "SqueezeNet of the paper", 1_248_424
+)
+squeezenet1_1 = builder(
+    "squeezenet1_1", partial(SqueezeNet, "1_1"), "SqueezeNet 1.1", 1_235_496
+)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from functools import partial
+from typing import Any
 
 import numpy as np
 
@@ -18,7 +19,9 @@ from microtorch import nn
 from ...base.errors import message
 from ...handles.tensor import Tensor
 from ..ops import MLP, Permute, StochasticDepth
-from .weights import Weights, build
+from .weights import Builder, builder
+
+__all__ = ["SwinTransformer", "swin_b", "swin_s", "swin_t", "swin_v2_b", "swin_v2_s", "swin_v2_t"]
 
 F = nn.functional
 Layer = Callable[..., nn.Module]
@@ -309,44 +312,22 @@ class SwinTransformer(nn.Module):
 
 
 def _swin(
-    name: str, width: int, third: int, depth: float, weights: Weights, options: dict[str, object]
-) -> SwinTransformer:
+    name: str, width: int, third: int, depth: float, what: str, count: int, **kinds: Any
+) -> Builder[SwinTransformer]:
     """``third``: blocks of the third stage; ``depth``: how often the last block is left out."""
     heads = [width // 32 << i for i in range(4)]
-    second = name.startswith("swin_v2")
-    if second:
-        options = {"block": SwinTransformerBlockV2, "downsample_layer": PatchMergingV2} | options
-    options.setdefault("stochastic_depth_prob", depth)
-    window = [8, 8] if second else [7, 7]
-    make = partial(SwinTransformer, [4, 4], width, [2, 2, third, 2], heads, window)
-    return build(name, make, weights, options)
+    window = [8, 8] if kinds else [7, 7]
+    make = partial(
+        SwinTransformer, [4, 4], width, [2, 2, third, 2], heads, window,
+        stochastic_depth_prob=depth, **kinds,
+    )  # fmt: skip
+    return builder(name, make, what, count)
 
 
-def swin_t(weights: Weights = None, progress: bool = True, **options: object) -> SwinTransformer:
-    """Swin tiny: 28,288,354 parameters for 1,000 classes."""
-    return _swin("swin_t", 96, 6, 0.2, weights, options)
-
-
-def swin_s(weights: Weights = None, progress: bool = True, **options: object) -> SwinTransformer:
-    """Swin small: 49,606,258 parameters."""
-    return _swin("swin_s", 96, 18, 0.3, weights, options)
-
-
-def swin_b(weights: Weights = None, progress: bool = True, **options: object) -> SwinTransformer:
-    """Swin base: 87,768,224 parameters."""
-    return _swin("swin_b", 128, 18, 0.5, weights, options)
-
-
-def swin_v2_t(weights: Weights = None, progress: bool = True, **options: object) -> SwinTransformer:
-    """Swin V2 tiny: 28,351,570 parameters."""
-    return _swin("swin_v2_t", 96, 6, 0.2, weights, options)
-
-
-def swin_v2_s(weights: Weights = None, progress: bool = True, **options: object) -> SwinTransformer:
-    """Swin V2 small: 49,737,442 parameters."""
-    return _swin("swin_v2_s", 96, 18, 0.3, weights, options)
-
-
-def swin_v2_b(weights: Weights = None, progress: bool = True, **options: object) -> SwinTransformer:
-    """Swin V2 base: 87,930,848 parameters."""
-    return _swin("swin_v2_b", 128, 18, 0.5, weights, options)
+swin_t = _swin("swin_t", 96, 6, 0.2, "Swin tiny", 28_288_354)
+swin_s = _swin("swin_s", 96, 18, 0.3, "Swin small", 49_606_258)
+swin_b = _swin("swin_b", 128, 18, 0.5, "Swin base", 87_768_224)
+_second = partial(_swin, block=SwinTransformerBlockV2, downsample_layer=PatchMergingV2)
+swin_v2_t = _second("swin_v2_t", 96, 6, 0.2, "Swin V2 tiny", 28_351_570)
+swin_v2_s = _second("swin_v2_s", 96, 18, 0.3, "Swin V2 small", 49_737_442)
+swin_v2_b = _second("swin_v2_b", 128, 18, 0.5, "Swin V2 base", 87_930_848)

@@ -6,13 +6,17 @@ K. Simonyan, A. Zisserman, Very Deep Convolutional Networks for Large-Scale Imag
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
+from typing import Any
 
 import microtorch as torch
 from microtorch import nn
 
 from ...handles.tensor import Tensor
-from .weights import Weights, build
+from .weights import Builder, builder
+
+__all__ = [
+    "VGG", "vgg11", "vgg11_bn", "vgg13", "vgg13_bn", "vgg16", "vgg16_bn", "vgg19", "vgg19_bn",
+]  # fmt: skip
 
 # how many convolutions in the stages of 64, 128, 256, 512 and 512 channels
 STAGES = {11: (1, 1, 2, 2, 2), 13: (2, 2, 2, 2, 2), 16: (2, 2, 3, 3, 3), 19: (2, 2, 4, 4, 4)}
@@ -76,47 +80,16 @@ class VGG(nn.Module):
         return self.classifier(torch.flatten(self.avgpool(self.features(x)), 1))
 
 
-def _vgg(depth: int, norm: bool, weights: Weights, options: dict[str, object]) -> VGG:
-    name = f"vgg{depth}_bn" if norm else f"vgg{depth}"
-    features = convolutions(STAGES[depth], norm)
-    return build(name, partial(VGG, features), weights, options)
+def _vgg(depth: int, norm: bool, count: int) -> Builder[VGG]:
+    name, more = (f"vgg{depth}_bn", " and batch normalisation") if norm else (f"vgg{depth}", "")
+
+    def make(**options: Any) -> VGG:
+        return VGG(convolutions(STAGES[depth], norm), **options)
+
+    return builder(name, make, f"VGG with {depth} layers{more}", count)
 
 
-def vgg11(weights: Weights = None, progress: bool = True, **options: object) -> VGG:
-    """VGG with 11 layers."""
-    return _vgg(11, False, weights, options)
-
-
-def vgg11_bn(weights: Weights = None, progress: bool = True, **options: object) -> VGG:
-    """VGG with 11 layers and batch normalisation."""
-    return _vgg(11, True, weights, options)
-
-
-def vgg13(weights: Weights = None, progress: bool = True, **options: object) -> VGG:
-    """VGG with 13 layers."""
-    return _vgg(13, False, weights, options)
-
-
-def vgg13_bn(weights: Weights = None, progress: bool = True, **options: object) -> VGG:
-    """VGG with 13 layers and batch normalisation."""
-    return _vgg(13, True, weights, options)
-
-
-def vgg16(weights: Weights = None, progress: bool = True, **options: object) -> VGG:
-    """VGG with 16 layers: 138,357,544 parameters for 1,000 classes."""
-    return _vgg(16, False, weights, options)
-
-
-def vgg16_bn(weights: Weights = None, progress: bool = True, **options: object) -> VGG:
-    """VGG with 16 layers and batch normalisation."""
-    return _vgg(16, True, weights, options)
-
-
-def vgg19(weights: Weights = None, progress: bool = True, **options: object) -> VGG:
-    """VGG with 19 layers."""
-    return _vgg(19, False, weights, options)
-
-
-def vgg19_bn(weights: Weights = None, progress: bool = True, **options: object) -> VGG:
-    """VGG with 19 layers and batch normalisation."""
-    return _vgg(19, True, weights, options)
+vgg11, vgg11_bn = _vgg(11, False, 132_863_336), _vgg(11, True, 132_868_840)
+vgg13, vgg13_bn = _vgg(13, False, 133_047_848), _vgg(13, True, 133_053_736)
+vgg16, vgg16_bn = _vgg(16, False, 138_357_544), _vgg(16, True, 138_365_992)
+vgg19, vgg19_bn = _vgg(19, False, 143_667_240), _vgg(19, True, 143_678_248)

@@ -17,7 +17,9 @@ from microtorch import nn
 from ...base.errors import message
 from ...handles.tensor import Tensor
 from ..ops import MLP, Conv2dNormActivation
-from .weights import Weights, build, source_of
+from .weights import Builder, builder, source_of
+
+__all__ = ["VisionTransformer", "vit_b_16", "vit_b_32", "vit_h_14", "vit_l_16", "vit_l_32"]
 
 Layer = Callable[..., nn.Module]
 NORM = partial(nn.LayerNorm, eps=1e-6)
@@ -216,50 +218,23 @@ def interpolate_embeddings(
 
 
 def _transformer(
-    name: str, patch: int, layers: int, heads: int, hidden: int, weights: Weights,
-    options: dict[str, object],
-) -> VisionTransformer:  # fmt: skip
-    size = {"image_size": 224}
+    size: str, patch: int, layers: int, heads: int, hidden: int, count: int
+) -> Builder[VisionTransformer]:
+    name = f"vit_{size[0]}_{patch}"
     make = partial(
-        VisionTransformer, patch_size=patch, num_layers=layers, num_heads=heads,
+        VisionTransformer, image_size=224, patch_size=patch, num_layers=layers, num_heads=heads,
         hidden_dim=hidden, mlp_dim=4 * hidden,
     )  # fmt: skip
-    return build(
-        name, make, weights, size | options,
-        lambda version: {"image_size": source_of(name, version).crop},
-    )  # fmt: skip
+
+    def of_file(version: str) -> dict[str, object]:
+        return {"image_size": source_of(name, version).crop}
+
+    what = f"The {size} model on patches of {patch}x{patch}"
+    return builder(name, make, what, count, of_file)
 
 
-def vit_b_16(
-    weights: Weights = None, progress: bool = True, **options: object
-) -> VisionTransformer:
-    """The base model on patches of 16x16: 86,567,656 parameters for 1,000 classes."""
-    return _transformer("vit_b_16", 16, 12, 12, 768, weights, options)
-
-
-def vit_b_32(
-    weights: Weights = None, progress: bool = True, **options: object
-) -> VisionTransformer:
-    """The base model on patches of 32x32: 88,224,232 parameters."""
-    return _transformer("vit_b_32", 32, 12, 12, 768, weights, options)
-
-
-def vit_l_16(
-    weights: Weights = None, progress: bool = True, **options: object
-) -> VisionTransformer:
-    """The large model on patches of 16x16: 304,326,632 parameters."""
-    return _transformer("vit_l_16", 16, 24, 16, 1024, weights, options)
-
-
-def vit_l_32(
-    weights: Weights = None, progress: bool = True, **options: object
-) -> VisionTransformer:
-    """The large model on patches of 32x32: 306,535,400 parameters."""
-    return _transformer("vit_l_32", 32, 24, 16, 1024, weights, options)
-
-
-def vit_h_14(
-    weights: Weights = None, progress: bool = True, **options: object
-) -> VisionTransformer:
-    """The huge model on patches of 14x14: 632,045,800 parameters."""
-    return _transformer("vit_h_14", 14, 32, 16, 1280, weights, options)
+vit_b_16 = _transformer("base", 16, 12, 12, 768, 86_567_656)
+vit_b_32 = _transformer("base", 32, 12, 12, 768, 88_224_232)
+vit_l_16 = _transformer("large", 16, 24, 16, 1024, 304_326_632)
+vit_l_32 = _transformer("large", 32, 24, 16, 1024, 306_535_400)
+vit_h_14 = _transformer("huge", 14, 32, 16, 1280, 632_045_800)

@@ -7,6 +7,7 @@ there.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TypeAlias, TypeVar
@@ -21,6 +22,7 @@ from ..transforms.presets import ImageClassification, SemanticSegmentation
 from .weight_files import FILES, Source, default
 
 M = TypeVar("M", bound=Module)
+Builder: TypeAlias = Callable[..., M]  # name(weights=None, progress=True, **options)
 FREE = ("aux_logits",)  # an option that the file decides, whatever was given
 SERVER = "https://download.pytorch.org/models/"
 
@@ -148,3 +150,21 @@ def build(
     model = make(**options | wanted_by_file)
     model.load_state_dict(load(path))
     return model
+
+
+def builder(
+    name: str, make: Callable[..., M], what: str, count: int,
+    of_file: Callable[[str], dict[str, object]] | None = None,
+) -> Builder[M]:  # fmt: skip
+    """The function `name` of the module that calls, whose model is that of `build`.
+
+    Its docstring says `what` it is, and that it has `count` parameters.
+    """
+
+    def made(weights: Weights = None, progress: bool = True, **options: object) -> M:
+        return build(name, make, weights, options, of_file)
+
+    made.__name__ = made.__qualname__ = name
+    made.__doc__ = f"{what}: {count:,} parameters for 1,000 classes."
+    made.__module__ = sys._getframe(1).f_globals["__name__"]
+    return made
