@@ -40,18 +40,6 @@ static struct NAME(columns) NAME(columns)(const struct NAME(along) *t, size_t un
     return (struct NAME(columns)){unit / t->chunks, first, end - first};
 }
 
-/* Are all indices of the columns within n? */
-static bool NAME(columns_within)(const struct NAME(along) *t, struct NAME(columns) c)
-{
-    const int64_t *at = t->index + c.o * t->k * t->inner;
-    if (c.width == t->inner)
-        return NAME(within)(at, t->k * t->inner, t->n, t->wrong);
-    bool all = true;
-    for (size_t j = 0; j < t->k; j++)
-        all &= NAME(within)(at + j * t->inner + c.first, c.width, t->n, t->wrong);
-    return all;
-}
-
 /* Run `body` for all units. */
 static void NAME(each_block)(struct NAME(along) t, size_t outer,
                              void (*body)(const void *task, size_t begin, size_t end))
@@ -82,11 +70,12 @@ static void NAME(gather_along)(const void *task, size_t begin, size_t end)
                 SET_FLAG(t->wrong);
             continue;
         }
-        if (!NAME(columns_within)(t, c))
-            return;
-        for (size_t j = 0; j < k; j++, at += inner, to += inner)
+        for (size_t j = 0; j < k; j++, at += inner, to += inner) {
+            if (!NAME(within)(at, c.width, n, t->wrong))
+                return;
             for (size_t i = 0; i < c.width; i++)
                 to[i] = from[(size_t)at[i] * inner + i];
+        }
     }
 }
 
@@ -165,16 +154,17 @@ static void NAME(scatter_sum_along)(const void *task, size_t begin, size_t end)
         const real *from = t->x + c.o * k * inner + c.first;
         const int64_t *at = t->index + c.o * k * inner + c.first;
         real *restrict to = t->out + c.o * n * inner + c.first;
-        if (!NAME(columns_within)(t, c))
-            return;
         if (c.width == inner)
             memset(to, 0, n * inner * sizeof(real));
         else
             for (size_t j = 0; j < n; j++)
                 memset(to + j * inner, 0, c.width * sizeof(real));
-        for (size_t j = 0; j < k; j++, at += inner, from += inner)
+        for (size_t j = 0; j < k; j++, at += inner, from += inner) {
+            if (!NAME(within)(at, c.width, n, t->wrong))
+                return;
             for (size_t i = 0; i < c.width; i++)
                 to[(size_t)at[i] * inner + i] += from[i];
+        }
     }
 }
 
@@ -293,20 +283,30 @@ KERNEL(recurrence)(size_t outer, size_t n, size_t inner, ARRAY(const real, a, ou
                  &task);
 }
 
+/* Indices are checked just before they are used, while they are in the nearest cache. */
+#define CHECKED 1024
 #define WRITE(statement)                                                   \
     if (inner == 1)                                                        \
-        for (size_t j = 0; j < k; j++) {                                   \
-            real *restrict to = block + at[j];                             \
-            const real b = from[j];                                        \
-            statement;                                                     \
+        for (size_t j = 0, end; j < k; j = end) {                          \
+            end = j + smaller(CHECKED, k - j);                             \
+            if (!NAME(within)(at + j, end - j, n, t->wrong))               \
+                return;                                                    \
+            for (size_t i = j; i < end; i++) {                             \
+                real *restrict to = block + at[i];                         \
+                const real b = from[i];                                    \
+                statement;                                                 \
+            }                                                              \
         }                                                                  \
     else                                                                   \
-        for (size_t j = 0; j < k; j++, at += inner, from += inner)         \
+        for (size_t j = 0; j < k; j++, at += inner, from += inner) {       \
+            if (!NAME(within)(at, c.width, n, t->wrong))                   \
+                return;                                                    \
             for (size_t i = 0; i < c.width; i++) {                         \
                 real *restrict to = block + (size_t)at[i] * inner + i;     \
                 const real b = from[i];                                    \
                 statement;                                                 \
-            }
+            }                                                              \
+        }
 static void NAME(scatter_along)(const void *task, size_t begin, size_t end)
 {
     const struct NAME(along) *t = task;
@@ -316,8 +316,6 @@ static void NAME(scatter_along)(const void *task, size_t begin, size_t end)
         const real *from = t->x + c.o * k * inner + c.first;
         const int64_t *at = t->index + c.o * k * inner + c.first;
         real *block = t->out + c.o * n * inner + c.first;
-        if (!NAME(columns_within)(t, c))
-            return;
         if (t->kind == 0)
             WRITE(*to = b)
         else if (t->kind == 1)
@@ -329,6 +327,7 @@ static void NAME(scatter_along)(const void *task, size_t begin, size_t end)
     }
 }
 #undef WRITE
+#undef CHECKED
 
 /* out[o, index[o, j, i], i] = src[o, j, i], in this order; `kind` 1: times it, 2: the larger of
  * both, 3: the smaller (NaN wins). */

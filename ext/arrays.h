@@ -197,6 +197,15 @@ static inline bool apart(const void *a, size_t bytes_a, const void *b, size_t by
            (const char *)b + bytes_b <= (const char *)a || bytes_a == 0 || bytes_b == 0;
 }
 
+/* The same elements, one by one. */
+static bool same_place(const struct array *a, const struct array *b)
+{
+    bool same = a->data == b->data && same_shape(a, b);
+    for (int i = 0; i < a->ndim && same; i++)
+        same = a->strides[i] == b->strides[i] || a->shape[i] == 1;
+    return same;
+}
+
 /* How the numbers of `a` are stored: as `dtype`, or in 16 bits in place of float. -1: neither. */
 static int storage_of(const struct array *a, int dtype)
 {
@@ -210,7 +219,8 @@ static int storage_of(const struct array *a, int dtype)
 }
 
 /* The arrays of an elementwise kernel, the result last. `walk` is filled unless they are contiguous
- * and of one shape, and none has 16 bits. A result of 16 bits has an operand of 16 bits. */
+ * and of one shape, none has 16 bits, and the result none of their places. A result of 16 bits has
+ * an operand of 16 bits. */
 enum { DECLINED, PLAIN, WALKED };
 static int operands_at(int count, const uintptr_t *objects, const int *dtypes,
                        const struct array **arrays, struct walk *walk)
@@ -231,13 +241,16 @@ static int operands_at(int count, const uintptr_t *objects, const int *dtypes,
         walk->bytes[i] = storage == AS_DECLARED ? layout.sizes[dtypes[i]] : sizeof(uint16_t);
     }
     const struct array *result = arrays[count - 1];
+    walk->over = walk->plain = false;
     for (int i = 0; i < count - 1; i++) {
         const struct array *a = arrays[i];
-        if (!apart(lowest(a), extent(a, walk->bytes[i]), lowest(result),
+        if (walk->bytes[i] == walk->bytes[count - 1] && same_place(a, result))
+            walk->over = true, walk->plain = plain && with_16_bits == 0;
+        else if (!apart(lowest(a), extent(a, walk->bytes[i]), lowest(result),
                    extent(result, walk->bytes[count - 1])))
             return DECLINED;
     }
-    if (plain && with_16_bits == 0)
+    if (plain && with_16_bits == 0 && !walk->over)
         return PLAIN;
     if (walk->storage[count - 1] != AS_DECLARED && with_16_bits == 1)
         return DECLINED;

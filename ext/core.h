@@ -83,6 +83,7 @@ extern struct processor processor;
 enum storage { AS_DECLARED, AS_FLOAT16, AS_BFLOAT16 }; /* of numbers that are computed in float */
 struct walk {
     int ndim;
+    bool over, plain; /* the result takes an operand's place; all are contiguous, of one shape */
     enum storage storage[MOST_OPERANDS];
     size_t shape[MOST_DIMS], bytes[MOST_OPERANDS]; /* of an element */
     ptrdiff_t strides[MOST_OPERANDS][MOST_DIMS];

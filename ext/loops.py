@@ -1,6 +1,7 @@
 """The elementwise kernels, as C generated from the rows of `microtorch/notation/formulas.py`.
 
-There is one kernel for each value and for each derivative that is not plain ``g``. The same rows
+There is one kernel for each value and for each derivative that is not plain ``g``. A result may
+take an operand's place, so that no pointer is ``restrict``. The same rows
 make the numpy kernels, the backward rules and the OpenCL kernels. build_core.py loads this file by
 path.
 """
@@ -13,7 +14,8 @@ from typing import Any, NamedTuple
 # functions that lookup.h has
 LOOKUP = frozenset("exp expm1 sigmoid erf log log1p tanh sin cos".split())
 # functions whose vector code is good up to a bound, and the test for what lies beyond it
-BOUNDED = {"sin": "far", "cos": "far", "fmod": "far_quotient", "remainder": "far_quotient"}
+BOUNDED = {"sin": "far", "cos": "far"}
+BOUNDED |= dict.fromkeys(("fmod", "remainder", "floor_divide"), "far_quotient")
 # formulas for which functions.h is more accurate
 OWN = {"1 / (1 + exp(-x))": "sigmoid(x)", "sqrt(x * x + y * y)": "hypot(x, y)"}
 
@@ -40,17 +42,18 @@ class Loop(NamedTuple):
         # the pointers first: walk.c exchanges them
         members = [*(f"const {self.type_of(a)} *{a}" for a in arrays), *scalars]
         given = ", ".join([*arrays, *self.scalars])
+        twice = "true" if self.far else "false"  # are operands read again after the first pass?
         task, body = f"struct NAME({self.name}_task)", f"NAME({self.name}_loop)"
         return "\n".join([
             f"/* {self.formula} */",
             f"{task} {{ {' '.join(f'{m};' for m in members)} }};",
             *self.function(),
             f"static void {body}"
-            "(const void *task, size_t begin, size_t n, real *restrict result)",
+            "(const void *task, size_t begin, size_t n, real *result)",
             "{",
             f"    const {task} *t = task;",
             *(
-                f"    const {self.type_of(a)} *restrict {a}_ = t->{a} + begin;"
+                f"    const {self.type_of(a)} *{a}_ = t->{a} + begin;"
                 for a in self.arrays
             ),
             *(f"    const real {s} = t->{s};" for s in self.scalars),
@@ -60,8 +63,8 @@ class Loop(NamedTuple):
             f"KERNEL({self.name})({parameters}, ARRAY(real, result, n))",
             "{",
             f"    const {task} task = {{{given}}};",
-            f"    NAME(elementwise)(n, walk, {str(self.cheap).lower()}, {body}, &task,",
-            f"                      sizeof task, {len(arrays)}, result);",
+            f"    NAME(elementwise)(n, walk, {str(self.cheap).lower()}, {twice},",
+            f"                      {body}, &task, sizeof task, {len(arrays)}, result);",
             "}",
             "",
         ])
@@ -74,7 +77,7 @@ class Loop(NamedTuple):
         """The loop: over elements, for the compiler to vectorise, or over vectors (lookup.h)."""
         if not self.vector:
             return [
-                "    for (size_t i = 0; i < n; i++) {",
+                "    EACH_BY_ITSELF for (size_t i = 0; i < n; i++) {",
                 *(f"        const {self.type_of(a)} {a} = {a}_[i];" for a in self.arrays),
                 f"        result[i] = {self.expression};",
                 "    }",
@@ -94,7 +97,7 @@ class Loop(NamedTuple):
             "        NAME(put)(result + i, STEP, first);",
             "        NAME(put)(result + i + STEP, STEP, second);",
             "    }",
-            "    for (; i < n; i += STEP)",
+            "    EACH_BY_ITSELF for (; i < n; i += STEP)",
             f"        NAME(put)(result + i, n - i, {value('i', 'n - i')});",
         ]
 
@@ -112,12 +115,14 @@ class Loop(NamedTuple):
             *elements,
             f"            all &= {condition};",
             "        }",
-            "        for (size_t j = i; all && j < end; j++) {",
-            *elements,
-            f"            result[j] = {cheap};",
-            "        }",
-            "        for (size_t j = i; !all && j < end; j++)",
-            f"            NAME(put)(result + j, 1, {dear});",
+            "        if (all)",
+            "            EACH_BY_ITSELF for (size_t j = i; j < end; j++) {",
+            *(f"    {e}" for e in elements),
+            f"                result[j] = {cheap};",
+            "            }",
+            "        else",
+            "            EACH_BY_ITSELF for (size_t j = i; j < end; j++)",
+            f"                NAME(put)(result + j, 1, {dear});",
             "    }",
         ]
 
@@ -139,7 +144,7 @@ class Loop(NamedTuple):
         elements = [f"        const real {a} = {a}_[i];" for a in self.arrays]
         pairs = zip(self.arrays, elements, strict=True)
         used = [e for a, e in pairs if re.search(rf"\b{a}\b", far)]
-        by_libm = re.sub(r"FN\((sin|cos|fmod|remainder)\)", r"FN(libm_\1)", self.expression)
+        by_libm = re.sub(rf"FN\(({'|'.join(BOUNDED)})\)", r"FN(libm_\1)", self.expression)
         return [
             "    int any = 0;",
             "    for (size_t i = 0; i < n; i++) {",

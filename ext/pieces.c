@@ -31,7 +31,7 @@ static inline size_t NAME(stream)(real *restrict to, const real *restrict from, 
 }
 
 /* n elements from `begin` on; result[0] is the first of them. */
-typedef void NAME(loop)(const void *task, size_t begin, size_t n, real *restrict result);
+typedef void NAME(loop)(const void *task, size_t begin, size_t n, real *result);
 
 struct NAME(pieces) {
     NAME(loop) * loop;

@@ -280,6 +280,35 @@ KERNEL(random_bernoulli)(size_t n, int64_t bound, real value, ARRAY(uint32_t, st
     }
 }
 
+/* 1 where a uniform number is below the chance of it, else 0. */
+KERNEL(random_hits)(size_t n, ARRAY(const real, chance, n), ARRAY(uint32_t, state, 625),
+                    ARRAY(real, out, n))
+{
+    for (size_t begin = 0; begin < n; begin += CHUNK) {
+        real units[CHUNK];
+        const size_t count = smaller(CHUNK, n - begin);
+        NAME(uniforms)(state, count, units);
+        for (size_t i = 0; i < count; i++)
+            out[begin + i] = units[i] < chance[begin + i] ? 1 : 0;
+    }
+}
+
+/* low + draw % span, of which 0 < span < 2^28; the rounded quotient is right, or 1 off. */
+KERNEL(random_integers)(size_t n, int64_t low, uint32_t span, ARRAY(uint32_t, state, 625),
+                        ARRAY(int64_t, out, n))
+{
+    const double inverse = 1.0 / span;
+    for (size_t begin = 0; begin < n; begin += CHUNK) {
+        uint32_t bits[CHUNK];
+        const size_t count = smaller(CHUNK, n - begin);
+        NAME(draws)(state, count, bits);
+        for (size_t i = 0; i < count; i++) {
+            const int64_t rest = bits[i] - (int64_t)(bits[i] * inverse) * span;
+            out[begin + i] = low + (rest < 0 ? rest + span : rest >= span ? rest - span : rest);
+        }
+    }
+}
+
 /* 0, 1 ... n - 1, shuffled: place i is exchanged with one of those from i on (Fisher and Yates).
  * n < 2^32: larger ones take numbers of 64 bits (arrays/generator.py). */
 KERNEL(random_permutation)(size_t n, ARRAY(uint32_t, state, 625), ARRAY(int64_t, out, n))

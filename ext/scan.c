@@ -14,7 +14,7 @@ struct NAME(scan) {
 };
 
 /* SCAN columns of a block, or as many as are left. */
-#define RUNNING(begin, step)                                               \
+#define RUNNING(begin, NEXT)                                               \
     {                                                                      \
         const size_t o = u / strips, column = u % strips * SCAN;           \
         const size_t width = smaller(SCAN, inner - column);                \
@@ -24,7 +24,7 @@ struct NAME(scan) {
         for (size_t j = 0; j < n; j++) {                                   \
             const size_t at = (o * n + j) * inner + column;                \
             for (size_t i = 0; i < width; i++) {                           \
-                total[i] step x[at + i];                                   \
+                NEXT(total[i], x[at + i]);                                 \
                 out[at + i] = (real)total[i];                              \
             }                                                              \
         }                                                                  \
@@ -53,7 +53,7 @@ static inline void NAME(give_block)(real *to, NAME(blocks) block, size_t n, size
             memcpy(to, block[i], count * sizeof(real));
 }
 
-#define RUNNING_ROWS(begin, step)                                          \
+#define RUNNING_ROWS(begin, NEXT)                                          \
     {                                                                      \
         ON_A_LINE NAME(blocks) block;                                      \
         double total[ABREAST];                                             \
@@ -64,7 +64,7 @@ static inline void NAME(give_block)(real *to, NAME(blocks) block, size_t n, size
             NAME(take_block)(block, x + o * n + j, n, m);                  \
             for (size_t k = 0; k < m; k++)                                 \
                 UNROLL for (size_t i = 0; i < ABREAST; i++) {              \
-                    total[i] step block[i][k];                             \
+                    NEXT(total[i], block[i][k]);                           \
                     block[i][k] = (real)total[i];                          \
                 }                                                          \
             NAME(give_block)(out + o * n + j, block, n, m);                \
@@ -72,15 +72,15 @@ static inline void NAME(give_block)(real *to, NAME(blocks) block, size_t n, size
     }
 
 /* A single row. */
-#define RUNNING_ROW(begin, step)                                           \
+#define RUNNING_ROW(begin, NEXT)                                           \
     {                                                                      \
         double total = begin;                                              \
         for (size_t j = 0; j < n; j++)                                     \
-            out[o * n + j] = (real)(total step x[o * n + j]);              \
+            out[o * n + j] = (real)(NEXT(total, x[o * n + j]));            \
     }
 
 /* A unit is SCAN columns of a block or, where inner is 1, ABREAST blocks. */
-#define SCAN_OF(name, begin_, step)                                        \
+#define SCAN_OF(name, begin_, NEXT)                                        \
     static void NAME(name)(const void *task, size_t begin, size_t end)     \
     {                                                                      \
         const struct NAME(scan) *t = task;                                 \
@@ -88,18 +88,31 @@ static inline void NAME(give_block)(real *to, NAME(blocks) block, size_t n, size
         const real *restrict x = t->x;                                     \
         real *restrict out = t->out;                                       \
         for (size_t u = begin; u < end && inner != 1; u++)                 \
-            RUNNING(begin_, step)                                          \
+            RUNNING(begin_, NEXT)                                          \
         for (size_t u = begin; u < end && inner == 1; u++) {               \
             size_t o = u * ABREAST;                                        \
             if (o + ABREAST <= t->outer)                                   \
-                RUNNING_ROWS(begin_, step)                                 \
+                RUNNING_ROWS(begin_, NEXT)                                 \
             else                                                           \
                 for (; o < t->outer; o++)                                  \
-                    RUNNING_ROW(begin_, step)                              \
+                    RUNNING_ROW(begin_, NEXT)                              \
         }                                                                  \
     }
-SCAN_OF(cumsum_body, 0, +=)
-SCAN_OF(cumprod_body, 1, *=)
+/* log(e^a + e^b); of equal infinities, that one. */
+INLINE double NAME(log_sum)(double a, double b)
+{
+    const double top = ((a < b) | (b != b)) ? b : a;
+    return a == b ? a + 0.6931471805599453 : top + fn_log1p_f64(fn_exp_f64(-fabs(a - b)));
+}
+#define PLUS(total, x) total += x
+#define TIMES(total, x) total *= x
+#define LOG_SUM(total, x) total = NAME(log_sum)(total, x)
+SCAN_OF(cumsum_body, 0, PLUS)
+SCAN_OF(cumprod_body, 1, TIMES)
+SCAN_OF(logcumsumexp_body, -INFINITY, LOG_SUM)
+#undef PLUS
+#undef TIMES
+#undef LOG_SUM
 #undef RUNNING
 #undef RUNNING_ROWS
 #undef RUNNING_ROW
@@ -217,7 +230,15 @@ KERNEL(cumprod)(size_t outer, size_t n, size_t inner, ARRAY(const real, x, outer
     NAME(scan_units)(outer, n, inner, NAME(cumprod_body), &task);
 }
 
-/* Its derivative where no product is 0: the sum of g out from each place on, over x. */
+KERNEL(logcumsumexp)(size_t outer, size_t n, size_t inner,
+                     ARRAY(const real, x, outer * n * inner),
+                     ARRAY(real, out, outer * n * inner))
+{
+    const struct NAME(scan) task = {x, out, n, inner, outer};
+    NAME(scan_units)(outer, 16 * n, inner, NAME(logcumsumexp_body), &task);
+}
+
+/* cumprod's derivative where no product is 0: the sum of g out from each place on, over x. */
 #define FROM_THE_END(unroll, width, most, at)                              \
     {                                                                      \
         ON_A_LINE double total[most] = {0};                                \

@@ -65,8 +65,8 @@ enum { SHORT_LOOP = 256 }; /* elements of a row, for which a call costs little *
 static int run_ufunc(uintptr_t object, int which, int count, const size_t *bytes, uintptr_t tuple,
                      size_t grain)
 {
-    struct ufunc_task task = {(const struct ufunc *)(object + layout.header), which, count, {0},
-                              {0, {0}, {0}, {0}, {{0}}}};
+    struct ufunc_task task = {.ufunc = (const struct ufunc *)(object + layout.header),
+                              .which = which, .count = count};
     const struct array *arrays[MOST_OPERANDS];
     if (count < 2 || count > MOST_OPERANDS || count != task.ufunc->nargs || task.ufunc->nout != 1 ||
         which >= task.ufunc->ntypes || !tuple_at(tuple, (size_t)count))

@@ -7,7 +7,8 @@
  * number or a bias, is laid out once. Of short rows several make a stretch.
  *
  * Numbers of 16 bits, which are computed with in float, are converted on the same way: an operand
- * into its buffer, the result out of one.
+ * into its buffer, the result out of one. By way of a buffer, too, goes a result that takes an
+ * operand's place (x += y), if the loop reads that twice.
  *
  * No operand is ever copied as a whole, as numpy would have to for a formula of several operations,
  * which takes it a call and an array each. */
@@ -97,9 +98,10 @@ struct NAME(walked) {
     int count;
     const struct walk *walk;
     uint16_t *out; /* the result, if it has 16 bits */
+    bool apart;    /* compute the result in a buffer first */
 };
 
-static void NAME(walk)(const void *task, size_t begin, size_t n, real *restrict result)
+static void NAME(walk)(const void *task, size_t begin, size_t n, real *result)
 {
     const struct NAME(walked) *t = task;
     const struct walk *w = t->walk;
@@ -107,7 +109,7 @@ static void NAME(walk)(const void *task, size_t begin, size_t n, real *restrict 
     const size_t row = w->shape[last], end = begin + n;
     const char *base[MOST_OPERANDS], *from[MOST_OPERANDS];
     bool side_by_side[MOST_OPERANDS], converted[MOST_OPERANDS];
-    bool across = row <= STRETCH && last > 0, buffers = t->out != NULL;
+    bool across = row <= STRETCH && last > 0, buffers = t->apart;
     size_t period[MOST_OPERANDS], unit = 1; /* elements after which an operand begins anew */
     ON_A_LINE char buffer[MOST_OPERANDS][(STRETCH + 16) * sizeof(real)];
     ON_A_LINE char own[MOST_TASK];
@@ -164,9 +166,11 @@ static void NAME(walk)(const void *task, size_t begin, size_t n, real *restrict 
             laid[k] = across && place ? NULL : at, length[k] = m;
         }
         memcpy(own, from, (size_t)count * sizeof *from);
-        t->loop(own, 0, m, t->out ? window : result + (done - begin));
+        t->loop(own, 0, m, t->apart ? window : result + (done - begin));
         if (t->out)
             NAME(narrow_run)(window, m, w->storage[count] == AS_BFLOAT16, t->out + done);
+        else if (t->apart)
+            memcpy(result + (done - begin), window, m * sizeof(real));
     }
 }
 
@@ -175,14 +179,17 @@ static void NAME(walk_16_bits)(const void *task, size_t begin, size_t end)
     NAME(walk)(task, begin, end - begin, NULL);
 }
 
-/* Run `loop` for all n elements of a result, as in_pieces() does, over operands of any layout. */
-static void NAME(elementwise)(size_t n, const struct walk *walk, bool cheap, NAME(loop) * loop,
-                              const void *task, size_t size, int count, real *result)
+/* Run `loop` for all n elements of a result, as in_pieces() does, over operands of any layout.
+ * `twice`: it reads operands again after it wrote. */
+static void NAME(elementwise)(size_t n, const struct walk *walk, bool cheap, bool twice,
+                              NAME(loop) * loop, const void *task, size_t size, int count,
+                              real *result)
 {
     const bool narrow = walk && walk->storage[count] != AS_DECLARED;
     const struct NAME(walked) walked = {
-        loop, task, size, count, walk, narrow ? (uint16_t *)(void *)result : NULL};
-    if (walk == NULL)
+        loop, task, size, count, walk, narrow ? (uint16_t *)(void *)result : NULL,
+        narrow || (walk && walk->over && twice)};
+    if (walk == NULL || (walk->plain && !twice))
         NAME(in_pieces)(n, cheap, loop, task, result);
     else if (narrow)
         parallel_for(n, (size_t)1 << (cheap ? 15 : 13), NAME(walk_16_bits), &walked);

@@ -71,7 +71,7 @@ def bernoulli(
     check_chances(p)
     out = fresh(p.shape if shape is None else shape, working(p.dtype))
     chances = p if p.shape == out.shape else np.broadcast_to(p, out.shape)
-    return (g.fill("uniform", out, 0.0, 1.0) < chances).astype(dtype)
+    return g.fill("hits", out, np.asarray(chances, out.dtype, order="C")).astype(dtype, copy=False)
 
 
 def _coins(
@@ -139,9 +139,7 @@ def randint(
     span = high - low
     g = source.drawn_from(generator)
     if span < 2**28:
-        values = (g.draw32(n) % span).astype(np.int64)
-        if low:
-            values += low
+        values = g.draw("integers", n, low, span)
     else:
         values = (g.draw64(n) % np.uint64(span) + np.uint64(low % 2**64)).view(np.int64)
     values = values if values.dtype is dtype else values.astype(dtype, copy=False)

@@ -182,6 +182,14 @@ class Fills:
         hits = (self.draws64(state, out.size) & np.uint64(2**53 - 1)) < np.uint64(bound)
         _put(hits.astype(out.dtype) * out.dtype.type(value), out)
 
+    def hits(self, state: State, out: Numbers, chances: Numbers) -> None:
+        """1 where a uniform is below the chance of it, an array as ``out``, else 0."""
+        _put((self.units(state, out.size, out.dtype.type) < chances.reshape(-1)), out)
+
+    def integers(self, state: State, n: int, low: int, span: int) -> NDArray[np.int64]:
+        """``low`` + draw % ``span``, which is at most 2**28."""
+        return (self.draws(state, n) % np.uint32(span)).astype(np.int64) + low
+
     # ---- permutations ----------------------------------------------------------------------------
     # ---- by rejection: float64 for columns of parameters (rejection.py) --------------------------
     def gammas(self, state: State, n: int, columns: Numbers, spare: Numbers) -> Numbers:

@@ -19,13 +19,14 @@ from typing import TYPE_CHECKING, ClassVar, NoReturn
 import numpy as np
 
 from ..arrays.dtypes import TORCH_TYPES, real_type
-from ..arrays.pairs import pairs
+from ..arrays.memory_order import laid_out
+from ..arrays.pairs import of_pairs, pairs
 from ..base.errors import message
 from .reference import Reference
-from .table import is_among, real_only
+from .table import definition, is_among, real_only
 
 if TYPE_CHECKING:
-    from ..base.types import Array, Kernel
+    from ..base.types import Array, Kernel, Operand
 
 
 # kernels that treat the two parts as two numbers, as PyTorch's optimizers do
@@ -48,6 +49,22 @@ class Complex(Reference):
         large, small = np.where(swap, y, x), np.where(swap, x, y)
         both = np.isinf(large.real) & (large.real == small.real)  # of infinities no difference
         return np.where(both, large, large + np.log1p(np.exp(np.where(both, 0, small - large))))
+
+    def neg(self, x: Array) -> Array:
+        """Both parts as real numbers: numpy's own loop takes ten times as long."""
+        parts = np.negative(laid_out(pairs(x), real_type(self.dtype)))
+        return of_pairs(parts)
+
+    def cast(self, x: Array, dtype: Operand) -> Array:
+        """``x`` in another dtype, of which real ones take the real part."""
+        dtype = getattr(dtype, "numpy", dtype)
+        if type(x) is not np.ndarray or dtype.kind not in "fiuV":
+            found: Array = definition("cast")(self, x, dtype)
+            return found
+        real = self.by_dtype[real_type(self.dtype)]
+        part = laid_out(x.real, real.dtype)
+        out: Array = part if dtype == real.dtype else real.cast(part, dtype)
+        return out
 
     def __getattr__(self, name: str) -> Kernel:
         if is_among(name, real_only):

@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from ..arrays.dtypes import F16, F32, F64
+from ..arrays.dtypes import F16, F32, F64, I64
 from ..arrays.memory_order import laid_out
+from ..base.naming import named
 from .reference import Reference
 from .table import defines, is_among, uncopied
 
@@ -156,6 +157,26 @@ class RoundedVjps(Sequence["Vjp"]):
 MOVES = frozenset("block_diag cat clone copy element flip getitem roll stack tril triu".split())
 
 
+def of_rows(name: str) -> Kernel:
+    """The kernel ``name``, which takes rows of an array at an index.
+
+    If it takes whole rows of an even length, two numbers are one float32 on the way.
+    """
+
+    def kernel(self: Half, x: Operand, index: Operand, **options: Operand) -> Operand:
+        places = index if type(index) is tuple else (index,)
+        if (
+            type(x) is np.ndarray and x.ndim > len(places) and x.flags.c_contiguous
+            and x.shape[-1] % 2 == 0 and all([type(p) is slice for p in places[:-1]])
+            and getattr(places[-1], "dtype", None) == I64
+        ):  # fmt: skip
+            out = getattr(self.wide, name)(x.view(F32), index, **options)
+            return out if out is None else out.view(self.dtype)
+        return rounded(self.wide, getattr(self.wide, name), self.dtype)(x, index, **options)
+
+    return named(kernel, name)
+
+
 class Half(Reference):
     """The backend of arrays of float16, and another object of bfloat16 arrays.
 
@@ -189,7 +210,11 @@ class Half(Reference):
     def cast(self, x: Operand, dtype: Operand) -> Operand:
         """``x`` in another dtype: the one op whose result is not rounded to its own."""
         dtype = getattr(dtype, "numpy", dtype)
-        return self.by_dtype[dtype].widen(x) if dtype in (F32, F64) else laid_out(x, dtype)
+        if dtype in (F32, F64):
+            return self.by_dtype[dtype].widen(x)
+        if dtype.kind in "biu":
+            return self.wide.cast(self.wide.widen(x), dtype)
+        return laid_out(x, dtype)
 
     @cached_property
     def _matmul(self) -> Kernel:
@@ -246,6 +271,18 @@ class Half(Reference):
     def vjps(self, op: str, of: Sequence[Vjp]) -> Sequence[Vjp]:
         """The vjps of an op, given those of the backend that computes."""
         return RoundedVjps(op, self.wide, of, self.dtype)
+
+    index, taken, embedding = of_rows("index"), of_rows("taken"), of_rows("embedding")
+
+    # where elements stand is where the same numbers stand in float32
+    def best(self, x: Array, k: int, largest: bool) -> Operand:
+        return self.wide.best(self.wide.widen(x), k, largest)
+
+    def nth(self, x: Array, k: int) -> Operand:
+        return self.wide.nth(self.wide.widen(x), k)
+
+    def running_extreme(self, x: Array, dim: int, smallest: bool) -> Operand:
+        return self.wide.running_extreme(self.wide.widen(x), dim, smallest)
 
     def total_norm(self, arrays: tuple[Array, ...]) -> Operand:
         """The norm of all arrays together."""

@@ -160,6 +160,12 @@ class Reference:
         """The kernel of an op for small arrays, where a backend's own looks at their size."""
         return getattr(self, name)
 
+    def into(self, name: str) -> Kernel | None:
+        """``into(result, *operands)`` of an op: the result over an array, which may be one of the
+        operands. It answers False where it declines; None where a backend has no such kernel.
+        """
+        return getattr(getattr(self, name, None), "into", None)
+
     def in_16_bits(self, name: str, kernel: Kernel, dtype: DType) -> Kernel:
         """``kernel``, of arrays of float16 or bfloat16, where a backend has no faster one."""
         return kernel

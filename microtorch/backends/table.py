@@ -96,7 +96,7 @@ def forget(backend: Backend) -> None:
 
 class KernelTable(BackendTable["Kernel"]):
     """Backend -> its kernel of one op. ``size``: "small", the one for such arrays only; "any": for
-    all; both for operands in rows.
+    all; both for operands in rows; "into": what writes over an array (``Reference.into``).
     """
 
     def __init__(self, name: str, size: str = ""):

@@ -24,6 +24,7 @@ from ..engine.apply import apply
 from ..engine.checks import watch
 from ..engine.handle import Handle
 from ..engine.op import Op
+from ..engine.operands import numbers_of
 from ..engine.record import constant, handle, packers
 from ..engine.registry import REGISTRY
 from ..graph import last_write, mode, storage_of, tick
@@ -168,6 +169,53 @@ def written_over(kernel: Argument, target: Tensor, other: Handle, name: str) -> 
         kernel(x, y, x)
     except RuntimeWarning:
         pass  # it is written (arrays/quiet.py)
+    if storage.views:
+        renew_views(target)
+    return True
+
+
+def _over(ufunc: np.ufunc) -> Callable[..., Array]:
+    return lambda out, *operands: ufunc(*operands, out)
+
+
+# ops of whole numbers of one dtype, whose results have it, too
+OF_WHOLE = {
+    "add": _over(np.add), "sub": _over(np.subtract), "mul": _over(np.multiply),
+}  # fmt: skip
+
+
+def computed_over(
+    into: Argument, target: Tensor, others: tuple[Any, ...], attrs: Attrs, op: Op, name: str
+) -> bool:
+    """Write an op's result straight over its first operand, if that is large; see ``straight``.
+
+    C does it (``into``, if not None), or numpy of whole numbers. Nothing is allocated, and nothing
+    is written twice.
+    """
+    x, dev = target.array, target.node.dev
+    if x.nbytes < LARGE:
+        return False
+    whole = into is None and x.dtype.kind in "iu"
+    if whole:
+        into = OF_WHOLE.get(op.name)
+    if into is None:
+        return False
+    given = []
+    for other in others:
+        if type(other) is float or type(other) is int:
+            other = numbers_of(op)(other, target)
+        if not isinstance(other, Handle) or other.node.dev is not dev:
+            return False
+        given.append(other.array)
+    if whole and any([y.dtype != x.dtype for y in given]):
+        return False
+    try:
+        if into(x, x, *given, **attrs) is False:
+            return False
+    except (TypeError, ValueError):  # they broadcast to another shape, or are not what it takes
+        return False
+    storage = target.node.storage or storage_of(target.node)
+    storage.wrote(name)
     if storage.views:
         renew_views(target)
     return True

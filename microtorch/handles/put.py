@@ -44,8 +44,12 @@ def copy_(self: Tensor, other: Tensor, non_blocking: bool = False) -> Tensor:
         return copied_into(self, other, "copy")
     if other.node.op is unfollowed:
         other = _read(other, self)
-    if straight(self, (other,)) and put_straight(self, other.array, "copy"):
-        return self
+    if straight(self, (other,)):
+        out, dtype = other.array, self.array.dtype
+        if out.dtype is not dtype and out.dtype.kind != "c":
+            out = other.node.dev.cast(out, dtype)
+        if put_straight(self, out, "copy"):
+            return self
     # elements copied to themselves may also be expanded ones: each gets its own value
     return copied_into(self, other, "fill" if same_elements(self.array, other.array) else "copy")
 
@@ -134,9 +138,11 @@ def _stored(t: Tensor, index: Any, value: Any) -> bool:
         return False
     if type(value) is float or type(value) is int:
         kind = a.dtype.kind
-        if kind == "f":
-            if a.itemsize < 4 or not -9e18 < value < 9e18:
+        if kind in "fV":
+            if not -9e18 < value < 9e18 or (a.itemsize < 4 and not -6e4 < value < 6e4):
                 return False
+            if a.itemsize < 4:
+                value = np.float32(value)  # by way of which PyTorch rounds it
         elif kind not in "iu" or type(value) is float:
             return False
     elif isinstance(value, Handle) and writer == "fill":

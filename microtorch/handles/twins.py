@@ -34,6 +34,7 @@ from .inplace import (
     check_cast,
     check_leaf,
     check_shape,
+    computed_over,
     copy_op,
     put_straight,
     straight,
@@ -108,7 +109,8 @@ def _of_op(op: Op, optional: Callable[..., Tensor] | None = None) -> Callable[..
     name, n, own = f"{op.name}_", op.arity - 1, op.name
     function = ELEMENTWISE[own] if own in ELEMENTWISE and op.differentiable else None
     # how the result lies does not matter: it is copied
-    kernels, small, tensors = op.row_kernels, HotTable(op.name, "small"), own in TENSORS_ONLY
+    kernels, small, into = op.row_kernels, HotTable(own, "small"), HotTable(own, "into")
+    tensors = own in TENSORS_ONLY
 
     def method(input: Tensor, *others: Any, **attrs: Any) -> Tensor:
         try:
@@ -123,6 +125,8 @@ def _of_op(op: Op, optional: Callable[..., Tensor] | None = None) -> Callable[..
                 for x in others:
                     tensors_only(name, other=x)
             if function is not None and straight(input, others):
+                if computed_over(into[input.node.dev], input, others, attrs, op, own):
+                    return input
                 if n == 1 and isinstance(others[0], Handle) and not attrs:
                     other, dev = others[0], input.node.dev
                     kernel = kernels[dev] if other.node.dev is dev else None
@@ -148,6 +152,8 @@ def _of_op(op: Op, optional: Callable[..., Tensor] | None = None) -> Callable[..
 def _composed(name: str) -> Callable[..., Tensor]:
     """The in-place form of a function made of several ops: computed apart, then copied."""
     function, whole = METHODS[name], name.startswith(("index_", "scatter", "put"))
+    fused = REGISTRY[name] if name in ("addcdiv", "addcmul") else None  # C has it, in one pass
+    into = HotTable(name, "into")
 
     def method(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
         if kwargs.get("dtype") not in (None, getattr(self, "dtype", None)):
@@ -164,6 +170,11 @@ def _composed(name: str) -> Callable[..., Tensor]:
         except NotDense as met:
             return met.tensor.in_place(f"{name}_", self, args, kwargs)
         if plain:
+            if fused is not None and all([isinstance(x, Handle) for x in args]):
+                c = into[self.node.dev]
+                small = type(v := kwargs.get("value", 1)) in (int, float) and -6e4 < v < 6e4
+                if c and small and computed_over(c, self, args, kwargs, fused, name):
+                    return self
             if put_straight(self, function(self, *args, **kwargs).array, name):
                 return self
         check_leaf(self, name)
@@ -219,7 +230,8 @@ def float_power_(self: Tensor, exponent: Tensor | Number) -> Tensor:
 
 def _scaled(general: Callable[..., Tensor]) -> Callable[..., Tensor]:
     """``add_`` with a factor, as a step of gradient descent: the common case in one pass."""
-    kernels = REGISTRY["add_scaled"].row_kernels
+    op = REGISTRY["add_scaled"]
+    kernels, into = op.row_kernels, HotTable(op.name, "into")
 
     def method(self: Tensor, *others: Argument, **options: Argument) -> Tensor:
         alpha = options.get("alpha")
@@ -228,6 +240,8 @@ def _scaled(general: Callable[..., Tensor]) -> Callable[..., Tensor]:
             other, dev = others[0], self.node.dev
             kernel = kernels[dev] if isinstance(other, Handle) and other.node.dev is dev else None
             if kernel is not None and other.array.shape == self.array.shape:
+                if computed_over(into[dev], self, others, options, op, "add"):
+                    return self
                 try:
                     out = kernel(self.array, other.array, alpha=alpha)
                 except NotImplementedError:  # of complex numbers

@@ -319,7 +319,8 @@ TORCH_NAMES: dict[str, str] = {
 # their derivatives
 VALUES: dict[str, str] = {
     "copysign": "copysign(x, y)", "heaviside": "where(x == 0, y, where(x > 0, 1, 0))",
-    "cube": "x * x * x",
+    "cube": "x * x * x", "floor_divide": "floor_divide(x, y)",
+    "angle": "where(x < 0, 3.141592653589793, where(x != x, x, 0))",
 }  # fmt: skip
 
 # comparisons have values, but no derivatives

@@ -88,6 +88,11 @@ def _values(x: Any) -> Array:
     return x.array if hasattr(x, "node") else np.asarray(x)
 
 
+def _comparable(x: Array) -> Array:
+    """``x``, but numbers of 16 bits as float32: numpy sorts those one by one."""
+    return x.astype(np.float32) if x.dtype.itemsize == 2 and x.dtype.kind in "fV" else x
+
+
 def _wrong(what: str) -> Exception:
     return RuntimeError(message(f"torch.searchsorted(): {what}"))
 
@@ -105,7 +110,8 @@ def isin(
                 message(f"Unsupported input type encountered for isin(): {describe(x)}")
             )
     dev = (elements if hasattr(elements, "node") else test_elements).node.dev
-    found = on_arrays("isin", np.isin, _values(elements), _values(test_elements), invert=invert)
+    given = _comparable(_values(elements)), _comparable(_values(test_elements))
+    found = on_arrays("isin", np.isin, *given, invert=invert)
     return constant(dev.array(found), dev)
 
 

@@ -144,3 +144,59 @@ def test_what_only_moves_numbers(dtype):
         got.backward(torch.ones_like(got) * 3)
         expected.backward(torch.ones_like(expected) * 3)
         assert x.grad.dtype == dtype and x.grad.tolist() == wide.grad.to(dtype).tolist(), name
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_whole_numbers_and_masks_to_and_fro(dtype):
+    """By way of float32, whatever the layout."""
+    x = (torch.arange(-1500.0, 1500.0) / 7).to(dtype)
+    for kind in ("int8", "int16", "int32", "int64", "uint8", "bool"):
+        kind = getattr(torch, kind)
+        for part in (x, x[:9], x.view(30, 100).t(), x[::3]):
+            part = part.abs() if kind is torch.uint8 else part
+            whole = part.to(kind)
+            assert whole.dtype == kind and torch.equal(whole, part.float().to(kind))
+            assert whole.stride() == part.float().stride()
+            assert torch.equal(whole.to(dtype), whole.float().to(dtype))
+            assert torch.equal(torch.zeros_like(part).copy_(whole), whole.float().to(dtype))
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_a_number_is_rounded_by_way_of_float32(dtype):
+    for value in (1, -3.7, 2049, 1.00048828125 + 1e-12, 1e-7, float("nan")):
+        expected = torch.tensor(float(value), dtype=torch.float32).to(dtype).item()
+        x = torch.zeros(5, dtype=dtype)
+        x.fill_(value)
+        x[1:3] = value
+        x[torch.tensor([False, False, False, True, False])] = value
+        assert x._version == 3
+        np.testing.assert_array_equal(x.float().numpy(), np.full(5, expected, np.float32))
+    with pytest.raises(RuntimeError, match="without overflow"):
+        torch.zeros(3, dtype=torch.float16).fill_(1e6)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+@pytest.mark.parametrize("width", [0, 1, 5, 6])
+def test_rows_are_taken_as_they_are(dtype, width):
+    """Of an even length as pairs, at any address."""
+    x = torch.randn(7 * 4 * width + 1).to(dtype)[1:].view(7, 4, width)
+    x[0], x[1] = float("nan"), float("inf")
+    wide, i = x.float(), torch.tensor([3, 0, 6, -1, 1])
+    for program in (
+        lambda x: x[i], lambda x: x[:, [1, 1, 3]], lambda x: x.index_select(0, i % 7),
+        lambda x: x.index_select(1, i % 4), lambda x: x[i, i % 4], lambda x: x[i.view(5, 1)],
+        lambda x: x.transpose(0, 1)[i % 4], lambda x: F.embedding(i % 7, x[:, 0]),
+        lambda x: F.embedding(i % 7, x[:, 0].contiguous()), lambda x: x[1:, 1:][i % 6],
+    ):  # fmt: skip
+        got, expected = program(x), program(wide)
+        assert got.dtype == dtype and got.shape == expected.shape
+        np.testing.assert_array_equal(got.float().numpy(), expected.numpy())
+
+
+def test_places_in_order_are_those_of_float32():
+    x = torch.randn(3, 500).half()
+    x[0, 100] = float("nan")
+    for place in (lambda x: x.cummax(1)[1], lambda x: x.topk(4)[1], lambda x: x.kthvalue(9)[1],
+                  lambda x: torch.isin(x, x[:, :7])):
+        for dtype in (torch.float16, torch.bfloat16):
+            assert torch.equal(place(x.to(dtype)), place(x.to(dtype).float()))

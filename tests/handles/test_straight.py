@@ -30,14 +30,14 @@ def numbers(shape=(2, 2), dtype=torch.float32):
     return (torch.arange(n).reshape(shape) * 0.25 + 0.1).to(dtype)
 
 
-def both(f):
+def both(f, shape=(2, 2)):
     """Two tensors of which the second is made from the first."""
-    return (x := numbers()), f(x)
+    return (x := numbers(shape)), f(x)
 
 
-def parts(f):
+def parts(f, shape=(3, 2, 2)):
     """Two that are made from one."""
-    return f(numbers((3, 2, 2)))
+    return f(numbers(shape))
 
 
 # (target, operand), made anew
@@ -53,6 +53,22 @@ OPERANDS = {
     "of another dtype": lambda: (numbers(), numbers(dtype=torch.float64)),
     "of a narrower dtype": lambda: (numbers(dtype=torch.float64), numbers()),
     "halves": lambda: (numbers(dtype=torch.float16), numbers(dtype=torch.float16)),
+    "large": lambda: (numbers((100, 110)), numbers((100, 110)) * 2),
+    "large, number": lambda: (numbers((100, 110)), 3.0),
+    "large, row": lambda: (numbers((100, 110)), numbers((110,))),
+    "large, column": lambda: (numbers((100, 110)), numbers((100, 1))),
+    "large, too large": lambda: (numbers((100, 110)), numbers((2, 100, 110))),
+    "large, itself": lambda: both(lambda x: x, (100, 110)),
+    "large, turned": lambda: (numbers((100, 110)).T, numbers((110, 100))),
+    "large, with gaps": lambda: (numbers((100, 220))[:, ::2], numbers((100, 110))),
+    "large, a view": lambda: parts(lambda w: (w[1], w[2]), (3, 100, 110)),
+    "large, whole": lambda: (numbers((100, 110), torch.int64), numbers((100, 110), torch.int64)),
+    "large, bytes": lambda: (numbers((200, 210), torch.uint8), numbers((200, 210), torch.uint8)),
+    "large, two widths": lambda: (numbers((100, 110), torch.int64), numbers((110,), torch.int32)),
+    "large, whole, number": lambda: (numbers((100, 110), torch.int32), 3),
+    "large halves": lambda: (numbers((200, 110), torch.half), numbers((200, 110), torch.half)),
+    "large halves, number": lambda: (numbers((200, 110), torch.bfloat16), 0.3),
+    "large leaf": lambda: (numbers((100, 110)).requires_grad_(), numbers((100, 110))),
     "itself": lambda: both(lambda x: x),
     "its data": lambda: both(lambda x: x.data),
     "a view of itself": lambda: both(lambda x: x[:]),

@@ -316,3 +316,19 @@ def test_opencl_says_that_it_has_none():
     ):
         with pytest.raises(RuntimeError, match="has no complex numbers"):
             ask()
+
+
+@pytest.mark.filterwarnings("ignore:Casting complex values")
+@pytest.mark.parametrize("dtype", [torch.complex64, torch.complex128])
+def test_parts_of_any_layout(dtype):
+    """Negated as real numbers, and the real part cast as one of them."""
+    x = torch.randn(30, 40, dtype=dtype) * 20
+    for part in (x, x.t(), x[::2, ::3], x.conj(), x[0, 0], x[:0]):
+        array = part.numpy()
+        np.testing.assert_array_equal((-part).numpy(), -array)
+        assert (-part).stride() == (part * -1).stride()
+        for kind in (torch.float16, torch.bfloat16, torch.int64, torch.float32, torch.float64):
+            assert torch.equal(part.to(kind), part.real.to(kind))
+            assert part.to(kind).stride() == part.abs().stride()
+    zeros = -torch.zeros(2, dtype=dtype)
+    assert np.signbit(zeros.numpy().real).all() and np.signbit(zeros.numpy().imag).all()

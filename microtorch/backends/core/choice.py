@@ -35,7 +35,7 @@ BRANCHES = frozenset({"where"})  # numpy's branch, which costs ten times as much
 # and where C calls its library, which takes one number at a time.
 DOUBLES = expr.CHEAP | {
     "exp", "exp2", "expm1", "log", "log1p", "sigmoid", "softplus", "sin", "cos", "fmod",
-    "remainder",
+    "remainder", "floor_divide",
 }  # fmt: skip
 VECTORS = {F64: DOUBLES, F32: DOUBLES | {"tanh"}}
 

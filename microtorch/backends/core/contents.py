@@ -42,8 +42,8 @@ FAMILIES = {
     ),
     "scans": (
         "Scans",
-        "best cumprod cumprod_vjp0 cumsum full key_order nth recurrence row_order running_extreme "
-        "spaced stepped",
+        "best cumprod cumprod_vjp0 cumsum full key_order logcumsumexp nth recurrence row_order "
+        "running_extreme spaced stepped",
     ),
     "special": (
         "Special",

@@ -52,6 +52,9 @@ class Elementwise(Reference):
         one = name in UFUNCS and self._kernel(name, large_from(name) - 1) is None
         return UFUNCS[name] if one else getattr(self, name)
 
+    def into(self, name: str) -> Callable[..., Any] | None:
+        return getattr(self._kernel(name, large_from(name)), "into", None)
+
     def _direct(self, name: str, otherwise: Callable[..., Any]) -> Callable[..., Any]:
         """C's function of the parameters of ``otherwise`` (F first in that of a derivative).
 
@@ -217,7 +220,9 @@ def _caller(
     of dimensions; else ``result_of`` tells what to compute. The function is written out as text,
     because collecting ``*args`` would cost as much as the loop on a small array.
 
-    Its attribute ``with_F`` is the same function with the parameters of a vjp: F first.
+    Its attribute ``with_F`` is the same function with the parameters of a vjp: F first. And
+    ``into(result, *operands)`` has C write over ``result``, which may be one of the operands;
+    False, and nothing is written, where C declines.
     """
     names = [part.partition("=")[0].strip() for part in named.split(", ")[1:]]
     keywords = "".join(f", {n}={n}" for n in names)
@@ -243,9 +248,16 @@ def _caller(
     # numpy's floating-point warnings are then known to be raised inside
     scope["__name__"] = "microtorch.formulas"
     signature = f"{', '.join(parameters)}{', *' + named if named else ''}"
-    text = f"def with_F(F, {signature}):\n{body}\ndef {name}({signature}):\n{body}"
+    into = "\n".join([
+        f"def into(result, {signature}):",
+        "    try:",
+        f"        return loop({operands}) == 1",
+        "    except TypeError:  # an operand without a number",
+        "        return False",
+    ])
+    text = f"def with_F(F, {signature}):\n{body}\ndef {name}({signature}):\n{body}\n{into}"
     exec(compile(text, f"<microtorch {name}>", "exec"), scope)
-    scope[name].with_F = scope["with_F"]
+    scope[name].with_F, scope[name].into = scope["with_F"], scope["into"]
     return scope[name]
 
 

@@ -68,6 +68,17 @@ class Random(Fills):
         if not kernels.random_bernoulli(out.size, bound, value, id(state), id(out)):
             super().bernoulli(state, out, bound, value)
 
+    def hits(self, state: State, out: Numbers, chances: Numbers) -> None:
+        kernels = self._kernels[out.dtype.type]
+        if not kernels.random_hits(out.size, id(chances), id(state), id(out)):
+            super().hits(state, out, chances)
+
+    def integers(self, state: State, n: int, low: int, span: int) -> NDArray[np.int64]:
+        out = np.empty(n, np.int64)
+        if self._any.random_integers(n, low, span, id(state), id(out)):
+            return out
+        return super().integers(state, n, low, span)
+
     def gammas(self, state: State, n: int, columns: Numbers, spare: Numbers) -> Numbers:
         out = np.empty(n)
         if self._any.random_gammas(n, id(columns), id(spare), id(state), id(out)):

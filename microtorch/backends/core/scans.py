@@ -28,6 +28,9 @@ class Scans(Reference):
     def cumprod(self, x: Array, dim: int) -> Array:
         return self._scan(self.kernels.cumprod, x, dim, "cumprod")
 
+    def logcumsumexp(self, x: Array, dim: int) -> Array:
+        return self._scan(self.kernels.logcumsumexp, x, dim, "logcumsumexp")
+
     def _scan(self, kernel: Kernel, x: Array, dim: int, name: str) -> Array:
         x = np.ascontiguousarray(x)
         out = np.empty(x.shape, self.dtype)

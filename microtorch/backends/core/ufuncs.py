@@ -63,10 +63,16 @@ def _clamp(x: Operand, least: Operand, most: Operand) -> Array | None:
     return None if low is None or high is None else _whole("clamp_whole", x, low, high)
 
 
-def _limit(least: int | None, most: int | None) -> Callable[[Operand, Operand], Array | None]:
+def _limit(
+    ufunc: np.ufunc, least: int | None, most: int | None
+) -> Callable[[Operand, Operand], Array | None]:
     def limit(x: Operand, y: Operand) -> Array | None:
-        if x.dtype is not I64:
-            return None
+        if x.dtype is not I64:  # of other widths numpy has vectors, but not beside a lone number
+            if x.dtype.kind not in "iu" or np.ndim(y) or getattr(y, "dtype", x.dtype) != x.dtype:
+                return None
+            beside = np.empty_like(x)
+            beside.fill(y)
+            return ufunc(x, beside)
         return _clamp(x, y if least is None else least, y if most is None else most)
 
     return limit
@@ -84,7 +90,8 @@ def _shift(sign: int) -> Callable[[Operand, Operand], Array | None]:
 
 CLIP: np.ufunc = umath.__dict__["clip"]  # np.clip itself takes 2 us to get there
 WHOLE: dict[np.ufunc, Callable[..., Array | None]] = {
-    CLIP: _clamp, np.maximum: _limit(None, (1 << 63) - 1), np.minimum: _limit(-(1 << 63), None),
+    CLIP: _clamp, np.maximum: _limit(np.maximum, None, (1 << 63) - 1),
+    np.minimum: _limit(np.minimum, -(1 << 63), None),
     np.left_shift: _shift(1), np.right_shift: _shift(-1),
     np.absolute: lambda x: _whole("abs_whole", x),
     np.bitwise_not: lambda x: _whole("not_bool", x, dtype=BOOL),

@@ -111,6 +111,9 @@ class Whole(Reference):
 
     @calls("product")
     def matmul(self, x: Array, y: Array) -> Array:
+        if type(x) is np.ndarray is type(y) and x.size >= SOME and x.dtype.kind in "iu":
+            if y.ndim == 1 <= x.ndim and x.shape[-1:] == y.shape and x.dtype == y.dtype:
+                return np.add.reduce(x * y, -1, x.dtype)  # np.dot takes one number at a time
         if type(x) is np.ndarray is type(y) and x.ndim > 1 < y.ndim and x.dtype in HELD - {BOOL}:
             (*batch_x, m, k), (*batch_y, k_too, n) = x.shape, y.shape
             batch = np.broadcast_shapes(batch_x, batch_y)

@@ -45,6 +45,7 @@ def test_scans_and_products(shape, dtype, isa):
         for x in layouts(numbers(shape, dtype)):
             agree("cumsum", x, dim=dim)
             agree("cumprod", x, dim=dim)
+            agree("logcumsumexp", x, dim=dim)
             agree("prod", x, dim=dim, keepdim=False)
             agree("recurrence", x, x[::-1], dim=dim)
             for smallest in (False, True):
@@ -271,7 +272,7 @@ def test_distances_and_their_derivatives(shape, dtype, isa):
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-def test_fmod_and_remainder_are_exact(dtype, isa):
+def test_quotients_and_what_they_leave_are_exact(dtype, isa):
     source = np.random.default_rng(5)
     special = np.array([0.0, -0.0, 1, -1, np.inf, -np.inf, np.nan, 3e38, 1e-45, 0.1, 2**28], dtype)
     wide = (source.normal(size=20000) * 10.0 ** source.integers(-12, 12, 20000)).astype(dtype)
@@ -283,6 +284,10 @@ def test_fmod_and_remainder_are_exact(dtype, isa):
         np.testing.assert_array_equal(core.run("fmod", x, y), expected)
         np.testing.assert_array_equal(np.signbit(core.run("fmod", x, y)), np.signbit(expected))
         np.testing.assert_array_equal(core.run("remainder", x, y)[121:], np.remainder(x, y)[121:])
+        floor, whole = core.run("floor_divide", x, y), np.floor_divide(x, y)
+        np.testing.assert_array_equal(floor, whole)
+        number = whole == whole
+        np.testing.assert_array_equal(np.signbit(floor)[number], np.signbit(whole)[number])
         zero = core.run("remainder", x, y) == 0
         found = np.signbit(core.run("remainder", x, y))[zero]
         np.testing.assert_array_equal(found, np.signbit(x)[zero])

@@ -96,12 +96,41 @@ def test_large_results_and_threads(dtype):
             np.testing.assert_array_equal(by_c("add", dtype, x, y), x + y)
 
 
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("dtype", [*DTYPES, "float16", "bfloat16"])
+def test_a_result_takes_the_place_of_an_operand(dtype, threads):
+    """By stretches that are read before they are written, whatever lies beside."""
+    d, end = (DTYPES[dtype], dtype) if dtype in DTYPES else (getattr(torch, dtype).numpy, "f32")
+    core.set_num_threads(threads)
+    for shape in ((7,), (300, 70), (3, 5000), (2, 3, 50_000)):
+        for y in (numbers(shape, d, 1), numbers(shape[-1:], d, 1), numbers((), d, 1),
+                  numbers((*shape[:-1], 1), d, 1), numbers(shape[::-1], d, 1).T):
+            for turned in (False, True):
+                x = numbers(shape, d)
+                target = x.reshape(shape[::-1]).T if turned else x
+                before = target.copy()
+                wanted = before.astype("f8") * y.astype("f8") if d.itemsize == 2 else before * y
+                kernel = getattr(core.lib, f"mul_{end}")
+                if kernel(id(target), id(y), id(target)) == 0:
+                    assert turned  # numpy's order of the result is another one
+                    np.testing.assert_array_equal(target, before)
+                    continue
+                np.testing.assert_array_equal(target, wanted.astype(d))
+    x = numbers((40, 50), np.float32)
+    expected = x * x
+    assert core.lib.mul_f32(id(x), id(x), id(x)) == 1  # both operands'
+    np.testing.assert_array_equal(x, expected)
+    assert core.lib.fmod_f32(id(x), id(expected), id(x)) == 1  # a loop that reads twice
+
+
 def test_what_is_refused():
     lib, x = core.lib, numbers((6, 8), np.float32)
     out = np.empty((6, 8), np.float32)
     wide = np.empty((6, 16), np.float32)
-    for result in (wide[:, ::2], wide[:, :8], out[:5], out.reshape(8, 6), out[::-1], x[:, :8]):
+    for result in (wide[:, ::2], wide[:, :8], out[:5], out.reshape(8, 6), out[::-1], x[::-1]):
         assert lib.mul_f32(id(x), id(x), id(result)) == 0
+    both = numbers(49, np.float32)  # the result begins where the second number is
+    assert lib.mul_f32(id(x), id(both[:48].reshape(6, 8)), id(both[1:].reshape(6, 8))) == 0
     row = numbers(7, np.float32)
     for wrong in (row, row[:6], row.astype(np.float64), row[None, None], 2.0, [1.0]):
         assert lib.mul_f32(id(x), id(wrong), id(out)) == 0
@@ -188,14 +217,13 @@ def test_what_is_refused_of_16_bits(short):
     lib, out = core.lib, np.empty((6, 8), dtype)
     other = torch.bfloat16.numpy if dtype == np.float16 else np.dtype("f2")
     assert lib.mul_f32(id(wide), id(wide), id(out)) == 0  # nothing has 16 bits but the result
-    assert lib.mul_f32(id(x), id(x), id(x)) == 0
     assert lib.mul_f32(id(x), id(x.view(np.uint16)), id(out)) == 0
     assert lib.mul_f64(id(x), id(x), id(np.empty((6, 8)))) == 0
     assert lib.mul_f64(id(wide.astype("f8")), id(wide.astype("f8")), id(out)) == 0
     assert lib.mul_f32(id(x), id(x.astype(other)), id(out)) == 1  # both are float on the way
-    whole = np.empty(48 * 2, np.uint8)  # the result lies over one half of an operand
-    assert lib.mul_f32(id(whole[:96].view(dtype).reshape(6, 8)), id(x),
-                       id(whole[:96].view(dtype).reshape(6, 8))) == 0
+    floats = numbers((6, 8), np.float32)  # the result lies over one half of an operand
+    half = floats.reshape(-1)[:24].view(dtype).reshape(6, 8)
+    assert lib.mul_f32(id(floats), id(x), id(half)) == 0
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16], ids=str)

@@ -68,6 +68,25 @@ def test_one_number_after_the_other(kind, compiled):
         agree(compiled, kind.split()[0], n, *KINDS[kind])
 
 
+@pytest.mark.parametrize("span", [1, 2, 3, 7, 10, 255, 3 * 2**20, 2**28 - 1])
+def test_whole_numbers(span, compiled):
+    for low in (0, -5, 2**62, -(2**63)):
+        for n in SIZES:
+            states = [REFERENCE.seeded(7), compiled.seeded(7)]
+            expected, got = (form.integers(state, n, low, span)
+                             for form, state in zip((REFERENCE, compiled), states, strict=True))
+            assert got.dtype == expected.dtype and (got == expected).all()
+            assert (states[0] == states[1]).all()
+
+
+@pytest.mark.parametrize("dtype", [F32, F64])
+def test_hits_by_chances_of_their_own(dtype, compiled):
+    for n in SIZES:
+        chances = np.random.default_rng(n).random(n).astype(dtype)
+        chances[::5], chances[1::5] = 0, 1
+        agree(compiled, "hits", n, dtype, chances)
+
+
 @pytest.mark.parametrize("kind", NORMALS)
 def test_normals(kind, compiled):
     for n in SIZES:

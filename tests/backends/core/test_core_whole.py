@@ -26,11 +26,12 @@ PROGRAMS = {
     "gaps": "m[:, ::2] @ n[::2, :41]", "clamp": "m.clamp(3, 40)", "absolute": "m.abs()",
     "einsum": "t.einsum('ij,kj->ki', m, n)", "einsum of few": "t.einsum('ij,kj,i->k', m, n, m[0])",
     "cumsum": "m.long().cumsum(1)", "cumsum down": "m.cumsum(0)", "relu": "m.relu()",
-    "relu6": "t.nn.functional.relu6(m)",
+    "relu6": "t.nn.functional.relu6(m)", "dot": "m.ravel() @ n.ravel()", "vector": "m @ n[0]",
+    "batch of vectors": "m.view(1, N, N) @ n[:, 0]",
 }  # fmt: skip
 NOT_OF_MASKS = {
     "matmul", "transposed", "bmm", "linear", "batch", "gaps", "clamp", "absolute", "topk", "lowest",
-    "relu", "relu6", "einsum", "einsum of few",
+    "relu", "relu6", "einsum", "einsum of few", "dot", "vector", "batch of vectors",
 }  # fmt: skip
 
 
@@ -75,12 +76,13 @@ def test_numbers_that_float64_does_not_hold_keep_their_order():
 
 @pytest.mark.parametrize("threads", [1, 2])
 def test_a_long_running_extreme(threads, isa):
-    """One row is gone through as eight: what comes first in one may be less than those before."""
+    """Of several threads each has a part: what comes first in one may be less than those before.
+    """
     before = core.get_num_threads()
     core.set_num_threads(threads)
     try:
         source = np.random.default_rng(0)
-        n = 20_011
+        n = 80_011
         rows = {
             "random": source.normal(size=n), "rising": np.arange(n), "falling": -np.arange(n),
             "equal": np.zeros(n), "ties": source.integers(0, 4, n), 
