@@ -12,7 +12,8 @@
  * sums of reduce.c this is right to the last digits, even if the mean is large beside the
  * deviations, where the usual difference of two sums fails. It also makes vector code, without a
  * division at each element as in Welford's one pass (1962). The second pass finds its row in the L1
- * cache.
+ * cache. Numbers that are nearly equal (CLOSE) take two passes more: the mean's own rounding would
+ * show in them. So equal numbers become exactly 0, as in PyTorch.
  *
  * All derivatives come from one kernel (`<op>_vjps`), since they share the statistics.
  *
@@ -48,9 +49,14 @@
 #define GRADIENT(AT) AT(g)
 #define WEIGHED(AT) (AT(g) * AT(w))
 #define VALUE(AT) AT(x)
+#define DEVIATION(AT) (AT(x) - mean)
 #define SQUARE(AT) ((AT(x) - mean) * (AT(x) - mean))
 #define PRODUCT(AT) (AT(g) * (AT(x) - mean))
 #define WEIGHED_PRODUCT(AT) (AT(g) * AT(w) * (AT(x) - mean))
+
+/* Is the mean's rounding, of some 1e-7 of it, not small beside the deviations? Its error is then the
+ * mean of x - mean, where each difference is exact. Not for zeros, whose mean is exact. */
+#define CLOSE(var, mean) ((var) < (real)1e-8 * (mean) * (mean))
 
 /* ---- rows ---- */
 struct NAME(rows) {
@@ -65,11 +71,18 @@ struct NAME(moments) {
 
 static inline struct NAME(moments) NAME(row_moments)(const real *x, size_t n, real eps)
 {
-    const real mean = NAME(rounded)(NAME(run)(x, n)) / (real)n;
+    real mean = NAME(rounded)(NAME(run)(x, n)) / (real)n;
     struct NAME(sum) squares = NO_SUM;
     ADD_TERMS(&squares, n, SQUARE);
-    return (struct NAME(moments)){
-        mean, 1 / FN(sqrt)(NAME(rounded)(NAME(folded)(&squares)) / (real)n + eps)};
+    real var = NAME(rounded)(NAME(folded)(&squares)) / (real)n;
+    if (CLOSE(var, mean)) {
+        struct NAME(sum) error = NO_SUM, again = NO_SUM;
+        ADD_TERMS(&error, n, DEVIATION);
+        mean += NAME(rounded)(NAME(folded)(&error)) / (real)n;
+        ADD_TERMS(&again, n, SQUARE);
+        var = NAME(rounded)(NAME(folded)(&again)) / (real)n;
+    }
+    return (struct NAME(moments)){mean, 1 / FN(sqrt)(var + eps)};
 }
 
 static void NAME(layer_norm_body)(const void *task, size_t begin, size_t end)
@@ -232,15 +245,26 @@ static void NAME(for_channels)(void (*body)(const void *, size_t, size_t),
         parallel_for(t->batch * t->channels, grain_of(PIECE, (double)t->places), body, t);
 }
 
+static void NAME(channel_moments)(const struct NAME(channels) *t, real *means, real *var,
+                                  size_t begin, size_t end)
+{
+    const real n = (real)(t->batch * t->places);
+    bool close = false;
+#define STORE_MEAN(c, sum) means[c] = (sum) / n
+#define STORE_VAR(c, sum) var[c] = (sum) / n, close |= CLOSE(var[c], means[c])
+#define ADD_ERROR(c, sum) means[c] += (sum) / n
+    EACH_CHANNELS_SUM(STORE_MEAN, VALUE)
+    EACH_CHANNELS_SUM(STORE_VAR, SQUARE)
+    if (!close)
+        return;
+    EACH_CHANNELS_SUM(ADD_ERROR, DEVIATION)
+    EACH_CHANNELS_SUM(STORE_VAR, SQUARE)
+}
+
 static void NAME(moments_body)(const void *task, size_t begin, size_t end)
 {
     const struct NAME(channels) *t = task;
-    const real n = (real)(t->batch * t->places);
-    real *means = t->out, *var = t->other;
-#define STORE_MEAN(c, sum) means[c] = (sum) / n
-#define STORE_VAR(c, sum) var[c] = (sum) / n
-    EACH_CHANNELS_SUM(STORE_MEAN, VALUE)
-    EACH_CHANNELS_SUM(STORE_VAR, SQUARE)
+    NAME(channel_moments)(t, t->out, t->other, begin, end);
 }
 
 /* Mean and variance (divided by n) of each channel. */
@@ -263,14 +287,12 @@ static void NAME(channel_sums_body)(const void *task, size_t begin, size_t end)
     real *means = t->constants, *scale = means + t->channels, *a = scale + t->channels;
     real *k = a + t->channels;
     real *plain = t->other, *product = t->out;
-#define STORE_MEAN(c, sum) means[c] = (sum) / n
-#define STORE_RSTD(c, sum) scale[c] = 1 / FN(sqrt)((sum) / n + t->eps)
-#define STORE_PLAIN(c, sum) plain[c] = (sum), a[c] = plain[c] / n
+#define STORE_PLAIN(c, sum) \
+    plain[c] = (sum), a[c] = plain[c] / n, scale[c] = 1 / FN(sqrt)(scale[c] + t->eps)
 #define STORE_PRODUCT(c, sum) \
     product[c] = (sum) * scale[c], k[c] = product[c] * scale[c] / n, \
     scale[c] *= t->weight == NULL ? 1 : t->weight[c]
-    EACH_CHANNELS_SUM(STORE_MEAN, VALUE)
-    EACH_CHANNELS_SUM(STORE_RSTD, SQUARE)
+    NAME(channel_moments)(t, means, scale, begin, end);
     EACH_CHANNELS_SUM(STORE_PLAIN, GRADIENT)
     EACH_CHANNELS_SUM(STORE_PRODUCT, PRODUCT)
 }

@@ -48,6 +48,8 @@ def moments(F: Namespace, x: Array) -> tuple[Array, Array]:
     """Mean and variance (divided by n) of each channel, two arrays (C,)."""
     n = x.size // x.shape[1] if x.size else math.nan
     mean = np.add.reduce(x, _others(x)) / n
+    error = np.add.reduce(x - _per_channel(F, mean, x), _others(x)) / n  # the mean's rounding
+    mean = mean + error
     centred = x - _per_channel(F, mean, x)
     return mean, np.add.reduce(centred * centred, _others(x)) / n
 

@@ -50,6 +50,7 @@ def standardized(
     """
     mean = _mean(F, x, dims)
     centred = x - mean
+    centred = centred - _mean(F, centred, dims)  # the mean's rounding: equal numbers become 0
     var = _mean(F, centred * centred, dims)
     if kept is None:
         rstd = F.rsqrt(var + eps)

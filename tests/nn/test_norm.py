@@ -6,6 +6,7 @@ from golden import trained
 
 import microtorch as torch
 from microtorch import autograd, nn
+from microtorch.backends.reference import Reference
 from microtorch.nn import functional as F
 
 IMAGES = (3, 4, 3, 2)
@@ -95,6 +96,37 @@ def test_result_is_normal():
     y = nn.BatchNorm2d(3, affine=False)(torch.randn(8, 3, 5, 5) * 4 + 2)
     assert torch.allclose(y.mean((0, 2, 3)), torch.zeros(3), atol=1e-6)
     assert torch.allclose(y.var((0, 2, 3), correction=0), torch.ones(3), atol=1e-5)
+
+
+@pytest.mark.parametrize("n", [1, 7, 40, 300])
+@pytest.mark.parametrize("how", ["eager", "compiled", "reference"])
+def test_equal_numbers_become_0(how, n):
+    """Not 300 times the last bit of their mean; and their running variance is 0."""
+
+    def batch_norm(x):
+        return F.batch_norm(x, None, None, training=True)
+
+    norms = {
+        "batch": batch_norm,
+        "columns": lambda x: batch_norm(x.flatten(0, 1).mT.flatten(0, 1)),
+        "instance": F.instance_norm,
+        "group": lambda x: F.group_norm(x, 1),
+        "layer": lambda x: F.layer_norm(x, x.shape[2:]),
+    }
+    for i in range(20):
+        value = torch.full((n, 2, 3, 7), (i + 1) ** 0.5 * 10.0 ** (i % 7 - 3))
+        if how == "reference":
+            backend = Reference(value.array.dtype)
+            mean, var = backend.moments(value.array)
+            assert (mean == value.array.flat[0]).all() and not var.any()
+            assert not backend.batch_norm(value.array, eps=1e-5).any()
+            assert not backend.layer_norm(value.array, ndim=2, eps=1e-5).any()
+            continue
+        for name, norm in norms.items():
+            assert not (torch.compile(norm) if how == "compiled" else norm)(value).any(), name
+        mean, var = torch.zeros(2), torch.ones(2)
+        F.batch_norm(value, mean, var, training=True, momentum=1.0)
+        assert not var.any() and mean.equal(value[0, :, 0, 0])
 
 
 @pytest.mark.parametrize("affine", [0, 1, 2])
