@@ -77,7 +77,10 @@ DIFFERENT: tuple[str, ...] = (
     "numpy's names `x`, `x1` and `x2` are taken by all functions but those of which the call is "
     "most of the time: elementwise ones of one or two operands, `sum`, `mean` and views. `axis` "
     "and `keepdims` are taken wherever PyTorch takes them.",
-    "numpy's arrays are taken as operands beside a tensor, where PyTorch raises TypeError.",
+    "numpy's arrays are taken as operands beside a tensor, where PyTorch raises TypeError or "
+    "leaves the work to numpy. So `x == array` compares elements, and `x += array` writes into "
+    "`x`. Of numpy's numbers a `bool_` counts as a bool and a `complex64` as complex; PyTorch "
+    "reads both as floats.",
     "Of images that are `channels_last`, `group_norm`, `roll` and `stack` give rows, and so is the "
     "gradient of a convolution's weight; in PyTorch they lie as the images do.",
     "`resize_` and `empty` give zeros, or what memory held, where PyTorch gives what memory held.",

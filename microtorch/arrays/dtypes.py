@@ -251,7 +251,9 @@ def as_numpy(d: DTypeLike) -> DType:
 
 
 def of_number(value: Any) -> DType:
-    """The dtype of a tensor made from one Python number."""
+    """The dtype of a tensor made from one number of Python's, or of numpy's taken as one."""
+    if isinstance(value, np.generic):
+        value = value.item()
     if isinstance(value, builtins.bool):
         return BOOL
     if isinstance(value, builtins.complex):

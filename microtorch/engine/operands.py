@@ -80,6 +80,8 @@ def as_tensors(op: Op, inputs: Sequence[Any]) -> Sequence[Tensor]:
 
 def as_tensor(op: Op, x: Any, like: Tensor | None, inputs: Sequence[Any]) -> Tensor:
     """One operand as a Tensor on the device of ``like``. Raises TypeError if it cannot be one."""
+    if isinstance(x, np.generic) and op.result != "match":
+        x = x.item()  # a number of numpy's is a number, too: its dtype takes no part
     number = isinstance(x, (bool, int, float, complex)) and op.result != "match"
     if number and (like is not None or op.name in NUMBERS_ONLY):
         if op.name == "pow" and x is inputs[1] and like is not None:

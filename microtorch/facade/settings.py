@@ -91,7 +91,7 @@ def result_type(
     for x in (tensor, other):
         if isinstance(x, Tensor):
             operands.append((x.array.dtype, 2 if x.array.ndim else 1))
-        elif isinstance(x, (bool, int, float, complex, np.number)):
+        elif isinstance(x, (bool, int, float, complex, np.number, np.bool_)):
             operands.append((dtypes.of_number(x), 0))
         else:
             raise TypeError(

@@ -5,6 +5,7 @@ The tables were recorded from PyTorch 2.13.
 
 import operator
 
+import numpy as np
 import pytest
 
 import microtorch as torch
@@ -106,6 +107,25 @@ def test_promotion(first):
         )
         assert (x[0] * value).dtype == DTYPES[expected]
         assert torch.where(x[0] > 0, x[0], value).dtype == DTYPES[expected]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_number_of_numpys_is_a_number(name):
+    """On either side, in a function and as a limit, its own dtype takes no part."""
+    for kind in "bool_ int8 uint8 int64 float16 float32 float64 complex64 complex128".split():
+        given = getattr(np, kind)(1)
+        number = given.item()
+        for x in (ones(name, 2), ones(name)):
+            if name == "f2" and isinstance(number, complex):
+                continue  # two halves
+            dtype = (x * number).dtype
+            assert (x * given).dtype == (given * x).dtype == torch.mul(x, given).dtype == dtype
+            assert torch.result_type(x, given) == dtype
+            if type(number) is not complex:
+                assert x.clamp(given).dtype == x.clamp(number).dtype
+                assert torch.where(x > 0, x, given).dtype == torch.where(x > 0, x, number).dtype
+            if name != "b" and type(number) is not bool:
+                assert (x - given).dtype == (given - x).dtype == dtype
 
 
 @pytest.mark.parametrize("name", RESULTS)
