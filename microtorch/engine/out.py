@@ -23,15 +23,20 @@ else:
 
 # Functions whose out must have the dtype of the result. All others cast to it, as arithmetic does.
 EXACT = frozenset(
-    "addmm amax amin aminmax argmax argmin baddbmm bitwise_not bmm bucketize ceil clamp clamp_max "
-    "clamp_min clip conj_physical cross cummax cummin det diag dot eigh float_power floor frac "
-    "frexp gather hardshrink heaviside histc index_add index_copy index_select inner inv inverse "
-    "isin isneginf isposinf kthvalue lerp log_softmax logcumsumexp logsigmoid masked_select "
-    "matmul matrix_norm matrix_power max median min mm mode multi_dot mv nan_to_num nanmedian "
-    "nanquantile narrow_copy neg negative nonzero norm qr quantile renorm round scatter "
-    "scatter_add searchsorted sgn sign signbit slogdet softmax sort take take_along_dim topk tril "
-    "triu trunc vdot vector_norm where".split()
+    "addbmm addmm addmv amax amin aminmax argmax argmin avg_pool2d avg_pool3d baddbmm "
+    "bitwise_not bmm bucketize ceil cholesky_ex complex conj_physical cross cummax cummin det "
+    "diag dot eigh eigvalsh float_power floor frac frexp gather gelu hardshrink heaviside histc "
+    "histogram index_add index_reduce index_select inner inv inv_ex inverse isin isneginf "
+    "isposinf kthvalue ldl_factor ldl_factor_ex ldl_solve lerp linear log_softmax logcumsumexp "
+    "logsigmoid lu lu_factor lu_factor_ex lu_solve lu_unpack masked_select matmul matrix_norm "
+    "matrix_power median mm mode msort multi_dot multinomial mv nan_to_num nanmedian nanquantile "
+    "neg negative nonzero norm ormqr polar qr quantile renorm round scatter scatter_add "
+    "scatter_reduce searchsorted sgn sign signbit slice_scatter slogdet softmax softplus "
+    "softshrink solve solve_ex solve_triangular sort svd svdvals take take_along_dim tensordot "
+    "topk triangular_solve tril triu trunc vdot vecdot vector_norm where".split()
 )
+# These too, of one tensor. Of several they compute in a common dtype, and cast.
+CLAMPS = frozenset({"clamp", "clamp_max", "clamp_min", "clip"})
 # These compute in the dtype of out.
 SUMS = frozenset({"cumprod", "cumsum", "mean", "nansum", "prod", "sum"})
 # These, and elementwise ops, refuse an out that lies partly in the memory of an operand: PyTorch
@@ -84,7 +89,7 @@ def into(
         if now.grad:
             _check_gradients(function.__name__, results, targets, given)
         _check_memory(function.__name__, results, targets, given)
-        _write(function.__name__, results, targets)
+        _write(function.__name__, results, targets, given)
     finally:
         mode.reset(token)
     if not isinstance(result, tuple):
@@ -134,7 +139,9 @@ def _check_memory(
             )
 
 
-def _write(name: str, results: Sequence[Tensor], targets: Sequence[Tensor]) -> None:
+def _write(
+    name: str, results: Sequence[Tensor], targets: Sequence[Tensor], given: Sequence[Tensor]
+) -> None:
     """Copy each result into its target, once all of them are seen to fit."""
     if len(results) != len(targets):
         raise TypeError(
@@ -142,8 +149,9 @@ def _write(name: str, results: Sequence[Tensor], targets: Sequence[Tensor]) -> N
                 f"{name}(): argument 'out' must be {len(results)} tensors, not {len(targets)}"
             )
         )
+    exact = _exact(name, given, len(results))
     for r, t in zip(results, targets, strict=True):
-        _check(name, r, t)
+        _check(name, r, t, exact)
     for r, t in zip(results, targets, strict=True):
         if name in RANGES and t.array.size == r.array.size:
             r = r.reshape(t.shape)
@@ -177,7 +185,14 @@ def _tensors(value: Any) -> list[Tensor]:
     return [t for v in value for t in _tensors(v)]
 
 
-def _check(name: str, result: Tensor, out: Tensor) -> None:
+def _exact(name: str, given: Sequence[Tensor], results: int) -> bool:
+    """Must an out have the dtype of the result?"""
+    if name in ("max", "min"):  # over a dimension, with indices
+        return results == 2
+    return name in EXACT or name.endswith("_copy") or (name in CLAMPS and len(given) == 1)
+
+
+def _check(name: str, result: Tensor, out: Tensor, exact: bool) -> None:
     if result.node.dev.device is not out.node.dev.device:
         raise DeviceError(
             message(
@@ -195,7 +210,7 @@ def _check(name: str, result: Tensor, out: Tensor) -> None:
                 fix="out of torch.bool",
             )
         )
-    if source != target and name in EXACT:
+    if source != target and exact:
         raise _wrong_dtype(name, result.dtype, out)
     if name != "bernoulli" and not dtypes.can_cast(source, target):
         names = [dtypes.TORCH_TYPES.get(d.name, d.name) for d in (source, target)]

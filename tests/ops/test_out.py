@@ -163,10 +163,19 @@ def test_the_dtype_that_out_must_have():
         lambda: torch.sum(x, 0, dtype=torch.float32, out=doubles),
         lambda: torch.zeros(2, dtype=torch.float32, out=ints),
         lambda: torch.max(x, 0, out=(doubles, ints)),
+        lambda: torch.clamp(x, 0, out=doubles),
+        lambda: torch.t_copy(x, out=doubles),
+        lambda: torch.addmv(x, torch.eye(2), x, out=doubles),
+        lambda: torch.linalg.eigvalsh(torch.eye(2), out=doubles),
+        lambda: torch.linalg.solve(torch.eye(2), x, out=doubles),
+        lambda: torch.complex(x, x, out=torch.empty(0, dtype=torch.complex128)),
     ):
         with pytest.raises(RuntimeError, match="Expected out tensor to have dtype"):
             call()
     assert torch.sin(x, out=doubles).dtype is torch.float64  # arithmetic casts
+    for f in (torch.clamp, torch.clamp_min, torch.max, torch.min):  # and so do these of tensors
+        assert f(x, x, out=doubles).tolist() == [1, 1]
+    assert torch.max(x, out=doubles.new_empty(())).item() == 1
     assert torch.cumsum(torch.tensor([1.5, 1.5]), 0, out=ints).tolist() == [1, 2]
     assert torch.bernoulli(x, out=ints).tolist() == [1, 1]
 
