@@ -123,5 +123,11 @@ DIFFERENT: tuple[str, ...] = (
     "call `requires_grad_` and `torch.autograd.functional`; PyTorch refuses.",
     "A `.grad` that `backward` writes inside of a `dual_level` has no tangent; the gradients of "
     "`torch.autograd.grad` have theirs.",
+    "`norm` with p=0 has a gradient of zeros; PyTorch's leaves `.grad` None.",
+    "Where a second derivative is taken just at a kink or a pole, PyTorch has NaN for `0 ** x`, "
+    "`sinc`, `copysign` and `logit(eps)`, and here it is the limit or 0; and PyTorch's of `prelu` "
+    "at 0 is 0, here that of the negative side.",
+    "`all` and `any` into an `out` of uint8 ask whether an element is 0; PyTorch's cast it to "
+    "uint8 first, and 0.5 counts as 0.",
     "`torch.linalg.cond` of a matrix with NaN is NaN; PyTorch's is inf in some norms.",
 )

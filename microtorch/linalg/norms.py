@@ -5,9 +5,9 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from ..arrays.dtypes import as_numpy, wider
 from ..base.errors import describe, message
 from ..ops.arguments import dims_of, owned
+from ..ops.vector_norm import in_dtype
 from ..ops.vector_norm import norm as norm_of
 from .checks import floating, matrices, square
 from .solving import inv_ex
@@ -33,37 +33,7 @@ def vector_norm(
             message("linalg_vector_norm(): argument 'ord' (position 2) must be Number, not str",
                     fix=f"torch.linalg.matrix_norm(x, {ord!r})")
         )
-    return norm_of(_in("vector_norm", x, dtype), ord, dim, keepdim)
-
-
-def _in(name: str, x: Tensor, dtype: DTypeName | None) -> Tensor:
-    """``x`` in the dtype that is asked for, which must hold all that ``x`` may be."""
-    if dtype is None:
-        return x
-    if x.array.dtype.kind not in "fcV":
-        raise RuntimeError(
-            message(
-                f"linalg.{name}: Expected a floating point or complex tensor as input. "
-                f"Got {x.dtype}"
-            )
-        )
-    if dtype.is_complex != x.is_complex():
-        what = "complex" if x.is_complex() else "real"
-        raise RuntimeError(
-            message(
-                f"linalg.{name}: dtype should be {what} for {what} inputs, but got {dtype}",
-                describe(x),
-            )
-        )
-    if wider(x.array.dtype, as_numpy(dtype)) != as_numpy(dtype):
-        raise RuntimeError(
-            message(
-                f"linalg.{name}: the dtype of the input ({x.dtype}) should be convertible without "
-                f"narrowing to the specified dtype ({dtype})",
-                fix="norm(x).to(dtype)",
-            )
-        )
-    return x.to(dtype=dtype)
+    return norm_of(in_dtype("vector_norm", x, dtype), ord, dim, keepdim)
 
 
 def matrix_norm(
@@ -79,7 +49,7 @@ def matrix_norm(
     matrices("matrix_norm", A)
     if isinstance(dim, int) or len(dim) != 2:
         raise RuntimeError(message("linalg.matrix_norm: dim must be a 2-tuple", f"dim={dim}"))
-    A = _in("matrix_norm", A, dtype)
+    A = in_dtype("matrix_norm", A, dtype)
     row, column = dims_of(tuple(dim), A.array.ndim, "linalg.matrix_norm")
     if ord == "fro":
         return norm_of(A, 2, (row, column), keepdim)

@@ -86,7 +86,7 @@ TABLE: dict[str, Row] = {
     # NaN outside of [0, 1]
     "logit": (
         "log(x / (1 - x))",
-        ("where(x < 0, log(x), where(x > 1, log(-x), g / (x * (1 - x))))",),
+        ("where(x < 0, 0 * log(x), where(x > 1, 0 * log(-x), g / (x * (1 - x))))",),
     ),
     # trigonometry and hyperbolic functions
     "sin": ("sin(x)", ("g * cos(x)",)),

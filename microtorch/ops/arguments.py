@@ -70,16 +70,13 @@ def dims_of(dim: Dims, ndim: int, op: str) -> Shape:
     if type(dim) is int and -ndim <= dim < ndim:  # the common case, at half of the time
         return (dim % ndim,)
     given = dim if isinstance(dim, (tuple, list)) else (dim,)
-    if not ndim:  # a 0-d tensor has, for this purpose, one dimension over which nothing is done
-        for d in given:
-            dim_of(d, 0, op)
-        return ()
     out = tuple([dim_of(d, ndim, op) for d in given])
     if len(set(out)) < len(out):
         raise RuntimeError(
             message(f"dim {out[-1]} appears multiple times in the list of dims", f"{op}(dim={dim})")
         )
-    return out
+    # a 0-d tensor has, for this purpose, one dimension over which nothing is done
+    return out if ndim else ()
 
 
 def given_once(op: str, parameter: str, sizes: Any, named: Any) -> Any:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..arrays.dtypes import TORCH_TYPES
+from ..arrays.dtypes import TORCH_TYPES, as_numpy, wider
 from ..backends.variances import squares
 from ..base.errors import describe, message
 from ..engine.handle import Handle
@@ -17,7 +17,8 @@ from .reduce import add_up, keep
 from .surface import FUNCTIONS, public
 
 if TYPE_CHECKING:
-    from ..base.types import Array, Dims, DTypeLike, Gradient, Namespace, Number, Operand
+    from ..arrays.dtypes import dtype
+    from ..base.types import Array, Dims, Gradient, Namespace, Number, Operand
     from ..handles.tensor import Tensor
 
 
@@ -72,15 +73,40 @@ norm_op = Op(
 )
 
 
+def in_dtype(name: str, x: Tensor, dtype: dtype | None) -> Tensor:
+    """``x`` in the dtype that is asked for, which must hold all that ``x`` may be."""
+    if dtype is None:
+        return x
+    given, asked = x.array.dtype, as_numpy(dtype)
+    names = TORCH_TYPES[given.name], TORCH_TYPES[asked.name]
+    what = ""
+    if given.kind not in "fcV":
+        what = f"Expected a floating point or complex tensor as input. Got {names[0]}"
+    elif asked.kind not in "fcV":
+        what = f"dtype should be floating point or complex, but got {names[1]}"
+    elif (given.kind == "c") != (asked.kind == "c"):
+        kind = "complex" if given.kind == "c" else "real"
+        what = f"dtype should be {kind} for {kind} inputs, but got {names[1]}"
+    elif wider(given, asked) != asked:
+        what = (
+            f"the dtype of the input ({names[0]}) should be convertible without narrowing to the "
+            f"specified dtype ({names[1]})"
+        )
+    if what:
+        raise RuntimeError(message(f"linalg.{name}: {what}", describe(x), fix="norm(x).to(dtype)"))
+    return x.to(dtype=dtype)
+
+
 @public()
 def norm(
     input: Tensor, p: Number | str | None = "fro", dim: Dims = None, keepdim: bool = False,
-    dtype: DTypeLike | None = None,
+    dtype: dtype | None = None,
 ) -> Tensor:  # fmt: skip
     """The p-norm over ``dim`` (all if None); p is a number, inf, -inf, or "fro", which means 2."""
     if input.array.dtype.kind not in "fcV":
         what = "linalg.vector_norm: Expected a floating point or complex tensor as input. Got "
         raise RuntimeError(message(what + TORCH_TYPES[input.array.dtype.name], fix="x.float()"))
+    input = in_dtype("matrix_norm" if p == "nuc" else "vector_norm", input, dtype)
     if p == "nuc":  # linalg/norms.py
         if dim is None and input.array.ndim > 2:
             raise RuntimeError(
@@ -94,8 +120,6 @@ def norm(
     if isinstance(p, str) and p != "fro":
         what = f"norm: p={p!r} is not a vector norm"
         raise RuntimeError(message(what, fix=f"torch.linalg.matrix_norm(x, {p!r})"))
-    if dtype is not None:
-        input = input.to(dtype=dtype)
     order = 2.0 if p is None or isinstance(p, str) else float(p)
     dims = None if dim is None else dims_of(dim, input.array.ndim, "norm") or None
     if order < 0 or order == math.inf:

@@ -372,3 +372,27 @@ def test_the_product_of_one_number_keeps_what_pytorchs_keeps():
         with pytest.raises(RuntimeError, match="modified by an inplace operation"):
             y.backward()
     assert x.grad == 2
+
+
+def test_a_dimension_of_a_number_is_named_once():
+    x = torch.tensor(2.0)
+    for f in (torch.sum, torch.amax, torch.mean, torch.any, torch.nansum):
+        assert f(x, (0,)).dim() == f(x, (-1,)).dim() == 0
+        with pytest.raises(RuntimeError, match="dim 0 appears multiple times"):
+            f(x, (0, -1))
+
+
+@pytest.mark.parametrize("p", [2, 1, "fro", "nuc"])
+def test_the_dtype_of_a_norm_holds_the_input(p):
+    """A part of a number, as an imaginary one, is not lost silently."""
+    x, z = torch.ones(2, 2), torch.ones(2, 2) * 1j
+    assert torch.norm(x, p, (0, 1), dtype=torch.float64).dtype is torch.float64
+    assert torch.norm(z, p, (0, 1), dtype=torch.complex128).dtype is torch.float64
+    for given, dtype, text in (
+        (z, torch.float32, "should be complex for complex inputs, but got Float"),
+        (x, torch.complex64, "should be real for real inputs, but got ComplexFloat"),
+        (x, torch.int64, "should be floating point or complex, but got Long"),
+        (x, torch.bfloat16, r"\(Float\) should be convertible without narrowing"),
+    ):
+        with pytest.raises(RuntimeError, match=text):
+            torch.norm(given, p, (0, 1), dtype=dtype)

@@ -218,6 +218,9 @@ def test_logit_and_its_limits():
     np.testing.assert_equal(g.numpy(), [math.nan, math.inf, 4, math.inf, math.nan])
     (g,) = autograd.grad(torch.special.logit(x, 0.2).sum(), x)
     np.testing.assert_equal(g.numpy(), [0, 0, 4, 0, 0])
+    (g,) = autograd.grad(torch.logit(x).sum(), x, create_graph=True)
+    (g,) = autograd.grad(g.sum(), x)
+    assert g[0] == g[2] == g[4] == 0  # and not that of a logarithm that is not there
 
 
 # ---- integers and bits ---------------------------------------------------------------------------
