@@ -54,8 +54,8 @@
 #define PRODUCT(AT) (AT(g) * (AT(x) - mean))
 #define WEIGHED_PRODUCT(AT) (AT(g) * AT(w) * (AT(x) - mean))
 
-/* Is the mean's rounding, of some 1e-7 of it, not small beside the deviations? Its error is then the
- * mean of x - mean, where each difference is exact. Not for zeros, whose mean is exact. */
+/* Is the mean's rounding, of some 1e-7 of it, not small beside the deviations? Its error is then
+ * the mean of x - mean, where each difference is exact. Not for zeros, whose mean is exact. */
 #define CLOSE(var, mean) ((var) < (real)1e-8 * (mean) * (mean))
 
 /* ---- rows ---- */
