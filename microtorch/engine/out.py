@@ -24,13 +24,13 @@ else:
 # Functions whose out must have the dtype of the result. All others cast to it, as arithmetic does.
 EXACT = frozenset(
     "addmm amax amin aminmax argmax argmin baddbmm bitwise_not bmm bucketize ceil clamp clamp_max "
-    "clamp_min clip conj_physical cross cummax cummin det diag dot eigh float_power floor frac "
-    "frexp gather hardshrink heaviside histc index_add index_copy index_select inner inv inverse "
-    "isin isneginf isposinf kthvalue lerp log_softmax logcumsumexp logsigmoid masked_select "
-    "matmul matrix_norm matrix_power max median min mm mode multi_dot mv nan_to_num nanmedian "
-    "nanquantile narrow_copy neg negative nonzero norm qr quantile renorm round scatter "
-    "scatter_add searchsorted sgn sign signbit slogdet softmax sort take take_along_dim topk tril "
-    "triu trunc vdot vector_norm where".split()
+    "clamp_min clip complex conj_physical cross cummax cummin det diag dot eigh float_power floor "
+    "frac frexp gather hardshrink heaviside histc index_add index_copy index_select inner inv "
+    "inverse isin isneginf isposinf kthvalue lerp log_softmax logcumsumexp logsigmoid "
+    "masked_select matmul matrix_norm matrix_power max median min mm mode multi_dot mv nan_to_num "
+    "nanmedian nanquantile narrow_copy neg negative nonzero norm polar qr quantile renorm round "
+    "scatter scatter_add searchsorted sgn sign signbit slogdet softmax sort take take_along_dim "
+    "topk tril triu trunc vdot vector_norm where".split()
 )
 # These compute in the dtype of out.
 SUMS = frozenset({"cumprod", "cumsum", "mean", "nansum", "prod", "sum"})

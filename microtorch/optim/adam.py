@@ -26,6 +26,7 @@ from .stepping import (
     check_betas,
     check_implementation,
     check_not_negative,
+    check_pair,
     states,
 )
 
@@ -112,6 +113,7 @@ class Adam(ByKernel):
         fused: bool | None = None,
         decoupled_weight_decay: bool = False,
     ) -> None:
+        check_pair("betas", betas, "(0.9, 0.999)")
         for name, value in {"lr": lr, "betas[0]": betas[0], "betas[1]": betas[1]}.items():
             if isinstance(value, Tensor) and foreach and not capturable:
                 raise ValueError(

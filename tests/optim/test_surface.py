@@ -137,6 +137,20 @@ def test_settings_are_checked(make, text):
         make([parameter()])
 
 
+@pytest.mark.parametrize(
+    ("pair", "error"),
+    [(0.9, TypeError), (None, TypeError), ("ab", TypeError), ((0.9, None), TypeError),
+     ((0.9,), IndexError)],
+)  # fmt: skip
+@pytest.mark.parametrize(
+    ("kind", "name"), [("Adam", "betas"), ("AdamW", "betas"), ("Adamax", "betas"),
+                       ("NAdam", "betas"), ("RAdam", "betas"), ("Rprop", "etas")],
+)  # fmt: skip
+def test_a_pair_of_settings_is_a_pair(kind, name, pair, error):
+    with pytest.raises(error, match=f"{name} must be a pair of numbers"):
+        getattr(optim, kind)([parameter()], **{name: pair})
+
+
 def test_one_implementation_at_a_time():
     for make in (optim.SGD, optim.Adam, optim.AdamW, optim.Adagrad):
         with pytest.raises(RuntimeError, match="cannot be `True` together"):
