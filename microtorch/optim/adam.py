@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from ..backends import defines
 from ..base.errors import message
 from ..handles.tensor import Tensor
-from .differentiable import arrays, cycled, gradients, largest, rate, root, scale
+from .differentiable import arrays, cycled, gradients, largest, rate, root, scale, setting
 from .halves import Rounded, in_16_bits
 from .optimizer import Group, ParamsT
 from .stepping import (
@@ -157,8 +157,8 @@ class Adam(ByKernel):
             lr=rate(dev, group),
             beta1=cycled(dev, group, "betas", 0),
             beta2=cycled(dev, group, "betas", 1),
-            eps=group["eps"],
-            weight_decay=group["weight_decay"],
+            eps=setting(dev, group, "eps"),
+            weight_decay=setting(dev, group, "weight_decay"),
             decoupled=group["decoupled_weight_decay"],
             amsgrad=group["amsgrad"],
             maximize=group["maximize"],

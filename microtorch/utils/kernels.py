@@ -60,6 +60,8 @@ def by_backend(tensors: Iterable[Tensor]) -> dict[Backend, list[Tensor]]:
 
 def number(x: Any) -> float:
     """A setting as Python's number. It may be a tensor, from which no gradient is expected here."""
+    if type(x) is float:
+        return x
     return float(x.item() if isinstance(x, Tensor) else x)
 
 
@@ -75,7 +77,7 @@ def cycled(group: dict[str, Any], key: str, i: int | None = None) -> float:
     """A momentum, or number ``i`` of the betas: as `rate`, where a schedule changes it."""
     if rates and "max_momentum" in group:
         return rates[-1](group, key, i)
-    return group[key] if i is None else number(group[key][i])
+    return number(group[key] if i is None else group[key][i])
 
 
 rates: list[Callable[[dict[str, Any], str, int | None], float]] = []
