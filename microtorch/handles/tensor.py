@@ -38,6 +38,7 @@ from .memory import copied
 from .properties import Properties
 from .protocols import warn_of_a_number
 from .put import setitem
+from .size import Size as Size  # old pickles look for it here
 from .size import sizes_or_data
 from .views import let_claim
 
