@@ -446,7 +446,7 @@ def _no_tensor(
     return None
 
 
-def beyond(f: Callable[..., Any], args: Sequence[Any]) -> Exception | None:
+def beyond(f: Callable[..., Any], args: Sequence[Argument]) -> Exception | None:
     """The error for an int that 64 bits do not hold, in a call that failed; None if there is none.
 
     TypeError in a list of sizes, ValueError where one int is expected.

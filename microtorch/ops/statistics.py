@@ -22,7 +22,7 @@ from .settled import settled
 from .surface import FUNCTIONS, METHODS, public
 
 if TYPE_CHECKING:
-    from ..base.types import Array, Number, Operand, Shape
+    from ..base.types import Argument, Array, Number, Operand, Shape
     from ..handles.tensor import Tensor
 
 
@@ -234,7 +234,7 @@ def _histogram(
     return histogram(settled("histogram", hist.array, input, *_tensors(weight, bins)), edges)
 
 
-def _tensors(*given: Any) -> list[Any]:
+def _tensors(*given: Argument) -> list[Argument]:
     return [x for x in given if isinstance(x, Handle)]
 
 

@@ -275,7 +275,7 @@ def zero_count() -> Tensor:
     return tensor(0.0, dtype=float64 if get_default_dtype() is float64 else float32)
 
 
-def check_pair(name: str, pair: Any, example: str) -> None:
+def check_pair(name: str, pair: object, example: str) -> None:
     """TypeError or IndexError, as Python has them, for what is no pair of numbers."""
     error: type[Exception] | None = None
     if not isinstance(pair, (tuple, list, Tensor)):

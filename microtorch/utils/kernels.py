@@ -58,7 +58,7 @@ def by_backend(tensors: Iterable[Tensor]) -> dict[Backend, list[Tensor]]:
     return by_dev
 
 
-def number(x: Any) -> float:
+def number(x: Tensor | float) -> float:
     """A setting as Python's number. It may be a tensor, from which no gradient is expected here."""
     if type(x) is float:
         return x
