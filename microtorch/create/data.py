@@ -1,6 +1,7 @@
 """Tensors from numbers, nested lists, numpy arrays, and other tensors."""
 from __future__ import annotations
 
+import operator
 from collections import deque
 from collections.abc import Callable
 from itertools import chain
@@ -13,6 +14,7 @@ from ..arrays.dtypes import F32
 from ..base.errors import message, warn
 from ..engine.operands import COERCE
 from ..engine.record import constant
+from ..handles.protocols import warn_of_a_number
 from ..handles.size import sizes_or_data
 from ..handles.tensor import Tensor
 from ..ops.surface import FUNCTIONS
@@ -225,7 +227,7 @@ def _all_fit(array: Array, d: DType) -> bool:
 
 def _from_lists(data: Any, target: DType | None) -> Array:
     _check_lists(data, 0)
-    plain = _plain(data)
+    plain = _plain(data, target is not None and target.kind in "iub")
     try:
         array = np.asarray(plain)
     except ValueError:  # an array beside a list that is less deep
@@ -280,10 +282,13 @@ def _overflow() -> ValueError:
     )
 
 
-def _plain(data: Any) -> Any:
-    """Nested lists in which numbers stand for tensors and Scalars."""
+def _plain(data: Any, whole: bool) -> Any:
+    """Nested lists in which numbers stand for tensors and Scalars.
+
+    ``whole``: for a tensor of whole numbers. TypeError then for a floating tensor in a list.
+    """
     if isinstance(data, SEQUENCES):
-        return [_plain(v) for v in data]
+        return [_plain(v, whole) for v in data]
     if isinstance(data, Tensor):  # in a list, that is: it stands for its one number
         if data.array.size != 1:
             raise ValueError(
@@ -293,11 +298,9 @@ def _plain(data: Any) -> Any:
                     fix="torch.stack(list)",
                 )
             )
-        if data.node.needs:
-            warn(
-                "Converting a tensor with requires_grad=True to a scalar may lead to unexpected "
-                "behavior.\nConsider using tensor.detach() first."
-            )
+        if whole:
+            operator.index(data)
+        warn_of_a_number(data)
         if data.device.type != "cpu" or data.array.dtype.kind == "V":
             return data.item()
         return data.array.reshape(())

@@ -28,15 +28,19 @@ if TYPE_CHECKING:
 __all__ = ["from_dlpack", "frombuffer", "to_dlpack"]
 
 
+def _check_exported(t: Tensor) -> None:
+    if t.node.needs:
+        raise BufferError(
+            message("Can't export tensors that require gradient, use tensor.detach()")
+        )
+
+
 def _dlpack(self: Tensor, **options: object) -> object:
     """The memory of a tensor on the CPU as a DLPack capsule, for ``np.from_dlpack`` and others.
 
     Raises BufferError for a tensor that requires gradient, and for one on a device.
     """
-    if self.node.needs:
-        raise BufferError(
-            message("Can't export tensors that require gradient, use tensor.detach()")
-        )
+    _check_exported(self)
     if type(self.array) is not np.ndarray:
         raise BufferError(message("only tensors on the CPU are exported", fix="x.cpu()"))
     options.pop("stream", None)
@@ -74,6 +78,7 @@ def from_dlpack(
     ``copy=True`` copies. Raises AttributeError for anything else.
     """
     if isinstance(ext_tensor, Tensor):
+        _check_exported(ext_tensor)
         return ext_tensor.clone() if copy else ext_tensor.detach()
     if type(ext_tensor).__name__ == "PyCapsule":
         ext_tensor = _Capsule(ext_tensor)

@@ -14,7 +14,7 @@ from ..arrays.device import CPU, default
 from ..arrays.layout import strided
 from ..backends import cpu, home
 from ..base.errors import describe, message, no_memory
-from ..engine.calling import check_type, fitting, looker, mistaken, reading
+from ..engine.calling import beyond, check_type, fitting, looker, mistaken, reading
 from ..engine.operands import NUMBERS
 from ..engine.out import into
 from ..engine.record import constant, constant_of, note_order
@@ -60,6 +60,7 @@ def with_options(f: F, plain: Callable[..., Tensor]) -> F:
     layout other than ``torch.strided``.
     """
     first, fits, known, look = looker(f)
+    draws = "generator" in f.__code__.co_varnames
 
     @functools.wraps(f)
     def function(*args: object, **kwargs: object) -> object:
@@ -80,13 +81,15 @@ def with_options(f: F, plain: Callable[..., Tensor]) -> F:
                     fitting(f, name, value, known)
             if out is None:
                 return f(*args, **kwargs)
-            if isinstance(out, Handle):
+            # what is drawn for given tensors is of their dtype
+            of_tensors = draws and any(isinstance(x, Handle) for x in (*args, *kwargs.values()))
+            if isinstance(out, Handle) and not of_tensors:
                 kwargs = {"dtype": out.dtype, "device": out.device} | kwargs
             return into(out, f, args, kwargs)
         except (MemoryError, ValueError) as e:
-            raise no_memory(e) from None
+            raise beyond(f, args) or no_memory(e) from None
         except (AttributeError, RuntimeError) as e:
-            other = mistaken(f, args, kwargs, e)
+            other = beyond(f, args) or mistaken(f, args, kwargs, e)
             if other is e:
                 raise
             raise other from None

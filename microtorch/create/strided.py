@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..arrays.dtypes import get_default_dtype
-from ..base.errors import describe, message, warn
+from ..base.errors import message, warn
+from ..engine.calling import check_type
 from ..ops.arguments import shape_of
 from ..ops.surface import METHODS
 from .counted import arange
@@ -108,9 +109,8 @@ def scalar_tensor(
     requires_grad: bool = False,
 ) -> Tensor:
     """A tensor of 0 dimensions, of the default dtype unless given."""
+    check_type("scalar_tensor", "s", "Number", s)
     value = s.item() if hasattr(s, "item") else s
-    if not isinstance(value, (bool, int, float, complex)):
-        raise TypeError(message(f"scalar_tensor() takes a number, but got {describe(s)}"))
     return tensor(
         value, dtype=dtype or get_default_dtype(), device=device, requires_grad=requires_grad
     )

@@ -10,6 +10,7 @@ from ..create.filled import empty, zeros_like
 from ..nn.functional import one_hot
 from ..ops.join import stack
 from ..ops.select import where
+from ..ops.surface import FUNCTIONS
 from . import constraints, sampling
 from .distribution import EMPTY, Distribution, parameters
 from .exp_family import ExponentialFamily
@@ -140,7 +141,7 @@ class Exponential(ExponentialFamily):
         return 1 - (-self.rate * value).exp()
 
     def icdf(self, value: Tensor) -> Tensor:
-        return -(-value).log1p() / self.rate
+        return -FUNCTIONS["log1p"](-value) / self.rate
 
     def entropy(self) -> Tensor:
         return 1.0 - self.rate.log()

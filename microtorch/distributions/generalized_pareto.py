@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from ..create.filled import ones_like, rand, zeros_like
 from ..ops.select import where
+from ..ops.surface import FUNCTIONS
 from . import constraints
 from .distribution import EMPTY, Distribution, parameters
 from .location_scale import LOC_SCALE
@@ -72,7 +73,7 @@ class GeneralizedPareto(Distribution):
 
     def icdf(self, value: Tensor) -> Tensor:
         zero, k = self._split()
-        log_u = (-value).log1p()
+        log_u = FUNCTIONS["log1p"](-value)
         curved = self.loc + self.scale / k * (-k * log_u).expm1()
         straight = self.loc - self.scale * (log_u - self.concentration * log_u**2 / 2)
         return where(zero, straight, curved)

@@ -10,6 +10,7 @@ from ..create.filled import empty, full, rand, zeros, zeros_like
 from ..create.random import normal
 from ..engine.whole import whole
 from ..ops.select import where
+from ..ops.surface import FUNCTIONS
 from . import constraints
 from .distribution import EMPTY, Distribution, parameters
 from .exp_family import ExponentialFamily
@@ -80,7 +81,7 @@ class Normal(LocationScale, ExponentialFamily):
         return 0.5 * (1 + z.erf())
 
     def icdf(self, value: Tensor) -> Tensor:
-        return self.loc + self.scale * (2 * value - 1).erfinv() * math.sqrt(2)
+        return self.loc + self.scale * FUNCTIONS["erfinv"](2 * value - 1) * math.sqrt(2)
 
     def entropy(self) -> Tensor:
         return 0.5 + 0.5 * math.log(2 * math.pi) + self.scale.log()
@@ -124,7 +125,7 @@ class Cauchy(LocationScale):
         return ((value - self.loc) / self.scale).atan() / math.pi + 0.5
 
     def icdf(self, value: Tensor) -> Tensor:
-        return (math.pi * (value - 0.5)).tan() * self.scale + self.loc
+        return FUNCTIONS["tan"](math.pi * (value - 0.5)) * self.scale + self.loc
 
     def entropy(self) -> Tensor:
         return math.log(4 * math.pi) + self.scale.log()

@@ -334,6 +334,7 @@ TYPES: dict[str, tuple[Callable[[Any], bool], str]] = {
 
 INTS = frozenset({"int", "Dims", "Pair", "Size", "Sequence[int]"})
 NUMBERS = frozenset({"float", "Number", "AnyNumber"})
+READ = INTS | NUMBERS  # what a tensor of one element may stand for, unless it requires gradient
 TENSORS = frozenset({"Tensor", "TensorLike", "Any"})
 
 
@@ -382,7 +383,7 @@ def fitting(
         return False
     annotation = parameter.annotation
     if isinstance(annotation, str) and value is not parameter.default and (
-        strict or name in FLAGS or (isinstance(value, Handle) and NUMBERS & {*kinds(annotation)})
+        strict or name in FLAGS or (isinstance(value, Handle) and READ & {*kinds(annotation)})
     ):
         check_type(f.__name__, name, annotation, value)
     if not isinstance(value, Handle) or "Tensor" in str(annotation):  # one may stand for a number
@@ -442,6 +443,23 @@ def _no_tensor(
                 if name and "Tensor" not in str(annotation):
                     what = f"argument '{name}' cannot be {type(one).__name__}"
                 return NoTensor(message(f"{f.__name__}(): {what}"))
+    return None
+
+
+def beyond(f: Callable[..., Any], args: Sequence[Argument]) -> Exception | None:
+    """The error for an int that 64 bits do not hold, in a call that failed; None if there is none.
+
+    TypeError in a list of sizes, ValueError where one int is expected.
+    """
+    listed = bool(args) and isinstance(args[0], (tuple, list))
+    if listed or f.__code__.co_flags & inspect.CO_VARARGS:
+        for i, n in enumerate(args[0] if listed else args, 1):
+            if type(n) is int and not -MOST <= n < MOST:
+                what = f"{f.__name__}(): argument 'size' failed to unpack the object at pos {i} "
+                return TypeError(message(what + 'with error "Overflow when unpacking long long"'))
+    for n, p in zip(args, parameters_of(f).values(), strict=False):
+        if type(n) is int and not -MOST <= n < MOST and INTS & {*kinds(str(p.annotation))}:
+            return ValueError(message("Overflow when unpacking long long"))
     return None
 
 

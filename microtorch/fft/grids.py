@@ -7,6 +7,7 @@ import numpy as np
 
 from ..base.errors import message
 from ..create.finish import chosen, finish
+from ..engine.calling import check_type
 from ..engine.out import into
 from ..ops.arguments import dim_of
 from ..ops.surface import FUNCTIONS
@@ -57,6 +58,7 @@ def _made(
     name: str, k: Array, n: int, d: float, out: Tensor | None, dtype: DTypeLike | None,
     device: DeviceLike | None, requires_grad: bool,
 ) -> Tensor:  # fmt: skip
+    check_type(f"fft_{name}", "d", "float", d)
     wanted = chosen(dtype if out is None or dtype is not None else out.dtype)
     if wanted.kind not in "fc":
         raise RuntimeError(

@@ -165,7 +165,7 @@ def _mapped(
     name: str, self: Tensor, function: Callable[..., Number], *others: Tensor
 ) -> Tensor:
     if self.node.needs or (mode.get().grad and any(t.node.needs for t in others)):
-        raise TypeError(
+        raise RuntimeError(
             message(
                 f"Can't call {name}_() on Variable that requires grad. Use "
                 f"var.detach().{name}_() instead."

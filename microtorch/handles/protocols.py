@@ -17,6 +17,7 @@ from ..engine.operators import hot
 from ..engine.record import constant, laid
 from ..engine.registry import REGISTRY
 from ..engine.short import single
+from ..graph import mode
 from ..ops.surface import METHODS
 from .methods import Methods
 
@@ -182,10 +183,14 @@ class Protocols(Methods):
         return constant(array.copy() if min(array.strides, default=0) < 0 else array)
 
     def __float__(self) -> float:
-        return float(_one_real(self, "double"))
+        value = float(_one_real(self, "double"))
+        warn_of_a_number(self)
+        return value
 
     def __complex__(self) -> complex:
-        return complex(_one(self))
+        value = complex(_one(self))
+        warn_of_a_number(self)
+        return value
 
     def __int__(self) -> int:
         return int(_one_real(self, "int64_t"))
@@ -248,6 +253,19 @@ def _one(t: Methods) -> Any:
             )
         )
     return t.item()
+
+
+def warn_of_a_number(t: Methods) -> None:
+    """Warn where a number is made of a tensor that requires gradient, which ends there.
+
+    Not of ``item()`` and ``int()``, which nobody takes for a step of the graph, nor where no
+    gradient is recorded, as in an optimizer's step.
+    """
+    if t.node.needs and mode.get().grad:
+        errors.warn(
+            "Converting a tensor with requires_grad=True to a scalar may lead to unexpected "
+            "behavior.\nConsider using tensor.detach() first."
+        )
 
 
 def _one_real(t: Methods, kind: str) -> float:

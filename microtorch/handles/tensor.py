@@ -36,6 +36,7 @@ from . import metadata as metadata  # so are these
 from . import storage as storage
 from .memory import copied
 from .properties import Properties
+from .protocols import warn_of_a_number
 from .put import setitem
 from .size import Size as Size  # old pickles look for it here
 from .size import sizes_or_data
@@ -424,8 +425,10 @@ class Tensor(Properties):
 
 
 def _numbers(data: Any) -> Any:
-    """Data without Tensors, also where they lie in lists and require gradient."""
+    """Data without Tensors, also where they lie in lists; one that requires gradient is warned of.
+    """
     if isinstance(data, Tensor):
+        warn_of_a_number(data)
         return data.numpy(force=True)
     return [_numbers(x) for x in data] if isinstance(data, (list, tuple)) else data
 

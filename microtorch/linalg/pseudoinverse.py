@@ -15,7 +15,7 @@ import numpy as np
 from ..autograd.function import Function
 from ..base.errors import describe, message
 from ..engine.handle import Handle
-from ..ops.arguments import owned
+from ..ops.arguments import no_gradient_of, owned
 from . import results
 from .checks import Found, as_tensor, broadcast_batches, by_numpy, matrices, square
 
@@ -100,6 +100,7 @@ def pinv(
     """
     (square if hermitian else matrices)("pinv", A)
     rtol = rcond if rcond is not None else rtol
+    no_gradient_of("linalg_pinv", atol=atol, rtol=rtol)
 
     def inverse(a: Array) -> Array:
         if not a.size:

@@ -22,6 +22,7 @@ from ..base.naming import named
 from ..create.data import from_numpy
 from ..create.filled import empty
 from ..create.random import Generator, randperm
+from ..engine.calling import check_type
 from ..handles.tensor import Tensor
 
 _LINEAR = (
@@ -86,6 +87,8 @@ def trunc_normal_(
     generator: Generator | None = None,
 ) -> Tensor:
     """Fill from the normal distribution cut to [a, b]: what falls outside is drawn again."""
+    for name, value in (("mean", mean), ("std", std), ("a", a), ("b", b)):
+        check_type("trunc_normal_", name, "float", value)
     values = trunc_normal(tensor.shape, tensor.dtype.numpy, mean, std, a, b, generator)
     with no_grad():
         return tensor.copy_(from_numpy(values))

@@ -150,6 +150,22 @@ def tensors_only(name: str, **operands: object) -> None:
             raise NoTensor(message(what, fix="torch.tensor(...) makes a tensor of a number"))
 
 
+def no_gradient_of(name: str, **arguments: object) -> None:
+    """RuntimeError for an argument that requires gradient, where ``name`` has no derivative for it.
+
+    As if it were a constant, its gradient would be dropped in silence.
+    """
+    for argument, x in arguments.items():
+        if isinstance(x, Handle) and x.node.needs and mode.get().grad:
+            raise RuntimeError(
+                message(
+                    f"the function '{name}' is not differentiable with respect to argument "
+                    f"'{argument}'. This input cannot have requires_grad True.",
+                    fix=f"{argument}.detach()",
+                )
+            )
+
+
 def no_tensor(name: str, x: object) -> NoTensor:
     """The error for what stands in the place of a function's first operand."""
     kind = type(x).__name__

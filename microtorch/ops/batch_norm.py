@@ -16,7 +16,7 @@ from ..base.errors import ShapeError, describe, message
 from ..engine.handle import Handle
 from ..engine.op import Op
 from ..engine.short import several
-from .arguments import not_floating, rows
+from .arguments import no_gradient_of, not_floating, rows
 from .norm import (
     affine,
     affine_operands,
@@ -196,6 +196,8 @@ def per_channel(
                     fix=f"make the layer with num_features={x.shape[1]}",
                 )
             )
+    if running_mean is not None or running_var is not None:
+        no_gradient_of("native_batch_norm", running_mean=running_mean, running_var=running_var)
     kept = one_dtype("batch_norm", input, weight, bias, running_mean, running_var)
     affine = affine_operands(weight, bias, input)
     if not training:

@@ -19,8 +19,7 @@ from ..base.naming import named
 from ..engine.apply import apply
 from ..engine.op import Op
 from ..engine.short import kept_dtype, several, single
-from ..graph import mode
-from .arguments import dim_of, not_floating, owned, rows
+from .arguments import dim_of, no_gradient_of, not_floating, owned, rows
 from .surface import public
 
 if TYPE_CHECKING:
@@ -216,14 +215,7 @@ def nll_loss(
             )
         )
     operands = (input, target) if weight is None else (input, target, weight)
-    if weight is not None and weight.requires_grad and mode.get().grad:
-        raise RuntimeError(
-            message(
-                "the function 'nll_loss_forward' is not differentiable with respect to argument "
-                "'weight'. This input cannot have requires_grad True.",
-                fix="weight.detach()",
-            )
-        )
+    no_gradient_of("nll_loss_forward", weight=weight)
     if weight is not None and weight.array.shape != x.shape[1:2]:
         raise RuntimeError(
             message(

@@ -13,6 +13,7 @@ from ..arrays.rounding import spaced
 from ..base.errors import describe, message, warn
 from ..base.naming import return_type_text
 from ..engine.calling import is_int
+from ..engine.handle import Handle
 from ..engine.record import constant
 from ..engine.whole import on_arrays, whole
 from .arguments import dim_of, owned
@@ -21,7 +22,7 @@ from .settled import settled
 from .surface import FUNCTIONS, METHODS, public
 
 if TYPE_CHECKING:
-    from ..base.types import Array, Number, Operand, Shape
+    from ..base.types import Argument, Array, Number, Operand, Shape
     from ..handles.tensor import Tensor
 
 
@@ -230,7 +231,11 @@ def _histogram(
     _check_histogram("histogram", input, range, 2, weight, input.array.shape)
     hist, edges = whole("histogram", _counted, input.detach(), bins, weight, range=range,
                         density=density)  # fmt: skip
-    return histogram(settled("histogram", hist.array, input), edges)
+    return histogram(settled("histogram", hist.array, input, *_tensors(weight, bins)), edges)
+
+
+def _tensors(*given: Argument) -> list[Argument]:
+    return [x for x in given if isinstance(x, Handle)]
 
 
 def _counted(
@@ -261,7 +266,8 @@ def _histogramdd(
     _check_histogram("histogramdd", input, range, 2 * n, weight, x.shape[:-1])
     hist, edges = whole("histogramdd", _counted_dd, input.detach(), list(each), weight,
                         range=range, density=density)  # fmt: skip
-    return histogramdd(hist, edges)
+    known = settled("histogramdd", hist.array, input, *_tensors(weight, *each))
+    return histogramdd(known, edges)
 
 
 def _check_histogram(

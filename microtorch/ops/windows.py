@@ -14,6 +14,7 @@ import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
 from ..base.errors import message
+from ..engine.calling import is_int
 from .arguments import owned
 from .node_names import rename
 
@@ -126,7 +127,7 @@ def numbers(value: Any, n: int, name: str, op: str, least: int = 0) -> Shape:
     if type(value) is int and value >= least:  # the common case
         return (value,) * n
     values = tuple(value) if isinstance(value, (tuple, list)) else (value,)
-    if any(isinstance(v, bool) or not hasattr(v, "__index__") for v in values):
+    if not all(is_int(v) for v in values):
         raise TypeError(
             message(f"{op}(): argument '{name}' must be tuple of ints, but got {value!r}")
         )

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from ..backends import defines
 from ..base.errors import message
 from ..handles.tensor import Tensor
-from .differentiable import arrays, cycled, gradients, largest, rate, root, scale
+from .differentiable import arrays, cycled, gradients, largest, rate, root, scale, setting
 from .halves import Rounded, in_16_bits
 from .optimizer import Group, ParamsT
 from .stepping import (
@@ -26,6 +26,7 @@ from .stepping import (
     check_betas,
     check_implementation,
     check_not_negative,
+    check_pair,
     states,
 )
 
@@ -112,6 +113,7 @@ class Adam(ByKernel):
         fused: bool | None = None,
         decoupled_weight_decay: bool = False,
     ) -> None:
+        check_pair("betas", betas, "(0.9, 0.999)")
         for name, value in {"lr": lr, "betas[0]": betas[0], "betas[1]": betas[1]}.items():
             if isinstance(value, Tensor) and foreach and not capturable:
                 raise ValueError(
@@ -155,8 +157,8 @@ class Adam(ByKernel):
             lr=rate(dev, group),
             beta1=cycled(dev, group, "betas", 0),
             beta2=cycled(dev, group, "betas", 1),
-            eps=group["eps"],
-            weight_decay=group["weight_decay"],
+            eps=setting(dev, group, "eps"),
+            weight_decay=setting(dev, group, "weight_decay"),
             decoupled=group["decoupled_weight_decay"],
             amsgrad=group["amsgrad"],
             maximize=group["maximize"],

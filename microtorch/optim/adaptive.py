@@ -18,7 +18,7 @@ from ..backends import defines
 from ..base.errors import message
 from ..handles.tensor import Tensor
 from .adam import decay_square, lerp
-from .differentiable import arrays, cycled, gradients, rate, root, scale
+from .differentiable import arrays, cycled, gradients, rate, root, scale, setting
 from .halves import in_16_bits
 from .optimizer import Group, ParamsT
 from .stepping import (
@@ -166,9 +166,9 @@ class Adagrad(ByKernel):
             sums,
             steps,
             lr=rate(dev, group),
-            lr_decay=group["lr_decay"],
-            weight_decay=group["weight_decay"],
-            eps=group["eps"],
+            lr_decay=setting(dev, group, "lr_decay"),
+            weight_decay=setting(dev, group, "weight_decay"),
+            eps=setting(dev, group, "eps"),
             maximize=group["maximize"],
         )
 
@@ -216,9 +216,9 @@ class RMSprop(ByKernel):
             buffers,
             steps,
             lr=rate(dev, group),
-            alpha=group["alpha"],
-            eps=group["eps"],
-            weight_decay=group["weight_decay"],
+            alpha=setting(dev, group, "alpha"),
+            eps=setting(dev, group, "eps"),
+            weight_decay=setting(dev, group, "weight_decay"),
             momentum=cycled(dev, group, "momentum"),
             centered=centered,
             maximize=group["maximize"],
@@ -259,8 +259,8 @@ class Adadelta(ByKernel):
             deltas,
             steps,
             lr=rate(dev, group),
-            rho=group["rho"],
-            eps=group["eps"],
-            weight_decay=group["weight_decay"],
+            rho=setting(dev, group, "rho"),
+            eps=setting(dev, group, "eps"),
+            weight_decay=setting(dev, group, "weight_decay"),
             maximize=group["maximize"],
         )

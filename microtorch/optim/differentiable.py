@@ -67,6 +67,11 @@ def cycled(dev: Backend, group: Group, key: str, i: int | None = None) -> Argume
     return kernels.cycled(group, key, i)
 
 
+def setting(dev: Backend, group: Group, key: str) -> Argument:
+    """A setting that no schedule changes, in the same way: kernels take numbers, not Tensors."""
+    return group[key] if dev is RECORDED else kernels.number(group[key])
+
+
 def with_gradient(params: Iterable[Tensor]) -> list[Tensor]:
     """The parameters that a recorded step changes: those with a gradient, all real and dense."""
     found = [p for p in params if p.node.grad is not None]

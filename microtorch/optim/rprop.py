@@ -12,7 +12,7 @@ from ..base.errors import message
 from ..create.filled import full_like, zeros_like
 from ..handles.tensor import Tensor
 from .optimizer import Group, ParamsT
-from .stepping import Composed, check_not_negative, counted, zero_count
+from .stepping import Composed, check_not_negative, check_pair, counted, zero_count
 
 
 class Rprop(Composed):
@@ -35,6 +35,7 @@ class Rprop(Composed):
         differentiable: bool = False,
     ) -> None:
         check_not_negative(lr=lr)
+        check_pair("etas", etas, "(0.5, 1.2)")
         if not 0.0 < etas[0] < 1.0 < etas[1]:
             raise ValueError(
                 message(

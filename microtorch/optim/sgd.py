@@ -15,7 +15,7 @@ from ..backends import defines
 from ..base.errors import message
 from ..create.filled import full_like
 from ..handles.tensor import Tensor
-from .differentiable import RECORDED, arrays, cycled, gradients, rate, scale
+from .differentiable import arrays, cycled, gradients, rate, scale, setting
 from .halves import in_16_bits
 from .optimizer import Group, ParamsT
 from .stepping import (
@@ -123,15 +123,14 @@ class SGD(ByKernel):
     def _kernel(
         dev: Backend, params: list[Tensor], buffers: Arrays, group: Group, first: bool
     ) -> None:
-        decay = group["weight_decay"]
         dev.sgd_step(
             arrays(dev, params),
             gradients(dev, params),
             buffers,
             lr=rate(dev, group),
             momentum=cycled(dev, group, "momentum"),
-            dampening=group["dampening"],
-            weight_decay=decay if dev is RECORDED else float(decay),
+            dampening=setting(dev, group, "dampening"),
+            weight_decay=setting(dev, group, "weight_decay"),
             nesterov=group["nesterov"],
             maximize=group["maximize"],
             first=first,

@@ -8,6 +8,7 @@ stands beside the optimizer; the C core and other devices have kernels of their 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from numbers import Number
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ..arrays.dtypes import float32, float64, get_default_dtype
@@ -274,8 +275,24 @@ def zero_count() -> Tensor:
     return tensor(0.0, dtype=float64 if get_default_dtype() is float64 else float32)
 
 
+def check_pair(name: str, pair: object, example: str) -> None:
+    """TypeError or IndexError, as Python has them, for what is no pair of numbers."""
+    error: type[Exception] | None = None
+    if not isinstance(pair, (tuple, list, Tensor)):
+        error = TypeError
+    elif len(pair) < 2:
+        error = IndexError
+    elif not all(isinstance(x, (Number, Tensor)) for x in pair):
+        error = TypeError
+    if error is not None:
+        raise error(
+            message(f"{name} must be a pair of numbers, but got {pair!r}", fix=f"{name}={example}")
+        )
+
+
 def check_betas(betas: tuple[Any, Any]) -> None:
-    """ValueError unless both are in [0, 1)."""
+    """ValueError unless both are in [0, 1); as `check_pair` for what is no pair."""
+    check_pair("betas", betas, "(0.9, 0.999)")
     for i, beta in enumerate(betas):
         if not 0.0 <= beta < 1.0:
             raise ValueError(

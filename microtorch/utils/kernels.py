@@ -58,19 +58,26 @@ def by_backend(tensors: Iterable[Tensor]) -> dict[Backend, list[Tensor]]:
     return by_dev
 
 
+def number(x: Tensor | float) -> float:
+    """A setting as Python's number. It may be a tensor, from which no gradient is expected here."""
+    if type(x) is float:
+        return x
+    return float(x.item() if isinstance(x, Tensor) else x)
+
+
 def rate(group: dict[str, Any]) -> float:
     """The learning rate of an optimizer's group, as a kernel takes it.
 
     A recording is told whose it is, so that a program reads it anew at each call.
     """
-    return rates[-1](group, "lr", None) if rates else float(group["lr"])
+    return rates[-1](group, "lr", None) if rates else number(group["lr"])
 
 
 def cycled(group: dict[str, Any], key: str, i: int | None = None) -> float:
     """A momentum, or number ``i`` of the betas: as `rate`, where a schedule changes it."""
     if rates and "max_momentum" in group:
         return rates[-1](group, key, i)
-    return group[key] if i is None else float(group[key][i])
+    return number(group[key] if i is None else group[key][i])
 
 
 rates: list[Callable[[dict[str, Any], str, int | None], float]] = []

@@ -107,3 +107,33 @@ def test_buffers():
             torch.frombuffer(memory, dtype=torch.int32, **options)
     with pytest.raises(ValueError):
         torch.frombuffer([1, 2], dtype=torch.int32)
+
+
+@pytest.mark.parametrize(
+    ("call", "error"),
+    [
+        (lambda n: torch.zeros(n), TypeError),
+        (lambda n: torch.rand(2, n), TypeError),
+        (lambda n: torch.full((n,), 1.0), TypeError),
+        (lambda n: torch.nn.Linear(n, 2), TypeError),
+        (lambda n: torch.eye(n), ValueError),
+        (lambda n: torch.linspace(0, 1, n), ValueError),
+        (lambda n: torch.randperm(n), ValueError),
+    ],
+)
+@pytest.mark.parametrize("n", [2**70, 2**63])
+def test_a_size_beyond_64_bits_is_named(call, error, n):
+    with pytest.raises(error, match="Overflow when unpacking long long"):
+        call(n)
+
+
+def test_draws_for_tensors_are_written_into_any_float_out():
+    mean = torch.zeros(3)
+    for d in (torch.float32, torch.float64):
+        out = torch.empty(3, dtype=d)
+        torch.manual_seed(0)
+        assert torch.normal(mean, 1.0, out=out) is out
+        torch.manual_seed(0)
+        assert out.tolist() == torch.normal(mean, 1.0).tolist()
+    with pytest.raises(RuntimeError, match="std"):
+        torch.normal(mean, -1.0, out=mean)

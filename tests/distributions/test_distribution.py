@@ -228,3 +228,10 @@ def test_the_draws_refuse_what_they_cannot_do():
     assert torch._standard_gamma(torch.zeros(2)).tolist() == [torch.finfo(torch.float32).tiny] * 2
     assert torch.poisson(torch.zeros(0, 2)).shape == (0, 2)
     assert torch.poisson(torch.tensor(0.0)).shape == ()
+
+
+@pytest.mark.parametrize("name", ["Normal", "Cauchy", "LogNormal", "GeneralizedPareto"])
+def test_quantiles_are_of_tensors(name):
+    parameters = (0.0, 1.0, 0.5)[: 3 if name == "GeneralizedPareto" else 2]
+    with pytest.raises(TypeError, match="must be Tensor, not float"):
+        getattr(D, name)(*parameters).icdf(0.5)

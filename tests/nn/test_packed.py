@@ -108,6 +108,10 @@ def test_a_packed_sequence_is_a_tuple_that_moves():
         (lambda: rnn.pack_sequence(sequences(1, 2)), RuntimeError, "sorted in decreasing order"),
         (lambda: rnn.pad_sequence([]), RuntimeError, "empty list of sequences"),
         (lambda: rnn.pad_sequence(3), RuntimeError, "Expected iterable"),
+        (lambda: rnn.pad_sequence([[1.0], [2.0]]), TypeError, "must be Tensor, not list"),
+        (lambda: rnn.pack_padded_sequence([1.0], [1]), TypeError, "must be Tensor, not list"),
+        (lambda: rnn.pack_padded_sequence(torch.ones(3), [3]), IndexError, "out of range"),
+        (lambda: rnn.pad_packed_sequence(torch.ones(3)), AttributeError, "batch_sizes"),
         (lambda: rnn.pad_sequence(sequences(1), padding_side="x"), RuntimeError, "left or right"),
         (
             lambda: rnn.pad_sequence([torch.ones(1, 2), torch.ones(1, 3)]),

@@ -192,3 +192,11 @@ def test_truth_is_written_into_truth():
         assert f(x, dim=0, out=torch.empty(3, dtype=torch.uint8)).tolist() == [1, 1, 1]
         with pytest.raises(RuntimeError, match="only supports bool tensor"):
             f(x, dim=0, out=torch.empty(3))
+
+
+@pytest.mark.parametrize("name", ["complex", "polar"])
+def test_complex_numbers_are_of_the_parts_precision(name):
+    make, x = getattr(torch, name), torch.ones(2)
+    assert torch.equal(make(x, x, out=torch.empty(2, dtype=torch.complex64)), make(x, x))
+    with pytest.raises(RuntimeError, match="complex128"):
+        make(x, x, out=torch.empty(2, dtype=torch.complex128))

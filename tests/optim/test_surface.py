@@ -137,6 +137,42 @@ def test_settings_are_checked(make, text):
         make([parameter()])
 
 
+@pytest.mark.parametrize(
+    ("pair", "error"),
+    [(0.9, TypeError), (None, TypeError), ("ab", TypeError), ((0.9, None), TypeError),
+     ((0.9,), IndexError)],
+)  # fmt: skip
+@pytest.mark.parametrize(
+    ("kind", "name"), [("Adam", "betas"), ("AdamW", "betas"), ("Adamax", "betas"),
+                       ("NAdam", "betas"), ("RAdam", "betas"), ("Rprop", "etas")],
+)  # fmt: skip
+def test_a_pair_of_settings_is_a_pair(kind, name, pair, error):
+    with pytest.raises(error, match=f"{name} must be a pair of numbers"):
+        getattr(optim, kind)([parameter()], **{name: pair})
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "value"),
+    [
+        ("SGD", "momentum", 0.5), ("SGD", "weight_decay", 0.5), ("SGD", "dampening", 0.5),
+        ("Adam", "eps", 0.5), ("Adam", "weight_decay", 0.5), ("AdamW", "weight_decay", 0.5),
+        ("RMSprop", "alpha", 0.5), ("RMSprop", "eps", 0.5), ("RMSprop", "weight_decay", 0.5),
+        ("RMSprop", "momentum", 0.5), ("Adagrad", "lr_decay", 0.5), ("Adagrad", "eps", 0.5),
+        ("Adagrad", "weight_decay", 0.5), ("Adadelta", "rho", 0.5), ("Adadelta", "eps", 0.5),
+    ],
+)  # fmt: skip
+def test_a_setting_may_be_a_tensor(kind, name, value):
+    ends = []
+    for given in (value, torch.tensor(value)):
+        p = nn.Parameter(torch.ones(2))
+        optimizer = getattr(optim, kind)([p], lr=0.1, **{name: given})
+        for _ in range(3):
+            p.grad = torch.ones(2)
+            optimizer.step()
+        ends.append(p.tolist())
+    assert ends[0] == ends[1] != [1, 1]
+
+
 def test_one_implementation_at_a_time():
     for make in (optim.SGD, optim.Adam, optim.AdamW, optim.Adagrad):
         with pytest.raises(RuntimeError, match="cannot be `True` together"):

@@ -152,7 +152,7 @@ def test_a_segmentation_head_and_its_numbers():
     torch.manual_seed(0)
     head = segmentation.deeplabv3.DeepLabHead(8, 3, (2, 3)).eval()
     out = head(torch.rand(1, 8, 9, 9))
-    assert [round(float(v), 5) for v in (out.mean(), out.std())] == [-0.0383, 0.02553]
+    assert [round(v.item(), 5) for v in (out.mean(), out.std())] == [-0.0383, 0.02553]
     weights = segmentation.FCN_ResNet50_Weights.DEFAULT
     assert weights.url.endswith("fcn_resnet50_coco-1167a1af.pth")
     picture = torch.zeros(3, 26, 52, dtype=torch.uint8)

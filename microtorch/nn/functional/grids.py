@@ -15,6 +15,7 @@ from ...arrays.dtypes import int64
 from ...base.errors import describe, message, warn
 from ...create.counted import linspace
 from ...create.filled import ones
+from ...engine.calling import check_type
 from ...engine.record import laid
 from ...handles.tensor import Tensor
 from ...ops.join import stack
@@ -44,6 +45,7 @@ def affine_grid(
     grid_sample.
     """
     corners = _warn_default(align_corners)
+    check_type("affine_grid", "size", "Sequence[int]", tuple(size))
     size = tuple(int(m) for m in size)
     n = len(size) - 2
     if not theta.is_floating_point():

@@ -15,6 +15,7 @@ from ...arrays.dtypes import uint8
 from ...base.errors import describe, message, warn
 from ...base.types import Operand
 from ...create.data import from_numpy
+from ...engine.calling import check_type, is_int
 from ...engine.short import single
 from ...handles.tensor import Tensor
 from ...ops.pool import adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d
@@ -165,7 +166,7 @@ def _sizes(
     if size is not None:
         sizes = list(size) if isinstance(size, Sequence) else [size] * count
         _check_count(input, "output size", sizes)
-        if not all(isinstance(n, (int, np.integer)) for n in sizes):
+        if not all(is_int(n) for n in sizes):
             raise TypeError(
                 message(
                     "expected size to be one of int or Tuple[int] or Tuple[int, int] or "
@@ -179,6 +180,8 @@ def _sizes(
         )
     factors = list(scale_factor) if isinstance(scale_factor, Sequence) else [scale_factor] * count
     _check_count(input, "scale_factor", factors)
+    for f in factors:
+        check_type("interpolate", "scale_factor", "float", f)
     ends = [n * float(f) for n, f in zip(input.shape[2:], factors, strict=True)]
     if not all(abs(end) < 2**63 for end in ends):  # nor of NaN
         raise RuntimeError(

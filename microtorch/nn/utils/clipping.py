@@ -14,7 +14,7 @@ from ...base.errors import message, warn
 from ...create.data import tensor
 from ...handles.tensor import Tensor
 from ...ops.join import stack
-from ...utils.kernels import arrays, common_backend, overwritten, tensor_on
+from ...utils.kernels import arrays, common_backend, number, overwritten, tensor_on
 
 if TYPE_CHECKING:
     from ...base.types import Array, Backend
@@ -69,7 +69,7 @@ def get_total_norm(
     tensors = [tensors] if isinstance(tensors, Tensor) else list(tensors)
     if not tensors:
         return tensor(0.0)
-    return _norm(tensors, _backend(tensors), float(norm_type), error_if_nonfinite)
+    return _norm(tensors, _backend(tensors), number(norm_type), error_if_nonfinite)
 
 
 def _norm(
@@ -115,8 +115,8 @@ def clip_grad_norm_(
     if not grads:
         return tensor(0.0)
     dev = _backend(grads)
-    total = _norm(grads, dev, float(norm_type), error_if_nonfinite)
-    _scale(grads, dev, float(max_norm), total)
+    total = _norm(grads, dev, number(norm_type), error_if_nonfinite)
+    _scale(grads, dev, number(max_norm), total)
     return total
 
 
@@ -132,7 +132,7 @@ def clip_grads_with_norm_(
     """
     grads = _gradients(parameters)
     if grads:
-        _scale(grads, _backend(grads), float(max_norm), total_norm)
+        _scale(grads, _backend(grads), number(max_norm), total_norm)
 
 
 def _scale(grads: list[Tensor], dev: Backend | None, max_norm: float, total: Tensor) -> None:
@@ -167,7 +167,7 @@ def clip_grad_value_(
     parameters: Tensor | Iterable[Tensor], clip_value: float, foreach: bool | None = None
 ) -> None:
     """Limit each element of the gradients, in place, to [-clip_value, clip_value]."""
-    clip_value = float(clip_value)
+    clip_value = number(clip_value)
     with no_grad():
         for grad in _gradients(parameters):
             grad.clamp_(-clip_value, clip_value)

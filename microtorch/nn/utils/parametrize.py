@@ -287,7 +287,7 @@ def register_parametrization(
 
 def is_parametrized(module: Module, tensor_name: str | None = None) -> bool:
     """Does the module have a parametrization (of this tensor)?"""
-    lists = module._modules.get("parametrizations")
+    lists = getattr(module, "parametrizations", None)
     if not isinstance(lists, ModuleDict):
         return False
     return len(lists) > 0 if tensor_name is None else tensor_name in lists

@@ -21,6 +21,7 @@ from ...create.data import as_tensor, from_numpy
 from ...create.filled import empty_like
 from ...engine.whole import known
 from ...handles.tensor import Tensor
+from ...ops.arguments import tensors_only
 from ...ops.join import cat
 
 __all__ = [
@@ -171,10 +172,11 @@ def pack_padded_sequence(
             )
         )
     lengths = lengths.to(int64)
+    tensors_only("pack_padded_sequence", input=input)
     if not input.numel():
         raise RuntimeError(message("Cannot pack empty tensors.", f"input is {describe(input)}"))
     steps = input.transpose(0, 1) if batch_first else input
-    longest, batch = steps.shape[:2]
+    longest, batch = steps.size(0), steps.size(1)
     if len(lengths) != batch:
         raise RuntimeError(
             message(
@@ -233,8 +235,7 @@ def pad_packed_sequence(
 
     T is the longest length, or `total_length`.
     """
-    data, _, _, back = sequence
-    sizes = known(sequence.batch_sizes)
+    sizes, data, back = known(sequence.batch_sizes), sequence.data, sequence.unsorted_indices
     steps, batch = len(sizes), int(sizes[0])
     total = steps if total_length is None else total_length
     if total < steps:
@@ -284,6 +285,8 @@ def pad_sequence(
     parts = tuple(sequences)
     if not parts:
         raise RuntimeError(message("received an empty list of sequences", fix="at least one"))
+    for part in parts:
+        tensors_only("pad_sequence", sequences=part)
     shape = parts[0].shape[1:]
     if any(part.shape[1:] != shape for part in parts):
         raise RuntimeError(

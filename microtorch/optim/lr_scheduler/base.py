@@ -66,9 +66,12 @@ def group_values(optimizer: Optimizer, name: str = "lr") -> list[Any]:
 
 
 def set_rate(group: dict[str, Any], rate: Any) -> None:
-    """Write a group's rate, into the tensor where it is one."""
+    """Write a group's rate, into the tensor where it is one.
+
+    A rate that is a tensor, too, stays one: a gradient flows back through it.
+    """
     if isinstance(group["lr"], Tensor):
-        group["lr"].fill_(float(rate))
+        group["lr"].fill_(rate.squeeze() if isinstance(rate, Tensor) else rate)
     else:
         group["lr"] = rate
 
