@@ -184,7 +184,7 @@ class Lanes:
             "halves": real.halves,
         }  # fmt: skip
         names = {n for n in (*dir(Reference), *before) if not n.startswith("_")}
-        keep = {"of", "choose", "large", "small", "in_16_bits", "by_dtype", "rest",
+        keep = {"of", "choose", "large", "small", "into", "in_16_bits", "by_dtype", "rest",
                 "memory", "array", "draws", "dtype", "device", "name", "kernels", "changing",
                 "conjugates", "halves", "ordered"}  # fmt: skip
         for name in names - keep:
