@@ -60,3 +60,11 @@ class Storage:
         self.writer = writer
         if self.beside is not None:
             self.beside.aside = self.written
+
+    def date(self) -> tuple[int, int, str]:
+        """What ``take_back`` needs, to be read before ``wrote``."""
+        return self.written, self.version, self.writer
+
+    def take_back(self, written: int, version: int, writer: str) -> None:
+        """Nothing was written after all, although ``wrote`` said so; see ``date``."""
+        self.written, self.version, self.writer = written, version, writer

@@ -209,16 +209,18 @@ def computed_over(
         given.append(other.array)
     if whole and any([y.dtype != x.dtype for y in given]):
         return False
-    try:
-        if into(x, x, *given, **attrs) is False:
-            return False
-    except (TypeError, ValueError):  # they broadcast to another shape, or are not what it takes
-        return False
     storage = target.node.storage or storage_of(target.node)
-    storage.wrote(name)
-    if storage.views:
+    before = storage.date()
+    storage.wrote(name)  # before it is done, as in write()
+    try:
+        done = into(x, x, *given, **attrs) is not False
+    except (TypeError, ValueError):  # they broadcast to another shape, or are not what it takes
+        done = False
+    if not done:
+        storage.take_back(*before)
+    elif storage.views:
         renew_views(target)
-    return True
+    return done
 
 
 def _check_outcome(

@@ -157,11 +157,13 @@ def _stored(t: Tensor, index: Any, value: Any) -> bool:
     else:
         return False
     storage = storage_of(node)
+    before = storage.date()
+    storage.wrote(writer)  # before it is done, as in write()
     try:
         a[place] = value
     except (IndexError, ValueError, OverflowError):
+        storage.take_back(*before)
         return False  # nothing was written: the general case does it, or says what is wrong
-    storage.wrote(writer)
     if storage.views:
         renew_views(t)
     return True

@@ -11,13 +11,14 @@ the product rule makes of it, (a + bε)(c + dε) = ac + (ad + bc)ε.
 """
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from ..base.errors import message
 from ..engine.op import Op
 from ..engine.record import record
+from ..graph import storage_of
 from . import carry as carry  # in-place writes know of kinds, once it is imported
 from . import rules as rules  # and batches of how ops compute
 from .batched import Batch, moved
@@ -112,8 +113,13 @@ def part_array(x: AnyArray, level: Level, which: int) -> AnyArray:
 CROSSINGS: dict[Op, AnyArray] = {}  # of each op: (*arrays, **attrs) -> what it computes
 
 
-def _crossing(op: Op, function: AnyArray) -> AnyArray:
-    """``function(x, level, ...)`` on an array or, as ``op``, on a Tensor."""
+def _crossing(
+    op: Op, function: AnyArray, shows: Callable[..., bool] = lambda *arguments: False
+) -> AnyArray:
+    """``function(x, level, ...)`` on an array or, as ``op``, on a Tensor.
+
+    ``shows(...)``: is the result a view of x's memory?
+    """
     CROSSINGS[op] = lambda x, level, arguments: function(x, level, *arguments)
 
     def crossing(x: AnyArray, level: Level, *arguments: int) -> AnyArray:
@@ -121,9 +127,20 @@ def _crossing(op: Op, function: AnyArray) -> AnyArray:
             return function(x, level, *arguments)
         array = function(x.array, level, *arguments)
         attrs = {"level": level, "arguments": arguments}
-        return record(op, [x], array, dev_of(array), attrs)
+        out = record(op, [x], array, dev_of(array), attrs)
+        return _lying_in(x, out) if shows(*arguments) else out
 
     return crossing
+
+
+def _lying_in(source: Tensor, out: Tensor) -> Tensor:
+    """``out``, which shows the memory of ``source``: what overwrites the one overwrites the other,
+    and backward is to know it.
+    """
+    turned, storage = storage_of(out.node).turned, storage_of(source.node)
+    storage.turned = storage.turned or turned
+    out.node.storage = storage
+    return out
 
 
 def _op(name: str, torch_name: str, rule: str, back: AnyArray) -> Op:
@@ -134,7 +151,7 @@ def _op(name: str, torch_name: str, rule: str, back: AnyArray) -> Op:
 shared: AnyArray = _crossing(
     _op("share_among_samples", "AddBatchDim", "g, summed over the samples",
         lambda g, level: summed(g, level)),
-    shared_array,
+    shared_array, lambda: True,
 )  # fmt: skip
 summed: AnyArray = _crossing(
     _op("sum_of_samples", "SumOfSamples", "g, for each sample", lambda g, level: shared(g, level)),
@@ -143,17 +160,17 @@ summed: AnyArray = _crossing(
 into_batch: AnyArray = _crossing(
     _op("into_batch", "AddBatchDim", "g, with the samples in a dimension",
         lambda g, level, dim: out_of_batch(g, level, dim)),
-    batch_array,
+    batch_array, lambda dim: True,
 )  # fmt: skip
 out_of_batch: AnyArray = _crossing(
     _op("out_of_batch", "RemoveBatchDim", "g, as a batch",
         lambda g, level, dim: into_batch(g, level, dim)),
-    whole_array,
+    whole_array, lambda dim: True,
 )  # fmt: skip
 part: AnyArray = _crossing(
     _op("dual_part", "UnpackDual", "g, in the other part's place",
         lambda g, level, which: _placed(g, level, 1 - which)),
-    part_array,
+    part_array, lambda which: which == 0,
 )  # fmt: skip
 
 
@@ -173,14 +190,15 @@ def constant_dual(t: Tensor, level: Level) -> Tensor:
     if t.array.dtype.kind not in "fcV":  # whole numbers have no derivative
         return t
     array = dual_array(t.array, None, level)
-    return record(dual_op, [t], array, dev_of(array), {"level": level, "entry": True})
+    out = record(dual_op, [t], array, dev_of(array), {"level": level, "entry": True})
+    return _lying_in(t, out)
 
 
 def dual(primal: Tensor, tangent: Tensor, level: Level, entry: bool = False) -> Tensor:
     """primal + tangent ε, of tensors of the same levels. ``entry``: they come from outside."""
     array = dual_array(primal.array, tangent.array, level)
     attrs = {"level": level, "entry": entry}
-    return record(dual_op, [primal, tangent], array, dev_of(array), attrs)
+    return _lying_in(primal, record(dual_op, [primal, tangent], array, dev_of(array), attrs))
 
 
 # where backward runs inside of the level, what lies outside receives the gradient itself: with its

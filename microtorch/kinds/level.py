@@ -21,7 +21,6 @@ from ..arrays.device import device
 from ..backends import cpu
 from ..backends.reference import UFUNCS
 from ..engine.apply import meeting
-from ..graph import storage_of
 from ..handles.memory import check_locked, is_locked, unlocked
 
 if TYPE_CHECKING:
@@ -431,9 +430,7 @@ def lift(t: Tensor, levels: Iterable[Level]) -> Tensor:
     """``t`` as a tensor of these levels, and of its own; its gradient goes back to ``t``."""
     missing = set(levels).difference(levels_in(t.array))
     for level in sorted(missing, key=lambda level: level.birth):
-        below, t = t, level.kind.lift(t, level)
-        if t is not below:  # what overwrites the one overwrites the other
-            t.node.storage = storage_of(below.node)
+        t = level.kind.lift(t, level)
     return t
 
 

@@ -133,3 +133,16 @@ def test_traces_for_tensorboard(tmp_path):
         torch.ones(1) + 1
     (file,) = (tmp_path / "logs").iterdir()
     assert file.name.endswith(".pt.trace.json")
+
+
+@pytest.mark.parametrize("n", [4, 20_000])
+def test_in_place_operations_are_rows_of_their_ops(n):
+    """Also large ones, which C writes straight over the tensor."""
+    x, y = torch.ones(n), torch.ones(n)
+    for name, run in {
+        "add": lambda: x.add_(y), "mul": lambda: x.mul_(2.0), "exp": lambda: x.exp_(),
+        "add_scaled": lambda: x.add_(y, alpha=2.0), "addcmul": lambda: x.addcmul_(y, y),
+    }.items():  # fmt: skip
+        with profile() as p:
+            run()
+        assert {row.key: row.count for row in p.key_averages()} == {name: 1}

@@ -3,6 +3,8 @@ import pytest
 
 import microtorch as torch
 from microtorch import func
+from microtorch.autograd import forward_ad
+from microtorch.base import errors
 
 TRANSFORMS = {
     "grad": lambda f, x: func.grad(f)(x),
@@ -55,6 +57,16 @@ def test_a_captured_tensor_is_not_written(transform, write):
     write(c)  # outside of the transform it is
 
 
+@pytest.mark.parametrize("transform", ["grad", "jvp"])
+@pytest.mark.parametrize("write", WRITES.values(), ids=WRITES)
+def test_nor_a_large_one(transform, write):
+    """Over which C writes straight."""
+    c, x = torch.ones(20_000), torch.ones(20_000)
+    with pytest.raises(RuntimeError, match="would mutate a captured Tensor"):
+        TRANSFORMS[transform](lambda x: (write(c), (c * x).sum())[1], x)
+    assert c.eq(1).all()
+
+
 @pytest.mark.parametrize("transform", TRANSFORMS.values(), ids=TRANSFORMS)
 def test_its_own_tensors_are(transform):
     def f(x):
@@ -103,3 +115,42 @@ def test_buffers_are_arguments():
     assert net.num_batches_tracked.item() == 1
     with pytest.raises(RuntimeError, match="captured"):
         func.grad(loss)(params, {}, x)
+
+
+def through_vmap(z):
+    func.vmap(lambda a: a.mul_(5))(z)
+
+
+def through_a_captured_batch(z):
+    func.vmap(lambda a, b: a.mul_(b))(z.T, torch.full((2, 2), 5.0))
+
+
+def through_what_vmap_returns(z):
+    func.vmap(lambda a: a)(z).mul_(5)
+
+
+def through_a_dual_tensor(z):
+    with forward_ad.dual_level():
+        forward_ad.make_dual(z, torch.ones(2, 2)).mul_(5)
+
+
+def through_its_primal(z):
+    with forward_ad.dual_level():
+        forward_ad.unpack_dual(forward_ad.make_dual(z, torch.ones(2, 2))).primal.mul_(5)
+
+
+def through_jvp(z):
+    func.jvp(lambda x: x.mul_(5), (z,), (torch.ones(2, 2),))
+
+
+@pytest.mark.parametrize("write", [
+    through_vmap, through_a_captured_batch, through_what_vmap_returns, through_a_dual_tensor,
+    through_its_primal, through_jvp,
+], ids=lambda write: write.__name__)  # fmt: skip
+def test_backward_knows_of_writes_inside_to_what_came_from_outside(write):
+    w, z = torch.ones(2, 2, requires_grad=True), torch.ones(2, 2)
+    out = (w * z).sum()
+    write(z)
+    assert z.eq(5).all() and z._version == 1
+    with pytest.raises(errors.InplaceError, match="modified by an inplace"):
+        out.backward()

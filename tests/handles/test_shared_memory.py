@@ -184,6 +184,43 @@ def test_an_interrupted_write_leaves_all_as_it_was_or_all_done():
     assert lines > 20
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.int64], ids=str)
+@pytest.mark.parametrize("action", [
+    lambda x: x.mul_(5), lambda x: x.add_(x, alpha=2), lambda x: x.addcmul_(x, x),
+    lambda x: x.__setitem__(slice(None), 5), lambda x: x[1:].mul_(5), lambda x: x.fill_(5),
+], ids=["mul_", "add_ with a factor", "addcmul_", "setitem", "of a view", "fill_"])  # fmt: skip
+@pytest.mark.parametrize("n", [4, 20_000])
+def test_an_interrupted_write_is_dated_wherever_it_ends(n, action, dtype):
+    """Also of large tensors, over which C writes straight: Ctrl-C mostly comes in the loop, and is
+    heard when that has ended."""
+    action(torch.full((n,), 3).to(dtype))  # what it imports is not to be interrupted
+    interrupted, lines = True, 0
+    while interrupted:
+        lines += 1
+        w, x = torch.ones(n, requires_grad=True), torch.full((n,), 3).to(dtype)
+        out = (w * x).sum()
+        interrupted = interrupted_after(lines, lambda x=x: action(x))
+        try:
+            out.backward()
+        except errors.InplaceError:
+            continue
+        assert w.grad.tolist() == [3] * n, lines
+    assert lines > 10
+
+
+def test_a_write_that_fails_is_not_dated():
+    w, x = torch.ones(20_000, requires_grad=True), torch.ones(20_000)
+    out = (w * x).sum()
+    with pytest.raises(RuntimeError):
+        x.add_(torch.ones(2, 20_000))
+    with pytest.raises((RuntimeError, IndexError)):
+        x[:] = torch.ones(7)
+    assert x._version == 0
+    out.backward()
+    x.mul_(torch.ones(1)).add_(torch.ones(20_000, dtype=torch.float64))
+    assert x._version == 2
+
+
 @pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="no timers")
 def test_ctrl_c_during_backward_leaves_gradients_on():
     def interrupt(number, frame):
