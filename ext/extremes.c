@@ -14,7 +14,7 @@ struct NAME(extremes) {
     bool smallest;
     uint8_t *unordered; /* is there a NaN? */
     size_t part;        /* of a long row */
-    int64_t *before;    /* where the extreme of all parts before each of them lies; -1: there are none */
+    int64_t *before;    /* where the extreme of all parts before each of them lies; -1: none is */
 };
 
 /* Does any of TOGETHER numbers take the place of an extreme? */

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from types import FunctionType
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 F = TypeVar("F", bound=Callable[..., Any])
 T = TypeVar("T")
@@ -63,7 +63,7 @@ def settle(place: str, names: Mapping[str, object]) -> None:
             f.__module__ = place
 
 
-def return_type_text(result: Any) -> str:
+def return_type_text(result: NamedTuple) -> str:
     """How PyTorch prints a result of several named parts: the ``__repr__`` of a NamedTuple."""
     parts = zip(result._fields, result, strict=True)
     fields = ",\n".join([f"{name}={part!r}" for name, part in parts])

@@ -80,7 +80,7 @@ def _normal(F: Backend, shape: Shape, d: DType, **options: Any) -> Array:
     return F.draws.normal(shape, d, **options)
 
 
-def _list_in(more: dict[str, Any], name: str) -> Any:
+def _list_in(more: dict[str, Argument], name: str) -> Argument:
     """The list of sizes that is given by name; TypeError for a number."""
     size = more.pop("size", None)
     if is_int(size):

@@ -110,8 +110,7 @@ class Groups:
     NON_GROUP_MEMBER = NON_MEMBER
 
 
-group = Groups()
-GroupMember = Groups  # PyTorch's other name
+group = GroupMember = Groups  # PyTorch's names
 
 
 def world(given: ProcessGroup | None = None) -> ProcessGroup:

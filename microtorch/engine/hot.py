@@ -297,8 +297,7 @@ def viewing(op: Op, name: str | None = None) -> Callable[[Tensor, Any], Tensor]:
             return t
         n.storage = storage = a.storage or storage_of(a)
         storage.turned = storage.turned or not (keeps_order or out.flags.c_contiguous)
-        way: Argument = ((op, attrs),)
-        origin = input.origin
+        way, origin = ((op, attrs),), input.origin
         if not grad and n.op is None:
             way = (*way, (unfollowing[0], UNRECORDED))
         t.origin = (input, way) if origin is None else (origin[0], (*origin[1], *way))

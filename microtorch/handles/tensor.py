@@ -37,6 +37,7 @@ from . import storage as storage
 from .memory import copied
 from .properties import Properties
 from .put import setitem
+from .size import Size as Size  # old pickles look for it here
 from .size import sizes_or_data
 from .views import let_claim
 

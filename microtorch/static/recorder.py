@@ -182,9 +182,9 @@ class Lanes:
             "halves": real.halves,
         }  # fmt: skip
         names = {n for n in (*dir(Reference), *before) if not n.startswith("_")}
-        keep = {"of", "choose", "large", "small", "in_16_bits", "by_dtype", "rest",
-                "memory", "array", "draws", "dtype", "device", "name", "kernels", "changing",
-                "conjugates", "halves", "ordered"}  # fmt: skip
+        keep = {"of", "choose", "large", "small", "into", "in_16_bits", "by_dtype",
+                "rest", "memory", "array", "draws", "dtype", "device", "name", "kernels",
+                "changing", "conjugates", "halves", "ordered"}  # fmt: skip
         for name in names - keep:
             kernel = getattr(real, name, None)
             if callable(kernel):

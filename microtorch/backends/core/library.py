@@ -203,16 +203,19 @@ def get_num_threads() -> int:
     return lib.get_threads() if lib is not None else _num_threads
 
 
-def shorter_new() -> Any:
+Made = TypeVar("Made")
+
+
+def shorter_new() -> Callable[[type[Made]], Made]:
     """``object.__new__`` for the classes of tensors and nodes, in C at half of the time."""
-    made: list[Any] = []
+    made: list[Callable[[type[Made]], Made]] = []
     lib.add_new(id(made))
     return made[0] if made else object.__new__
 
 
 set_num_threads(default_num_threads())
 isa = ""  # the one in use
-new: Any = object.__new__ if lib is None else shorter_new()
+new = object.__new__ if TYPE_CHECKING or lib is None else shorter_new()
 if lib is not None:
     use_isa(os.environ.get("MICROTORCH_ISA") or isas()[0])
     lib.use_copies(-1)
