@@ -31,12 +31,11 @@ class Expansion(Reference):
 
     name = "expansion"
 
-    def __getattr__(self, name: str) -> Kernel:
+    def _found(self, name: str) -> Kernel:
         if name in formulas.TABLE and name != "where":
-            kernel = _elementwise(name)
-            setattr(self, name, kernel)
-            return kernel
-        return super().__getattr__(name)
+            return _elementwise(name)
+        found: Kernel = super()._found(name)
+        return found
 
     @staticmethod
     def cast(x: Array, dtype: DType) -> Array:

@@ -193,14 +193,12 @@ class Half(Reference):
         """The backend that computes."""
         return self.by_dtype[F32]
 
-    def __getattr__(self, name: str) -> Operand:
+    def _found(self, name: str) -> Operand:
         if name in MOVES or is_among(name, uncopied):
-            return super().__getattr__(name)
+            return super()._found(name)
         if name.startswith("__"):
             raise AttributeError(name)
-        kernel = self._through_wide(name)
-        setattr(self, name, kernel)
-        return kernel
+        return self._through_wide(name)
 
     def _through_wide(self, name: str) -> Operand:
         """The kernel of float32, of arrays in 16 bits."""

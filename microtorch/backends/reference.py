@@ -131,15 +131,18 @@ class Reference:
         return self.by_dtype.get(dtype, self.rest)
 
     def __getattr__(self, name: str) -> Any:
+        held = vars(self)  # while a function is recorded, it is another dict (static/recorder.py)
+        kernel = held[name] = self._found(name)
+        return kernel
+
+    def _found(self, name: str) -> Any:
+        """A kernel that is asked for first. Other threads see it when it is what stays."""
         kernel = UFUNCS.get(name)
         if kernel is not None:
-            kernel = Reference.threaded(kernel)
-        else:
-            if name not in definitions:
-                raise AttributeError(f"the {self.name} backend has no kernel '{name}'")
-            kernel = MethodType(definition(name), self)
-        setattr(self, name, kernel)
-        return kernel
+            return Reference.threaded(kernel)
+        if name not in definitions:
+            raise AttributeError(f"the {self.name} backend has no kernel '{name}'")
+        return MethodType(definition(name), self)
 
     def choose(self, kernels: type[Reference]) -> None:
         """From now on, take the kernels from ``kernels``: Reference or a subclass.

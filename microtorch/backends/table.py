@@ -105,13 +105,15 @@ class KernelTable(BackendTable["Kernel"]):
 
     def __missing__(self, backend: Backend) -> Kernel:
         name = self.name
-        for_all = self.size in ("", "any")
+        for_all, held = self.size in ("", "any"), vars(backend)
         kernel = getattr(backend, name) if for_all else getattr(backend, self.size)(name)
         # what is recorded does not know yet which of its values lie in rows
         if name in layouts and (not self.size or hasattr(kernel, "laid")):
             kernel = laying(kernel, layouts[name])
         if not hasattr(backend, "passing"):  # one that does not outlive a transform
             self[backend] = kernel
+        if vars(backend) is not held:  # another thread has begun, or ended, a recording
+            self.pop(backend, None)
         return kernel
 
 
@@ -132,8 +134,11 @@ class HotTable(BackendTable["Kernel | None"]):
     def __missing__(self, backend: Backend) -> Kernel | None:
         if self.aside or hasattr(backend, "passing"):
             return self.cold
+        held = vars(backend)
         cold = backend is backend.rest or self.name in _to_apply or self.name in backend.changing
         kernel = self[backend] = self.cold if cold else self.kernels[backend]
+        if vars(backend) is not held:
+            self.pop(backend, None)
         return kernel
 
 

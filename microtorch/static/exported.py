@@ -150,10 +150,11 @@ class ExportedProgram:
 
     def __init__(
         self, model: Module, compiled: Compiled, args: tuple[Operand, ...], names: list[str],
-        kwargs: dict[str, Operand], dynamic: Dynamic,
+        kwargs: dict[str, Operand], filled: dict[str, Operand], dynamic: Dynamic,
     ) -> None:  # fmt: skip
         self.dynamic, self.model = dynamic, model
-        self.example_inputs = (args[: len(args) - len(kwargs)], kwargs)
+        self.filled = filled  # defaults of parameters that stand before those given by name
+        self.example_inputs = (args[: len(args) - len(kwargs) - len(filled)], kwargs)
         self.compiled, self.arguments = compiled, names
         self.state_dict: dict[str, Tensor] = dict(model.state_dict(keep_vars=True))
         self.named: dict[str, Tensor] = {**dict(model.named_parameters()),
@@ -241,8 +242,9 @@ class ExportedProgram:
 
     def run(self, args: tuple[Operand, ...], kwargs: dict[str, Operand]) -> Operand:
         """The program's outputs. RuntimeError says which input is not as it was exported."""
-        given = [*args, *[kwargs[n] for n in self.arguments[len(args) :] if n in kwargs]]
-        if len(given) != len(self.arguments) or len(args) + len(kwargs) != len(given):
+        left, named = self.arguments[len(args) :], self.filled | kwargs
+        given = [*args, *[named[n] for n in left if n in named]]
+        if len(given) != len(self.arguments) or not {*kwargs} <= {*left}:
             raise TypeError(
                 message(f"the exported program takes {', '.join(self.arguments) or 'nothing'}, "
                         f"but got {len(args)} arguments and {', '.join(kwargs) or 'no names'}")
@@ -363,7 +365,9 @@ def export(
     signature = inspect.signature(mod.forward)
     bound = signature.bind(*args, **(kwargs or {}))
     named = dict(kwargs or {})
-    names = [n for n in signature.parameters if n in bound.arguments]
+    last = max((i for i, n in enumerate(signature.parameters) if n in bound.arguments), default=-1)
+    names = [*signature.parameters][: last + 1]
+    filled = {n: signature.parameters[n].default for n in names if n not in bound.arguments}
     if any(p.kind in (p.VAR_KEYWORD, p.KEYWORD_ONLY) for n, p in signature.parameters.items()
            if n in bound.arguments):  # fmt: skip
         raise NotImplementedError(
@@ -373,7 +377,8 @@ def export(
     labels: list[str] = []
     for n in names:
         several = signature.parameters[n].kind is inspect.Parameter.VAR_POSITIONAL
-        values = [*bound.arguments[n]] if several else [bound.arguments[n]]
+        value = filled[n] if n in filled else bound.arguments[n]
+        values = [*value] if several else [value]
         flat += values
         labels += [f"{n}_{i}" for i in range(len(values))] if several else [n]
     example = distinct(flat)
@@ -387,7 +392,7 @@ def export(
                     traced = trace(mod if traced is None else traced, one)
     compiled: Compiled = vars(traced)["_compiled"]
     compiled.most = sys.maxsize
-    return ExportedProgram(mod, compiled, example, labels, named, dynamic)
+    return ExportedProgram(mod, compiled, example, labels, named, filled, dynamic)
 
 
 @contextmanager

@@ -91,8 +91,7 @@ class Recorder(Reference):
             found: Kernel = kernel
             return found
         made: Kernel = lanes.kernel(self, name, kernel)
-        if held.get("lanes") is lanes:
-            setattr(self, name, made)
+        held[name] = made
         return made
 
     def derivatives(self, table: VjpTable) -> Sequence[Vjp]:
@@ -120,9 +119,7 @@ class Lanes:
         """Give the backends back their classes and kernels."""
         for lane, cls, before in self.taken:
             lane.__class__ = cls
-            for name in [n for n in vars(lane) if n not in before]:
-                vars(lane).pop(name, None)
-            vars(lane).update(before)
+            lane.__dict__ = before
             forget(lane)
 
     @staticmethod
@@ -169,7 +166,8 @@ class Lanes:
 
     def install(self, lane: Reference) -> None:
         """Let a backend write down what it computes. Its kernels stay those of its class."""
-        kind, before = type(lane), dict(vars(lane))
+        # another thread that looks for a kernel now puts it where it belongs: in `before`
+        kind, before = type(lane), vars(lane)
         key = (kind, lane.dtype)
         if isinstance(lane, Recorder):  # a clock's
             real = lane.genuine
@@ -179,7 +177,7 @@ class Lanes:
             real = _real[key] = kind(lane.dtype)
         self.taken.append((lane, kind, before))
         wrappers: dict[str, Operand] = {
-            "genuine": real, "lanes": self, "draws": Draws(self.recording),
+            **before, "genuine": real, "lanes": self, "draws": Draws(self.recording),
             "changing": real.changing, "conjugates": real.conjugates,
             "halves": real.halves,
         }  # fmt: skip
@@ -192,7 +190,7 @@ class Lanes:
             if callable(kernel):
                 wrappers[name] = self.kernel(lane, name, kernel)
         wrappers["array"] = self.recording.array
-        vars(lane).update(wrappers)  # before the class, which other threads may ask at once
+        lane.__dict__ = wrappers  # before the class, which other threads may ask at once
         lane.__class__ = self.kind
         forget(lane)
 

@@ -38,6 +38,12 @@ UNSEEN = {
     ),
     "isenabled": "which asks of Python's collector, that rests while a call is recorded",
     **dict.fromkeys(("_getframe", "currentframe"), "which reads who calls"),
+    **dict.fromkeys(
+        ("exists", "is_file", "is_dir", "isfile", "isdir", "listdir", "read_text", "read_bytes",
+         "getcwd"), "which asks for files",
+    ),
+    **dict.fromkeys(("getcontext", "getrecursionlimit"), "which reads a setting of Python"),
+    "__subclasses__": "which changes with each class that is made",
     "import_module": "which gives modules that are not in its text",
     "__import__": "which gives modules that are not in its text",
 }  # fmt: skip

@@ -13,10 +13,12 @@ import pytest
 
 import microtorch as torch
 from microtorch import nn
+from microtorch.backends.core.elementwise import Elementwise
 from microtorch.backends.reference import Reference
+from microtorch.backends.table import KernelTable
 from microtorch.nn import functional as F
 from microtorch.static import turns
-from microtorch.static.recorder import Recorder
+from microtorch.static.recorder import Lanes, Recorder
 
 
 def same(a, b):
@@ -737,6 +739,36 @@ def test_threads_that_work_while_another_records():
     stop.set()
     [thread.join() for thread in threads]
     assert not wrong
+
+
+@pytest.mark.needs("core")
+def test_a_recording_that_begins_while_another_thread_looks_for_a_kernel(monkeypatch):
+    class Written:
+        array, calls = staticmethod(np.asarray), []
+
+        def call(self, kind, name, function, arguments, attrs, read=None):
+            self.calls.append(name)
+            return function(*arguments, **attrs)
+
+    lane, lanes = Reference.by_dtype[np.dtype("float32")], Lanes(Written())
+    table, x, direct = KernelTable("tanh", "any"), np.ones(3, np.float32), Elementwise._direct
+    vars(lane).pop("tanh", None)
+
+    def begins(self, name, otherwise):
+        monkeypatch.undo()
+        lanes.open()
+        return direct(self, name, otherwise)
+
+    monkeypatch.setattr(Elementwise, "_direct", begins)
+    try:
+        found = table[lane]  # as the other thread goes on
+        assert type(found) is type(len)
+        table[lane](x)
+        lane.tanh(x)
+        assert Written.calls == ["tanh", "tanh"]  # what is recorded goes through the recorder
+    finally:
+        lanes.close()
+    assert lane.tanh is found and table[lane] is found
 
 
 def test_a_backend_that_another_thread_asks_while_a_recording_ends():

@@ -253,3 +253,23 @@ def test_an_if_on_data_cannot_be_exported():
 
     with pytest.raises(RuntimeError, match=r"if x > 0.*test_exported\.py"):
         torch.export.export(Chooses(), (torch.ones(2),))
+
+
+def test_arguments_given_by_name_find_their_place():
+    class Named(nn.Module):
+        def forward(self, x, bias=None, k=2, other=None):
+            return x * k if bias is None else x * k + bias
+
+    model, x, y = Named(), torch.ones(2, 3), torch.full((3,), 5.0)
+    ep = torch.export.export(model, (x,), {"k": 3})  # `bias` stands before it
+    assert ep.example_inputs[1] == {"k": 3} and len(ep.example_inputs[0]) == 1
+    assert torch.equal(ep.module()(x, k=3), model(x, k=3))
+    for wrong, error in [({"k": 4}, RuntimeError), ({"k": 3, "bias": y}, RuntimeError),
+                         ({}, TypeError), ({"k": 3, "x": x}, TypeError)]:  # fmt: skip
+        with pytest.raises(error):
+            ep.module()(x, **wrong)
+    dims = {"x": {0: torch.export.Dim("n")}, "bias": None}
+    ep = torch.export.export(model, (x,), {"bias": y}, dynamic_shapes=dims)
+    assert torch.equal(ep.module()(torch.ones(5, 3), bias=y), model(torch.ones(5, 3), y))
+    ep = torch.export.export(model, (x,), {"k": 3}, dynamic_shapes={"x": dims["x"], "k": None})
+    assert torch.equal(ep.module()(torch.ones(5, 3), k=3), model(torch.ones(5, 3), k=3))

@@ -3,8 +3,11 @@
 import collections
 import copy
 import dataclasses
+import decimal
 import io
 import math
+import os
+import pathlib
 import pickle
 import random
 import sys
@@ -229,6 +232,19 @@ def test_objects_whose_state_is_hidden_are_refused():
             for _ in range(4):
                 f(torch.ones(2))
     del WORLD["held"]
+
+
+@pytest.mark.parametrize("ask", [
+    lambda: len(torch.nn.Module.__subclasses__()), lambda: pathlib.Path("here").exists(),
+    lambda: os.path.isdir("here"), lambda: len(os.getcwd()), lambda: decimal.getcontext().prec,
+    lambda: sys.getrecursionlimit(),
+])  # fmt: skip
+def test_what_the_world_answers_is_asked_at_each_call(ask):
+    f = torch.compile(lambda x: x * ask(), backend="eager")
+    with pytest.warns(UserWarning, match="which (asks for files|reads a setting|changes with)"):
+        for _ in range(3):
+            assert torch.equal(f(torch.ones(2)), torch.full((2,), float(ask())))
+    assert f.count == 0
 
 
 @pytest.mark.parametrize("draw", [random.random, np.random.rand, partial(random.choice, [1, 2])])

@@ -28,10 +28,10 @@ class Elementwise(Reference):
     a function of Python, which chooses between numpy and C by size and layout.
     """
 
-    def __getattr__(self, name: str) -> Any:
+    def _found(self, name: str) -> Any:
         found = self._kernel(name, large_from(name) - 1)
         if found is None:
-            found = super().__getattr__(name)
+            found = super()._found(name)
             large = self._kernel(name, large_from(name)) if name in UFUNCS else None
             if large is not None:
                 formula, inputs = formulas.TABLE[name]
@@ -44,7 +44,6 @@ class Elementwise(Reference):
             vars(found)["with_F"] = self._direct(name, vars(found)["with_F"])
         else:
             found = self._direct(name, found)
-        setattr(self, name, found)
         return found
 
     def small(self, name: str) -> Callable[..., Any]:

@@ -158,3 +158,16 @@ def test_new_makes_empty_objects(cls):
 def test_new_makes_no_others(wrong):
     with pytest.raises(TypeError, match="class that is written in Python"):
         new(wrong)
+
+
+@pytest.mark.parametrize("name", ["tanh", "add", "gelu"])
+def test_other_threads_find_no_kernel_but_the_one_that_stays(name, monkeypatch):
+    lane, seen = core.Core(F32), []
+    direct = Elementwise._direct
+
+    def looked(self, name, otherwise):
+        seen.append(name in vars(self))
+        return direct(self, name, otherwise)
+
+    monkeypatch.setattr(Elementwise, "_direct", looked)
+    assert type(getattr(lane, name)) is DIRECT and seen == [False]
