@@ -69,7 +69,7 @@ def check_leaf(t: Tensor, name: str) -> None:
 
 PLAIN = frozenset({int, float, bool, str, type(None)})  # what is read before anything is written
 # what makes room in a target for another kind of numbers (kinds/carry.py, once imported)
-carrying: list[Callable[[Tensor, Array, str], None]] = []
+carrying: list[Callable[[Tensor, Tensor, str], None]] = []
 
 
 def apply_inplace(
@@ -241,7 +241,7 @@ def _check_outcome(
     out = outcome.array
     if type(out) is not np.ndarray:
         for carry in carrying:
-            carry(target, out, name)
+            carry(target, outcome, name)
     check_shape(out, target, name, (target, *others))
     check_cast(out.dtype, target, name)
 

@@ -128,15 +128,17 @@ def _crossing(
         array = function(x.array, level, *arguments)
         attrs = {"level": level, "arguments": arguments}
         out = record(op, [x], array, dev_of(array), attrs)
-        return _lying_in(x, out) if shows(*arguments) else out
+        return _lying_in(x, out, level) if shows(*arguments) else out
 
     return crossing
 
 
-def _lying_in(source: Tensor, out: Tensor) -> Tensor:
+def _lying_in(source: Tensor, out: Tensor, level: Level) -> Tensor:
     """``out``, which shows the memory of ``source``: what overwrites the one overwrites the other,
     and backward is to know it.
     """
+    if level in levels_in(out.array):
+        level.shown[id(out)] = out
     turned, storage = storage_of(out.node).turned, storage_of(source.node)
     storage.turned = storage.turned or turned
     out.node.storage = storage
@@ -191,14 +193,15 @@ def constant_dual(t: Tensor, level: Level) -> Tensor:
         return t
     array = dual_array(t.array, None, level)
     out = record(dual_op, [t], array, dev_of(array), {"level": level, "entry": True})
-    return _lying_in(t, out)
+    return _lying_in(t, out, level)
 
 
 def dual(primal: Tensor, tangent: Tensor, level: Level, entry: bool = False) -> Tensor:
     """primal + tangent ε, of tensors of the same levels. ``entry``: they come from outside."""
     array = dual_array(primal.array, tangent.array, level)
     attrs = {"level": level, "entry": entry}
-    return _lying_in(primal, record(dual_op, [primal, tangent], array, dev_of(array), attrs))
+    out = record(dual_op, [primal, tangent], array, dev_of(array), attrs)
+    return _lying_in(primal, out, level)
 
 
 # where backward runs inside of the level, what lies outside receives the gradient itself: with its

@@ -11,8 +11,10 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 from weakref import ref
 
+from ..base.errors import InplaceError, describe, message
 from ..engine.record import constant_node
 from ..engine.unfollowed import unfollowed
+from ..graph import mode
 from ..handles.inplace import carrying
 from ..handles.views import rederive, views_of
 from .batched import Batch, not_in_place
@@ -24,11 +26,14 @@ if TYPE_CHECKING:
     from ..handles.tensor import Tensor
 
 
-def carry(target: Tensor, out: Array, name: str) -> None:
-    """Make ``target`` ready to be overwritten with the numbers of ``out``."""
+def carry(target: Tensor, outcome: Tensor, name: str) -> None:
+    """Make ``target`` ready to be overwritten with the numbers of ``outcome``."""
+    out = outcome.array
     if not isinstance(out, Kind):
         return
     base = target if target.origin is None else target.origin[0]
+    if outcome.node.needs and mode.get().grad:
+        _check_outside(base, name)
     missing = [level for level in levels_in(out) if level not in levels_in(base.array)]
     if any(lead > 1 and level in missing for level, lead in _leads(out)):
         raise not_in_place(f"{name}_")
@@ -58,6 +63,21 @@ def carry(target: Tensor, out: Array, name: str) -> None:
             view.node = _constant(array, view.node.storage)
     if base.node.needs:
         rederive(base)
+
+
+def _check_outside(base: Tensor, name: str) -> None:
+    """Raise if ``base`` shows the memory of a tensor outside of its level: that tensor would hold
+    what is written, and its gradient would not know.
+    """
+    if any([level.shown.get(id(base)) is base for level in levels_in(base.array)]):
+        raise InplaceError(
+            message(
+                f"{name}_ would overwrite a tensor that lies outside of vmap or of forward mode, "
+                "with numbers that require gradient, which do not reach it there",
+                f"{name}_ on {describe(base)}",
+                fix=f"write it out of place, or .clone() it before {name}_",
+            )
+        )
 
 
 def _constant(array: Array, storage: AnyArray) -> AnyArray:

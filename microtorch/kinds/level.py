@@ -42,7 +42,7 @@ class Level:
     """
 
     __slots__ = ("__weakref__", "backends", "birth", "carried", "devices", "direct", "ended",
-                 "kind", "size", "whole")  # fmt: skip
+                 "kind", "shown", "size", "whole")  # fmt: skip
 
     def __init__(self, kind: type[Kind], size: int = 0):
         self.kind, self.size, self.birth = kind, size, next(_births)
@@ -53,6 +53,8 @@ class Level:
         self.direct = self.whole = False  # does backward run from inside of it? (borders.py)
         self.ended = False  # have its tensors lost their tangents? (autograd/forward_ad.py)
         self.carried: list[ReferenceType[Tensor]] = []  # tensors that in-place writes made of it
+        # by id: those of it that show the memory of tensors outside, to the user's function
+        self.shown: WeakValueDictionary[int, Tensor] = WeakValueDictionary()
 
     def backend(self, inner: Backend) -> AnyArray:
         """The backend of this level's arrays whose values are those of ``inner``."""

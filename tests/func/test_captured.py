@@ -154,3 +154,19 @@ def test_backward_knows_of_writes_inside_to_what_came_from_outside(write):
     assert z.eq(5).all() and z._version == 1
     with pytest.raises(errors.InplaceError, match="modified by an inplace"):
         out.backward()
+
+
+@pytest.mark.parametrize("write", [through_vmap, through_a_dual_tensor, through_jvp])
+def test_numbers_that_require_gradient_reach_nothing_outside(write):
+    """PyTorch's gradient goes through such writes, or a leaf refuses them."""
+    p = torch.ones(2, 2, requires_grad=True)
+    for z in (p, p * 1, (p * 1).t()):
+        with pytest.raises(errors.InplaceError, match="outside of vmap or of forward mode"):
+            write(z)
+    with torch.no_grad():
+        write(p)
+    z = torch.zeros(2, 2)
+    with pytest.raises(errors.InplaceError, match="clone"):
+        func.vmap(lambda a, b: a.add_(b))(z, p)
+    func.vmap(lambda a, b: a.clone().add_(b))(z, p).sum().backward()
+    assert p.grad.eq(1).all()
