@@ -659,7 +659,7 @@ class Methods(Handle):
     def nonzero_static(self, *, size: builtins.int, fill_value: builtins.int = -1) -> Tensor: ...
     def norm(
         self, p: Number | str | None = 'fro', dim: Dims = None, keepdim: builtins.bool = False,
-        dtype: DTypeLike | None = None, *, axis: Dims = None, keepdims: builtins.bool = False
+        dtype: dtype | None = None, *, axis: Dims = None, keepdims: builtins.bool = False
     ) -> Tensor: ...
     def normal_(
         self, mean: builtins.float = 0.0, std: builtins.float = 1.0, *,

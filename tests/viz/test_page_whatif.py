@@ -65,7 +65,7 @@ def test_random_programs(seed, chromium, tmp_path):
         a[k] = value
         chromium.js(f"(changed.set({i}, {a}), 1)")
     chromium.js("(recompute(), render(), 1)")
-    assert chromium.js("now.V[D.root]") == pytest.approx(float(root), rel=1e-5)
+    assert chromium.js("now.V[D.root]") == pytest.approx(root.item(), rel=1e-5)
     for name, t in leaves.items():
         got = chromium.js(f"now.G[{node.format(name)}].f.flat()")
         assert got == pytest.approx(t.grad.numpy().ravel(), rel=1e-4, abs=1e-6), name
@@ -86,7 +86,7 @@ def test_an_element_is_typed_over(chromium, tmp_path):
     chromium.js("document.querySelectorAll('#side td')[1].click()")
     chromium.keys("-3")
     with torch.no_grad():
-        wanted = float(F.mse_loss(net(torch.tensor([[1.0, -3.0]])), torch.zeros(1, 2)))
+        wanted = F.mse_loss(net(torch.tensor([[1.0, -3.0]])), torch.zeros(1, 2)).item()
     assert chromium.js("now.V[D.root]") == pytest.approx(wanted, rel=1e-5)
     assert chromium.text("#badge") == "what if x[0, 1] = −3"
     # the cells in the picture of what has changed are the program's, and go; no box goes with them
@@ -117,7 +117,7 @@ def test_through_a_layer_that_loops(chromium, tmp_path):
     chromium.keys("1.5")
     with torch.no_grad():
         layer.weight_ih_l0[0, 0] = 1.5
-        wanted = float(layer(x)[0][-1].square().sum())
+        wanted = layer(x)[0][-1].square().sum().item()
     assert chromium.js("single(now.V[D.root])") == pytest.approx(wanted, rel=1e-5)
     some = "S.map((s, k) => k % 9 ? 1 : (go(k), s.k === 'c' ? now.measured(k)[3] : 1))"
     assert all(chromium.js(some)) and chromium.log("browser") == []
@@ -217,7 +217,7 @@ def test_numbers_of_every_kind(program, kind, chromium, tmp_path):
         chromium.js(f"(changed.set({i}, {reals(x).tolist()}), 1)")
     chromium.js("(recompute(), render(), 1)")
     close = {torch.float16: 4e-3, torch.bfloat16: 3e-2}.get(kind, 1e-5)
-    assert chromium.js("single(now.V[D.root])") == pytest.approx(float(root), rel=close)
+    assert chromium.js("single(now.V[D.root])") == pytest.approx(root.item(), rel=close)
     for name, x in zip("ab", leaves, strict=True):
         got = chromium.js(
             "(i => is_complex(i) ? [now.G[i].f].flat(9).flatMap(parts) : elements(now.G[i]))"

@@ -73,7 +73,7 @@ def test_the_window_of_each_cell(chromium, tmp_path):
         assert number(title) == pytest.approx(wanted, rel=1e-2)
         assert number(total) == pytest.approx(wanted, rel=1e-2, abs=0.006)
         chromium.keys("right")
-    assert made.nodes[made.root].number == pytest.approx(float((Y * Y).sum()), rel=1e-6)
+    assert made.nodes[made.root].number == pytest.approx((Y * Y).sum().item(), rel=1e-6)
     assert chromium.log("browser") == []
 
 
@@ -156,7 +156,7 @@ def test_what_if_through_windows(seed, chromium, tmp_path):
         assert chromium.js(f"hurdle({i})") == ""
         chromium.js(f"(a => (a[{k}] = {value}, changed.set({i}, a), 1))(elements(N[{i}].v))")
     chromium.js("(recompute(), render(), 1)")
-    assert chromium.js("now.V[D.root]") == pytest.approx(float(root), rel=1e-5)
+    assert chromium.js("now.V[D.root]") == pytest.approx(root.item(), rel=1e-5)
     for name, t in leaves.items():
         got = chromium.js(f"now.G[{node.format(name)}].f.flat(9)")
         assert got == pytest.approx(t.grad.numpy().ravel(), rel=1e-4, abs=1e-6), name
