@@ -112,8 +112,8 @@ static void forget_direct(PyObject *capsule)
     free(d);
 }
 
-/* object.__new__(type) for a class of Python's without `__new__`, at half of the time: no tuple of
- * arguments is made and looked at. */
+/* object.__new__(type) at half of the time: no tuple of arguments is made and looked at. The caller
+ * answers for the class: written in Python, without a `__new__` of its own or of a base. */
 static PyObject *new_object(PyObject *self, PyObject *type)
 {
     (void)self;

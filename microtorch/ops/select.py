@@ -11,7 +11,7 @@ from ..backends import cpu
 from ..base.errors import describe, message, warn
 from ..engine import operands
 from ..engine.apply import apply
-from ..engine.calling import misfit
+from ..engine.calling import check_type
 from ..engine.op import Formula, Op
 from ..engine.operands import NUMBERS, lone_element, number, weak_number
 from ..engine.record import record
@@ -225,10 +225,8 @@ def nan_to_num(
     Of complex numbers, in each part.
     """
     for name, value in (("nan", nan), ("posinf", posinf), ("neginf", neginf)):
-        if type(value) is not float and (should := misfit("float | None", value)):
-            kind = type(value).__name__
-            what = f"argument '{name}' must be {should}, not {kind}"
-            raise TypeError(message(f"nan_to_num(): {what}"))
+        if type(value) is not float:
+            check_type("nan_to_num", name, "float | None", value)
     if input.array.dtype.kind == "c":
         parts = [nan_to_num(part, nan, posinf, neginf) for part in (input.real, input.imag)]
         joined: Tensor = FUNCTIONS["complex"](*parts)

@@ -10,7 +10,7 @@ from ...arrays.dtypes import dtype, float64, uint8
 from ...arrays.memory_format import contiguous_format
 from ...base.errors import describe, message, warn
 from ...create.filled import empty, empty_like, ones_like, zeros_like
-from ...engine.calling import misfit
+from ...engine.calling import check_type
 from ...engine.operands import element
 from ...engine.out import into
 from ...engine.registry import REGISTRY
@@ -35,9 +35,7 @@ def _activation(name: str, input: Tensor, inplace: bool, **settings: float) -> T
     if settings and type(input) is Tensor and all([type(v) in NUMBERS for v in settings.values()]):
         return several(REGISTRY[name], (input,), settings or None)  # there is nothing to check
     for setting, value in settings.items():
-        if misfit("Number", value):
-            what = f"argument '{setting}' must be Number, not {type(value).__name__}"
-            raise TypeError(message(f"{name}(): {what}"))
+        check_type(name, setting, "Number", value)
     return FUNCTIONS[name](input, **settings)
 
 
@@ -123,9 +121,7 @@ def softplus(
     for name, value in (("beta", beta), ("threshold", threshold)):
         if type(value) in NUMBERS:
             continue
-        if should := misfit("Number", value):
-            text = f"softplus(): argument '{name}' must be {should}, not {type(value).__name__}"
-            raise TypeError(message(text))
+        check_type("softplus", name, "Number", value)
         if isinstance(value, complex):
             what = "value cannot be converted to type float without overflow"
             raise RuntimeError(message(what, f"softplus: {name}={value}"))
