@@ -401,7 +401,7 @@ MAKES = {
 
 def remedy(value: object, should: str) -> str:
     """What most likely was meant by a value that is not what it ``should`` be."""
-    if should in ("Number", "float") and isinstance(value, Handle) and value.node.needs:
+    if should.startswith(("Number", "float")) and isinstance(value, Handle) and value.node.needs:
         return "x.item() is its number, through which no gradient flows"
     return MAKES.get(should, "")
 
