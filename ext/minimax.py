@@ -55,6 +55,9 @@ ROWS = {
     "exp, with a table": (exp_tail, lambda r: r * r, (-LN2 / 32, LN2 / 32), 2),
     "expm1": (exp_tail, np.abs, (-LN2 / 2, LN2 / 2), 6),
     "tanh, e^r - 1 in it": (exp_tail, np.abs, (-LN2 / 2, LN2 / 2), 5),
+    "tanh h, in h^2": (
+        lambda u: (np.tanh(np.sqrt(u)) / np.sqrt(u) - 1) / u,
+        lambda u: u * np.sqrt(u) / np.tanh(np.sqrt(u)), (1e-6, (LN2 / 4) ** 2), 2),
     "exp2": (series(lambda k: LN2**k / factorial(k), 1), np.abs, (-0.5, 0.5), 6),
     "log": (log_tail, lambda f: f * f, (SQRT(0.5) - 1, SQRT(2) - 1), 8),
     "sin, in r^2": (

@@ -7,7 +7,9 @@ they call, and no others.
 
 The functions of float (``expf`` and so on) are not those of C's library, but the text that the C
 core and OpenCL devices of type CPU compile (backends/opencl/kernels/float.cl, whose head tells the
-method): loops over them become vector code.
+method): loops over them become vector code. In its place c/floats.txt has a ``tanh`` that takes a
+fifth less time, and errs by up to 2.6 units in the last place, not 2; on average both by half of
+one.
 """
 from __future__ import annotations
 
@@ -117,6 +119,7 @@ def floats(names: Collection[str]) -> str:
         defined = {*_DEFINED.findall(text), *re.findall(r"#define (\w+)", text)}
         if defined & wanted:  # what a function calls stands before it
             wanted.update(re.findall(r"\w+", re.sub(r"//.*", "", text)))
+            wanted -= defined  # a program's own is not the shared one
             kept.append(text)
     text = "\n".join([text_of("shared").strip(), *reversed(kept)]) + "\n"
     return (f"#include <float.h>\n{text}" if "FLT_" in text else text) if kept else ""

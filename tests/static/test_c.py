@@ -1,5 +1,6 @@
 """Programs as C: equal to the function but for rounding, and never used where they are not."""
 
+import ctypes
 import os
 import resource
 import subprocess
@@ -354,6 +355,29 @@ def test_a_file_has_what_its_functions_of_float_call_and_no_more(tmp_path, name)
     errors = "-Werror=implicit-function-declaration"
     subprocess.run([*build.compiler(), "-std=c99", "-fsyntax-only", errors, str(file)], check=True)
     assert ("fast_erf(" in parts[-1]) is (name == "erf")
+
+
+@pytest.mark.parametrize("fused", [True, False])
+def test_tanh_of_programs_errs_by_less_than_three_units_in_the_last_place(fused):
+    """Over floats of all sizes, products fused with sums or not; and what is special."""
+    head = functions.text_of("head")
+    loop = "for (int i = 0; i < n; i++) out[i] = fast_tanh(x[i]);"
+    text = f"void all(int n, const float *restrict x, float *restrict out) {{ {loop} }}\n"
+    text = "\n".join([functions.used(head, "ADDf INLINE"), functions.floats(["tanh"]), text])
+    every = build.loaded(text if fused else text.replace("ifdef __FMA__", "if 0"))
+    bits = np.arange(0, np.float32(20).view(np.uint32), 1999, np.uint32)
+    near = np.uint32(0x3e000000) + np.arange(1 << 20, dtype=np.uint32) * 37  # 1/8 to 20
+    special = np.array([np.inf, 1e30, 100, 0, np.nan], "f4")
+    x = np.concatenate([bits.view("f4"), near.view("f4"), special])
+    out = np.empty_like(x)
+    for sign in (1, -1):
+        x *= sign
+        every.all(len(x), *(ctypes.c_void_p(a.ctypes.data) for a in (x, out)))
+        true = np.tanh(x.astype("f8"))
+        unit = np.spacing(np.maximum(np.abs(true), 2.0**-126).astype("f4"))
+        error = (np.abs(out - true) / unit)[:-1]
+        assert error.max() < 2.7 and error.mean() < 0.6 and np.abs(out[:-1]).max() == 1
+        assert np.isnan(out[-1]) and (np.signbit(out) == np.signbit(x))[:-1].all()
 
 
 def test_one_number_under_two_names_and_names_that_c_does_not_take():
