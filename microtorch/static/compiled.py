@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
-from functools import partial
+from functools import cache, partial
 from operator import is_
 from os import PathLike
 from typing import TYPE_CHECKING
@@ -27,10 +27,12 @@ from .collecting import uncollected
 from .entry import Entry, Run
 from .export import export
 from .keys import Refused, structure
+from .native import builtin, descriptor
 from .one_call import has_graph, leaf_names, recorded
 from .program import Program
 from .proof import disagreement, proved
 from .quick import MISSED
+from .same import place_of, python
 from .scalars import alone
 from .scalars.entry import ScalarEntry, ScalarProgram, ScalarRun, reached
 from .scalars.mixed import Mixed
@@ -54,6 +56,8 @@ MOST_PENDING = 64  # keys that had no second call
 
 class Compiled:
     """A function that runs as a program where it can. See ``compile``."""
+
+    __slots__ = ("__dict__", "__weakref__", "quick")  # which C looks for
 
     def __init__(self, function: Kernel, fullgraph: bool = False, use_c: bool = True):
         self.function = self.root = function
@@ -80,15 +84,8 @@ class Compiled:
             return self.__qualname__
         return type(self), (self.function, self.fullgraph, self.use_c)
 
-    def __call__(self, *args: Operand, **kwargs: Operand) -> Operand:
-        quick = self.quick
-        if quick is not None and not kwargs:
-            try:
-                result = quick(*args)
-                if result is not MISSED:
-                    return result
-            except Otherwise:
-                pass
+    def slowly(self, *args: Operand, **kwargs: Operand) -> Operand:
+        """A call for which ``quick`` does nothing."""
         if self.reason or recording_now() or unusual():
             return self.function(*args, **kwargs)
         if isinstance(self.mixed, Mixed):
@@ -111,6 +108,8 @@ class Compiled:
                     and not entry.watch.names & {"getattr", "hasattr"}  # of arguments, perhaps
                 ):  # fmt: skip
                     self.quick = entry.quick(args)
+                    if self.quick is not None:
+                        call_by_c()
                 try:
                     return entry.run(tensors, template)
                 except Otherwise as e:
@@ -125,6 +124,8 @@ class Compiled:
                 return self.function(*args, **kwargs)
         with uncollected():
             return self.record(key, args, kwargs, tensors, why)
+
+    __call__ = slowly
 
     def __get__(self, instance: Operand, owner: type | None = None) -> Operand:
         """As a method: one program set for the function, with ``self`` as an argument."""
@@ -383,6 +384,16 @@ class Compiled:
             return str(entry.program)
         text: str = vars(entry.function)["text"]
         return text
+
+
+@cache
+def call_by_c() -> None:
+    """Let C be ``Compiled.__call__``: it asks ``quick``, and for the rest ``slowly``."""
+    probe = Compiled(bool)
+    probe.quick = len  # only to be found
+    given = place_of(probe, len), MISSED, Otherwise, Compiled.slowly.__name__
+    builtin(python(), "call_by")(*given)
+    setattr(Compiled, "__call__", descriptor(python(), "call_compiled", Compiled))  # noqa: B010
 
 
 def differing(key: Key, other: Key) -> str:

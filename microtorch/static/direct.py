@@ -8,7 +8,6 @@ guard does not hold, or the program stops, C has done nothing, and calls the Pyt
 """
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from struct import pack
 from typing import TYPE_CHECKING
@@ -63,8 +62,7 @@ class Direct:
         written = [x.tensor for x in self.entry.written]
         guards = self.rows.guards(*[reused.rows] * bool(reused.numbers))
         clock: Operand = tick
-        objects = [guards, written, WRITER, clock.__self__, last_write, mode, sys._getframe, 1,
-                   LASTI]  # fmt: skip
+        objects = [guards, written, WRITER, clock.__self__, last_write, mode, LASTI]
         result, has_site, *kept = self.result()
         given, more = self.given(loops)
         numbers = [

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from ..base.types import Kernel, Operand
 
-MANY = 0x80  # METH_FASTCALL of CPython's PyMethodDef: any number of arguments
+MANY, KEYWORDS = 0x80, 0x02  # METH_FASTCALL of CPython's PyMethodDef: any number of arguments
 
 
 class Method(ctypes.Structure):
@@ -29,10 +29,10 @@ _kept: list[Method] = []  # what built-in functions point to, for good
 
 
 @cache
-def method(loaded: ctypes.CDLL, name: str) -> Method:
+def method(loaded: ctypes.CDLL, name: str, flags: int = MANY) -> Method:
     """What Python is to know of the function ``name`` of a library."""
     function = ctypes.cast(getattr(loaded, name), ctypes.c_void_p)
-    made = Method(name.encode(), function, MANY, None)
+    made = Method(name.encode(), function, flags, None)
     _kept.append(made)
     return made
 
@@ -42,6 +42,15 @@ def builtin(loaded: ctypes.CDLL, name: str, own: Operand = None) -> Kernel:
     make = ctypes.pythonapi.PyCFunction_NewEx
     make.restype = ctypes.py_object
     made: Kernel = make(ctypes.byref(method(loaded, name)), ctypes.py_object(own), None)
+    return made
+
+
+def descriptor(loaded: ctypes.CDLL, name: str, kind: type) -> Kernel:
+    """The function ``name`` of a library, which takes keywords, too, as a method of a class."""
+    make = ctypes.pythonapi.PyDescr_NewMethod
+    make.restype = ctypes.py_object
+    which = ctypes.byref(method(loaded, name, MANY | KEYWORDS))
+    made: Kernel = make(ctypes.py_object(kind), which)
     return made
 
 

@@ -474,6 +474,26 @@ def test_what_is_not_plain_is_left_to_python():
         np.testing.assert_allclose(a.detach().numpy(), b.detach().numpy(), rtol=1e-5)
 
 
+def test_calls_that_the_quick_one_does_not_take():
+    """Keywords, too many arguments, an error in the middle, a copy, and what has no program yet."""
+    c = prepared(lambda x, scale=2.0: (x * scale).sum(), data())
+    plain, back = data().numpy().sum(), by_c_alone(c)
+    assert np.isclose(c(data()), 2 * plain, rtol=1e-5)
+    back()
+    for _ in range(5):
+        assert np.isclose(c(data(), scale=3.0), 3 * plain, rtol=1e-5)
+        assert np.isclose(c(x=data()), 2 * plain, rtol=1e-5)
+        assert np.isclose(c(data(), 4.0), 4 * plain, rtol=1e-5)
+    for given, named in (((), {}), ((data(), 1.0, 2), {}), ((data(),), {"other": 1}),
+                         (("no tensor",), {})):  # fmt: skip
+        with pytest.raises(TypeError):
+            c(*given, **named)
+    other = torch.compile(c.function)
+    assert [np.isclose(other(data()), 2 * plain, rtol=1e-5) for _ in range(5)] == [True] * 5
+    with pytest.raises(TypeError, match="Compiled"):
+        type(c).__call__(3, data())
+
+
 def test_a_step_that_returns_nothing():
     p = nn.Parameter(torch.ones(3))
     optimizer = torch.optim.SGD([p], lr=0.25)
