@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 NARROW = 8  # columns of a product below which its tiles would be nearly empty
 LARGE = 1 << 15  # numbers of a matrix that is worth a longer text to be turned
-DOT = 5  # what a sum along a row costs besides, in steps of a tile
+DOT = 5  # what a sum along a row costs, in steps of a tile, but for two loads of each 16 numbers
 
 
 class Matrix(NamedTuple):
@@ -124,7 +124,7 @@ def multiply(
         say("product", columns, rows, inner, y.begin, y.column, y.row, x.begin, x.column, "NULL",
             apart, rows)
         say("turned", rows, columns, apart, 1, rows, to.begin, to.row)
-    elif columns * (inner // TILE + DOT) < inner:
+    elif columns * (2 * inner // TILE + DOT) < inner:
         if y.row != 1:
             turn(columns, inner, y.turned, inner)
             y = Matrix(apart, "0", 1, inner)
