@@ -1,10 +1,11 @@
 """The compiled module: loading it, or saying why it is not there; its threads and instruction set.
 
-Kernels are called with ``id(array)``. C reads the array object itself and checks what the kernel's
-declaration says: type and number of elements, contiguous, aligned, outputs apart from inputs
-(ext/arrays.h). A call returns 1, or 0 if an array is not as declared: then nothing was done, and
-the caller takes numpy's way. The kernel keeps no reference, so the caller must hold the arrays in
-variables.
+Kernels are functions of sizes, numbers and arrays (`called`; ext/calls.h). C reads the array object
+itself and checks what the kernel's declaration says: type and number of elements, contiguous,
+aligned, outputs apart from inputs (ext/arrays.h). A call returns True, or False if an array is not
+as declared: then nothing was done, and the caller takes numpy's way.
+
+All else of ``lib`` is called by way of cffi, and takes ``id(array)``.
 """
 from __future__ import annotations
 
@@ -13,6 +14,7 @@ import os
 import sys
 import zlib
 from collections.abc import Callable
+from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
@@ -22,7 +24,7 @@ from ...arrays.dtypes import F32, F64, on_bfloat16
 from ...notation import formulas
 
 if TYPE_CHECKING:
-    from ...base.types import DType, Operand
+    from ...base.types import DType, Kernel, Operand
 
 lib: Any = None
 ffi: Any = None
@@ -259,6 +261,16 @@ class kernel_of:
         return kernel
 
 
+@cache
+def called(name: str) -> Kernel:
+    """The kernel of this name, such as "sum_f32". AttributeError if there is none."""
+    made: list[Kernel] = []
+    required().add_kernel(id(made), name.encode())
+    if not made:
+        raise AttributeError(f"the C core has no kernel {name}")
+    return made[0]
+
+
 class Kernels:
     """The C kernels for one dtype, float32, float64 or int64: ``Kernels(F32).sum(...)`` calls
     sum_f32.
@@ -268,6 +280,6 @@ class Kernels:
         self._suffix = SUFFIXES.get(dtype, "i64")
 
     def __getattr__(self, name: str) -> Any:
-        function = getattr(lib, f"{name}_{self._suffix}")
+        function = called(f"{name}_{self._suffix}")
         setattr(self, name, function)
         return function
