@@ -10,7 +10,11 @@
 #ifndef MICROTORCH_CALLS_H
 #define MICROTORCH_CALLS_H
 
-#include "direct.h"
+#include "arrays.h"
+
+#ifndef METH_FASTCALL /* in the stable ABI since Python 3.10; cffi asks for an older one's names */
+#define METH_FASTCALL 0x0080
+#endif
 
 #define MOST_WAITED_FOR 4096 /* elements of an array, for which other threads of Python wait */
 
