@@ -42,13 +42,15 @@ static size_t place_of(uintptr_t object, uintptr_t value, size_t bytes)
     return times == 1 ? found : 0;
 }
 
-/* Tensors on arrays through which no gradient flows. `places` are those of a tensor's array, node
- * and origin; then of a node's value, dev, seq, grad, hooks and storage. */
-enum { ARRAY_SLOT, NODE_SLOT, ORIGIN_SLOT, VALUE_SLOT, DEV_SLOT, SEQ_SLOT, FIRST_NONE };
+/* Tensors on arrays through which no gradient flows. `places` are those of a tensor's node and
+ * origin; then of a node's value, dev, seq, grad, hooks and storage. A tensor's array is stored by
+ * its name: while a function is recorded, a property stands over that slot
+ * (static/recording.py). */
+enum { NODE_SLOT, ORIGIN_SLOT, VALUE_SLOT, DEV_SLOT, SEQ_SLOT, FIRST_NONE };
 enum { SLOTS = FIRST_NONE + 3 };
 static struct {
     PyTypeObject *tensor, *node;
-    PyObject *clock; /* whose next number dates a node */
+    PyObject *clock, *array; /* whose next number dates a node; "array" */
     size_t places[SLOTS];
 } constants;
 
@@ -68,8 +70,12 @@ static PyObject *constant_of(PyObject *self, PyObject *const *given, Py_ssize_t 
     PyObject *seq = PyIter_Next(constants.clock);
     PyObject *n = seq ? PyType_GenericAlloc(constants.node, 0) : NULL;
     PyObject *t = n ? PyType_GenericAlloc(constants.tensor, 0) : NULL;
+    if (t != NULL && PyObject_SetAttr(t, constants.array, given[0]) < 0) {
+        Py_DecRef(t);
+        t = NULL;
+    }
     if (t != NULL) {
-        put(t, ARRAY_SLOT, given[0]), put(t, NODE_SLOT, n), put(t, ORIGIN_SLOT, Py_None);
+        put(t, NODE_SLOT, n), put(t, ORIGIN_SLOT, Py_None);
         put(n, VALUE_SLOT, given[0]), put(n, DEV_SLOT, given[1]), put(n, SEQ_SLOT, seq);
         for (int slot = FIRST_NONE; slot < SLOTS; slot++)
             put(n, slot, Py_None);
@@ -91,10 +97,10 @@ static void add_constant_of(uintptr_t list, uintptr_t tensor, uintptr_t node, ui
     Py_IncRef((PyObject *)node);
     Py_IncRef((PyObject *)clock);
     constants.tensor = (PyTypeObject *)tensor, constants.node = (PyTypeObject *)node;
-    constants.clock = (PyObject *)clock;
+    constants.clock = (PyObject *)clock, constants.array = PyUnicode_InternFromString("array");
     memcpy(constants.places, places, sizeof constants.places);
     PyObject *function = PyCFunction_NewEx(&method, NULL, NULL);
-    if (function != NULL)
+    if (function != NULL && constants.array != NULL)
         PyList_Append((PyObject *)list, function);
     Py_DecRef(function);
     PyErr_Clear();

@@ -12,6 +12,7 @@ import pytest
 import microtorch as torch
 from microtorch.backends.core import library
 from microtorch.engine import record
+from microtorch.engine.handle import Handle
 from microtorch.graph import tick
 
 PACKAGE = Path(torch.__file__).parent
@@ -80,8 +81,8 @@ def test_functions_of_the_engine_are_short():
 
 def test_constants_are_made_by_c_as_they_are_written():
     array, dev = np.ones((2, 3), np.float32), torch.ones(1).node.dev
-    slots = ("value", "dev", "grad", "hooks", "storage", "needs", "inputs", "saved", "attrs", "code",
-             "scope", "lasti")  # fmt: skip
+    slots = ("value", "dev", "grad", "hooks", "storage", "needs", "inputs", "saved", "attrs",
+             "code", "scope", "lasti")  # fmt: skip
     before = sys.getrefcount(array), sys.getrefcount(None)
     written, made = record.written(array, dev), record.constant_of(array, dev)
     for t in (written, made):
@@ -99,6 +100,16 @@ def test_constants_are_made_by_c_as_they_are_written():
     for wrong in ((), (array,), (array, dev, None)):
         with pytest.raises(TypeError):
             record.constant_of(*wrong)
+
+
+def test_what_stands_over_a_tensors_memory_is_told_of_constants(monkeypatch):
+    """As a recording is (static/recording.py)."""
+    seen, slot = [], vars(Handle)["array"]
+    monkeypatch.setattr(torch.Tensor, "array", property(slot.__get__, lambda t, a: seen.append(a)),
+                        raising=False)
+    array = np.ones(3)
+    record.constant_of(array, None)
+    assert seen == [array]
 
 
 def test_slots_are_found_where_they_lie():

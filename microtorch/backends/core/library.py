@@ -232,7 +232,7 @@ def constants_of(
     """
     if lib is None:
         return written
-    places = [place_of(tensor, name) for name in ("array", "node", "origin")]
+    places = [place_of(tensor, name) for name in ("node", "origin")]
     names = ("value", "dev", "seq", "grad", "hooks", "storage")
     places += [place_of(node, name) for name in names]
     made: list[Callable[..., Any]] = []
