@@ -90,6 +90,8 @@ HEADERS = [
     "ext/pairs.h",
     "ext/ufuncs.h",
     "ext/direct.h",
+    "ext/calls.h",
+    "ext/objects.h",
     "ext/parallel.h",
     "ext/scratch.h",
     "ext/vector.h",
@@ -137,6 +139,10 @@ void probe_ufunc(uintptr_t object, intptr_t *seen);
 int run_ufunc(uintptr_t object, int which, int count, const size_t *bytes, uintptr_t arrays,
               size_t grain);
 void add_new(uintptr_t list);
+size_t place_of(uintptr_t object, uintptr_t value, size_t bytes);
+void add_constant_of(uintptr_t list, uintptr_t tensor, uintptr_t node, uintptr_t clock,
+                     const size_t *places);
+void add_kernel(uintptr_t list, const char *name);
 void add_direct(uintptr_t list, uintptr_t api, uintptr_t loop, uintptr_t otherwise, int dtype,
                 int given, int count, const int *places, size_t many);
 int isa_supported(int k);
@@ -178,7 +184,7 @@ PROTOTYPES, WRAPPERS = declarations.functions(ALL)
 CDEF = f"{FIXED}{PROTOTYPES}\n#define FORMULAS {checksum()}\n"
 CODE = f"""#include "copies.h"
 #include "ufuncs.h"
-#include "direct.h"
+#include "objects.h"
 #include "table.h"
 #define FORMULAS {checksum()}u
 int isa_supported(int);

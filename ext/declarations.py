@@ -241,6 +241,62 @@ def elementwise_wrapper(kernel: Kernel, suffix: str) -> str:
 
 
 def functions(kernels: list[Kernel]) -> tuple[str, str]:
-    """The prototypes of all functions, for cffi, and their definitions."""
+    """The prototypes of all functions, for cffi; and their definitions, with what makes them
+    functions of Python's (calls.h).
+    """
     each = [(kernel, suffix) for kernel in kernels for suffix in kernel.types]
-    return "\n".join(f"{prototype(*k)};" for k in each), "\n".join(wrapper(*k) for k in each)
+    prototypes = [prototype(*k) for k in each]
+    definitions = [*(wrapper(*k) for k in each), callables(prototypes)]
+    return "\n".join(f"{p};" for p in prototypes), "\n".join(definitions)
+
+
+def callables(prototypes: list[str]) -> str:
+    """The table of all functions, before it a caller for each kind of prototype, and after it what
+    finds a function by its name.
+    """
+    texts, rows = [], []
+    callers: dict[tuple[str, ...], str] = {}
+    for text in prototypes:
+        name, parameters = re.fullmatch(r"int (\w+)\((.*)\)", text).groups()
+        types = tuple(p.rpartition(" ")[0] for p in parameters.split(", "))
+        if types not in callers:
+            callers[types] = f"call_{len(callers)}"
+            texts.append(caller(callers[types], types))
+        rows.append(f"    CALLABLE({name}, {callers[types]}, {len(types)}),")
+    return "\n".join([
+        *texts,
+        "static struct callable callables[] = {",
+        *rows,
+        "};",
+        "static void add_kernel(uintptr_t list, const char *name)",
+        "{",
+        "    for (size_t i = 0; i < sizeof callables / sizeof *callables; i++)",
+        "        if (strcmp(callables[i].method.ml_name, name) == 0)",
+        "            add_callable(list, &callables[i]);",
+        "}",
+        "",
+    ])
+
+
+def caller(name: str, types: tuple[str, ...]) -> str:
+    """The function that converts arguments to ``types``, and calls a kernel that takes these."""
+    arguments = [
+        f"array_in(x[{i}], &many)" if t == "uintptr_t" else f"{t}_in(x[{i}])"
+        for i, t in enumerate(types)
+    ]
+    return "\n".join([
+        f"static int {name}(function kernel, PyObject *const *x)",
+        "{",
+        "    bool many = false;",
+        *(f"    const {t} a{i} = {arguments[i]};" for i, t in enumerate(types)),
+        "    if (PyErr_Occurred())",
+        "        return -1;",
+        "    PyThreadState *state = many ? PyEval_SaveThread() : NULL;",
+        f"    const int done = ((int (*)({', '.join(types)}))kernel)"
+        f"({', '.join(f'a{i}' for i in range(len(types)))});",
+        "    if (state != NULL)",
+        "        PyEval_RestoreThread(state);",
+        "    return done;",
+        "}",
+        "",
+    ])

@@ -1,5 +1,4 @@
-/* direct.h - what small tensors wait for, with nothing between Python and C: elementwise kernels,
- * and new objects.
+/* direct.h - elementwise kernels with nothing between Python and C.
  *
  * A call by way of cffi takes 0.2 us, making the result's array in Python as long again, and
  * numpy's own call of `a + b` 0.3 us: ten times what a loop over a few elements takes. So an
@@ -12,11 +11,8 @@
 #ifndef MICROTORCH_DIRECT_H
 #define MICROTORCH_DIRECT_H
 
-#include "arrays.h"
+#include "calls.h"
 
-#ifndef METH_FASTCALL /* in the stable ABI since Python 3.10; cffi asks for an older one's names */
-#define METH_FASTCALL 0x0080
-#endif
 #define MOST_READ (MOST_OPERANDS - 1)
 
 struct direct {
@@ -110,30 +106,6 @@ static void forget_direct(PyObject *capsule)
     Py_DecRef(d->otherwise);
     Py_DecRef(d->dtype);
     free(d);
-}
-
-/* object.__new__(type) at half of the time: no tuple of arguments is made and looked at. The caller
- * answers for the class: written in Python, without a `__new__` of its own or of a base. */
-static PyObject *new_object(PyObject *self, PyObject *type)
-{
-    (void)self;
-    if (PyType_Check(type) && (PyType_GetFlags((PyTypeObject *)type) & Py_TPFLAGS_HEAPTYPE))
-        return PyType_GenericAlloc((PyTypeObject *)type, 0);
-    PyErr_SetString(PyExc_TypeError, "new() takes a class that is written in Python");
-    return NULL;
-}
-
-/* Append that function to a list; nothing if there is no memory. */
-static void add_new(uintptr_t list)
-{
-    static PyMethodDef method = {"new", new_object, METH_O, NULL};
-    const PyGILState_STATE lock = PyGILState_Ensure();
-    PyObject *function = PyCFunction_NewEx(&method, NULL, NULL);
-    if (function != NULL)
-        PyList_Append((PyObject *)list, function);
-    Py_DecRef(function);
-    PyErr_Clear();
-    PyGILState_Release(lock);
 }
 
 /* Append to a list the function that calls `loop`; nothing if there is no memory. `api`: numpy's

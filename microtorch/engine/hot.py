@@ -35,7 +35,7 @@ from .handle import Handle
 from .mixed import unlike
 from .operands import exponent, numbers_of, taken_by
 from .out import by_keyword
-from .record import Constant, check_whole, constant_node, note_order
+from .record import Constant, check_whole, constant_of, note_order
 from .short import several, single
 from .views import UNRECORDED, unfollowing
 
@@ -51,7 +51,8 @@ ndarray = np.ndarray
 
 def bind(tensor: type[Tensor]) -> None:
     """Announce the class that handles are made of. Called once, by handles/tensor.py."""
-    globals()["Tensor"] = vars(short)["Tensor"] = vars(recording)["Tensor"] = tensor
+    globals()["Tensor"] = vars(short)["Tensor"] = tensor
+    recording.bind(tensor)
 
 
 def made(op: Op, written: Callable[..., Tensor], numbers: bool = True) -> Callable[..., Tensor]:
@@ -92,9 +93,9 @@ def unary(op: Op, written: Callable[..., Tensor]) -> Callable[..., Tensor]:
             return written(input)
         if type(value) is not ndarray:
             value = dev.array(value)
-        t = new(Tensor)
-        t.array, t.origin = value, None
         if a.needs and (m := now()).grad:
+            t = new(Tensor)
+            t.array, t.origin = value, None
             t.node = n = new(node_type)
             n.inputs = n.saved = (a,)
             if saves_x:
@@ -107,7 +108,7 @@ def unary(op: Op, written: Callable[..., Tensor]) -> Callable[..., Tensor]:
                 f, code = users(f, code)
             n.code, n.lasti = code, f.f_lasti
         else:
-            t.node = constant_node(value, dev)
+            t = constant_of(value, dev)
         return note_order(t) if turned else t
 
     return method
@@ -153,10 +154,10 @@ def binary(op: Op, written: Callable[..., Tensor], numbers: bool) -> Callable[..
             if value is NotImplemented:  # they need promotion
                 return written(input, other)
             value = dev.array(value)
-        t = new(Tensor)
-        t.array, t.origin = value, None
         # both are asked: a view of which the base was overwritten raises
         if ((a.needs and (b.needs or True)) or b.needs) and (m := now()).grad:
+            t = new(Tensor)
+            t.array, t.origin = value, None
             t.node = n = new(node_type)
             n.inputs = n.saved = (a, b)
             if saves_any:
@@ -169,7 +170,7 @@ def binary(op: Op, written: Callable[..., Tensor], numbers: bool) -> Callable[..
                 f, code = users(f, code)
             n.code, n.lasti = code, f.f_lasti
         else:
-            t.node = constant_node(value, dev)
+            t = constant_of(value, dev)
         return note_order(t) if turned else t
 
     return method
@@ -220,10 +221,7 @@ def without_derivative(
             return written(input, other)  # not tensors, not of shapes that fit, or no room
         if type(value) is not ndarray:
             value = dev.array(value)
-        t = new(Tensor)
-        t.array, t.origin = value, None
-        t.node = constant_node(value, dev.of(value.dtype))
-        return t
+        return constant_of(value, dev.of(value.dtype))
 
     return method
 
@@ -247,7 +245,7 @@ def asking(op: Op, written: Callable[..., Tensor]) -> Callable[..., Tensor]:
             return written(input)
         if type(value) is not ndarray:
             value = dev.array(value)
-        return recording.constant_of(value, dev.of(value.dtype))
+        return constant_of(value, dev.of(value.dtype))
 
     return named(method, op.name, written=written)
 
@@ -345,9 +343,9 @@ def whole(op: Op, written: Callable[..., Tensor]) -> Callable[..., Tensor]:
             return written(input)
         if type(value) is not ndarray:
             value = dev.array(value)
-        t = new(Tensor)
-        t.array, t.origin = value, None
         if a.needs and (m := now()).grad:
+            t = new(Tensor)
+            t.array, t.origin = value, None
             t.node = n = new(node_type)
             n.inputs = n.saved = (a,)
             n.attrs, n.value, n.dev = attrs, value, dev
@@ -358,7 +356,7 @@ def whole(op: Op, written: Callable[..., Tensor]) -> Callable[..., Tensor]:
                 f, code = users(f, code)
             n.code, n.lasti = code, f.f_lasti
         else:
-            t.node = constant_node(value, dev)
+            t = constant_of(value, dev)
         return t
 
     return named(method, op.name, written=written, __wrapped__=written)
@@ -391,9 +389,9 @@ def layer(op: Op, written: Callable[..., Tensor]) -> Callable[..., Tensor]:
             return written(input, weight, bias)  # which says why
         if type(value) is not ndarray or value.dtype is not dev.dtype:
             return written(input, weight, bias)
-        t = new(Tensor)
-        t.array, t.origin = value, None
         if needs and (m := now()).grad:
+            t = new(Tensor)
+            t.array, t.origin = value, None
             t.node = n = new(node_type)
             n.inputs, n.saved = ((a, b), (x, w)) if z is None else ((a, b, c), (x, w, c))
             n.value, n.dev, n.attrs = value, dev, None
@@ -404,7 +402,7 @@ def layer(op: Op, written: Callable[..., Tensor]) -> Callable[..., Tensor]:
                 f, code = users(f, code)
             n.code, n.lasti = code, f.f_lasti
         else:
-            t.node = constant_node(value, dev)
+            t = constant_of(value, dev)
         return t
 
     return named(method, op.name, written=written)

@@ -13,9 +13,9 @@ import numpy as np
 
 from ..arrays.dtypes import TORCH_TYPES
 from ..backends import cpu
-from ..backends.core.library import new
+from ..backends.core.library import constants_of, new
 from ..base import errors
-from ..graph import Node, mode, storage_of, tick, user_frame
+from ..graph import Node, mode, storage_of, tick, ticks, user_frame
 from .handle import Handle
 
 if TYPE_CHECKING:
@@ -68,12 +68,8 @@ def handle(array: Array, node: Node) -> Tensor:
     return t
 
 
-def constant_of(array: Array, dev: Backend) -> Tensor:
-    """A Tensor without gradient on ``array``, which lies in the memory of ``dev``.
-
-    It is ``handle(array, constant_node(array, dev))`` at half of the time. Who does not know that
-    the array lies row by row asks ``note_order``, too.
-    """
+def written(array: Array, dev: Backend) -> Tensor:
+    """``constant_of`` where there is no C core."""
     n = new(Constant)
     n.grad = n.hooks = n.storage = None
     n.value = array
@@ -84,6 +80,18 @@ def constant_of(array: Array, dev: Backend) -> Tensor:
     t.origin = None
     t.node = n
     return t
+
+
+# A Tensor without gradient on an array, which lies in the memory of ``dev``. It is
+# ``handle(array, constant_node(array, dev))`` at a fifth of the time. Who does not know that the
+# array lies row by row asks ``note_order``, too.
+constant_of: Callable[[Array, Backend], Tensor] = constants_of(Handle, Constant, ticks, written)
+
+
+def bind(tensor: type[Tensor]) -> None:
+    """Announce the class that handles are made of."""
+    globals()["Tensor"] = tensor
+    constants_of(tensor, Constant, ticks, written)
 
 
 def constant(array: Any, dev: Backend | None = None) -> Tensor:
@@ -155,7 +163,7 @@ def record(
     else:
         if needs:
             check_whole(op, nodes)
-        node = constant_node(out, dev)
+        return note_order(constant_of(out, dev))
     return note_order(handle(out, node))
 
 

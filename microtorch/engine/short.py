@@ -19,7 +19,7 @@ from ..base.errors import FAILED
 from ..graph import last_user_code, mode, tick, user_frame, users
 from . import record as recording
 from .handle import Handle, Unmet
-from .record import constant_node, kept, note_order
+from .record import constant_of, kept, note_order
 from .views import link_view
 
 if TYPE_CHECKING:
@@ -57,9 +57,9 @@ def single(op: Op, input: Any, attrs: Attrs, *arguments: Any) -> Tensor:
     flows = dev is not cpu
     if out.dtype is not x.dtype:
         dev, flows = dev.of(out.dtype), out.dtype.kind in "fcV"
-    t = new(Tensor)
-    t.array, t.origin = out, None
     if flows and a.needs and (m := mode.get()).grad and op.differentiable:
+        t = new(Tensor)
+        t.array, t.origin = out, None
         n = new(op.node)
         n.inputs = inputs = (a,)
         n.saved = (x,) if op.saved_inputs else inputs
@@ -74,7 +74,7 @@ def single(op: Op, input: Any, attrs: Attrs, *arguments: Any) -> Tensor:
         t.node = n
     else:
         dev is not cpu or not a.needs or recording.check_whole(op, (a,))
-        t.node = constant_node(out, dev)
+        t = constant_of(out, dev)
     if op.view:
         return link_view(t, input, op, attrs)
     return t if (s := a.storage) is None or not s.turned else note_order(t)
@@ -107,9 +107,9 @@ def several(op: Op, inputs: Sequence[Any], attrs: Attrs | None = None) -> Tensor
     out = out if type(out) is ndarray else dev.array(out)
     if out.dtype is not dev.dtype:
         return recording.record(op, inputs, out, dev.of(out.dtype), attrs)
-    t = new(Tensor)
-    t.array, t.origin = out, None
     if needs and (m := mode.get()).grad:
+        t = new(Tensor)
+        t.array, t.origin = out, None
         t.node = n = new(op.node)
         n.inputs = tuple(nodes)
         n.saved = kept(op, inputs) if op.saved_inputs else n.inputs
@@ -120,7 +120,7 @@ def several(op: Op, inputs: Sequence[Any], attrs: Attrs | None = None) -> Tensor
         f = user_frame(sys._getframe(1))
         n.code, n.lasti = f.f_code, f.f_lasti
     else:
-        t.node = constant_node(out, dev)
+        t = constant_of(out, dev)
     return note_order(t) if turned else t
 
 
@@ -157,7 +157,7 @@ def joined(op: Op, tensors: Argument, dim: Argument, more: int) -> Tensor | None
     except IN_GENERAL:
         return None
     if not needs or not (m := mode.get()).grad:
-        return recording.constant_of(out, dev)
+        return constant_of(out, dev)
     assert op.family is not None
     node, inputs = op.family(len(nodes)).node(), tuple(nodes)
     frame = user_frame(sys._getframe(1))
@@ -181,7 +181,7 @@ def kept_dtype(op: Op, attrs: Attrs, *inputs: Tensor) -> Tensor:
         for t in inputs:
             if t.node.needs:
                 return recording.record(op, inputs, out, dev, attrs)
-    return note_order(recording.constant_of(out, dev))
+    return note_order(constant_of(out, dev))
 
 
 # ---- stepping aside ------------------------------------------------------------------------------

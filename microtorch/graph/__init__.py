@@ -16,7 +16,7 @@ The same clock dates in-place writes (``Storage.written``). A value saved by a n
 overwritten exactly when its storage was written after the node was made:
 ``storage.written > node.seq``.
 """
-from .clock import Storage, last_write, tick
+from .clock import Storage, last_write, tick, ticks
 from .hooks import Hooks, RemovableHandle
 from .mode import Mode, Scope, enter_scope, leave_scope, mode
 from .node import ABSENT, Node, edge, hooks_of, shown, storage_of
@@ -28,5 +28,6 @@ __all__ = [
     "by_seq", "check", "edge", "enter_scope", "here", "hooks_of", "in_order", "is_library",
     "last_user_code", "last_write", "leave_scope", "mode", "reachable", "shown", "storage_of",
     "tick",
+    "ticks",
     "told_frame", "user_frame", "users",
 ]  # fmt: skip

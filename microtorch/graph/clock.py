@@ -6,7 +6,8 @@ from itertools import count
 from typing import Any
 
 # the clock: every node creation and every in-place write reads it once
-tick = count(1).__next__
+ticks = count(1)
+tick = ticks.__next__
 
 # when anything was last written in place: nodes younger than that need no check at all
 last_write = [0]

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..backends.core.library import new
-from ..engine.record import Constant, constant_node, handle
+from ..engine.record import Constant, constant_of
 from ..graph import Node, last_write, mode, storage_of, tick, user_frame
 from ..graph.source import is_library
 from ..handles.memory import owner
@@ -85,7 +85,7 @@ class CallWriter(Writer):
         self.entry = entry
         self.results: list[str] = []
         self.names |= {
-            "constant_node": constant_node, "handle": handle, "tick": tick, "owner": owner,
+            "constant_of": constant_of, "tick": tick, "owner": owner,
             "last_write": last_write, "storage_of": storage_of, "walked": walked,
             "mode": mode.get, "ndarray": np.ndarray, "entry": entry, "MISSED": MISSED,
         }  # fmt: skip
@@ -178,11 +178,11 @@ def run_lines(w: CallWriter, plan: Plan, runners: dict[str, Loops], quick: bool 
         elif n in reused:
             later.append((node, f"v{n}"))
         else:
-            w.say(f"{node}.grad = handle(v{n}, constant_node(v{n}, {node}.dev))")
+            w.say(f"{node}.grad = constant_of(v{n}, {node}.dev)")
     if later:
         w.say("if old: reused.arrays = again", "else:")
         for node, g in later:
-            w.say(f"    {node}.grad = {g} = handle({g}, constant_node({g}, {node}.dev))")
+            w.say(f"    {node}.grad = {g} = constant_of({g}, {node}.dev)")
         w.say(f"    reused.made({', '.join(g for _, g in later)})")
     if entry.late is not None:
         tensors = "".join(f"t{i}, " for i in range(entry.takes))
@@ -202,7 +202,7 @@ def run_lines(w: CallWriter, plan: Plan, runners: dict[str, Loops], quick: bool 
         if quick and o.kind not in ("number", "late"):
             w.results.append(w.made(o, v))
             continue
-        plain = f"handle({v}, constant_node({v}, {dev}))"
+        plain = f"constant_of({v}, {dev})"
         w.results.append({
             "number": f"{v}.item()", "late": f"late[{i}]", "done": f"walked({v}, {dev})",
         }.get(o.kind, plain))  # fmt: skip

@@ -81,7 +81,7 @@ class Along(Reference):
             return None
         out, wrong = np.empty(index.shape, self.dtype), np.empty(1, U8)
         x, index = np.ascontiguousarray(x), np.ascontiguousarray(index)
-        done = self.kernels.gather(*sizes, id(x), id(index), id(wrong), id(out))
+        done = self.kernels.gather(*sizes, x, index, wrong, out)
         return out if done and not wrong[0] else None
 
     @calls("take")
@@ -109,7 +109,7 @@ class Along(Reference):
         if not places.ndim or not places.flags.c_contiguous:
             places = np.ascontiguousarray(places)  # of at least one dimension
         wrong = np.empty(1, U8)
-        arrays = id(x), id(places), id(wrong), id(out)
+        arrays = x, places, wrong, out
         done = self.kernels.take(outer, n, places.size, inner, *arrays)
         return out if done and not wrong[0] else None
 
@@ -118,7 +118,7 @@ class Along(Reference):
         if sizes is not None:
             src, index = np.ascontiguousarray(src), np.ascontiguousarray(index)
             out, wrong = np.empty(shape, self.dtype), np.empty(1, U8)
-            arrays = id(src), id(index), id(wrong), id(out)
+            arrays = src, index, wrong, out
             done = self.kernels.scatter_sum(*sizes, *arrays)
             if done and not wrong[0]:
                 return out
@@ -150,7 +150,7 @@ class Along(Reference):
         shape = (*out.shape[:d], *places.shape, *out.shape[d + 1 :])
         g, places = np.ascontiguousarray(np.broadcast_to(g, shape)), np.ascontiguousarray(places)
         wrong = np.empty(1, U8)
-        arrays = id(g), id(places), id(wrong), id(out)
+        arrays = g, places, wrong, out
         done = self.kernels.combine_rows(outer, n, places.size, inner, 0, *arrays)
         if not done or wrong[0]:
             return None
@@ -178,10 +178,10 @@ class Along(Reference):
         out, wrong = x.copy(), np.empty(1, U8)
         src, rows = np.ascontiguousarray(src), rows_of(index, dim) if kind else None
         if rows is not None:
-            done = self.kernels.combine_rows(*sizes, kind, id(src), id(rows), id(wrong), id(out))
+            done = self.kernels.combine_rows(*sizes, kind, src, rows, wrong, out)
         else:
             index = np.ascontiguousarray(index)
-            done = self.kernels.scatter(*sizes, kind, id(index), id(src), id(wrong), id(out))
+            done = self.kernels.scatter(*sizes, kind, index, src, wrong, out)
         return out if done and not wrong[0] else None
 
     @kernel_of
@@ -206,7 +206,7 @@ class Along(Reference):
             if not -n <= diagonal <= m:
                 diagonal = -n if diagonal < 0 else m
             batch = 1 if len(shape) == 2 else math.prod(shape[:-2])
-            done = loop(batch, n, m, lower, diagonal, id(x), id(out))
+            done = loop(batch, n, m, lower, diagonal, x, out)
             return out if done else definition(name)(self, x, diagonal)
 
         return triangle
@@ -230,6 +230,6 @@ class Along(Reference):
         x, weight = np.ascontiguousarray(x), weight.astype(self.dtype, copy=False)
         out, wrong, (outer, n, inner) = np.empty(shape, self.dtype), np.empty(1, U8), sizes
         count, k = index.shape
-        arrays = id(x), id(index), id(weight), id(wrong), id(out)
+        arrays = x, index, weight, wrong, out
         done = kernel(outer, n, k, inner, count, *arrays)
         return out if done and not wrong[0] else None

@@ -45,7 +45,7 @@ class Casts(Reference):
             kernel = KERNELS.get((x.dtype, dtype))
             if kernel is not None:
                 out = np.empty(x.shape, dtype)
-                if getattr(library.lib, kernel)(x.size, id(x), id(out)):
+                if library.called(kernel)(x.size, x, out):
                     return out
             if dtype.itemsize == 2 and dtype.kind in "fV" and x.dtype.kind in "biu":
                 return Reference.by_dtype[F32].narrow(self.cast(x, F32), dtype)  # as PyTorch

@@ -25,16 +25,14 @@ Pair = tuple[int, int]
 Padding = tuple[Pair, Pair]
 
 
-def ran(kernel: Kernel, *arguments: Array | int | None) -> int:
-    """Call C with sizes and arrays. Only the last array is written; others are made contiguous."""
-    addresses, alive = [], []
-    for a in arguments:
-        if isinstance(a, int) or a is None:
-            addresses.append(a or 0)
-        else:
-            alive.append(a := np.ascontiguousarray(a))
-            addresses.append(id(a))
-    return kernel(*addresses)
+def ran(kernel: Kernel, *arguments: Array | int | None) -> bool:
+    """Call C with sizes and arrays. Only the last array is written. If C declines them, once more
+    with others that are contiguous.
+    """
+    return kernel(*arguments) or kernel(
+        *[np.ascontiguousarray(a) if isinstance(a, np.ndarray) else a for a in arguments[:-1]],
+        arguments[-1],
+    )
 
 
 @lru_cache(maxsize=512)
@@ -124,7 +122,7 @@ class Convolution(Reference):
                 read = tuple(map(np.ascontiguousarray, read))
                 break
         (w, h), (k, m) = size, count
-        return out if loop(n * c, w * h, k * m, id(g), *map(id, read), id(out)) else None
+        return out if loop(n * c, w * h, k * m, g, *read, out) else None
 
     def max_pool2d(self, x: Array, **geometry: Any) -> Array:
         out = self._pool(self.kernels.max_pool2d, x.shape[2:], False, x, **geometry)

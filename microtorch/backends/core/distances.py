@@ -24,7 +24,7 @@ class Distances(Reference):
         columns = np.ascontiguousarray(np.swapaxes(b, -1, -2)).reshape(-1, k, m)
         out = np.empty((len(a), n, m), self.dtype)
         for x, y, d in zip(a, columns, out, strict=True):
-            if not self.kernels.distances(n, m, k, id(x), id(y), id(d)):
+            if not self.kernels.distances(n, m, k, x, y, d):
                 return definition("cdist")(self, a, b)
         return out.reshape(*batch, n, m)
 
@@ -40,7 +40,7 @@ class Distances(Reference):
     def pdist(self, x: Array) -> Array:
         n, k = x.shape
         columns, out = np.ascontiguousarray(x.T), np.empty(n * (n - 1) // 2, self.dtype)
-        if self.kernels.pair_distances(n, k, id(columns), id(out)):
+        if self.kernels.pair_distances(n, k, columns, out):
             return out
         return definition("pdist")(self, x)
 
@@ -48,7 +48,7 @@ class Distances(Reference):
     def pdist_vjp0(self, g: Array, out: Array, x: Array) -> Array | None:
         share, x = np.ascontiguousarray(self._shares(g, out)), np.ascontiguousarray(x)
         grad = np.empty(x.shape, self.dtype)
-        done = self.kernels.pair_distances_vjp0(*x.shape, id(share), id(x), id(grad))
+        done = self.kernels.pair_distances_vjp0(*x.shape, share, x, grad)
         return grad if done else None
 
     def _shares(self, g: Array, out: Array) -> Array:
@@ -65,6 +65,6 @@ class Distances(Reference):
         b = np.ascontiguousarray(b).reshape(-1, m, k)
         out = np.empty(a.shape, self.dtype).reshape(-1, n, k)
         for s, x, y, d in zip(share, a.reshape(-1, n, k), b, out, strict=True):
-            if not self.kernels.distances_vjp0(n, m, k, id(s), id(x), id(y), id(d)):
+            if not self.kernels.distances_vjp0(n, m, k, s, x, y, d):
                 return None
         return out.reshape(shape)

@@ -12,7 +12,7 @@ from ...notation import expr, formulas
 from ..reference import UFUNCS, Reference
 from ..table import LARGE, SPREAD, definition, large_from
 from .choice import BRANCHES, smallest
-from .library import SUFFIXES, ffi, lib
+from .library import SUFFIXES, called, ffi, lib
 
 if TYPE_CHECKING:
     from ...base.types import Array, DType, Namespace, Operand
@@ -114,8 +114,7 @@ class Elementwise(Reference):
         row = formulas.TABLE.get(op)
         if op in formulas.VALUES:
             row = formulas.VALUES[op], ("",) * len(expr.names(formulas.VALUES[op]))
-        loop = getattr(lib, f"{name}_{SUFFIXES.get(self.dtype)}", None)
-        if row is None or loop is None:
+        if row is None or not hasattr(lib, f"{name}_{SUFFIXES.get(self.dtype)}"):
             return None
         formula = row[1][int(index)] if vjp else row[0]
         if formula is None:
@@ -142,8 +141,8 @@ class Elementwise(Reference):
         arrays = [a for a in formulas.ARRAYS if a in read]
         used = [s for s in scalars if s in read]
         return _caller(name, parameters, named, arrays, used, {
-            "loop": loop, "numpy": ours, "F": self, "dtype": short or self.dtype,
-            "empty": np.empty, "result_of": result_of,
+            "loop": called(f"{name}_{SUFFIXES[self.dtype]}"), "numpy": ours, "F": self,
+            "dtype": short or self.dtype, "empty": np.empty, "result_of": result_of,
         })  # fmt: skip
 
 
@@ -210,7 +209,7 @@ def _caller(
     """
     names = [part.partition("=")[0].strip() for part in named.split(", ")[1:]]
     keywords = "".join(f", {n}={n}" for n in names)
-    operands = ", ".join([*scalars, *(f"id({a})" for a in arrays), "id(result)"])
+    operands = ", ".join([*scalars, *arrays, "result"])
     body = "\n".join([
         "    try:",
         f"        result = empty({arrays[0]}.shape, dtype)",
@@ -270,7 +269,7 @@ def run(name: str, *operands: Array | float) -> Array:
         raise TypeError(f"{name} takes arrays of one dtype, but got {', '.join(dtypes)}")
     out = np.empty(arrays[0].shape, dtype)
     numbers = [o for o in operands if isinstance(o, (int, float))]
-    if not loop(*numbers, *(id(a) for a in arrays), id(out)):
+    if not called(f"{name}_{SUFFIXES[dtype]}")(*numbers, *arrays, out):
         raise TypeError(f"{name} declined arrays of {', '.join(a.dtype.name for a in arrays)}")
     return out
 

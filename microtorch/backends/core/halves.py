@@ -38,7 +38,7 @@ class Halves(Casts):
             return through_rows(self.widen, x)
         if x.size >= MANY:
             bits, out = x.view(np.uint16), np.empty(x.shape, self.dtype)
-            if self.kernels.widen(x.size, x.dtype.kind == "V", id(bits), id(out)):
+            if self.kernels.widen(x.size, x.dtype.kind == "V", bits, out):
                 return out
         return definition("widen")(self, x)
 
@@ -53,7 +53,7 @@ class Halves(Casts):
         batch = np.broadcast_shapes(tuple(batch_x), tuple(batch_y))
         outer, inner = (1, 1, *batch)[-2:]
         x, y, out = x.view(np.uint16), y.view(np.uint16), np.empty((*batch, m, n), F32)
-        multiplied = self.kernels.bfloat_products(outer, inner, m, k, n, id(x), id(y), id(out))
+        multiplied = self.kernels.bfloat_products(outer, inner, m, k, n, x, y, out)
         return out if multiplied else None
 
     def cast(self, x: Array, dtype: DType) -> Array:
@@ -67,6 +67,6 @@ class Halves(Casts):
             return through_rows(lambda rows: self.narrow(rows, dtype), x)
         if x.size >= MANY:
             out = np.empty(x.shape, np.uint16)
-            if self.kernels.narrow(x.size, dtype.kind == "V", id(x), id(out)):
+            if self.kernels.narrow(x.size, dtype.kind == "V", x, out):
                 return out.view(dtype)
         return definition("narrow")(self, x, dtype)

@@ -1,10 +1,11 @@
 """The compiled module: loading it, or saying why it is not there; its threads and instruction set.
 
-Kernels are called with ``id(array)``. C reads the array object itself and checks what the kernel's
-declaration says: type and number of elements, contiguous, aligned, outputs apart from inputs
-(ext/arrays.h). A call returns 1, or 0 if an array is not as declared: then nothing was done, and
-the caller takes numpy's way. The kernel keeps no reference, so the caller must hold the arrays in
-variables.
+Kernels are functions of sizes, numbers and arrays (`called`; ext/calls.h). C reads the array object
+itself and checks what the kernel's declaration says: type and number of elements, contiguous,
+aligned, outputs apart from inputs (ext/arrays.h). A call returns True, or False if an array is not
+as declared: then nothing was done, and the caller takes numpy's way.
+
+All else of ``lib`` is called by way of cffi, and takes ``id(array)``.
 """
 from __future__ import annotations
 
@@ -12,7 +13,8 @@ import ctypes
 import os
 import sys
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
@@ -22,7 +24,7 @@ from ...arrays.dtypes import F32, F64, on_bfloat16
 from ...notation import formulas
 
 if TYPE_CHECKING:
-    from ...base.types import DType, Operand
+    from ...base.types import DType, Kernel, Operand
 
 lib: Any = None
 ffi: Any = None
@@ -213,6 +215,32 @@ def shorter_new() -> Callable[[type[Made]], Made]:
     return made[0] if made else object.__new__
 
 
+def place_of(cls: type, slot: str) -> int:
+    """Where in the memory of an object of ``cls`` a slot lies; 0 if that cannot be told."""
+    thing: Any = new(cls)
+    mark = object()
+    setattr(thing, slot, mark)
+    return int(lib.place_of(id(thing), id(mark), cls.__basicsize__))
+
+
+def constants_of(
+    tensor: type, node: type, clock: Iterator[int], written: Callable[..., Any]
+) -> Callable[..., Any]:
+    """``written``, which makes a Tensor with its node (engine/record.py), in C at half of the time.
+
+    There is one such function. A later call has it make objects of other classes.
+    """
+    if lib is None:
+        return written
+    places = [place_of(tensor, name) for name in ("node", "origin")]
+    names = ("value", "dev", "seq", "grad", "hooks", "storage")
+    places += [place_of(node, name) for name in names]
+    made: list[Callable[..., Any]] = []
+    if all(places):
+        lib.add_constant_of(id(made), id(tensor), id(node), id(clock), places)
+    return made[0] if made else written
+
+
 set_num_threads(default_num_threads())
 isa = ""  # the one in use
 new = object.__new__ if TYPE_CHECKING or lib is None else shorter_new()
@@ -259,6 +287,16 @@ class kernel_of:
         return kernel
 
 
+@cache
+def called(name: str) -> Kernel:
+    """The kernel of this name, such as "sum_f32". AttributeError if there is none."""
+    made: list[Kernel] = []
+    required().add_kernel(id(made), name.encode())
+    if not made:
+        raise AttributeError(f"the C core has no kernel {name}")
+    return made[0]
+
+
 class Kernels:
     """The C kernels for one dtype, float32, float64 or int64: ``Kernels(F32).sum(...)`` calls
     sum_f32.
@@ -268,6 +306,6 @@ class Kernels:
         self._suffix = SUFFIXES.get(dtype, "i64")
 
     def __getattr__(self, name: str) -> Any:
-        function = getattr(lib, f"{name}_{self._suffix}")
+        function = called(f"{name}_{self._suffix}")
         setattr(self, name, function)
         return function

@@ -42,10 +42,10 @@ class Losses(Reference):
         """The kernel's result; None where C declines."""
         out = np.empty(read[0].shape, self.dtype)
         sizes = blocks(out.shape, dim)
-        if kernel(*sizes, *map(id, read), id(out)):
+        if kernel(*sizes, *read, out):
             return out
         copies = [contiguous(a) for a in read]
-        return out if kernel(*sizes, *map(id, copies), id(out)) else None
+        return out if kernel(*sizes, *copies, out) else None
 
     def nll_loss(
         self, x: Array, t: Array, w: Array | None = None, *, reduction: str, ignore_index: int
@@ -53,8 +53,8 @@ class Losses(Reference):
         out = np.empty(t.shape if reduction == "none" else (), self.dtype)
         wrong = np.empty(1, np.int64)
         sizes = *blocks(x.shape, 1), REDUCTIONS[reduction], ignore_index
-        a, b, weight = contiguous(x), contiguous(t), 0 if w is None else id(w)
-        if self.kernels.nll_loss(*sizes, id(a), id(b), weight, id(out), id(wrong)) and not wrong[0]:
+        done = self.kernels.nll_loss(*sizes, contiguous(x), contiguous(t), w, out, wrong)
+        if done and not wrong[0]:
             return out
         return definition("nll_loss")(self, x, t, w, reduction=reduction, ignore_index=ignore_index)
 
@@ -64,13 +64,13 @@ class Losses(Reference):
     ) -> Array | None:  # fmt: skip
         dx = np.empty(x.shape, self.dtype)
         sizes = *blocks(x.shape, 1), REDUCTIONS[reduction], ignore_index
-        a, b, weight = np.asarray(g, order="C"), contiguous(t), 0 if w is None else id(w)
-        return dx if self.kernels.nll_loss_vjp0(*sizes, id(a), id(b), weight, id(dx)) else None
+        arrays = np.asarray(g, order="C"), contiguous(t), w, dx
+        return dx if self.kernels.nll_loss_vjp0(*sizes, *arrays) else None
 
     def mse_loss(self, x: Array, y: Array, reduction: str) -> Array:
         if x.shape == y.shape:
             out = np.empty(x.shape if reduction == "none" else (), self.dtype)
-            if self.kernels.mse_loss(x.size, REDUCTIONS[reduction], id(x), id(y), id(out)):
+            if self.kernels.mse_loss(x.size, REDUCTIONS[reduction], x, y, out):
                 return out
         return definition("mse_loss")(self, x, y, reduction)
 
@@ -93,7 +93,7 @@ class Losses(Reference):
         if reduction == "mean":
             factor /= x.size or 1
         sizes = x.size, REDUCTIONS[reduction], factor
-        return d if self.kernels.mse_loss_vjp(*sizes, id(g), id(x), id(y), id(d)) else None
+        return d if self.kernels.mse_loss_vjp(*sizes, g, x, y, d) else None
 
 
 @lru_cache(maxsize=1024)

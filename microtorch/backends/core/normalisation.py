@@ -27,7 +27,7 @@ class Normalisation(Reference):
     ) -> Array:
         a, weight, bias = contiguous(x), optional(w), optional(b)
         out = np.empty(x.shape, self.dtype)
-        arrays = id(a), address(weight), address(bias), id(out)
+        arrays = a, weight, bias, out
         if self.kernels.layer_norm(*examples(x, ndim), eps, *arrays):
             return out
         return definition("layer_norm")(self, x, w, b, ndim=ndim, eps=eps)
@@ -44,14 +44,14 @@ class Normalisation(Reference):
         g, x, weight = contiguous(g), contiguous(x), optional(w)
         dx = np.empty(x.shape, self.dtype)
         sums = np.empty(((rows + 31) // 32, *x.shape[-ndim:]), self.dtype)
-        arrays = id(g), id(x), address(weight), id(dx), id(sums)
+        arrays = g, x, weight, dx, sums
         ran = self.kernels.layer_norm_vjps(rows, n, eps, *arrays)
         return (dx, sums, g) if ran else None
 
     # ---- per channel -----------------------------------------------------------------------------
     def moments(self, x: Array) -> tuple[Array, Array]:
         mean, var = np.empty(x.shape[1], self.dtype), np.empty(x.shape[1], self.dtype)
-        ran = self.kernels.moments(*channels(x), id(x := contiguous(x)), id(mean), id(var))
+        ran = self.kernels.moments(*channels(x), contiguous(x), mean, var)
         return (mean, var) if ran else definition("moments")(self, x)
 
     @calls("channel_affine")
@@ -63,7 +63,7 @@ class Normalisation(Reference):
         scale = 1 / np.sqrt(var + eps)
         scale, shift = scale if w is None else scale * w, np.zeros_like(scale) if b is None else b
         a = contiguous(x)
-        arrays = id(a), id(mean), id(scale), id(shift), id(out)
+        arrays = a, mean, scale, shift, out
         if self.kernels.channel_affine(*channels(x), *arrays):
             return out
         return definition("fixed_norm")(self, x, mean, var, w, b, eps=eps)
@@ -78,18 +78,13 @@ class Normalisation(Reference):
         g, x, weight, count = contiguous(g), contiguous(x), optional(w), x.shape[1]
         constants, dx = np.empty((4, count), self.dtype), np.empty(x.shape, self.dtype)
         dw, db = np.empty(count, self.dtype), np.empty(count, self.dtype)
-        arrays = id(g), id(x), address(weight), id(constants), id(dx), id(dw), id(db)
+        arrays = g, x, weight, constants, dx, dw, db
         return (dx, dw, db) if self.kernels.batch_norm_vjps(*channels(x), eps, *arrays) else None
 
 
 def optional(a: Array | None) -> Array | None:
     """A contiguous array, or None."""
     return None if a is None else contiguous(a)
-
-
-def address(a: Array | None) -> int:
-    """What C takes for an array that may be missing."""
-    return 0 if a is None else id(a)
 
 
 def examples(x: Array, ndim: int) -> tuple[int, int]:

@@ -30,9 +30,9 @@ class Optimizers(Reference):
         kernels, n = self.kernels, len(params)
         if momentum:
             numbers = lr, momentum, dampening, weight_decay, maximize, nesterov, first
-            ran = kernels.sgd_momentum(n, *numbers, id(params), id(grads), id(buffers))
+            ran = kernels.sgd_momentum(n, *numbers, params, grads, buffers)
         else:
-            ran = kernels.sgd(n, lr, weight_decay, maximize, id(params), id(grads))
+            ran = kernels.sgd(n, lr, weight_decay, maximize, params, grads)
         if not ran:
             definition("sgd_step")(
                 self, params, grads, buffers, lr=lr, momentum=momentum, dampening=dampening,
@@ -47,11 +47,11 @@ class Optimizers(Reference):
     ) -> None:  # fmt: skip
         kernels, n = self.kernels, len(params)
         numbers = lr, beta1, beta2, eps, weight_decay, decoupled, maximize
-        lists = id(params), id(grads), id(exp_avgs), id(exp_avg_sqs)
+        lists = params, grads, exp_avgs, exp_avg_sqs
         if amsgrad:
-            ran = kernels.amsgrad(n, *numbers, *lists, id(max_exp_avg_sqs), id(steps))
+            ran = kernels.amsgrad(n, *numbers, *lists, max_exp_avg_sqs, steps)
         else:
-            ran = kernels.adam(n, *numbers, *lists, id(steps))
+            ran = kernels.adam(n, *numbers, *lists, steps)
         if not ran:
             definition("adam_step")(
                 self, params, grads, exp_avgs, exp_avg_sqs, max_exp_avg_sqs, steps, lr=lr,
@@ -61,9 +61,9 @@ class Optimizers(Reference):
 
     def total_norm(self, arrays: Arrays) -> Array:
         out = np.empty((), self.dtype)
-        ran = self.kernels.total_norm(len(arrays), id(arrays), id(out))
+        ran = self.kernels.total_norm(len(arrays), arrays, out)
         return out if ran else definition("total_norm")(self, arrays)
 
     def scale(self, arrays: Arrays, factor: float) -> None:
-        if not self.kernels.scale(len(arrays), factor, id(arrays)):
+        if not self.kernels.scale(len(arrays), factor, arrays):
             definition("scale")(self, arrays, factor)

@@ -25,7 +25,7 @@ class Products(Reference):
                 (m, k), n = x.shape, y.shape[1]
                 if worthwhile(m, k, n):
                     out = np.empty((m, n), self.dtype)
-                    if self.kernels.matmul(1, 1, m, k, n, id(x), id(y), 0, id(out)):
+                    if self.kernels.matmul(1, 1, m, k, n, x, y, None, out):
                         return out
             elif x.ndim > 1 < y.ndim:
                 return self._batches(x, y)
@@ -40,7 +40,7 @@ class Products(Reference):
         if len(batch) <= 2 and worthwhile(m * prod(batch), k, n):
             outer, inner = (1, 1, *batch)[-2:]
             out = np.empty((*batch, m, n), self.dtype)
-            if self.kernels.matmul(outer, inner, m, k, n, id(x), id(y), 0, id(out)):
+            if self.kernels.matmul(outer, inner, m, k, n, x, y, None, out):
                 return out
         return np.matmul(x, y, order="C")
 
@@ -59,8 +59,7 @@ class Products(Reference):
                     few = b is not None and m * n < FEW
                     if few or (x.size >= LEAST <= w.size and worthwhile(m, k, n)):
                         out, columns = empty((m, n), dtype), w.T
-                        bias = 0 if b is None else id(b)
-                        if multiply(1, 1, m, k, n, id(rows), id(columns), bias, id(out)):
+                        if multiply(1, 1, m, k, n, rows, columns, b, out):
                             return out if rows is x else out.reshape((*x.shape[:-1], n))
                     elif b is None and rows is x:
                         return x.dot(w.T)
@@ -90,7 +89,7 @@ def matmul_step(step: str, x: Array, y: Array) -> Array:
     if x.dtype != y.dtype:
         raise TypeError(f"matmul_{step} takes arrays of one dtype, but got {x.dtype} and {y.dtype}")
     out = np.empty((x.shape[0], y.shape[1]), x.dtype)
-    getattr(Kernels(x.dtype), f"matmul_{step}")(*x.shape, y.shape[1], id(x), id(y), id(out))
+    getattr(Kernels(x.dtype), f"matmul_{step}")(*x.shape, y.shape[1], x, y, out)
     return out
 
 

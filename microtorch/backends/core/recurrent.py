@@ -17,23 +17,23 @@ class Recurrent(Reference):
     kernels: Any
 
     def lstm_cell(self, gates: Array, a: Array, before: Array, h: Array, after: Array) -> None:
-        if not self.kernels.lstm_cell(*h.shape, id(gates), id(a), id(before), id(h), id(after)):
+        if not self.kernels.lstm_cell(*h.shape, gates, a, before, h, after):
             definition("lstm_cell")(self, gates, a, before, h, after)
 
     def lstm_cell_vjp(
         self, dh: Array, dstate: Array, before: Array, gates: Array, after: Array, da: Array
     ) -> None:
         kernel = self.kernels.lstm_cell_vjp
-        if not kernel(*dh.shape, id(dh), id(dstate), id(before), id(gates), id(after), id(da)):
+        if not kernel(*dh.shape, dh, dstate, before, gates, after, da):
             definition("lstm_cell_vjp")(self, dh, dstate, before, gates, after, da)
 
     def gru_cell(self, gates: Array, a: Array, part: Array, before: Array, h: Array) -> None:
-        if not self.kernels.gru_cell(*h.shape, id(gates), id(a), id(part), id(before), id(h)):
+        if not self.kernels.gru_cell(*h.shape, gates, a, part, before, h):
             definition("gru_cell")(self, gates, a, part, before, h)
 
     def gru_cell_vjp(
         self, dh: Array, before: Array, gates: Array, part: Array, dx: Array, da: Array
     ) -> None:
         kernel = self.kernels.gru_cell_vjp
-        if not kernel(*dh.shape, id(dh), id(before), id(gates), id(part), id(dx), id(da)):
+        if not kernel(*dh.shape, dh, before, gates, part, dx, da):
             definition("gru_cell_vjp")(self, dh, before, gates, part, dx, da)

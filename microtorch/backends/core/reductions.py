@@ -39,13 +39,13 @@ class Reductions(Reference):
         def sum(x: Array, dim: Dims = None, keepdim: bool = False) -> Array:
             if dim is None and not keepdim:  # without the plan: half of the time of a small sum
                 out = empty((), dtype)
-                if loop(1, x.size, 1, 1.0, id(x), id(out)):
+                if loop(1, x.size, 1, 1.0, x, out):
                     return out
             out = x
             # as _reduced does, without its call
             for outer, n, inner, shape in runs(x.shape, dim, keepdim)[0]:
                 part, out = out, empty(shape, dtype)
-                if not loop(outer, n, inner, 1.0, id(part), id(out)):
+                if not loop(outer, n, inner, 1.0, part, out):
                     return self.turned("sum", x, dim, keepdim)
             return out
 
@@ -72,7 +72,7 @@ class Reductions(Reference):
         def extreme(x: Array, dim: Dims = None, keepdim: bool = False) -> Array:
             if dim is None and not keepdim and x.size:  # without the plan, as in sum
                 whole = empty((), dtype)
-                if loop(1, x.size, 1, id(x), id(whole)):
+                if loop(1, x.size, 1, x, whole):
                     return whole
             steps, count = runs(x.shape, dim, keepdim)
             out = self._reduced(loop, x, steps) if count else None
@@ -93,7 +93,7 @@ class Reductions(Reference):
         mean = np.empty((outer * inner, parts), self.dtype)
         var = np.empty_like(mean)
         sizes = (n, inner, 1) if inner > 1 else (1, outer * parts, n // parts)
-        if not self.kernels.moments(*sizes, id(x), id(mean), id(var)):
+        if not self.kernels.moments(*sizes, x, mean, var):
             return definition("deviations")(self, x, dim)
         if parts == 1:
             var *= n
@@ -116,7 +116,7 @@ class Reductions(Reference):
             return None
         sizes, n, shape = plan
         out, mean = np.empty(shape, self.dtype), np.empty(shape, self.dtype)
-        if not x.flags.c_contiguous or not self.kernels.moments(*sizes, id(x), id(mean), id(out)):
+        if not x.flags.c_contiguous or not self.kernels.moments(*sizes, x, mean, out):
             return None
         if shows_rounding(out, mean, n):  # the definition looks whether all elements are equal
             return None
@@ -135,7 +135,7 @@ class Reductions(Reference):
             return None
         g, x = np.ascontiguousarray(g), np.ascontiguousarray(x)
         grad = np.empty(x.shape, self.dtype)
-        done = self.kernels.prod_vjp0(*blocks(x.shape, dim), id(g), id(x), id(grad))
+        done = self.kernels.prod_vjp0(*blocks(x.shape, dim), g, x, grad)
         return grad if done else None
 
     @calls("amax", "sub", "exp", "sum", "log")
@@ -157,13 +157,13 @@ class Reductions(Reference):
         def spread(g: Array, shape: Shape, dim: Dims, divisor: float) -> Array:
             if dim is None:  # without the plan, as in sum
                 out = empty(shape, dtype)
-                if loop(1, out.size, 1, divisor, id(g), id(out)):
+                if loop(1, out.size, 1, divisor, g, out):
                     return out
             steps, left, out = runs(shape, dim, False)[0], divisor, g
             for i in reversed(range(len(steps))):  # the reduction's, backwards; the first divides
                 outer, n, inner, _ = steps[i]
                 part, out = out, empty(shape if i == 0 else outer * n * inner, dtype)
-                if not loop(outer, n, inner, left, id(part), id(out)):
+                if not loop(outer, n, inner, left, part, out):
                     return definition("spread")(self, g, shape, dim, divisor)
                 left = 1.0
             return out
@@ -190,7 +190,7 @@ class Reductions(Reference):
         """``x`` after ``steps``; None where C declines, as it does where ``x`` is None."""
         for outer, n, inner, shape in steps:
             out = np.empty(shape, self.dtype)
-            if not kernel(outer, n, inner, *divisor, id(x), id(out)):
+            if not kernel(outer, n, inner, *divisor, x, out):
                 return None
             x = out
         return x

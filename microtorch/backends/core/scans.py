@@ -34,7 +34,7 @@ class Scans(Reference):
     def _scan(self, kernel: Kernel, x: Array, dim: int, name: str) -> Array:
         x = np.ascontiguousarray(x)
         out = np.empty(x.shape, self.dtype)
-        if kernel(*blocks(x.shape, dim), id(x), id(out)):
+        if kernel(*blocks(x.shape, dim), x, out):
             return out
         return definition(name)(self, x, dim)
 
@@ -43,14 +43,14 @@ class Scans(Reference):
             return None
         g, out, x = (np.ascontiguousarray(a) for a in (g, out, x))
         grad, zero = np.empty(x.shape, self.dtype), np.empty(1, np.uint8)
-        arrays = id(g), id(out), id(x), id(zero), id(grad)
+        arrays = g, out, x, zero, grad
         if not self.kernels.cumprod_vjp0(*blocks(x.shape, dim), *arrays):
             return definition("cumprod_vjp0")(self, g, out, x, dim)
         return None if zero[0] else grad
 
     def running_extreme(self, x: Array, dim: int, smallest: bool) -> Array:
         x, index = np.ascontiguousarray(x), np.empty(x.shape, np.int64)
-        if self.kernels.running_extreme(*blocks(x.shape, dim), smallest, id(x), id(index)):
+        if self.kernels.running_extreme(*blocks(x.shape, dim), smallest, x, index):
             return index
         return definition("running_extreme")(self, x, dim, smallest)
 
@@ -58,7 +58,7 @@ class Scans(Reference):
         if a.shape == b.shape and b.size:
             a, b = np.ascontiguousarray(a), np.ascontiguousarray(b)
             out = np.empty(b.shape, self.dtype)
-            if self.kernels.recurrence(*blocks(b.shape, dim), id(a), id(b), id(out)):
+            if self.kernels.recurrence(*blocks(b.shape, dim), a, b, out):
                 return out
         return definition("recurrence")(self, a, b, dim)
 
@@ -69,7 +69,7 @@ class Scans(Reference):
         parts = min(rows, 4 * threads if threads > 1 else 1, 1 + keys.size // ENOUGH)
         keys, work = np.ascontiguousarray(keys), np.empty(3 * n * parts, np.int64)
         out = np.empty(keys.shape, np.int64)
-        if self.kernels.key_order(rows, n, parts, id(keys), id(work), id(out)):
+        if self.kernels.key_order(rows, n, parts, keys, work, out):
             return out
         return definition("key_order")(self, keys)
 
@@ -78,7 +78,7 @@ class Scans(Reference):
         x, index = np.ascontiguousarray(x), np.empty(x.shape, np.int64)
         n = x.shape[-1]
         if n <= MOST_RANKED and x.size:
-            if self.kernels.ranked(x.size // n, n, descending, id(x), id(index)):
+            if self.kernels.ranked(x.size // n, n, descending, x, index):
                 return index
         return definition("row_order")(self, x, descending)
 
@@ -86,7 +86,7 @@ class Scans(Reference):
         if 0 < k <= MOST_BEST and x.size:
             n, x = x.shape[-1], np.ascontiguousarray(x)
             index = np.empty((*x.shape[:-1], k), np.int64)
-            if self.kernels.best(x.size // n, n, k, largest, id(x), id(index)):
+            if self.kernels.best(x.size // n, n, k, largest, x, index):
                 return index
         return definition("best")(self, x, k, largest)
 
@@ -95,20 +95,20 @@ class Scans(Reference):
         out = np.empty(shape, dtype)
         if out.nbytes < FEW or dtype is not self.dtype or type(value) is complex:
             out.fill(value)
-        elif not self.kernels.fill(out.size, float(value), id(out)):
+        elif not self.kernels.fill(out.size, float(value), out):
             out.fill(value)
         return out
 
     def nth(self, x: Array, k: int) -> Array:
         x, index = np.ascontiguousarray(x), np.empty(x.shape[:-1], np.int64)
         n = x.shape[-1]
-        if x.size and self.kernels.nth(x.size // n, n, k, id(x), id(index)):
+        if x.size and self.kernels.nth(x.size // n, n, k, x, index):
             return index
         return definition("nth")(self, x, k)
 
     def stepped(self, first: float, by: float, n: int) -> Array:
         out = np.empty(n, self.dtype)
-        if self.kernels.stepped(n, float(first), float(by), id(out)):
+        if self.kernels.stepped(n, float(first), float(by), out):
             return out
         return definition("stepped")(self, first, by, n)
 
@@ -116,6 +116,6 @@ class Scans(Reference):
         out = np.empty(steps, self.dtype)
         first, last = self.dtype.type(first), self.dtype.type(last)
         step = (last - first) / self.dtype.type(steps - 1)
-        if self.kernels.spaced(steps, float(first), float(step), float(last), id(out)):
+        if self.kernels.spaced(steps, float(first), float(step), float(last), out):
             return out
         return definition("spaced")(self, first, last, steps)

@@ -55,7 +55,7 @@ def _whole(kernel: str, x: Operand, *numbers: int, dtype: DType = I64) -> Array 
     if type(x) is not np.ndarray or x.dtype is not dtype or not x.flags.c_contiguous:
         return None
     out = np.empty(x.shape, dtype)
-    return out if getattr(library.lib, f"{kernel}_i64")(x.size, *numbers, id(x), id(out)) else None
+    return out if library.called(f"{kernel}_i64")(x.size, *numbers, x, out) else None
 
 
 def _clamp(x: Operand, least: Operand, most: Operand) -> Array | None:

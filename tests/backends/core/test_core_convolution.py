@@ -185,11 +185,11 @@ def test_the_seven_loops(name):
         x, w, b, y, other = arrays = operands(case, dtype)
         g, _, elements = planned(size, kernel,
                                  *(geometry[k] for k in ("stride", "padding", "dilation")))
-        sizes, lib = (batch, channels, outputs, groups, *elements, id(g)), Kernels(dtype)
+        sizes, lib = (batch, channels, outputs, groups, *elements, g), Kernels(dtype)
         windows, images, weight = np.empty_like(y), np.empty_like(x), np.empty_like(w)
-        assert lib.conv2d_naive(*sizes, id(x), id(w), id(b), id(windows))
-        assert lib.conv_transpose2d_naive(*sizes, id(y), id(w), id(other), id(images))
-        assert lib.conv2d_weight_naive(*sizes, id(x), id(y), id(weight))
+        assert lib.conv2d_naive(*sizes, x, w, b, windows)
+        assert lib.conv_transpose2d_naive(*sizes, y, w, other, images)
+        assert lib.conv2d_weight_naive(*sizes, x, y, weight)
         expected = three_ops(reference, case, arrays)
         compare((windows, images, weight), (expected[0], expected[2], expected[4]), dtype, name)
 

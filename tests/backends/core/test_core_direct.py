@@ -9,6 +9,7 @@ import pytest
 
 from microtorch.arrays.dtypes import F32, F64
 from microtorch.backends import core
+from microtorch.backends.core import library
 from microtorch.backends.core.elementwise import Elementwise
 from microtorch.backends.core.library import new
 from microtorch.backends.reference import Reference
@@ -128,6 +129,46 @@ def test_it_keeps_nothing():
 def test_ops_with_numbers_and_masks_have_none():
     assert core.Core(F32)._direct("leaky_relu", len) is len
     assert Elementwise(F32)._direct("where", len) is len
+
+
+# ---- kernels as functions (ext/calls.h) ----------------------------------------------------------
+def test_every_kernel_is_a_function_of_its_name():
+    names = [n for n in dir(core.lib) if n.endswith(("_f32", "_f64", "_i64"))]
+    assert len(names) > 600
+    for name in names:
+        kernel = library.called(name)
+        assert type(kernel) is DIRECT and kernel.__name__ == name
+        count = len(library.ffi.typeof(getattr(core.lib, name)).args)
+        with pytest.raises(TypeError, match=rf"{name}\(\) takes {count} arguments, but got 0"):
+            kernel()
+    with pytest.raises(AttributeError, match="no kernel nonsense_f32"):
+        library.called("nonsense_f32")
+
+
+def test_numbers_are_converted_and_arrays_are_not():
+    x, out = np.ones((2, 3), np.float32), np.empty((), np.float32)
+    total, amax = library.called("sum_f32"), library.called("amax_f32")
+    assert total(1, np.int64(6), True, np.float64(2), x, out) is True and out == 3
+    assert amax(1, 7, 1, x, out) is False  # of another size
+    for wrong in (id(x), None, [1.0], (x,), 6, x.astype(np.float64)):
+        assert amax(1, 6, 1, wrong, out) is False
+    for wrong, error in [
+        (6.0, TypeError), (None, TypeError), (x, TypeError), (-1, OverflowError),
+        (2**63, OverflowError),
+    ]:  # fmt: skip
+        with pytest.raises(error):
+            amax(1, wrong, 1, x, out)
+    with pytest.raises(TypeError):
+        total(1, 6, 1, None, x, out)
+
+
+def test_a_call_keeps_nothing():
+    x, out, kernel = np.ones(4, np.float32), np.empty((), np.float32), library.called("amax_f32")
+    before = [sys.getrefcount(o) for o in (x, out, None, kernel)]
+    for _ in range(1000):
+        kernel(1, 4, 1, x, out), kernel(1, 4, 1, None, out)
+    after = [sys.getrefcount(o) for o in (x, out, None, kernel)]
+    assert all(b <= a + 5 for a, b in zip(before, after, strict=True))
 
 
 class Small:

@@ -54,8 +54,7 @@ def by_c(x, y, bias=None):
     (m, k), n = x.shape[-2:], y.shape[-1]
     around = np.full(int(np.prod(batch)) * m * n + 32, 7, x.dtype)  # what is written outside shows
     out = around[16:-16].reshape(*batch, m, n)
-    assert Kernels(x.dtype).matmul(outer, inner, m, k, n, id(x), id(y),
-                                   0 if bias is None else id(bias), id(out)) == 1
+    assert Kernels(x.dtype).matmul(outer, inner, m, k, n, x, y, bias, out) == 1
     assert (around[:16] == 7).all() and (around[-16:] == 7).all()
     return out
 
@@ -194,14 +193,14 @@ def test_unaligned_arrays_are_declined():
     odd = memory[1:].view(np.float32).reshape(3, 3)
     even, out = np.ones((3, 3), np.float32), np.empty((3, 3), np.float32)
     assert not odd.flags.aligned
-    assert Kernels(F32).matmul(1, 1, 3, 3, 3, id(odd), id(even), 0, id(out)) == 0
+    assert Kernels(F32).matmul(1, 1, 3, 3, 3, odd, even, None, out) == 0
     assert (Reference.by_dtype[F32].matmul(odd, even) == 0).all()
 
 
 def test_what_is_not_as_declared_is_declined():
     x, y, out = random((5, 7), F32), random((7, 6), F32), np.zeros((5, 6), np.float32)
     call = Kernels(F32).matmul
-    assert call(1, 1, 5, 7, 6, id(x), id(y), 0, id(out)) == 1
+    assert call(1, 1, 5, 7, 6, x, y, None, out) == 1
     frozen = out.copy()
     frozen.flags.writeable = False
     for bad in [(x.astype(F64), y, out), (x, y.astype(F64), out), (x, y, out.astype(F64)),
@@ -209,12 +208,12 @@ def test_what_is_not_as_declared_is_declined():
                 (x, y, out[:4]), (x, y, frozen), (x, y, np.zeros((6, 5), np.float32).T),
                 (x[0], y, out),
                 (x[None, None, None], y, out), ([1], y, out), (x, y, x[:, :6])]:  # fmt: skip
-        assert call(1, 1, 5, 7, 6, *map(id, bad[:2]), 0, id(bad[2])) == 0
+        assert call(1, 1, 5, 7, 6, *bad[:2], None, bad[2]) == 0
     shared = np.zeros((9, 9), np.float32)
-    assert call(1, 1, 9, 9, 9, id(shared), id(shared), 0, id(shared)) == 0
-    assert call(1, 1, 9, 9, 9, id(shared.T), id(shared[::-1, ::-1]), 0, id(shared)) == 0
+    assert call(1, 1, 9, 9, 9, shared, shared, None, shared) == 0
+    assert call(1, 1, 9, 9, 9, shared.T, shared[::-1, ::-1], None, shared) == 0
     view = np.lib.stride_tricks.as_strided(np.zeros(20, np.uint8).view(np.float32), (2, 2), (6, 4))
-    assert call(1, 1, 2, 2, 2, id(view), id(view), 0, id(np.zeros((2, 2), np.float32))) == 0
+    assert call(1, 1, 2, 2, 2, view, view, None, np.zeros((2, 2), np.float32)) == 0
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="mprotect")
@@ -263,7 +262,7 @@ kernels.matmul  # looked up while there is memory
 used = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
 limit = used + (1 << 20)  # the packed copy of y takes 4 MiB
 resource.setrlimit(resource.RLIMIT_AS, (limit, resource.RLIM_INFINITY))
-assert kernels.matmul(1, 1, 3, 512, 2048, id(x), id(y), id(b), id(out)) == 1
+assert kernels.matmul(1, 1, 3, 512, 2048, x, y, b, out) == 1
 resource.setrlimit(resource.RLIMIT_AS, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
 np.testing.assert_allclose(out, expected, rtol=1e-4)
 """

@@ -5,7 +5,6 @@ layouts. All calls of C are recorded on the way. So a test can say that no kerne
 repeat each call with one argument replaced by something that C must not touch: it has to answer 0,
 and leave every array as it was.
 """
-import ctypes
 import gc
 import importlib.util
 import os
@@ -20,7 +19,7 @@ from test_core import ROWS, by_numpy, operands
 import microtorch as torch
 from microtorch import backends, nn
 from microtorch.backends import core
-from microtorch.backends.core import texts
+from microtorch.backends.core import elementwise, library, texts
 from microtorch.backends.core.elementwise import Elementwise
 from microtorch.backends.core.library import Kernels
 from microtorch.engine.record import constant
@@ -40,24 +39,17 @@ class Recorder:
     """Replaces the compiled module: passes calls on, and keeps the largest accepted call of
     each."""
 
-    def __init__(self, lib, ffi):
-        self.lib, self.ffi, self.calls, self.objects = lib, ffi, {}, []
+    def __init__(self, real):
+        self.real, self.calls = real, {}
 
-    def __getattr__(self, name):
-        function = getattr(self.lib, name)
-        if not name.endswith(("_f32", "_f64")):
-            return function
-        types = enumerate(self.ffi.typeof(function).args)
-        places = [i for i, type in types if type.cname == "uintptr_t"]
+    def called(self, name):
+        """Stands in the place of `library.called`."""
+        function = self.real(name)
 
         def call(*arguments):
-            objects = list(arguments)
-            for i in places:  # an address, which was an array's or a tuple's just now
-                address = arguments[i]
-                objects[i] = ctypes.cast(address, ctypes.py_object).value if address else None
-            before = [copied(o) for o in objects]
+            before = [copied(x) for x in arguments]
             done = function(*arguments)
-            both = objects, self.calls.get(name, [])
+            both = arguments, self.calls.get(name, [])
             largest, kept = (max(map(size, o), default=0) for o in both)
             if done and largest > kept:
                 self.calls[name] = before
@@ -80,27 +72,24 @@ def size(x):
 
 @pytest.fixture(scope="module")
 def recorder():
-    """All modules call the recorder in place of the compiled module."""
-    real, recorder = core.lib, Recorder(core.lib, core.ffi)
-    modules = [m for n, m in sys.modules.items() if n.startswith("microtorch.")
-               and m.__dict__.get("lib") is real]
+    """All modules call the recorder's kernels."""
+    real, before = library.called, backends.current()
+    recorder, modules = Recorder(real), [library, elementwise]
 
-    def exchange(lib):
+    def exchange(called):
         for module in modules:
-            module.lib = lib
+            module.called = called
         # they keep the functions they have found
         for kernels in [o for o in gc.get_objects() if type(o) is Kernels]:
-            vars(kernels).pop("lib", None)
             for name in [n for n in vars(kernels) if n != "_suffix"]:
                 delattr(kernels, name)
         backends.use("reference")
         backends.use("core")
 
-    before = backends.current()
     with pytest.MonkeyPatch.context() as patch:
         # few elements would go past it, to the loop's address (test_core_direct.py)
         patch.setattr(Elementwise, "_direct", lambda self, name, otherwise: otherwise)
-        exchange(recorder)
+        exchange(recorder.called)
         yield recorder
     exchange(real)
     backends.use(before)
@@ -164,7 +153,7 @@ def naive_products(r):
                  for n in texts.texts()
                  if n.startswith("matmul_")] if backends.current() == "core" else []:
         out = np.empty((m, n), r.dtype)
-        assert getattr(kernels, name)(m, k, n, id(x), id(y), id(out)), name
+        assert getattr(kernels, name)(m, k, n, x, y, out), name
         np.testing.assert_allclose(out, x @ y, *TOLERANCES[r.dtype])
         found.append(name)
     return ()
@@ -332,9 +321,9 @@ def test_elementwise_loops_agree_with_numpy_on_random_shapes(recorder, dtype):
         read = expr.names(formula)
         numbers = [v for k, v in named.items() if k in read]
         out = np.empty(shape, dtype)
-        loop = getattr(recorder, f"{name}_{SUFFIXES[dtype]}")
+        loop = recorder.called(f"{name}_{SUFFIXES[dtype]}")
         given = [a for p, a in zip(parameters, arrays, strict=True) if p in read]
-        assert loop(*numbers, *map(id, given), id(out)) == 1, name
+        assert loop(*numbers, *given, out), name
         expected = by_numpy(name, op, formula, parameters, arrays, named)
         np.testing.assert_allclose(out, expected, *TOLERANCES[dtype], err_msg=name)
 
@@ -360,7 +349,7 @@ def test_naive_kernels_agree_with_the_fast_ones(recorder, dtype):
         for kernel in (name, f"{name}_naive"):
             given = [copied(x) for x in arguments]
             given[-1] = np.full_like(given[-1], np.nan)
-            assert called(recorder, f"{kernel}_{suffix}", given) == 1
+            assert taken(f"{kernel}_{suffix}", given)
             results.append(given[-1])
         np.testing.assert_allclose(*results, *TOLERANCES[dtype], err_msg=name)
 
@@ -396,12 +385,12 @@ DECLARED = {
 }
 
 
-def called(lib, name, arguments):
-    """Call with the addresses of arrays and tuples, and 0 for None."""
-    types = core.ffi.typeof(getattr(getattr(lib, "lib", lib), name)).args
-    fits = zip(arguments, types, strict=True)
-    given = [x if t.cname != "uintptr_t" else 0 if x is None else id(x) for x, t in fits]
-    return getattr(lib, name)(*given)
+def taken(name, arguments):
+    """Does C take them? A size of 2^63 or more is refused where it is converted."""
+    try:
+        return library.called(name)(*arguments)
+    except OverflowError:
+        return False
 
 
 class Subclass(np.ndarray):
@@ -410,7 +399,7 @@ class Subclass(np.ndarray):
 
 def unlike(x, p, written, any_layout):
     """Pairs: what is wrong, and an object that C must refuse in place of the array ``x``."""
-    yield "None", Ellipsis  # stands for id(None); a 0 is passed for None itself
+    yield "no array", Ellipsis  # of what may be missing; None, where it may not
     yield "a float", 1.5
     yield "a numpy scalar", x.dtype.type(1)
     yield "a list", [x]
@@ -453,8 +442,8 @@ def test_every_kernel_was_called_and_refuses_what_it_was_not_made_for(recorder, 
         full, arguments = f"{name}_{suffix}", recorder.calls[f"{name}_{suffix}"]
         parameters = [p for p in kernel.parameters
                       if not (kernel.elementwise and p.name in ("n", "walk"))]
-        again = called(core.lib, full, [copied(x) for x in arguments])
-        assert again == 1, f"{name} no longer takes what it took"
+        again = taken(full, [copied(x) for x in arguments])
+        assert again, f"{name} no longer takes what it took"
 
         declared = " ".join(q.size for q in parameters)
 
@@ -463,8 +452,8 @@ def test_every_kernel_was_called_and_refuses_what_it_was_not_made_for(recorder, 
             given = [copied(x) for x in arguments]
             given[place] = wrong
             kept = [copied(x) for x in given]
-            taken = called(core.lib, full, given)
-            assert taken == 0, f"{name}: {parameters[place].name} is {what}, and C took it"
+            place = parameters[place].name
+            assert not taken(full, given), f"{name}: {place} is {what}, and C took it"
             for x, before in zip(given, kept, strict=True):
                 if isinstance(x, np.ndarray):
                     assert x.tobytes() == before.tobytes(), f"{name} declined and wrote"
@@ -496,14 +485,14 @@ def test_every_kernel_was_called_and_refuses_what_it_was_not_made_for(recorder, 
                     given = [copied(a) for a in arguments]
                     given[j] = given[i].reshape(y.shape)
                     if kernel.elementwise:  # the result may take an operand's place, but no other
-                        assert called(core.lib, full, given) == 1, f"{name}: not in place"
+                        assert taken(full, given), f"{name}: not in place"
                         both = np.append(x, x.ravel()[:1])
                         given[i], given[j] = (a.reshape(y.shape) for a in (both[:-1], both[1:]))
                         if x.size == 1:  # apart
                             continue
                     if p.kind != "MATRIX" or x.flags.c_contiguous:
-                        taken = called(core.lib, full, given)
-                        assert taken == 0, f"{name}: C took one array as {p.name} and {q.name}"
+                        both = f"{p.name} and {q.name}"
+                        assert not taken(full, given), f"{name}: C took one array as {both}"
 
 
 def test_sizes_whose_product_overflows_are_refused():
