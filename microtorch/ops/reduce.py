@@ -202,6 +202,8 @@ def nanmean(
     if input.array.dtype.kind not in "fcV":
         what = "nanmean(): expected input to have floating point or complex dtype but got "
         raise RuntimeError(message(what + TORCH_TYPES[input.array.dtype.name], fix="x.float()"))
+    if dtype is not None and dtypes.as_numpy(dtype).kind not in "fcV":
+        raise float_error("nanmean", dtypes.as_numpy(dtype), "Optional")
     counted = input.isnan().logical_not().sum(dim, keepdim)
     return nansum(input, dim, keepdim, dtype=dtype) / counted
 

@@ -45,6 +45,16 @@ def test_dtypes(out, value, dtype):
     assert t.dtype is dtype and t.item() == value
 
 
+def test_a_dtype_that_cannot_hold_a_mean_or_a_running_sum():
+    x = torch.ones(2)
+    for f in (x.mean, x.nanmean):
+        with pytest.raises(RuntimeError, match="must be either a floating point or complex dtype"):
+            f(dtype=torch.int64)
+    for f in (x.cumsum, x.cumprod, (x > 0).cumsum):
+        with pytest.raises(NotImplementedError, match="Bool"):
+            f(0, dtype=torch.bool)
+
+
 # ---- values --------------------------------------------------------------------------------------
 @pytest.mark.parametrize(
     "out, expected",
