@@ -406,3 +406,16 @@ def test_the_dtype_of_a_norm_holds_the_input(p):
     ):
         with pytest.raises(RuntimeError, match=text):
             torch.norm(given, p, (0, 1), dtype=dtype)
+
+
+def test_a_nan_is_the_extreme_and_has_no_sign():
+    for f in (
+        lambda x: torch.linalg.vector_norm(x, inf),
+        lambda x: torch.linalg.vector_norm(x, -inf, dim=0),
+    ):
+        x = torch.tensor([1.0, nan, -3.0], requires_grad=True)
+        f(x).backward()
+        assert x.grad.tolist() == [0, 0, 0]
+    z = torch.tensor([complex(nan, nan), 2j], requires_grad=True)
+    torch.linalg.vector_norm(z, inf).backward()
+    assert z.grad[1] == 0 and z.grad[0] != z.grad[0]
