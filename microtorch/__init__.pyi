@@ -248,7 +248,7 @@ from microtorch.linalg.older import slogdet as slogdet
 from microtorch.linalg.older import svd as svd
 from microtorch.linalg.older import svd_lowrank as svd_lowrank
 from microtorch.linalg.older import triangular_solve as triangular_solve
-from microtorch.nn.functional import adaptive_max_pool1d as adaptive_max_pool1d
+from microtorch.nn.functional import adaptive_max_pool1d_with_indices
 from microtorch.nn.functional import affine_grid_generator as affine_grid_generator
 from microtorch.nn.functional import alpha_dropout as alpha_dropout
 from microtorch.nn.functional import bilinear as bilinear
@@ -417,6 +417,7 @@ mps = other_devices
 xpu = other_devices
 grid_sampler_2d = grid_sampler
 grid_sampler_3d = grid_sampler
+adaptive_max_pool1d = adaptive_max_pool1d_with_indices
 jit = script
 export = exported
 __config__ = config

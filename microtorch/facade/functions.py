@@ -17,6 +17,7 @@ from ..engine.record import constant
 from ..handles.tensor import Tensor
 from ..nn import functional as F
 from ..nn.functional.bags import MODES, largest
+from ..nn.utils.norms import norm_except
 from ..ops.arguments import owned
 from ..ops.batch_norm import per_channel
 
@@ -131,9 +132,7 @@ def constant_pad_nd(input: Tensor, pad: Sequence[int], value: float = 0) -> Tens
 
 def norm_except_dim(v: Tensor, pow: int = 2, dim: int = 0) -> Tensor:
     """The norm over all dimensions but ``dim``; over all with dim=-1."""
-    if dim == -1:
-        return v.norm(pow)
-    return v.norm(pow, [i for i in range(v.ndim) if i != dim % v.ndim], keepdim=True)
+    return norm_except(v, dim, pow)
 
 
 # ---- normalised values with their statistics -----------------------------------------------------

@@ -240,7 +240,7 @@ def lobpcg(
 
 def frobenius_norm(input: Tensor, dim: Dims, keepdim: bool = False) -> Tensor:
     """The root of the sum of squares over ``dim``."""
-    return norms.vector_norm(input, 2, dim or None, keepdim)
+    return norms.vector_norm(input, 2, None if dim == () or dim == [] else dim, keepdim)
 
 
 # ---- products ------------------------------------------------------------------------------------

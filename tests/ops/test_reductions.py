@@ -419,3 +419,13 @@ def test_a_nan_is_the_extreme_and_has_no_sign():
     z = torch.tensor([complex(nan, nan), 2j], requires_grad=True)
     torch.linalg.vector_norm(z, inf).backward()
     assert z.grad[1] == 0 and z.grad[0] != z.grad[0]
+
+
+def test_search_among_what_has_no_order_here():
+    x, mask = torch.tensor([1.0, 2.0]), torch.tensor([False, True])
+    for sequence, value in ((x, 1j), (x, torch.tensor(1j)), (mask, mask), (mask, True)):
+        with pytest.raises(NotImplementedError, match="searchsorted_out_cpu"):
+            torch.searchsorted(sequence, value)
+        with pytest.raises(NotImplementedError, match="searchsorted_out_cpu"):
+            torch.bucketize(value, sequence)
+    assert torch.searchsorted(torch.tensor([0, 1]), mask).tolist() == [0, 1]
