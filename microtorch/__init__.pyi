@@ -153,6 +153,7 @@ from microtorch.facade.functions import (
 )
 from microtorch.facade.functions import constant_pad_nd as constant_pad_nd
 from microtorch.facade.functions import cosine_embedding_loss as cosine_embedding_loss
+from microtorch.facade.functions import ctc_loss as ctc_loss
 from microtorch.facade.functions import embedding as embedding
 from microtorch.facade.functions import embedding_bag as embedding_bag
 from microtorch.facade.functions import hinge_embedding_loss as hinge_embedding_loss
@@ -321,7 +322,6 @@ from microtorch.ops.conv import conv_transpose1d as conv_transpose1d
 from microtorch.ops.conv import conv_transpose2d as conv_transpose2d
 from microtorch.ops.conv import conv_transpose3d as conv_transpose3d
 from microtorch.ops.cross import kron as kron
-from microtorch.ops.ctc import ctc_loss as ctc_loss
 from microtorch.ops.diagonal import diag as diag
 from microtorch.ops.diagonal import diag_embed as diag_embed
 from microtorch.ops.diagonal import diagonal as diagonal

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 LOSSES = {  # and their parameters, in PyTorch's order
     "binary_cross_entropy_with_logits": "input target weight pos_weight reduction",
     "cosine_embedding_loss": "input1 input2 target margin reduction",
+    "ctc_loss": "log_probs targets input_lengths target_lengths blank reduction zero_infinity",
     "hinge_embedding_loss": "input target margin reduction",
     "kl_div": "input target reduction log_target",
     "margin_ranking_loss": "input1 input2 target margin reduction",
@@ -175,7 +176,10 @@ def native_batch_norm(
 
 # ---- losses --------------------------------------------------------------------------------------
 def _reduced(name: str) -> Callable[..., Tensor]:
-    """nn.functional's loss; ``reduction`` is 1 (mean), 2 (sum), none otherwise, or a name."""
+    """nn.functional's loss; ``reduction`` is 1 (mean), 2 (sum), none otherwise, or a name.
+
+    Where none is given there is none, as in PyTorch. Its poisson_nll_loss has no defaults.
+    """
     loss, parameters = getattr(F, name), LOSSES[name].split()
 
     def function(*args: object, **kwargs: object) -> Tensor:
@@ -184,7 +188,10 @@ def _reduced(name: str) -> Callable[..., Tensor]:
             raise TypeError(
                 message(f"{name}() takes {len(parameters)} arguments, but {len(args)} were given")
             )
-        reduction = given.pop("reduction", 1)
+        left = [p for p in parameters if p not in given] if name == "poisson_nll_loss" else ()
+        if left:
+            raise TypeError(message(f"{name}() missing {len(left)} required arguments: {left}"))
+        reduction = given.pop("reduction", 0)
         if isinstance(reduction, int):
             reduction = {1: "mean", 2: "sum"}.get(reduction, "none")
         out: Tensor = loss(**given, reduction=reduction)

@@ -41,12 +41,12 @@ METHODS_TOO = (
 FUNCTION_NAMES = {
     *(n for n in FUNCTIONS.names() if not n.startswith("_") and n not in NN_ONLY),
     *settings.__all__, *METHODS_TOO, "clone",
-} - {"nuclear_norm"}  # torch.norm calls it; users find it in linalg/older.py  # fmt: skip
+} - {"nuclear_norm", "ctc_loss"}  # users find linalg/older.py's, facade/functions.py's  # fmt: skip
 # losses, normalisations and others that torch.<name> has with another signature than nn.functional
 OTHER_SIGNATURES = (
-    "batch_norm binary_cross_entropy_with_logits constant_pad_nd cosine_embedding_loss embedding "
-    "embedding_bag hinge_embedding_loss instance_norm kl_div margin_ranking_loss native_batch_norm "
-    "native_group_norm native_layer_norm norm_except_dim poisson_nll_loss "
+    "batch_norm binary_cross_entropy_with_logits constant_pad_nd cosine_embedding_loss ctc_loss "
+    "embedding embedding_bag hinge_embedding_loss instance_norm kl_div margin_ranking_loss "
+    "native_batch_norm native_group_norm native_layer_norm norm_except_dim poisson_nll_loss "
     "triplet_margin_loss".split()
 )
 

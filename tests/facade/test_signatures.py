@@ -33,12 +33,23 @@ def test_losses_by_number(name):
         "cosine_embedding_loss": (x, y, sign), "margin_ranking_loss": (x[:, 0], y[:, 0], sign),
         "triplet_margin_loss": (x, y, z), "hinge_embedding_loss": (x[:, 0], sign),
     }.get(name, (x, y))  # fmt: skip
+    if name == "ctc_loss":
+        lengths = torch.tensor([4, 3]), torch.tensor([2, 1])
+        arguments = (z[:, None].log_softmax(-1).repeat(1, 2, 1), torch.ones(2, 2).long(), *lengths)
     ours, theirs = getattr(torch, name), getattr(F, name)
     for i, reduction in enumerate(("none", "mean", "sum")):
         expected = theirs(*arguments, reduction=reduction)
-        assert torch.equal(ours(*arguments, reduction=i), expected)
-    assert torch.equal(ours(*arguments), theirs(*arguments, reduction="mean"))
-    assert torch.equal(ours(*arguments, reduction=3), theirs(*arguments, reduction="none"))
+        if name == "poisson_nll_loss":
+            assert torch.equal(ours(*arguments, True, False, 1e-8, i), expected)
+        else:
+            assert torch.equal(ours(*arguments, reduction=i), expected)
+    if name == "poisson_nll_loss":
+        with pytest.raises(TypeError, match="required"):
+            ours(*arguments)
+        return
+    for none in ({}, {"reduction": 0}, {"reduction": 3}):
+        assert torch.equal(ours(*arguments, **none), theirs(*arguments, reduction="none"))
+    assert torch.equal(theirs(*arguments), theirs(*arguments, reduction="mean"))
 
 
 def test_positions_of_a_loss():
