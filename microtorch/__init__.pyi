@@ -153,6 +153,7 @@ from microtorch.facade.functions import (
 )
 from microtorch.facade.functions import constant_pad_nd as constant_pad_nd
 from microtorch.facade.functions import cosine_embedding_loss as cosine_embedding_loss
+from microtorch.facade.functions import ctc_loss as ctc_loss
 from microtorch.facade.functions import embedding as embedding
 from microtorch.facade.functions import embedding_bag as embedding_bag
 from microtorch.facade.functions import hinge_embedding_loss as hinge_embedding_loss
@@ -248,7 +249,7 @@ from microtorch.linalg.older import slogdet as slogdet
 from microtorch.linalg.older import svd as svd
 from microtorch.linalg.older import svd_lowrank as svd_lowrank
 from microtorch.linalg.older import triangular_solve as triangular_solve
-from microtorch.nn.functional import adaptive_max_pool1d as adaptive_max_pool1d
+from microtorch.nn.functional import adaptive_max_pool1d_with_indices
 from microtorch.nn.functional import affine_grid_generator as affine_grid_generator
 from microtorch.nn.functional import alpha_dropout as alpha_dropout
 from microtorch.nn.functional import bilinear as bilinear
@@ -321,7 +322,6 @@ from microtorch.ops.conv import conv_transpose1d as conv_transpose1d
 from microtorch.ops.conv import conv_transpose2d as conv_transpose2d
 from microtorch.ops.conv import conv_transpose3d as conv_transpose3d
 from microtorch.ops.cross import kron as kron
-from microtorch.ops.ctc import ctc_loss as ctc_loss
 from microtorch.ops.diagonal import diag as diag
 from microtorch.ops.diagonal import diag_embed as diag_embed
 from microtorch.ops.diagonal import diagonal as diagonal
@@ -417,6 +417,7 @@ mps = other_devices
 xpu = other_devices
 grid_sampler_2d = grid_sampler
 grid_sampler_3d = grid_sampler
+adaptive_max_pool1d = adaptive_max_pool1d_with_indices
 jit = script
 export = exported
 __config__ = config

@@ -126,8 +126,28 @@ DIFFERENT: tuple[str, ...] = (
     "`norm` with p=0 has a gradient of zeros; PyTorch's leaves `.grad` None.",
     "Where a second derivative is taken just at a kink or a pole, PyTorch has NaN for `0 ** x`, "
     "`sinc`, `copysign` and `logit(eps)`, and here it is the limit or 0; and PyTorch's of `prelu` "
-    "at 0 is 0, here that of the negative side.",
+    "at 0 is 0, here that of the negative side. By a divisor of 0 it is NaN here for `fmod` and "
+    "`remainder`, and 0 there. That of `binary_cross_entropy` for a probability of 0 or 1, where "
+    "the loss is clamped, is another large number.",
     "`all` and `any` into an `out` of uint8 ask whether an element is 0; PyTorch's cast it to "
     "uint8 first, and 0.5 counts as 0.",
     "`torch.linalg.cond` of a matrix with NaN is NaN; PyTorch's is inf in some norms.",
+    "A Python number beside integers of few bits is taken as it is by `searchsorted`, `bucketize` "
+    "and `isin`; PyTorch wraps it around first, and finds -1 where a byte is 255. `trapezoid` and "
+    "`softsign` of bytes do not overflow either, and `ldexp` does not for 2 ** y alone.",
+    "`einsum` and the results of `torch.linalg` and `torch.fft` lie in memory as numpy lays them, "
+    "often in rows where PyTorch has columns: their `stride()` differs, and whether a `view` is "
+    "possible.",
+    "A custom Function behind another one that returned None for it is not run in backward; "
+    "PyTorch runs it with zeros, so that a `.grad` is 0 there and None here. Hooks do not run for "
+    "a gradient that is None.",
+    "Backward takes nodes by their age, leaves too; PyTorch's runs the hooks of a leaf as soon as "
+    "its gradient is complete. The order of hooks on different tensors may differ.",
+    "A write through `.data` is not seen by autograd: where a derivative reads what was written, "
+    "both gradients are wrong, and not by the same amount (of norms, attention, `prod`).",
+    "`var_mean` of complex numbers with `dim=()` has its gradient; PyTorch's is infinite.",
+    "Some functions take dtypes that PyTorch's CPU kernels lack: special functions of 16-bit "
+    "numbers, `clamp` of masks, `max_pool1d` of integers, `where` of complex and real numbers.",
+    "`out=` of another dtype is refused by `lerp`, `inner`, `matrix_power` and `cholesky`, where "
+    "PyTorch takes it in some of their forms, and `lu` has none.",
 )

@@ -24,19 +24,25 @@ else:
 # Functions whose out must have the dtype of the result. All others cast to it, as arithmetic does.
 EXACT = frozenset(
     "addbmm addmm addmv amax amin aminmax argmax argmin avg_pool2d avg_pool3d baddbmm "
-    "bitwise_not bmm bucketize ceil cholesky_ex complex conj_physical cross cummax cummin det "
-    "diag dot eigh eigvalsh float_power floor frac frexp gather gelu hardshrink heaviside histc "
-    "histogram index_add index_reduce index_select inner inv inv_ex inverse isin isneginf "
-    "isposinf kthvalue ldl_factor ldl_factor_ex ldl_solve lerp linear log_softmax logcumsumexp "
-    "logsigmoid lu lu_factor lu_factor_ex lu_solve lu_unpack masked_select matmul matrix_norm "
-    "matrix_power median mm mode msort multi_dot multinomial mv nan_to_num nanmedian nanquantile "
-    "neg negative nonzero norm ormqr polar qr quantile renorm round scatter scatter_add "
-    "scatter_reduce searchsorted sgn sign signbit slice_scatter slogdet softmax softplus "
-    "softshrink solve solve_ex solve_triangular sort svd svdvals take take_along_dim tensordot "
-    "topk triangular_solve tril triu trunc vdot vecdot vector_norm where".split()
+    "bitwise_not bmm bucketize ceil cholesky cholesky_ex complex conj_physical cross cummax "
+    "cummin det diag diff dot eigh eigvalsh float_power floor frac frexp gather gelu hardshrink "
+    "heaviside histc histogram index_add index_reduce index_select inner inv inv_ex inverse isin "
+    "isneginf isposinf kthvalue ldl_factor ldl_factor_ex ldl_solve lerp linear log_softmax "
+    "logcumsumexp logsigmoid lu lu_factor lu_factor_ex lu_solve lu_unpack masked_select matmul "
+    "matrix_norm matrix_power median mm mode msort multi_dot multinomial mv nan_to_num nanmedian "
+    "nanquantile neg negative nonzero norm ormqr polar qr quantile renorm round scatter "
+    "scatter_add scatter_reduce searchsorted sgn sign signbit slice_scatter slogdet softmax "
+    "softplus softshrink solve solve_ex solve_triangular sort svd svdvals take take_along_dim "
+    "tensordot topk triangular_solve tril triu trunc vdot vecdot vector_norm where".split()
 )
 # These too, of one tensor. Of several they compute in a common dtype, and cast.
 CLAMPS = frozenset({"clamp", "clamp_max", "clamp_min", "clip"})
+# These too, of real numbers.
+LENGTHS = frozenset({"abs", "absolute"})
+# These raise TypeError where the result cannot become what out is.
+JOINS = frozenset(
+    "cat column_stack concat concatenate dstack hstack row_stack stack vstack".split()
+)
 # These compute in the dtype of out.
 SUMS = frozenset({"cumprod", "cumsum", "mean", "nansum", "prod", "sum"})
 # These, and elementwise ops, refuse an out that lies partly in the memory of an operand: PyTorch
@@ -189,6 +195,8 @@ def _exact(name: str, given: Sequence[Tensor], results: int) -> bool:
     """Must an out have the dtype of the result?"""
     if name in ("max", "min"):  # over a dimension, with indices
         return results == 2
+    if name in LENGTHS:
+        return given[0].array.dtype.kind != "c"
     return name in EXACT or name.endswith("_copy") or (name in CLAMPS and len(given) == 1)
 
 
@@ -214,7 +222,7 @@ def _check(name: str, result: Tensor, out: Tensor, exact: bool) -> None:
         raise _wrong_dtype(name, result.dtype, out)
     if name != "bernoulli" and not dtypes.can_cast(source, target):
         names = [dtypes.TORCH_TYPES.get(d.name, d.name) for d in (source, target)]
-        raise RuntimeError(
+        raise (TypeError if name in JOINS else RuntimeError)(
             message(
                 f"result type {names[0]} can't be cast to the desired output type {names[1]}",
                 f"{name}(out={describe(out)})",

@@ -17,6 +17,7 @@ from ..engine.record import constant
 from ..handles.tensor import Tensor
 from ..nn import functional as F
 from ..nn.functional.bags import MODES, largest
+from ..nn.utils.norms import norm_except
 from ..ops.arguments import owned
 from ..ops.batch_norm import per_channel
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 LOSSES = {  # and their parameters, in PyTorch's order
     "binary_cross_entropy_with_logits": "input target weight pos_weight reduction",
     "cosine_embedding_loss": "input1 input2 target margin reduction",
+    "ctc_loss": "log_probs targets input_lengths target_lengths blank reduction zero_infinity",
     "hinge_embedding_loss": "input target margin reduction",
     "kl_div": "input target reduction log_target",
     "margin_ranking_loss": "input1 input2 target margin reduction",
@@ -131,9 +133,7 @@ def constant_pad_nd(input: Tensor, pad: Sequence[int], value: float = 0) -> Tens
 
 def norm_except_dim(v: Tensor, pow: int = 2, dim: int = 0) -> Tensor:
     """The norm over all dimensions but ``dim``; over all with dim=-1."""
-    if dim == -1:
-        return v.norm(pow)
-    return v.norm(pow, [i for i in range(v.ndim) if i != dim % v.ndim], keepdim=True)
+    return norm_except(v, dim, pow)
 
 
 # ---- normalised values with their statistics -----------------------------------------------------
@@ -176,7 +176,10 @@ def native_batch_norm(
 
 # ---- losses --------------------------------------------------------------------------------------
 def _reduced(name: str) -> Callable[..., Tensor]:
-    """nn.functional's loss; ``reduction`` is 1 (mean), 2 (sum), none otherwise, or a name."""
+    """nn.functional's loss; ``reduction`` is 1 (mean), 2 (sum), none otherwise, or a name.
+
+    Where none is given there is none, as in PyTorch. Its poisson_nll_loss has no defaults.
+    """
     loss, parameters = getattr(F, name), LOSSES[name].split()
 
     def function(*args: object, **kwargs: object) -> Tensor:
@@ -185,7 +188,10 @@ def _reduced(name: str) -> Callable[..., Tensor]:
             raise TypeError(
                 message(f"{name}() takes {len(parameters)} arguments, but {len(args)} were given")
             )
-        reduction = given.pop("reduction", 1)
+        left = [p for p in parameters if p not in given] if name == "poisson_nll_loss" else ()
+        if left:
+            raise TypeError(message(f"{name}() missing {len(left)} required arguments: {left}"))
+        reduction = given.pop("reduction", 0)
         if isinstance(reduction, int):
             reduction = {1: "mean", 2: "sum"}.get(reduction, "none")
         out: Tensor = loss(**given, reduction=reduction)

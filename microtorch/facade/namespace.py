@@ -41,12 +41,12 @@ METHODS_TOO = (
 FUNCTION_NAMES = {
     *(n for n in FUNCTIONS.names() if not n.startswith("_") and n not in NN_ONLY),
     *settings.__all__, *METHODS_TOO, "clone",
-} - {"nuclear_norm"}  # torch.norm calls it; users find it in linalg/older.py  # fmt: skip
+} - {"nuclear_norm", "ctc_loss"}  # users find linalg/older.py's, facade/functions.py's  # fmt: skip
 # losses, normalisations and others that torch.<name> has with another signature than nn.functional
 OTHER_SIGNATURES = (
-    "batch_norm binary_cross_entropy_with_logits constant_pad_nd cosine_embedding_loss embedding "
-    "embedding_bag hinge_embedding_loss instance_norm kl_div margin_ranking_loss native_batch_norm "
-    "native_group_norm native_layer_norm norm_except_dim poisson_nll_loss "
+    "batch_norm binary_cross_entropy_with_logits constant_pad_nd cosine_embedding_loss ctc_loss "
+    "embedding embedding_bag hinge_embedding_loss instance_norm kl_div margin_ranking_loss "
+    "native_batch_norm native_group_norm native_layer_norm norm_except_dim poisson_nll_loss "
     "triplet_margin_loss".split()
 )
 
@@ -85,7 +85,7 @@ LAYERS = (
 LAZY |= {name: ("facade.layers", name) for name in LAYERS}
 # functions of nn that PyTorch has under the same signature in torch, too
 IN_BOTH = (
-    "adaptive_max_pool1d affine_grid_generator alpha_dropout bilinear celu celu_ channel_shuffle "
+    "affine_grid_generator alpha_dropout bilinear celu celu_ channel_shuffle "
     "conv_tbc cosine_similarity dropout feature_alpha_dropout grid_sampler hardshrink "
     "max_pool1d_with_indices max_pool3d native_channel_shuffle pairwise_distance pixel_shuffle "
     "pixel_unshuffle prelu relu_ rrelu rrelu_ selu selu_ threshold threshold_".split()
@@ -93,6 +93,7 @@ IN_BOTH = (
 FUNCTION_NAMES -= {*IN_BOTH}
 LAZY |= {name: ("nn.functional", name) for name in IN_BOTH}
 LAZY |= {f"grid_sampler_{n}d": ("nn.functional", "grid_sampler") for n in (2, 3)}
+LAZY["adaptive_max_pool1d"] = ("nn.functional", "adaptive_max_pool1d_with_indices")
 LAZY |= {
     name: ("distributions.sampling", name)
     for name in "binomial poisson _dirichlet_grad _sample_dirichlet _standard_gamma "

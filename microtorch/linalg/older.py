@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 from ..autograd.function import Function
 from ..base.errors import describe, message, warn
+from ..engine.autocast import wide
 from ..engine.entering import called
 from ..ops.surface import FUNCTIONS
 from . import factors, norms, orthogonal, pseudoinverse, results, solving, spectra
@@ -177,11 +178,11 @@ def svd_lowrank(
         return results.svd_with_v(V, S, U)
     size = (A.array.shape[-1], 6 if q is None else q)
     start = FUNCTIONS["randn"](size, dtype=A.dtype, device=A.device)
-    Q = orthogonal.qr(A @ start).Q
+    Q = orthogonal.qr(wide(A @ start)).Q
     for _ in range(2 if niter is None else niter):
-        Q = orthogonal.qr(A.mH @ Q).Q
-        Q = orthogonal.qr(A @ Q).Q
-    U, S, Vh = spectra.svd(Q.mH @ A, full_matrices=False)
+        Q = orthogonal.qr(wide(A.mH @ Q)).Q
+        Q = orthogonal.qr(wide(A @ Q)).Q
+    U, S, Vh = spectra.svd(wide(Q.mH @ A), full_matrices=False)
     return results.svd_with_v(Q @ U, S, Vh.mH)
 
 
@@ -239,7 +240,7 @@ def lobpcg(
 
 def frobenius_norm(input: Tensor, dim: Dims, keepdim: bool = False) -> Tensor:
     """The root of the sum of squares over ``dim``."""
-    return norms.vector_norm(input, 2, dim or None, keepdim)
+    return norms.vector_norm(input, 2, None if dim == () or dim == [] else dim, keepdim)
 
 
 # ---- products ------------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ from ..arrays.dtypes import TORCH_TYPES
 from ..autograd.function import Function
 from ..base.errors import describe, message
 from ..ops import cross as crosses
+from ..ops.arrange import powers
 from ..ops.surface import FUNCTIONS
 from . import kernels
 from .checks import as_tensor, by_numpy, floating, identity, square
@@ -127,10 +128,10 @@ def vander(x: Tensor, *, N: int | None = None) -> Tensor:
     n = x.array.shape[-1] if N is None else N
     if n <= 1:
         raise RuntimeError(message("N must be greater than 1.", f"N={n}", describe(x)))
-    columns = [x**0]
-    for _ in range(n - 1):
-        columns.append(columns[-1] * x)
-    return FUNCTIONS["stack"](columns, -1)
+    if x.array.dtype.kind == "b":
+        what = "linalg.vander supports floating point, complex, and integer tensors, but got Bool"
+        raise RuntimeError(message(what, describe(x), fix="x.int()"))
+    return powers(x, n)
 
 
 def vecdot(x: Tensor, y: Tensor, *, dim: int = -1) -> Tensor:

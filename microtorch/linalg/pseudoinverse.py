@@ -33,7 +33,7 @@ def _limit(a: Array, values: Array, atol: Tolerance, rtol: Tolerance) -> Array:
     Where neither is given, ``rtol`` is the rounding error of the larger size.
     """
     for t in (atol, rtol):
-        if isinstance(t, Handle) and t.array.dtype.kind == "c":
+        if isinstance(t, complex) or (isinstance(t, Handle) and t.array.dtype.kind == "c"):
             raise RuntimeError(message("linalg: a tolerance of complex type is not supported"))
     absolute, relative = (t.array if isinstance(t, Handle) else t for t in (atol, rtol))
     if relative is None:

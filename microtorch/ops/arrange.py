@@ -349,11 +349,15 @@ def vander(x: Tensor, N: int | None = None, increasing: bool = False) -> Tensor:
     n = x.array.size if N is None else N
     if n < 0:
         raise RuntimeError(message("N must be non-negative."))
-    if n == 0:
-        return x.new_empty((x.array.size, 0))
-    powers = cat([x.new_ones((x.array.size, 1)), expand(reshape(x, -1, 1), x.array.size, n - 1)], 1)
-    powers = powers.cumprod(1)
-    return powers if increasing else flip(powers, 1)
+    columns = powers(x, max(n, 1))
+    columns = columns if n else columns[:, :0]
+    return columns if increasing else flip(columns, 1)
+
+
+def powers(x: Tensor, n: int) -> Tensor:
+    """``x ** k`` for k below n, in a last dimension; of integers in int64, which hold more."""
+    shape = x.array.shape
+    return cat([x.new_ones((*shape, 1)), expand(x.unsqueeze(-1), *shape, n - 1)], -1).cumprod(-1)
 
 
 # ---- diagonals -----------------------------------------------------------------------------------

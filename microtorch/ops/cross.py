@@ -88,6 +88,8 @@ def cross(input: Tensor, other: Tensor, dim: int | None = None) -> Tensor:
 def kron(input: Tensor, other: Tensor) -> Tensor:
     """The Kronecker product: every element of ``input`` times the whole of ``other``."""
     n = max(input.array.ndim, other.array.ndim)
+    # of one element each they have a dimension, and so decide on the dtype
+    input, other = (t if t.array.ndim or not n else t.reshape(1) for t in (input, other))
     if n == 1:
         return owned((input.reshape(-1, 1) * other).reshape(-1))
     a, b = ((1,) * (n - t.array.ndim) + t.array.shape for t in (input, other))

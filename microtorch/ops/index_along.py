@@ -193,10 +193,12 @@ def index_fill(input: Tensor, dim: int, index: Tensor, value: TensorLike) -> Ten
     """A copy of ``input`` with ``value`` in the slices ``index`` along ``dim``."""
     place = _place("index_fill", input, dim, index, ("int64",), IndexError, True, True)
     written: Any = value
-    if isinstance(written, complex) and not input.is_complex():
+    given = hasattr(written, "node")
+    imaginary = written.is_complex() if given else isinstance(written, complex)
+    if imaginary and not input.is_complex():
         what = "index_fill_(): Converting complex Scalar to non-complex type is not supported"
         raise RuntimeError(message(what, f"{written} into {describe(input)}"))
-    if not hasattr(written, "node"):
+    if not given:
         written = element(written, input)
     elif written.array.ndim:
         raise RuntimeError(

@@ -202,6 +202,8 @@ def nanmean(
     if input.array.dtype.kind not in "fcV":
         what = "nanmean(): expected input to have floating point or complex dtype but got "
         raise RuntimeError(message(what + TORCH_TYPES[input.array.dtype.name], fix="x.float()"))
+    if dtype is not None and dtypes.as_numpy(dtype).kind not in "fcV":
+        raise float_error("nanmean", dtypes.as_numpy(dtype), "Optional")
     counted = input.isnan().logical_not().sum(dim, keepdim)
     return nansum(input, dim, keepdim, dtype=dtype) / counted
 
@@ -273,6 +275,12 @@ def prod(
 
 
 # ---- extremes ------------------------------------------------------------------------------------
+def equal_to(F: Namespace, x: Operand, extreme: Operand) -> Operand:
+    """Which elements are the extreme; where that is NaN, those that are NaN."""
+    unknown = F.logical_and(x != x, extreme != extreme)
+    return F.logical_or(x == extreme, unknown)
+
+
 def extreme_vjp(
     F: Namespace, g: Gradient, out: Operand, x: Operand, dim: Dims, keepdim: bool
 ) -> Gradient:
@@ -285,8 +293,7 @@ def extreme_vjp(
     if dim is not None:
         mask = F.cast(x == extreme, dtype=x.dtype)
         return keep(F, g, x, dim) * mask / F.sum(mask, dim=dim, keepdim=True)
-    unknown = F.logical_and(x != x, extreme != extreme)
-    equal = F.logical_or(x == extreme, unknown)
+    equal = equal_to(F, x, extreme)
     each = keep(F, g, x, dim) / F.sum(F.cast(equal, dtype=x.dtype), dim=None, keepdim=True)
     return F.where(equal, each, 0)
 

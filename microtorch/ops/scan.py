@@ -189,6 +189,9 @@ cumprod_op = Op(
 def _publish(op: Op, what: str) -> None:
     def scan(input: Tensor, dim: int, *, dtype: DTypeLike | None = None) -> Tensor:
         if dtype is not None:
+            if as_numpy(dtype).kind == "b":
+                reason = f"\"{op.name}_out_cpu\" not implemented for 'Bool'"
+                raise NotImplementedError(message(reason, fix="leave out dtype: masks are counted"))
             out: Tensor = scan(whole_or_not(input, dtype), dim)
             return out if out.array.dtype == as_numpy(dtype) else out.to(dtype=dtype)
         d = dim_of(dim, input.array.ndim, op.name)

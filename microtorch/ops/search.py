@@ -30,8 +30,11 @@ def searchsorted(
 
     ``right`` (or ``side="right"``): after equal elements. ``sorter``: the indices that sort.
     """
-    refuse_complex("searchsorted_out_cpu", sorted_sequence, input)
     x, values = sorted_sequence.array, _values(input)
+    refuse_complex("searchsorted_out_cpu", x, values)
+    if x.dtype.kind == "b" and values.dtype.kind == "b":
+        what = "\"searchsorted_out_cpu\" not implemented for 'Bool'"
+        raise NotImplementedError(message(what, describe(sorted_sequence), fix="x.int()"))
     if side not in (None, "left", "right"):
         raise _wrong(f"side can only be 'left' or 'right' but got {side}")
     if side == "left" and right:

@@ -13,7 +13,7 @@ from ..engine.handle import Handle
 from ..engine.op import Op
 from ..engine.short import single
 from .arguments import dim_of, dims_of, rows, tensors_only
-from .reduce import add_up, keep
+from .reduce import add_up, equal_to, keep
 from .surface import FUNCTIONS, public
 
 if TYPE_CHECKING:
@@ -50,9 +50,8 @@ def _norm_vjp(
     if p == 1:
         return g * F.sgn(x)
     if math.isinf(p):
-        extreme = F.cast(F.abs(x) == size, dtype=out.dtype)
-        extreme = F.where(size == size, extreme, math.nan)
-        return g * F.sgn(x) * extreme / F.sum(extreme, dim=dim, keepdim=True)
+        equal = F.cast(equal_to(F, F.abs(x), size), dtype=out.dtype)
+        return g * F.sgn(x) * equal / F.sum(equal, dim=dim, keepdim=True)
     if p == 2:
         return g * F.where(size == 0, 0, x / size)
     if p > 2:

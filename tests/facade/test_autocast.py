@@ -58,6 +58,16 @@ LISTED = {
     "cross_entropy": (lambda x, y: F.cross_entropy(x, torch.arange(3)), "float float"),
     "nll_loss": (lambda x, y: F.nll_loss(x, torch.arange(3)), "float float"),
     "kl_div": (lambda x, y: F.kl_div(x, y, reduction="sum"), "float float"),
+    # products whose results, or whose operands, a function of its own goes on with
+    "a product and its loss": (
+        lambda x, y: F.linear_cross_entropy(x, y, torch.arange(3), weight=torch.ones(3)),
+        "float float",
+    ),
+    "weights under a mask": (
+        lambda x, y: nn.MultiheadAttention(4, 2)(x, y, y, attn_mask=torch.zeros(3, 3))[1],
+        "low low",
+    ),
+    "svd_lowrank": (lambda x, y: torch.svd_lowrank(x.float(), 2)[1], "float float"),
     "bce": (lambda x, y: F.binary_cross_entropy(x.sigmoid(), y.sigmoid()), "float float"),
     "prod": (lambda x, y: x.prod(), "float float"),
     "quantile": (lambda x, y: x.quantile(0.5), "float float"),

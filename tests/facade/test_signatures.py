@@ -33,12 +33,23 @@ def test_losses_by_number(name):
         "cosine_embedding_loss": (x, y, sign), "margin_ranking_loss": (x[:, 0], y[:, 0], sign),
         "triplet_margin_loss": (x, y, z), "hinge_embedding_loss": (x[:, 0], sign),
     }.get(name, (x, y))  # fmt: skip
+    if name == "ctc_loss":
+        lengths = torch.tensor([4, 3]), torch.tensor([2, 1])
+        arguments = (z[:, None].log_softmax(-1).repeat(1, 2, 1), torch.ones(2, 2).long(), *lengths)
     ours, theirs = getattr(torch, name), getattr(F, name)
     for i, reduction in enumerate(("none", "mean", "sum")):
         expected = theirs(*arguments, reduction=reduction)
-        assert torch.equal(ours(*arguments, reduction=i), expected)
-    assert torch.equal(ours(*arguments), theirs(*arguments, reduction="mean"))
-    assert torch.equal(ours(*arguments, reduction=3), theirs(*arguments, reduction="none"))
+        if name == "poisson_nll_loss":
+            assert torch.equal(ours(*arguments, True, False, 1e-8, i), expected)
+        else:
+            assert torch.equal(ours(*arguments, reduction=i), expected)
+    if name == "poisson_nll_loss":
+        with pytest.raises(TypeError, match="required"):
+            ours(*arguments)
+        return
+    for none in ({}, {"reduction": 0}, {"reduction": 3}):
+        assert torch.equal(ours(*arguments, **none), theirs(*arguments, reduction="none"))
+    assert torch.equal(theirs(*arguments), theirs(*arguments, reduction="mean"))
 
 
 def test_positions_of_a_loss():
@@ -75,6 +86,11 @@ def test_other_orders():
     assert torch.equal(padded, F.pad(x, [1, 2], value=3.0))
     norms = np.linalg.norm(x.numpy().reshape(4, -1), axis=1)
     np.testing.assert_allclose(torch.norm_except_dim(x).numpy().ravel(), norms)
+    # of one dimension: each number has a norm of its own
+    assert torch.norm_except_dim(torch.tensor([3.0, -4.0])).tolist() == [3, 4]
+    assert torch.norm_except_dim(torch.tensor([3.0, -4.0]), dim=-1).item() == 5
+    with pytest.raises(IndexError):
+        torch.norm_except_dim(torch.ones(2), dim=1)
 
 
 def test_normalised_values_with_statistics():
@@ -126,3 +142,17 @@ def test_settings_without_effect():
     ):  # fmt: skip
         with pytest.raises(RuntimeError):
             call()
+
+
+def test_in_torch_the_places_of_maxima_come_along():
+    x = torch.tensor([[[1.0, 3.0, 2.0, 0.0]]])
+    values, places = torch.adaptive_max_pool1d(x, 2)
+    assert values.tolist() == [[[3, 2]]] and places.tolist() == [[[1, 2]]]
+    assert torch.nn.functional.adaptive_max_pool1d(x, 2).tolist() == [[[3, 2]]]
+
+
+def test_frobenius_norm_over_the_first_dimension():
+    x = torch.tensor([[3.0, 0.0], [4.0, 1.0]])
+    assert torch.frobenius_norm(x, 0).tolist() == [5, 1]
+    for everything in ([], (), (0, 1)):
+        assert torch.frobenius_norm(x, everything).shape == ()

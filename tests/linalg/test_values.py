@@ -190,6 +190,11 @@ def test_products_of_several():
     assert L.matrix_power(ints, 0).tolist() == [[1, 0], [0, 1]]
     close(L.vecdot(a, a), (a.numpy() ** 2).sum(-1))
     assert L.vander(torch.tensor(2.0), N=3).tolist() == [[1.0, 2.0, 4.0]]
+    powers = L.vander(torch.tensor([200], dtype=torch.uint8), N=3)  # which are larger than a byte
+    assert powers.dtype is torch.int64 and powers.tolist() == [[1, 200, 40000]]
+    with pytest.raises(RuntimeError, match="Bool"):
+        L.vander(torch.tensor([True]), N=2)
+    assert torch.vander(torch.tensor([2, 3], dtype=torch.int8), 0).dtype is torch.int64
 
 
 def test_factors_of_indefinite_matrices():

@@ -112,3 +112,15 @@ def test_softmax_guesses_the_dim_with_a_warning(function, dim):
         guessed = getattr(F, function)(x)
     assert torch.equal(guessed, getattr(F, function)(x, dim=dim))
     assert F.softmax(torch.tensor([1, 2]), 0, dtype=torch.float64).dtype is torch.float64
+
+
+@pytest.mark.parametrize("name", ["leaky_relu", "elu", "celu", "softplus", "hardtanh", "threshold"])
+def test_a_complex_number_is_no_setting(name):
+    f, numbers = getattr(F, name), (1j, 2.0) if name in ("hardtanh", "threshold") else (1j,)
+    with pytest.raises((RuntimeError, TypeError)):
+        f(torch.tensor(POINTS), *numbers)
+    if name != "softplus":
+        x = torch.tensor(POINTS)
+        with pytest.raises((RuntimeError, TypeError)):
+            f(x, *numbers, inplace=True)
+        assert x.tolist() == torch.tensor(POINTS).tolist()

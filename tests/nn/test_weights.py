@@ -222,3 +222,20 @@ def test_random_pruning_takes_what_pytorch_takes_for_a_seed():
     prune.random_unstructured(layer, "weight", amount=5)
     expected = [[0, 1, 1, 0], [1, 0, 1, 0], [1, 1, 1, 1], [1, 1, 1, 1], [1, 1, 0, 1]]
     assert layer.weight_mask.tolist() == expected
+
+
+def test_what_is_no_parameter_is_not_pruned():
+    layer = parametrizations.weight_norm(nn.Linear(2, 2))
+    layer.register_buffer("buffer", torch.ones(2))
+    before = sorted(layer.state_dict())
+    for name in ("weight", "buffer"):
+        with pytest.raises(TypeError, match="Parameter or None required"):
+            prune.l1_unstructured(layer, name, 1)
+    assert sorted(layer.state_dict()) == before
+
+
+def test_weight_norm_of_a_vector():
+    with pytest.warns(FutureWarning, match="deprecated"):
+        layer = nn.utils.weight_norm(nn.LayerNorm(3))
+    assert layer.weight_g.tolist() == [1, 1, 1]  # each of its numbers has a norm of its own
+    assert layer(torch.tensor([1.0, 2.0, 3.0])).shape == (3,)

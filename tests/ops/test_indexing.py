@@ -329,3 +329,12 @@ def test_a_value_drops_its_leading_ones(mask):
     assert x[mask].tolist() == list(range(1, mask.sum() + 1))
     with pytest.raises(RuntimeError, match="shape mismatch"):
         x[mask] = torch.ones(2, 2)
+
+
+def test_the_imaginary_part_of_what_fills_is_not_dropped():
+    x = torch.zeros(3)
+    for value in (1j, torch.tensor(1j), torch.tensor(1 + 0j)):
+        with pytest.raises(RuntimeError, match="complex"):
+            x.index_fill(0, torch.tensor([1]), value)
+        with pytest.raises(RuntimeError, match="complex"):
+            x.index_fill_(0, torch.tensor([1]), value)

@@ -169,6 +169,9 @@ def test_the_dtype_that_out_must_have():
         lambda: torch.linalg.eigvalsh(torch.eye(2), out=doubles),
         lambda: torch.linalg.solve(torch.eye(2), x, out=doubles),
         lambda: torch.complex(x, x, out=torch.empty(0, dtype=torch.complex128)),
+        lambda: torch.abs(x, out=doubles),
+        lambda: torch.diff(x, out=doubles),
+        lambda: torch.linalg.cholesky(torch.eye(2), out=doubles),
     ):
         with pytest.raises(RuntimeError, match="Expected out tensor to have dtype"):
             call()
@@ -178,6 +181,13 @@ def test_the_dtype_that_out_must_have():
     assert torch.max(x, out=doubles.new_empty(())).item() == 1
     assert torch.cumsum(torch.tensor([1.5, 1.5]), 0, out=ints).tolist() == [1, 2]
     assert torch.bernoulli(x, out=ints).tolist() == [1, 1]
+    assert torch.abs(torch.complex(x, x), out=doubles).tolist() == pytest.approx([2**0.5] * 2)
+    for f in (torch.cat, torch.stack, torch.hstack, torch.vstack, torch.column_stack):
+        with pytest.raises(TypeError, match="can't be cast"):
+            f([x, x], out=ints)
+    for f in (torch.cumsum, torch.cumprod):  # which compute in the dtype of out
+        with pytest.raises(NotImplementedError, match="Bool"):
+            f(x, 0, out=torch.empty(2, dtype=torch.bool))
 
 
 def test_a_range_fills_an_out_of_another_shape():

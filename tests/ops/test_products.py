@@ -262,6 +262,11 @@ def test_kron():
         a, b = draw(*p), draw(*q)
         close(torch.kron(a, b), np.kron(a.detach().numpy(), b.detach().numpy()))
     check(torch.kron, draw(2, 3), draw(2, 2))
+    # one element has a dimension here, and a say in the dtype
+    bytes_, short = torch.tensor([200, 100], dtype=torch.uint8), torch.tensor(5, dtype=torch.int16)
+    for product in (torch.kron(bytes_, short), torch.kron(short, bytes_)):
+        assert product.dtype is torch.int16 and product.tolist() == [1000, 500]
+    assert torch.kron(short, short).shape == ()
     assert torch.kron(torch.tensor([1, 2]), torch.ones(2)).dtype == torch.float32
 
 

@@ -45,6 +45,16 @@ def test_dtypes(out, value, dtype):
     assert t.dtype is dtype and t.item() == value
 
 
+def test_a_dtype_that_cannot_hold_a_mean_or_a_running_sum():
+    x = torch.ones(2)
+    for f in (x.mean, x.nanmean):
+        with pytest.raises(RuntimeError, match="must be either a floating point or complex dtype"):
+            f(dtype=torch.int64)
+    for f in (x.cumsum, x.cumprod, (x > 0).cumsum):
+        with pytest.raises(NotImplementedError, match="Bool"):
+            f(0, dtype=torch.bool)
+
+
 # ---- values --------------------------------------------------------------------------------------
 @pytest.mark.parametrize(
     "out, expected",
@@ -396,3 +406,26 @@ def test_the_dtype_of_a_norm_holds_the_input(p):
     ):
         with pytest.raises(RuntimeError, match=text):
             torch.norm(given, p, (0, 1), dtype=dtype)
+
+
+def test_a_nan_is_the_extreme_and_has_no_sign():
+    for f in (
+        lambda x: torch.linalg.vector_norm(x, inf),
+        lambda x: torch.linalg.vector_norm(x, -inf, dim=0),
+    ):
+        x = torch.tensor([1.0, nan, -3.0], requires_grad=True)
+        f(x).backward()
+        assert x.grad.tolist() == [0, 0, 0]
+    z = torch.tensor([complex(nan, nan), 2j], requires_grad=True)
+    torch.linalg.vector_norm(z, inf).backward()
+    assert z.grad[1] == 0 and z.grad[0] != z.grad[0]
+
+
+def test_search_among_what_has_no_order_here():
+    x, mask = torch.tensor([1.0, 2.0]), torch.tensor([False, True])
+    for sequence, value in ((x, 1j), (x, torch.tensor(1j)), (mask, mask), (mask, True)):
+        with pytest.raises(NotImplementedError, match="searchsorted_out_cpu"):
+            torch.searchsorted(sequence, value)
+        with pytest.raises(NotImplementedError, match="searchsorted_out_cpu"):
+            torch.bucketize(value, sequence)
+    assert torch.searchsorted(torch.tensor([0, 1]), mask).tolist() == [0, 1]

@@ -30,13 +30,23 @@ logsigmoid: Callable[[Tensor], Tensor] = FUNCTIONS["logsigmoid"]
 
 def _activation(name: str, input: Tensor, inplace: bool, **settings: float) -> Tensor:
     """The op `name`; with inplace, its in-place form, which the graph records as well."""
+    if all([type(v) in NUMBERS for v in settings.values()]):
+        if settings and not inplace and type(input) is Tensor:
+            return several(REGISTRY[name], (input,), settings)  # there is nothing to check
+    else:
+        _check_settings(name, settings)
     if inplace:
         return getattr(input, f"{name}_")(**settings)
-    if settings and type(input) is Tensor and all([type(v) in NUMBERS for v in settings.values()]):
-        return several(REGISTRY[name], (input,), settings or None)  # there is nothing to check
+    return FUNCTIONS[name](input, **settings)
+
+
+def _check_settings(name: str, settings: dict[str, float]) -> None:
+    """Raise for what is no real number."""
     for setting, value in settings.items():
         check_type(name, setting, "Number", value)
-    return FUNCTIONS[name](input, **settings)
+        if isinstance(value, complex):
+            what = "value cannot be converted to type float without overflow"
+            raise RuntimeError(message(what, f"{name}: {setting}={value}"))
 
 
 def softsign(input: Tensor) -> Tensor:
@@ -118,13 +128,6 @@ def softplus(
     """log(1 + exp(beta * x)) / beta; x itself where beta * x > threshold."""
     if out is not None:
         return into(out, softplus, (input, beta, threshold), {})
-    for name, value in (("beta", beta), ("threshold", threshold)):
-        if type(value) in NUMBERS:
-            continue
-        check_type("softplus", name, "Number", value)
-        if isinstance(value, complex):
-            what = "value cannot be converted to type float without overflow"
-            raise RuntimeError(message(what, f"softplus: {name}={value}"))
     return _activation("softplus", input, False, beta=beta, threshold=threshold)
 
 

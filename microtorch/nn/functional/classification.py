@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from ...arrays.dtypes import I64, int64, uint8
 from ...base.errors import describe, message
+from ...engine import autocast
 from ...handles.tensor import Tensor
 from ...ops.loss import nll_loss as nll_loss_op
 from ...ops.select import where
@@ -266,7 +267,7 @@ def linear_cross_entropy(
     rows = linear_weight.reshape(-1, *features)
     bias = None if linear_bias is None else linear_bias.reshape(-1)
     return cross_entropy(
-        linear(input, rows, bias).reshape(shape),
+        autocast.wide(linear(input, rows, bias).reshape(shape)),
         target,
         weight,
         ignore_index=-100 if ignore_index is None else ignore_index,

@@ -15,6 +15,7 @@ import math
 from ...arrays.dtypes import bool as bool_
 from ...base.errors import describe, message, warn
 from ...create.filled import zeros
+from ...engine import autocast
 from ...handles.tensor import Tensor
 from ...ops.join import cat
 from .activations import softmax
@@ -116,8 +117,8 @@ def multi_head_attention_forward(
         _check_padding(padding, batch, k.shape[2] - added)
         padding = padding.reshape(batch, 1, 1, -1)
         mask = padding if mask is None else mask + padding
-    if mask is not None and added:
-        mask = pad(mask, (0, added))
+    if mask is not None:  # it is an operand of the product in PyTorch, and cast like one
+        (mask,) = autocast.operands((pad(mask, (0, added)) if added else mask,))
     scores = (q * math.sqrt(1.0 / size)) @ k.transpose(-2, -1)
     scores = scores if mask is None else scores + mask
     # PyTorch returns the weights of a plain softmax, NaN where a row is masked as a whole

@@ -21,12 +21,13 @@ if TYPE_CHECKING:
 T = TypeVar("T", bound=Module)
 
 
-def norm_except(v: Tensor, dim: int) -> Tensor:
+def norm_except(v: Tensor, dim: int, pow: float = 2) -> Tensor:
     """The norm over all dimensions but `dim`, which keep size 1; dim -1: over all, as a number."""
     if dim == -1:
-        return v.norm()
-    rows = v.movedim(dim, 0).flatten(1).norm(2, 1)
-    return rows.view([-1 if d == dim % v.ndim else 1 for d in range(v.ndim)])
+        return v.norm(pow)
+    size = v.shape[dim]  # IndexError where there is no such dimension
+    rows = v.movedim(dim, 0).reshape(size, v.numel() // max(size, 1))
+    return rows.norm(pow, 1).reshape([size if d == dim % v.ndim else 1 for d in range(v.ndim)])
 
 
 class WeightNorm:

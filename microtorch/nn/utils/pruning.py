@@ -71,8 +71,8 @@ class BasePruningMethod:
         scores = original if importance_scores is None else importance_scores
         _same_shape(scores, original)
         if number is None:
-            parameter = module._parameters.pop(name)
-            module.register_parameter(name + "_orig", parameter)
+            module.register_parameter(name + "_orig", original)  # refuses what is no parameter
+            del module._parameters[name]
             default_mask = ones_like(original)
         else:
             default_mask = getattr(module, name + "_mask").detach().clone()
