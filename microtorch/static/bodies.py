@@ -284,6 +284,7 @@ QUESTIONS = {
     "isnan": "x != x", "isinf": "abs(x) == y", "isfinite": "abs(x) < y", "isposinf": "x == y",
     "isneginf": "x == -y", "logical_not": "x == 0", "logical_and": "where(x == 0, 0, y != 0)",
     "logical_or": "where(x == 0, y != 0, 1)", "logical_xor": "(x != 0) != (y != 0)",
+    "isreal": "where(x == x, 1, 1)", "signbit": "copysign(1, x) < 0",
 }  # fmt: skip
 
 
@@ -301,7 +302,7 @@ def _question(s: Look) -> list[Lowered] | None:
 
 
 @bodies.entry(*(f"vjp {name}_vjp0" for name in ("floor", "ceil", "round", "trunc", "sign")),
-               "vjp copysign_vjp1")
+               "vjp copysign_vjp1", "kernel zero")
 def _nothing(s: Look) -> list[Lowered] | None:
     out = s.step.result
     return [Copy(s.step, out.number, 0.0, [])] if s.alone and s.floats(out) else None
@@ -335,7 +336,8 @@ SPECIAL = {"kernel copysign": "copysign(x, y)",
            "vjp copysign_vjp0": "where(x == 0, 0, g * (out / where(x == 0, 1, x)))",
            "vjp digamma_vjp0": "g * zeta(2, x)"}  # fmt: skip
 SPECIAL |= {f"kernel {name}": f"{name}(x)" for name in "lgamma digamma erfinv i0 i1".split()}
-SPECIAL |= {"kernel zeta": "zeta(x, y)", "kernel floor_divide": "floor_divide(x, y)"}
+SPECIAL |= {"kernel zeta": "zeta(x, y)", "kernel floor_divide": "floor_divide(x, y)",
+            "kernel div_floor": "floor_divide(x, y)"}
 SPECIAL |= {f"vjp {name}_vjp{i}": vjp for name, (_, vjps) in special.TABLE.items()
             for i, vjp in enumerate(vjps) if type(vjp) is str}  # fmt: skip
 

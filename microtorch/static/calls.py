@@ -60,7 +60,7 @@ def _layer_norm(s: Look) -> list[Lowered] | None:
 
 @calls.entry("vjps layer_norm_vjps")
 def _layer_norm_vjps(s: Look) -> list[Lowered] | None:
-    if len(s.given) not in (3, 5) or type(s.step.result) is not tuple or len(s.step.result) != 3:
+    if type(s.step.result) is not tuple or len(s.step.result) != 3:
         return None
     g, _, x, w = (*s.given[:4], None)[:4]
     dx, dw, handed_on = s.step.result
@@ -108,10 +108,10 @@ def _moments(s: Look) -> list[Lowered] | None:
 
 @calls.entry("vjps batch_norm_vjps")
 def _batch_norm_vjps(s: Look) -> list[Lowered] | None:
-    if len(s.given) != 5 or type(s.step.result) is not tuple or len({*s.step.gives()}) != 3:
+    if type(s.step.result) is not tuple or len({*s.step.gives()}) != 3:
         return None
-    g, _, x, w = s.given[:4]
-    if not s.rows(g, x, w, *s.step.result):
+    g, _, x, w = (*s.given[:4], None)[:4]
+    if not s.rows(g, x, *s.step.result) or not _optional(s, w):
         return None
     return [s.call("batch_norm_vjps", *_channels(s, x), s.attr("eps"), g, x, w, *s.step.result)]
 

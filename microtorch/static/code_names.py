@@ -21,23 +21,27 @@ BY_NAME = frozenset(
 _PLAIN = frozenset({"object", "Generic", "Protocol", "ABC"})
 
 
+def _named_in(code: CodeType, *instructions: str) -> set[str]:
+    """What some instructions of a function's code, and of that of functions in it, name."""
+    found = {i.argval for i in dis.get_instructions(code) if i.opname in instructions}
+    return found.union(
+        *[_named_in(x, *instructions) for x in code.co_consts if isinstance(x, CodeType)]
+    )
+
+
 def globals_of(code: CodeType) -> set[str]:
-    """The global names that a function's code, and that of functions in it, reads."""
-    reads = ("LOAD_GLOBAL", "LOAD_NAME")
-    found = {i.argval for i in dis.get_instructions(code) if i.opname in reads}
-    for x in code.co_consts:
-        if isinstance(x, CodeType):
-            found |= globals_of(x)
-    return found
+    """The global names that a function reads."""
+    return _named_in(code, "LOAD_GLOBAL", "LOAD_NAME")
+
+
+def attributes_of(code: CodeType) -> set[str]:
+    """The attributes that a function reads, of whatever."""
+    return _named_in(code, "LOAD_ATTR", "LOAD_METHOD", "LOAD_SUPER_ATTR", "IMPORT_FROM")
 
 
 def imported_by(code: CodeType) -> set[str]:
-    """The modules that a function, and those in it, import."""
-    found = {i.argval for i in dis.get_instructions(code) if i.opname == "IMPORT_NAME"}
-    for x in code.co_consts:
-        if isinstance(x, CodeType):
-            found |= imported_by(x)
-    return found
+    """The modules that a function imports."""
+    return _named_in(code, "IMPORT_NAME")
 
 
 def names_of(code: CodeType) -> set[str]:

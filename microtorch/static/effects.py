@@ -116,4 +116,5 @@ class Effects:
                        for held, names in zip(found, every, strict=True))
         ]  # fmt: skip
         watch.sizes = [s for s in watch.sizes if not any(s[0] is held for held in found)]
+        watch.copies = [c for c in watch.copies if not any(c[0] is held for held in found)]
         return ""

@@ -46,7 +46,7 @@ class Run(NamedTuple):
                     return "requires_grad of a tensor that it reads"
             if self.known and leaf.kind != "gradient" and (t.node.grad is not None) is not had:
                 return "a gradient that is None, or not"
-        return self.watch.changed()
+        return strange(tensors, self.recording.arguments, self.watch) or self.watch.changed()
 
     @property
     def leaves(self) -> list[Leaf]:
@@ -57,6 +57,15 @@ class Run(NamedTuple):
     def template(self) -> Operand:
         """Of what it returned."""
         return self.recording.program.outputs
+
+
+def strange(tensors: Sequence[Tensor], before: Sequence[Tensor], watch: Watch) -> str:
+    """Are other arguments than before tensors that the function also finds elsewhere? It may have
+    compared them. In words, or ""."""
+    for t, old in zip(tensors, before, strict=True):
+        if t is not old and (id(t) in watch.reached or id(old) in watch.reached):
+            return "an argument is a tensor that it can also reach"
+    return ""
 
 
 class Entry:
@@ -104,7 +113,8 @@ class Entry:
         self.undo = Undo(r)
         self.reused = Reused()
         self.template = run.template
-        self.takes = len(run.recording.arguments)
+        self.arguments = run.recording.arguments
+        self.takes = len(self.arguments)
         self.by_c = False
         self.refreshed = 0
         self.same: Kernel = self.never
@@ -222,7 +232,7 @@ class Entry:
         for t in tensors:
             if id(owner(t.array)) in self.owners:
                 return "an argument shares memory with a tensor that it reads"
-        return self.watch.changed()
+        return strange(tensors, self.arguments, self.watch) or self.watch.changed()
 
     def run(self, tensors: Sequence[Tensor], template: Operand) -> Operand:
         """One call: the program, then what it leaves behind."""

@@ -9,6 +9,8 @@ and classes of the package, too, whose functions a program may have replaced.
 """
 from __future__ import annotations
 
+import abc
+import functools
 import gc
 import os
 import re
@@ -16,7 +18,6 @@ import sys
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from functools import partial
-from operator import is_
 from threading import Lock, RLock
 from types import (
     BuiltinFunctionType,
@@ -55,35 +56,26 @@ from .code_names import (
     names_of,
     read_by_bases,
 )
-from .same import EQUAL
+from .compared import SIMPLE, UNWATCHED, Compared, is_simple
+from .unseen import Registered, unseen_name, why_unseen
 from .watched import (
-    UNSEEN,
     Has,
     Slots,
     TooMuch,
     Unnamed,
     Unwatchable,
-    grouped,
+    contents_of,
     hides,
-    holds,
     inner_of,
-    is_other,
 )
 
 if TYPE_CHECKING:
     from ..base.types import Operand
-    from .same import Rows
-    from .watched import Group, Item
-
-SIMPLE = (bool, int, float, complex, str, bytes, type(None))
+    
 CONTAINERS = (list, tuple, dict, set, frozenset)
-# attributes of functions and classes that are words in their memory
-WORDS = frozenset({"__class__", "__code__", "__defaults__", "__kwdefaults__", "__bases__"})
 MOST = 50_000  # values that are watched at most
 # a BackendTable remembers what it looked up: it grows when an op first runs on another device
-_FIXED = (BuiltinFunctionType, Handle, Node, np.dtype, CodeType, BackendTable)
-# what the package counts for itself, and no program reads
-UNWATCHED = frozenset({"_opt_called", "_step_count"})
+_FIXED = (Handle, Node, np.dtype, CodeType, BackendTable)
 # what no call of a module reads whose `_hooked` is False: every hook that is registered sets it
 UNHOOKED = frozenset(
     "_forward_hooks _forward_pre_hooks _forward_hooks_with_kwargs _forward_pre_hooks_with_kwargs "
@@ -95,30 +87,29 @@ ASKING_FOR_GRADIENT = frozenset(
     "requires_grad requires_grad_ is_leaf grad grad_fn retains_grad retain_grad".split()
 )
 
+# and with which it may ask an abstract class, which other classes it is told to be the base of
+ASKING_FOR_CLASSES = frozenset({"isinstance", "issubclass", "__match_args__"})
+
+OF_C = (BuiltinFunctionType, MethodWrapperType)
 METHODS = (FunctionType, property, classmethod, staticmethod)
 _tuplegetter = type(vars(Site)["file"])  # of a field of a named tuple
 _STATELESS = (
-    range, slice, type(Ellipsis), type(NotImplemented), np.ufunc, np.generic, ref, re.Pattern,
+    range, slice, type(Ellipsis), type(NotImplemented), np.ufunc, np.generic, re.Pattern,
     WrapperDescriptorType, MethodDescriptorType, GetSetDescriptorType, MemberDescriptorType,
-    ClassMethodDescriptorType, MethodWrapperType, CellType, _tuplegetter, type(Lock()),
+    ClassMethodDescriptorType, CellType, _tuplegetter, type(Lock()),
     type(RLock()),
 )  # fmt: skip
 
 
-class Watch:
+class Watch(Compared):
     """The Python values that the functions in ``roots`` may read, as they are now."""
 
     def __init__(self, *roots: Operand):
-        self.items: list[Item] = []
-        self.single: list[Item] = []  # those that are alone in their container
-        self.groups: list[Group] | None = None  # the others, by container
-        self.cells: list[tuple[CellType, Operand]] = []
-        self.sizes: list[tuple[Operand, int]] = []
-        self.sized: list[Operand] = []  # of which containers
-        self.lengths: list[int] = []  # theirs when they were last found to be right
-        self.copies: list[tuple[Operand, Operand]] = []  # arrays and sets, and what they held
+        super().__init__()
         self.scalars: list[Operand] = []  # that it can reach
         self.tensors: dict[int, Handle] = {}  # that have, or may get, a gradient
+        self.reached: dict[int, Handle] = {}  # all tensors
+        self.abstract = False  # does it name an abstract class?
         self.seen: set[int] = set()
         self.names: set[str] = set()  # of globals and attributes, in the user's functions
         self.speaks_of_rates = False  # does a function name "lr": may it read a learning rate?
@@ -137,6 +128,9 @@ class Watch:
             raise Unwatchable(
                 f"it can reach an object that raises {type(e).__name__} when it is asked what it is"
             ) from e
+        if self.abstract and self.names & ASKING_FOR_CLASSES:
+            self.items.append((Registered(), "register", abc.get_cache_token()))
+        self.reached = self.tensors
         if not self.names & ASKING_FOR_GRADIENT:
             self.tensors = {
                 i: t for i, t in self.tensors.items()
@@ -152,7 +146,9 @@ class Watch:
             return
         if isinstance(x, Tensor) and x.is_sparse:
             raise Unwatchable("it can reach a sparse tensor")
-        if isinstance(x, (*SIMPLE, *_FIXED)) or id(x) in self.seen:
+        if isinstance(x, (FunctionType, BuiltinFunctionType)):
+            self.asks(x.__name__, x)
+        if is_simple(x) or isinstance(x, _FIXED) or id(x) in self.seen:
             if isinstance(x, Handle) and x.node.dev is not None:
                 self.tensors[id(x)] = x
             if isinstance(x, Handle) and getattr(x, "__dict__", None):
@@ -165,6 +161,9 @@ class Watch:
         yield inner_of(x)
         if isinstance(x, FunctionType):
             yield from self.function(x)
+        elif isinstance(x, OF_C):  # of a list's method, the list
+            if not isinstance(x.__self__, ModuleType) and type(x.__self__).__name__ != "PyCapsule":
+                yield x.__self__  # a capsule is the package's (native.py)
         elif isinstance(x, MethodType):
             yield x.__self__
             yield x.__func__
@@ -173,10 +172,15 @@ class Watch:
         elif isinstance(x, np.ndarray):
             if x.nbytes > 1 << 20:
                 raise TooMuch("it can reach a large numpy array: make it a tensor")
-            self.copies.append((x, x.copy()))
+            self.copies.append((x, contents_of(x)))
+            yield from x.ravel().tolist() if x.dtype.hasobject else ()
         elif isinstance(x, ref):
-            yield x()
+            if x() is not None:  # to watch it would be to keep it alive
+                raise Unwatchable("it can reach a weak reference, whose object may die")
+        elif isinstance(x, functools._lru_cache_wrapper):
+            yield from self.cached(x)
         elif isinstance(x, type):
+            self.abstract |= isinstance(x, abc.ABCMeta)
             if is_users(sys.modules.get(x.__module__)):
                 yield from self.attributes(x, vars(x))
                 yield from self.item(Slots(x, ("__bases__",)), "__bases__")
@@ -190,26 +194,31 @@ class Watch:
 
     def function(self, f: FunctionType) -> Iterator[Operand]:
         """Its globals, the cells of its closure, its defaults; of a user's function only."""
-        names = names_of(f.__code__)
+        names, users = names_of(f.__code__), is_users_code(f.__code__)
+
+        def seen(x: Operand) -> Operand:  # what the package holds of C is its own
+            return None if isinstance(x, OF_C) and not users else x
+
         for cell in f.__closure__ or ():
             try:
                 value = cell.cell_contents
             except ValueError:  # empty as yet
                 continue
             self.cells.append((cell, value))
-            yield value
+            yield seen(value)
             yield from self.module(value, names)
+        if not users:
+            yield from map(seen, (*(f.__defaults__ or ()), *(f.__kwdefaults__ or {}).values()))
+            return
         yield f.__defaults__
         yield f.__kwdefaults__
-        if not is_users_code(f.__code__):
-            return
         if set(vars(f)) - {"__wrapped__"}:
             yield vars(f)
         for name in ("__code__", "__defaults__", "__kwdefaults__"):  # all may be replaced
             if getattr(f, name):
                 yield from self.item(Slots(f, (name,)), name)
-        if asked := sorted(names & UNSEEN.keys() - f.__globals__.keys()):
-            raise Unwatchable(f"it uses {asked[0]!r}, {UNSEEN[asked[0]]}")
+        if why := unseen_name(f):
+            raise Unwatchable(why)
         self.names |= names
         if "lr" in f.__code__.co_consts or "param_groups" in self.names:
             self.speaks_of_rates = True
@@ -220,6 +229,8 @@ class Watch:
             else:  # a built-in function's, or no name as yet
                 yield from self.item(Has(f.__globals__), name)
         for name in imported_by(f.__code__):
+            there = name in sys.modules
+            yield from self.item(sys.modules if there else Has(sys.modules), name)
             yield from self.module(sys.modules.get(name), names)
 
     def module(
@@ -241,6 +252,8 @@ class Watch:
             named.add("__getattr__")
         for name in sorted(named):
             value = vars(x)[name]
+            if not ours:
+                self.asks(name, value)
             if isinstance(value, ModuleType):
                 yield from self.module(value, names, (*above, x))
             if users or (isinstance(value, FunctionType) and is_users_code(value.__code__)):
@@ -251,6 +264,22 @@ class Watch:
                 yield from self.item(vars(x), name)
             elif callable(value) or isinstance(value, ModuleType):  # it may be replaced
                 self.items.append((vars(x), name, value))
+
+    def asks(self, name: str, x: Operand) -> None:
+        """Refuse what asks the world outside; note what asks an abstract class."""
+        if why := why_unseen(name, x):
+            raise Unwatchable(why)
+        self.abstract |= isinstance(x, abc.ABCMeta)
+
+    def cached(self, x: Operand) -> Iterator[Operand]:
+        """What ``functools.cache`` has kept of the results of a function."""
+        for kept in gc.get_referents(x):
+            if type(kept) is dict and kept is not vars(x):
+                for key, value in kept.items():
+                    self.items.append((kept, key, value))
+                    # a cache with a limit puts an object of C's around key and result
+                    plain = type(value).__name__ != "_lru_list_elem"
+                    yield value if plain else gc.get_referents(value)
 
     def attributes(
         self, x: Operand, held: Mapping[str, Operand] | Slots, unread: Collection[str] = ()
@@ -272,6 +301,8 @@ class Watch:
         """Attributes that a function names which has been visited since they were found."""
         every = bool(self.names & BY_NAME)
         for held, left in self.unnamed:
+            if every and left and not isinstance(held, Slots):
+                self.copies.append((held, contents_of(held)))
             for name in sorted(left if every else left & self.names):
                 left.discard(name)
                 yield from self.item(held, name)
@@ -303,8 +334,8 @@ class Watch:
                 yield from self.item(x, i)
         elif isinstance(x, dict):
             yield from self.mapping(x, x)
-        if isinstance(x, (set, frozenset)):
-            self.copies.append((x, set(x)))
+        if isinstance(x, set) or (isinstance(x, dict) and len(x) > 1):
+            self.copies.append((x, contents_of(x)))
         if not isinstance(x, list):  # the keys of a dict, too
             yield from [y for y in x if not isinstance(y, SIMPLE)]
         if type(x) not in CONTAINERS:
@@ -347,80 +378,6 @@ class Watch:
                 f"it can reach an object whose state cannot be watched, a {type(x).__name__}"
             )
 
-    def changed(self) -> str:
-        """The name of a value that is another now, or ""."""
-        if self.groups is None:
-            self.single, self.groups = grouped(self.items)
-            self.sized = [x for x, _ in self.sizes]
-        for container, key, value in self.single:
-            try:
-                now = container[key]
-            except (KeyError, IndexError):
-                return _named(key)
-            if now is not value and not same(now, value):
-                return _named(key, value, now)
-        for container, read, keys, values in self.groups:
-            try:
-                if all(map(is_, read(container), values)):  # as a rule
-                    continue
-                now = [container[key] for key in keys]
-            except (KeyError, IndexError):
-                return next(_named(k) for k in keys if not holds(container, k))
-            for key, x, value in zip(keys, now, values, strict=True):
-                if x is not value and not same(x, value):
-                    return _named(key, value, x)
-        for cell, value in self.cells:
-            if cell.cell_contents is not value and not same(cell.cell_contents, value):
-                return _named("a variable of an enclosing function", value, cell.cell_contents)
-        return self.resized() or next(
-            (f"a {type(x).__name__}" for x, held in self.copies if is_other(x, held)), ""
-        )
-
-    def resized(self) -> str:
-        """Which container has another length now, or ""."""
-        lengths = [*map(len, self.sized)]
-        if lengths != self.lengths:
-            for x, n in self.sizes:
-                plain = not isinstance(x, (dict, MappingProxyType))
-                if len(x) != n and (plain or len([k for k in x if k not in UNWATCHED]) != n):
-                    return f"a {type(x).__name__}"
-            self.lengths = lengths
-        return ""
-
-    def say(self, rows: Rows) -> None:
-        """What C is to compare at each call. ValueError: it cannot compare some of it."""
-        for x in self.sized:
-            rows.size(x, len(x))
-        for container, key, _ in self.items:
-            if isinstance(container, Has) and type(container.x) is dict and not container[key]:
-                rows.absent(container.x, key)
-            elif key in WORDS and isinstance(container, Slots):
-                rows.word(container.x, container[key])
-            else:
-                rows.item(container, key, container[key])
-        for cell, _ in self.cells:
-            rows.slot(cell, "content", cell.cell_contents)
-        for x, held in self.copies:
-            if type(held) is not set:
-                raise ValueError("arrays are compared by Python")
-            rows.row(EQUAL, x, 0, held)
-
 
 def _special(key: Operand) -> bool:
     return isinstance(key, str) and key.startswith("__") and key.endswith("__")
-
-
-def _named(key: Operand, *values: Operand) -> str:
-    """A value by its key, and what it was and is, if these are numbers and the like."""
-    name = repr(key) if isinstance(key, (str, int)) else "an element of a dict"
-    name = name.strip("'") if " " in name else name
-    if values and all(isinstance(x, SIMPLE) for x in values):
-        name += f" ({repr(values[0])[:20]}, and then {repr(values[1])[:20]})"
-    return name
-
-
-def same(a: Operand, b: Operand) -> bool:
-    """Are two Python values equal, and known to be for good?"""
-    if type(a) is MethodType and type(b) is MethodType:
-        return a.__self__ is b.__self__ and a.__func__ is b.__func__
-    return type(a) is type(b) and isinstance(a, SIMPLE) and repr(a) == repr(b)

@@ -10,7 +10,7 @@ import numpy as np
 from ..handles.scalar import Scalar
 from ..handles.tensor import Tensor
 from ..nn.module import Module
-from .guards import SIMPLE
+from .compared import is_simple
 from .templates import Ref
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def structure(x: Operand, tensors: list[Operand]) -> Operand:
                 return Ref(i)
         tensors.append(x)
         return Ref(len(tensors) - 1)
-    if isinstance(x, (*SIMPLE, slice, range, np.generic)):
+    if is_simple(x) or isinstance(x, (slice, range)):
         return type(x), x if isinstance(x, (str, bytes)) else repr(x)
     if isinstance(x, (tuple, list)):
         return type(x), tuple([structure(y, tensors) for y in x])
@@ -62,7 +62,7 @@ def opaque(x: Operand) -> Iterator[Operand]:
     elif is_record(x):
         yield type(x)
         yield from opaque(vars(x))
-    elif not isinstance(x, (Tensor, Scalar, *SIMPLE)):
+    elif not (isinstance(x, (Tensor, Scalar)) or is_simple(x)):
         yield x
 
 

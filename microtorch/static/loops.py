@@ -23,6 +23,7 @@ from .region import Region, in_own_order
 from .remade import remade
 from .rounds import renumbered
 from .source import source, unique
+from .spelled import by_meaning
 from .statements import (
     C_TYPES,
     Call,
@@ -60,6 +61,9 @@ class Plan:
         self.needed, self.alone = set(needed), alone
         found = {id(s): lowered(program, s, arrays, alone) for s in self.steps}
         if alone:
+            for s in self.steps:
+                if found[id(s)] is None:
+                    found[id(s)] = by_meaning(program, s, arrays)
             found = self.copied(found)
         self.unwritten = [s for s in self.steps if found[id(s)] is None]
         self.items: list[Step | Region] = []

@@ -87,6 +87,8 @@ def recorded(
     watch.items += [(About(t), "grad", About(t)["grad"]) for n, t in watch.tensors.items()
                     if n not in read]  # fmt: skip
     r.reason = r.reason or r.effects.unwatched(watch)
+    if "grad_fn" in watch.names and any(has_graph(t.node) for t in tensors):
+        r.reason = r.reason or "it reads grad_fn of an argument, whose graph may be another"
     if not watch.speaks_of_rates:
         for group, value in r.rated.values():
             steady = not any(group is g for g in r.effects.groups)

@@ -248,6 +248,11 @@ def _norm(w: Writer, s: Step) -> None:
         op = "ReduceMax" if p > 0 else "ReduceMin"
         w.node(op, [size, *dims], w.out(s), keepdims=keep)
         return
+    if p == 0:  # how many are not 0
+        some = w.node("Not", [w.node("Equal", [size, w.constant(np.asarray(0, like))])])
+        ones = w.node("CastLike", [some, size])
+        w.node("ReduceSum", [ones, *dims], w.out(s), keepdims=keep)
+        return
     power = w.node("Pow", [size, w.constant(np.asarray(p, like))])
     total = w.node("ReduceSum", [power, *dims], keepdims=keep)
     w.node("Pow", [total, w.constant(np.asarray(1 / p, like))], w.out(s))

@@ -154,6 +154,13 @@ def _tuples(w: Writer, index: Sequence[Operand], dims: Sequence[int]) -> str:
 def _index_put(w: Writer, s: Step) -> None:
     x, values = s.arguments
     parts = [*s.attrs["index"]]
+    if len(parts) == 1 and type(parts[0]) is Ref and w.dtype(parts[0]).kind == "b" and (
+        w.shape(parts[0]) == w.shape(x) and math.prod(w.shape(values)) == 1
+        and not s.attrs.get("accumulate")
+    ):  # fmt: skip
+        one = w.node("Reshape", [w.cast(values, w.dtype(x)), w.numbers()])
+        w.node("Where", [w.name(parts[0]), one, w.name(x)], w.out(s))
+        return
     while parts and parts[-1] in (slice(None), Ellipsis):
         parts.pop()
     if any(type(i) not in (Ref, int) or (type(i) is Ref and w.dtype(i).kind == "b") for i in parts):
@@ -304,7 +311,7 @@ def _gather(w: Writer, s: Step) -> None:
     w.node("GatherElements", [w.name(x) for x in s.arguments], w.out(s), axis=s.attrs["dim"])
 
 
-@node("clone", "copy", "asarray", "laid")
+@node("clone", "copy", "asarray", "laid", "positive")
 def _clone(w: Writer, s: Step) -> None:
     x = s.arguments[1] if s.name == "copy" and len(s.arguments) > 1 else s.arguments[0]
     found = w.cast(x, w.dtype(s.result))

@@ -16,9 +16,10 @@ import numpy as np
 
 from ..base.errors import message
 from ..notation import expr, formulas
-from . import onnx_places
+from . import onnx_places, onnx_windows
 from .elements import IN_PLACE, OPERATORS, letters_of
 from .onnx_nodes import NODES
+from .spelled import spelled
 from .templates import Ref, replaced
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from .program import Step
 
 OPSET = 18
-ENTERED = onnx_places  # importing it has entered its nodes into NODES
+ENTERED = onnx_places, onnx_windows  # importing them has entered their nodes into NODES
 FUNCTIONS = {
     "exp": "Exp", "log": "Log", "sqrt": "Sqrt", "tanh": "Tanh", "erf": "Erf", "abs": "Abs",
     "sin": "Sin", "cos": "Cos", "tan": "Tan", "asin": "Asin", "acos": "Acos", "atan": "Atan",
@@ -262,6 +263,18 @@ class Writer:
         elif step.name in NODES:
             NODES[step.name](self, step)
         elif not self.elementwise(step):
+            self.by_meaning(step)
+
+    def by_meaning(self, step: Step) -> None:
+        """The nodes of the steps that a step means."""
+        made = spelled(self.program, step)
+        try:
+            for self.step in () if made is None else made[0]:
+                self.one(self.step)
+        except RuntimeError:
+            made = None
+        self.step = step
+        if made is None:
             raise self.refuse()
 
     def set_item(self, step: Step) -> None:
@@ -301,7 +314,7 @@ class Writer:
         attrs = {k: v for k, v in step.attrs.items() if k != "out"}
         if step.kind == "operator" and name in OPERATORS:
             found = self.each(step, OPERATORS[name], ("x", "y"), attrs)
-        elif step.kind == "kernel" and name in formulas.TABLE:
+        elif step.kind in ("kernel", "numpy") and name in formulas.TABLE:
             attrs = {**formulas.ARGUMENTS.get(name, {}), **attrs}
             found = self.each(step, formulas.TABLE[name][0], letters_of(name), attrs)
         elif name in formulas.COMPARISONS:

@@ -235,7 +235,7 @@ def written_quick(
             f"g is not None and g.array.shape == {a.shape} and g.array.strides == {a.strides} "
             f"and g.array.dtype is {w.constant(a.dtype, 'dtype')} and not g.node.needs"
         )
-    w.names["homes"] = entry.owners
+    w.names |= {"homes": entry.owners, "reached": entry.watch.reached}
     for i, t in views.items():
         n = t.node
         w.say(f"a, n = t{i}.array, t{i}.node")
@@ -248,7 +248,7 @@ def written_quick(
             f"{t.origin is None}"
         )
         w.say(f"o{i} = owner(a)")
-        w.unless(" and ".join([f"id(o{i}) not in homes", *[
+        w.unless(" and ".join([f"id(o{i}) not in homes and id(t{i}) not in reached", *[
             f"o{i} is not {f'o{j}' if j in views else f't{j}.array'}"
             for j in range(len(tensors)) if j < i or j not in views
         ]]))  # fmt: skip
@@ -278,6 +278,10 @@ def rows(entry: Entry, tensors: Sequence[Tensor]) -> Rows:
     if len({id(owner(t.array)) for t in tensors}) < len(tensors):
         raise ValueError("arguments that share memory are looked at by Python")
     homes = [owner(x.array) for x in entry.leaves if x.kind != "argument"]
+    if any(id(t) in entry.watch.reached for t in entry.arguments):
+        raise ValueError("an argument that the function also finds elsewhere is known by Python")
+    read = {id(x.tensor) for x in entry.leaves}
+    homes += [t.array for n, t in entry.watch.reached.items() if n not in read]
     for i, t in enumerate(tensors):
         if t.array.base is None:
             made.argument(i, t, homes)

@@ -16,7 +16,7 @@ from ..engine import backward, operands
 from ..engine.record import constant
 from ..handles.memory import owner
 from ..handles.tensor import Tensor
-from .guards import SIMPLE
+from .compared import SIMPLE
 from .keys import is_record
 from .outputs import Output, walked
 from .program import Leaf

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from ..handles.tensor import Tensor
 
 # kinds of rows (c/python.txt)
-(OTHER, BYTES, ITEM, PLACE, SIZE, EQUAL, GIVEN, HELD, VARIABLE, VARIABLE_NOT, ARGUMENT) = range(11)
+(OTHER, BYTES, ITEM, PLACE, SIZE, ORDER, GIVEN, HELD, VARIABLE, VARIABLE_NOT, ARGUMENT) = range(11)
 POINTER = ctypes.sizeof(ctypes.c_void_p)
 
 
@@ -144,7 +144,7 @@ class Rows:
     def row(self, kind: int, x: Operand, key: int, value: Operand, *kept: Operand) -> None:
         self.kept += (x, value, *kept)
         dict_s = isinstance(x, dict) and type(x).__len__ is dict.__len__
-        plain = dict_s if kind == SIZE else kind == ITEM and type(x) is dict
+        plain = dict_s if kind == SIZE else kind in (ITEM, ORDER) and type(x) is dict
         rows = self.dicts.setdefault(id(x), (x, []))[1] if plain else self.rows
         rows.append(pack("NNNN", kind, id(x), key, id(value)))
 
@@ -170,6 +170,10 @@ class Rows:
 
     def size(self, x: Operand, n: int) -> None:
         self.row(SIZE, x, n, None)
+
+    def order(self, x: Operand, elements: tuple[Operand, ...]) -> None:
+        """A set has these elements, or a dict these keys, one after the other."""
+        self.row(ORDER, x, 0, elements)
 
     def item(self, x: Operand, key: Operand, value: Operand) -> None:
         """``x[key]`` is ``value``."""

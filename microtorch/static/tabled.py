@@ -32,7 +32,7 @@ I64 = np.dtype(np.int64)
 # steps whose results show elements of one operand, each as it is, or 0
 TAKEN = ("kernel border", "kernel tril", "kernel triu", "kernel unfold", "vjp tril_vjp0",
          "vjp triu_vjp0", "vjp copy_slices_vjp0", "vjp copy_slices_vjp1", "vjp fold_vjp0",
-         "vjp place_vjp0")  # fmt: skip
+         "vjp place_vjp0", "kernel getitem")  # fmt: skip
 # steps that add up elements of their operand, and the kernel that takes them from there
 ADDED = {"vjp border_vjp0": "border", "vjp unfold_vjp0": "unfold", "kernel fold": "unfold",
          "vjp unfold_dimension_vjp0": "unfold_dimension", "vjp slice_vjp0": "slice"}  # fmt: skip
@@ -112,6 +112,17 @@ def _added(s: Look) -> list[Lowered] | None:
 
     at = known(s, s.shape(g), find)
     return [call(s, "added", s.size(g), s.size(out), at, g, out)]
+
+
+@tabled.entry("kernel place")
+def _place(s: Look) -> list[Lowered] | None:
+    """Into zeros, at an index that is known."""
+    x, out = s.given[0], s.step.result
+    if not s.rows(x, out) or not is_fixed(s, s.attr("index")):
+        return None
+    index, shape = constants_in(s, s.attr("index")), s.shape(out)
+    at = known(s, s.shape(x), lambda: np.broadcast_to(counted(shape)[index], s.shape(x)))
+    return [_add(s, at, x)]
 
 
 @tabled.entry("method copy", "kernel copy", "vjp copy_vjp1", "kernel clone",
@@ -217,6 +228,9 @@ def _index(s: Look) -> list[Lowered] | None:
     x, out, put = s.given[0], s.step.result, s.step.name == "index_put"
     if not s.rows(x, out):
         return None
+    if put and (mask := mask_of(s)) is not None:
+        return [Each(s.step, out.number, "where(z == 0, x, y)",
+                     {"x": x, "y": s.given[1], "z": mask})]  # fmt: skip
     added = s.step.name == "index_vjp0"
     found = through_index(s, s.shape(out if added else x), s.attr("index"))
     if found is None:
@@ -232,26 +246,41 @@ def _index(s: Look) -> list[Lowered] | None:
     return [*done, call(s, "put_at", *sizes, at, x, values, out)]
 
 
+def mask_of(s: Look) -> Operand:
+    """The mask of ``x[mask] = number``, where it is as large as x, or None."""
+    index, value = s.attr("index"), s.given[1]
+    mask = index[0] if isinstance(index, (tuple, list)) and len(index) == 1 else index
+    fits = type(mask) is Ref and s.program.values[mask.number].dtype.kind == "b" and (
+        s.shape(mask) == s.shape(s.given[0]) and not s.attr("accumulate")
+    )  # fmt: skip
+    return mask if fits and type(value) is Ref and s.size(value) == 1 else None
+
+
+WAYS = (None, "sum", "prod", "amax", "amin")  # of put_at in c/places.c, by number
 CHOSEN = "gather sort max min topk kthvalue median nanmedian mode cummax cummin".split()
 
 
 @tabled.entry(*(f"{kind} {name}{end}" for name in (*CHOSEN, "scatter_sum")
                 for kind, end in (("kernel", ""), ("vjp", "_vjp0"))),
-              "vjp scatter_vjp2", "kernel scatter")
+              "vjp scatter_vjp2", "kernel scatter", "kernel scatter_reduce")
 def _gather(s: Look) -> list[Lowered] | None:  # fmt: skip
     """x is read at the index, or g is added there; a scatter writes there."""
     refs = [y for y in s.given if type(y) is Ref]
     x, out, dim, name = s.given[0], s.step.result, s.attr("dim"), s.step.name
-    index = next((y for y in refs if s.program.values[y.number].dtype == I64), None)
-    if index is None or not s.rows(x, out) or not s.rows(index, kind="int64") or not s.shape(index):
+    index = next((y for y in refs if y != x and s.program.values[y.number].dtype == I64), None)
+    if index is None or not s.rows(index, kind="int64") or not s.shape(index):
+        return None
+    if not s.rows(x, out) and not (name == "scatter_sum" and s.rows(x, out, kind="int64")):
         return None
     adds = name == "scatter_sum" or (s.step.kind == "vjp" and not name.startswith("scatter"))
     at, done = along(s, s.shape(out if adds else x), index, dim)
-    if name == "scatter":
+    if name in ("scatter", "scatter_reduce"):
         values = s.given[2]
-        if not s.rows(values) or s.shape(values) != s.shape(index):
+        single = type(values) is Ref and s.size(values) == 1
+        if not s.rows(values) or (not single and s.shape(values) != s.shape(index)):
             return None
-        sizes = [s.size(index), s.size(out), False, False]
+        way = WAYS.index(s.attr("reduce")) if name == "scatter_reduce" else 0
+        sizes = [s.size(index), s.size(out), way, single]
         return [*done, call(s, "put_at", *sizes, at, x, values, out)]
     if adds:
         return [*done, _add(s, at, x)] if s.size(x) == s.size(index) else None

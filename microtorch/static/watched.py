@@ -6,6 +6,8 @@ from itertools import groupby
 from operator import itemgetter
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from .same import POINTER
 
 if TYPE_CHECKING:
@@ -16,38 +18,6 @@ if TYPE_CHECKING:
     Item = tuple[Operand, Operand, Operand]  # a container, a key, and the value there
     # a container, what reads all its values at once, their keys, and what they were
     Group = tuple[Operand, Callable[[Operand], Iterable[Operand]], list[Operand], list[Operand]]
-
-# built-in functions, and an attribute, that read what no guard sees
-UNSEEN = {
-    "globals": "which gives names that are not in its text",
-    "eval": "which runs a text", "exec": "which runs a text", "open": "which reads a file",
-    "input": "which reads what is typed",
-    "_version": "a count that every write changes",
-    **dict.fromkeys(
-        ("initial_seed", "get_rng_state", "get_num_threads", "get_float32_matmul_precision",
-         "are_deterministic_algorithms_enabled", "get_deterministic_debug_mode",
-         "is_deterministic_algorithms_warn_only_enabled", "geterr", "geterrcall",
-         "flash_sdp_enabled", "mem_efficient_sdp_enabled", "math_sdp_enabled", "cudnn_sdp_enabled"),
-        "which reads a setting of the library",
-    ),
-    **dict.fromkeys(
-        ("set_printoptions", "set_num_threads", "use_deterministic_algorithms",
-         "set_deterministic_debug_mode", "set_float32_matmul_precision", "set_autocast_dtype",
-         "set_autocast_cpu_dtype", "set_autocast_cache_enabled", "set_default_device"),
-        "which changes a setting of the library",
-    ),
-    "isenabled": "which asks of Python's collector, that rests while a call is recorded",
-    **dict.fromkeys(("_getframe", "currentframe"), "which reads who calls"),
-    **dict.fromkeys(
-        ("exists", "is_file", "is_dir", "isfile", "isdir", "listdir", "read_text", "read_bytes",
-         "getcwd"), "which asks for files",
-    ),
-    **dict.fromkeys(("getcontext", "getrecursionlimit"), "which reads a setting of Python"),
-    "__subclasses__": "which changes with each class that is made",
-    "import_module": "which gives modules that are not in its text",
-    "__import__": "which gives modules that are not in its text",
-}  # fmt: skip
-
 
 class Slots:
     """The slots of an object, by name."""
@@ -119,12 +89,17 @@ def grouped(items: Sequence[Item]) -> tuple[list[Item], list[Group]]:
     return single, groups
 
 
+def attribute(x: Operand, name: str) -> Operand:
+    """An attribute, or None; no ``__getattr__`` of the user's is asked, which might count."""
+    try:
+        return object.__getattribute__(x, name)
+    except AttributeError:
+        return None
+
+
 def inner_of(x: Operand) -> Operand:
     """What a decorator has been put around, or None."""
-    try:
-        return None if isinstance(x, type) else getattr(x, "__wrapped__", None)
-    except Exception:  # `__getattr__ = dict.__getitem__` raises KeyError
-        return None
+    return None if isinstance(x, type) else attribute(x, "__wrapped__")
 
 
 def holds(container: Operand, key: Operand) -> bool:
@@ -141,10 +116,9 @@ def hides(cls: type) -> bool:
     return cls.__basicsize__ - object.__basicsize__ > (len(slots) + 2) * POINTER
 
 
-def is_other(x: Operand, held: Operand) -> bool:
-    """Is a set, or an array, another one than its copy?"""
-    if type(held) is set:
-        return bool(x != held)
-    return bool(
-        x.shape != held.shape or x.dtype != held.dtype or x.tobytes() != held.tobytes()
-    )  # fmt: skip
+def contents_of(x: Operand) -> tuple[Operand, ...]:
+    """What an array holds, and how it lies; the elements of a set, or the keys of a dict, in their
+    order."""
+    if isinstance(x, np.ndarray):
+        return x.shape, x.dtype, x.strides, x.flags.num, x.tobytes()
+    return tuple(x)

@@ -10,7 +10,7 @@ from microtorch.nn.modules import module as modules
 import microtorch as torch
 from microtorch import nn
 from microtorch.static import build, quick
-from microtorch.static.same import EQUAL, Rows
+from microtorch.static.same import Rows
 
 try:
     build.compiler()
@@ -242,7 +242,7 @@ def test_rows_see_every_kind_of_change():
     rows.item(values["b"], 1, values["b"][1])
     rows.item(vars(Slotted), "__slots__", Slotted.__slots__)
     rows.size(values, 2)
-    rows.row(EQUAL, kinds, 0, {1, 2})
+    rows.order(kinds, (1, 2))
     same = rows.made()
     assert same()
     a, b = values["a"], values["b"]

@@ -22,15 +22,22 @@ static inline void added@(int n, int size, const long long *restrict places,
 }
 
 
-/* x with v[i] at places[i], or added to what is there; v is one number, if it is `single` */
-static inline void put_at@(int n, int size, int adds, int single, const long long *restrict places,
+/* x with v[i] at places[i], or what `way` makes of it and of what is there: 1 their sum, 2 their
+ * product, 3 the larger and 4 the smaller, a NaN if one is; v is one number, if it is `single` */
+static inline void put_at@(int n, int size, int way, int single, const long long *restrict places,
                            const real *restrict x, const real *restrict v, real *restrict out)
 {
     for (int i = 0; i < size; i++)
         out[i] = x[i];
     for (int i = 0; i < n; i++) {
         const real given = v[single ? 0 : i];
-        out[places[i]] = adds ? out[places[i]] + given : given;
+        real *const at = out + places[i];
+        if (way == 1)
+            *at += given;
+        else if (way == 2)
+            *at *= given;
+        else if (!way || given != given || (way == 3 ? given > *at : given < *at))
+            *at = given;
     }
 }
 

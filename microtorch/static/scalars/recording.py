@@ -20,7 +20,7 @@ from ...graph import Node, here, reachable, tick, user_frame
 from ...graph.source import is_library
 from ...handles.scalar import Scalar, constant_scalar
 from ...handles.tensor import Tensor
-from ..guards import SIMPLE
+from ..compared import SIMPLE
 from ..templates import Ref
 from ..turns import Turn
 from ..values import SLOT
