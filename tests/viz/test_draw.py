@@ -513,6 +513,9 @@ def test_numbers():
         "0",
         "−2.0e−7",
     ]
+    assert [numbers.short(v) for v in (1234.5, -99999.0, 999.6)] == ["1230", "−100000", "1000"]
+    assert [numbers.literal(v) for v in (1e-7, -2e20, 0.5)] == ["1e−7", "−2e20", "0.5"]
+    assert [numbers.exact(v) for v in (-0.5, 4.57e-9, 0.0)] == ["−0.500000", "4.57000e−9", "0"]
 
 
 def test_heat_classes_are_absolute():
