@@ -297,7 +297,8 @@ def _seed(root: Root, g: Gradient, create_graph: bool) -> Gradient:
                 f"{errors.describe(root)} was not computed from anything with requires_grad=True, "
                 "or was detached",
                 fix="x = torch.tensor(..., requires_grad=True) before computing; check for "
-                "torch.no_grad(), .detach(), .item()",
+                "torch.no_grad(), .detach(), .item(), and for comparisons and argmax, which have "
+                "no derivative",
             )
         )
     if isinstance(root, Scalar):

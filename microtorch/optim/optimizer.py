@@ -17,7 +17,7 @@ from itertools import chain
 from typing import Any, TypeAlias
 
 from ..autograd import enable_grad
-from ..base.errors import message, warn
+from ..base.errors import message, not_iterable, warn
 from ..base.naming import named
 from ..graph.hooks import RemovableHandle
 from ..handles.tensor import Tensor
@@ -71,14 +71,7 @@ class Optimizer:
                 )
             )
         if not isinstance(params, Iterable):
-            uncalled = "model.parameters() has brackets" if callable(params) else ""
-            whole = hasattr(params, "parameters")
-            raise TypeError(
-                message(
-                    f"'{type(params).__name__}' object is not iterable",
-                    fix=f"{type(self).__name__}(model.parameters(), ...)" if whole else uncalled,
-                )
-            )
+            raise not_iterable(params, type(self).__name__)
         self.defaults = defaults
         self.state: defaultdict[Any, dict[str, Any]] = defaultdict(dict)
         self.param_groups: list[Group] = []
