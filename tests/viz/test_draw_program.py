@@ -10,6 +10,7 @@ from microtorch.viz.reading.alike import Run, alike, runs
 from microtorch.viz.reading.compiled import account
 from small_programs import (
     PROGRAMS,
+    SVG,
     boxes,
     clashes,
     cnn,
@@ -50,6 +51,16 @@ def test_each_part_is_a_box_and_no_two_overlap(f):
         assert any(p.ops[0] in w for w in words), p.ops
         if len(p.makes) == 1:
             assert any(f"{p.makes[0].name} {p.makes[0]}" in w for w in words), p.ops
+
+
+def test_the_users_line_has_room_above_its_part(f):
+    svg = viz.draw(f).pipe("svg").decode()
+    tops = [b[1] for _, b in boxes(svg, "part-")]
+    for t in ElementTree.fromstring(svg).iter(SVG + "text"):
+        if re.match(r"\w+\.py:\d+  ", t.text):
+            size, y = float(t.get("font-size")), float(t.get("y"))
+            below = [top for top in tops if top > y - size / 2]
+            assert not below or min(below) - (y + 0.22 * size) > 1, t.text  # 0.22: a descender
 
 
 def test_forward_goes_down_and_backward_comes_up_beside_it(f):

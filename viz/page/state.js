@@ -26,6 +26,8 @@ const gives = s => s.k === "c" || s.k === "r";
 // A tensor of one element is that number; of any other value its size is told.
 const single = v => { const a = v?.f === undefined ? [v] : [v.f].flat(9); return a.length === 1 ? a[0] : v; };
 const told = v => { const a = single(v); return a == null || typeof a !== "object" ? num(a) : `RMS ${short(a.r)}`; };
+// Numbers that count or pick have no size: of them it is from where to where.
+const told_of = i => { const v = single(now.V[i]); return v?.r !== undefined && /^(u?int|bool)/.test(N[i].d || "") ? `${short(v.lo)} to ${short(v.hi)}` : told(v); };
 const results = () => D.tops.map(i => `${N[i].n} = ${told(now.V[i])}`).join(", ");
 
 function forward(leaves) {
