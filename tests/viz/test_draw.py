@@ -179,6 +179,19 @@ def test_a_chain_of_python_numbers_keeps_the_order_of_the_code():
     assert sorted(operands) == [["1"], ["2"]]
 
 
+def attention_of_a_module_that_is_gone():
+    attention = nn.MultiheadAttention(4, 2)
+    q, k, v = torch.randn(3, 1, 4), torch.randn(3, 1, 4), torch.randn(3, 1, 4)
+    return attention(q, k, v)[0].sum() + attention(q, q, q)[0].sum()
+
+
+def test_parameters_of_a_module_that_is_gone_have_no_names_of_arguments():
+    nodes = viz.trace(attention_of_a_module_that_is_gone()).trace.nodes
+    assert {n.name for n in nodes if n.role == "parameter"} == {""}
+    w = torch.ones(2, requires_grad=True)
+    assert viz.trace(nn.Softmax(0)(w).sum())["w"].role == "parameter"
+
+
 def test_names_inside_lists_and_objects_of_the_caller():
     class Layer:
         def __init__(self):
