@@ -70,11 +70,7 @@ def parse(index: Index, shape: Shape) -> tuple[Place, bool]:
             message(
                 f"too many indices for tensor of dimension {len(shape)}",
                 f"shape {shape}, index {index_text(parts)}",
-                fix=f"at most {len(shape)} indices"
-                if len(shape) > 1
-                else "one index"
-                if shape
-                else "a 0-dim tensor is read with .item()",
+                fix=_at_most(shape, masked=any(map(_is_mask, out))),
             )
         )
     if advanced and dots and used == len(shape):  # it stands for nothing, and so separates nothing
@@ -84,6 +80,13 @@ def parse(index: Index, shape: Shape) -> tuple[Place, bool]:
     if not advanced and not dots:
         out.append(Ellipsis)  # numpy then gives a view even where only integers are left
     return tuple(out), advanced
+
+
+def _at_most(shape: Shape, masked: bool) -> str:
+    if not shape:
+        return "a 0-dim tensor is read with .item()"
+    words = f"at most {len(shape)} indices" if len(shape) > 1 else "one index"
+    return f"{words}; a mask is one for each of its dimensions" if masked else words
 
 
 def _is_mask(part: Any) -> bool:

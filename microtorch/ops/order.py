@@ -63,11 +63,19 @@ class Picked(NamedTuple):
     values: Tensor
     indices: Tensor
 
+    def __getattr__(self, name: str) -> Any:
+        kind = type(self).__name__
+        what = f"'{kind}' object has no attribute '{name}'"
+        if name.startswith("__"):
+            raise AttributeError(what)
+        raise AttributeError(f"{what}: along a dimension it is a pair, .values and .indices")
+
     def __repr__(self) -> str:
         return return_type_text(self)
 
 
-PAIRS = {name: type(name, (Picked,), {"__slots__": ()}) for name in PICKS}
+_MODULE = "microtorch.return_types"  # where pickle finds them
+PAIRS = {n: type(n, (Picked,), {"__slots__": (), "__module__": _MODULE}) for n in PICKS}
 
 
 def picked(name: str, input: Tensor, index: Array, dim: int, squeeze: bool) -> Picked:

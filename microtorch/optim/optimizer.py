@@ -101,6 +101,8 @@ class Optimizer:
                     fix='{"params": [tensors], "lr": 0.1}',
                 )
             )
+        if "params" not in param_group:
+            raise KeyError(f"params: a group is {{'params': ...}}, but has {[*param_group]}")
         params, names = _params_of(param_group["params"])
         for param in params:
             self._check_param(param)
@@ -190,6 +192,9 @@ class Optimizer:
             changed = hook(self, state_dict)
             if changed is not None:
                 state_dict = changed
+        if "param_groups" not in state_dict:
+            what = "param_groups: this is no state of an optimizer; it comes from its state_dict()"
+            raise KeyError(what)
         saved = state_dict["param_groups"]
         if len(saved) != len(self.param_groups):
             raise ValueError(
