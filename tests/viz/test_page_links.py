@@ -39,7 +39,7 @@ def test_of_numbers_that_pick_the_range_is_told(tmp_path, chromium):
     loss = torch.nn.functional.nll_loss(scores.log_softmax(1), target)
     chromium.open(viz.step(loss).save(tmp_path / "p.html"))
     chromium.js("(go(S.findIndex(s => s.k === 'leaf' && N[s.n].n === 'target')), 1)")
-    assert "3 to 7" in chromium.text("#check") and "RMS" not in chromium.text("#check")
+    assert "3 to 7" in chromium.text("#check") and "rms" not in chromium.text("#check")
     chromium.js("(go(S.findIndex(s => s.k === 'op' && N[s.n].n === 'loss')), 1)")
     moving = chromium.js("[...document.querySelectorAll('#svg .travels')].map(e => e.textContent)")
     assert sorted(moving) == ["3 to 7", "rms 2.2"]

@@ -4,7 +4,7 @@ function travel() {
   document.querySelectorAll("#svg .travels").forEach(e => e.remove());
   const step = now.steps[at];
   if (still() || tool === "paths") return;
-  const size = (v, words = told(v)) => v == null || v.lo === null ? "" : words.replace("RMS", "rms");
+  const size = (v, words = told(v)) => v == null || v.lo === null ? "" : words;
   const send = (id, from_start, text, kind) => {
     const way = groups.get(id)?.querySelector(".way");
     if (!way || !text) return;
