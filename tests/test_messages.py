@@ -91,6 +91,16 @@ class NoSuperCalled(nn.Module):
         return x
 
 
+class Misspelt(nn.Module):
+    def foward(self, x):
+        return x
+
+
+def state(*names):
+    """The state of nn.Linear(2, 1), under these names."""
+    return dict(zip(names, nn.Linear(2, 1).state_dict().values(), strict=True))
+
+
 class Twice(torch.autograd.Function):
     @staticmethod
     def forward(ctx, x):
@@ -139,6 +149,40 @@ class Twice(torch.autograd.Function):
         (lambda: torch.load("x", weight_only=True), TypeError, "'weight_only'.*'weights_only'"),
         (lambda: optim.Adam([torch.zeros(1)], lr=None), TypeError, "must be a number, not None"),
         (lambda: optim.SGD(nn.Linear(1, 1).children(), 0.1), ValueError, "nn.ModuleList"),
+        (lambda: nn.utils.clip_grad_norm_(nn.Linear(1, 1), 1), TypeError,
+         r"not iterable(?s:.*)clip_grad_norm_\(model.parameters\(\)"),
+        (lambda: nn.utils.clip_grad_value_(nn.Linear(1, 1).parameters, 1), TypeError, "brackets"),
+        (lambda: torch.ones(3)[3], IndexError, "size 3(?s:.*)run from -3 to 2$"),
+        (lambda: torch.ones(3, 2)[0, 2], IndexError, "dimension 1(?s:.*)run from -2 to 1$"),
+        (lambda: torch.ones(3)[torch.tensor([0, -4])], IndexError, "run from -3 to 2$"),
+        (lambda: torch.ones(3, 2)[0, 1, 1], IndexError, "at most 2 indices$"),
+        (lambda: torch.ones(3, 2)[torch.ones(3, 2) > 0, 0], IndexError, "each of its dimensions"),
+        (lambda: torch.ones(3, 2).max(1).item(), AttributeError, "'max' .* pair, .values and"),
+        (lambda: optim.Adam([torch.zeros(1)], nn.Linear(1, 1).parameters()), TypeError,
+         "learning rate must be a number, not <generator"),
+        (lambda: optim.Adam([{"param": [torch.zeros(1)]}]), KeyError, "a group is {'params': "),
+        (lambda: optim.SGD([torch.zeros(1)]).load_state_dict(state("weight", "bias")), KeyError,
+         "param_groups: this is no state of an optimizer"),
+        (lambda: torch.cat(torch.ones(2), torch.ones(2)), TypeError, r"cat\(\[a, b\]\)"),
+        (lambda: torch.cat([torch.ones(2, 3), torch.ones(2, 4)]), RuntimeError, "only: dim=1$"),
+        (lambda: torch.cat([torch.ones(2, 3), torch.ones(3)]), RuntimeError, "unsqueeze"),
+        (lambda: (torch.ones(2, requires_grad=True) > 0).float().sum().backward(), RuntimeError,
+         "comparisons and argmax"),
+        (lambda: nn.BatchNorm2d(3)(torch.ones(2, 3)), ValueError, r"BatchNorm1d takes \(N, C\)"),
+        (lambda: nn.LSTM(3, 4)(torch.ones(2, 3), torch.ones(1, 4)), IndexError, r"\(h, c\)\)"),
+        (lambda: nn.functional.cross_entropy(torch.ones(4, 3), torch.tensor([0])), ValueError,
+         "one target for each row"),
+        (lambda: nn.ModuleList([nn.ReLU()])(torch.ones(1)), NotImplementedError, "nn.Sequential"),
+        (lambda: Misspelt()(1), NotImplementedError, "Misspelt.foward must be called forward"),
+        (lambda: torch.summary(nn.ReLU(), 3), TypeError, "is a shape, but got int"),
+        (lambda: nn.Linear(2, 1).load_state_dict(state("wieght", "bias")), RuntimeError,
+         'Missing(?s:.*)"wieght" is called "weight" here'),
+        (lambda: nn.Linear(2, 1).load_state_dict(state("module.weight", "module.bias")),
+         RuntimeError, r'k.removeprefix\("module."\): v'),
+        (lambda: nn.Linear(3, 1).load_state_dict(state("weight", "bias")), RuntimeError,
+         "size mismatch(?s:.*)sizes that it was saved with"),
+        (lambda: nn.Linear(2, 1).load_state_dict(state("gain", "bias")), RuntimeError,
+         "strict=False"),
     ],
 )  # fmt: skip
 def test_what_beginners_mistype(call, error, says):

@@ -112,7 +112,8 @@ EXAMPLES = (neuron, neuron_steps, mlp, vanishing, architecture, zoom, program, m
 
 
 def main(folder: Path = HERE) -> list[str]:
-    """Save every example in ``folder``; returns the paths."""
+    """Save every example in ``folder``, which is made; returns the paths."""
+    folder.mkdir(parents=True, exist_ok=True)
     return [
         example().save(str(folder / f"{example.__name__.replace('_', '-')}.svg"))
         for example in EXAMPLES

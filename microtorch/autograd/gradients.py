@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy import ndarray
 
-from ..arrays.dtypes import F32
 from ..base import errors
 from ..base.naming import named
 from ..engine.backward import run, run_loss
@@ -15,16 +14,17 @@ from ..engine.gradient_hooks import as_tensor
 from ..engine.leaf import AccumulateGrad
 from ..engine.listening import foreseers, listeners
 from ..engine.one_step import one_step
-from ..engine.record import constant, handle
+from ..engine.record import constant
 from ..engine.recorded import RECORDED, Recorded
 from ..graph import Mode, Node, hooks_of, mode
 from ..handles.methods import ScalarMethods, bind_methods
-from ..handles.scalar import Scalar, constant_scalar
+from ..handles.scalar import Scalar
 from ..handles.tensor import Tensor
 from . import anomaly
+from .roots import ONES, listed, node_of, seed_of, seeds_of
 
 if TYPE_CHECKING:
-    from ..base.types import Array, Backend, Gradient, Root, Tree
+    from ..base.types import Gradient, Root, Tree
 
 _RECORD, _QUIET = Mode(True), Mode(False)
 Node.call = one_step  # grad_fn(grad)
@@ -58,10 +58,10 @@ def backward(
             )
         given = grad_variables
     if isinstance(tensors, (Tensor, Scalar)):
-        roots, seeds = [tensors], [_seed(tensors, given, create_graph)]
+        roots, seeds = [tensors], [seed_of(tensors, given, create_graph)]
     else:
-        roots = _listed(tensors)
-        seeds = _seeds(roots, given, create_graph)
+        roots = listed(tensors)
+        seeds = seeds_of(roots, given, create_graph)
     retain = create_graph if retain_graph is None else retain_graph
     if create_graph:
         errors.warn(
@@ -75,7 +75,7 @@ def backward(
     if inputs is None:
         _run(roots, seeds, retain, create_graph, None)
     else:
-        _accumulate(roots, seeds, retain, create_graph, _listed(inputs))
+        _accumulate(roots, seeds, retain, create_graph, listed(inputs))
     if listeners:
         for listener in list(listeners.values()):
             listener(roots)
@@ -87,7 +87,7 @@ def _accumulate(
     """Add the gradients of ``wanted`` alone to their ``.grad``."""
     if not wanted:
         raise RuntimeError(errors.message("`inputs` argument to `backward()` cannot be empty."))
-    targets = [_node(x) for x in wanted]
+    targets = [node_of(x) for x in wanted]
     found = _run(roots, seeds, retain, create_graph, frozenset(targets))
     for node in dict.fromkeys(targets):
         if node in found:
@@ -115,7 +115,7 @@ def _tensor_backward(
     """
     if gradient is None is inputs and not (create_graph or foreseers or listeners):
         node = self.node  # a loss, as `backward` does it: a graph of a few nodes is mostly calls
-        one = _ones.get(node.dev)
+        one = ONES.get(node.dev)
         if type(one) is ndarray and not self.array.ndim and node.op is not None and node.needs:
             before = mode.get()
             try:
@@ -172,12 +172,12 @@ def grad(
             outputs, inputs, grad_outputs, retain_graph, create_graph, allow_unused,
             materialize_grads,
         )  # fmt: skip
-    roots, wanted = _listed(outputs), _listed(inputs)
+    roots, wanted = listed(outputs), listed(inputs)
     if not wanted:
         raise RuntimeError(errors.message("`inputs` argument to `grad()` cannot be empty."))
-    seeds = _seeds(roots, grad_outputs, create_graph)
+    seeds = seeds_of(roots, grad_outputs, create_graph)
     for x in wanted:
-        if not _node(x).needs:
+        if not node_of(x).needs:
             raise RuntimeError(
                 errors.message(
                     "One of the differentiated Tensors does not require grad",
@@ -185,7 +185,7 @@ def grad(
                     fix="make it with requires_grad=True, before it is used",
                 )
             )
-    targets = [_node(x) for x in wanted]
+    targets = [node_of(x) for x in wanted]
     retain = create_graph if retain_graph is None else retain_graph
     found = _run(roots, seeds, retain, create_graph, frozenset(targets), True)
     out: list[Any] = []
@@ -214,8 +214,8 @@ def _batched(
     """``grad`` for each row of ``grad_outputs``, all at once; the gradients are stacked."""
     from ..kinds.vmap import vmap  # few programs need any kind of numbers
 
-    outputs, inputs = _listed(outputs), _listed(inputs)
-    given, unused = _listed(grad_outputs), set[int]()
+    outputs, inputs = listed(outputs), listed(inputs)
+    given, unused = listed(grad_outputs), set[int]()
     places = [i for i, g in enumerate(given) if g is not None]
 
     def of_one(*rows: Tensor) -> tuple[Any, ...]:
@@ -237,148 +237,6 @@ def _batched(
 def _zeros(node: Node, needs: bool) -> Tensor:
     """The gradient of what was not used; differentiable again (to zeros) if it has to be."""
     return constant(np.zeros(node.shape, node.dtype), node.dev).requires_grad_(needs)
-
-
-def _listed(x: Tree) -> list[Any]:
-    """One thing or several, as a list: `model.parameters()`, too, which can be run through once."""
-    if isinstance(x, (Node, Tensor, np.ndarray, str)) or not isinstance(x, Iterable):
-        return [x]
-    if hasattr(x, "output_nr"):
-        return [_of_edge(x)]
-    return [_of_edge(v) if hasattr(v, "output_nr") and isinstance(v, tuple) else v for v in x]
-
-
-def _of_edge(edge: Tree) -> Tensor:
-    """The tensor whose gradient arrives at an edge (autograd.graph.GradientEdge)."""
-    node: Node = edge.node
-    if edge.output_nr or type(node.value) is tuple:
-        raise NotImplementedError(
-            errors.message(
-                "an edge to one of several outputs, or of a freed node, cannot be differentiated",
-                node.name(),
-                fix="give the tensor itself",
-            )
-        )
-    return handle(node.value, node)
-
-
-def _node(x: Root) -> Node:
-    if isinstance(x, Node):
-        return x
-    if not isinstance(x, Tensor):
-        raise TypeError(errors.message(f"expected a Tensor or Scalar, but got {type(x).__name__}"))
-    return x.node
-
-
-# ---- the gradients to start from -----------------------------------------------------------------
-# backend of float32 -> dL/dL = 1, the seed of most programs, made once: backward only reads it (a
-# root that is itself a leaf, and would keep it, gets one of its own)
-_ones: dict[Backend, Array] = {}
-
-
-def _seeds(roots: list[Root], given: Any, create_graph: bool) -> list[Gradient]:
-    """The gradients to start from, checked: 1 for one-element roots unless given."""
-    gs = [None] * len(roots) if given is None else _listed(given)
-    if len(gs) != len(roots):
-        raise RuntimeError(errors.message(f"got {len(roots)} tensors and {len(gs)} gradients"))
-    return [_seed(root, g, create_graph) for root, g in zip(roots, gs, strict=True)]
-
-
-def _made(node: Node) -> str:
-    return f"the output of {node.name()}" if node.op is not None else "a leaf"
-
-
-def _seed(root: Root, g: Gradient, create_graph: bool) -> Gradient:
-    node = _node(root)
-    if not node.needs or node.lost:
-        raise errors.GraphError(
-            errors.message(
-                "element 0 of tensors does not require grad and does not have a grad_fn",
-                f"{errors.describe(root)} was not computed from anything with requires_grad=True, "
-                "or was detached",
-                fix="x = torch.tensor(..., requires_grad=True) before computing; check for "
-                "torch.no_grad(), .detach(), .item()",
-            )
-        )
-    if isinstance(root, Scalar):
-        value = 1.0 if g is None else g
-        if not create_graph:
-            return float(value)
-        return value if isinstance(value, Scalar) else constant_scalar(value)
-    if g is None:
-        if (
-            root.array.ndim == 0
-            and root.array.dtype is F32
-            and not create_graph
-            and node.op is not None
-        ):
-            one = _ones.get(node.dev)
-            if one is None:
-                one = _ones[node.dev] = node.dev.array(np.ones((), F32))
-            return one
-        if root.array.size != 1:
-            raise errors.GraphError(
-                errors.message(
-                    "grad can be implicitly created only for scalar outputs",
-                    f"backward on {errors.describe(root)}, {_made(node)}",
-                    fix="reduce it first, loss.sum() or loss.mean(), or pass "
-                    "gradient=torch.ones_like(loss)",
-                )
-            )
-        if root.array.dtype.kind == "c":
-            raise errors.GraphError(
-                errors.message(
-                    "grad can be implicitly created only for real scalar outputs but got "
-                    f"{root.dtype}",
-                    f"backward on {errors.describe(root)}, {_made(node)}",
-                    fix="loss = z.abs() or z.real; or pass gradient=torch.ones_like(z)",
-                )
-            )
-        g = constant(node.dev.array(np.ones(root.array.shape, root.array.dtype)), node.dev)
-    elif not isinstance(g, Tensor):
-        raise TypeError(
-            errors.message(
-                f"gradients can be either Tensors or None, but got {type(g).__name__}",
-                fix="gradient=torch.tensor(...)",
-            )
-        )
-    elif g.array.shape != root.array.shape:
-        raise RuntimeError(
-            errors.message(
-                f"Mismatch in shape: grad_output[0] has a shape of {g.shape} and output[0] has a "
-                f"shape of {root.shape}.",
-                "the gradient of a tensor has the tensor's shape",
-            )
-        )
-    if g.node.dev.device is not node.dev.device:
-        from ..kinds.level import levels_in, lift
-
-        mine, given = levels_in(root.array), levels_in(g.array)
-        if mine or given:
-            g = lift(g, mine)
-            # one of more levels stays a Tensor, and so backward runs on Tensors
-            return g.array if len(mine) == len(levels_in(g.array)) and not create_graph else g
-        raise errors.DeviceError(
-            errors.message(
-                f"the gradient is on {g.device}, but the tensor is on {root.device}",
-                fix=f"gradient.to('{root.device}')",
-            )
-        )
-    if g.array.dtype != root.array.dtype:
-        if g.is_complex() != root.is_complex():
-            raise RuntimeError(
-                errors.message(
-                    "For complex Tensors, both grad_output and output are required to have the "
-                    f"same dtype. Mismatch in dtype: grad_output[0] has a dtype of {g.dtype} and "
-                    f"output[0] has a dtype of {root.dtype}.",
-                    fix=f"gradient.to({root.dtype})",
-                )
-            )
-        g = g.to(root.dtype)
-    if create_graph:
-        return g
-    # a leaf keeps what it is given, and adds to it in place
-    return g.node.dev.clone(g.array) if node.op is None else g.array
 
 
 def _run(
@@ -422,7 +280,7 @@ def _walk(
     try:
         mode.set(_RECORD if create_graph else _QUIET)
         return run(
-            [_node(r) for r in roots],
+            [node_of(r) for r in roots],
             seeds,
             retain=retain,
             graph=graph,

@@ -162,6 +162,12 @@ def describe(x: object) -> str:
 
 def nearest(name: str, known: Iterable[str]) -> str:
     """`` Did you mean 'x'?`` for the nearest known name, or an empty string."""
+    best = nearest_name(name, known)
+    return f" Did you mean '{best}'?" if best else ""
+
+
+def nearest_name(name: str, known: Iterable[str]) -> str:
+    """The nearest known name, or an empty string."""
     folded: dict[str, list[str]] = {}  # nn.Relu is nearest to nn.ReLU
     for k in known:
         if name.startswith("_") or not k.startswith("_"):  # nobody means a private name
@@ -171,8 +177,14 @@ def nearest(name: str, known: Iterable[str]) -> str:
     match = difflib.get_close_matches(name.lower(), folded, n=1, cutoff=0.6)
     if not match:
         return ""
-    best = max(folded[match[0]], key=lambda k: sum(map(str.__eq__, k, name)))
-    return f" Did you mean '{best}'?"
+    return max(folded[match[0]], key=lambda k: sum(map(str.__eq__, k, name)))
+
+
+def not_iterable(parameters: object, call: str) -> TypeError:
+    """For something else than parameters, such as the module that has them; ``call``: who asked."""
+    uncalled = "model.parameters() has brackets" if callable(parameters) else ""
+    whole = f"{call}(model.parameters(), ...)" if hasattr(parameters, "parameters") else uncalled
+    return TypeError(message(f"'{type(parameters).__name__}' object is not iterable", fix=whole))
 
 
 @seen_as(AttributeError)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from .. import graph
 from ..arrays.dtypes import float32
 from ..autograd import enable_grad
-from ..base.errors import message
+from ..base.errors import describe, message
 from ..create.filled import zeros
 from ..create.random import get_rng_state, set_rng_state
 from ..handles.tensor import Tensor
@@ -109,6 +109,9 @@ def _made(
 ) -> tuple[Tensor, ...]:
     """Inputs of the given shapes, where the model's parameters lie."""
     sizes: Argument = input_size
+    if isinstance(sizes, (int, Tensor)):
+        what = f"summary(): input_size is a shape, but got {describe(sizes)}"
+        raise TypeError(message(what, fix="(1, 3, 32, 32), or input_data=x"))
     flat = all(isinstance(n, int) for n in sizes)
     shapes = [tuple(sizes)] if flat else [tuple(size) for size in sizes]
     kinds = list(dtypes) if dtypes is not None else [float32] * len(shapes)

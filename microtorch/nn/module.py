@@ -26,7 +26,7 @@ from types import FunctionType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from .. import graph
-from ..base.errors import NoAttribute, describe, message
+from ..base.errors import NoAttribute, describe, message, nearest_name
 from ..handles.tensor import Tensor
 from . import global_hooks, hooks
 from .buffer import Buffer
@@ -126,12 +126,19 @@ class Module(Stateful):
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """The computation of this module; every subclass defines it."""
+        name = type(self).__name__
+        written = nearest_name("forward", [k for k in vars(type(self)) if k.startswith("f")])
+        misspelt = f"{name}.{written} must be called forward" if written else ""
         raise NotImplementedError(
             message(
-                f'Module [{type(self).__name__}] is missing the required "forward" function',
-                fix=f"define {type(self).__name__}.forward(self, x), indented into the class",
+                f'Module [{name}] is missing the required "forward" function',
+                fix=self._instead_of_forward
+                or misspelt
+                or f"define {name}.forward(self, x), indented into the class",
             )
         )
+
+    _instead_of_forward = ""  # what to call, of a module that is not made to be called
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         # Hot path: once per layer per step. A try block costs nothing unless something is raised.

@@ -17,7 +17,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ..autograd import no_grad
-from ..base.errors import message, warn
+from ..base.errors import message, nearest_name, warn
 from ..handles.tensor import Tensor
 from .hooks import WithModule
 from .parameter import Parameter, UninitializedTensorMixin, is_lazy
@@ -180,14 +180,27 @@ class Loading:
             errors.insert(0, f"Missing key(s) in state_dict: {_quoted(self.missing)}. ")
         if errors:
             what = f"Error(s) in loading state_dict for {type(module).__name__}:"
-            raise RuntimeError(
-                message(
-                    "\n\t".join([what, *errors]),
-                    fix="load_state_dict(state, strict=False) takes what fits"
-                    if others_fit
-                    else "",
-                )
+            fix = (
+                _renamed(self.missing, self.unexpected)
+                or "load_state_dict(state, strict=False) takes what fits"
+                if others_fit
+                else "make the model with the sizes that it was saved with"
             )
+            raise RuntimeError(message("\n\t".join([what, *errors]), fix=fix))
+
+
+def _renamed(missing: list[str], unexpected: list[str]) -> str:
+    """How the keys must be called, where another name explains all that do not fit; else ""."""
+    if not missing or len(missing) != len(unexpected):
+        return ""
+    first = unexpected[0].removesuffix(missing[0])  # "module.", of a model that was wrapped
+    if first and all(a == first + b for a, b in zip(unexpected, missing, strict=True)):
+        return f'load_state_dict({{k.removeprefix("{first}"): v for k, v in state.items()}})'
+    names = {key: nearest_name(key, missing) for key in unexpected}
+    if set(names.values()) != set(missing):
+        return ""
+    some = [f'"{key}" is called "{name}" here' for key, name in list(names.items())[:3]]
+    return ", ".join(some) + ", ..." * (len(names) > 3) + ": rename it in the one or the other"
 
 
 _running: list[Loading] = []  # a hook may load another module

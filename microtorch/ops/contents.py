@@ -130,7 +130,7 @@ CONTENTS = {
     },
     "order": {
         "ops": "cummax cummin kthvalue max median median_of_all min mode nanmedian sort topk",
-        "kernels": "best key_order nth row_order running_extreme",
+        "kernels": "running_extreme",
         "functions": (
             "aminmax argmax argmin argsort cummax cummin kthvalue max median min mode msort "
             "nanmedian sort topk"
@@ -206,6 +206,9 @@ CONTENTS = {
         "ops": "flip roll",
         "functions": "flip roll",
         "methods": "flip roll",
+    },
+    "row_order": {
+        "kernels": "best key_order nth row_order",
     },
     "scan": {
         "ops": "cumprod cumsum logcumsumexp recurrence",

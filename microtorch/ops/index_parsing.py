@@ -6,6 +6,7 @@ and in the errors.
 from __future__ import annotations
 
 import operator
+import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -69,7 +70,7 @@ def parse(index: Index, shape: Shape) -> tuple[Place, bool]:
             message(
                 f"too many indices for tensor of dimension {len(shape)}",
                 f"shape {shape}, index {index_text(parts)}",
-                fix="" if len(shape) else "a 0-dim tensor is read with .item()",
+                fix=_at_most(shape, masked=any(map(_is_mask, out))),
             )
         )
     if advanced and dots and used == len(shape):  # it stands for nothing, and so separates nothing
@@ -79,6 +80,13 @@ def parse(index: Index, shape: Shape) -> tuple[Place, bool]:
     if not advanced and not dots:
         out.append(Ellipsis)  # numpy then gives a view even where only integers are left
     return tuple(out), advanced
+
+
+def _at_most(shape: Shape, masked: bool) -> str:
+    if not shape:
+        return "a 0-dim tensor is read with .item()"
+    words = f"at most {len(shape)} indices" if len(shape) > 1 else "one index"
+    return f"{words}; a mask is one for each of its dimensions" if masked else words
 
 
 def _is_mask(part: Any) -> bool:
@@ -297,4 +305,6 @@ def explain_index(op: Op, tensors: Sequence[Tensor], attrs: Attrs, e: Exception)
             return error
     if "boolean array indexing assignment" in text:
         return ShapeError(message(f"shape mismatch: {text}", *details))
-    return IndexError(message(text, *details))
+    size = re.fullmatch(r"index -?\d+ is out of bounds for dimension \d+ with size (\d+)", text)
+    n = int(size[1]) if size else 0
+    return IndexError(message(text, *details, fix=f"indices run from {-n} to {n - 1}" if n else ""))

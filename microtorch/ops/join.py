@@ -116,14 +116,16 @@ def _stack(F: Namespace, *xs: Array, dim: int) -> Array:
 
 
 def _explain_join(op: Op, tensors: Sequence[Tensor], attrs: Attrs, e: Exception) -> Exception:
-    first = tensors[0].shape
+    first, fix = tensors[0].shape, ""
     i, other = next((i, t.shape) for i, t in enumerate(tensors) if t.shape != first)
     if op.name == "stack":
         what = "stack expects each tensor to be equal size, but got "
         what += f"{list(first)} at entry 0 and {list(other)} at entry {i}"
+        fix = "cat joins along the dimension in which they differ; pad_sequence makes them equal"
     elif len(first) != len(other):
         what = "Tensors must have same number of dimensions: "
         what += f"got {len(first)} and {len(other)}"
+        fix = "x.unsqueeze(0) gives a tensor the dimension that it lacks"
     else:
         i, d = next(
             (i, d)
@@ -133,10 +135,13 @@ def _explain_join(op: Op, tensors: Sequence[Tensor], attrs: Attrs, e: Exception)
         )
         what = f"Sizes of tensors must match except in dimension {attrs['dim']}. Expected size "
         what += f"{first[d]} but got size {tensors[i].shape[d]} for tensor number {i} in the list."
+        unlike = {d for x in tensors for d, n in enumerate(x.shape) if n != first[d]}
+        fix = f"they differ in dimension {d} only: dim={d}" if unlike == {d} else ""
     return ShapeError(
         message(
             what,
             "got " + ", ".join(describe(t) for t in tensors[:8]) + ", ..." * (len(tensors) > 8),
+            fix=fix,
         )
     )
 
@@ -206,7 +211,10 @@ def require_tensors(tensors: Sequence[Tensor], op: str, empty: type = RuntimeErr
     """The tensors as a list. Raises TypeError for what is none, ``empty`` if there are none."""
     if isinstance(tensors, Handle):
         raise TypeError(
-            message(f"{op}(): argument 'tensors' (position 1) must be tuple of Tensors, not Tensor")
+            message(
+                f"{op}(): argument 'tensors' (position 1) must be tuple of Tensors, not Tensor",
+                fix=f"put them in a list: {op}([a, b])",
+            )
         )
     tensors = list(tensors)
     if not tensors:

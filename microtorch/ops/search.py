@@ -10,7 +10,7 @@ from ..base.errors import describe, message
 from ..engine.record import constant
 from ..engine.whole import on_arrays
 from .arguments import dim_of, refuse_complex
-from .order import comparable, order, sort_key
+from .row_order import comparable, order, sort_key
 from .settled import settled
 from .surface import public
 

@@ -53,24 +53,11 @@ BELOW, ABOVE = _bound("max", ">", "ClampMin"), _bound("min", "<", "ClampMax")
 def clamp(input: Tensor, min: TensorLike | None = None, max: TensorLike | None = None) -> Tensor:
     """Elements limited to [min, max]; either bound may be None, a number, or a tensor."""
     if isinstance(min, (complex, str)) or isinstance(max, (complex, str)):
-        for bound in (min, max):
-            if isinstance(bound, str):
-                _limit("clamp", input, bound)
-        if input.array.dtype.kind == "c" or isinstance(min or 0, type(max or 0)):
-            what = "clamp is not supported for complex types"
-            raise NotImplementedError(message(what, describe(input)))
-        raise RuntimeError(message("value cannot be converted to type double without overflow"))
+        raise _no_bounds(input, min, max)
     if min is None and max is None:
         raise RuntimeError(message("torch.clamp: At least one of 'min' or 'max' must not be None"))
-    if isinstance(min, Handle) and isinstance(max, Handle):
-        return several(REGISTRY["clamp_between"], (input, min, max))
     if isinstance(min, Handle) or isinstance(max, Handle):
-        for bound, other in ((min, max), (max, min)):  # one of no dimensions stands for a number
-            if other is not None and isinstance(bound, Handle) and bound.array.ndim:
-                what = "clamp() received an invalid combination of arguments - got a number and a "
-                raise TypeError(message(f"{what}Tensor", fix="torch.full_like(input, number)"))
-        out = input if min is None else apply(BELOW, (input, min))
-        return out if max is None else apply(ABOVE, (out, max))
+        return _clamp_by_tensors(input, min, max)
     bounds: tuple[Any, ...] = (min, max)
     # limits of a higher category raise the result to theirs: 1.5 does not become 1
     if input.array.dtype.kind not in "fV":
@@ -88,6 +75,29 @@ def clamp(input: Tensor, min: TensorLike | None = None, max: TensorLike | None =
     if min is None:
         return several(REGISTRY["clamp_max"], (input,), {"max": max})
     return several(REGISTRY["clamp"], (input,), {"min": min, "max": max})
+
+
+def _no_bounds(input: Tensor, *bounds: object) -> Exception:
+    """For a bound that is complex or a text."""
+    for bound in bounds:
+        if isinstance(bound, str):
+            _limit("clamp", input, bound)
+    if input.array.dtype.kind == "c" or isinstance(bounds[0] or 0, type(bounds[1] or 0)):
+        what = "clamp is not supported for complex types"
+        return NotImplementedError(message(what, describe(input)))
+    return RuntimeError(message("value cannot be converted to type double without overflow"))
+
+
+def _clamp_by_tensors(input: Tensor, min: TensorLike | None, max: TensorLike | None) -> Tensor:
+    """``clamp`` where a bound is a tensor; the other is one, too, or None or a number."""
+    if isinstance(min, Handle) and isinstance(max, Handle):
+        return several(REGISTRY["clamp_between"], (input, min, max))
+    for bound, other in ((min, max), (max, min)):  # one of no dimensions stands for a number
+        if other is not None and isinstance(bound, Handle) and bound.array.ndim:
+            what = "clamp() received an invalid combination of arguments - got a number and a "
+            raise TypeError(message(f"{what}Tensor", fix="torch.full_like(input, number)"))
+    out = input if min is None else apply(BELOW, (input, min))
+    return out if max is None else apply(ABOVE, (out, max))
 
 
 def _limit(name: str, input: object, bound: object) -> None:

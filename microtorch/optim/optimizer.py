@@ -17,7 +17,7 @@ from itertools import chain
 from typing import Any, TypeAlias
 
 from ..autograd import enable_grad
-from ..base.errors import message, warn
+from ..base.errors import message, not_iterable, warn
 from ..base.naming import named
 from ..graph.hooks import RemovableHandle
 from ..handles.tensor import Tensor
@@ -71,14 +71,7 @@ class Optimizer:
                 )
             )
         if not isinstance(params, Iterable):
-            uncalled = "model.parameters() has brackets" if callable(params) else ""
-            whole = hasattr(params, "parameters")
-            raise TypeError(
-                message(
-                    f"'{type(params).__name__}' object is not iterable",
-                    fix=f"{type(self).__name__}(model.parameters(), ...)" if whole else uncalled,
-                )
-            )
+            raise not_iterable(params, type(self).__name__)
         self.defaults = defaults
         self.state: defaultdict[Any, dict[str, Any]] = defaultdict(dict)
         self.param_groups: list[Group] = []
@@ -108,6 +101,8 @@ class Optimizer:
                     fix='{"params": [tensors], "lr": 0.1}',
                 )
             )
+        if "params" not in param_group:
+            raise KeyError(f"params: a group is {{'params': ...}}, but has {[*param_group]}")
         params, names = _params_of(param_group["params"])
         for param in params:
             self._check_param(param)
@@ -197,6 +192,9 @@ class Optimizer:
             changed = hook(self, state_dict)
             if changed is not None:
                 state_dict = changed
+        if "param_groups" not in state_dict:
+            what = "param_groups: this is no state of an optimizer; it comes from its state_dict()"
+            raise KeyError(what)
         saved = state_dict["param_groups"]
         if len(saved) != len(self.param_groups):
             raise ValueError(

@@ -107,7 +107,7 @@ def check_not_negative(**settings: float | Tensor) -> None:
     words = {"lr": "learning rate", "eps": "epsilon value"}
     for name, value in settings.items():
         check_one_element(name, value)
-        if value is None or isinstance(value, str):
+        if not hasattr(value, "__float__"):  # None, a text, the parameters of another model
             what = f"{words.get(name, name)} must be a number, not {value!r}"
             written = str(value).replace(".", "", 1).isdigit()  # a number, as text
             raise TypeError(message(what, fix=f"{name}={value if written else 0.1}"))

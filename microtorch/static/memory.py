@@ -57,7 +57,39 @@ def planned(
 ) -> Memory:
     """The plan. ``rows``: values that are rows of arrays, of which the first stands for all.
     ``kept``: values that lie elsewhere, since they are read after the region."""
-    root = {n: x.members[0] for n, x in rows.items()}
+    first, last, times = lives(program, items, {n: x.members[0] for n, x in rows.items()})
+    stack: set[int] = set()
+    rooms: dict[int, Room] = {}
+    free = ON_STACK
+    for n, begin in first.items():
+        if n in kept:
+            continue
+        value = program.values[n]
+        size = max(math.prod(value.shape), 1) * value.dtype.itemsize
+        size *= rows[n].height if n in rows else 1
+        if size <= free:
+            free -= size
+            stack.add(n)
+            continue
+        size = -(-size // LINE) * LINE
+        start = 0
+        taken = sorted(r for r in rooms.values() if r.first <= last[n] and r.last >= begin)
+        for r in taken:
+            if start + size <= r.start:
+                break
+            start = max(start, r.start + r.size)
+        rooms[n] = Room(start, size, begin, last[n])
+    size = max((r.start + r.size for r in rooms.values()), default=0)
+    return Memory(stack, rooms, size, times)
+
+
+def lives(
+    program: Program, items: Sequence[Lowered | Rounds | Batch], root: dict[int, int]
+) -> tuple[dict[int, int], dict[int, int], dict[int, int]]:
+    """When each value is first written and last needed, and the time of each statement, by its id.
+
+    ``root``: values that lie in others, to which views and slices are added.
+    """
     first: dict[int, int] = {}
     last: dict[int, int] = {}
     times: dict[int, int] = {}
@@ -89,26 +121,4 @@ def planned(
                 if n in first:
                     first[n] = min(first[n], begin + 1)
             shape = None
-    stack: set[int] = set()
-    rooms: dict[int, Room] = {}
-    free = ON_STACK
-    for n, begin in first.items():
-        if n in kept:
-            continue
-        value = program.values[n]
-        size = max(math.prod(value.shape), 1) * value.dtype.itemsize
-        size *= rows[n].height if n in rows else 1
-        if size <= free:
-            free -= size
-            stack.add(n)
-            continue
-        size = -(-size // LINE) * LINE
-        start = 0
-        taken = sorted(r for r in rooms.values() if r.first <= last[n] and r.last >= begin)
-        for r in taken:
-            if start + size <= r.start:
-                break
-            start = max(start, r.start + r.size)
-        rooms[n] = Room(start, size, begin, last[n])
-    size = max((r.start + r.size for r in rooms.values()), default=0)
-    return Memory(stack, rooms, size, times)
+    return first, last, times

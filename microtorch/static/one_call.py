@@ -77,6 +77,17 @@ def recorded(
     program.fresh = {n for n in r.impure if n in program.constants}
     for leaf in program.leaves:
         leaf.name = leaf.name or f"{leaf.kind}_{leaf.number}"
+    watch = watched(r, c, args, kwargs)
+    has = [
+        (grads[id(t)][1] if id(t) in grads else t.node.grad) is not None
+        for t in (leaf.tensor for leaf in program.leaves if leaf.kind != "seed")
+    ]  # fmt: skip
+    return Run(r, result, outputs, watch, has)
+
+
+def watched(r: Recording, c: Compiled, args: Operand, kwargs: Operand) -> Watch:
+    """What of Python's values the recording holds for, and so must be as it was in later calls."""
+    program = r.program
     try:
         watch = Watch(c.root, *opaque((args, kwargs)))
     except (TooMuch, Unwatchable) as e:
@@ -101,11 +112,7 @@ def recorded(
         if leaf.kind == "gradient" and id(leaf.tensor) in named:
             of = r.leaves[leaf.place].tensor
             watch.items.append((Slots(of, ()), "grad", leaf.tensor))
-    has = [
-        (grads[id(t)][1] if id(t) in grads else t.node.grad) is not None
-        for t in (leaf.tensor for leaf in program.leaves if leaf.kind != "seed")
-    ]  # fmt: skip
-    return Run(r, result, outputs, watch, has)
+    return watch
 
 
 def itself(function: Kernel, args: Operand, kwargs: Operand) -> Operand:

@@ -18,39 +18,24 @@ if TYPE_CHECKING:
     from .recording import Recording
 
 
-def disagreement(run: Run, again: Run) -> str:
-    """Where two recordings of one function differ, or ""."""
-    a, b = run.recording, again.recording
-    p, q = a.program, b.program
-    pairs: dict[int, int] = {}  # number in the one -> number in the other
+class Twins:
+    """Two recordings of one function; which value of the one is which of the other."""
 
-    def agree(x: Operand, y: Operand, places: bool = False) -> bool:
+    def __init__(self, first: Recording, second: Recording):
+        self.first, self.second = first, second
+        self.pairs: dict[int, int] = {}  # number in the one -> number in the other
+
+    def agree(self, x: Operand, y: Operand, places: bool = False) -> bool:
         """Are they the same? ``places``: a Ref is a place among the outputs, not a value."""
         if type(x) is not type(y):
             return False
-        if type(x) is Ref and places:
-            return bool(x.number == y.number)
         if type(x) is Ref:
-            m, n = x.number, y.number
-            if m in p.constants or n in q.constants:
-                if m not in p.constants or n not in q.constants:
-                    return False
-                c, d = p.constants[m], q.constants[n]
-                return c.dtype == d.dtype and c.shape == d.shape and c.tobytes() == d.tobytes()
-            if (m in a.leaves) is not (n in b.leaves) or p.values[m] != q.values[n]:
-                return False
-            if m in a.leaves:
-                f, g = a.leaves[m], b.leaves[n]
-                if (f.kind, pairs.get(f.place, f.place) if f.kind == "gradient" else f.place) != (
-                    g.kind, g.place
-                ) or (f.kind == "tensor" and f.array is not g.array):  # fmt: skip
-                    return False
-            return pairs.setdefault(m, n) == n
+            return bool(x.number == y.number) if places else self._values(x.number, y.number)
         if isinstance(x, dict):
-            return [*x] == [*y] and all(agree(x[k], y[k], places) for k in x)
+            return [*x] == [*y] and all(self.agree(x[k], y[k], places) for k in x)
         if isinstance(x, (tuple, list)):
             return len(x) == len(y) and all(
-                agree(i, j, places) for i, j in zip(x, y, strict=True)
+                self.agree(i, j, places) for i, j in zip(x, y, strict=True)
             )
         if type(x) is Rate:
             return x.same(y)
@@ -58,16 +43,42 @@ def disagreement(run: Run, again: Run) -> str:
             return repr(x) == repr(y)
         return x is y or (isinstance(x, np.dtype) and x == y)
 
+    def _values(self, m: int, n: int) -> bool:
+        """Are these the same value? What is computed pairs with what is computed, once and for all.
+        """
+        a, b = self.first, self.second
+        p, q = a.program, b.program
+        if m in p.constants and n in q.constants:
+            c, d = p.constants[m], q.constants[n]
+            return c.dtype == d.dtype and c.shape == d.shape and c.tobytes() == d.tobytes()
+        if m in p.constants or n in q.constants:
+            return False
+        if (m in a.leaves) is not (n in b.leaves) or p.values[m] != q.values[n]:
+            return False
+        if m in a.leaves and not self._leaves(a.leaves[m], b.leaves[n]):
+            return False
+        return self.pairs.setdefault(m, n) == n
+
+    def _leaves(self, f: Leaf, g: Leaf) -> bool:
+        place = self.pairs.get(f.place, f.place) if f.kind == "gradient" else f.place
+        same = f.kind != "tensor" or f.array is g.array
+        return bool((f.kind, place) == (g.kind, g.place) and same)
+
+
+def disagreement(run: Run, again: Run) -> str:
+    """Where two recordings of one function differ, or ""."""
+    twins = Twins(run.recording, again.recording)
+    p, q = run.recording.program, again.recording.program
     for s, t in zip(p.steps, q.steps, strict=False):
         if s.name != t.name or s.kind != t.kind:
             return f"two calls differ: {s.name} at {s.site}, and then {t.name} at {t.site}"
-        if not agree((s.arguments, s.attrs, s.result), (t.arguments, t.attrs, t.result)):
+        if not twins.agree((s.arguments, s.attrs, s.result), (t.arguments, t.attrs, t.result)):
             return f"two calls differ in what they give to {s.name}, at {s.site}"
     if len(p.steps) != len(q.steps):
         return "two calls differ in length"
-    if not agree(p.outputs, q.outputs, places=True):
+    if not twins.agree(p.outputs, q.outputs, places=True):
         return "two calls differ in what they return"
-    if [(o.kind, pairs.get(o.number, o.number)) for o in run.outputs] != [
+    if [(o.kind, twins.pairs.get(o.number, o.number)) for o in run.outputs] != [
         (o.kind, o.number) for o in again.outputs
     ]:
         return "two calls differ in what they return"

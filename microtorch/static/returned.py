@@ -38,33 +38,8 @@ MOST_WORK = 1000  # to find out whether two arrays share memory
 
 def output(r: Recording, x: Operand, outputs: list[Output]) -> Operand:
     """The template of what the function returns; Ref: number of an output."""
-    if isinstance(x, Tensor) and x.is_sparse:
-        r.give_up("it returns a sparse tensor")
-        return x
     if isinstance(x, Tensor):
-        for i, o in enumerate(outputs):
-            if o.tensor is x:
-                return Ref(i)
-        found: Operand = x.array
-        kind = "value"
-        leaf = next((y for y in r.program.leaves if y.tensor is x), None)
-        if leaf is not None:
-            kind = "leaf"
-            if x.node is not r.nodes[leaf.number]:
-                r.give_up("an argument, or a global tensor, leaves with another graph")
-        elif x.node.needs:
-            kind = "late" if x.node.op is None or x.node.saved is not None else "done"
-            if x.node.op is None:
-                r.give_up("it returns a leaf that it made")
-        if kind != "leaf" and _retains(x):
-            r.give_up(RETAINS)
-        if type(found) is not Recorded:
-            r.give_up("it returns a tensor that was not computed from its arguments")
-            return x
-        if kind != "leaf" and _shares(r, found, outputs):
-            r.give_up("it returns a view of memory that it does not own: .clone() it")
-        outputs.append(Output(kind, found.number, x))
-        return Ref(len(outputs) - 1)
+        return _of_tensor(r, x, outputs)
     if isinstance(x, tuple) and hasattr(x, "_fields"):
         return type(x)(*[output(r, y, outputs) for y in x])
     if type(x) in (tuple, list):
@@ -80,6 +55,36 @@ def output(r: Recording, x: Operand, outputs: list[Output]) -> Operand:
     if not isinstance(x, SIMPLE):
         r.give_up(f"it returns a {type(x).__name__}")
     return x
+
+
+def _of_tensor(r: Recording, x: Tensor, outputs: list[Output]) -> Operand:
+    """A Ref to the output that the tensor is, which is appended to ``outputs`` if it is new."""
+    if x.is_sparse:
+        r.give_up("it returns a sparse tensor")
+        return x
+    for i, o in enumerate(outputs):
+        if o.tensor is x:
+            return Ref(i)
+    found: Operand = x.array
+    kind = "value"
+    leaf = next((y for y in r.program.leaves if y.tensor is x), None)
+    if leaf is not None:
+        kind = "leaf"
+        if x.node is not r.nodes[leaf.number]:
+            r.give_up("an argument, or a global tensor, leaves with another graph")
+    elif x.node.needs:
+        kind = "late" if x.node.op is None or x.node.saved is not None else "done"
+        if x.node.op is None:
+            r.give_up("it returns a leaf that it made")
+    if kind != "leaf" and _retains(x):
+        r.give_up(RETAINS)
+    if type(found) is not Recorded:
+        r.give_up("it returns a tensor that was not computed from its arguments")
+        return x
+    if kind != "leaf" and _shares(r, found, outputs):
+        r.give_up("it returns a view of memory that it does not own: .clone() it")
+    outputs.append(Output(kind, found.number, x))
+    return Ref(len(outputs) - 1)
 
 
 def modes() -> Operand:

@@ -8,7 +8,7 @@ rows that are used in turn. Nothing is moved: unrolled again, it is the list.
 """
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from .statements import Call, Copy, Each, Lowered, Product, Sum, View, makes, reads
 from .templates import Rate, Ref, replaced
@@ -23,6 +23,8 @@ LEAST = 3  # rounds
 SAVED = 6  # statements that a loop must save
 LONGEST = 300  # statements of a round
 PERIODS = 6  # distances that are tried
+Rule: TypeAlias = tuple[str, int, int]  # how the values of an operand follow in the rounds
+OfOperand: TypeAlias = tuple[int, int, Rule]  # of a statement of the body, and which of its reads
 
 
 class Rows(NamedTuple):
@@ -259,8 +261,7 @@ class Roller:
             for k, n in enumerate(self.makes[begin + r * period + q])
         }  # fmt: skip
         starts: dict[int, int] = {}
-        carried: set[tuple[int, int]] = set()  # what the next round reads: statement, which of its
-        rules: list[tuple[int, int, tuple[str, int, int]]] = []
+        rules: list[OfOperand] = []
         for q in range(period):
             at = [begin + r * period + q for r in range(count)]
             begun = [self.starts[i] for i in at]
@@ -269,15 +270,30 @@ class Roller:
                 if begun[r] != begun[0] + r * starts[q]:
                     return r
             for slot in range(len(self.reads[at[0]])):
-                numbers = [self.reads[i][slot] for i in at]
-                rule = self.rule(numbers, made)
+                rule = self.rule([self.reads[i][slot] for i in at], made)
                 if isinstance(rule, int):
                     return rule
                 rules.append((q, slot, rule))
-                if rule[0] == "carried":
-                    carried.add(rule[1:])
-        end, rows, first = begin + count * period, [], int(bool(carried))
+        carried = {rule[1:] for _, _, rule in rules if rule[0] == "carried"}
+        first = begin + period * bool(carried)
+        own = self.rows_made(begin, period, count, made, carried)
+        if isinstance(own, int):
+            return own
+        moved = self.rows_moved(first, rules, own)
+        if moved is None:
+            return 0
+        body = [*self.steps[first : first + period]]
+        rounds = Rounds(body, int(bool(carried)), count, starts, moved)
+        return Found(begin, period, rounds, [*own.values()])
+
+    def rows_made(
+        self, begin: int, period: int, count: int, made: dict[int, tuple[int, int, int]],
+        carried: set[tuple[int, int]],
+    ) -> dict[tuple[int, int], Rows] | int:  # fmt: skip
+        """What the rounds make and others read, by statement and which of its results; or how many
+        rounds are alike at most. ``carried``: what the next round reads."""
         own: dict[tuple[int, int], Rows] = {}
+        end = begin + count * period
         for n, (r, q, k) in made.items():
             here = range(begin + r * period, begin + (r + 1) * period)
             out = [i for i in self.readers.get(n, ()) if i not in here]
@@ -292,13 +308,17 @@ class Roller:
             if was is None or (was.turns and later):
                 members = [self.makes[begin + x * period + q][k] for x in range(count)]
                 own[q, k] = Rows(members, not later)
-        rows = [*own.values()]
-        moved: dict[int, Row] = {}
+        return own
+
+    def rows_moved(
+        self, first: int, rules: list[OfOperand], own: dict[tuple[int, int], Rows]
+    ) -> dict[int, Row] | None:
+        """The values of the round that begins at ``first`` that are a row in others; None where two
+        rules do not agree about one."""
+        moved = {self.makes[first + q][k]: Row(x, 0, 1) for (q, k), x in own.items()}
         same: set[int] = set()
-        for (q, k), x in own.items():
-            moved[self.makes[begin + first * period + q][k]] = Row(x, 0, 1)
         for q, slot, (kind, a, b) in rules:
-            n = self.reads[begin + first * period + q][slot]
+            n = self.reads[first + q][slot]
             if kind == "same":
                 same.add(n)
                 continue
@@ -308,15 +328,15 @@ class Roller:
             elif kind == "rows":
                 row = Row(self.rows[n][0], a, b)
             if row is not None and moved.setdefault(n, row) != row:
-                return 0
+                return None
+        rows = [*own.values()]
         if same & moved.keys() or any(x.rows.turns and x.rows not in rows for x in moved.values()):
-            return 0
-        body = [*self.steps[begin + first * period : begin + (first + 1) * period]]
-        return Found(begin, period, Rounds(body, first, count, starts, moved), rows)
+            return None
+        return moved
 
     def rule(
         self, numbers: list[int], made: dict[int, tuple[int, int, int]]
-    ) -> tuple[str, int, int] | int:
+    ) -> Rule | int:
         """How the values that one operand is in the rounds follow from each other; or up to which
         round they do."""
         where = [made.get(n) for n in numbers]

@@ -1,6 +1,7 @@
 """What scripts sprinkle in: torch.cuda's questions, flags, hub, onnx, processes."""
 
 import os
+import pickle
 import warnings
 
 import pytest
@@ -246,6 +247,8 @@ def test_the_classes_of_results():
     assert type(torch.linalg.eigh(x)) is kinds.linalg_eigh and type(torch.svd(x)) is kinds.svd
     assert not isinstance(torch.min(x, 0), kinds.max)
     assert type(x.untyped_storage()) is torch.UntypedStorage
+    for pair in (x.sort(0), torch.mode(x), torch.aminmax(x), torch.linalg.eigh(x)):
+        assert type(pickle.loads(pickle.dumps(pair))) is type(pair)
 
 
 def test_the_cpu_is_a_device():

@@ -179,6 +179,19 @@ def test_a_chain_of_python_numbers_keeps_the_order_of_the_code():
     assert sorted(operands) == [["1"], ["2"]]
 
 
+def attention_of_a_module_that_is_gone():
+    attention = nn.MultiheadAttention(4, 2)
+    q, k, v = torch.randn(3, 1, 4), torch.randn(3, 1, 4), torch.randn(3, 1, 4)
+    return attention(q, k, v)[0].sum() + attention(q, q, q)[0].sum()
+
+
+def test_parameters_of_a_module_that_is_gone_have_no_names_of_arguments():
+    nodes = viz.trace(attention_of_a_module_that_is_gone()).trace.nodes
+    assert {n.name for n in nodes if n.role == "parameter"} == {""}
+    w = torch.ones(2, requires_grad=True)
+    assert viz.trace(nn.Softmax(0)(w).sum())["w"].role == "parameter"
+
+
 def test_names_inside_lists_and_objects_of_the_caller():
     class Layer:
         def __init__(self):
@@ -513,6 +526,9 @@ def test_numbers():
         "0",
         "−2.0e−7",
     ]
+    assert [numbers.short(v) for v in (1234.5, -99999.0, 999.6)] == ["1230", "−100000", "1000"]
+    assert [numbers.literal(v) for v in (1e-7, -2e20, 0.5)] == ["1e−7", "−2e20", "0.5"]
+    assert [numbers.exact(v) for v in (-0.5, 4.57e-9, 0.0)] == ["−0.500000", "4.57000e−9", "0"]
 
 
 def test_heat_classes_are_absolute():

@@ -10,6 +10,7 @@ from microtorch.viz.reading.alike import Run, alike, runs
 from microtorch.viz.reading.compiled import account
 from small_programs import (
     PROGRAMS,
+    SVG,
     boxes,
     clashes,
     cnn,
@@ -50,6 +51,16 @@ def test_each_part_is_a_box_and_no_two_overlap(f):
         assert any(p.ops[0] in w for w in words), p.ops
         if len(p.makes) == 1:
             assert any(f"{p.makes[0].name} {p.makes[0]}" in w for w in words), p.ops
+
+
+def test_the_users_line_has_room_above_its_part(f):
+    svg = viz.draw(f).pipe("svg").decode()
+    for t in ElementTree.fromstring(svg).iter(SVG + "text"):
+        if re.match(r"\w+\.py:\d+\s\s", t.text):
+            size, x, y = (float(t.get(key)) for key in ("font-size", "x", "y"))
+            places = [b for _, b in boxes(svg, "part-") if b[0] < x < b[2]]
+            below = [b[1] for b in places if b[1] > y - size / 2]
+            assert not below or min(below) - (y + 0.22 * size) > 2.5, t.text  # 0.22: a descender
 
 
 def test_forward_goes_down_and_backward_comes_up_beside_it(f):

@@ -8,6 +8,9 @@ from microtorch.viz.reading.loops import opening
 
 import microtorch as torch
 from microtorch import Scalar, nn, viz
+from microtorch.backends import core
+from microtorch.backends.core import texts
+from microtorch.engine.registry import REGISTRY
 
 
 def graph(**options):
@@ -91,6 +94,18 @@ def test_the_table_shows_matrices_where_there_is_room(monkeypatch):
 def test_a_c_text_opens_at_its_loop():
     text = "/* head\n * more */\n#include <x.h>\nstatic void f(int n)\n{\n    for (;;) {}\n}\n"
     assert opening(text) == 3 and opening("/* nothing */") == 0
+    marked = text.replace("for (", "EACH_BY_ITSELF for (")
+    assert opening(marked) == 3 and opening(f"/* ==== from other files ==== */\n{text}") == 0
+    assert opening("#define LOOP(n) \\\n    for (;;) { \\\n    }\nint g(int n)\n{\n}\n" + text) == 9
+
+
+@pytest.mark.needs("core")
+def test_the_text_of_every_op_opens_in_its_own_part():
+    for name in filter(texts.loops, REGISTRY):
+        text = core.source(name)
+        line = text.splitlines()[opening(text)]
+        own = text.partition("from other files")[0]
+        assert line in own.splitlines() and re.match(r"[A-Za-z].*\(", line), name
 
 
 @pytest.mark.needs("dot")

@@ -9,7 +9,7 @@ import re
 import time
 
 import pytest
-from microtorch.viz.reading.loops import loop
+from microtorch.viz.reading.loops import loop, opening
 from microtorch.viz.showing import javascript
 from microtorch.viz.showing.html import page
 from ops.samples import SAMPLES
@@ -678,6 +678,7 @@ def test_the_loop_in_c_follows_the_steps(show):
         said, text = loop(trace, step)
         assert at(b) == k + 1 and b.text("#side p") == said
         assert b.js("document.querySelector('#side pre')?.textContent || ''") == text
+        assert b.js(f"D.loops[S[{k}].C][2]") == opening(text)
         seen.add(text)
         b.keys("pagedown")
     assert core.source("softmax") in seen and core.source("softmax_vjp0") in seen

@@ -34,6 +34,18 @@ def test_origins_are_read_from_the_source():
 
 
 @pytest.mark.needs("browser", "dot")
+def test_of_numbers_that_pick_the_range_is_told(tmp_path, chromium):
+    scores, target = torch.ones(2, 9, requires_grad=True), torch.tensor([3, 7])
+    loss = torch.nn.functional.nll_loss(scores.log_softmax(1), target)
+    chromium.open(viz.step(loss).save(tmp_path / "p.html"))
+    chromium.js("(go(S.findIndex(s => s.k === 'leaf' && N[s.n].n === 'target')), 1)")
+    assert "3 to 7" in chromium.text("#check") and "rms" not in chromium.text("#check")
+    chromium.js("(go(S.findIndex(s => s.k === 'op' && N[s.n].n === 'loss')), 1)")
+    moving = chromium.js("[...document.querySelectorAll('#svg .travels')].map(e => e.textContent)")
+    assert sorted(moving) == ["3 to 7", "rms 2.2"]
+
+
+@pytest.mark.needs("browser", "dot")
 def test_the_dotted_link_and_the_numbers_on_their_way(tmp_path, chromium):
     path = viz.step(cut()).save(tmp_path / "p.html")
     chromium.open(path)

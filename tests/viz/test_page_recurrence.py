@@ -116,6 +116,20 @@ def test_rolled_unrolled_and_the_graph(chromium, tmp_path):
 
 
 @pytest.mark.needs("browser", "dot")
+def test_on_a_telephone_the_loop_stands_above_its_numbers(chromium, tmp_path):
+    viz.step(loop(4)[0]).save(tmp_path / "p.html")
+    chromium.size(390, 844)
+    try:
+        chromium.open(tmp_path / "p.html")
+        chromium.keys("right")
+        inside = """[...document.querySelectorAll('#roll .two > svg, #roll .fade td')].every(
+            e => e.getBoundingClientRect().right <= innerWidth)"""
+        assert chromium.text("#roll .fade") and chromium.js(inside)
+    finally:
+        chromium.size(*WINDOW)
+
+
+@pytest.mark.needs("browser", "dot")
 def test_of_many_passes_the_ends_and_the_active_one(chromium, tmp_path):
     (tmp_path / "p.html").write_text(page(viz.step(loop(30)[0]).trace), encoding="utf-8")
     chromium.open(tmp_path / "p.html")

@@ -22,7 +22,7 @@ from .plate import fit, width
 
 TEXT, SMALL, TINY = 11.5, 10.0, 9.5
 ROW, GAP = 21.0, 11.0  # a part, and the way to the next one
-LINE = 14.0  # the user's line above parts
+LINE = 16.0  # the user's line above parts
 HEAD, END, INSET = 14.0, 6.0, 7.0  # of a frame: above, below, left and right
 CODE = 13.0  # a line of C in a part
 CHIP, LANE = 15.0, 9.0

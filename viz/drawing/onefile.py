@@ -23,8 +23,8 @@ PAGE = Path(__file__).parents[1] / "page"
 
 
 def page(template: str, title: str, data: object, script: str, look: str, **more: str) -> str:
-    """The template with its ``@name@`` filled in; ``more`` is markup, but for ``allowed``: what
-    the script may do besides."""
+    """frame.html around the template, with each ``@name@`` filled in; ``more`` is markup, but for
+    ``allowed``: what the script may do besides."""
     allowed = more.pop("allowed", "")
     policy = (
         f"default-src 'none'; script-src '{hashed(script)}'{allowed}; "
@@ -39,7 +39,8 @@ def page(template: str, title: str, data: object, script: str, look: str, **more
         "script": script,
         **more,
     }
-    return re.sub(r"@(\w+)@", lambda m: filled[m[1]], read(template))
+    text = read("frame.html").replace("@body@\n", read(template))
+    return re.sub(r"@(\w+)@", lambda m: filled[m[1]], text)
 
 
 def read(name: str) -> str:

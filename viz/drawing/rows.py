@@ -83,7 +83,7 @@ class Rows(Plate):
         if placed.said:
             self.text(
                 left + at.STEM + 9,
-                placed.y - placed.high / 2 - at.LINE / 2 + 1,
+                placed.y - placed.high / 2 - at.LINE / 2,
                 fit(placed.said, at.TINY, wide - 2 * at.STEM),
                 at.TINY,
                 t.secondary,

@@ -22,7 +22,7 @@ function check() {
   } else if (step.k === "p") pushed_rows(step, row);
   else {
     const users = N.flatMap((m, i) => m.i.includes(step.n) ? [m.n] : []);
-    row("value", n.m ? SEVERAL : now.V[step.n] == null ? "freed" : told(now.V[step.n]));
+    row("value", n.m ? SEVERAL : now.V[step.n] == null ? "freed" : told_of(step.n));
     if (!n.m && (n.s || n.d)) row("shape", `${shape(n) || "()"}${n.d ? " " + n.d : ""}`);
     if (!D.over) row("gradient", n.g ? "wanted" : "not wanted");
     row("used by", users.length ? users.slice(0, 8).join(", ") + (users.length > 8 ? " …" : "") : "nothing: it is the result", "long");

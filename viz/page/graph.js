@@ -36,7 +36,7 @@ function graph() {
     const con = texts.get(id).con;
     if (con && got) {
       con.classList.toggle("zero", c === 0);
-      put(con, c === 0 ? "0" : `${D.over ? "▸" : "◂"} ${told(c).replace("RMS", "rms")}`);
+      put(con, c === 0 ? "0" : `${D.over ? "▸" : "◂"} ${told(c)}`);
     }
   }
   document.querySelectorAll("#svg .k").forEach(e => e.classList.toggle("seen", k.seen.has(+e.dataset.of) || all));

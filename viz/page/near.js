@@ -39,6 +39,6 @@ function way_out(id, own, to_stage, room) {
 }
 function tag_of(id, k) {
   const i = members.get(id).at(-1), n = N[i], back = phase() === "backward", g = k.grads.get(i), v = k.seen.has(i) ? single(now.V[i]) : null;
-  const number = back && n.g ? h("span", { class: "g" }, " " + (g ? told(g.v).replace("RMS ", "") : "–")) : typeof v === "number" ? ` ${short(v)}` : "";
+  const number = back && n.g ? h("span", { class: "g" }, " " + (g ? told(g.v).replace("rms ", "") : "–")) : typeof v === "number" ? ` ${short(v)}` : "";
   return h("button", { class: `tag ${n.r}`, tabindex: -1, "data-node": i, "aria-label": `${n.n}, not in view`, onclick: () => touching(id) }, h("b", {}, n.n), n.s ? ` ${n.s.join("×")}` : "", number);
 }

@@ -25,7 +25,9 @@ const top_of = i => N[i].t ?? D.root;
 const gives = s => s.k === "c" || s.k === "r";
 // A tensor of one element is that number; of any other value its size is told.
 const single = v => { const a = v?.f === undefined ? [v] : [v.f].flat(9); return a.length === 1 ? a[0] : v; };
-const told = v => { const a = single(v); return a == null || typeof a !== "object" ? num(a) : `RMS ${short(a.r)}`; };
+const told = v => { const a = single(v); return a == null || typeof a !== "object" ? num(a) : `rms ${short(a.r)}`; };
+// Numbers that count or pick have no size: of them it is from where to where.
+const told_of = i => { const v = single(now.V[i]); return v?.r !== undefined && /^(u?int|bool)/.test(N[i].d || "") ? `${short(v.lo)} to ${short(v.hi)}` : told(v); };
 const results = () => D.tops.map(i => `${N[i].n} = ${told(now.V[i])}`).join(", ");
 
 function forward(leaves) {
@@ -115,7 +117,7 @@ function array(title, a, n, isGrad) {
   while (Array.isArray(rows[0]?.[0])) { rows = rows.flat(1); note = "leading dimensions stacked"; }
   if (!Array.isArray(rows)) rows = [[rows]];
   if (!Array.isArray(rows[0])) rows = [rows];
-  const words = `from ${short(a.lo)} to ${short(a.hi)}, RMS ${short(a.r)}`;
+  const words = `from ${short(a.lo)} to ${short(a.hi)}, rms ${short(a.r)}`;
   if (a.f && n) return matrix({ title, values: rows.flat(9), n, isGrad, node: N.indexOf(n), marked: zoomed() && n === N[now.steps[at].n] ? [cell] : [] });
   if (a.f && rows.length <= span && (rows[0]?.length ?? 0) <= span) {
     const body = h("table", {}, rows.map(r => h("tr", {}, r.map(v => h("td", {}, short(v))))));

@@ -18,14 +18,10 @@ function panel() {
   side.replaceChildren(h("h2", {}, title, h("button", { "aria-label": "Close", onclick: () => open(tool) }, "✕")), ...{ whatif: leaves, paths: routes, loop }[tool]());
 }
 function loop() {
-  const [said, text] = D.loops[S[at].C];
+  const [said, text, opening] = D.loops[S[at].C];
   if (!text) return [h("p", {}, said)];
-  // it opens at the function with the first loop, not at the head of the file
-  const lines = text.split("\n"), first = Math.max(0, lines.findIndex(t => /^\s+for \(/.test(t)));
-  let begin = first;
-  while (begin > 0 && !/^[A-Za-z]/.test(lines[begin])) begin--;
-  const pre = h("pre", { tabindex: 0, "aria-label": "C text" }, text);
-  requestAnimationFrame(() => { pre.scrollTop = begin * pre.scrollHeight / lines.length; });
+  const pre = h("pre", { tabindex: 0, "aria-label": "C text" }, text), lines = text.split("\n").length;
+  requestAnimationFrame(() => { pre.scrollTop = opening * pre.scrollHeight / lines; }); // at the function with the first loop
   return [h("p", {}, said), pre];
 }
 // What can be changed. The processes' copies of a parameter hold the same numbers, and are changed as one.

@@ -4,7 +4,7 @@ function travel() {
   document.querySelectorAll("#svg .travels").forEach(e => e.remove());
   const step = now.steps[at];
   if (still() || tool === "paths") return;
-  const size = v => v == null || v.lo === null ? "" : told(v).replace("RMS", "rms");
+  const size = (v, words = told(v)) => v == null || v.lo === null ? "" : words;
   const send = (id, from_start, text, kind) => {
     const way = groups.get(id)?.querySelector(".way");
     if (!way || !text) return;
@@ -20,7 +20,7 @@ function travel() {
     requestAnimationFrame(frame);
   };
   // forward each operand brings its value; backward the gradient sets out, and arrives multiplied
-  if (step.k === "op") N[step.n].i.forEach((j, q) => { if (N[j].r !== "constant") send(`e${step.n}_${q}`, true, size(now.V[j]), "value"); });
+  if (step.k === "op") N[step.n].i.forEach((j, q) => { if (N[j].r !== "constant") send(`e${step.n}_${q}`, true, size(now.V[j], told_of(j)), "value"); });
   else if (step.k === "c" && step.e && !hidden(at)) {
     const g = single(gradient_at(step.from)), text = step.l != null && typeof g === "number" ? `${num(g)} · ${signed(step.l)}` : size(g);
     send(step.e, false, text, "gradient");

@@ -18,6 +18,7 @@ from microtorch.notation import formulas
 from .trace import Contribution, Step, Trace
 
 COMPILED = ("Replayed", "compiled")  # the nodes of a program's results
+FOR = r"\s+(?:\w+ )?for \(.*[^\\]$"  # also after EACH_BY_ITSELF or UNROLL, but not in a macro
 DTYPES = {"float32": F32, "float64": F64}
 
 
@@ -51,12 +52,17 @@ def loop(trace: Trace, step: Step) -> tuple[str, str]:
 
 
 def opening(text: str) -> int:
-    """The line of a C text at which the function with the first loop begins; 0 without a loop."""
-    lines = text.splitlines()
-    first = next((k for k, line in enumerate(lines) if re.match(r"\s+for \(", line)), 0)
-    while first > 0 and not re.match(r"[A-Za-z]", lines[first]):
-        first -= 1
-    return first
+    """The line of a C text at which the function with the first loop begins.
+
+    Of an op's text only its own part counts, not what it needs "from other files". Where no
+    function has a loop there, it is the line of the first function; without one, 0.
+    """
+    lines = text.partition("/* ==== from other files")[0].splitlines()
+    heads = [k for k, line in enumerate(lines) if re.match(r"[A-Za-z].*\(", line)]
+    first = next((k for k, line in enumerate(lines) if re.match(FOR, line)), None)
+    if first is None:
+        return heads[0] if heads else 0
+    return max((k for k in heads if k < first), default=0)
 
 
 @cache

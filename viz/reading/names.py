@@ -180,9 +180,12 @@ class Names:
             expression = source.of(site.file).expression(site)
             # of a function made of several ops, a mask is its own, and no argument
             inner = isinstance(expression, ast.Call) and not _calls(expression, node.op.name)
+            # the parameters of a module that is gone are operands, but no arguments of its call
+            gone = len(free) > 1 and node.scope is not None and node.scope.module() is None
             for j, name in zip(free, source.operands(expression, len(free)), strict=True):
                 if (
                     name
+                    and not (gone and self.nodes[j].needs)
                     and not (inner and self.nodes[j].dtype == bool)
                     and leaves.get(name, self.nodes[j]) is self.nodes[j]  # h0 in rnn(x) is not x
                     and self.nodes[j].op is None

@@ -7,6 +7,7 @@ not.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 
 MISSING = "–"
@@ -31,14 +32,20 @@ def number(v: complex | None) -> str:
 
 
 def short(v: complex | None) -> str:
-    """A value on a chip: three significant digits, of a complex number for each part."""
+    """A value on a chip: three significant digits (``1230``), of a complex number each part."""
     if v is None:
         return MISSING
     if isinstance(v, complex):
         return _complex(short(v.real), short(v.imag))
     return _special(v) or (
-        _scientific(v) if not 1e-3 <= abs(v) < 1e5 else f"{v:.3g}".replace("-", "−")
+        _scientific(v) if not 1e-3 <= abs(v) < 1e5 else f"{float(f'{v:.3g}'):g}".replace("-", "−")
     )
+
+
+def exact(v: float) -> str:
+    """A value to compare with another: six decimals, or six digits where those would be few."""
+    plain = 1e-3 <= abs(v) < 1e5
+    return _special(v) or (f"{v:.6f}".replace("-", "−") if plain else _scientific(v, 5))
 
 
 def rms(v: float | None) -> str:
@@ -50,7 +57,8 @@ def literal(v: complex) -> str:
     """A Python number as it would be written in code: ``2``, ``0.5``; a complex one ``1+2i``."""
     if isinstance(v, complex):
         return _complex(literal(v.real), literal(v.imag)) if v.imag else literal(v.real)
-    return _special(float(v)) or f"{v:g}".replace("-", "−")
+    text = f"{v:g}".replace("-", "−")
+    return _special(float(v)) or re.sub(r"e\+?(−?)0*", r"e\1", text)
 
 
 def _complex(real: str, imag: str) -> str:
@@ -65,8 +73,8 @@ def _special(v: float) -> str:
     return "0" if v == 0 else ""
 
 
-def _scientific(v: float) -> str:
-    mantissa, exponent = f"{v:.1e}".split("e")
+def _scientific(v: float, decimals: int = 1) -> str:
+    mantissa, exponent = f"{v:.{decimals}e}".split("e")
     return f"{mantissa}e{int(exponent)}".replace("-", "−")
 
 

@@ -19,7 +19,7 @@ from microtorch.distributed.agreement import assembled
 from microtorch.distributed.group import everybody, launched_rank
 from microtorch.nn.parallel import DistributedDataParallel
 
-from .take import parallel, settle
+from .held import parallel, settle
 from .trace import Trace
 
 Absent = DistError  # what is raised where a process does not come

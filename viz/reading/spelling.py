@@ -26,6 +26,7 @@ from microtorch.handles.tensor import Tensor
 from . import numbers
 from .arithmetic import Arithmetic, Operand, Place, flat, place_of
 from .frames import Frame
+from .held import own_gradient
 from .kinds import of_a_kind
 from .measure import Data, whole
 from .names import Pairs, label_of
@@ -33,7 +34,7 @@ from .replay import steady
 from .running import find_programs
 from .summary import FULL
 from .take import MOST as LARGEST
-from .take import fill, own_gradient, skeleton
+from .take import fill, skeleton
 from .trace import GraphTooLarge, Trace
 
 MOST = 500  # scalars of an op that is spelled out whole; of a larger one, one element is

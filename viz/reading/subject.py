@@ -17,9 +17,10 @@ from microtorch.handles.scalar import Scalar
 from microtorch.handles.tensor import Tensor
 
 from .frames import local_variables
+from .held import own_gradient
 from .measure import Data
 from .names import Names, Pairs, node_of
-from .take import Root, fill, own_gradient, skeleton, take
+from .take import Root, fill, skeleton, take
 from .trace import Trace
 
 

@@ -20,10 +20,11 @@ from microtorch.handles.tensor import Tensor
 
 from . import numbers
 from .frames import Frame
+from .held import own_gradient
 from .names import Names, Pairs, node_of
 from .snapshots import Snapshots
 from .summary import rms
-from .take import Root, caller, own_gradient, take
+from .take import Root, caller, take
 from .trace import Trace
 
 WHOLE = 150  # nodes of a graph that is kept whole

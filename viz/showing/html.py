@@ -27,7 +27,7 @@ from ..asking.grids import Grid, grids
 from ..drawing import onefile
 from ..reading import attention, numbers
 from ..reading.arithmetic import function
-from ..reading.loops import loop
+from ..reading.loops import loop, opening
 from ..reading.recurrence import Recurrence
 from ..reading.replay import program, registered
 from ..reading.special import SPECIAL
@@ -120,7 +120,7 @@ def _data(trace: Trace, drawn: Scene) -> JSON:
         "nodes": nodes,
         "steps": steps,
         "files": files,
-        "loops": list(loops),
+        "loops": [(said, text, opening(text)) for said, text in loops],
         "zoom": {} if live or trace.over else _grids(trace, names),
         "rolls": [] if live or trace.over else [_rolled(trace, r) for r in trace.recurrences],
         "attention": {} if live or trace.over else attention.find(trace),

@@ -172,7 +172,7 @@ def _explanation(now: Step, width: int, height: int) -> list[Text]:
         meant = check.what.startswith(MEANT)
         sign = "≠ meant so" if meant else "✓" if check.ok else "✗"
         what = "" if check.what == DERIVATIVE or meant else f", {check.what},"
-        words = f" finite difference{what} {check.finite:.6f} {sign}".replace("-", "−")
+        words = f" finite difference{what} {numbers.exact(check.finite)} {sign}"
         look = GOOD if check.ok else BAD
         if len(line.plain) + len(words) + 3 <= width:
             line.append(words.rjust(width - len(line.plain)), look)

@@ -20,7 +20,7 @@ FEW = 1 << 14  # bytes that numpy fills sooner
 
 
 class Scans(Reference):
-    """The ops of ops/scan.py, and kernels of ops/order.py and create/counted.py."""
+    """The ops of ops/scan.py, and kernels of ops/order, ops/row_order and create/counted."""
 
     def cumsum(self, x: Array, dim: int) -> Array:
         return self._scan(self.kernels.cumsum, x, dim, "cumsum")

@@ -162,6 +162,7 @@ def _check_indices(input: Tensor, target: Tensor, weight: Tensor | None, class_d
             message(
                 f"Expected input batch_size ({sizes[0]}) to match target batch_size ({sizes[1]}).",
                 both(input, target),
+                fix="one target for each row of the input, taken from the same batch",
             )
         )
     if target.dtype not in (int64, uint8):

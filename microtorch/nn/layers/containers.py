@@ -119,6 +119,8 @@ class _Uncalled(Module):
     So pictures name their children with them: `layers.0`.
     """
 
+    _instead_of_forward = "call its modules, or make it a nn.Sequential, which calls them in turn"
+
     def _label(self, label: str) -> None:
         super()._label(label)
         for name, child in self._modules.items():

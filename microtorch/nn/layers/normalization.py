@@ -130,6 +130,8 @@ class _BatchNorm(_NormBase):
                 message(
                     f"expected {expected} input (got {input.ndim}D input)",
                     f"layer: {self!r}, input {tuple(input.shape)}",
+                    fix="BatchNorm1d takes (N, C) and (N, C, L), BatchNorm2d (N, C, H, W), "
+                    "BatchNorm3d (N, C, D, H, W)",
                 )
             )
 

@@ -337,7 +337,7 @@ class RNNBase(Module):
         if len(given) != self.states:
             raise IndexError(
                 message(f"{type(self).__name__}: the state is {self.states} tensors (h, c), "
-                        f"{len(given)} given")
+                        f"{len(given)} given", fix="lstm(input, (h, c)), or lstm(input)")
             )
         sizes = (self._width, self.hidden_size)
         names = ("hidden[0]", "hidden[1]") if self.states == 2 else ("hidden",)

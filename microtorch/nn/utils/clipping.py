@@ -10,7 +10,7 @@ import numpy as np
 
 from ...autograd import no_grad
 from ...backends import defines
-from ...base.errors import message, warn
+from ...base.errors import message, not_iterable, warn
 from ...create.data import tensor
 from ...handles.tensor import Tensor
 from ...ops.join import stack
@@ -42,8 +42,11 @@ def scale_by(F: Backend, arrays: tuple[Array, ...], factor: Array) -> None:
         F.scale(arrays, number)
 
 
-def _gradients(parameters: Tensor | Iterable[Tensor]) -> list[Tensor]:
+def _gradients(parameters: Tensor | Iterable[Tensor], name: str) -> list[Tensor]:
+    """The gradients there are; ``name`` is that of the function that asks."""
     parameters = [parameters] if isinstance(parameters, Tensor) else parameters
+    if not isinstance(parameters, Iterable):
+        raise not_iterable(parameters, name)
     return [p.grad for p in parameters if p.grad is not None]
 
 
@@ -111,7 +114,7 @@ def clip_grad_norm_(
             warn(
                 "`parameters` is an empty generator, no gradient clipping will occur.",
             )
-    grads = _gradients(parameters)
+    grads = _gradients(parameters, "clip_grad_norm_")
     if not grads:
         return tensor(0.0)
     dev = _backend(grads)
@@ -130,7 +133,7 @@ def clip_grads_with_norm_(
 
     The second half of `clip_grad_norm_`; `get_total_norm` is the first.
     """
-    grads = _gradients(parameters)
+    grads = _gradients(parameters, "clip_grads_with_norm_")
     if grads:
         _scale(grads, _backend(grads), number(max_norm), total_norm)
 
@@ -169,5 +172,5 @@ def clip_grad_value_(
     """Limit each element of the gradients, in place, to [-clip_value, clip_value]."""
     clip_value = number(clip_value)
     with no_grad():
-        for grad in _gradients(parameters):
+        for grad in _gradients(parameters, "clip_grad_value_"):
             grad.clamp_(-clip_value, clip_value)

@@ -116,18 +116,21 @@ def alone(i: Instruction, number: int) -> Statement:
 
 
 # ---- sums ----------------------------------------------------------------------------------------
-def chains(instructions: Sequence[Instruction], far: bool = False) -> list[Instruction]:
-    """The instructions with "set" and "add to" in the place of sums that go on.
+def linked(
+    instructions: Sequence[Instruction],
+) -> tuple[dict[int, tuple[int, int]], dict[int, int]]:
+    """Additions whose operand is an addition that nothing else reads, on one side of backward.
 
-    ``far``: a sum that several loops, one in the other, add up is set before all of them.
+    Of such an addition: that operand, and which of its operands it is; and the other way about.
     """
     uses = [0] * len(instructions)
     for i in instructions:
         for kind, at in i.operands:
             if kind == "v":
                 uses[int(at)] += 1
-    part, before, after = 0, {}, {}
-    parts: list[int] = []
+    before: dict[int, tuple[int, int]] = {}
+    after: dict[int, int] = {}
+    part, parts = 0, []
     for t, i in enumerate(instructions):
         part += i.name == "backward"
         parts.append(part)
@@ -138,6 +141,15 @@ def chains(instructions: Sequence[Instruction], far: bool = False) -> list[Instr
             if u >= 0 and instructions[u].name == "add" and uses[u] == 1 and parts[u] == part:
                 before[t], after[u] = (u, j), t
                 break
+    return before, after
+
+
+def chains(instructions: Sequence[Instruction], far: bool = False) -> list[Instruction]:
+    """The instructions with "set" and "add to" in the place of sums that go on.
+
+    ``far``: a sum that several loops, one in the other, add up is set before all of them.
+    """
+    before, after = linked(instructions)
     # what stands before an instruction: sums that are set, that with the longest rounds first
     begins: dict[int, list[tuple[int, Instruction]]] = defaultdict(list)
     sums: dict[int, Where] = {}  # an addition of a chain -> its number, as ("set", the first's)
