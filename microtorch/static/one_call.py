@@ -77,7 +77,7 @@ def recorded(
     program.fresh = {n for n in r.impure if n in program.constants}
     for leaf in program.leaves:
         leaf.name = leaf.name or f"{leaf.kind}_{leaf.number}"
-    watch = watched(r, c, args, kwargs)
+    watch = watched(r, c, args, kwargs, outside)
     has = [
         (grads[id(t)][1] if id(t) in grads else t.node.grad) is not None
         for t in (leaf.tensor for leaf in program.leaves if leaf.kind != "seed")
@@ -85,8 +85,12 @@ def recorded(
     return Run(r, result, outputs, watch, has)
 
 
-def watched(r: Recording, c: Compiled, args: Operand, kwargs: Operand) -> Watch:
-    """What of Python's values the recording holds for, and so must be as it was in later calls."""
+def watched(
+    r: Recording, c: Compiled, args: Operand, kwargs: Operand, outside: bool
+) -> Watch:  # fmt: skip
+    """What of Python's values the recording holds for, and so must be as it was in later calls.
+    ``outside``: an argument has a graph that was begun before.
+    """
     program = r.program
     try:
         watch = Watch(c.root, *opaque((args, kwargs)))
@@ -98,7 +102,7 @@ def watched(r: Recording, c: Compiled, args: Operand, kwargs: Operand) -> Watch:
     watch.items += [(About(t), "grad", About(t)["grad"]) for n, t in watch.tensors.items()
                     if n not in read]  # fmt: skip
     r.reason = r.reason or r.effects.unwatched(watch)
-    if "grad_fn" in watch.names and any(has_graph(t.node) for t in tensors):
+    if "grad_fn" in watch.names and outside:
         r.reason = r.reason or "it reads grad_fn of an argument, whose graph may be another"
     if not watch.speaks_of_rates:
         for group, value in r.rated.values():
