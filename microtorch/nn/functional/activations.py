@@ -30,11 +30,11 @@ logsigmoid: Callable[[Tensor], Tensor] = FUNCTIONS["logsigmoid"]
 
 def _activation(name: str, input: Tensor, inplace: bool, **settings: float) -> Tensor:
     """The op `name`; with inplace, its in-place form, which the graph records as well."""
-    if all([type(v) in NUMBERS for v in settings.values()]):
-        if settings and not inplace and type(input) is Tensor:
+    if settings:
+        if not all([type(v) in NUMBERS for v in settings.values()]):
+            _check_settings(name, settings)
+        elif not inplace and type(input) is Tensor:
             return several(REGISTRY[name], (input,), settings)  # there is nothing to check
-    else:
-        _check_settings(name, settings)
     if inplace:
         return getattr(input, f"{name}_")(**settings)
     return FUNCTIONS[name](input, **settings)
