@@ -20,44 +20,8 @@ if TYPE_CHECKING:
 
 def disagreement(run: Run, again: Run) -> str:
     """Where two recordings of one function differ, or ""."""
-    a, b = run.recording, again.recording
-    p, q = a.program, b.program
-    pairs: dict[int, int] = {}  # number in the one -> number in the other
-
-    def agree(x: Operand, y: Operand, places: bool = False) -> bool:
-        """Are they the same? ``places``: a Ref is a place among the outputs, not a value."""
-        if type(x) is not type(y):
-            return False
-        if type(x) is Ref and places:
-            return bool(x.number == y.number)
-        if type(x) is Ref:
-            m, n = x.number, y.number
-            if m in p.constants or n in q.constants:
-                if m not in p.constants or n not in q.constants:
-                    return False
-                c, d = p.constants[m], q.constants[n]
-                return c.dtype == d.dtype and c.shape == d.shape and c.tobytes() == d.tobytes()
-            if (m in a.leaves) is not (n in b.leaves) or p.values[m] != q.values[n]:
-                return False
-            if m in a.leaves:
-                f, g = a.leaves[m], b.leaves[n]
-                if (f.kind, pairs.get(f.place, f.place) if f.kind == "gradient" else f.place) != (
-                    g.kind, g.place
-                ) or (f.kind == "tensor" and f.array is not g.array):  # fmt: skip
-                    return False
-            return pairs.setdefault(m, n) == n
-        if isinstance(x, dict):
-            return [*x] == [*y] and all(agree(x[k], y[k], places) for k in x)
-        if isinstance(x, (tuple, list)):
-            return len(x) == len(y) and all(
-                agree(i, j, places) for i, j in zip(x, y, strict=True)
-            )
-        if type(x) is Rate:
-            return x.same(y)
-        if isinstance(x, (*SIMPLE, slice, np.generic)):
-            return repr(x) == repr(y)
-        return x is y or (isinstance(x, np.dtype) and x == y)
-
+    both = Pair(run.recording, again.recording)
+    p, q, agree = run.recording.program, again.recording.program, both.agree
     for s, t in zip(p.steps, q.steps, strict=False):
         if s.name != t.name or s.kind != t.kind:
             return f"two calls differ: {s.name} at {s.site}, and then {t.name} at {t.site}"
@@ -65,13 +29,59 @@ def disagreement(run: Run, again: Run) -> str:
             return f"two calls differ in what they give to {s.name}, at {s.site}"
     if len(p.steps) != len(q.steps):
         return "two calls differ in length"
-    if not agree(p.outputs, q.outputs, places=True):
-        return "two calls differ in what they return"
-    if [(o.kind, pairs.get(o.number, o.number)) for o in run.outputs] != [
+    kinds = [(o.kind, both.numbers.get(o.number, o.number)) for o in run.outputs]
+    if not agree(p.outputs, q.outputs, places=True) or kinds != [
         (o.kind, o.number) for o in again.outputs
     ]:
         return "two calls differ in what they return"
     return ""
+
+
+class Pair:
+    """Two recordings, which are compared from their first step on."""
+
+    def __init__(self, a: Recording, b: Recording):
+        self.a, self.b = a, b
+        self.numbers: dict[int, int] = {}  # of a value in the one -> in the other
+
+    def agree(self, x: Operand, y: Operand, places: bool = False) -> bool:
+        """Are they the same? ``places``: a Ref is a place among the outputs, not a value."""
+        if type(x) is not type(y):
+            return False
+        if type(x) is Ref:
+            return bool(x.number == y.number) if places else self.same_value(x.number, y.number)
+        if isinstance(x, dict):
+            return [*x] == [*y] and all(self.agree(x[k], y[k], places) for k in x)
+        if isinstance(x, (tuple, list)):
+            return len(x) == len(y) and all(
+                self.agree(i, j, places) for i, j in zip(x, y, strict=True)
+            )
+        if type(x) is Rate:
+            return x.same(y)
+        if isinstance(x, (*SIMPLE, slice, np.generic)):
+            return repr(x) == repr(y)
+        return x is y or (isinstance(x, np.dtype) and x == y)
+
+    def same_value(self, m: int, n: int) -> bool:
+        """Are values m and n equal constants, leaves of one kind and place, or made alike?"""
+        a, b = self.a, self.b
+        p, q = a.program, b.program
+        if m in p.constants and n in q.constants:
+            c, d = p.constants[m], q.constants[n]
+            return c.dtype == d.dtype and c.shape == d.shape and c.tobytes() == d.tobytes()
+        if m in p.constants or n in q.constants:
+            return False
+        if (m in a.leaves) is not (n in b.leaves) or p.values[m] != q.values[n]:
+            return False
+        if m in a.leaves and not self.same_leaf(a.leaves[m], b.leaves[n]):
+            return False
+        return self.numbers.setdefault(m, n) == n
+
+    def same_leaf(self, x: Leaf, y: Leaf) -> bool:
+        """Of a gradient, the place is the number of the leaf that it belongs to."""
+        place = self.numbers.get(x.place, x.place) if x.kind == "gradient" else x.place
+        same = (x.kind, place) == (y.kind, y.place)
+        return same and (x.kind != "tensor" or x.array is y.array)
 
 
 def proved(entry: Entry, run: Run, state: Array) -> str:
