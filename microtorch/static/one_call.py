@@ -37,7 +37,7 @@ def recorded(
     owners = {id(g): t for t, g in grads.values() if g is not None}
     r = Recording(c.__name__, tensors, getattr(c.function, "__code__", None), owners)
     outputs: list[Output] = []
-    marked, began, drawn = marks(tensors), modes(), foreign_draws()
+    before = around(tensors)
     outside = any(has_graph(t.node) for t in tensors)
 
     def run() -> Operand:
@@ -47,24 +47,10 @@ def recorded(
         after: list[Operand] = []
         if structure((args, kwargs), after) != key[0] or not all(map(is_, after, tensors)):
             r.give_up("it changes a list, a dict or a dataclass that it is given")
-        if marked != marks(tensors):
-            r.give_up("it gives an attribute to a tensor, or a hook")
-        if began != modes():
-            r.give_up("it leaves the library in another mode: `with` changes it back")
-        if drawn != foreign_draws():
-            r.give_up(DRAWS)
-        r.program.outputs = output(r, result, outputs)
-        r.program.returned = [o.number for o in outputs]
-        if r.late is not None and not any(o.kind == "number" for o in outputs):
-            r.give_up("it reads a number, and returns something else")
-        r.find_owners()
-        r.program.split = len(r.program.steps)
-        if r.backward and outside:
-            r.give_up("an argument has a graph that was begun outside the function, and "
-                      "backward runs inside: .detach() it")
-        if not r.reason and any(o.kind == "late" for o in outputs):
-            late_backward(r, outputs)
-        check_kept(r, outputs)
+        for was, now, why in zip(before, around(tensors), LEFT, strict=True):
+            if was != now:
+                r.give_up(why)
+        note_outputs(r, result, outputs, outside)
         return result
 
     result = r.lasts(run)
@@ -77,7 +63,7 @@ def recorded(
     program.fresh = {n for n in r.impure if n in program.constants}
     for leaf in program.leaves:
         leaf.name = leaf.name or f"{leaf.kind}_{leaf.number}"
-    watch = watched(r, c, args, kwargs, outside)
+    watch = watched(c, r, args, kwargs, outside)
     has = [
         (grads[id(t)][1] if id(t) in grads else t.node.grad) is not None
         for t in (leaf.tensor for leaf in program.leaves if leaf.kind != "seed")
@@ -85,12 +71,39 @@ def recorded(
     return Run(r, result, outputs, watch, has)
 
 
+# what a call may not leave as another than it was, and what is said of each
+LEFT = (
+    "it gives an attribute to a tensor, or a hook",
+    "it leaves the library in another mode: `with` changes it back",
+    DRAWS,
+)
+
+
+def around(tensors: list[Tensor]) -> tuple[Operand, ...]:
+    """What LEFT speaks of, as it is now."""
+    return marks(tensors), modes(), foreign_draws()
+
+
+def note_outputs(r: Recording, result: Operand, outputs: list[Output], outside: bool) -> None:
+    """Write down what the call returns. ``outside``: an argument's graph was begun before it."""
+    r.program.outputs = output(r, result, outputs)
+    r.program.returned = [o.number for o in outputs]
+    if r.late is not None and not any(o.kind == "number" for o in outputs):
+        r.give_up("it reads a number, and returns something else")
+    r.find_owners()
+    r.program.split = len(r.program.steps)
+    if r.backward and outside:
+        r.give_up("an argument has a graph that was begun outside the function, and "
+                  "backward runs inside: .detach() it")
+    if not r.reason and any(o.kind == "late" for o in outputs):
+        late_backward(r, outputs)
+    check_kept(r, outputs)
+
+
 def watched(
-    r: Recording, c: Compiled, args: Operand, kwargs: Operand, outside: bool
+    c: Compiled, r: Recording, args: Operand, kwargs: Operand, outside: bool
 ) -> Watch:  # fmt: skip
-    """What of Python's values the recording holds for, and so must be as it was in later calls.
-    ``outside``: an argument has a graph that was begun before.
-    """
+    """What the call may have read, and guards are to ask for. ``outside``: as above."""
     program = r.program
     try:
         watch = Watch(c.root, *opaque((args, kwargs)))
@@ -104,7 +117,7 @@ def watched(
     r.reason = r.reason or r.effects.unwatched(watch)
     if "grad_fn" in watch.names and outside:
         r.reason = r.reason or "it reads grad_fn of an argument, whose graph may be another"
-    if not watch.speaks_of_rates:
+    if not watch.speaks_of_rates:  # the program reads them at each call
         for group, value in r.rated.values():
             steady = not any(group is g for g in r.effects.groups)
             if steady and float(value.group["lr"]) != value:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..arrays import generator
-from .compared import SIMPLE
+from .guards import SIMPLE
 from .supposed import random_state
 from .templates import Rate, Ref
 
@@ -18,19 +18,38 @@ if TYPE_CHECKING:
     from .recording import Recording
 
 
-class Twins:
-    """Two recordings of one function; which value of the one is which of the other."""
+def disagreement(run: Run, again: Run) -> str:
+    """Where two recordings of one function differ, or ""."""
+    both = Pair(run.recording, again.recording)
+    p, q, agree = run.recording.program, again.recording.program, both.agree
+    for s, t in zip(p.steps, q.steps, strict=False):
+        if s.name != t.name or s.kind != t.kind:
+            return f"two calls differ: {s.name} at {s.site}, and then {t.name} at {t.site}"
+        if not agree((s.arguments, s.attrs, s.result), (t.arguments, t.attrs, t.result)):
+            return f"two calls differ in what they give to {s.name}, at {s.site}"
+    if len(p.steps) != len(q.steps):
+        return "two calls differ in length"
+    kinds = [(o.kind, both.numbers.get(o.number, o.number)) for o in run.outputs]
+    if not agree(p.outputs, q.outputs, places=True) or kinds != [
+        (o.kind, o.number) for o in again.outputs
+    ]:
+        return "two calls differ in what they return"
+    return ""
 
-    def __init__(self, first: Recording, second: Recording):
-        self.first, self.second = first, second
-        self.pairs: dict[int, int] = {}  # number in the one -> number in the other
+
+class Pair:
+    """Two recordings, which are compared from their first step on."""
+
+    def __init__(self, a: Recording, b: Recording):
+        self.a, self.b = a, b
+        self.numbers: dict[int, int] = {}  # of a value in the one -> in the other
 
     def agree(self, x: Operand, y: Operand, places: bool = False) -> bool:
         """Are they the same? ``places``: a Ref is a place among the outputs, not a value."""
         if type(x) is not type(y):
             return False
         if type(x) is Ref:
-            return bool(x.number == y.number) if places else self._values(x.number, y.number)
+            return bool(x.number == y.number) if places else self.same_value(x.number, y.number)
         if isinstance(x, dict):
             return [*x] == [*y] and all(self.agree(x[k], y[k], places) for k in x)
         if isinstance(x, (tuple, list)):
@@ -43,10 +62,9 @@ class Twins:
             return repr(x) == repr(y)
         return x is y or (isinstance(x, np.dtype) and x == y)
 
-    def _values(self, m: int, n: int) -> bool:
-        """Are these the same value? What is computed pairs with what is computed, once and for all.
-        """
-        a, b = self.first, self.second
+    def same_value(self, m: int, n: int) -> bool:
+        """Are values m and n equal constants, leaves of one kind and place, or made alike?"""
+        a, b = self.a, self.b
         p, q = a.program, b.program
         if m in p.constants and n in q.constants:
             c, d = p.constants[m], q.constants[n]
@@ -55,34 +73,15 @@ class Twins:
             return False
         if (m in a.leaves) is not (n in b.leaves) or p.values[m] != q.values[n]:
             return False
-        if m in a.leaves and not self._leaves(a.leaves[m], b.leaves[n]):
+        if m in a.leaves and not self.same_leaf(a.leaves[m], b.leaves[n]):
             return False
-        return self.pairs.setdefault(m, n) == n
+        return self.numbers.setdefault(m, n) == n
 
-    def _leaves(self, f: Leaf, g: Leaf) -> bool:
-        place = self.pairs.get(f.place, f.place) if f.kind == "gradient" else f.place
-        same = f.kind != "tensor" or f.array is g.array
-        return bool((f.kind, place) == (g.kind, g.place) and same)
-
-
-def disagreement(run: Run, again: Run) -> str:
-    """Where two recordings of one function differ, or ""."""
-    twins = Twins(run.recording, again.recording)
-    p, q = run.recording.program, again.recording.program
-    for s, t in zip(p.steps, q.steps, strict=False):
-        if s.name != t.name or s.kind != t.kind:
-            return f"two calls differ: {s.name} at {s.site}, and then {t.name} at {t.site}"
-        if not twins.agree((s.arguments, s.attrs, s.result), (t.arguments, t.attrs, t.result)):
-            return f"two calls differ in what they give to {s.name}, at {s.site}"
-    if len(p.steps) != len(q.steps):
-        return "two calls differ in length"
-    if not twins.agree(p.outputs, q.outputs, places=True):
-        return "two calls differ in what they return"
-    if [(o.kind, twins.pairs.get(o.number, o.number)) for o in run.outputs] != [
-        (o.kind, o.number) for o in again.outputs
-    ]:
-        return "two calls differ in what they return"
-    return ""
+    def same_leaf(self, x: Leaf, y: Leaf) -> bool:
+        """Of a gradient, the place is the number of the leaf that it belongs to."""
+        place = self.numbers.get(x.place, x.place) if x.kind == "gradient" else x.place
+        same = (x.kind, place) == (y.kind, y.place)
+        return same and (x.kind != "tensor" or x.array is y.array)
 
 
 def proved(entry: Entry, run: Run, state: Array) -> str:

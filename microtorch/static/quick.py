@@ -190,7 +190,8 @@ def run_lines(w: CallWriter, plan: Plan, runners: dict[str, Loops], quick: bool 
         w.say(f"late = attach(entry, ({tensors}), ({made}))")
     if quick and any(o.kind == "done" for o in entry.outputs):
         w.names |= {"caller": sys._getframe, "is_library": is_library, "user_frame": user_frame}
-        w.say("frame, m = caller(1), mode()",
+        w.say("frame, m = caller(0), mode()",
+              "frame = frame.f_back or frame",  # none where a thread begins with this call
               "if is_library.get(frame.f_code.co_filename) is not False: frame = user_frame(frame)",
               "else: call[1] = frame.f_code",
               "code, lasti = frame.f_code, frame.f_lasti")  # fmt: skip

@@ -1,7 +1,9 @@
 """What a quick call of a compiled function must not overlook, and must leave as eager does."""
 
+import _thread
 import sys
 import threading
+import time
 
 import numpy as np
 import pytest
@@ -392,6 +394,24 @@ def test_the_line_that_calls_is_known_wherever_it_is():
     one, other = lambda: c(data()), lambda: c(data())
     for f in (one, other, one, one, other):
         assert f().node.code is f.__code__
+
+
+def test_a_thread_may_begin_with_the_call():
+    """No line of the user's calls then."""
+    model, _, c = setting()
+    for _ in range(6):
+        c(data())
+    before, failed = model[0].weight._version, []
+    hook, sys.unraisablehook = sys.unraisablehook, failed.append
+    try:
+        _thread.start_new_thread(c, (data(),))
+        until = time.monotonic() + 20
+        while model[0].weight._version == before and time.monotonic() < until:
+            time.sleep(0.01)
+        time.sleep(0.05)  # the call ends
+    finally:
+        sys.unraisablehook = hook
+    assert model[0].weight._version == before + 1 and not failed
 
 
 def test_a_result_is_used_again_only_if_nobody_has_a_part_of_it():
