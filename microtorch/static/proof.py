@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..arrays import generator
-from .guards import SIMPLE
+from .compared import SIMPLE
 from .supposed import random_state
 from .templates import Rate, Ref
 
