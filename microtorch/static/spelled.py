@@ -22,7 +22,7 @@ from .lower import lowered
 from .program import Program, Step
 from .recorded import Recorded
 from .recording import Recording
-from .templates import Ref, refs, replaced
+from .templates import Ref, Value, refs, replaced
 from .turns import Busy
 
 if TYPE_CHECKING:
@@ -40,8 +40,8 @@ def meaning(step: Step) -> Kernel | None:
         return definition(step.name)
     if step.kind in ("vjp", "vjps") and name in REGISTRY:
         rules = REGISTRY[name].derivatives
-        if step.kind == "vjp":
-            found: Kernel = rules[int(place)]
+        if step.kind == "vjp":  # of an op of any number of operands there is one rule
+            found: Kernel | None = rules[int(place)] if int(place) < len(rules) else None
             return found
         return lambda F, *given, **attrs: tuple([v and v(F, *given, **attrs) for v in rules])
     return None
@@ -72,6 +72,10 @@ def spelled(program: Program, step: Step) -> tuple[list[Step], dict[int, Array]]
     function, values = meaning(step), program.values
     numbers = [*dict.fromkeys(step.reads())]
     if function is None or not numbers or any(values[n].dtype.kind not in "fiub" for n in numbers):
+        return None
+    if any(s < 0 for n in numbers for s in values[n].strides) or 0 in [
+        k for n in numbers for k in values[n].shape
+    ]:  # fmt: skip
         return None
     if sum(math.prod(values[n].shape) for n in numbers) > MOST_NUMBERS:
         return None
@@ -117,8 +121,7 @@ def _recorded(
 
     def run() -> Operand:
         for n in numbers:
-            v = program.values[n]
-            given[n] = r.new(np.zeros(v.shape, v.dtype))
+            given[n] = r.new(_zeros_like(program.values[n]))
         arguments, attrs = (
             replaced(x, lambda ref: given[ref.number]) for x in (step.arguments, step.attrs)
         )
@@ -145,6 +148,13 @@ def _recorded(
             return None
         results.append((ref.number, x))
     return r, given, results
+
+
+def _zeros_like(v: Value) -> Array:
+    """Zeros that lie as a value does, so that what is a view of it here is one there."""
+    last = sum(s * (n - 1) for s, n in zip(v.strides, v.shape, strict=True))
+    row = np.zeros(last // v.dtype.itemsize + 1, v.dtype)
+    return np.ndarray(v.shape, v.dtype, row, 0, v.strides)
 
 
 def _leaves(x: Operand) -> Iterator[Operand]:

@@ -267,9 +267,9 @@ def test_what_the_checker_refuses_is_named(tmp_path):
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
 def test_models_of_the_package_onnx():
-    """Small public models, of which the package knows what they give."""
+    """Small public models, of which the package knows what they give; they train, too."""
     base = os.path.join(os.path.dirname(onnx.__file__), "backend", "test", "data")
-    done = 0
+    done = trained = 0
     for kind in ("pytorch-converted", "pytorch-operator", "simple"):
         for name in sorted(os.listdir(os.path.join(base, kind))):
             folder = os.path.join(base, kind, name)
@@ -284,14 +284,29 @@ def test_models_of_the_package_onnx():
                     proto.ParseFromString(f.read())
                 arrays[file] = numpy_helper.to_array(proto)
             given = [torch.tensor(a) for n, a in arrays.items() if n.startswith("input")]
-            got = torch.onnx.load(os.path.join(folder, "model.onnx"))(*given)
+            model = torch.onnx.load(os.path.join(folder, "model.onnx"))
+            got = model(*given)
             got = got if isinstance(got, tuple) else (got,)
             wanted = [a for n, a in arrays.items() if n.startswith("output")]
             for g, w in zip(got, wanted, strict=True):
                 np.testing.assert_allclose(g.detach().numpy(), w, rtol=1e-3, atol=1e-5,
                                            err_msg=name)  # fmt: skip
             done += 1
-    assert done > 90
+            weights = [*model.parameters()]
+            if weights:
+                optimizer = torch.optim.SGD(weights, lr=1e-4)
+                losses = []
+                for _ in range(3):
+                    optimizer.zero_grad()
+                    out = model(*given)
+                    loss = (out[0] if isinstance(out, tuple) else out).square().mean()
+                    loss.backward()
+                    assert all(w.grad is not None for w in weights), name
+                    optimizer.step()
+                    losses.append(loss.item())
+                assert losses[2] < losses[0], name
+                trained += 1
+    assert done > 90 and trained > 40
 
 
 def test_a_condition_that_the_library_asks_is_not_part_of_a_model(tmp_path):

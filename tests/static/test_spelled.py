@@ -73,7 +73,8 @@ def losses(x, y, index):
 
 def step(x, y, index):
     x, y = x.detach().requires_grad_(), y.detach().requires_grad_()
-    found = torch.stack([*losses(x, y, index)])
+    turned = (t.mT.contiguous().mT for t in (x, y))  # which lie otherwise
+    found = torch.stack([*losses(x, y, index), *losses(*turned, index)])
     grads = torch.autograd.grad(found.cos().sum(), (x, y))
     return [found.detach().clone(), *grads]
 
