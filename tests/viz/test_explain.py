@@ -238,6 +238,8 @@ def test_without_a_crash():
         viz.draw_error()
     with pytest.raises(ValueError, match="no tensor is in the traceback"):
         viz.draw_error(KeyError("x"))
+    with pytest.raises(TypeError, match="takes an exception, but got int"):
+        viz.draw_error(3)
 
 
 @pytest.mark.needs("dot")

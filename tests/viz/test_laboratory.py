@@ -164,6 +164,8 @@ def test_replacements_that_do_not_fit():
     loss = nn.functional.mse_loss(net(x), y)
     with pytest.raises(RuntimeError, match=r"shape \(8, 4\), its replacement \(2,\)"):
         viz.intervene(loss, {"net.1": torch.ones(2)})
+    with pytest.raises(TypeError, match="takes a dict of what replaces values, but got int"):
+        viz.intervene(loss, 3)
     with pytest.raises(TypeError, match="replaced by str"):
         viz.intervene(loss, {"net.1": "zero"})
     with pytest.raises(KeyError, match="Did you mean"):

@@ -85,6 +85,9 @@ def intervene(loss: Root | Table, values: Mapping[Key, object]) -> Intervention:
     Changes no tensor and no ``.grad``. Raises KeyError for unknown keys, ShapeError and TypeError
     for replacements that do not fit, GraphError for an op that cannot run again.
     """
+    if not isinstance(values, Mapping):
+        what = f"intervene() takes a dict of what replaces values, but got {type(values).__name__}"
+        raise TypeError(errors.message(what, fix='viz.intervene(loss, {"h": 0.0})'))
     if isinstance(loss, Table):
         trace, recording = loss.trace, loss.recording
     else:

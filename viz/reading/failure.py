@@ -52,6 +52,9 @@ def last_error(error: BaseException | None) -> BaseException:
         what = "draw_error(): no exception has been raised"
         fix = "call it after an exception, or pass one: except RuntimeError as e: viz.draw_error(e)"
         raise ValueError(errors.message(what, fix=fix))
+    if not isinstance(error, BaseException):
+        what = f"draw_error() takes an exception, but got {type(error).__name__}"
+        raise TypeError(errors.message(what, fix="except RuntimeError as e: viz.draw_error(e)"))
     return error
 
 

@@ -333,7 +333,12 @@ class RNNBase(Module):
             zero = zeros((batch, self._width), dtype=x.dtype, device=x.device)
             cell = zeros((batch, self.hidden_size), dtype=x.dtype, device=x.device)
             return [(zero, cell) if self.states == 2 else zero] * count
-        given: tuple[Any, ...] = tuple(hx) if self.states == 2 else (hx,)
+        given: tuple[Any, ...] = (hx,)
+        if self.states == 2 and not isinstance(hx, (int, float)):
+            given = tuple(hx)
+        if not all(isinstance(h, Tensor) for h in given):
+            what = f"{type(self).__name__}: the state must be of Tensors"
+            raise NoTensor(message(what, f"hx is {describe(hx)}", fix="without hx it is zeros"))
         if len(given) != self.states:
             raise IndexError(
                 message(f"{type(self).__name__}: the state is {self.states} tensors (h, c), "
