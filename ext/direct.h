@@ -65,32 +65,54 @@ static int run_direct(const struct direct *d, const uintptr_t *x, uintptr_t resu
     }
 }
 
+/* The shape to which `count` arrays broadcast, and how many elements it has; 0 if they do not. */
+static size_t broadcast(const struct array *const *arrays, int count, int ndim, intptr_t *shape)
+{
+    size_t n = 1;
+    for (int d = 0; d < ndim; d++) {
+        shape[d] = 1;
+        for (int i = 0; i < count; i++) {
+            const int own = d - (ndim - arrays[i]->ndim);
+            const intptr_t size = own < 0 ? 1 : arrays[i]->shape[own];
+            if (size != 1 && shape[d] != 1 && size != shape[d])
+                return 0;
+            shape[d] = size == 1 ? shape[d] : size;
+        }
+        n *= (size_t)shape[d];
+    }
+    return n;
+}
+
 static PyObject *call_direct(PyObject *self, PyObject *const *given, Py_ssize_t count,
                              PyObject *names)
 {
     const struct direct *d = PyCapsule_GetPointer(self, NULL);
-    const struct array *like = NULL; /* the operand of the result's shape, if there is one */
+    const struct array *arrays[MOST_READ];
     uintptr_t x[MOST_READ];
-    size_t most = 0;
-    bool fits = count == d->given && names == NULL;
+    int ndim = 0;
+    bool fits = count == d->given && names == NULL, alike = true;
     for (int i = 0; i < d->count && fits; i++) {
         x[i] = (uintptr_t)given[d->places[i]];
-        const struct array *a = (const struct array *)(x[i] + layout.header);
-        fits = type_of(x[i]) == layout.array_type && a->dtype == (void *)d->dtype;
-        if (fits && (like == NULL || a->ndim >= like->ndim)) {
-            const size_t n = elements(a);
-            if (like == NULL || a->ndim > like->ndim || n > most)
-                like = a, most = n;
+        arrays[i] = (const struct array *)(x[i] + layout.header);
+        fits = type_of(x[i]) == layout.array_type && arrays[i]->dtype == (void *)d->dtype;
+        if (fits) {
+            alike = alike && same_shape(arrays[0], arrays[i]);
+            ndim = arrays[i]->ndim > ndim ? arrays[i]->ndim : ndim;
         }
     }
-    if (!fits || most == 0)
+    if (!fits || ndim > MOST_WALKED)
+        return general(d, given, count, names);
+    intptr_t together[MOST_WALKED];
+    const intptr_t *shape = alike ? arrays[0]->shape : together;
+    const size_t n = alike ? elements(arrays[0]) : broadcast(arrays, d->count, ndim, together);
+    if (n == 0)
         return general(d, given, count, names);
     Py_IncRef(d->dtype); /* which the next line takes */
-    PyObject *result = new_array((PyTypeObject *)layout.array_type, d->dtype, like->ndim,
-                                 like->shape, NULL, NULL, 0, NULL);
+    PyObject *result = new_array((PyTypeObject *)layout.array_type, d->dtype, ndim, shape, NULL,
+                                 NULL, 0, NULL);
     if (result == NULL)
         return NULL;
-    PyThreadState *state = most >= d->many ? PyEval_SaveThread() : NULL;
+    PyThreadState *state = n >= d->many ? PyEval_SaveThread() : NULL;
     const int done = run_direct(d, x, (uintptr_t)result);
     if (state != NULL)
         PyEval_RestoreThread(state);

@@ -31,7 +31,7 @@ FAR = 1e38  # bounds nearer than this, and their distance, are float32 numbers
 
 def working(dtype: np.dtype[Any]) -> np.dtype[Any]:
     """The dtype that numbers of ``dtype`` are made in: float64 for itself, else float32."""
-    return F64 if dtype == np.float64 else F32
+    return F64 if dtype == F64 else F32
 
 
 def fresh(shape: Shape, dtype: np.dtype[Any]) -> NDArray[Any]:

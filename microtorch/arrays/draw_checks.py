@@ -93,7 +93,7 @@ def check_positive(op: str, name: str, value: float) -> None:
 
 
 def check_geometric(p: float, dtype: DType) -> None:
-    if dtype == np.bool_:
+    if dtype.kind == "b":
         refuse(
             '"geometric" not implemented for bool',
             "an integer or floating dtype",
@@ -160,7 +160,7 @@ def check_randint(low: int, high: int, dtype: DType) -> None:
             f"random_ expects 'from' to be less than 'to', but got from={low} >= to={high}",
             "high is not drawn itself: low < high",
         )
-    least, most = (0, 1) if dtype == np.bool_ else (0, 0)
+    least, most = (0, 1) if dtype.kind == "b" else (0, 0)
     if dtype.kind in "iu":
         least, most = limits(dtype)
     elif dtype.kind in "fV":

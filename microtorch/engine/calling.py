@@ -190,7 +190,7 @@ def _is_marked(f: Callable[..., Any], name: str, strict: bool) -> bool:
 def reading(
     f: F, out: bool = True, strict: bool = True,
     before: Callable[..., Any] | None = None, after: Callable[..., Any] | None = None,
-    always: bool = True, of_regions: bool = False,
+    rank: int = 0, of_regions: bool = False,
 ) -> F:  # fmt: skip
     """``f``, which takes PyTorch's names of its parameters, and ``out=`` unless it has its own.
 
@@ -198,8 +198,8 @@ def reading(
     PyTorch writes in Python take anything, and fail later.)
     ``before(function, args, kwargs)`` may take the call over: what it returns, unless None, is the
     result; it is asked ``of_regions`` of autocast alone, or always. ``after(result, args, kwargs)``
-    gives the result otherwise (entering.py has both): of a tensor that was not recorded only if
-    ``always``.
+    gives the result otherwise (entering.py has both): of a tensor that was not recorded only if it
+    has ``rank`` dimensions or more.
     """
     if getattr(f, "reading", False):
         return f
@@ -232,10 +232,10 @@ def reading(
                     result = into(target, f, args, kwargs)
             if after is None:
                 return result
-            if not always:
+            if rank:
                 made = result[0] if isinstance(result, tuple) and result else result
-                if isinstance(made, Handle) and made.node.op is None:
-                    return result  # nothing was recorded
+                if (m := getattr(made, "node", None)) and not m.op and made.array.ndim < rank:
+                    return result  # nothing was recorded. (A sparse tensor has no node)
             return after(result, args, kwargs)
         except Exception as e:
             if (again := plain(f, args, kwargs)) is not None:

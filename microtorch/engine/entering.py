@@ -40,6 +40,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 Before: TypeAlias = "Callable[..., Any]"  # (function, args, kwargs) -> the result, if it takes over
 After: TypeAlias = "Callable[..., Any]"  # (result, args, kwargs) -> the result
 
+BEYOND = 65  # more dimensions than an array may have
 ROUNDED_ONCE = frozenset(
     "addbmm addcdiv addcmul addmm addmv addr baddbmm group_norm histc interpolate lerp matrix_exp "
     "round scaled_dot_product_attention".split()
@@ -92,9 +93,9 @@ def called(
     written = cast(F, inspect.unwrap(f)) if "entered" in vars(f) else f
     after = _after(written, shown)
     name = written.__name__
-    before, always = _before(name, kinds, after), name in OF_IMAGES
+    before, rank = _before(name, kinds, after), 4 if name in OF_IMAGES else BEYOND
     of_regions = not kinds and name not in ROUNDED_ONCE
-    made = reading(written, out, strict, before, after, always, of_regions)
+    made = reading(written, out, strict, before, after, rank, of_regions)
     vars(made)["entered"] = True
     return made
 

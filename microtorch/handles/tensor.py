@@ -16,7 +16,7 @@ from ..base import errors
 from ..base.absent import absent_of
 from ..engine.hot import bind
 from ..engine.leaf import leaf
-from ..engine.record import constant, constant_node, note_order
+from ..engine.record import constant, constant_node, constant_of, note_order
 from ..engine.unfollowed import stale, unfollowed
 from ..graph import (
     Node,
@@ -230,8 +230,9 @@ class Tensor(Properties):
 
         In-place writes are still noticed by backward.
         """
-        t = self.data
-        t.node.storage = storage_of(self.node)
+        n = self.node
+        t = constant_of(self.array, n.dev) if type(self.array) is np.ndarray else self.data
+        t.node.storage = n.storage or storage_of(n)
         return t
 
     def detach_(self) -> Tensor:

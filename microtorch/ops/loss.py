@@ -204,7 +204,7 @@ def nll_loss(
                 fix="weight.to(input.dtype)",
             )
         )
-    if x.ndim < 2 or (x.shape[0], *x.shape[2:]) != t.shape:
+    if x.ndim < 2 or x.shape[:1] + x.shape[2:] != t.shape:
         raise ValueError(
             message(
                 f"Expected input batch_size ({x.shape[0] if x.ndim else 0}) to match target "
@@ -215,7 +215,8 @@ def nll_loss(
             )
         )
     operands = (input, target) if weight is None else (input, target, weight)
-    no_gradient_of("nll_loss_forward", weight=weight)
+    if weight is not None:
+        no_gradient_of("nll_loss_forward", weight=weight)
     if weight is not None and weight.array.shape != x.shape[1:2]:
         raise RuntimeError(
             message(

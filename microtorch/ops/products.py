@@ -27,6 +27,7 @@ from ..engine.short import several
 from .arguments import rows, tensors_only
 from .complex import conj
 from .elementwise import only
+from .shape import unsqueeze
 from .surface import FUNCTIONS, public
 
 if TYPE_CHECKING:
@@ -385,4 +386,4 @@ def outer(input: Tensor, vec2: Tensor) -> Tensor:
                 f"{vec2.array.ndim}-D."
             )
         )
-    return input.reshape(input.array.shape[0], 1) * vec2
+    return unsqueeze(input, 1) * vec2

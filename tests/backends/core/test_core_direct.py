@@ -66,6 +66,17 @@ def test_other_layouts(name, layout):
     assert_same(getattr(core.Core(F32), name)(*given), expected)
 
 
+@pytest.mark.parametrize("shapes", [
+    [(4, 1), (3,)], [(3,), (4, 1)], [(1, 3), (4, 1)], [(2, 1, 3), (4, 1)], [(), (2, 1)],
+])  # fmt: skip
+def test_operands_that_make_a_larger_shape_together(shapes):
+    def otherwise(x, y):
+        raise AssertionError("handed on")
+
+    x, y = operands(2, shapes, F32)
+    assert_same(core.Core(F32)._direct("add", otherwise)(x, y), np.add(x, y))
+
+
 @pytest.mark.parametrize("other", [2.0, np.float64(2), np.ones((2, 3)), np.arange(3)])
 def test_operands_of_other_kinds_go_to_numpy(other):
     x = np.ones((2, 3), np.float32)
