@@ -1,11 +1,12 @@
 /* arrays.h - what Python's objects look like in memory, as far as the core reads them.
  *
- * Python passes the array (calls.h), or by way of cffi id(array), its address. To ask Python for an
- * array's pointer would cost more than the whole call of a small kernel (0.15 us an array); reading
- * it here costs nothing, and the checks cost little. The layout is numpy's documented C interface (PyArrayObject,
- * unchanged since 1.x), behind CPython's object header. set_layout() receives the header's size and
- * the types' addresses from Python, which then compares what probe() reads with what numpy says.
- * Where they differ the core is not used (backends/core/library.py). */
+ * Python passes the array (calls.h), or by way of cffi id(array), its address. To ask Python for
+ * an array's pointer would cost more than the whole call of a small kernel (0.15 us an array);
+ * reading it here costs nothing, and the checks cost little. The layout is numpy's documented C
+ * interface (PyArrayObject, unchanged since 1.x), behind CPython's object header. set_layout()
+ * receives the header's size and the types' addresses from Python, which then compares what
+ * probe() reads with what numpy says. Where they differ the core is not used
+ * (backends/core/library.py). */
 #ifndef MICROTORCH_ARRAYS_H
 #define MICROTORCH_ARRAYS_H
 

@@ -62,8 +62,9 @@ static PyObject *call_kernel(PyObject *self, PyObject *const *given, Py_ssize_t 
     return done < 0 ? NULL : PyBool_FromLong(done);
 }
 
-#define CALLABLE(name, caller, count) \
-    {{#name, (PyCFunction)(function)call_kernel, METH_FASTCALL, NULL}, (function)name, caller, count}
+#define CALLABLE(name, caller, count)                                                             \
+    {{#name, (PyCFunction)(function)call_kernel, METH_FASTCALL, NULL},                            \
+     (function)name, caller, count}
 
 /* Append to a list the function of one kernel; nothing if there is no memory. */
 static void add_callable(uintptr_t list, struct callable *c)

@@ -217,7 +217,7 @@ def shorter_new() -> Callable[[type[Made]], Made]:
 
 def place_of(cls: type, slot: str) -> int:
     """Where in the memory of an object of ``cls`` a slot lies; 0 if that cannot be told."""
-    thing: Any = new(cls)
+    thing: object = new(cls)
     mark = object()
     setattr(thing, slot, mark)
     return int(lib.place_of(id(thing), id(mark), cls.__basicsize__))
