@@ -29,8 +29,12 @@ from microtorch.notation import formulas
 
 N, ROWS = 100_000, 100
 LIMIT = 3.0
-FLOATS = {"float": "float32", "double": "float64", "half": "float16", "bfloat16": "bfloat16"}
-KINDS = (*FLOATS, "gaps", "transposed", "row", "column", "int", "mask")
+FLOATS = {
+    "float": "float32", "double": "float64", "half": "float16", "bfloat16": "bfloat16",
+    "complex": "complex64", "complex128": "complex128",
+}  # fmt: skip
+WHOLE = {"int": "int64", "int32": "int32", "int16": "int16", "uint8": "uint8", "mask": "bool"}
+KINDS = (*FLOATS, "gaps", "transposed", "row", "column", *WHOLE)
 # quadratic in their operands, or of a list of tiny tensors: not at other sizes
 LEFT_OUT = frozenset({"cdist 1", "pdist", "combinations", "cat of 8,000", "stack of 1,000", "kron"})
 # where an elementwise function is not defined on (0.1, 0.9)
@@ -203,13 +207,14 @@ def operands(torch: Any, gradient: bool, n: int = N, kind: str = "float") -> dic
 
     def numbers(*shape: int) -> Any:
         stored = {"gaps": (*shape[:-1], 2 * shape[-1]), "transposed": shape[::-1]}.get(kind, shape)
-        x = torch.tensor((source.random(stored) * 0.8 + 0.1).astype(np.float32))
+        drawn = (source.random(stored) * 0.8 + 0.1).astype(np.float32)
+        x = torch.tensor(drawn + 1j * drawn[::-1] if "complex" in kind else drawn)
         if kind == "gaps":
             return x[..., ::2]
         if kind == "transposed":
             return x.permute(*reversed(range(len(shape))))
-        if kind in ("int", "mask"):
-            return (x * 10).long() if kind == "int" else x > 0.5
+        if kind in WHOLE:
+            return x > 0.5 if kind == "mask" else (x * 10).to(getattr(torch, WHOLE[kind]))
         return x.to(getattr(torch, FLOATS.get(kind, "float32")))
 
     def floats(*shape: int) -> Any:
@@ -222,6 +227,7 @@ def operands(torch: Any, gradient: bool, n: int = N, kind: str = "float") -> dic
         y = numbers(*((1, wide) if kind == "row" else (ROWS, 1)))
         return {"t": torch, "F": torch.nn.functional, "x": floats(ROWS, wide), "y": y}
     y = numbers(n)
+    ordered = y.real if y.is_complex() else y
     return {
         "t": torch, "F": torch.nn.functional, "N": n, "SIDE": side, "x": floats(n), "y": y,
         "m": floats(ROWS, wide), "s": floats(side, side), "v": floats(side),
@@ -229,7 +235,7 @@ def operands(torch: Any, gradient: bool, n: int = N, kind: str = "float") -> dic
         "image": floats(n // 25_000, 16, 40, 40), "w1": floats(3, 1, 5),
         "w2": floats(16, 16, 3, 3), "many": floats(8000, 12).unbind(0),
         "i": integers(n, n), "r": integers(ROWS, ROWS), "c": integers(wide, 50),
-        "k": integers(wide, ROWS, wide), "b": y > 0.5, "sorted_": y.sort()[0],
+        "k": integers(wide, ROWS, wide), "b": ordered > 0.5, "sorted_": ordered.sort()[0],
     }  # fmt: skip
 
 
@@ -311,7 +317,7 @@ def measured(
             continue
         if n != N and name in LEFT_OUT:
             continue
-        for direction in ("forward", "both ways")[: 1 if kind in ("int", "mask") else 2]:
+        for direction in ("forward", "both ways")[: 1 if kind in WHOLE else 2]:
             try:
                 gradient = direction != "forward"
                 steps = [step(text, library, gradient, n, kind) for library in libraries]

@@ -236,10 +236,10 @@ static void NAME(combine_along)(const void *task, size_t begin, size_t end)
                     to[i] *= from[i];
             else if (t->kind == 2)
                 for (size_t i = 0; i < c.width; i++)
-                    to[i] = FN(maximum)(from[i], to[i]);
+                    to[i] = FN(larger)(from[i], to[i]);
             else
                 for (size_t i = 0; i < c.width; i++)
-                    to[i] = FN(minimum)(from[i], to[i]);
+                    to[i] = FN(smaller)(from[i], to[i]);
         }
     }
 }

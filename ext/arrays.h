@@ -20,7 +20,8 @@ struct array {
     int flags;
 };
 
-enum { FLOAT32, FLOAT64, INT64, UINT8, BOOL, UINT32, UINT16, FLOAT16, BFLOAT16, DTYPES };
+enum { FLOAT32, FLOAT64, INT64, UINT8, BOOL, UINT32, UINT16, INT32, INT16, FLOAT16, BFLOAT16,
+       DTYPES };
 /* The most elements an array may have: its bytes, and what a kernel adds to an index, fit a
  * size_t. */
 #define MOST_ELEMENTS 0x1p60
@@ -288,7 +289,7 @@ static void set_layout(size_t header, size_t tuple_header, uintptr_t array_type,
 {
     layout.header = header, layout.tuple_header = tuple_header;
     layout.array_type = array_type, layout.tuple_type = tuple_type;
-    const size_t sizes[DTYPES] = {4, 8, 8, 1, 1, 4, 2, 2, 2};
+    const size_t sizes[DTYPES] = {4, 8, 8, 1, 1, 4, 2, 4, 2, 2, 2};
     for (int i = 0; i < BFLOAT16; i++)
         layout.dtypes[i] = dtypes[i], layout.sizes[i] = sizes[i];
 }

@@ -78,11 +78,13 @@ FLOATING = [  # kernels for float and double
     "ext/order.c",
     "ext/distance.c",
     "ext/special.c",
+    "ext/complex.c",
 ]
 FLOAT = ["ext/bfloat.c", "ext/gamma.c"]  # for float alone
 ANY = ["ext/along.c", "ext/bytes.c", "ext/extremes.c"]  # for float, double and whole numbers
-WHOLE = ["ext/whole.c"]
-KERNELS = [*FLOATING, *FLOAT, *ANY, *WHOLE]
+INTEGERS = ["ext/limits.c"]  # for whole numbers
+WHOLE = ["ext/whole.c"]  # for those of 64 bits
+KERNELS = [*FLOATING, *FLOAT, *ANY, *INTEGERS, *WHOLE]
 HEADERS = [
     "ext/core.h",
     "ext/arrays.h",
@@ -98,6 +100,7 @@ HEADERS = [
     "ext/lanes.h",
     "ext/rows.h",
     "ext/windows.h",
+    "ext/integers.h",
     "ext/functions.h",
     "ext/doubles.h",
     "ext/lookup.h",
@@ -175,8 +178,9 @@ def write(name: str, text: str) -> None:
 ELEMENTWISE = "\n".join(loop.source() for loop in loops.loops(formulas, expr))
 ALL = [*declarations.declared(ELEMENTWISE, elementwise=True)]
 WRITTEN = [(ROOT / path).read_text(encoding="utf-8") for path in KERNELS]
-COMPILED_FOR = {path: (*declarations.FLOATS, "i64") for path in ANY}
-COMPILED_FOR |= {"ext/whole.c": ("i64",), **dict.fromkeys(FLOAT, ("f32",))}
+COMPILED_FOR = dict.fromkeys(ANY, (*declarations.TYPES,))
+COMPILED_FOR |= dict.fromkeys(INTEGERS, declarations.INTEGERS)
+COMPILED_FOR |= dict.fromkeys(WHOLE, ("i64",)) | dict.fromkeys(FLOAT, ("f32",))
 for path, source in zip(KERNELS, WRITTEN, strict=True):
     types = COMPILED_FOR.get(path, declarations.FLOATS)
     ALL += declarations.declared(source, types=types)

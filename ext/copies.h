@@ -50,6 +50,9 @@ static void turn_row(char *to, const char *from, size_t n, size_t bytes)
 }
 #undef TURN_AS
 
+struct sixteen { /* bytes, of a complex number */
+    uint64_t parts[2];
+};
 #define COPY_AS(type)                                                      \
     for (size_t i = 0; i < n; i++, to += into, from += out_of)             \
         memcpy(to, from, sizeof(type))
@@ -69,6 +72,8 @@ static void copy_row(char *to, ptrdiff_t into, const char *from, ptrdiff_t out_o
         COPY_AS(uint8_t);
     else if (bytes == 2)
         COPY_AS(uint16_t);
+    else if (bytes == 16)
+        COPY_AS(struct sixteen);
     else
         for (size_t i = 0; i < n; i++, to += into, from += out_of)
             memcpy(to, from, bytes);

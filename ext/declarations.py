@@ -10,8 +10,12 @@ from collections.abc import Iterator
 from itertools import combinations
 from typing import NamedTuple
 
-TYPES = {"f32": ("float", "FLOAT32"), "f64": ("double", "FLOAT64"), "i64": ("uint64_t", "INT64")}
+TYPES = {
+    "f32": ("float", "FLOAT32"), "f64": ("double", "FLOAT64"), "i64": ("uint64_t", "INT64"),
+    "i32": ("uint32_t", "INT32"), "i16": ("uint16_t", "INT16"), "u8": ("uint8_t", "UINT8"),
+}  # fmt: skip
 FLOATS = ("f32", "f64")
+INTEGERS = ("i64", "i32", "i16", "u8")
 PASSED_BY_ID = ("ARRAY", "OPTIONAL", "MATRIX", "LIST", "LIST_OF")
 OTHER_TYPES = {"float": "FLOAT32", "double": "FLOAT64", "int64_t": "INT64", "uint8_t": "UINT8",
                "uint32_t": "UINT32", "uint16_t": "UINT16"}  # fmt: skip

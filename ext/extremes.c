@@ -26,6 +26,16 @@ INLINE bool NAME(any_extreme)(const real *x, real extreme, bool smallest)
     return any;
 }
 
+/* Does any of them take it that is not equal? */
+INLINE bool NAME(any_beyond)(const real *x, real extreme, bool smallest)
+{
+    NAME(integer) any = 0;
+    for (size_t i = 0; i < TOGETHER; i++)
+        any |= smallest ? !(ORDERED(x[i]) >= ORDERED(extreme))
+                        : !(ORDERED(x[i]) <= ORDERED(extreme));
+    return any;
+}
+
 /* Places [j, end) of a row; `best` is the extreme's before them, or -1. */
 INLINE bool NAME(row_of_extremes)(const real *restrict x, int64_t *restrict index, size_t j,
                                   size_t end, int64_t best, const bool smallest)
@@ -38,6 +48,13 @@ INLINE bool NAME(row_of_extremes)(const real *restrict x, int64_t *restrict inde
             for (size_t i = 0; i < TOGETHER; i++)
                 index[j + i] = best;
             j = next;
+            continue;
+        }
+        if (best >= 0 && count == TOGETHER && !NAME(any_beyond)(x + j, extreme, smallest)) {
+            for (; j < next; j++) { /* equal ones alone take its place, and often */
+                best = x[j] == extreme ? (int64_t)j : best;
+                index[j] = best;
+            }
             continue;
         }
         for (; j < next; j++) {

@@ -3,12 +3,12 @@
  * avx512.c, avx2.c and baseline.c include this file after naming theirs. All functions are static;
  * dispatch.c sees the table at the end.
  *
- *     real          float, then double, then uint64_t
- *     NAME(f)       the kernel or helper f for that type: f_f32, f_f64, f_i64
+ *     real          float, then double, then whole numbers: uint64_t, uint32_t, uint16_t, uint8_t
+ *     NAME(f)       the kernel or helper f for that type: f_f32, f_f64, f_i64, f_i32, f_i16, f_u8
  *     FN(f)         the function f of one number, as formulas.py names it (functions.h)
  *     ALL(f)        the same for NAME(numbers), which are 16 with AVX-512 (lookup.h)
- *     ORDERED(x)    x as it is compared: whole numbers are int64_t for the user, and uint64_t here,
- *                   since sums of those may overflow
+ *     ORDERED(x)    x as it is compared: most whole numbers have a sign for the user (`ordered`),
+ *                   and none here, since sums of those may overflow
  *     IS_NAN(x), LOWEST, HIGHEST */
 #include "pairs.h"
 #include "vector.h"
@@ -79,6 +79,7 @@
 #include "order.c"
 #include "distance.c"
 #include "special.c"
+#include "complex.c"
 #include "gamma.c"
 #undef real
 #undef REAL_IS_FLOAT
@@ -130,6 +131,7 @@
 #include "order.c"
 #include "distance.c"
 #include "special.c"
+#include "complex.c"
 #undef real
 #undef NAME
 #undef FN
@@ -138,30 +140,38 @@
 #undef LOWEST
 #undef HIGHEST
 
+/* whole numbers: all widths that programs have */
 #define real uint64_t
+#define ordered int64_t
 #define NAME(name) name##_i64
-#define FN(name) fn_##name##_i64
-#define ORDERED(x) ((int64_t)(x))
-#define IS_NAN(x) ((void)(x), false)
-#define LOWEST ((real)INT64_MIN)
-#define HIGHEST ((real)INT64_MAX)
-typedef int64_t integer_i64;
-/* Compiled to a branch, a choice of numbers at random places would be guessed wrong half the
- * time. */
-INLINE real FN(maximum)(real x, real y)
-{
-    return x ^ ((x ^ y) & (0 - (real)(ORDERED(x) < ORDERED(y))));
-}
-INLINE real FN(minimum)(real x, real y)
-{
-    return x ^ ((x ^ y) & (0 - (real)(ORDERED(y) < ORDERED(x))));
-}
-#include "rows.h"
-#include "along.c"
-#include "bytes.c"
-#include "extremes.c"
+#include "integers.h"
 #include "whole.c"
 #undef real
+#undef ordered
+#undef NAME
+
+#define real uint32_t
+#define ordered int32_t
+#define NAME(name) name##_i32
+#include "integers.h"
+#undef real
+#undef ordered
+#undef NAME
+
+#define real uint16_t
+#define ordered int16_t
+#define NAME(name) name##_i16
+#include "integers.h"
+#undef real
+#undef ordered
+#undef NAME
+
+#define real uint8_t
+#define ordered uint8_t
+#define NAME(name) name##_u8
+#include "integers.h"
+#undef real
+#undef ordered
 #undef NAME
 
 const struct kernels JOIN(kernels_, ISA) = KERNELS;

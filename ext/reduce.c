@@ -181,7 +181,10 @@ static void NAME(sums)(const real *x, size_t n, size_t stride, size_t width, rea
     memset(lo, 0, width * sizeof(real));
     if (stride == width && width <= NARROW / 2) {
         ON_A_LINE real his[NARROW] = {0}, los[NARROW] = {0};
-        const size_t together = NARROW / width, wide = together * width;
+        size_t together = NARROW / width;
+        while (together > 1 && n < 64 * together && together * width >= 2 * LANES)
+            together /= 2; /* few rows: what is added up in the end would take longer than they */
+        const size_t wide = together * width;
         NAME(add_columns)(x, n / together, wide, wide, his, los);
         for (size_t k = 0; k < wide; k++) {
             const size_t j = k % width;

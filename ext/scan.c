@@ -13,12 +13,12 @@ struct NAME(scan) {
     size_t n, inner, outer;
 };
 
-/* SCAN columns of a block, or as many as are left. */
-#define RUNNING(begin, NEXT)                                               \
+/* SCAN columns of a block, or as many as are left; or two, which are complex numbers. */
+#define RUNNING(begin, NEXT, most, columns)                                \
     {                                                                      \
         const size_t o = u / strips, column = u % strips * SCAN;           \
-        const size_t width = smaller(SCAN, inner - column);                \
-        ON_A_LINE double total[SCAN];                                      \
+        const size_t width = columns;                                      \
+        ON_A_LINE double total[most];                                      \
         for (size_t i = 0; i < width; i++)                                 \
             total[i] = begin;                                              \
         for (size_t j = 0; j < n; j++) {                                   \
@@ -87,8 +87,10 @@ static inline void NAME(give_block)(real *to, NAME(blocks) block, size_t n, size
         const size_t n = t->n, inner = t->inner, strips = pieces(inner, SCAN); \
         const real *restrict x = t->x;                                     \
         real *restrict out = t->out;                                       \
-        for (size_t u = begin; u < end && inner != 1; u++)                 \
-            RUNNING(begin_, NEXT)                                          \
+        for (size_t u = begin; u < end && inner == 2; u++)                 \
+            RUNNING(begin_, NEXT, 2, 2)                                    \
+        for (size_t u = begin; u < end && inner > 2; u++)                  \
+            RUNNING(begin_, NEXT, SCAN, smaller(SCAN, inner - column))     \
         for (size_t u = begin; u < end && inner == 1; u++) {               \
             size_t o = u * ABREAST;                                        \
             if (o + ABREAST <= t->outer)                                   \

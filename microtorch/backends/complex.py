@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING, ClassVar, NoReturn
 
 import numpy as np
 
-from ..arrays.dtypes import TORCH_TYPES, real_type
+from ..arrays.dtypes import I64, TORCH_TYPES, real_type
+from ..arrays.memory_order import in_rows as rows
 from ..arrays.memory_order import laid_out
 from ..arrays.pairs import of_pairs, pairs
 from ..base.errors import message
@@ -26,8 +27,10 @@ from .reference import Reference
 from .table import definition, is_among, real_only
 
 if TYPE_CHECKING:
-    from ..base.types import Array, Kernel, Operand
+    from ..base.types import Array, Dims, Kernel, Operand, Shape
 
+
+FEW = 16  # numbers that are multiplied one after the other
 
 # kernels that treat the two parts as two numbers, as PyTorch's optimizers do
 BY_PARTS = frozenset(
@@ -52,8 +55,99 @@ class Complex(Reference):
 
     def neg(self, x: Array) -> Array:
         """Both parts as real numbers: numpy's own loop takes ten times as long."""
-        parts = np.negative(laid_out(pairs(x), real_type(self.dtype)))
-        return of_pairs(parts)
+        if not x.flags.c_contiguous:
+            x = laid_out(x, self.dtype)
+        return of_pairs(np.negative(pairs(x)))
+
+    def reciprocal(self, x: Array) -> Array:
+        """1 / x, and inf + nan i of 0, as PyTorch has it. numpy's loop takes one at a time."""
+        out = np.empty(x.shape, self.dtype)
+        if not self._real.complex_loop("reciprocals", x, out):
+            np.reciprocal(x, out=out)
+            np.copyto(out, complex(np.inf, np.nan), where=x == 0)
+        return out
+
+    @property
+    def _real(self) -> Reference:
+        """The backend of the parts."""
+        return self.by_dtype[real_type(self.dtype)]
+
+    # what adds or scales treats the parts as two columns
+    def sum(self, x: Array, dim: Dims = None, keepdim: bool = False) -> Array:
+        if type(x) is not np.ndarray or not x.ndim or not x.size:
+            out: Array = definition("sum")(self, x, dim, keepdim)
+            return out
+        every = range(x.ndim) if dim is None else [dim] if isinstance(dim, int) else dim
+        dims = tuple([d % x.ndim for d in every])
+        return of_pairs(self._real.sum(pairs(rows(x)), dims, keepdim))
+
+    def mean(self, x: Array, dim: Dims = None, keepdim: bool = False) -> Array:
+        total = self.sum(x, dim, keepdim)
+        return total / total.dtype.type(x.size / total.size if total.size else np.nan)
+
+    def cumsum(self, x: Array, dim: int) -> Array:
+        return of_pairs(self._real.cumsum(pairs(rows(x)), dim))
+
+    def scatter_sum(self, src: Array, index: Array, shape: Shape, dim: int) -> Array:
+        return self._by_parts("scatter_sum", src, index, shape, dim)
+
+    def _by_parts(self, name: str, x: Array, *others: Operand) -> Array:
+        """A kernel that is linear in ``x``, of each part."""
+        kernel = getattr(self._real, name)
+        real, imag = kernel(x.real, *others), kernel(x.imag, *others)
+        out = np.empty(real.shape, self.dtype)
+        out.real, out.imag = real, imag
+        return out
+
+    def lerp(self, x: Array, y: Array, z: Operand) -> Array:
+        """From the end that is nearer, which is found without a root."""
+        operands = [x, y, z]
+        shape = np.broadcast_shapes(*map(np.shape, operands))
+        out = np.empty(shape, self.dtype)
+        if all([getattr(v, "dtype", None) == self.dtype for v in operands]):
+            laid = [v if v.shape == shape else np.broadcast_to(v, shape) for v in operands]
+            if self._real.complex_loop("between", *laid, out):
+                return out
+        near = np.square(np.real(z)) + np.square(np.imag(z)) < 0.25
+        return np.where(near, x + z * (y - x), y - (y - x) * (1 - z))
+
+    def prod(self, x: Array, dim: int, keepdim: bool) -> Array:
+        """Halves times halves: numpy multiplies the numbers of a row one after the other."""
+        n = x.shape[dim] if x.ndim else 0
+
+        def part(begin: int, end: int) -> Array:
+            piece: Array = x[(slice(None),) * (dim % x.ndim) + (slice(begin, end),)]
+            return piece
+
+        while n > FEW:
+            half = n // 2
+            folded = part(0, half) * part(half, 2 * half)
+            if n % 2:
+                folded = np.concatenate([folded, part(n - 1, n)], dim)
+            x, n = folded, n - half
+        out: Array = definition("prod")(self, x, dim, keepdim)
+        return out
+
+    def gather(self, x: Array, index: Array, dim: int) -> Array:
+        return self._moved("gather", x, index, dim)
+
+    def scatter(self, x: Array, index: Array, src: Array, dim: int) -> Array:
+        return self._moved("scatter", x, index, src, dim)
+
+    def tril(self, x: Array, diagonal: int) -> Array:
+        return self._moved("tril", x, diagonal)
+
+    def triu(self, x: Array, diagonal: int) -> Array:
+        return self._moved("triu", x, diagonal)
+
+    def _moved(self, name: str, *operands: Operand) -> Array:
+        """A kernel that moves numbers, as whole ones of as many bytes where there are such."""
+        if self.dtype.itemsize != 8:
+            found: Array = definition(name)(self, *operands)
+            return found
+        bits = [x.view(I64) if getattr(x, "dtype", I64).kind == "c" else x for x in operands]
+        out: Array = getattr(self.rest, name)(*bits).view(self.dtype)
+        return out
 
     def cast(self, x: Array, dtype: Operand) -> Array:
         """``x`` in another dtype, of which real ones take the real part."""

@@ -21,12 +21,13 @@ from ..arrays.dtypes import F16, F32, F64, I64
 from ..arrays.memory_order import laid_out
 from ..base.naming import named
 from .reference import Reference
-from .table import defines, is_among, uncopied
+from .table import defines, definition, is_among, uncopied
 
 if TYPE_CHECKING:
     from ..base.types import Array, DType, Kernel, Operand, Vjp
 
 VECTOR = 16  # the fewest 16-bit numbers in a vector
+BITS = np.dtype(np.int16)  # numbers that are only moved
 MANY = 512  # elements from which a few passes of integer arithmetic are faster than numpy's loop
 
 
@@ -154,7 +155,7 @@ class RoundedVjps(Sequence["Vjp"]):
 
 
 # kernels that only move numbers, from which nothing is to be gained in float32
-MOVES = frozenset("block_diag cat clone copy element flip getitem roll stack tril triu".split())
+MOVES = frozenset("block_diag cat clone copy diagonal_backward element getitem roll stack".split())
 
 
 def of_rows(name: str) -> Kernel:
@@ -173,6 +174,16 @@ def of_rows(name: str) -> Kernel:
             out = getattr(self.wide, name)(x.view(F32), index, **options)
             return out if out is None else out.view(self.dtype)
         return rounded(self.wide, getattr(self.wide, name), self.dtype)(x, index, **options)
+
+    return named(kernel, name)
+
+
+def of_bits(name: str) -> Kernel:
+    """The kernel ``name``, which moves numbers, by that of whole numbers of 16 bits."""
+
+    def kernel(self: Half, *operands: Operand, **options: Operand) -> Operand:
+        bits = [x.view(BITS) if short(x) else x for x in operands]
+        return getattr(self.rest, name)(*bits, **options).view(self.dtype)
 
     return named(kernel, name)
 
@@ -217,6 +228,11 @@ class Half(Reference):
     @cached_property
     def _matmul(self) -> Kernel:
         return rounded(self.wide, self.wide.matmul, self.dtype)
+
+    @cached_property
+    def _place(self) -> Kernel:
+        kernel = rounded(self.wide, self.wide.place, self.dtype)
+        return lambda F, *operands: kernel(*operands)
 
     @cached_property
     def _linear(self) -> Kernel:
@@ -269,6 +285,22 @@ class Half(Reference):
     def vjps(self, op: str, of: Sequence[Vjp]) -> Sequence[Vjp]:
         """The vjps of an op, given those of the backend that computes."""
         return RoundedVjps(op, self.wide, of, self.dtype)
+
+    flip, tril, triu, gather, scatter = map(of_bits, "flip tril triu gather scatter".split())
+
+    def copysign(self, x: Array, y: Array) -> Array:
+        return np.asarray(x.view(BITS) & 0x7FFF | y.view(BITS) & ~0x7FFF).view(self.dtype)
+
+    def place(
+        self, g: Array, index: tuple[Operand, ...], shape: tuple[int, ...], unique: bool = False
+    ) -> Array:
+        place = definition("place") if unique else self._place
+        out: Array = place(self, g, index, shape, unique)
+        return out
+
+    def trace(self, x: Array) -> Array:
+        """The sum of the diagonal: only that is widened."""
+        return self.wide.narrow(self.wide.sum(self.wide.widen(x.diagonal())), self.dtype)
 
     index, taken, embedding = of_rows("index"), of_rows("taken"), of_rows("embedding")
 

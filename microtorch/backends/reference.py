@@ -48,7 +48,7 @@ UFUNCS: dict[str, Kernel] = {
         "log1p": "", "logaddexp": "", "sin": "", "cos": "", "tan": "", "asin": "arcsin",
         "acos": "arccos", "atan": "arctan", "atan2": "arctan2", "sinh": "", "cosh": "", "tanh": "",
         "asinh": "arcsinh", "acosh": "arccosh", "atanh": "arctanh", "maximum": "", "minimum": "",
-        "fmax": "", "fmin": "", "logaddexp2": "", "deg2rad": "", "rad2deg": "", "sign": "",
+        "fmax": "", "fmin": "", "logaddexp2": "", "deg2rad": "", "rad2deg": "",
         "floor": "", "ceil": "", "round": "rint", "trunc": "", "lt": "less",
         "le": "less_equal", "gt": "greater", "ge": "greater_equal", "eq": "equal",
         "ne": "not_equal", "where": "",
@@ -199,17 +199,15 @@ class Reference:
             return np.where(np.less(y, 0), small, np.power(x, np.maximum(y, 0))).astype(x.dtype)
         return Reference.threaded(np.power)(x, y)
 
-    @staticmethod
-    def sign(x: Array) -> Array:
+    def sign(self, x: Array) -> Array:
         """-1, 0 or 1; 0 of a NaN, as PyTorch has it."""
         if x.dtype.kind in "iu":
             return np.sign(x)
         return np.subtract(x > 0, x < 0, dtype=x.dtype) if x.dtype.kind == "f" else x.copy()
 
-    @staticmethod
-    def sgn(x: Array) -> Array:
+    def sgn(self, x: Array) -> Array:
         """x / |x|, and 0 of 0: the sign of real numbers."""
-        return np.sign(x) if x.dtype.kind == "c" else Reference.sign(x)
+        return np.sign(x) if x.dtype.kind == "c" else self.sign(x)
 
     def remainder(self, x: Array, y: Array) -> Array:
         """x - floor(x / y) * y. A 0 has the sign of x, as in PyTorch; numpy gives it that of y."""
@@ -221,6 +219,12 @@ class Reference:
     def fmod(self, x: Array, y: Array) -> Array:
         """x - trunc(x / y) * y."""
         return Reference.threaded(np.fmod)(x, nonzero_divisor("fmod", x, y))
+
+    def complex_loop(self, name: str, *arrays: Array) -> bool:
+        """Run C's loop of complex numbers, whose parts are of this backend's dtype, for arrays of
+        one shape, the result last. False: there is none here.
+        """
+        return False
 
     def erf(self, x: Array) -> Array:
         """The error function. numpy has none, so it is the C library's, element by element."""

@@ -229,7 +229,12 @@ def bernoulli(
     dev, chance = input.node.dev, array if p is None else p
     if p is None and type(array) is not np.ndarray:  # of which the draw looks at each itself
         dev.check_chances(array)
-    drawn = dev.draws.bernoulli(chance, array.shape, array.dtype, generator)
+    if dev.halves and p is None and type(array) is np.ndarray:  # numpy compares them one by one
+        wide = dev.wide
+        drawn = dev.draws.bernoulli(wide.widen(array), array.shape, wide.dtype, generator)
+        drawn = wide.narrow(drawn, array.dtype)
+    else:
+        drawn = dev.draws.bernoulli(chance, array.shape, array.dtype, generator)
     # with p PyTorch has no derivative for the input, of which only the shape is read
     return settled("bernoulli", drawn, input, zero=0 if p is None else -1)
 

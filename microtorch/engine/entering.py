@@ -45,6 +45,9 @@ ROUNDED_ONCE = frozenset(
     "addbmm addcdiv addcmul addmm addmv addr baddbmm group_norm histc interpolate lerp matrix_exp "
     "round scaled_dot_product_attention".split()
 )
+# those of them that are one op for tensors of one dtype and numbers, which rounds once by itself
+ONE_OP = frozenset("addcdiv addcmul lerp round".split())
+NO_LIMIT = 6e4  # numbers below it are held by every dtype of 16 bits
 
 
 # functions of images whose result PyTorch lays out as their input
@@ -123,6 +126,8 @@ def _before(name: str, kinds: str, after: After | None) -> Before | None:
             raise NotImplementedError(message(what, describe(first), fix="x.float()"))
         if not rounds or d.itemsize != 2 or d.kind not in "fV":
             return None
+        if name in ONE_OP and _is_one_op(d, args, kwargs):
+            return None
         if mixes and any(_wider(x, first) for x in (*args, *kwargs.values())):
             return None  # promoted to the wider dtype, or refused
         out = kwargs.pop("out", None)
@@ -133,6 +138,19 @@ def _before(name: str, kinds: str, after: After | None) -> Before | None:
         return result if after is None else after(result, args, kwargs)
 
     return before
+
+
+def _is_one_op(d: np.dtype[Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
+    """Are the operands tensors of dtype ``d``, and numbers that it holds?"""
+    if "out" in kwargs or "decimals" in kwargs:
+        return False
+    for x in (*args, *kwargs.values()):
+        if isinstance(x, Handle):
+            if x.array.dtype != d:
+                return False
+        elif (type(x) is not float and type(x) is not int) or not -NO_LIMIT < x < NO_LIMIT:
+            return False
+    return True
 
 
 def _widened(x: Argument, d: np.dtype[Any]) -> Argument:

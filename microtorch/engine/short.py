@@ -125,7 +125,7 @@ def several(op: Op, inputs: Sequence[Any], attrs: Attrs | None = None) -> Tensor
 
 
 def joined(op: Op, tensors: Argument, dim: Argument, more: int) -> Tensor | None:
-    """``apply`` for tensors of one floating dtype, device and rank, none of them empty; else None.
+    """``apply`` for tensors of one dtype, device and rank, none of them empty; else None.
 
     ``more``: so many dimensions more has the result than they.
     """
@@ -149,6 +149,8 @@ def joined(op: Op, tensors: Argument, dim: Argument, more: int) -> Tensor | None
         return None
     ndim += more
     kernel = op.hot_kernels[dev]
+    if kernel is None and dev is dev.rest and len({x.dtype for x in arrays}) == 1:
+        kernel = None if op.hot_kernels.aside else op.hot_kernels.kernels[dev]
     if kernel is None or not -ndim <= dim < ndim:
         return None
     dim %= ndim

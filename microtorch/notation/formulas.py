@@ -265,6 +265,11 @@ TABLE: dict[str, Row] = {
     "round": ("round(x)", ("0 * g",)),
     "trunc": ("trunc(x)", ("0 * g",)),
     "frac": ("x - trunc(x)", ("g",)),
+    # x - x is 0 of finite numbers, and NaN of others
+    "nan_to_num": (
+        "where(x - x == 0, x, where(x > 0, posinf, where(x < 0, neginf, nan)))",
+        ("g * where(x - x == 0, 1, 0)",),
+    ),
 }
 
 # Rows that hold for complex numbers as well. Of a holomorphic function f the row says g * f'(x),
@@ -298,6 +303,7 @@ ARGUMENTS: dict[str, dict[str, float | None]] = {
     "clamp_min": {"min": None},
     "clamp_max": {"max": None},
     "clamp": {"min": None, "max": None},
+    "nan_to_num": {"nan": None, "posinf": None, "neginf": None},
 }
 
 # the names of an op's operands in a user's call, where they are not `input` and `other`

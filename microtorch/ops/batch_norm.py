@@ -54,13 +54,23 @@ def moments(F: Namespace, x: Array) -> tuple[Array, Array]:
     return mean, np.add.reduce(centred * centred, _others(x)) / n
 
 
+def _standardized_kept(F: Namespace, x: Array, eps: float, kept: DType) -> Array:
+    """What ``standardized`` is with ``kept``, by the kernel that finds both moments."""
+    mean, var = F.moments(x)
+    n = x.size // max(x.shape[1], 1)
+    if kept != np.float16 and n:
+        var = divided(F, var * n, n, kept)
+    mean, rstd = rounded(F, mean, kept), rounded(F, F.rsqrt(var + eps), kept)
+    return F.mul(x - _per_channel(F, mean, x), _per_channel(F, rstd, x))
+
+
 def _batch_norm(
     F: Namespace, x: Array, w: Array | None = None, b: Array | None = None, *, eps: float,
     kept: DType | None = None,
 ) -> Array:  # fmt: skip
     if kept is not None:
         w, b = (v if v is None else _per_channel(F, v, x) for v in (w, b))
-        return affine(standardized(F, rows(x), _others(x), eps, kept)[0], w, b)
+        return affine(_standardized_kept(F, rows(x), eps, kept), w, b)
     return F.fixed_norm(x, *F.moments(x), *(v for v in (w, b) if v is not None), eps=eps)
 
 

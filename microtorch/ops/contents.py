@@ -212,7 +212,7 @@ CONTENTS = {
     },
     "scan": {
         "ops": "cumprod cumsum logcumsumexp recurrence",
-        "kernels": "cumprod_vjp0",
+        "kernels": "cumprod_vjp0 logcumsumexp_in_segments",
         "functions": "cumprod cumsum logcumsumexp",
         "methods": "cumprod cumsum logcumsumexp",
     },

@@ -115,7 +115,7 @@ def diag(input: Tensor, diagonal: int = 0) -> Tensor:
 
 def _trace(F: Namespace, x: Array) -> Array:
     if type(x) is np.ndarray:
-        return np.add.reduce(x.diagonal())
+        return np.add.reduce(x.diagonal(), dtype=np.int64 if x.dtype.kind in "biu" else None)
     return F.sum(_diagonal(x, 0, 0, 1), dim=(0,), keepdim=False)
 
 

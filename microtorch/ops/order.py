@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from ..arrays.dtypes import I64
+from ..arrays.dtypes import F32, I64
 from ..arrays.memory_order import strides
 from ..backends import defines
+from ..backends.reference import Reference
 from ..base.errors import describe, message
 from ..base.naming import named, return_type_text
 from ..engine.calling import is_int
@@ -173,6 +174,8 @@ def _place_of(name: str) -> Callable[[Array, int], Array]:
         if type(x) is not np.ndarray:
             found: Array = of_any(x, d, keepdims=True)
             return found
+        if x.dtype.itemsize == 2 and x.dtype.kind in "fV":  # which numpy compares one by one
+            x = Reference.by_dtype[F32].widen(x)
         index = getattr(x, name)(d)
         return index.reshape(*x.shape[:d], 1, *x.shape[d + 1 :])
 

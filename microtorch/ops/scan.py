@@ -152,10 +152,60 @@ def _logcumsumexp_vjp(F: Namespace, g: Gradient, out: Operand, x: Operand, dim: 
     return F.where(nothing, 0, F.exp(x - below)) * _from_the_end(F, kept, g, dim)
 
 
+WIDE = 600  # numbers whose exponentials double holds beside one another
+
+
 def _logcumsumexp(F: Namespace, x: Array, dim: int) -> Array:
     if type(x) is np.ndarray and x.dtype.kind == "f":
         return rows(np.logaddexp.accumulate(x, dim))
+    if x.dtype.kind == "c" and x.size and (out := _log_of_sums(x, dim)) is not None:
+        return out
     return F.stack(*itertools.accumulate(_slices(F, x, dim), F.logaddexp), dim=dim)
+
+
+def _log_of_sums(x: Array, dim: int) -> Array | None:
+    """The running log Σ exp(x) of complex numbers, all at once; None where that would overflow.
+
+    A logarithm is known up to 2 pi i. One sum after the other, it would be that of the larger of
+    the sum before and the new number, turned by less than pi / 2: so its turns are counted.
+    """
+    z = np.moveaxis(x, dim, -1).astype(np.complex128)
+    top, low = z.real.max(), z.real.min()
+    if not np.isfinite(z).all() or top - low > WIDE:
+        return None
+    sums = np.cumsum(np.exp(z - top), -1)
+    if not sums.all():
+        return None
+    out = np.log(sums)
+    size, angle = out.real + top, out.imag
+    anew = np.ones(z.shape, bool)  # is the new number the larger one?
+    anew[..., 1:] = size[..., :-1] < z.real[..., 1:]
+    from_ = z.imag.copy()
+    np.copyto(from_[..., 1:], angle[..., :-1], where=~anew[..., 1:])
+    turn = angle - from_
+    turn -= 2 * np.pi * np.round(turn / (2 * np.pi))
+    total = np.cumsum(turn, -1)
+    last = np.maximum.accumulate(np.where(anew, np.arange(z.shape[-1]), 0), -1)
+    begun = np.take_along_axis(z.imag - total + turn, last, -1)
+    turns = np.round((begun + total - angle) / (2 * np.pi))
+    out = size + 1j * (angle + 2 * np.pi * turns)
+    return rows(np.moveaxis(out, -1, dim).astype(x.dtype))
+
+
+@defines
+def logcumsumexp_in_segments(F: Namespace, x: Array) -> Array:
+    """Of one long row, in segments side by side: each has its own sums, and then that of those
+    before it.
+    """
+    length = math.isqrt(len(x))
+    whole = len(x) - len(x) % length
+    own = F.logcumsumexp(x[:whole].reshape(-1, length), 1)
+    before = F.logcumsumexp(own[:, -1], 0)
+    own[1:] = F.logaddexp(own[1:], before[:-1, None])
+    if whole == len(x):
+        return own.reshape(-1)
+    rest = F.logaddexp(F.logcumsumexp(x[whole:], 0), before[-1:])
+    return np.concatenate([own.reshape(-1), rest])
 
 
 logcumsumexp_op = Op(

@@ -18,7 +18,6 @@ from ..engine.record import record
 from ..engine.registry import REGISTRY
 from ..engine.short import several
 from .arguments import as_element, element
-from .elementwise import ELEMENTWISE
 from .surface import FUNCTIONS, METHODS, public
 
 if TYPE_CHECKING:  # below handles/, what is a Tensor is known by its base class
@@ -238,16 +237,13 @@ def nan_to_num(
         if type(value) is not float:
             check_type("nan_to_num", name, "float | None", value)
     if input.array.dtype.kind == "c":
-        parts = [nan_to_num(part, nan, posinf, neginf) for part in (input.real, input.imag)]
-        joined: Tensor = FUNCTIONS["complex"](*parts)
+        parts = nan_to_num(FUNCTIONS["view_as_real"](input), nan, posinf, neginf)
+        joined: Tensor = FUNCTIONS["view_as_complex"](parts)
         return joined
     if input.array.dtype.kind not in "fV":
-        return input.clone()
-    if np.isfinite(input.array).all():  # one pass instead of six
         return input.clone()
     info = dtypes.finfo(input.dtype)
     big = float(info.max) if posinf is None else posinf
     small = float(info.min) if neginf is None else neginf
-    out = where(ELEMENTWISE["isnan"](input), 0.0 if nan is None else nan, input)
-    out = where(ELEMENTWISE["isposinf"](input), big, out)
-    return where(ELEMENTWISE["isneginf"](input), small, out)
+    given = {"nan": 0.0 if nan is None else nan, "posinf": big, "neginf": small}
+    return several(REGISTRY["nan_to_num"], (input,), given)

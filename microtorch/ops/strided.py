@@ -5,6 +5,7 @@ beforehand; so the gradient is zeros with ``g`` *added* at these places, for win
 """
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -65,6 +66,14 @@ def reach(shape: Shape, strides: Shape, offset: int = 0) -> tuple[int, int]:
         return 0, -1
     ends = [(n - 1) * step for n, step in zip(shape, strides, strict=True)]
     return offset + sum([min(e, 0) for e in ends]), offset + sum([max(e, 0) for e in ends])
+
+
+def even_step(shape: Shape, strides: Shape) -> int | None:
+    """How far apart neighbours lie, if it is the same everywhere in row-major order; else None."""
+    dims = [(n, s) for n, s in zip(shape, strides, strict=True) if n != 1]
+    if any([a[1] != n * s for a, (n, s) in itertools.pairwise(dims)]):
+        return None
+    return dims[-1][1] if dims and dims[-1][1] > 0 else None
 
 
 def gapless(shape: Shape) -> Shape:
@@ -170,8 +179,20 @@ def _among(x: Tensor, size: Shape, stride: Shape, offset: int) -> bool:
     if flags.c_contiguous or flags.f_contiguous:  # its elements lie without gaps
         last = offset + sum([(n - 1) * s for n, s in zip(size, stride, strict=True)])
         return offset >= 0 and last < x.array.size
+    if (step := even_step(x.array.shape, steps(x.array))) is not None:
+        low, high = reach(size, stride, offset)
+        if low < 0 or high > (x.array.size - 1) * step:
+            return False
+        taken = [s for n, s in zip(size, stride, strict=True) if n > 1]
+        return all([at % step == 0 for at in (offset, *taken)])
     own = positions(x.array.shape, steps(x.array))
-    return bool(np.isin(positions(size, stride, offset), own).all())
+    first, last = int(own.min()), int(own.max())
+    low, high = reach(size, stride, offset)
+    if low < first or high > last:
+        return False
+    held = np.zeros(last - first + 1, bool)
+    held[own - first] = True
+    return bool(held[positions(size, stride, offset - first)].all())
 
 
 def _check_strides(base: Tensor, size: Shape, stride: Shape, start: int, own: int) -> None:

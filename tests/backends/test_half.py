@@ -200,3 +200,87 @@ def test_places_in_order_are_those_of_float32():
                   lambda x: torch.isin(x, x[:, :7])):
         for dtype in (torch.float16, torch.bfloat16):
             assert torch.equal(place(x.to(dtype)), place(x.to(dtype).float()))
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_what_moves_numbers_keeps_their_bits(dtype):
+    """Of few numbers and of many, in rows and not: NaN with its bits, and the sign of 0."""
+    for shape in ((3, 4), (40, 50)):
+        bits = np.random.default_rng(0).integers(-(1 << 15), 1 << 15, shape, np.int16)
+        x = torch.from_numpy(bits).view(dtype)
+        i = torch.arange(bits.size).view(shape).flip(1) % shape[1]
+        for x, i in ((x, i), (x.t()[:, ::2], i.t()[:, ::2] % shape[0] % 2)):  # noqa: B020
+            whole = x.contiguous().view(torch.int16)
+            for program in (
+                lambda x, i: x.flip(0, 1), lambda x, i: x.tril(1), lambda x, i: x.triu(),
+                lambda x, i: x.gather(1, i), lambda x, i: x.scatter(0, i[:1] * 0, x[1:2]),
+                lambda x, i: torch.block_diag(x, x), lambda x, i: F.pad(x, (1, 2)),
+                lambda x, i: x[0].diag_embed(), lambda x, i: x.roll(1, 0),
+                lambda x, i: torch.cat([x, x], 1),
+            ):  # fmt: skip
+                found, expected = program(x, i), program(whole, i)
+                assert found.dtype == dtype
+                assert found.contiguous().view(torch.int16).equal(expected)
+            y = x.flip(0)
+            signs = y.contiguous().view(torch.int16) & -(1 << 15)
+            found = x.copysign(y).contiguous().view(torch.int16)
+            assert found.equal((whole & 0x7FFF) | signs)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+@pytest.mark.parametrize("n", [5, 3000])
+def test_what_is_one_op_rounds_once(dtype, n):
+    x, y, z = (torch.randn(n).to(dtype) for _ in range(3))
+    for program in (
+        lambda x, y, z: torch.addcmul(x, y, z, value=0.3), torch.addcmul,
+        lambda x, y, z: torch.addcdiv(x, y, z, value=-2), torch.lerp,
+        lambda x, y, z: torch.lerp(x, y, 0.7), lambda x, y, z: torch.addcmul(x, y[:1], z),
+        lambda x, y, z: x.round(), lambda x, y, z: x.round(decimals=-1),
+        lambda x, y, z: torch.where(x > 1, y / 0, x).nan_to_num(0.5, 2, -3),
+    ):  # fmt: skip
+        wide = program(x.float(), y.float(), z.float())
+        found = program(x, y, z)
+        assert found.dtype == dtype
+        np.testing.assert_array_equal(found.float().numpy(), wide.to(dtype).float().numpy())
+    same = [x, y, z, torch.zeros(n, dtype=dtype)]
+    assert torch.addcmul(*same[:3], out=same[3]).equal(torch.addcmul(*same[:3]))
+    assert torch.lerp(x.float(), y.float(), 0.3).dtype == torch.float32
+    with pytest.raises(RuntimeError):
+        torch.lerp(x, y.float(), 0.3)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+@pytest.mark.parametrize("n", [4, 3000])
+def test_gradients_that_meet_are_rounded_sums(dtype, n):
+    """At a node on the way, at a view of it and at a leaf, each contribution is added in float32
+    and rounded.
+    """
+    x = torch.randn(n).to(dtype).requires_grad_()
+    y = x * 1
+    (y * 3 + y / 7).sum().backward()
+    third = torch.ones(n).to(dtype)
+    expected = ((third * 3).float() + (third / 7).float()).to(dtype)
+    assert x.grad.equal(expected)
+    x.grad = third.clone()
+    (x * 3).sum().backward()
+    assert x.grad.equal(third * 4)
+    w = torch.randn(n, 2).to(dtype).requires_grad_()
+    (w[:, 0] * 3 + w[:, 0] / 7 + w[:, 1]).sum().backward()
+    assert w.grad[:, 0].equal(expected) and w.grad[:, 1].equal(third)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_statistics_of_16_bits(dtype):
+    x = torch.randn(6, 4, 30).to(dtype)
+    wide = torch.nn.functional.batch_norm(x.float(), None, None, training=True)
+    found = torch.nn.functional.batch_norm(x, None, None, training=True)
+    torch.testing.assert_close(found.float(), wide, rtol=0.03, atol=0.03)
+    still = torch.nn.functional.batch_norm(x[:1, :, :1] + x * 0, None, None, training=True)
+    assert still.isfinite().all()
+    m = torch.randn(70, 80).to(dtype)
+    assert m.trace().dtype == dtype
+    torch.testing.assert_close(m.trace().float(), m.float().trace(), rtol=0.01, atol=0.01)
+    m[3, 5] = float("nan")
+    assert m.argmax(1).equal(m.float().argmax(1)) and m.max(0)[1].equal(m.float().max(0)[1])
+    coins = torch.bernoulli(torch.tensor([0.0, 1.0] * 500).to(dtype))
+    assert coins.dtype == dtype and coins.tolist() == [0.0, 1.0] * 500

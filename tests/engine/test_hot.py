@@ -184,9 +184,12 @@ def test_joined(name):
                 expected = whole(apply(op, xs, {"dim": dim % (2 + more)}))
                 assert whole(short.joined(op, xs, dim, more)) == expected
     x, y = operand(torch.float32, (2,), True), operand(torch.float64, (2,), True)
-    whole_number = torch.tensor([1, 2])
-    for xs, dim in (([x, y], 0), ([x], 5), ([], 0), ([x, 1], 0), ([whole_number], 0), (x, 0)):
+    number = torch.tensor([1, 2])
+    mixed = [number, number.int()]
+    for xs, dim in (([x, y], 0), ([x], 5), ([], 0), ([x, 1], 0), (mixed, 0), (x, 0)):
         assert short.joined(op, xs, dim, more) is None
+    for xs in ([number], [number, -number], [number > 1] * 3):
+        assert whole(short.joined(op, xs, 0, more)) == whole(apply(op, xs, {"dim": 0}))
 
 
 def as_function(op, x, attrs):

@@ -234,6 +234,12 @@ ELEMENTWISE = {
     "round": Row((ANY,), round),
     "trunc": Row((ANY,), math.trunc),
     "frac": Row((ANY,), lambda x: x - math.trunc(x)),
+    "nan_to_num": Row(
+        (ANY,),
+        lambda x, nan, posinf, neginf: x,
+        None,
+        ({"nan": 0.0, "posinf": 3.0, "neginf": -3.0},),
+    ),
 }
 
 

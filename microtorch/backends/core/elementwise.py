@@ -2,12 +2,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy._core import multiarray
 
 from ...arrays.dtypes import BOOL, F32
+from ...arrays.pairs import pairs
 from ...notation import expr, formulas
 from ..reference import UFUNCS, Reference
 from ..table import LARGE, SPREAD, definition, large_from
@@ -77,18 +79,10 @@ class Elementwise(Reference):
         )  # fmt: skip
         return made[0] if made else otherwise
 
-    # Reference has these as methods, so __getattr__ is not asked for them
-    def erf(self, x: Array) -> Array:
-        return self.__getattr__("erf")(x)
-
-    def erfc(self, x: Array) -> Array:
-        return self.__getattr__("erfc")(x)
-
-    def fmod(self, x: Array, y: Array) -> Array:
-        return self.__getattr__("fmod")(x, y)
-
-    def remainder(self, x: Array, y: Array) -> Array:
-        return self.__getattr__("remainder")(x, y)
+    def complex_loop(self, name: str, *arrays: Array) -> bool:
+        loop: Callable[..., int] = getattr(lib, f"{name}_{SUFFIXES[self.dtype]}")
+        parts = [pairs(np.ascontiguousarray(x)) for x in arrays[:-1]] + [pairs(arrays[-1])]
+        return bool(loop(arrays[-1].size, *map(id, parts)))
 
     def large(self, name: str) -> Callable[..., Any]:
         """The kernel of an op for arrays of ``large_from(name)`` elements and more."""
@@ -144,6 +138,13 @@ class Elementwise(Reference):
             "loop": called(f"{name}_{SUFFIXES[self.dtype]}"), "numpy": ours, "F": self,
             "dtype": short or self.dtype, "empty": np.empty, "result_of": result_of,
         })  # fmt: skip
+
+
+# Reference has these as methods, so __getattr__ is not asked for them; an op looks them up once
+for _name in ("erf", "erfc", "sign", "sgn", "fmod", "remainder"):
+    _made = cached_property(partial(Elementwise._found, name=_name))
+    _made.__set_name__(Elementwise, _name)
+    setattr(Elementwise, _name, _made)
 
 
 def with_F(kernel: Callable[..., Any]) -> Callable[..., Any]:

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 from numpy._core import multiarray
 
-from ...arrays.dtypes import F32, F64, on_bfloat16
+from ...arrays.dtypes import F32, F64, I64, on_bfloat16
 from ...notation import formulas
 
 if TYPE_CHECKING:
@@ -34,6 +34,10 @@ _num_threads = 1  # what was asked for; the core may have fewer
 _REBUILD = "install microtorch again, or in a checkout run python ext/build_core.py"
 ISAS = ("avx512", "avx2", "baseline")  # from the best down, as ext/dispatch.c counts them
 SUFFIXES = {F32: "f32", F64: "f64"}
+# whole numbers, of which some kernels are compiled for each width
+INTEGERS = {
+    I64: "i64", np.dtype(np.int32): "i32", np.dtype(np.int16): "i16", np.dtype(np.uint8): "u8"
+}
 
 
 def _load() -> str:
@@ -68,7 +72,7 @@ def _learn_layout(loaded: Any, loaded_ffi: Any) -> str:
     if sys.implementation.name != "cpython":
         return f"the C core reads CPython's objects, and this is {sys.implementation.name}"
     kinds = (np.float32, np.float64, np.int64, np.uint8, np.bool_, np.uint32, np.uint16,
-             np.float16)
+             np.int32, np.int16, np.float16)
     types = [id(np.dtype(d)) for d in kinds]
     loaded.set_layout(object.__basicsize__, tuple.__basicsize__, id(np.ndarray), id(tuple), types)
     for array in (np.zeros((3, 5), np.float32), np.zeros((4, 6))[::2, ::-3]):
@@ -298,12 +302,10 @@ def called(name: str) -> Kernel:
 
 
 class Kernels:
-    """The C kernels for one dtype, float32, float64 or int64: ``Kernels(F32).sum(...)`` calls
-    sum_f32.
-    """
+    """The C kernels for one dtype: ``Kernels(F32).sum(...)`` calls sum_f32."""
 
     def __init__(self, dtype: DType):
-        self._suffix = SUFFIXES.get(dtype, "i64")
+        self._suffix = SUFFIXES.get(dtype) or INTEGERS[dtype]
 
     def __getattr__(self, name: str) -> Any:
         function = called(f"{name}_{self._suffix}")

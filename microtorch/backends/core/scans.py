@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ...arrays.dtypes import F64
 from ..reference import Reference
 from ..table import definition
 from .library import calls, get_num_threads
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
 
 MOST_BEST = MOST_RANKED = 64  # as ext/order.c has it
+LONG = 1 << 10  # numbers of a row that are worth segments
 ENOUGH = 1 << 13  # keys to order that are worth a thread
 FEW = 1 << 14  # bytes that numpy fills sooner
 
@@ -29,6 +31,10 @@ class Scans(Reference):
         return self._scan(self.kernels.cumprod, x, dim, "cumprod")
 
     def logcumsumexp(self, x: Array, dim: int) -> Array:
+        if x.ndim == 1 and x.size >= LONG:  # in double, as C's loop adds up
+            wide = Reference.by_dtype[F64]
+            out: Array = definition("logcumsumexp_in_segments")(wide, wide.cast(x, F64))
+            return out.astype(self.dtype, copy=False)
         return self._scan(self.kernels.logcumsumexp, x, dim, "logcumsumexp")
 
     def _scan(self, kernel: Kernel, x: Array, dim: int, name: str) -> Array:

@@ -12,6 +12,7 @@ from ...arrays.dtypes import BOOL, I64
 from ...base.naming import named
 from . import library
 from .elementwise import result_of
+from .library import INTEGERS
 
 if TYPE_CHECKING:
     from ...base.types import Array, DType, Operand
@@ -55,25 +56,25 @@ def _whole(kernel: str, x: Operand, *numbers: int, dtype: DType = I64) -> Array 
     if type(x) is not np.ndarray or x.dtype is not dtype or not x.flags.c_contiguous:
         return None
     out = np.empty(x.shape, dtype)
-    return out if library.called(f"{kernel}_i64")(x.size, *numbers, x, out) else None
+    kernel = f"{kernel}_{INTEGERS.get(dtype, 'i64')}"
+    return out if library.called(kernel)(x.size, *numbers, x, out) else None
 
 
 def _clamp(x: Operand, least: Operand, most: Operand) -> Array | None:
-    low, high = _number(least), _number(most)
-    return None if low is None or high is None else _whole("clamp_whole", x, low, high)
+    low, high, ends = _number(least), _number(most), ENDS.get(x.dtype)
+    if ends is None or low is None or high is None:
+        return None
+    if min(low, high) < ends[0] or max(low, high) > ends[1]:
+        return None
+    return _whole("clamp_whole", x, low, high, dtype=x.dtype)
 
 
-def _limit(
-    ufunc: np.ufunc, least: int | None, most: int | None
-) -> Callable[[Operand, Operand], Array | None]:
+def _limit(upper: bool) -> Callable[[Operand, Operand], Array | None]:
     def limit(x: Operand, y: Operand) -> Array | None:
-        if x.dtype is not I64:  # of other widths numpy has vectors, but not beside a lone number
-            if x.dtype.kind not in "iu" or np.ndim(y) or getattr(y, "dtype", x.dtype) != x.dtype:
-                return None
-            beside = np.empty_like(x)
-            beside.fill(y)
-            return ufunc(x, beside)
-        return _clamp(x, y if least is None else least, y if most is None else most)
+        if getattr(y, "dtype", x.dtype) != x.dtype or x.dtype not in ENDS:
+            return None
+        least, most = ENDS[x.dtype]
+        return _clamp(x, least, y) if upper else _clamp(x, y, most)
 
     return limit
 
@@ -88,10 +89,10 @@ def _shift(sign: int) -> Callable[[Operand, Operand], Array | None]:
     return shift
 
 
+ENDS = {d: (int(np.iinfo(d).min), int(np.iinfo(d).max)) for d in INTEGERS}
 CLIP: np.ufunc = umath.__dict__["clip"]  # np.clip itself takes 2 us to get there
 WHOLE: dict[np.ufunc, Callable[..., Array | None]] = {
-    CLIP: _clamp, np.maximum: _limit(np.maximum, None, (1 << 63) - 1),
-    np.minimum: _limit(np.minimum, -(1 << 63), None),
+    CLIP: _clamp, np.maximum: _limit(False), np.minimum: _limit(True),
     np.left_shift: _shift(1), np.right_shift: _shift(-1),
     np.absolute: lambda x: _whole("abs_whole", x),
     np.bitwise_not: lambda x: _whole("not_bool", x, dtype=BOOL),

@@ -39,7 +39,8 @@ SPECIAL = np.array([0.0, -0.0, 1.0, -1.0, np.inf, -np.inf, np.nan, 1e-40, 3e38],
 def operands(op, parameters, shape, seed=0):
     """float32 arrays around 0, for both sides of each choice, and the op's static arguments."""
     rng = np.random.default_rng(seed)
-    chosen = {"min": -0.5, "max": 0.75, "threshold": 0.1, "value": 0.5, "weight": 0.3}
+    chosen = {"min": -0.5, "max": 0.75, "threshold": 0.1, "value": 0.5, "weight": 0.3,
+              "nan": 0.25, "posinf": 3.0, "neginf": -3.0}
     named = {k: chosen.get(k, v)
              for k, v in formulas.ARGUMENTS.get(op, {}).items()}
     return [rng.normal(size=shape).astype(np.float32) for _ in parameters], named

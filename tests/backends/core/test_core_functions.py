@@ -214,7 +214,8 @@ def test_threads_and_instruction_sets_compute_the_same(name, op, text, threads):
     The bits are the same with two threads, and the numbers nearly so on each instruction set.
     """
     read, random, before = expr.names(text), np.random.default_rng(0), core.isa
-    chosen = {"min": -0.5, "max": 0.75, "threshold": 0.1, "value": 0.5, "weight": 0.3}
+    chosen = {"min": -0.5, "max": 0.75, "threshold": 0.1, "value": 0.5, "weight": 0.3,
+              "nan": 0.25, "posinf": 3.0, "neginf": -3.0}
     numbers = [chosen.get(k, v)
                for k, v in formulas.ARGUMENTS.get(op, {}).items() if k in read]
     for dtype, tolerance in ((np.float32, 2e-5), (np.float64, 1e-12)):

@@ -369,14 +369,15 @@ def declarations():
 
 SUFFIXES = {"float32": "f32", "float64": "f64"}
 # test_core_random.py, test_core_along.py, test_core_order.py, test_core_special.py,
-# test_core_layouts.py, test_core_spread.py, test_core_whole.py and test_core_bfloat.py try these
+# test_core_layouts.py, test_core_spread.py, test_core_whole.py, test_core_complex.py and
+# test_core_bfloat.py try these
 ELSEWHERE = {
     "gather", "scatter", "scatter_sum", "combine_rows", "recurrence", "cumsum", "cumprod", "prod",
     "running_extreme", "key_order", "distances", "distances_vjp0", "i0", "i0e", "i1", "i1e",
     "erfinv", "ndtri", "trigamma", "take", "ranked", "copy", "where", "where_vjp1", "where_vjp2",
     "cumprod_vjp0", "of_bytes", "of_whole", "of_float", "of_double", "to_whole", "clamp_whole",
     "shift_whole", "abs_whole", "not_bool", "to_mask", "product", "running_sum",
-    "bfloat_products", "lgamma", "digamma", "logcumsumexp",
+    "bfloat_products", "lgamma", "digamma", "logcumsumexp", "reciprocals", "between",
 }  # fmt: skip
 DECLARED = {
     name: kernel

@@ -27,11 +27,19 @@ PROGRAMS = {
     "einsum": "t.einsum('ij,kj->ki', m, n)", "einsum of few": "t.einsum('ij,kj,i->k', m, n, m[0])",
     "cumsum": "m.long().cumsum(1)", "cumsum down": "m.cumsum(0)", "relu": "m.relu()",
     "relu6": "t.nn.functional.relu6(m)", "dot": "m.ravel() @ n.ravel()", "vector": "m @ n[0]",
-    "batch of vectors": "m.view(1, N, N) @ n[:, 0]",
+    "batch of vectors": "m.view(1, N, N) @ n[:, 0]", "column": "m @ n[:, :1]",
+    "tril": "m.tril(2)", "triu of a transpose": "m.t().triu()", "of few": "(m % 5) @ (n % 7)",
+    "threshold": "t.nn.functional.threshold(m, 3, 40)", "cut": "t.nn.functional.threshold(m, 3, 0)",
+    "maximum": "t.clamp(m, min=3)", "minimum": "t.clamp(m, max=3)", "trace": "m.trace()",
+    "index_reduce amax": "m.index_reduce(1, k[0], n, 'amax')",
+    "index_reduce amin": "m.index_reduce(0, k[0], n, 'amin', include_self=False)",
+    "cat": "t.cat([m, n, m[:0]])", "stack": "t.stack([m, n], -1)",
+    "pad": "t.nn.functional.pad(m, (2, 3))", "scatter a number": "m.scatter(0, k, 1)",
 }  # fmt: skip
 NOT_OF_MASKS = {
     "matmul", "transposed", "bmm", "linear", "batch", "gaps", "clamp", "absolute", "topk", "lowest",
-    "relu", "relu6", "einsum", "einsum of few", "dot", "vector", "batch of vectors",
+    "relu", "relu6", "einsum", "einsum of few", "dot", "vector", "batch of vectors", "column",
+    "of few", "threshold", "cut", "maximum", "minimum", "trace",
 }  # fmt: skip
 
 
