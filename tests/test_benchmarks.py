@@ -189,7 +189,7 @@ def test_the_walk_over_all_functions(capsys):
     assert registry.main(["tanh"]) == 0 and "both ways" in capsys.readouterr().out
     for kind in registry.KINDS:
         found = list(registry.measured(["tanh"], 0, 1000, kind))
-        assert len(found) == (1 if kind in ("int", "mask") else 2), kind
+        assert len(found) == (1 if kind in registry.WHOLE else 2), kind
 
 
 def test_statements_of_courses(capsys):

@@ -14,7 +14,7 @@ from ..handles.scalar import Scalar, constant_scalar
 from ..handles.tensor import Tensor
 
 if TYPE_CHECKING:
-    from ..base.types import Array, Backend, Gradient, Root, Tree
+    from ..base.types import Array, Backend, Gradient, Operand, Root, Tree
 
 
 def listed(x: Tree) -> list[Any]:
@@ -54,7 +54,7 @@ def node_of(x: Root) -> Node:
 ONES: dict[Backend, Array] = {}
 
 
-def seeds_of(roots: list[Root], given: Any, create_graph: bool) -> list[Gradient]:
+def seeds_of(roots: list[Root], given: Operand, create_graph: bool) -> list[Gradient]:
     """The gradients to start from, checked: 1 for one-element roots unless given."""
     gs = [None] * len(roots) if given is None else listed(given)
     if len(gs) != len(roots):

@@ -54,6 +54,8 @@ UFUNCS: dict[str, Kernel] = {
         "ne": "not_equal", "where": "",
     }.items()
 }  # fmt: skip
+# the other way; of a NaN numpy's sign is another than the op's, which therefore is none of these
+OP_OF: dict[Kernel, str] = {**{f: name for name, f in UFUNCS.items()}, np.sign: "sign"}
 
 
 def all_true(x: Array) -> bool:

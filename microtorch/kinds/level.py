@@ -19,7 +19,7 @@ import numpy as np
 
 from ..arrays.device import device
 from ..backends import cpu
-from ..backends.reference import UFUNCS
+from ..backends.reference import OP_OF
 from ..engine.apply import meeting
 from ..handles.memory import check_locked, is_locked, unlocked
 
@@ -27,8 +27,6 @@ if TYPE_CHECKING:
     from ..base.types import AnyArray, Array, Attrs, Backend, DType, Shape
     from ..engine.op import Op
     from ..handles.tensor import Tensor
-
-KERNELS = {ufunc: name for name, ufunc in UFUNCS.items()}  # numpy's ufunc -> the op's name
 
 
 # ---- which levels are in use ---------------------------------------------------------------------
@@ -311,11 +309,11 @@ class Kind:
     def __array_ufunc__(
         self, ufunc: np.ufunc, method: str, *inputs: AnyArray, **named: AnyArray
     ) -> AnyArray:
-        if method == "__call__" and not named and ufunc in KERNELS:
-            return getattr(self.dev, KERNELS[ufunc])(*inputs)
-        if method == "__call__" and set(named) <= {"out"} and ufunc in KERNELS:
+        if method == "__call__" and not named and ufunc in OP_OF:
+            return getattr(self.dev, OP_OF[ufunc])(*inputs)
+        if method == "__call__" and set(named) <= {"out"} and ufunc in OP_OF:
             (out,) = named["out"]
-            out[...] = getattr(self.dev, KERNELS[ufunc])(*inputs)
+            out[...] = getattr(self.dev, OP_OF[ufunc])(*inputs)
             return out
         return self.dev.by_numpy(getattr(ufunc, method), inputs, named)
 

@@ -10,7 +10,7 @@ functions to users. Importing ``ops.surface`` declares nothing; each family decl
     shape and order      shape permute strided diagonal arrange join repeat roll view_copies
     picking, writing     index index_parsing index_along gather select regions embedding
     reductions           reduce scan scatter_reduce variance vector_norm statistics numerical
-    order                order search
+    order                order row_order search
     products             products addmm einsum cross distances fourier
     images               conv conv_ops volumes pool pool_ops max_pool windows fold taps
     norms and losses     norm batch_norm loss ctc

@@ -18,7 +18,7 @@ import numpy as np
 from ...arrays.device import device
 from ...base.errors import MissingKernel, message
 from ...graph import here
-from ..reference import UFUNCS
+from ..reference import OP_OF
 from . import reduce as reductions
 from .array import Array, Axis, Operand
 from .indexing import gather_index, nonzero, scatter
@@ -93,7 +93,7 @@ def _mapped(
 
 # ---- ufuncs --------------------------------------------------------------------------------------
 NAMES: dict[np.ufunc, str] = {
-    **{f: name for name, f in UFUNCS.items() if isinstance(f, np.ufunc)},
+    **{f: name for f, name in OP_OF.items() if isinstance(f, np.ufunc)},
     **{getattr(np, name): name for name in (
         "floor_divide", "isnan", "isinf", "isfinite", "signbit", "copysign", "nextafter",
         "logical_and", "logical_or", "logical_xor", "logical_not", "bitwise_and", "bitwise_or",
