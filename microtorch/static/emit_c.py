@@ -10,13 +10,13 @@ from .c_text import counting, wrapped
 from .emit_copies import copy
 from .emit_each import each, joins
 from .emit_places import Places
-from .emit_products import product
+from .emit_products import product, updated
 from .emit_sums import total
 from .functions import functions, named
-from .region import Piece, rate_name
+from .region import Piece, number_name
 from .rounds import Rounds
 from .statements import C_TYPES, Copy, Each, Product, Sum, View, reads
-from .templates import Rate, Ref
+from .templates import Ref
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -40,7 +40,7 @@ class Emitter(Places):
             constant = "const " * (n not in written and n in region.takes)
             how = ", changed" * (n in written) + ", made" * (n in region.gives)
             given.append((f"{constant}{kind} *restrict {self.names[n]}", f"{value}{how}"))
-        given += [(f"double {rate_name(region, x)}", "") for x in region.rates]
+        given += [(f"double {number_name(region, x)}", "") for x in region.rates]
         block = self.size()
         if block:
             given.append(("char *restrict block", f"{block} bytes for what is made on the way"))
@@ -63,6 +63,7 @@ class Emitter(Places):
         """Statements, those that fit together as one loop. ``rounds``: of which they are the body.
         """
         group: list[Each] = []
+        at_once: set[int] = set()  # what has been done together with a statement before
 
         def close() -> None:
             """Write the loop of the group."""
@@ -100,7 +101,12 @@ class Emitter(Places):
             elif isinstance(s, Sum):
                 self.piece([s], partial(total, self, s))
             elif isinstance(s, Product):
-                self.piece([s], partial(product, self, s))
+                update = updated(self, s, items, i)
+                both: list[Lowered] = [s] if update is None else [s, update]
+                self.piece(both, partial(product, self, s, update))
+                at_once.add(id(update))
+            elif id(s) in at_once:
+                pass
             elif isinstance(s, Copy):
                 self.piece([s], partial(copy, self, s))
             else:
@@ -170,6 +176,4 @@ class Emitter(Places):
             return f"({kind}[]){{{', '.join(self.operand(y, '') for y in x)}}}"
         if x is None:
             return "NULL"
-        if type(x) is Rate:
-            return rate_name(self.region, x)
-        return repr(x) if isinstance(x, float) else str(int(x))
+        return number_name(self.region, x)

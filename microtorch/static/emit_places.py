@@ -172,7 +172,8 @@ class Places:
         calls = self.lines[self.said_at + 1 :]
         plain = all(x[0].isalpha() and x.endswith(");") for x in calls) and len(calls) <= TOGETHER
         loop = any(isinstance(s, Each) for s in steps)
-        if len(seen) == 1 and plain and not loop and self.said.startswith(f"{next(iter(seen))}: "):
+        same = self.said.startswith(f"{next(iter(seen))}: ") and "; " not in self.said
+        if len(seen) == 1 and plain and not loop and same:
             what = ", ".join([self.said, *next(iter(seen.values()))])
             self.lines[self.said_at] = f"/* {what} */"
         else:

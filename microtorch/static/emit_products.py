@@ -4,15 +4,21 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, NamedTuple
 
+from .batches import Batch
 from .c_text import counting, plus
 from .functions import named
 from .look import cheaper_turned
-from .statements import C_TYPES, TILE
+from .region import number_name
+from .rounds import Rounds
+from .statements import C_TYPES, TILE, Call, reads
+from .templates import Rate, Ref
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from ..base.types import Shape
     from .emit_places import Places
-    from .statements import Product
+    from .statements import Lowered, Product
 
 NARROW = 8  # columns of a product below which its tiles would be nearly empty
 LARGE = 1 << 15  # numbers of a matrix that is worth a longer text to be turned
@@ -48,8 +54,32 @@ class Matrix(NamedTuple):
         return plus(self.name, self.moved(*index))
 
 
-def product(e: Places, s: Product) -> None:
-    """A product, or several of them in loops."""
+def updated(
+    e: Places, s: Product, items: Sequence[Lowered | Rounds | Batch], i: int
+) -> Call | None:
+    """The call among ``items``, after the i-th, that can be made where the product is: a step of
+    SGD without more, by the gradient that it is, if nothing before that step has to do with the
+    weight or with the gradient. What clips it, or reads the weight as it was, comes between."""
+    if not s.few or e.places[s.x].strides[-1] != 1:
+        return None
+    touched = {*reads(s)}  # a weight may be what its own layer is given
+    for x in items[i + 1 :]:
+        if isinstance(x, (Rounds, Batch)) or (isinstance(x, Call) and x.checks):
+            return None
+        if isinstance(x, Call) and x.function == "sgd" and x.operands[2] == Ref(s.result):
+            weight, (_, decay, maximize) = x.operands[1], x.operands[3:]
+            home = e.places[weight.number].name
+            alone = home not in {e.places[n].name for n in touched if n in e.places}
+            plain = not (decay or maximize or type(decay) is Rate)
+            return x if alone and plain else None
+        touched.update(reads(x))
+        if s.result in touched:
+            return None
+    return None
+
+
+def product(e: Places, s: Product, update: Call | None) -> None:
+    """A product, or several of them in loops; of few, with the ``update`` by what it gives."""
     shape = e.program.values[s.result].shape
     out = e.new(s.result)
     strides = out.strides
@@ -57,7 +87,7 @@ def product(e: Places, s: Product) -> None:
         shape, strides = (math.prod(shape[:-1]), shape[-1]), (shape[-1], 1)
     *batch, rows, columns = shape
     index = [f"i{k}" for k in range(len(batch))]
-    e.comment([s])
+    e.comment([s] if update is None else [s, update])
     for k, size in enumerate(batch):
         e.lines.append("    " * k + counting(index[k], size))
     (x, inner), (y, _) = (matrix(e, n, s, index) for n in (s.x, s.y))
@@ -67,9 +97,9 @@ def product(e: Places, s: Product) -> None:
     to = Matrix(out.name, out.at(index, strides[:-2]), *strides[-2:])
     first, lines = len(e.lines), e.lines
     if to.column == 1:
-        multiply(e, s, (rows, columns, inner), x, y, to)
+        multiply(e, s, (rows, columns, inner), x, y, to, update)
     else:
-        multiply(e, s, (columns, rows, inner), y.turned, x.turned, to.turned)
+        multiply(e, s, (columns, rows, inner), y.turned, x.turned, to.turned, update)
     lines[first:] = ["    " * len(batch) + line for line in lines[first:]]
     e.lines += ["    " * k + "}" for k in reversed(range(len(batch)))]
 
@@ -91,7 +121,7 @@ def rows_of(e: Places, n: int, s: Product) -> int:
 
 
 def multiply(
-    e: Places, s: Product, sizes: Shape, x: Matrix, y: Matrix, to: Matrix
+    e: Places, s: Product, sizes: Shape, x: Matrix, y: Matrix, to: Matrix, update: Call | None
 ) -> None:
     """One product, row by row: its tiles, or where a row of y does not lie together, y first laid
     out. ``sizes``: rows, columns, and products that are added up."""
@@ -114,11 +144,12 @@ def multiply(
             say("turned", high, wide, from_.begin, from_.row, from_.column, apart, room)
 
     if s.few and x.row == 1:
-        turn(inner, columns, y, columns)
-        own, bits = inner * columns, inner * columns + rows * inner
-        e.turned = max(e.turned, bits * d.itemsize + -(-inner // 64) * 8 * rows)
-        say("product_of_few", *sizes, x.begin, x.column, apart, to.begin, to.row,
-            plus(apart, str(own)), f"(unsigned long long *)({plus(apart, str(bits))})")
+        e.turned = max(e.turned, inner * (columns + rows) * d.itemsize + -(-inner // 64) * 8 * rows)
+        weight, lr = ("NULL", "0") if update is None else (
+            e.pointer(update.operands[1].number), number_name(e.region, update.operands[3])
+        )  # fmt: skip
+        say("product_of_few", *sizes, x.begin, x.column, y.begin, y.row, y.column, to.begin, to.row,
+            apart, weight, lr)
     elif columns < NARROW and x.row == 1 and rows >= TILE and s.bias is None:  # the product turned
         e.turned = max(e.turned, rows * columns * d.itemsize)
         say("product", columns, rows, inner, y.begin, y.column, y.row, x.begin, x.column, "NULL",

@@ -67,8 +67,10 @@ def in_own_order(program: Program, steps: Sequence[Lowered], gives: Container[in
     return {n for n in loose if n not in gives}
 
 
-def rate_name(region: Region, x: Rate) -> str:
-    """What a learning rate is called: ``lr``, or ``lr_1`` in a second group."""
+def number_name(region: Region, x: float) -> str:
+    """A number, or what a learning rate is called: ``lr``, or ``lr_1`` in a second group."""
+    if type(x) is not Rate:
+        return repr(x) if isinstance(x, float) else str(int(x))
     alike = [y for y in region.rates if y.word == x.word]
     i = next(i for i, y in enumerate(alike) if y.group is x.group)
     return f"{x.word}_{i}" if i else x.word

@@ -60,12 +60,28 @@ _MEANT = {
     "PyEval_SaveThread": "void *PyEval_SaveThread(void), PyEval_RestoreThread(void *);",
     "DATA": "#define DATA(i) (*(void **)(a[i] + 2 * sizeof(void *))) /* of an array of numpy */",
     "NUMBER": "#define NUMBER(i) (*(double *)(a[i] + 2 * sizeof(void *))) /* of a float */",
+    "CALLED": """\
+#define CALLED(name, ...) \\
+    void *call_##name(void *self, const size_t *a) \\
+    { \\
+        return PyLong_FromLong(name(__VA_ARGS__)); \\
+    }""",
+    "CALLED_LONG": """\
+#define CALLED_LONG(name, ...) /* other threads of Python run meanwhile */ \\
+    void *call_##name(void *self, const size_t *a) \\
+    { \\
+        void *const thread = PyEval_SaveThread(); \\
+        const int failed = name(__VA_ARGS__); \\
+        PyEval_RestoreThread(thread); \\
+        return PyLong_FromLong(failed); \\
+    }""",
 }
 
 
 def python_side(functions: Sequence[str]) -> str:
     """The functions ``glue``, and above them what they call."""
     words = {*re.findall(r"\w+", "".join(functions))}
+    words.update(*(re.findall(r"\w+", _MEANT[word]) for word in words & {"CALLED", "CALLED_LONG"}))
     above = "".join(f"{text}\n" for word, text in _MEANT.items() if word in words)
     return "\n".join([GLUE + above, *functions])
 
@@ -75,13 +91,7 @@ def glue(name: str, given: Sequence[str], long: bool = False) -> str:
 
     ``long``: other threads of Python run meanwhile.
     """
-    if not long:
-        call = wrapped(f"return PyLong_FromLong({name}({', '.join(given)}));", 4)
-    else:
-        call = wrapped(f"const int failed = {name}({', '.join(given)});", 4)
-        call = f"    void *const thread = PyEval_SaveThread();\n{call}\n"
-        call += "    PyEval_RestoreThread(thread);\n    return PyLong_FromLong(failed);"
-    return f"void *call_{name}(void *self, const size_t *a)\n{{\n{call}\n}}\n"
+    return wrapped(f"CALLED{'_LONG' * long}({', '.join([name, *given])})", 0) + "\n"
 
 
 def _called(e: Emitter) -> str:

@@ -658,6 +658,7 @@ def test_an_exception_in_the_middle():
     assert "array" not in vars(torch.Tensor)
 
 
+@pytest.mark.filterwarnings("ignore:.*use of fork:DeprecationWarning")  # the core has threads
 def test_a_fork_while_a_function_is_recorded():
     def child():
         c = exact(lambda x: (x * 3).sum())

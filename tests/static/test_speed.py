@@ -1,5 +1,7 @@
 """What makes compiled steps fast changes no number: what is left out, made again, or turned."""
 
+import re
+
 import numpy as np
 import pytest
 
@@ -111,6 +113,66 @@ def test_the_text_is_short(monkeypatch, one_thread, name, most, threads):
     for _ in range(3):
         step()
     assert 100 < made[0].c_source().count("\n") <= most
+
+
+SGD = dict(lr=0.01)
+UPDATED = {  # settings of the first weight and of the second; is the update made with the gradient?
+    "plain": (SGD, SGD, (True, True)), "two rates": (SGD, dict(lr=0.02), (True, True)),
+    "decay": (SGD, SGD | dict(weight_decay=0.1), (True, False)),
+    "maximize": (SGD | dict(maximize=True), SGD, (False, True)),
+    "momentum": (SGD | dict(momentum=0.9), SGD, (False, True)),
+    "clipped": (SGD, SGD, (False, False)), "read": (SGD, SGD, (False, True)),
+    "own": (SGD, SGD, (False, True)),
+    "seen": (SGD, SGD, (True, False)), "changed": (SGD, SGD, (False, True)),
+    **dict.fromkeys(["all", "infinite", "apart", "turned"], (SGD, SGD, (True, True))),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", UPDATED)
+def test_weights_are_updated_where_their_gradient_is_made(one_thread, case):
+    """But if something else reads or changes one of the two between backward and the step; the
+    gradient is what it was. Columns fill blocks of 112 or not, and lie as they did or are laid out;
+    all of a gradient counts, or half of it."""
+    *settings, at_once = UPDATED[case]
+    start, bias = t(20, 224), torch.full((300,), 20.0 if case == "all" else 0.0)
+    if case == "infinite":
+        start[3, 5], bias = float("inf"), torch.full((300,), -1e3)
+    if case == "apart":  # from where no line of the cache begins
+        start = t(20 * 224 + 1)[1:].view(20, 224)
+    if case == "turned":
+        start = t(224, 20).T
+
+    def trained(compiled):
+        v, w = t(300, 224, seed=1).requires_grad_(), t(150, 300, seed=2).requires_grad_()
+        seen = w.detach().T
+        groups = [dict(params=[p], **s) for p, s in zip((v, w), settings, strict=True)]
+        optimizer = torch.optim.SGD(groups)
+
+        def step(x):
+            x = v.detach()[40:60] if case == "own" else x
+            h = torch.relu(F.linear(x, v, bias))
+            loss = torch.relu(F.linear(h, w)).mean()
+            optimizer.zero_grad()
+            loss.backward()
+            if case == "clipped":
+                torch.nn.utils.clip_grad_norm_([v, w], 1e-3)
+            looks = {"read": lambda: v.detach().square().sum(), "seen": lambda: seen.sum(0)}
+            found = looks.get(case, lambda: loss * 1)()
+            if case == "changed":
+                v.grad.mul_(2)
+            optimizer.step()
+            return loss, found
+
+        f = torch.compile(step) if compiled else step
+        found = [y for _ in range(5) for y in f(start)]
+        if compiled:
+            calls = re.findall(r"_of_fewf\((300|150), [^;]* rows, ([^;]*)\);", f.c_source())
+            made = {n: "lr" in update for n, update in calls}
+            assert (made["300"], made["150"]) == at_once
+        return [*found, v, w, v.grad, w.grad]
+
+    for a, b in zip(trained(False), trained(True), strict=True):
+        np.testing.assert_allclose(a.detach().numpy(), b.detach().numpy(), rtol=1e-4, atol=1e-5)
 
 
 def test_of_few_rows_each_is_several_sums():

@@ -92,13 +92,20 @@ static void product@(int rows, int columns, int inner, const real *restrict x, i
 
 /* out = x y, where many x are 0, as a gradient is after relu: of each row of x, `bits` say what is
  * not 0 and is multiplied (and each 64th, so that no loop is empty, and sums stay in registers).
- * All of x is, if fewer than a quarter are 0, or 0 y is NaN somewhere. x lies column by column. */
+ * All of x is, if fewer than a quarter are 0, or 0 y is NaN somewhere. x lies column by column; y
+ * is laid out in `room`, unless it lies row by row from a line of the cache on. Of weights p, if
+ * any, p -= lr out: while the sums are in registers, and weights are not waited for. */
 static void product_of_few@(int rows, int columns, int inner, const real *restrict x, int xcolumn,
-                            const real *restrict y, real *restrict out, int outrow,
-                            real *restrict turned, unsigned long long *restrict bits)
+                            const real *from, int yrow, int ycolumn, real *restrict out,
+                            int outrow, real *room, real *restrict p, double lr)
 {
     enum { WIDE = 7 };
-    real total = 0;
+    const int lies = yrow == columns && ycolumn == 1 && (size_t)from % 64 == 0;
+    const real *const y = lies ? from : room, rate = (real)lr;
+    real total = 0, *const turned = room + inner * columns;
+    unsigned long long *const bits = (unsigned long long *)(turned + rows * inner);
+    if (!lies)
+        turned@(inner, columns, from, yrow, ycolumn, room, columns);
     for (int k = 0; k < inner; k++)
         ADDED_UP for (int i = 0; i < rows; i++) {
             const unsigned long long some = x[k * xcolumn + i] != 0, at = k / 64 * rows + i;
@@ -107,12 +114,12 @@ static void product_of_few@(int rows, int columns, int inner, const real *restri
         }
     ADDED_UP for (int k = 0; k < inner * columns; k++)
         total += y[k] * 0;
-    if (!(total >= rows * inner / 4)) {
+    const int few = total >= rows * inner / 4, rest = few ? columns % (WIDE * TILE) : columns;
+    if (few)
+        turned@(rows, inner, x, 1, xcolumn, turned, inner);
+    else
         product@(rows, columns, inner, x, 1, xcolumn, y, columns, NULL, out, outrow);
-        return;
-    }
-    turned@(rows, inner, x, 1, xcolumn, turned, inner);
-    for (int j = 0; j < columns; j += WIDE * TILE) {
+    for (int j = 0; few && j < columns; j += WIDE * TILE) {
         const int c = j + WIDE * TILE > columns ? columns - WIDE * TILE : j;
         for (int i = 0; i < rows; i++) {
             real sums[WIDE][TILE] = {{0}};
@@ -129,8 +136,15 @@ static void product_of_few@(int rows, int columns, int inner, const real *restri
             UNROLLED for (int t = 0; t < WIDE; t++)
                 for (int l = 0; l < TILE; l++)
                     out[i * outrow + c + t * TILE + l] = sums[t][l];
+            if (p && c == j)
+                UNROLLED for (int t = 0; t < WIDE; t++)
+                    for (int l = 0; l < TILE; l++)
+                        p[i * columns + c + t * TILE + l] -= rate * sums[t][l];
         }
     }
+    for (int i = 0; p && i < rows; i++)
+        for (int k = columns - rest; k < columns; k++)
+            p[i * columns + k] -= rate * out[i * outrow + k];
 }
 
 
