@@ -40,9 +40,10 @@ static inline uint32_t uint32_t_in(PyObject *x) { return (uint32_t)size_t_in(x);
 static inline bool bool_in(PyObject *x) { return PyObject_IsTrue(x) == 1; }
 static inline double double_in(PyObject *x) { return PyFloat_AsDouble(x); }
 
-/* An array's address, 0 for None. `many`: may the kernel take long? An array of a subclass goes on
- * to the kernel, which declines it, as it does a list. All else is a mistake of the caller's, such
- * as an address where the array belongs: if it were declined, numpy would be used in silence. */
+/* An array's address, 0 for None. `many`: may the kernel take long? A list, and what numpy makes an
+ * array of, such as its scalars and arrays of a subclass, go on to the kernel, which declines them.
+ * All else is a mistake of the caller's, such as an address where the array belongs: if it were
+ * declined, numpy would be used in silence. */
 static inline uintptr_t array_in(PyObject *x, bool *many)
 {
     const uintptr_t type = type_of((uintptr_t)x);
@@ -52,8 +53,8 @@ static inline uintptr_t array_in(PyObject *x, bool *many)
         return 0;
     else {
         *many = true; /* nobody counts the elements of a tuple's arrays */
-        if (type != layout.tuple_type && !PyList_Check(x) &&
-            !PyType_IsSubtype((PyTypeObject *)type, (PyTypeObject *)layout.array_type))
+        if (type != layout.tuple_type && !PyList_Check(x) && !PyErr_Occurred() &&
+            !PyObject_HasAttrString(x, "__array__"))
             PyErr_Format(PyExc_TypeError, "a kernel takes arrays, but got %R", (PyObject *)type);
     }
     return (uintptr_t)x;
