@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     from ..engine.op import Op
     from ..handles.tensor import Tensor
 
-KERNELS = {ufunc: name for name, ufunc in UFUNCS.items()}  # numpy's ufunc -> the op's name
+# numpy's ufunc -> the op's name
+KERNELS = {**{ufunc: name for name, ufunc in UFUNCS.items()}, np.sign: "sign"}
 
 
 # ---- which levels are in use ---------------------------------------------------------------------

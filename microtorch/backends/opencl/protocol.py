@@ -99,6 +99,7 @@ NAMES: dict[np.ufunc, str] = {
         "logical_and", "logical_or", "logical_xor", "logical_not", "bitwise_and", "bitwise_or",
         "bitwise_xor")},
     np.power: "pow", np.invert: "bitwise_not", np.positive: "copied",
+    np.sign: "sign",
 }  # fmt: skip
 
 
