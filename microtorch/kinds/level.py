@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from ..handles.tensor import Tensor
 
 # numpy's ufunc -> the op's name
-KERNELS = {**{ufunc: name for name, ufunc in UFUNCS.items()}, np.sign: "sign"}
+KERNELS: dict[Any, str] = {ufunc: name for name, ufunc in UFUNCS.items()} | {np.sign: "sign"}
 
 
 # ---- which levels are in use ---------------------------------------------------------------------
