@@ -40,15 +40,23 @@ static inline uint32_t uint32_t_in(PyObject *x) { return (uint32_t)size_t_in(x);
 static inline bool bool_in(PyObject *x) { return PyObject_IsTrue(x) == 1; }
 static inline double double_in(PyObject *x) { return PyFloat_AsDouble(x); }
 
-/* An array's address, 0 for None. `many`: may the kernel take long? */
+/* An array's address, 0 for None. `many`: may the kernel take long? A list, and what numpy makes an
+ * array of, such as its scalars and arrays of a subclass, go on to the kernel, which declines them.
+ * All else is a mistake of the caller's, such as an address where the array belongs: if it were
+ * declined, numpy would be used in silence. */
 static inline uintptr_t array_in(PyObject *x, bool *many)
 {
-    if (type_of((uintptr_t)x) == layout.array_type)
+    const uintptr_t type = type_of((uintptr_t)x);
+    if (type == layout.array_type)
         *many |= elements((const struct array *)((uintptr_t)x + layout.header)) > MOST_WAITED_FOR;
     else if (x == Py_None)
         return 0;
-    else
-        *many = true; /* of a list nobody counts the elements */
+    else {
+        *many = true; /* nobody counts the elements of a tuple's arrays */
+        if (type != layout.tuple_type && !PyList_Check(x) && !PyErr_Occurred() &&
+            !PyObject_HasAttrString(x, "__array__"))
+            PyErr_Format(PyExc_TypeError, "a kernel takes arrays, but got %R", (PyObject *)type);
+    }
     return (uintptr_t)x;
 }
 

@@ -131,13 +131,15 @@ class RoundedVjps(Sequence["Vjp"]):
     def half(self, i: int, vjp: Vjp) -> Vjp:
         if hasattr(vjp, "one_product"):
             return vjp
+        moves = self.op in MOVES or self.op in MOVE_BACK
 
         def rounding(
             F: Operand, g: Operand, out: Operand, *inputs: Operand, **attrs: Operand
         ) -> Operand:
-            wide = self.wide
+            wide, own = self.wide, inputs[i].dtype
+            if moves and g.dtype == own:
+                return vjp(F, g, out, *inputs, **attrs)
             d = vjp(wide, *widened(wide, (g, out, *inputs)), **attrs)
-            own = inputs[i].dtype
             return wide.narrow(d, own) if own.itemsize == 2 and d.dtype == F32 else d
 
         loop = self.wide.in_16_bits(f"{self.op}_vjp{i}", rounding, self.dtype)
@@ -155,7 +157,15 @@ class RoundedVjps(Sequence["Vjp"]):
 
 
 # kernels that only move numbers, from which nothing is to be gained in float32
-MOVES = frozenset("block_diag cat clone copy diagonal_backward element getitem roll stack".split())
+MOVES = frozenset(
+    "block_diag cat clone copy copy_slices diagonal_backward element getitem roll stack"
+    " zero".split()
+)
+# other ops whose derivatives only move them, or are one kernel, which rounds once
+MOVE_BACK = frozenset(
+    "diagonal expand flip gather index index_put permute place reshape scatter select slice"
+    " squeeze t transpose tril triu unsqueeze".split()
+)
 
 
 def of_rows(name: str) -> Kernel:

@@ -25,7 +25,7 @@ from .norm import (
     one_dtype,
     rounded,
     standardized,
-    to_input,
+    through,
 )  # fmt: skip
 
 if TYPE_CHECKING:
@@ -54,14 +54,24 @@ def moments(F: Namespace, x: Array) -> tuple[Array, Array]:
     return mean, np.add.reduce(centred * centred, _others(x)) / n
 
 
-def _standardized_kept(F: Namespace, x: Array, eps: float, kept: DType) -> Array:
+def _standardized(
+    F: Namespace, x: Operand, eps: float, kept: DType | None
+) -> tuple[Operand, Operand]:
+    """``standardized`` for derivatives; with ``kept``, arrays as the op itself has them."""
+    if kept is not None and type(x) is np.ndarray:
+        return _standardized_kept(F, x, eps, kept)
+    return standardized(F, x, _others(x), eps, kept)
+
+
+def _standardized_kept(F: Namespace, x: Array, eps: float, kept: DType) -> tuple[Array, Array]:
     """What ``standardized`` is with ``kept``, by the kernel that finds both moments."""
     mean, var = F.moments(x)
     n = x.size // max(x.shape[1], 1)
     if kept != np.float16 and n:
         var = divided(F, var * n, n, kept)
     mean, rstd = rounded(F, mean, kept), rounded(F, F.rsqrt(var + eps), kept)
-    return F.mul(x - _per_channel(F, mean, x), _per_channel(F, rstd, x))
+    rstd = _per_channel(F, rstd, x)
+    return F.mul(x - _per_channel(F, mean, x), rstd), rstd
 
 
 def _batch_norm(
@@ -70,7 +80,7 @@ def _batch_norm(
 ) -> Array:  # fmt: skip
     if kept is not None:
         w, b = (v if v is None else _per_channel(F, v, x) for v in (w, b))
-        return affine(_standardized_kept(F, rows(x), eps, kept), w, b)
+        return affine(_standardized_kept(F, rows(x), eps, kept)[0], w, b)
     return F.fixed_norm(x, *F.moments(x), *(v for v in (w, b) if v is not None), eps=eps)
 
 
@@ -78,7 +88,7 @@ def _batch_norm_vjp_w(
     F: Namespace, g: Gradient, out: Operand, x: Operand, w: Operand, b: Operand = None, *,
     eps: float, kept: DType | None = None,
 ) -> Gradient:  # fmt: skip
-    return F.sum(g * standardized(F, x, _others(x), eps, kept)[0], dim=_others(x), keepdim=False)
+    return F.sum(g * _standardized(F, x, eps, kept)[0], dim=_others(x), keepdim=False)
 
 
 @cache
@@ -88,8 +98,9 @@ def _batch_norm_of(n: int) -> Op:
         "batch_norm",
         _batch_norm,
         vjps=(
-            lambda F, g, out, x, w=None, b=None, *, eps, kept=None: to_input(
-                F, g if w is None else g * _per_channel(F, w, x), x, _others(x), eps, kept
+            lambda F, g, out, x, w=None, b=None, *, eps, kept=None: through(
+                F, g if w is None else g * _per_channel(F, w, x), *_standardized(F, x, eps, kept),
+                _others(x),
             ),
             _batch_norm_vjp_w,
             lambda F, g, out, x, w, b, *, eps, kept=None: F.sum(g, dim=_others(g), keepdim=False),

@@ -75,7 +75,13 @@ def to_input(
     F: Namespace, h: Gradient, x: Operand, dims: Shape, eps: float, kept: DType | None = None
 ) -> Gradient:
     """x̄ of the module's docstring."""
-    normal, rstd = standardized(F, x, dims, eps, kept)
+    return through(F, h, *standardized(F, x, dims, eps, kept), dims)
+
+
+def through(
+    F: Namespace, h: Gradient, normal: Operand, rstd: Operand, dims: Shape
+) -> Gradient:
+    """x̄, given what ``standardized`` found."""
     return rstd * (h - _mean(F, h, dims) - normal * _mean(F, h * normal, dims))
 
 

@@ -227,6 +227,52 @@ def test_what_moves_numbers_keeps_their_bits(dtype):
             assert found.equal((whole & 0x7FFF) | signs)
 
 
+MOVING = {
+    "cat": "torch.cat([x, y.expand(40, 50), x[:3]])", "chunk": "torch.cat(x.chunk(7))",
+    "stack": "torch.stack([x, x.flip(1)])", "expand": "x + y.expand(40, 50)",
+    "diagonal": "x.diagonal(3)", "triangle": "x.tril(1) - x.triu(2)", "roll": "x.roll(3, 1)",
+    "gather": "x.gather(1, i)", "scatter": "x.scatter(1, i, x.flip(0))", "take": "x.take(i * 3)",
+    "views": "x.t().reshape(20, 100)[None, 3:, ::2].squeeze().permute(1, 0).t()[2]",
+    "index": "x[i[0]]", "index_put": "x.index_put((i[0],), x[:1, :])",
+    "index_put sum": "x.index_put((i[0],), y, accumulate=True)",
+    "diagonal_scatter": "x.diagonal_scatter(x[:, 0])",
+    "slice_scatter": "x.slice_scatter(y, 0, 3, 4)", "repeat": "y.repeat(3, 2) * x[0, 0]",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+@pytest.mark.parametrize("name", MOVING)
+def test_gradients_of_what_moves_numbers(name, dtype):
+    """Those of float32, rounded where contributions meet."""
+    torch.manual_seed(0)
+    i = torch.randint(0, 40, (40, 50))
+    x, y = torch.randn(40, 50).to(dtype), torch.randn(1, 50).to(dtype)
+    found = []
+    for d in (dtype, torch.float32):
+        leaves = [t.clone().to(d).requires_grad_() for t in (x, y)]
+        out = eval(MOVING[name], {"torch": torch, "x": leaves[0], "y": leaves[1], "i": i})
+        weight = torch.linspace(-1, 1, out.numel()).to(dtype).to(d).reshape(out.shape)
+        (out * weight).sum().backward()
+        found.append([t.grad for t in leaves])
+    for half, wide in zip(*found, strict=True):
+        assert (half is None) == (wide is None)
+        if half is not None:
+            assert half.dtype == dtype
+            tolerance = 0.004 if dtype == torch.float16 else 0.03
+            torch.testing.assert_close(half.float(), wide, rtol=tolerance, atol=tolerance)
+
+
+def test_a_view_widens_nothing_on_the_way_back(monkeypatch):
+    """Ten parts of one tensor would be ten copies of all of it."""
+    x = torch.randn(100, 50).half().requires_grad_()
+    out = torch.cat(x.chunk(10))
+    seen, wide = [], Reference.by_dtype[np.dtype(np.float32)]
+    widen = wide.widen
+    monkeypatch.setattr(wide, "widen", lambda x: seen.append(x.size) or widen(x))
+    out.backward(torch.ones_like(out))
+    assert not seen and x.grad.equal(torch.ones(100, 50).half())
+
+
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
 @pytest.mark.parametrize("n", [5, 3000])
 def test_what_is_one_op_rounds_once(dtype, n):

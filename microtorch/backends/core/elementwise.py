@@ -80,9 +80,9 @@ class Elementwise(Reference):
         return made[0] if made else otherwise
 
     def complex_loop(self, name: str, *arrays: Array) -> bool:
-        loop: Callable[..., int] = getattr(lib, f"{name}_{SUFFIXES[self.dtype]}")
+        loop = called(f"{name}_{SUFFIXES[self.dtype]}")
         parts = [pairs(np.ascontiguousarray(x)) for x in arrays[:-1]] + [pairs(arrays[-1])]
-        return bool(loop(arrays[-1].size, *map(id, parts)))
+        return bool(loop(arrays[-1].size, *parts))
 
     def large(self, name: str) -> Callable[..., Any]:
         """The kernel of an op for arrays of ``large_from(name)`` elements and more."""

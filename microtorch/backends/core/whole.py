@@ -33,6 +33,7 @@ SOME = 1 << 10  # elements from which C's calls and a cast pay
 MULTIPLICATIONS = 1 << 12
 # float32 and float64 hold all whole numbers up to these
 EXACT32, EXACT = 1 << 24, 1 << 53
+I32 = np.dtype(np.int32)
 OF_WIDTH = {d.itemsize: d for d in INTEGERS}  # bytes of an element -> the dtype C has for them
 
 
@@ -187,7 +188,7 @@ class Whole(Reference):
                 floats = _as_floats(k, x, y)
                 if floats is not None:
                     out = Reference.by_dtype[floats].matmul(x.astype(floats), y.astype(floats))
-                    return out.astype(I64).astype(x.dtype, copy=False)
+                    return _as_whole(out, x.dtype)
                 outer, inner = (1, 1, *batch)[-2:]
                 given = x.astype(I64, copy=False), y.astype(I64, copy=False)
                 out = np.empty((*batch, m, n), I64)
@@ -208,8 +209,27 @@ class Whole(Reference):
             if floats is not None:
                 given = [x.astype(floats) for x in xs]
                 wide = Reference.by_dtype[floats].einsum(*given, equation=equation)
-                return wide.astype(I64).astype(xs[0].dtype)
+                return _as_whole(wide, xs[0].dtype)
         return definition("einsum")(self, *xs, equation=equation)
+
+    def conv2d(self, x: Array, w: Array, b: Array | None = None, **places: Operand) -> Array:
+        return self._convolved("conv2d", w.size // max(len(w), 1), x, w, b, places)
+
+    def conv_transpose2d(
+        self, x: Array, w: Array, b: Array | None = None, **places: Operand
+    ) -> Array:
+        return self._convolved("conv_transpose2d", w.size // max(w.shape[1], 1), x, w, b, places)
+
+    def _convolved(
+        self, name: str, terms: int, x: Array, w: Array, b: Array | None, places: dict[str, Operand]
+    ) -> Array:
+        """In floats, as einsum, where no sum of so many products can be too large for them."""
+        floats = _as_floats(terms, x, w) if _are_numbers(x, w) else None
+        if floats is None:
+            return definition(name)(self, x, w, b, **places)
+        wide = getattr(Reference.by_dtype[floats], name)
+        out = _as_whole(wide(x.astype(floats), w.astype(floats), **places), x.dtype)
+        return out if b is None else np.add(out, b[:, None, None], out=out)
 
 
 def _are_numbers(*xs: Array) -> bool:
@@ -220,7 +240,16 @@ def _are_numbers(*xs: Array) -> bool:
     )  # fmt: skip
 
 
+def _as_whole(floats: Array, dtype: DType) -> Array:
+    """The whole numbers that these are, of which ``dtype`` keeps the last bits."""
+    held = I64 if floats.dtype == F64 else I32  # which has all that float32 holds exactly
+    return floats.astype(held).astype(dtype, copy=False)
+
+
 def _as_floats(terms: int, *xs: Array) -> DType | None:
     """The floats that hold all sums of so many products of these numbers; None: none do."""
-    largest = terms * prod([max(int(x.max()), -int(x.min())) for x in xs])
+    bound = -int(np.iinfo(xs[0].dtype).min) or int(np.iinfo(xs[0].dtype).max)
+    largest = terms * bound ** len(xs)  # whatever the numbers are; else they are looked at
+    if largest > EXACT32:
+        largest = terms * prod([max(int(x.max()), -int(x.min())) for x in xs])
     return F32 if largest <= EXACT32 else F64 if largest <= EXACT else None

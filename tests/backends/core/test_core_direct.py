@@ -156,13 +156,20 @@ def test_every_kernel_is_a_function_of_its_name():
         library.called("nonsense_f32")
 
 
+class Subclass(np.ndarray):
+    pass
+
+
 def test_numbers_are_converted_and_arrays_are_not():
     x, out = np.ones((2, 3), np.float32), np.empty((), np.float32)
     total, amax = library.called("sum_f32"), library.called("amax_f32")
     assert total(1, np.int64(6), True, np.float64(2), x, out) is True and out == 3
     assert amax(1, 7, 1, x, out) is False  # of another size
-    for wrong in (id(x), None, [1.0], (x,), 6, x.astype(np.float64)):
+    for wrong in (None, [1.0], (x,), x.astype(np.float64), x.view(Subclass), np.float32(1)):
         assert amax(1, 6, 1, wrong, out) is False
+    for wrong in (id(x), 6, 1.0, True, "x", memoryview(x), {}):
+        with pytest.raises(TypeError, match=f"takes arrays, but got.*{type(wrong).__name__}"):
+            amax(1, 6, 1, wrong, out)
     for wrong, error in [
         (6.0, TypeError), (None, TypeError), (x, TypeError), (-1, OverflowError),
         (2**63, OverflowError),

@@ -22,24 +22,28 @@ PROGRAMS = {
     "topk": "m.topk(3)[0]", "lowest": "m.topk(3, largest=False)[0]",
     "flip": "m.flip(1)", "flip both": "m.flip(0, 1)", "flip transposed": "m.t().flip(0)",
     "bool": "m.bool()", "matmul": "m @ n", "transposed": "m @ n.t()", "bmm": "m[None] @ n[None]",
-    "linear": "t.nn.functional.linear(m, n)", "batch": "m.view(N, 1, N) @ n[None]",
+    "linear": "F.linear(m, n)", "batch": "m.view(N, 1, N) @ n[None]",
     "gaps": "m[:, ::2] @ n[::2, :41]", "clamp": "m.clamp(3, 40)", "absolute": "m.abs()",
     "einsum": "t.einsum('ij,kj->ki', m, n)", "einsum of few": "t.einsum('ij,kj,i->k', m, n, m[0])",
     "cumsum": "m.long().cumsum(1)", "cumsum down": "m.cumsum(0)", "relu": "m.relu()",
-    "relu6": "t.nn.functional.relu6(m)", "dot": "m.ravel() @ n.ravel()", "vector": "m @ n[0]",
+    "relu6": "F.relu6(m)", "dot": "m.ravel() @ n.ravel()", "vector": "m @ n[0]",
     "batch of vectors": "m.view(1, N, N) @ n[:, 0]", "column": "m @ n[:, :1]",
     "tril": "m.tril(2)", "triu of a transpose": "m.t().triu()", "of few": "(m % 5) @ (n % 7)",
-    "threshold": "t.nn.functional.threshold(m, 3, 40)", "cut": "t.nn.functional.threshold(m, 3, 0)",
+    "threshold": "F.threshold(m, 3, 40)", "cut": "F.threshold(m, 3, 0)",
     "maximum": "t.clamp(m, min=3)", "minimum": "t.clamp(m, max=3)", "trace": "m.trace()",
     "index_reduce amax": "m.index_reduce(1, k[0], n, 'amax')",
     "index_reduce amin": "m.index_reduce(0, k[0], n, 'amin', include_self=False)",
     "cat": "t.cat([m, n, m[:0]])", "stack": "t.stack([m, n], -1)",
-    "pad": "t.nn.functional.pad(m, (2, 3))", "scatter a number": "m.scatter(0, k, 1)",
+    "conv": "F.conv2d(m[None, None], n[None, None, :3, :5], n[0, :1], stride=2, padding=1)",
+    "conv of few": "F.conv1d(m[:, None] % 5, n[:3, None, :4] % 7)",
+    "conv_transpose": "F.conv_transpose2d(m[None, None], n[None, None, :3, :5], n[0, :1])",
+    "pad": "F.pad(m, (2, 3))", "scatter a number": "m.scatter(0, k, 1)",
 }  # fmt: skip
 NOT_OF_MASKS = {
     "matmul", "transposed", "bmm", "linear", "batch", "gaps", "clamp", "absolute", "topk", "lowest",
     "relu", "relu6", "einsum", "einsum of few", "dot", "vector", "batch of vectors", "column",
-    "of few", "threshold", "cut", "maximum", "minimum", "trace",
+    "of few", "threshold", "cut", "maximum", "minimum", "trace", "conv",
+    "conv of few", "conv_transpose",
 }  # fmt: skip
 
 
@@ -56,7 +60,7 @@ def operands(dtype):
         return torch.from_numpy(x)
 
     k = torch.from_numpy(source.integers(0, N, (N, N)))
-    return {"t": torch, "N": N, "m": numbers(), "n": numbers(), "k": k}
+    return {"t": torch, "F": torch.nn.functional, "N": N, "m": numbers(), "n": numbers(), "k": k}
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
