@@ -166,15 +166,13 @@ class RecursiveScriptModule(ScriptModule):
         return True
 
     def __iter__(self) -> Iterator[Operand]:
-        container: Operand = self._orig_mod
-        return iter(container)
+        yield from vars(self)["_orig_mod"]
 
     def __getitem__(self, key: Operand) -> Operand:
-        container: Operand = self._orig_mod
-        return container[key]
+        return vars(self)["_orig_mod"][key]
 
     def __contains__(self, key: Operand) -> bool:
-        return key in self._orig_mod
+        return key in vars(self)["_orig_mod"]
 
 
 class TopLevelTracedModule(RecursiveScriptModule):
