@@ -118,6 +118,7 @@ from microtorch.facade import cpu as cpu
 from microtorch.facade import cuda as cuda
 from microtorch.facade import functional as functional
 from microtorch.facade import hub as hub
+from microtorch.facade import jit as jit
 from microtorch.facade import library as library
 from microtorch.facade import multiprocessing as multiprocessing
 from microtorch.facade import onnx as onnx
@@ -407,7 +408,7 @@ from microtorch.ops.strided import as_strided as as_strided
 from microtorch.ops.vector_norm import dist as dist
 from microtorch.sparse import sparse_coo_tensor as sparse_coo_tensor
 from microtorch.static import compile as compile
-from microtorch.static import exported, script
+from microtorch.static import exported
 from microtorch.utils.progress import progress as progress
 from microtorch.version import __version__ as __version__
 
@@ -418,7 +419,6 @@ xpu = other_devices
 grid_sampler_2d = grid_sampler
 grid_sampler_3d = grid_sampler
 adaptive_max_pool1d = adaptive_max_pool1d_with_indices
-jit = script
 export = exported
 __config__ = config
 serialization = files

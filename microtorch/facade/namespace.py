@@ -100,7 +100,7 @@ LAZY |= {
     "_standard_gamma_grad".split()
 }
 LAZY |= {name: ("fft.short_time", name) for name in linear_algebra.SPECTRA}
-LAZY |= {"compile": ("static", "compile"), "jit": ("static.script", "")}
+LAZY |= {"compile": ("static", "compile"), "jit": ("facade.jit", "")}
 LAZY |= {"export": ("static.exported", "")}
 LAZY |= {
     "__config__": ("facade.config", ""),

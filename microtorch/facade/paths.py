@@ -140,7 +140,7 @@ PYTORCH = {
     "hub": "facade.hub",
     "library": "facade.library",
     "export": "static.exported",
-    "jit": "static.script",
+    "jit": "facade.jit",
     "jit.annotations": "facade.annotations",
     "multiprocessing": "facade.multiprocessing",
     "onnx": "facade.onnx",

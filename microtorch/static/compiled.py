@@ -71,6 +71,7 @@ class Compiled:
         self.mixed: Operand = False  # how it is called with Scalars and Tensors; is this that?
         self.quick: Kernel | None = None  # the last program, where its arguments are tensors
         self.count = 0
+        self.scales = False  # have schedules, or a GradScaler, been seen to count?
         self.reason = ""  # why it runs as it is written, if it does
         self.__name__ = getattr(function, "__name__", type(function).__name__)
         self.__qualname__ = getattr(function, "__qualname__", self.__name__)
@@ -188,6 +189,7 @@ class Compiled:
             self.recordings[key] -= 1
             raise
         r = run.recording
+        self.scales = self.scales or bool(r.effects.objects)
         met[:] = [x for x in met if x is not before][1 - MOST_STATES :]
         if before is not None and before.recording.asked.answers != r.asked.answers:
             before = None  # it went another way
@@ -196,6 +198,7 @@ class Compiled:
             changed = before.watch.changed()
             if changed:
                 r.reason = f"it changes a Python value, {changed}, which a program cannot"
+                settles = self.scales and self.may_settle(key, r)
             else:
                 r.reason = disagreement(before, run)
                 # perhaps the gradients were others
@@ -250,8 +253,10 @@ class Compiled:
         return made
 
     def may_settle(self, key: Key, r: Recording) -> bool:
-        """May another recording succeed: a state appears at the first steps, say."""
-        return self.recordings[key] < 4 and ("keeps" in r.reason or "differ" in r.reason)
+        """May another recording succeed: a state appears at the first steps, or the scale of a
+        GradScaler grew just now, say."""
+        few = self.recordings[key] < 4 * (1 + len(self.entries.get(key, ())))
+        return few and any(word in r.reason for word in ("keeps", "differ", "Python value"))
 
     def keep(self, key: Key, entry: Entry | ScalarEntry, run: Run | ScalarRun) -> None:
         """Use a program from now on."""

@@ -28,6 +28,8 @@ OPERATORS = {"add": "x + y", "sub": "x - y", "mul": "x * y", "truediv": "x / y",
              "pos": "x"}
 OF_BOOLS = {"bitwise_not": "x == 0", "bitwise_and": "x * y", "bitwise_or": "x + y > 0",
             "bitwise_xor": "x != y"}  # fmt: skip
+BITWISE = {"invert": "bitwise_not", "and_": "bitwise_and", "or_": "bitwise_or",
+           "xor": "bitwise_xor"}  # fmt: skip
 SIGNS = {"lt": "<", "le": "<=", "gt": ">", "ge": ">=", "eq": "==", "ne": "!="}
 CASTS = ("kernel cast", "method astype", "numpy asarray", "vjp cast_vjp0")
 WHERE_VJPS = (None, "where(x, g, 0)", "where(x, 0, g)")
@@ -35,6 +37,15 @@ WHERE_VJPS = (None, "where(x, g, 0)", "where(x, 0, g)")
 INTEGERS = {
     "maximum": "max_whole", "minimum": "min_whole", "abs": "abs_whole", "sign": "sign_whole",
     "remainder": "mod_whole", "floor_divide": "floor_whole", "div_trunc": "trunc_whole",
+    "bitwise_and": "and_whole", "bitwise_or": "or_whole", "bitwise_xor": "xor_whole",
+    "bitwise_not": "not_whole", "bitwise_left_shift": "left_whole", "gcd": "gcd_whole",
+    "bitwise_right_shift": "right_whole", "pow": "pow_whole",
+}  # fmt: skip
+# numpy's functions that are formulas, and what those are called
+UFUNCS = {
+    **{f: f for f in "where maximum minimum floor ceil sqrt exp log square".split()},
+    "add": "add", "subtract": "sub", "multiply": "mul", "divide": "truediv", "negative": "neg",
+    "positive": "pos", "absolute": "abs",
 }  # fmt: skip
 IN_PLACE = {f"i{name}": formula for name, formula in OPERATORS.items() if "y" in formula}
 
@@ -46,7 +57,7 @@ def each(program: Program, step: Step, result: int) -> Each | None:
         return _cast(program, step, result)
     if does in ("vjp sum_vjp0", "vjp mean_vjp0"):
         return _spread(program, step, result, does == "vjp mean_vjp0")
-    if step.kind == "kernel" and step.name in OF_BOOLS:
+    if step.kind in ("kernel", "operator") and BITWISE.get(step.name, step.name) in OF_BOOLS:
         return _of_bools(program, step, result)
     found = _formula(program, step)
     if found is None:
@@ -60,7 +71,7 @@ def each(program: Program, step: Step, result: int) -> Each | None:
     operands = dict(zip(letters, given, strict=False))
     if op is not None:
         operands |= formulas.ARGUMENTS.get(op, {}) | step.attrs
-    used = {k: operands[k] for k in expr.names(formula) if k in operands}
+    used = {k: plain(operands[k]) for k in expr.names(formula) if k in operands}
     if used.keys() != expr.names(formula) or not any(type(x) is Ref for x in used.values()):
         return None
     if not _computable(program, step, result, formula, used):
@@ -73,12 +84,14 @@ def each(program: Program, step: Step, result: int) -> Each | None:
 
 def _formula(program: Program, step: Step) -> tuple[str, tuple[str, ...], str | None] | None:
     """(formula, its operands' names, the op that knows the attributes) of a step that has them."""
-    name = step.name
-    if step.kind == "operator" and name in OPERATORS:
+    name, kind = step.name, step.kind
+    if kind == "numpy" and name in UFUNCS and not step.attrs:
+        name, kind = UFUNCS[name], "kernel"
+    if step.kind in ("operator", "numpy") and name in OPERATORS:
         return OPERATORS[name], ("x", "y"), None
     if step.kind in ("kernel", "operator") and name in SIGNS:
         return f"x {SIGNS[name]} y", ("x", "y"), None
-    if step.kind == "kernel":
+    if kind == "kernel":
         if name == "clone" and len(step.arguments) == 1:
             rows = program.values[next(step.reads())].contiguous
             lies_in_rows = rows or step.attrs.get("order", "K") != "K"
@@ -98,6 +111,11 @@ def _formula(program: Program, step: Step) -> tuple[str, tuple[str, ...], str | 
             return None
         return None if formula is None else (formula, ("g", "out", *letters), op)
     return None
+
+
+def plain(x: Operand) -> Operand:
+    """A number of numpy's as one of Python's; its dtype is that of the step's other operands."""
+    return x.item() if isinstance(x, np.generic) else x
 
 
 def _computable(
@@ -139,7 +157,8 @@ def _of_bools(program: Program, step: Step, result: int) -> Each | None:
     d = values[result].dtype
     if d.name != "bool" or any(type(x) is not Ref or values[x.number].dtype != d for x in given):
         return None
-    return Each(step, result, OF_BOOLS[step.name], dict(zip("xy", given, strict=False)))
+    formula = OF_BOOLS[BITWISE.get(step.name, step.name)]
+    return Each(step, result, formula, dict(zip("xy", given, strict=False)))
 
 
 def _cast(program: Program, step: Step, result: int) -> Each | None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .bodies import Body
-from .elements import is_not_0
+from .elements import is_not_0, plain
 from .look import Look, Table
 from .parts import new
 from .statements import Call, Copy, Each, Lowered, Place, row_major
@@ -101,7 +101,11 @@ def _cast(s: Look) -> list[Lowered] | None:
     return [*body.done, Each(s.step, out.number, "x", {"x": x})]
 
 
-@integers.entry("kernel floor_divide", "kernel div_trunc", "kernel div_floor", "kernel remainder")
+QUOTIENTS = {"div_floor": "floor_divide", "floordiv": "floor_divide", "mod": "remainder"}
+
+
+@integers.entry("kernel floor_divide", "kernel div_trunc", "kernel div_floor", "kernel remainder",
+                "operator floordiv", "operator mod")
 def _quotient(s: Look) -> list[Lowered] | None:
     """By what is not 0: that is asked first, if it is not known."""
     (x, y), out = s.given, s.step.result
@@ -113,15 +117,33 @@ def _quotient(s: Look) -> list[Lowered] | None:
         if type(y) is not Ref or not s.rows(y, kind="int64"):
             return None
         done.append(Call(s.step, "no_zeros", [s.size(y), y], [], [], 2))
-    name = s.step.name.replace("div_floor", "floor_divide")
+    name = QUOTIENTS.get(s.step.name, s.step.name)
     return [*done, Each(s.step, out.number, f"{name}(x, y)", {"x": x, "y": y})]
+
+
+@integers.entry(*(f"kernel {name}" for name in (
+    "pow gcd bitwise_and bitwise_or bitwise_xor bitwise_not bitwise_left_shift "
+    "bitwise_right_shift").split()))  # fmt: skip
+def _bits(s: Look) -> list[Lowered] | None:
+    """And powers: operations on whole numbers that floats do not have, or not so."""
+    used, out = dict(zip("xy", map(plain, s.given), strict=False)), s.step.result
+    refs = [x for x in used.values() if type(x) is Ref]
+    kind = s.program.values[out.number].dtype
+    if kind.kind not in "iu" or any(s.program.values[x.number].dtype != kind for x in refs):
+        return None
+    if any(type(x) not in (int, Ref) for x in used.values()) or len(used) != len(s.given):
+        return None
+    if np.broadcast_shapes(*map(s.shape, refs)) != s.shape(out):
+        return None
+    return [Each(s.step, out.number, f"{s.step.name}({', '.join(used)})", used)]
 
 
 @integers.entry("numpy all", "numpy any", "method all", "method any")
 def _truths(s: Look) -> list[Lowered] | None:
-    x, out, dim = s.given[0], s.step.result, s.attr("axis")
+    x, out = s.given[0], s.step.result
+    dim = s.given[1] if len(s.given) > 1 else s.attr("axis")
     dim = dim[0] if type(dim) is tuple and len(dim) == 1 else dim
-    if not s.rows(x, out, kind="bool") or type(dim) not in (int, type(None)) or len(s.given) > 1:
+    if not s.rows(x, out, kind="bool") or type(dim) not in (int, type(None)) or len(s.given) > 2:
         return None
     every = s.step.name == "all"
     return [call(s, "truths", *around(s.shape(x), dim), every, x, out)]

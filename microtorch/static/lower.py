@@ -22,6 +22,7 @@ from .gathered import gathered
 from .integers import integers
 from .look import has_tables
 from .moved import moved
+from .ordered import ordered
 from .parts import parts
 from .placed import copied, taken, written
 from .products import product
@@ -88,7 +89,7 @@ def lowered(
 
 def _alone(program: Program, step: Step) -> list[Lowered] | None:
     """What is C only because there is no kernel."""
-    last = (tabled, integers, volumes, contracted)
+    last = (tabled, integers, ordered, volumes, contracted)
     for table in last:
         found = table.lowered(program, step, True)
         if found is not None:

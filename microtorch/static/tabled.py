@@ -270,7 +270,8 @@ def _gather(s: Look) -> list[Lowered] | None:  # fmt: skip
     index = next((y for y in refs if y != x and s.program.values[y.number].dtype == I64), None)
     if index is None or not s.rows(index, kind="int64") or not s.shape(index):
         return None
-    if not s.rows(x, out) and not (name == "scatter_sum" and s.rows(x, out, kind="int64")):
+    moves = s.step.kind == "kernel" and name in (*CHOSEN, "scatter_sum")
+    if not s.rows(x, out) and not (moves and s.rows(x, out, kind="int64")):
         return None
     adds = name == "scatter_sum" or (s.step.kind == "vjp" and not name.startswith("scatter"))
     at, done = along(s, s.shape(out if adds else x), index, dim)
@@ -333,13 +334,16 @@ def _order(s: Look) -> list[Lowered] | None:
     """Along any dimension: as rows."""
     x, out = s.given[0], s.step.result
     dim = s.given[1] if len(s.given) > 1 else s.attr("axis")
-    if not s.rows(x) or not s.rows(out, kind="int64") or type(dim) is not int or not s.size(x):
+    if type(x) is not Ref or not s.rows(out, kind="int64") or type(dim) is not int:
         return None
-    shape = s.shape(x)
-    if not shape:
+    shape, body = s.shape(x), Body(s)
+    if s.rows(x, kind="bool") and s.step.name != "argsort":
+        truths, x = x, Ref(new(s.program, shape, out.number))
+        body.done.append(Each(s.step, x.number, "x", {"x": truths}))
+    if not shape or not s.size(x) or not (s.rows(x) or s.rows(x, kind="int64")):
         return None
     dim %= len(shape)
-    body, order = Body(s), [*[i for i in range(len(shape)) if i != dim], dim]
+    order = [*[i for i in range(len(shape)) if i != dim], dim]
     turned = x if dim == len(shape) - 1 else body.moved(x, order)
     size = [s.size(x) // shape[dim], shape[dim]]
     if s.step.name != "argsort":

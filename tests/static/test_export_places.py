@@ -201,3 +201,48 @@ def test_what_is_not_exported_makes_no_tables():
     for _ in range(3):
         f()
     assert sum(a.size for a in f.graph.constants.values()) < 40
+
+
+def bits(n):
+    two = n & n.flip(0), n | 5, n ^ n.roll(1), ~n, n << 2, n >> 1, n >> n.abs(), torch.gcd(n, n * 2)
+    return *two, n**3, 2 ** n.abs(), n ** (n & 3), 3 << (n & 1)
+
+
+def test_bits_and_powers_of_whole_numbers(tmp_path):
+    exported(tmp_path, bits, torch.tensor([-5, 3, 0, 7, -2, 1]))
+
+
+@pytest.mark.parametrize("name", ["int32", "int16", "int8", "uint8"])
+def test_bits_of_each_kind_are_those_of_the_kernels(name, tmp_path):
+    exported(tmp_path, bits, torch.tensor([251, 3, 0, 127, 254, 1]).to(getattr(torch, name)))
+
+
+def ranked(x, n, sorted_x):
+    whole = torch.quantile(x, 0.3), torch.nanquantile(x, 0.6, dim=0), x.median(), x.nanmedian()
+    places = [*x.mode(1), *x.median(1), *x.nanmedian(0), *x.cummax(0), *x.cummin(1), n.argmin(0)]
+    of_integers = [*n.mode(1), *n.max(1), *n.min(0), *n.sort(1), *n.cummax(1), *n.cummin(0)]
+    found = [torch.searchsorted(sorted_x, x, right=r) for r in (False, True)]
+    rows = torch.searchsorted(n.sort(1)[0], n), torch.bucketize(n, torch.arange(3))
+    return *whole, *places, *of_integers, *found, *rows
+
+
+def test_what_the_order_says(tmp_path):
+    torch.manual_seed(0)
+    x, n = torch.randn(4, 5), torch.randint(0, 4, (4, 5))
+    x[1, 2] = x[3, 0] = torch.nan
+    with np.errstate(invalid="ignore"):
+        exported(tmp_path, ranked, x, n, torch.tensor([-1, 0, 0.5, 1]))
+
+
+def test_pooling_that_says_its_places(tmp_path):
+    def f(x):
+        images = F.max_pool2d(x, 2, return_indices=True)
+        padded = F.max_pool2d(x, 3, 2, 1, return_indices=True)
+        wide = F.max_pool2d(x, 2, dilation=2, return_indices=True)
+        rows = F.max_pool1d(x[0], 2, return_indices=True)
+        return *images, *padded, *wide, *rows, F.max_unpool2d(*images, 2, output_size=(6, 5))
+
+    torch.manual_seed(0)
+    x = torch.randn(2, 2, 6, 5).round()
+    x[0, 0, 1, 1] = torch.nan
+    exported(tmp_path, f, x)

@@ -2,6 +2,7 @@
 
 import io
 import sys
+import typing
 
 import microtorch.jit
 import numpy as np
@@ -228,3 +229,102 @@ def test_a_script_has_the_modules_state():
         assert torch.equal(script(torch.ones(4, 2)), net(torch.ones(4, 2)))
         script.train()
         assert net.training and net[2].training
+
+
+class Two(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.Linear(2, 2)
+
+    def forward(self, x):
+        return self.layer(x)
+
+    def twice(self, x):
+        return self.layer(x) * 2
+
+
+def test_the_classes_are_those_of_pytorch():
+    x, net = torch.ones(1, 2), nn.Sequential(nn.Linear(2, 2), nn.ReLU())
+    scripted, traced = torch.jit.script(net), torch.jit.trace(net, x)
+    assert type(scripted) is torch.jit.RecursiveScriptModule
+    assert type(traced) is torch.jit.TopLevelTracedModule
+    assert len(scripted) == 2 and scripted[1] in scripted and [*scripted][1] is net[1]
+    assert scripted and torch.jit.script(Two())  # true, although there is a __len__
+    with pytest.raises(TypeError, match="len"):
+        len(torch.jit.script(Two()))
+    f = torch.jit.script(torch.relu)
+    assert f.name == "relu" and f.qualified_name == "__torch__.relu"
+    outer = nn.Sequential(traced, scripted)
+    lines = repr(torch.jit.script(outer)).splitlines()
+    assert lines[2] == "  (0): Sequential(" and "    (0): Linear(original_name=Linear)" in lines
+    assert "  (1): RecursiveScriptModule(" in lines
+
+
+def test_a_loaded_module_is_a_script_module_that_can_be_saved_again(tmp_path):
+    net, x = Two().eval(), torch.ones(1, 2)
+    f = io.BytesIO(torch.jit.trace(net, x).save_to_buffer())
+    loaded = torch.jit.load(f)
+    assert isinstance(loaded, torch.jit.ScriptModule) and loaded.original_name == "Two"
+    assert repr(loaded).splitlines()[2] == "  (layer): RecursiveScriptModule(original_name=Linear)"
+    with torch.no_grad():
+        loaded.layer.weight.add_(1)
+    loaded.save(tmp_path / "again.pt", _extra_files={"classes.txt": "cat\ndog", "b": b"1"})
+    extra = {"classes.txt": "", "other": ""}
+    again = torch.jit.load(tmp_path / "again.pt", _extra_files=extra)
+    assert extra == {"classes.txt": b"cat\ndog", "other": ""}
+    assert torch.equal(again(x), loaded(x)) and not torch.equal(again(x), net(x))
+    with pytest.raises(ValueError, match="does not exist"):
+        torch.jit.load(tmp_path / "nowhere.pt")
+    with pytest.raises(ValueError, match="is a directory"):
+        torch.jit.load(tmp_path)
+
+
+def test_a_loaded_program_drops_no_gradient():
+    x = torch.ones(1, 2, requires_grad=True)
+    loaded = torch.jit.load(io.BytesIO(torch.jit.trace(Two(), x).save_to_buffer()))
+    with pytest.raises(RuntimeError, match="requires grad"):
+        loaded(x)
+    with torch.no_grad():
+        assert loaded(x).shape == (1, 2)
+    assert loaded(x.detach()).shape == (1, 2)
+
+
+def test_each_method_that_is_named_is_traced():
+    net, x = Two(), torch.ones(1, 2)
+    made = torch.jit.trace_module(net, {"forward": x, "twice": (torch.zeros(1, 2),)})
+    assert torch.equal(made.twice(x), net.twice(x)) and torch.equal(made(x), net(x))
+    assert isinstance(made.twice, torch.jit.ScriptFunction)
+    only = torch.jit.trace_module(net, {"twice": x})
+    assert torch.equal(only.twice(x), net.twice(x))
+
+
+def test_what_pytorchs_compiler_is_told_changes_nothing():
+    class Half(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.d = torch.jit.Attribute(0.5, float)
+
+        @torch.jit.ignore(drop=True)
+        def unseen(self):
+            return 1
+
+        def forward(self, x):
+            return x * self.d * self.unseen()
+
+    assert torch.jit.script(Half())(torch.ones(1)).tolist() == [0.5]
+    future = torch.jit.fork(torch.add, torch.ones(1), 1)
+    assert isinstance(future, torch.jit.Future) and future.done()
+    assert future.then(lambda f: f.value() * 2).wait().tolist() == [4]
+    given, of = torch.jit.isinstance, typing
+    assert given([1, 2], of.List[int]) and not given([1, "a"], of.List[int])
+    assert given({"a": torch.ones(1)}, of.Dict[str, torch.Tensor]) and given(None, int | None)
+    assert given((1, "a"), of.Tuple[int, str]) and not given((1,), of.Tuple[int, str])
+    assert given((1, 2), of.Tuple[int, ...]) and given(1, (str, int)) and given(1, of.Any)
+    with torch.jit.fuser("fuser1"), torch.jit.optimized_execution(True), torch.jit.strict_fusion():
+        torch.jit.enable_onednn_fusion(True)
+    assert torch.jit.onednn_fusion_enabled() and torch.jit.script([1]) == [1]
+    torch.jit.enable_onednn_fusion(False)
+    with pytest.raises(RuntimeError, match="expects a ScriptModule"):
+        torch.jit.freeze(nn.ReLU())
+    with pytest.raises(AttributeError, match=r"torch\.jit"):
+        getattr(torch.jit, "scrip")  # noqa: B009

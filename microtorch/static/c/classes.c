@@ -98,7 +98,7 @@ static inline void argmax@(int rows, int n, int sign, const real *restrict x,
     for (int i = 0; i < rows; i++, x += n) {
         int at = 0;
         for (int j = 1; j < n; j++)
-            if (x[at] == x[at] && !(sign * x[j] <= sign * x[at]))
+            if (!is_none@(x[at]) && !(sign * x[j] <= sign * x[at]))
                 at = j;
         out[i] = at;
     }

@@ -166,9 +166,9 @@ static inline void cumprod_vjp0@(int outer, int n, int inner, const real *restri
 /* does x[i] stand after x[j]: is it larger, or NaN, or equal and later? */
 static inline int after@(const real *x, long long i, long long j)
 {
-    if (x[i] == x[j] || (x[i] != x[i] && x[j] != x[j]))
+    if (x[i] == x[j] || (is_none@(x[i]) && is_none@(x[j])))
         return i > j;
-    return x[i] > x[j] || x[i] != x[i];
+    return x[i] > x[j] || is_none@(x[i]);
 }
 
 
