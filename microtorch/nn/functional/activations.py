@@ -5,6 +5,8 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable
 
+from numpy import generic
+
 from ...arrays.dtypes import bool as bool_dtype
 from ...arrays.dtypes import dtype, float64, uint8
 from ...arrays.memory_format import contiguous_format
@@ -32,7 +34,7 @@ def _activation(name: str, input: Tensor, inplace: bool, **settings: float) -> T
     """The op `name`; with inplace, its in-place form, which the graph records as well."""
     if settings:
         if not all([type(v) in NUMBERS for v in settings.values()]):
-            _check_settings(name, settings)
+            settings = _read_settings(name, settings)
         elif not inplace and type(input) is Tensor:
             return several(REGISTRY[name], (input,), settings)  # there is nothing to check
     if inplace:
@@ -40,13 +42,15 @@ def _activation(name: str, input: Tensor, inplace: bool, **settings: float) -> T
     return FUNCTIONS[name](input, **settings)
 
 
-def _check_settings(name: str, settings: dict[str, float]) -> None:
-    """Raise for what is no real number."""
+def _read_settings(name: str, settings: dict[str, float]) -> dict[str, float]:
+    """Python's numbers for numpy's, which would promote a gradient. Raise for what is no real one.
+    """
     for setting, value in settings.items():
         check_type(name, setting, "Number", value)
         if isinstance(value, complex):
             what = "value cannot be converted to type float without overflow"
             raise RuntimeError(message(what, f"{name}: {setting}={value}"))
+    return {s: v.item() if isinstance(v, generic) else v for s, v in settings.items()}
 
 
 def softsign(input: Tensor) -> Tensor:
