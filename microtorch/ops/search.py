@@ -97,7 +97,7 @@ def _values(x: Any) -> Array:
     return x.array if hasattr(x, "node") else np.asarray(x)
 
 
-def _common(*operands: TensorLike) -> DType | None:
+def _common(*operands: Any) -> DType | None:
     """The dtype in which operands are compared, if it is floating: a number beside a tensor of
     floats is one of them, and 0.7 is found among float32s. Integers are compared as they are.
     """

@@ -224,8 +224,10 @@ def logit(input: Tensor, eps: float | None = None) -> Tensor:
     refuse_complex("logit_cpu", input)
     if input.array.dtype.kind not in "fV":
         input = input.to(dtypes.get_default_dtype())
+    low = np.array(eps).astype(input.array.dtype)
+    eps, most = float(low), float(np.ones_like(low) - low)
     where = FUNCTIONS["where"]  # the gradient of a NaN is NaN; that of clamp would be 0
-    below = where(input > 1 - eps, 1 - eps, input)
+    below = where(input > most, most, input)
     return ELEMENTWISE["logit"](where(input < eps, eps, below))
 
 

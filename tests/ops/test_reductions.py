@@ -220,6 +220,11 @@ def test_a_number_is_found_among_floats_in_their_dtype(d, number):
         assert torch.bucketize(number, x, right=right).item() == 1 + right
 
 
+def test_histc_multiplies_before_it_divides():
+    x = torch.tensor([0.2, 0.3])  # 0.2 is an edge of [0, 0.3] in three bins, as float32s are
+    assert torch.histc(x, 3, 0, 0.3).tolist() == [0, 0, 2]
+
+
 def test_integers_are_found_among_floats_as_floats():
     big = 2**24 + 1  # no float32
     x = torch.tensor([1.0, 2.0**24])

@@ -22,6 +22,7 @@ from ...handles.tensor import Tensor
 from ...ops.arguments import not_floating, tensors_only
 from ...ops.learned import hardshrink as hardshrink
 from ...ops.learned import prelu as prelu
+from ...ops.select import rounded
 from ...ops.surface import FUNCTIONS
 
 NUMBERS = (float, int)
@@ -195,6 +196,8 @@ def softshrink(input: Tensor, lambd: float = 0.5, out: Tensor | None = None) -> 
         raise NotImplementedError(
             message(f"softshrink is not implemented for {input.dtype}", fix="input.float()")
         )
+    if input.array.dtype.itemsize == 2:  # the one activation that rounds its setting
+        lambd = rounded(lambd, input)
     return FUNCTIONS["softshrink"](input, lambd=lambd)
 
 
