@@ -282,8 +282,12 @@ class Half(Reference):
         return rounded(self.wide, self.wide.add_scaled, self.dtype)(x, y, alpha=alpha)
 
     def div_trunc(self, x: Operand, y: Operand) -> Operand:
-        """PyTorch rounds the quotient to 16 bits, and then cuts."""
-        return self.trunc(self.div(x, y))
+        """PyTorch rounds the quotient of tensors to 16 bits, and then cuts; that by a number, which
+        is as exact as it was given, is only cut.
+        """
+        if getattr(y, "dtype", self.dtype) == self.dtype:
+            return self.trunc(self.div(x, y))
+        return rounded(self.wide, self.wide.div_trunc, self.dtype)(x, y)
 
     def large(self, name: str) -> Operand:
         """The kernel of an op for large arrays."""

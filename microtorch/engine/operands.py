@@ -258,7 +258,7 @@ def _exact(value: Number, like: Tensor) -> Tensor:
 
 number = _numbers("number", weak_number)
 # x * 0.1 of 16-bit x is rounded once, and 0.1 is not, as in PyTorch
-EXACT = frozenset({"mul", "div"})
+EXACT = frozenset({"mul", "div", "floor_divide", "div_floor", "div_trunc"})
 exact_number = _numbers("exact_number", _exact)
 
 

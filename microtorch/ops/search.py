@@ -6,16 +6,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..arrays import dtypes
 from ..base.errors import describe, message
 from ..engine.record import constant
 from ..engine.whole import on_arrays
 from .arguments import dim_of, refuse_complex
-from .row_order import comparable, order, sort_key
+from .row_order import order, sort_key
 from .settled import settled
 from .surface import public
 
 if TYPE_CHECKING:
-    from ..base.types import Array, TensorLike
+    from ..base.types import Array, DType, TensorLike
     from ..handles.tensor import Tensor
 
 
@@ -62,12 +63,17 @@ def searchsorted(
             f"{list(x.shape)} and input value tensor {list(values.shape)}"
         )
     dev, d = sorted_sequence.node.dev, np.int32 if out_int32 else np.int64
-    found: Array = on_arrays("searchsorted", _found, x, values, end=end, dtype=np.dtype(d))
+    common = _common(sorted_sequence, input)
+    found: Array = on_arrays(
+        "searchsorted", _found, x, values, common=common, end=end, dtype=np.dtype(d)
+    )
     return constant(found, getattr(found, "dev", dev))
 
 
-def _found(x: Array, values: Array, end: Any, dtype: np.dtype[Any]) -> Array:
-    x, values = comparable(x), comparable(values)
+def _found(
+    x: Array, values: Array, common: DType | None, end: Any, dtype: np.dtype[Any]
+) -> Array:
+    x, values = _comparable(x, common), _comparable(values, common)
     if x.ndim == 1:
         return np.asarray(np.searchsorted(x, values, end)).astype(dtype)
     found = np.empty(values.shape, dtype)
@@ -91,8 +97,24 @@ def _values(x: Any) -> Array:
     return x.array if hasattr(x, "node") else np.asarray(x)
 
 
-def _comparable(x: Array) -> Array:
-    """``x``, but numbers of 16 bits as float32: numpy sorts those one by one."""
+def _common(*operands: Any) -> DType | None:
+    """The dtype in which operands are compared, if it is floating: a number beside a tensor of
+    floats is one of them, and 0.7 is found among float32s. Integers are compared as they are.
+    """
+    given = [(x, _values(x).dtype) for x in operands]
+    ranks = [
+        (d, 1 + (x.array.ndim > 0)) if hasattr(x, "node") else (dtypes.of_number(x), 0)
+        for x, d in given
+    ]
+    common = dtypes.promote(ranks)
+    return common if common.kind in "fV" else None
+
+
+def _comparable(x: Array, common: DType | None) -> Array:
+    """``x`` in the dtype of the comparison; numbers of 16 bits as float32: numpy compares and sorts
+    those one by one, and may put a NaN of bfloat16 anywhere.
+    """
+    x = x if common is None else x.astype(common, copy=False)
     return x.astype(np.float32) if x.dtype.itemsize == 2 and x.dtype.kind in "fV" else x
 
 
@@ -113,9 +135,14 @@ def isin(
                 message(f"Unsupported input type encountered for isin(): {describe(x)}")
             )
     dev = (elements if hasattr(elements, "node") else test_elements).node.dev
-    given = _comparable(_values(elements)), _comparable(_values(test_elements))
-    found = on_arrays("isin", np.isin, *given, invert=invert)
+    given = _values(elements), _values(test_elements)
+    common = _common(elements, test_elements)
+    found = on_arrays("isin", _member, *given, common=common, invert=invert)
     return constant(dev.array(found), dev)
+
+
+def _member(x: Array, among: Array, common: DType | None, invert: bool) -> Array:
+    return np.isin(_comparable(x, common), _comparable(among, common), invert=invert)
 
 
 # ---- among equals --------------------------------------------------------------------------------

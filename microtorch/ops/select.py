@@ -69,11 +69,18 @@ def clamp(input: Tensor, min: TensorLike | None = None, max: TensorLike | None =
         for v in bounds:
             if v is not None and (size == 2 or not -F32_MAX <= v <= F32_MAX):
                 operands.element(v, input.array.dtype)  # raises for one it does not hold
+        if size == 2:  # an element that was limited before is at the bound, not beyond it
+            min, max = (v if v is None else rounded(v, input) for v in bounds)
     if max is None:
         return several(REGISTRY["clamp_min"], (input,), {"min": min})
     if min is None:
         return several(REGISTRY["clamp_max"], (input,), {"max": max})
     return several(REGISTRY["clamp"], (input,), {"min": min, "max": max})
+
+
+def rounded(value: Number, like: Tensor) -> float:
+    """The number that ``value`` is in like's dtype."""
+    return float(np.array(value).astype(like.array.dtype))
 
 
 def _no_bounds(input: Tensor, *bounds: object) -> Exception:

@@ -214,13 +214,21 @@ def mvlgamma(input: Tensor, p: int) -> Tensor:
 
 @public()
 def logit(input: Tensor, eps: float | None = None) -> Tensor:
-    """log(x / (1 - x)), the inverse of sigmoid. With ``eps``, x is limited to [eps, 1 - eps]."""
-    if eps is None:
+    """log(x / (1 - x)), the inverse of sigmoid. With ``eps``, x is limited to [eps, 1 - eps].
+
+    A negative ``eps`` limits nothing, as in PyTorch. Where eps > 1 - eps what is below eps becomes
+    eps, and all else 1 - eps.
+    """
+    if eps is None or eps < 0:
         return ELEMENTWISE["logit"](input)
     refuse_complex("logit_cpu", input)
     if input.array.dtype.kind not in "fV":
         input = input.to(dtypes.get_default_dtype())
-    return ELEMENTWISE["logit"](input.clamp(eps, 1 - eps))
+    low = np.array(eps).astype(input.array.dtype)
+    eps, most = float(low), float(np.ones_like(low) - low)
+    where = FUNCTIONS["where"]  # the gradient of a NaN is NaN; that of clamp would be 0
+    below = where(input > most, most, input)
+    return ELEMENTWISE["logit"](where(input < eps, eps, below))
 
 
 def multigammaln(input: Tensor, p: int) -> Tensor:

@@ -379,7 +379,7 @@ def _count(
             place = np.searchsorted(e, x, "right") - 1
         else:
             known = np.where(inside, x, e[0])
-            place = ((known - e[0]) / (e[-1] - e[0]) * x.dtype.type(len(e) - 1)).astype(np.int64)
+            place = ((known - e[0]) * x.dtype.type(len(e) - 1) / (e[-1] - e[0])).astype(np.int64)
         if width == "exact":  # the quotient may round to the wrong side of an edge
             place = np.minimum(place, len(e) - 2)
             place += (known >= e[place + 1]).astype(np.int64) - (known < e[place])

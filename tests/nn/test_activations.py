@@ -1,5 +1,6 @@
 """Activations; numbers recorded from PyTorch 2.13 (CPU)."""
 
+import numpy as np
 import pytest
 from networks import X, close
 
@@ -124,3 +125,16 @@ def test_a_complex_number_is_no_setting(name):
         with pytest.raises((RuntimeError, TypeError)):
             f(x, *numbers, inplace=True)
         assert x.tolist() == torch.tensor(POINTS).tolist()
+
+
+@pytest.mark.parametrize("f", [
+    lambda x, a: F.elu(x, a), lambda x, a: F.elu_(x, a), lambda x, a: F.celu(x, a),
+    lambda x, a: F.leaky_relu(x, a), lambda x, a: F.softplus(x, a, a),
+    lambda x, a: F.hardtanh(x, -a, a), lambda x, a: F.threshold(x, a, a),
+])  # fmt: skip
+@pytest.mark.parametrize("shape", [(), (2,)])
+def test_a_number_of_numpys_as_a_setting_promotes_nothing(f, shape):
+    x = torch.full(shape, 0.3, requires_grad=True)
+    y = f(x * 1, np.float64(0.7))
+    (g,) = torch.autograd.grad((y * 1.5 + y * 0.1).sum(), x)  # two gradients meet, then the rule
+    assert y.dtype == g.dtype == torch.float32

@@ -167,6 +167,9 @@ def test_kl_div_batchmean():
     assert torch.allclose(
         F.kl_div(x, p, reduction="batchmean"), F.kl_div(x, p, reduction="sum") / 4
     )
+    with pytest.warns(UserWarning, match="size_average"):  # PyTorch divides by the batch then, too
+        summed = F.kl_div(x, p, size_average=False, reduction="batchmean")
+    assert torch.allclose(summed, F.kl_div(x, p, reduction="batchmean"))
 
 
 @pytest.mark.parametrize("name", ["mse_loss", "l1_loss", "smooth_l1_loss", "huber_loss"])

@@ -282,3 +282,26 @@ def test_the_factor_of_add_is_rounded_first(dtype, n):
         assert difference.equal(want)
     y.requires_grad_()
     assert torch.sub(x, y, alpha=2).grad_fn.name() == "SubBackward0"
+
+
+@pytest.mark.parametrize("d", [torch.float16, torch.bfloat16])
+@pytest.mark.parametrize("limit", [0.1, 0.3, 1 / 3, 0.7, 0.9])
+def test_what_was_limited_is_at_the_limit_and_keeps_its_gradient(d, limit):
+    for f in (
+        lambda x: x.clamp(max=limit), lambda x: x.clamp(min=limit), lambda x: x.clip(-limit, limit)
+    ):  # fmt: skip
+        x = torch.tensor(limit).to(d).requires_grad_()
+        y = f(x)
+        y.backward()
+        assert y == x and x.grad == 1
+    x = torch.tensor(limit).to(d).requires_grad_()
+    F.softshrink(x, limit).backward()
+    assert x.grad == 0
+
+
+def test_a_quotient_by_a_number_is_of_the_number_as_it_was_given():
+    x = torch.tensor([0.1, 1.0, 0.3], dtype=torch.float16)  # 0.1 is a little less
+    assert torch.div(x, 0.1, rounding_mode="floor").tolist() == [0, 9, 3]
+    assert (x // 0.1).tolist() == [0, 9, 3]
+    assert torch.div(x, 0.1, rounding_mode="trunc").tolist() == [0, 10, 3]
+    assert torch.div(x, x[:1], rounding_mode="trunc").tolist() == [1, 10, 3]

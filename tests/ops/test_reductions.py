@@ -207,6 +207,33 @@ def test_gradient_is_numpys(edge_order):
     np.testing.assert_allclose(at.numpy(), np.gradient(x, places, axis=1, edge_order=edge_order))
 
 
+@pytest.mark.parametrize("d", [torch.float16, torch.bfloat16, torch.float32, torch.float64])
+@pytest.mark.parametrize("number", [0.7, np.float64(0.7), torch.tensor(0.7, dtype=torch.float64)])
+def test_a_number_is_found_among_floats_in_their_dtype(d, number):
+    x = torch.tensor([0.1, 0.7, 0.9]).to(d)
+    if d is torch.float64:
+        x = torch.tensor([0.1, 0.7, 0.9], dtype=d)
+    assert torch.isin(x, number).tolist() == [False, True, False]
+    assert torch.isin(number, x).item()
+    for right in (False, True):
+        assert torch.searchsorted(x, number, right=right).item() == 1 + right
+        assert torch.bucketize(number, x, right=right).item() == 1 + right
+
+
+def test_histc_multiplies_before_it_divides():
+    x = torch.tensor([0.2, 0.3])  # 0.2 is an edge of [0, 0.3] in three bins, as float32s are
+    assert torch.histc(x, 3, 0, 0.3).tolist() == [0, 0, 2]
+
+
+def test_integers_are_found_among_floats_as_floats():
+    big = 2**24 + 1  # no float32
+    x = torch.tensor([1.0, 2.0**24])
+    assert torch.isin(x, big).tolist() == [False, True]
+    assert torch.isin(torch.tensor([big]), x).item()
+    assert torch.searchsorted(x, big).item() == 1
+    assert not torch.isin(torch.tensor([big]), 2**24).item()  # integers as they are
+
+
 def test_searchsorted_by_rows_and_by_a_sorter():
     rows = np.sort(np.random.default_rng(8).integers(0, 9, (2, 3, 7)), -1)
     values = np.random.default_rng(9).integers(0, 9, (2, 3, 4))

@@ -223,6 +223,16 @@ def test_logit_and_its_limits():
     assert g[0] == g[2] == g[4] == 0  # and not that of a logarithm that is not there
 
 
+def test_logit_with_an_eps_that_is_no_small_one():
+    x = torch.tensor([0.3, 0.8, 1.5, math.nan], requires_grad=True)
+    y = torch.logit(x, 0.7)  # eps where x is below it, even if that is above 1 - eps
+    assert torch.allclose(y[:3], torch.tensor([0.7, 0.3, 0.3]).logit())
+    (g,) = autograd.grad(torch.logit(x, 0.1).sum(), x)
+    assert g[2] == 0 and g[3].isnan()  # a NaN is not limited
+    (g,) = autograd.grad(torch.logit(x, -0.1).sum(), x)  # nothing is
+    assert torch.equal(g.isnan(), torch.tensor([False, False, True, True]))
+
+
 # ---- integers and bits ---------------------------------------------------------------------------
 WHOLE = [-9, -4, -1, 0, 1, 2, 6, 35]
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable
 
+from numpy import generic
+
 from ...arrays.dtypes import bool as bool_dtype
 from ...arrays.dtypes import dtype, float64, uint8
 from ...arrays.memory_format import contiguous_format
@@ -20,6 +22,7 @@ from ...handles.tensor import Tensor
 from ...ops.arguments import not_floating, tensors_only
 from ...ops.learned import hardshrink as hardshrink
 from ...ops.learned import prelu as prelu
+from ...ops.select import rounded
 from ...ops.surface import FUNCTIONS
 
 NUMBERS = (float, int)
@@ -32,7 +35,7 @@ def _activation(name: str, input: Tensor, inplace: bool, **settings: float) -> T
     """The op `name`; with inplace, its in-place form, which the graph records as well."""
     if settings:
         if not all([type(v) in NUMBERS for v in settings.values()]):
-            _check_settings(name, settings)
+            settings = _read_settings(name, settings)
         elif not inplace and type(input) is Tensor:
             return several(REGISTRY[name], (input,), settings)  # there is nothing to check
     if inplace:
@@ -40,13 +43,15 @@ def _activation(name: str, input: Tensor, inplace: bool, **settings: float) -> T
     return FUNCTIONS[name](input, **settings)
 
 
-def _check_settings(name: str, settings: dict[str, float]) -> None:
-    """Raise for what is no real number."""
+def _read_settings(name: str, settings: dict[str, float]) -> dict[str, float]:
+    """Python's numbers for numpy's, which would promote a gradient. Raise for what is no real one.
+    """
     for setting, value in settings.items():
         check_type(name, setting, "Number", value)
         if isinstance(value, complex):
             what = "value cannot be converted to type float without overflow"
             raise RuntimeError(message(what, f"{name}: {setting}={value}"))
+    return {s: v.item() if isinstance(v, generic) else v for s, v in settings.items()}
 
 
 def softsign(input: Tensor) -> Tensor:
@@ -191,6 +196,8 @@ def softshrink(input: Tensor, lambd: float = 0.5, out: Tensor | None = None) -> 
         raise NotImplementedError(
             message(f"softshrink is not implemented for {input.dtype}", fix="input.float()")
         )
+    if input.array.dtype.itemsize == 2:  # the one activation that rounds its setting
+        lambd = rounded(lambd, input)
     return FUNCTIONS["softshrink"](input, lambd=lambd)
 
 

@@ -180,8 +180,9 @@ def kl_div(
                 fix="probabilities are floating: target.float()",
             )
         )
+    by_batch = reduction == "batchmean" and input.ndim  # whatever the old flags ask for, too
     reduction = legacy_reduction(size_average, reduce, reduction)
-    if reduction == "mean":
+    if reduction == "mean" and not by_batch:
         warn(
             "reduction: 'mean' divides the total loss by both the batch size and the support "
             "size.'batchmean' divides only by the batch size, and aligns with the KL div math "
@@ -192,6 +193,5 @@ def kl_div(
         loss = target.exp() * (target - input)
     else:
         loss = target.xlogy(target) - target * input
-    if reduction == "batchmean":
-        return loss.sum() / input.shape[0] if input.ndim else loss.sum()
-    return reduce_loss(loss, reduction)
+    loss = loss.sum() if reduction == "batchmean" else reduce_loss(loss, reduction)
+    return loss / input.shape[0] if by_batch else loss
