@@ -168,14 +168,14 @@ class Along(Reference):
 
     @calls("scatter", "combine_rows")
     def scattered(
-        self, x: Array, index: Array, src: Array, dim: int, kind: int = 0
+        self, x: Array, index: Array, src: Array, dim: int, kind: int = 0, *, over: bool = False
     ) -> Array | None:
         if not src.ndim and index.ndim:
             src = self.full(index.shape, src, self.dtype)
         sizes = sizes_of(x.shape, index.shape, dim) if src.shape == index.shape else None
         if sizes is None:
             return None
-        out, wrong = x.copy(), np.empty(1, U8)
+        out, wrong = x if over else x.copy(), np.empty(1, U8)
         src, rows = np.ascontiguousarray(src), rows_of(index, dim) if kind else None
         if rows is not None:
             done = self.kernels.combine_rows(*sizes, kind, src, rows, wrong, out)

@@ -69,9 +69,9 @@ class Random(Fills):
             super().bernoulli(state, out, bound, value)
 
     def hits(self, state: State, out: Numbers, chances: Numbers) -> None:
-        kernels = self._kernels[out.dtype.type]
-        if not kernels.random_hits(out.size, chances, state, out):
-            super().hits(state, out, chances)
+        kernels, wrong = self._kernels[out.dtype.type], np.empty(1, np.uint8)
+        if not kernels.random_hits(out.size, chances, state, wrong, out) or wrong[0]:
+            super().hits(state, out, chances)  # raises if one is wrong
 
     def integers(self, state: State, n: int, low: int, span: int) -> NDArray[np.int64]:
         out = np.empty(n, np.int64)
