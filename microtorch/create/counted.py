@@ -64,7 +64,8 @@ def arange(
     first, stop, by = number(0 if start is None else start), number(end), number(step)
     given = first, stop, by
     _check_range(first, stop, by)
-    integers = all([type(v) is int or isinstance(v, (int, np.integer)) for v in given])
+    integers = float not in map(type, given)
+    integers = integers and all([isinstance(v, (int, np.integer)) for v in given])
     d = chosen(dtype, dtypes.I64 if integers else None)
     if d.kind in "bc":
         kind = dtypes.TORCH_TYPES[d.name]

@@ -267,7 +267,7 @@ def scatter_over(
 ) -> bool:  # fmt: skip
     """``scatter`` of a number into ``input`` itself, of which nothing is recorded.
 
-    False if it was not done, or only until an index was found to be wrong.
+    False if nothing was written.
     """
     given = value if src is None else src
     return reduce is None and _scattered(input, dim, index, given, True) is not None

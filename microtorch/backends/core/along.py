@@ -175,14 +175,19 @@ class Along(Reference):
         sizes = sizes_of(x.shape, index.shape, dim) if src.shape == index.shape else None
         if sizes is None:
             return None
-        out, wrong = x if over else x.copy(), np.empty(1, U8)
+        before, wrong = x.copy(), np.empty(1, U8)
+        out = x if over else before
         src, rows = np.ascontiguousarray(src), rows_of(index, dim) if kind else None
         if rows is not None:
             done = self.kernels.combine_rows(*sizes, kind, src, rows, wrong, out)
         else:
             index = np.ascontiguousarray(index)
             done = self.kernels.scatter(*sizes, kind, index, src, wrong, out)
-        return out if done and not wrong[0] else None
+        if done and not wrong[0]:
+            return out
+        if done and over:
+            x[...] = before  # what raises has written nothing
+        return None
 
     @kernel_of
     @calls("triangle")
