@@ -169,10 +169,11 @@ def joined(op: Op, tensors: Argument, dim: Argument, more: int) -> Tensor | None
 
 def kept_dtype(op: Op, attrs: Attrs, *inputs: Tensor) -> Tensor:
     """``apply`` for a Tensor, its index and more, whose dtypes stay: for gather and its like."""
-    dev, arrays = inputs[0].node.dev, [x.array for x in inputs]
-    for x in arrays:
-        if type(x) is not ndarray:
+    dev, arrays = inputs[0].node.dev, []
+    for t in inputs:
+        if type(x := t.array) is not ndarray:
             return op(*inputs, **attrs)
+        arrays.append(x)
     try:
         out = op.kernels[dev](*arrays, **attrs)
     except IN_GENERAL:
@@ -183,7 +184,8 @@ def kept_dtype(op: Op, attrs: Attrs, *inputs: Tensor) -> Tensor:
         for t in inputs:
             if t.node.needs:
                 return recording.record(op, inputs, out, dev, attrs)
-    return note_order(constant_of(out, dev))
+    t = constant_of(out, dev)
+    return t if out.flags.c_contiguous else note_order(t)
 
 
 # ---- stepping aside ------------------------------------------------------------------------------

@@ -289,9 +289,9 @@ def scatter(
     """
     given: Any = value if src is None else src
     if reduce is None and not input.node.needs:
-        out = _scattered(input, dim, index, given, False)
-        if out is not None:
-            return constant_of(out, input.node.dev)
+        found = _scattered(input, dim, index, given, False)
+        if found is not None:
+            return constant_of(found, input.node.dev)
     if reduce is not None:
         if reduce not in ("add", "multiply"):
             raise RuntimeError(message("reduce argument must be either add or multiply."))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ...arrays.dtypes import I64
+from ...arrays.dtypes import I64, U8
 from ..reference import Reference
 from ..table import definition
 from .library import calls, kernel_of, lib
@@ -40,7 +40,6 @@ def rows_of(index: Array, dim: int) -> Array | None:
     return index[(0,) * dim + (slice(None),) + (0,) * (index.ndim - dim - 1)].copy()
 
 
-U8 = np.dtype(np.uint8)
 WHOLE, BACK = slice(None), slice(None, None, -1)
 FEW = 1 << 12  # bytes that numpy copies sooner than C is called
 KINDS = {"prod": 1, "amax": 2, "amin": 3}  # as ext/along.c counts them
