@@ -149,7 +149,8 @@ def joined(op: Op, tensors: Argument, dim: Argument, more: int) -> Tensor | None
         return None
     ndim += more
     kernel = op.hot_kernels[dev]
-    if kernel is None and dev is dev.rest and len({x.dtype for x in arrays}) == 1:
+    # whole numbers that require gradient are refused by the general way
+    if kernel is None and not needs and dev is dev.rest and len({x.dtype for x in arrays}) == 1:
         kernel = None if op.hot_kernels.aside else op.hot_kernels.kernels[dev]
     if kernel is None or not -ndim <= dim < ndim:
         return None
