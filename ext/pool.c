@@ -21,6 +21,7 @@ struct NAME(pooling) {
     const real *carried;     /* from the windows (scatter) or from the images (gather) */
     real *out;
     uint8_t *found;
+    real divisor; /* of the windows' sums */
 };
 
 /* How many planes are worth a thread. */
@@ -251,7 +252,6 @@ INLINE void NAME(visit)(const struct NAME(pooling) *t, size_t begin, size_t end,
         NAME(visit)(task, begin, end, what); \
     }
 BODY(largest_body, LARGEST)
-BODY(sum_body, SUM)
 BODY(place_body, PLACE)
 BODY(scatter_body, SCATTER)
 BODY(gather_body, GATHER)
@@ -316,16 +316,30 @@ KERNEL(max_pool2d_vjp0)(size_t planes, size_t image, size_t windows,
     parallel_for(planes, NAME(planes_each)(image, windows), NAME(scatter_body), &t);
 }
 
-/* ---- sums ------------------------------------------------------------------------------------ */
-/* The sum of each window; padding counts as 0. */
-KERNEL(pool_sum)(size_t planes, size_t image, size_t windows, ARRAY(const int64_t, geometry, 12),
-                 ARRAY(const real, x, planes * image), ARRAY(real, out, planes * windows))
+/* ---- means of windows ------------------------------------------------------------------------ */
+static void NAME(mean_of_windows_body)(const void *task, size_t begin, size_t end)
 {
-    const struct NAME(pooling) t = {.g = (const struct windows *)geometry, .x = x, .out = out};
-    parallel_for(planes, NAME(planes_each)(image, windows), NAME(sum_body), &t);
+    const struct NAME(pooling) *t = task;
+    const size_t windows = (size_t)(t->g->oh * t->g->ow);
+    for (size_t plane = begin; plane < end; plane++) {
+        real *restrict out = t->out + plane * windows;
+        NAME(visit)(t, plane, plane + 1, SUM);
+        for (size_t i = 0; i < windows; i++)
+            out[i] /= t->divisor;
+    }
 }
 
-/* The transpose of pool_sum: each window's number is added to everything that the window sees. */
+/* The sum of each window, divided by a number; padding counts as 0. */
+KERNEL(avg_pool2d)(size_t planes, size_t image, size_t windows, ARRAY(const int64_t, geometry, 12),
+                   real divisor, ARRAY(const real, x, planes * image),
+                   ARRAY(real, out, planes * windows))
+{
+    const struct NAME(pooling) t = {.g = (const struct windows *)geometry, .x = x, .out = out,
+                                    .divisor = divisor};
+    parallel_for(planes, NAME(planes_each)(image, windows), NAME(mean_of_windows_body), &t);
+}
+
+/* The transpose of the sums: each window's number is added to everything that the window sees. */
 static void NAME(spread_body)(const void *task, size_t begin, size_t end)
 {
     const struct NAME(pooling) *t = task;

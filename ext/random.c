@@ -280,11 +280,16 @@ KERNEL(random_bernoulli)(size_t n, int64_t bound, real value, ARRAY(uint32_t, st
     }
 }
 
-/* 1 where a uniform number is below the chance of it, else 0. */
+/* 1 where a uniform number is below the chance of it, else 0. If one is no chance, from 0 to 1,
+ * `wrong` becomes 1, and nothing is drawn. */
 KERNEL(random_hits)(size_t n, ARRAY(const real, chance, n), ARRAY(uint32_t, state, 625),
-                    ARRAY(real, out, n))
+                    ARRAY(uint8_t, wrong, 1), ARRAY(real, out, n))
 {
-    for (size_t begin = 0; begin < n; begin += CHUNK) {
+    int fine = 1;
+    for (size_t i = 0; i < n; i++)
+        fine &= (chance[i] >= 0) & (chance[i] <= 1);
+    wrong[0] = !fine;
+    for (size_t begin = 0; begin < n && fine; begin += CHUNK) {
         real units[CHUNK];
         const size_t count = smaller(CHUNK, n - begin);
         NAME(uniforms)(state, count, units);

@@ -10,13 +10,13 @@ import operator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy import empty
 
 from ..base.errors import message
 from . import generator as source
 from .continuous import Shape, exponential, fresh, in_dtype, working
 from .draw_checks import (
     check_bernoulli,
-    check_chances,
     check_dropout,
     check_geometric,
     check_multinomial,
@@ -27,7 +27,7 @@ from .draw_checks import (
     not_complex,
     sizes,
 )  # fmt: skip
-from .dtypes import F64, mantissa_bits
+from .dtypes import F32, F64, I64, mantissa_bits
 from .memory_order import in_memory_order
 
 if TYPE_CHECKING:  # numpy.typing is slow to import
@@ -35,6 +35,7 @@ if TYPE_CHECKING:  # numpy.typing is slow to import
 
     from .generator import Generator
 
+NEAR = 2**27  # of bounds nearer than this, the distance takes one draw
 _SMALL_PERMUTATION = (2**32 - 1) // 20
 
 
@@ -67,8 +68,9 @@ def bernoulli(
         p = float(p)
         check_bernoulli(p)
         return _coins(g, () if shape is None else shape, np.dtype(dtype), p)
+    if p.dtype is dtype and p.shape == shape and (dtype is F32 or dtype is F64):  # the common case
+        return g.fill("hits", empty(shape, dtype), p if p.flags.c_contiguous else p.copy("C"))
     floating("bernoulli_tensor_cpu_p_", p.dtype)
-    check_chances(p)
     out = fresh(p.shape if shape is None else shape, working(p.dtype))
     chances = p if p.shape == out.shape else np.broadcast_to(p, out.shape)
     return g.fill("hits", out, np.asarray(chances, out.dtype, order="C")).astype(dtype, copy=False)
@@ -131,6 +133,9 @@ def randint(
 ) -> NDArray[Any]:
     """Integers on [low, high): torch.randint, Tensor.random_, of any dtype that can hold them."""
     shape, n = sizes(shape)
+    if dtype is I64 and type(low) is int is type(high) and NEAR > high > low > -NEAR:  # commonly
+        values = source.drawn_from(generator).draw("integers", n, low, high - low)
+        return values if len(shape) == 1 else values.reshape(shape)
     dtype = np.dtype(dtype)
     low, high = operator.index(low), operator.index(high)
     check_randint(low, high, dtype)

@@ -127,7 +127,9 @@ NAMES = (
 )  # fmt: skip
 _CATEGORY = {"b": 0, "u": 1, "i": 1, "f": 2, "V": 2, "c": 3}
 
-F16, F32, F64, I64, BOOL = (d.numpy for d in (float16, float32, float64, int64, bool))
+F16, F32, F64, I64, U8, BOOL = (
+    d.numpy for d in (float16, float32, float64, int64, uint8, bool)
+)
 C64, C128 = complex64.numpy, complex128.numpy
 OBJECT = np.dtype(object)  # arrays of Scalars: compared by identity, `== object` takes 0.3 us
 # PyTorch's names in messages ("Long") and of the old constructors (torch.LongTensor)

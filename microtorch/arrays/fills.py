@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from . import accepting
+from .draw_checks import check_chances
 from .rounding import each, exp_or_inf, fma, log32, log_or_inf, sincos32
 
 if TYPE_CHECKING:  # numpy.typing is slow to import
@@ -183,7 +184,11 @@ class Fills:
         _put(hits.astype(out.dtype) * out.dtype.type(value), out)
 
     def hits(self, state: State, out: Numbers, chances: Numbers) -> None:
-        """1 where a uniform is below the chance of it, an array as ``out``, else 0."""
+        """1 where a uniform is below the chance of it, an array as ``out``, else 0.
+
+        RuntimeError, before a number is drawn, for what is no chance.
+        """
+        check_chances(chances)
         _put((self.units(state, out.size, out.dtype.type) < chances.reshape(-1)), out)
 
     def integers(self, state: State, n: int, low: int, span: int) -> NDArray[np.int64]:

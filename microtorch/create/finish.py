@@ -138,9 +138,10 @@ def finish(array: Array, device: DeviceLike | None, requires_grad: bool) -> Tens
     if (warnings.filters or quiet.NONE)[0] is not quiet.own:
         quiet.stand_first()
     if type(array) is ndarray and (device is CPU or (device is None and default.device is None)):
-        dev = cpu.of(array.dtype)
         # `constant`, for the common case
-        t = note_order(constant_of(array, dev))
+        t = constant_of(array, cpu.of(array.dtype))
+        if not array.flags.c_contiguous:
+            note_order(t)
     else:
         t = constant(array, home(device, array.dtype))
     return t.requires_grad_() if requires_grad else t

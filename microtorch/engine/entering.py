@@ -200,20 +200,18 @@ def laid_as(out: Argument, inputs: tuple[Any, ...]) -> Argument:
     Kernels give rows; what lies otherwise is a copy, for scripts that look at ``stride()``.
     """
     for x in inputs:
-        if type(x) in (tuple, list) and x:  # several to be joined
-            lies = all(map(_is_last, x))
-        else:
-            lies = _is_last(x)
+        a = getattr(x, "array", None)  # a sparse tensor has none
+        if type(a) is np.ndarray:
+            lies = is_channels_last(a)
+        else:  # several to be joined?
+            lies = type(x) in (tuple, list) and bool(x) and all(map(_is_last, x))
         if lies:
             return tuple_of(out, _laid) if isinstance(out, tuple) else _laid(out)
     return out
 
 
 def _is_last(x: Argument) -> bool:
-    try:
-        a = x.array
-    except AttributeError:  # no tensor, or a sparse one
-        return False
+    a = getattr(x, "array", None)
     return type(a) is np.ndarray and is_channels_last(a)
 
 

@@ -149,6 +149,7 @@ def joined(op: Op, tensors: Argument, dim: Argument, more: int) -> Tensor | None
         return None
     ndim += more
     kernel = op.hot_kernels[dev]
+    # whole numbers that require gradient are refused by the general way
     if kernel is None and not needs and dev is dev.rest and len({x.dtype for x in arrays}) == 1:
         kernel = None if op.hot_kernels.aside else op.hot_kernels.kernels[dev]
     if kernel is None or not -ndim <= dim < ndim:
@@ -169,10 +170,11 @@ def joined(op: Op, tensors: Argument, dim: Argument, more: int) -> Tensor | None
 
 def kept_dtype(op: Op, attrs: Attrs, *inputs: Tensor) -> Tensor:
     """``apply`` for a Tensor, its index and more, whose dtypes stay: for gather and its like."""
-    dev, arrays = inputs[0].node.dev, [x.array for x in inputs]
-    for x in arrays:
-        if type(x) is not ndarray:
+    dev, arrays = inputs[0].node.dev, []
+    for t in inputs:
+        if type(x := t.array) is not ndarray:
             return op(*inputs, **attrs)
+        arrays.append(x)
     try:
         out = op.kernels[dev](*arrays, **attrs)
     except IN_GENERAL:
@@ -183,7 +185,8 @@ def kept_dtype(op: Op, attrs: Attrs, *inputs: Tensor) -> Tensor:
         for t in inputs:
             if t.node.needs:
                 return recording.record(op, inputs, out, dev, attrs)
-    return note_order(constant_of(out, dev))
+    t = constant_of(out, dev)
+    return t if out.flags.c_contiguous else note_order(t)
 
 
 # ---- stepping aside ------------------------------------------------------------------------------

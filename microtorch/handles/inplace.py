@@ -209,16 +209,28 @@ def computed_over(
         given.append(other.array)
     if whole and any([y.dtype != x.dtype for y in given]):
         return False
+    return dated(target, name, into, x, x, *given, **attrs)
+
+
+def dated(
+    target: Tensor, name: str, write: Callable[..., Any], *given: Any, **options: Any
+) -> bool:
+    """Let ``write`` write into the memory of ``target``; see ``straight``.
+
+    It is False, or raises for operands of a wrong shape or type, if it did not.
+    """
     storage = target.node.storage or storage_of(target.node)
     before = storage.date()
     storage.wrote(name)  # before it is done, as in write()
+    done = False
     try:
-        done = into(x, x, *given, **attrs) is not False
-    except (TypeError, ValueError):  # they broadcast to another shape, or are not what it takes
-        done = False
-    if not done:
-        storage.take_back(*before)
-    elif storage.views:
+        done = write(*given, **options) is not False
+    except (TypeError, ValueError):
+        pass
+    finally:
+        if not done:
+            storage.take_back(*before)
+    if done and storage.views:
         renew_views(target)
     return done
 

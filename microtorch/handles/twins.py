@@ -26,6 +26,7 @@ from ..graph import mode, tick
 from ..notation import formulas
 from ..ops.arguments import tensors_only
 from ..ops.elementwise import ALIASES, ELEMENTWISE, OF_OPS, PARTS, TENSORS_ONLY
+from ..ops.gather import scatter_over
 from ..ops.node_names import rename
 from ..ops.surface import METHODS
 from . import in_turn
@@ -36,6 +37,7 @@ from .inplace import (
     check_shape,
     computed_over,
     copy_op,
+    dated,
     put_straight,
     straight,
     type_name,
@@ -65,6 +67,7 @@ COMPOSED = (  # of functions made of several ops
     "nan_to_num", "polygamma", "put", "renorm", "round", "scatter", "scatter_add",
     "scatter_reduce", "sgn", "square", "tril", "triu",
 )  # fmt: skip
+OVER: dict[str, Callable[..., bool]] = {"scatter": scatter_over}  # what can write straight over
 BY_ELEMENT = frozenset(
     "add sub div addcdiv addcmul clamp clamp_max clamp_min clip ldexp lerp".split()
 )
@@ -153,10 +156,10 @@ def _composed(name: str) -> Callable[..., Tensor]:
     """The in-place form of a function made of several ops: computed apart, then copied."""
     function, whole = METHODS[name], name.startswith(("index_", "scatter", "put"))
     fused = REGISTRY[name] if name in ("addcdiv", "addcmul") else None  # C has it, in one pass
-    into = HotTable(name, "into")
+    into, over = HotTable(name, "into"), OVER.get(name)
 
     def method(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
-        if kwargs.get("dtype") not in (None, getattr(self, "dtype", None)):
+        if kwargs and kwargs.get("dtype") not in (None, getattr(self, "dtype", None)):
             raise RuntimeError(
                 errors.message(
                     f"Bad in-place call: input tensor dtype {self.dtype} and output tensor dtype "
@@ -170,6 +173,8 @@ def _composed(name: str) -> Callable[..., Tensor]:
         except NotDense as met:
             return met.tensor.in_place(f"{name}_", self, args, kwargs)
         if plain:
+            if over is not None and dated(self, name, over, self, *args, **kwargs):
+                return self
             if fused is not None and all([isinstance(x, Handle) for x in args]):
                 c = into[self.node.dev]
                 small = type(v := kwargs.get("value", 1)) in (int, float) and -6e4 < v < 6e4

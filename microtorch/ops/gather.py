@@ -218,8 +218,13 @@ def gathered(F: Backend, x: Array, index: Array, dim: int) -> Array | None:
 
 
 @defines
-def scattered(F: Backend, x: Array, index: Array, src: Array, dim: int) -> Array | None:
-    """``scatter``, by a backend that finds an index out of range as it writes; None if it does."""
+def scattered(
+    F: Backend, x: Array, index: Array, src: Array, dim: int, *, over: bool = False
+) -> Array | None:
+    """``scatter``, by a backend that finds an index out of range as it writes; None if it does.
+
+    ``over``: into ``x`` itself.
+    """
     return None
 
 
@@ -245,6 +250,29 @@ def gather(input: Tensor, dim: int, index: Tensor, *, sparse_grad: bool = False)
     return owned(reshape(apply(gather_op, lined, {"dim": d}), *index.array.shape))
 
 
+def _scattered(input: Tensor, dim: int, index: Tensor, given: Any, over: bool) -> Array | None:
+    """``scatter`` of a number, of which ``scatter`` checks nothing more; None if it is to look."""
+    if type(dim) is int and type(index) is type(input) and not hasattr(given, "node"):
+        a, k = input.array, index.array
+        if type(a) is np.ndarray and type(k) is np.ndarray and k.dtype is I64 and k.size:
+            d = dim if dim >= 0 else dim + a.ndim
+            if 0 <= d < a.ndim:
+                return input.node.dev.scattered(a, k, stored(given, a.dtype), d, over=over)
+    return None
+
+
+def scatter_over(
+    input: Tensor, dim: int, index: Tensor, src: TensorLike | None = None,
+    value: Number | None = None, *, reduce: str | None = None,
+) -> bool:  # fmt: skip
+    """``scatter`` of a number into ``input`` itself, of which nothing is recorded.
+
+    False if nothing was written.
+    """
+    given = value if src is None else src
+    return reduce is None and _scattered(input, dim, index, given, True) is not None
+
+
 @public()
 def scatter(
     input: Tensor,
@@ -260,15 +288,10 @@ def scatter(
     ``reduce``, "add" or "multiply", combines it with what is there.
     """
     given: Any = value if src is None else src
-    if reduce is None and type(dim) is int and type(index) is type(input):
-        # what is checked below, at once, of a number that is written
-        a, k, dev = input.array, index.array, input.node.dev
-        if type(a) is np.ndarray and type(k) is np.ndarray and k.dtype is I64 and k.size:
-            d = dim if dim >= 0 else dim + a.ndim
-            if 0 <= d < a.ndim and not (hasattr(given, "node") or input.node.needs):
-                out = dev.scattered(a, k, stored(given, a.dtype), d)
-                if out is not None:
-                    return constant_of(out, dev)
+    if reduce is None and not input.node.needs:
+        found = _scattered(input, dim, index, given, False)
+        if found is not None:
+            return constant_of(found, input.node.dev)
     if reduce is not None:
         if reduce not in ("add", "multiply"):
             raise RuntimeError(message("reduce argument must be either add or multiply."))

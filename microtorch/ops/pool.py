@@ -57,20 +57,14 @@ def geometry_of(
 
     Bottom and right padding are as large as the last window of ``ceil_mode`` needs.
     """
-    read = _geometry_of_ints if _ints(kernel, stride, padding, dilation) else _geometry
+    ints = type(kernel) is type(padding) is type(dilation) is int  # as mostly
+    known = ints and (stride is None or type(stride) is int)
+    read = _geometry_of_ints if known else _geometry
     sizes = input.array.shape[-n:]
     attrs = read(op, sizes, n, kernel, stride, padding, dilation, ceil_mode)
     if attrs is None:
         raise _too_small(op, input, n, kernel, padding)
     return attrs
-
-
-def _ints(kernel: Pair, stride: Pair | None, *others: Pair) -> bool:
-    """Are all Python's ints, as mostly? Then what follows from them is looked up."""
-    for value in (kernel, *others):
-        if type(value) is not int:
-            return False
-    return stride is None or type(stride) is int
 
 
 def _geometry(
@@ -206,7 +200,8 @@ def averages(
     """The attrs of a mean over the windows of n spatial dimensions. Raises for what has none."""
     given = kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override
     x = input.array
-    if _ints(kernel_size, stride, padding) and type(divisor_override) in (int, type(None)):
+    ints = type(kernel_size) is type(padding) is int and (stride is None or type(stride) is int)
+    if ints and (divisor_override is None or type(divisor_override) is int):
         attrs = _known_means(op, x.shape, x.dtype.kind, n, *given)
         if attrs is not None:
             return attrs

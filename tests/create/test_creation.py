@@ -472,3 +472,17 @@ def test_a_bool_is_no_first_size(f):
         f(True, 0)
     with pytest.raises(TypeError):
         f((True, 0))
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.float32, torch.float64])
+@pytest.mark.parametrize("wrong", [-0.1, 1.1, float("nan")])
+@pytest.mark.parametrize("n", [3, 300])
+def test_chances_are_checked_before_a_number_is_drawn(dtype, wrong, n):
+    chances = torch.full((n, 2), 0.5, dtype=dtype)
+    assert set(chances.t().bernoulli().unique().tolist()) <= {0, 1}  # also of turned ones
+    chances[-1, 1] = wrong
+    before = torch.get_rng_state()
+    for draw in (torch.bernoulli, lambda p: torch.empty(n, 2, dtype=dtype).bernoulli_(p)):
+        with pytest.raises(RuntimeError, match="Expected p_in >= 0 && p_in <= 1"):
+            draw(chances)
+    assert torch.equal(torch.get_rng_state(), before)

@@ -209,7 +209,20 @@ def test_scatter_of_a_number_looks_at_its_indices(dtype):
             write(1, torch.tensor([0]), 1)
         with pytest.raises(IndexError):
             write(2, torch.tensor([[0]]), 1)
-    assert not x.any()
+    assert not x.any() and x._version == 0
+
+
+def test_scatter_of_a_number_in_place_is_seen_by_views_and_by_backward():
+    x = torch.zeros(2, 3)
+    row, version = x[1], x._version
+    assert x.scatter_(1, torch.tensor([[2], [0]]), 1.5) is x
+    assert row.tolist() == [1.5, 0, 0] and x._version == version + 1
+    assert x.t().scatter_(0, torch.tensor([[1, 1]]), 2).tolist() == [[0, 1.5], [2, 2], [1.5, 0]]
+    w = torch.ones(2, 3, requires_grad=True)
+    product = w * x
+    x.scatter_(1, torch.tensor([[0]]), 3.0)
+    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+        product.sum().backward()
 
 
 # ---- regions, masks, flat indices ----------------------------------------------------------------

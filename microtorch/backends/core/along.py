@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ...arrays.dtypes import I64
+from ...arrays.dtypes import I64, U8
 from ..reference import Reference
 from ..table import definition
 from .library import calls, kernel_of, lib
@@ -40,7 +40,6 @@ def rows_of(index: Array, dim: int) -> Array | None:
     return index[(0,) * dim + (slice(None),) + (0,) * (index.ndim - dim - 1)].copy()
 
 
-U8 = np.dtype(np.uint8)
 WHOLE, BACK = slice(None), slice(None, None, -1)
 FEW = 1 << 12  # bytes that numpy copies sooner than C is called
 KINDS = {"prod": 1, "amax": 2, "amin": 3}  # as ext/along.c counts them
@@ -168,21 +167,26 @@ class Along(Reference):
 
     @calls("scatter", "combine_rows")
     def scattered(
-        self, x: Array, index: Array, src: Array, dim: int, kind: int = 0
+        self, x: Array, index: Array, src: Array, dim: int, kind: int = 0, *, over: bool = False
     ) -> Array | None:
         if not src.ndim and index.ndim:
             src = self.full(index.shape, src, self.dtype)
         sizes = sizes_of(x.shape, index.shape, dim) if src.shape == index.shape else None
         if sizes is None:
             return None
-        out, wrong = x.copy(), np.empty(1, U8)
+        before, wrong = x.copy(), np.empty(1, U8)
+        out = x if over else before
         src, rows = np.ascontiguousarray(src), rows_of(index, dim) if kind else None
         if rows is not None:
             done = self.kernels.combine_rows(*sizes, kind, src, rows, wrong, out)
         else:
             index = np.ascontiguousarray(index)
             done = self.kernels.scatter(*sizes, kind, index, src, wrong, out)
-        return out if done and not wrong[0] else None
+        if done and not wrong[0]:
+            return out
+        if done and over:
+            x[...] = before  # what raises has written nothing
+        return None
 
     @kernel_of
     @calls("triangle")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ...arrays.dtypes import BOOL, F32, F64, I64
+from ...arrays.dtypes import BOOL, F32, F64, I64, U8
 from ..reference import Reference
 from ..table import definition
 from . import library
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 MANY = 1 << 12  # bytes that numpy converts sooner than C is called
 LARGE = 1 << 17  # bytes that are worth two threads
 
-U8 = np.dtype(np.uint8)
 ANY = SUFFIXES | {I64: "i64"}
 # (from, to) -> the kernel
 KERNELS: dict[tuple[DType, DType], str] = {

@@ -19,13 +19,13 @@ from .library import calls
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike
 
-    from ...base.types import Array, DType, Kernel
+    from ...base.types import Array, Kernel
 
 Pair = tuple[int, int]
 Padding = tuple[Pair, Pair]
 
 
-def ran(kernel: Kernel, *arguments: Array | int | None) -> bool:
+def ran(kernel: Kernel, *arguments: Array | float | None) -> bool:
     """Call C with sizes and arrays. Only the last array is written. If C declines them, once more
     with others that are contiguous.
     """
@@ -33,12 +33,6 @@ def ran(kernel: Kernel, *arguments: Array | int | None) -> bool:
         *[np.ascontiguousarray(a) if isinstance(a, np.ndarray) else a for a in arguments[:-1]],
         arguments[-1],
     )
-
-
-@lru_cache(maxsize=512)
-def number(value: int, dtype: DType) -> Array:
-    """A number as an array of no dimensions, which numpy reads in half of the time."""
-    return np.array(value, dtype)
 
 
 @lru_cache(maxsize=512)
@@ -117,12 +111,8 @@ class Convolution(Reference):
         g, count = windows(size, kernel, stride, padding, dilation)
         n, c = images = read[0].shape[:2]
         out = np.empty(images + (size if back else count), dtype or self.dtype)
-        for a in read:
-            if not a.flags.c_contiguous:
-                read = tuple(map(np.ascontiguousarray, read))
-                break
         (w, h), (k, m) = size, count
-        return out if loop(n * c, w * h, k * m, g, *read, out) else None
+        return out if ran(loop, n * c, w * h, k * m, g, *read, out) else None
 
     def max_pool2d(self, x: Array, **geometry: Any) -> Array:
         out = self._pool(self.kernels.max_pool2d, x.shape[2:], False, x, **geometry)
@@ -160,14 +150,17 @@ class Convolution(Reference):
         return definition("pool_gather")(self, x, place, **geometry) if out is None else out
 
     # ---- means -----------------------------------------------------------------------------------
-    @calls("pool_sum")
-    def avg_pool2d(self, x: Array, *, divisor: Array | int, **geometry: Any) -> Array:
-        out = self._pool(self.kernels.pool_sum, x.shape[2:], False, x, **geometry)
-        if out is None:
-            return definition("avg_pool2d")(self, x, divisor=divisor, **geometry)
-        if type(divisor) is int:
-            divisor = number(divisor, self.dtype)
-        return np.divide(out, divisor, out)
+    def avg_pool2d(
+        self, x: Array, *, kernel: Pair, stride: Pair, padding: Padding, divisor: Array | int
+    ) -> Array:
+        n, c, h, w = x.shape
+        g, (k, m) = windows((h, w), kernel, stride, padding, (1, 1))
+        out = np.empty((n, c, k, m), self.dtype)
+        by = divisor if type(divisor) is int else 1
+        if ran(self.kernels.avg_pool2d, n * c, h * w, k * m, g, by, x, out):
+            return out if by is divisor else np.divide(out, divisor, out)
+        geometry = {"kernel": kernel, "stride": stride, "padding": padding}
+        return definition("avg_pool2d")(self, x, divisor=divisor, **geometry)
 
     @calls("pool_spread")
     def avg_spread(self, g: Array, *, size: Pair, divisor: Array | int, **geometry: Any) -> Array:

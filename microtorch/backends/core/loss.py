@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ...arrays.dtypes import I64
 from ..reference import Reference
 from ..table import definition
 from .library import calls
@@ -51,7 +52,7 @@ class Losses(Reference):
         self, x: Array, t: Array, w: Array | None = None, *, reduction: str, ignore_index: int
     ) -> Array:
         out = np.empty(t.shape if reduction == "none" else (), self.dtype)
-        wrong = np.empty(1, np.int64)
+        wrong = np.empty(1, I64)
         sizes = *blocks(x.shape, 1), REDUCTIONS[reduction], ignore_index
         done = self.kernels.nll_loss(*sizes, contiguous(x), contiguous(t), w, out, wrong)
         if done and not wrong[0]:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ...arrays.dtypes import F32, F64
+from ...arrays.dtypes import F32, F64, I64, U8
 from ...arrays.fills import WORDS, Fills
 from .library import Kernels
 
@@ -69,12 +69,12 @@ class Random(Fills):
             super().bernoulli(state, out, bound, value)
 
     def hits(self, state: State, out: Numbers, chances: Numbers) -> None:
-        kernels = self._kernels[out.dtype.type]
-        if not kernels.random_hits(out.size, chances, state, out):
-            super().hits(state, out, chances)
+        kernels, wrong = self._kernels[out.dtype.type], np.empty(1, U8)
+        if not kernels.random_hits(out.size, chances, state, wrong, out) or wrong[0]:
+            super().hits(state, out, chances)  # raises if one is wrong
 
     def integers(self, state: State, n: int, low: int, span: int) -> NDArray[np.int64]:
-        out = np.empty(n, np.int64)
+        out = np.empty(n, I64)
         if self._any.random_integers(n, low, span, state, out):
             return out
         return super().integers(state, n, low, span)
@@ -98,7 +98,7 @@ class Random(Fills):
         return super().binomial(state, n, columns)
 
     def permutation(self, state: State, n: int) -> NDArray[np.int64]:
-        out = np.empty(n, np.int64)
+        out = np.empty(n, I64)
         if self._any.random_permutation(n, state, out):
             return out
         return super().permutation(state, n)

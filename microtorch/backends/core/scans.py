@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ...arrays.dtypes import F64
+from ...arrays.dtypes import F64, I64, U8
 from ..reference import Reference
 from ..table import definition
 from .library import calls, get_num_threads
@@ -48,14 +48,14 @@ class Scans(Reference):
         if not x.size:
             return None
         g, out, x = (np.ascontiguousarray(a) for a in (g, out, x))
-        grad, zero = np.empty(x.shape, self.dtype), np.empty(1, np.uint8)
+        grad, zero = np.empty(x.shape, self.dtype), np.empty(1, U8)
         arrays = g, out, x, zero, grad
         if not self.kernels.cumprod_vjp0(*blocks(x.shape, dim), *arrays):
             return definition("cumprod_vjp0")(self, g, out, x, dim)
         return None if zero[0] else grad
 
     def running_extreme(self, x: Array, dim: int, smallest: bool) -> Array:
-        x, index = np.ascontiguousarray(x), np.empty(x.shape, np.int64)
+        x, index = np.ascontiguousarray(x), np.empty(x.shape, I64)
         if self.kernels.running_extreme(*blocks(x.shape, dim), smallest, x, index):
             return index
         return definition("running_extreme")(self, x, dim, smallest)
@@ -73,15 +73,15 @@ class Scans(Reference):
         rows = keys.size // n if n else 0
         threads = get_num_threads()  # more parts than threads: one of them may begin late
         parts = min(rows, 4 * threads if threads > 1 else 1, 1 + keys.size // ENOUGH)
-        keys, work = np.ascontiguousarray(keys), np.empty(3 * n * parts, np.int64)
-        out = np.empty(keys.shape, np.int64)
+        keys, work = np.ascontiguousarray(keys), np.empty(3 * n * parts, I64)
+        out = np.empty(keys.shape, I64)
         if self.kernels.key_order(rows, n, parts, keys, work, out):
             return out
         return definition("key_order")(self, keys)
 
     @calls("ranked")
     def row_order(self, x: Array, descending: bool) -> Array:
-        x, index = np.ascontiguousarray(x), np.empty(x.shape, np.int64)
+        x, index = np.ascontiguousarray(x), np.empty(x.shape, I64)
         n = x.shape[-1]
         if n <= MOST_RANKED and x.size:
             if self.kernels.ranked(x.size // n, n, descending, x, index):
@@ -91,7 +91,7 @@ class Scans(Reference):
     def best(self, x: Array, k: int, largest: bool) -> Array:
         if 0 < k <= MOST_BEST and x.size:
             n, x = x.shape[-1], np.ascontiguousarray(x)
-            index = np.empty((*x.shape[:-1], k), np.int64)
+            index = np.empty((*x.shape[:-1], k), I64)
             if self.kernels.best(x.size // n, n, k, largest, x, index):
                 return index
         return definition("best")(self, x, k, largest)
@@ -106,7 +106,7 @@ class Scans(Reference):
         return out
 
     def nth(self, x: Array, k: int) -> Array:
-        x, index = np.ascontiguousarray(x), np.empty(x.shape[:-1], np.int64)
+        x, index = np.ascontiguousarray(x), np.empty(x.shape[:-1], I64)
         n = x.shape[-1]
         if x.size and self.kernels.nth(x.size // n, n, k, x, index):
             return index
