@@ -268,7 +268,7 @@ TABLE: dict[str, Row] = {
     # x - x is 0 of finite numbers, and NaN of others
     "nan_to_num": (
         "where(x - x == 0, x, where(x > 0, posinf, where(x < 0, neginf, nan)))",
-        ("g * where(x - x == 0, 1, 0)",),
+        ("where(x - x == 0, g, 0 * g)",),
     ),
 }
 
