@@ -51,7 +51,7 @@ FAMILIES = {
     ),
     "whole": (
         "Whole",
-        "best clamp cumsum einsum flip gather index_put matmul place relu6 round running_extreme "
-        "scatter scatter_reduce scatter_sum threshold tril triu",
+        "best clamp conv2d conv_transpose2d cumsum einsum flip gather index_put matmul place "
+        "relu6 round running_extreme scatter scatter_reduce scatter_sum threshold tril triu",
     ),
 }
