@@ -106,9 +106,9 @@ DIFFERENT: tuple[str, ...] = (
     "may use later; PyTorch refuses.",
     "Where PyTorch's gradient is wrong without an error, the right one is given: `scatter_reduce` "
     "with `include_self=False` where `amax` or `amin` meets the old value, `det` of a singular "
-    "matrix, `embedding_bag` with `scale_grad_by_freq`, `cosine_similarity` of vectors shorter than "
-    "`eps`, `cdist` and `pdist` with p=inf where two differences are the largest (each has its "
-    "share).",
+    "matrix, `embedding_bag` with `scale_grad_by_freq`, `cosine_similarity` of vectors shorter "
+    "than `eps`, `cdist` and `pdist` with p=inf where two differences are the largest (each "
+    "has its share).",
     "A step with `differentiable=True` has its whole derivative; PyTorch's SGD passes none through "
     "the first momentum. It takes dense real gradients, and `lr` has a derivative where a step is "
     "one kernel (SGD, Adam, AdamW, Adagrad, RMSprop, Adadelta).",

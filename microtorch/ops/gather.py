@@ -250,7 +250,7 @@ def gather(input: Tensor, dim: int, index: Tensor, *, sparse_grad: bool = False)
     return owned(reshape(apply(gather_op, lined, {"dim": d}), *index.array.shape))
 
 
-def _scattered(input: Tensor, dim: int, index: Tensor, given: Any, over: bool) -> Array | None:
+def _scattered(input: Tensor, dim: int, index: Tensor, given: Operand, over: bool) -> Array | None:
     """``scatter`` of a number, of which ``scatter`` checks nothing more; None if it is to look."""
     if type(dim) is int and type(index) is type(input) and not hasattr(given, "node"):
         a, k = input.array, index.array

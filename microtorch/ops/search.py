@@ -16,7 +16,7 @@ from .settled import settled
 from .surface import public
 
 if TYPE_CHECKING:
-    from ..base.types import Array, DType, TensorLike
+    from ..base.types import Array, DType, Operand, TensorLike
     from ..handles.tensor import Tensor
 
 
@@ -71,7 +71,7 @@ def searchsorted(
 
 
 def _found(
-    x: Array, values: Array, common: DType | None, end: Any, dtype: np.dtype[Any]
+    x: Array, values: Array, common: DType | None, end: Operand, dtype: np.dtype[Any]
 ) -> Array:
     x, values = _comparable(x, common), _comparable(values, common)
     if x.ndim == 1:
@@ -97,7 +97,7 @@ def _values(x: Any) -> Array:
     return x.array if hasattr(x, "node") else np.asarray(x)
 
 
-def _common(*operands: Any) -> DType | None:
+def _common(*operands: Operand) -> DType | None:
     """The dtype in which operands are compared, if it is floating: a number beside a tensor of
     floats is one of them, and 0.7 is found among float32s. Integers are compared as they are.
     """

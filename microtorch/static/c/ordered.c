@@ -6,8 +6,8 @@
 static inline int is_none@(real x) { return !(x <= 0) && !(x > 0); }
 
 
-/* where the largest, or smallest, element up to each place along the middle dimension lies: of equal
- * ones the last, and after a NaN only another one */
+/* where the largest, or smallest, element up to each place along the middle dimension lies: of
+ * equal ones the last, and after a NaN only another one */
 static inline void running_extreme@(int outer, int n, int inner, int smallest,
                                     const real *restrict x, long long *restrict out)
 {
@@ -89,8 +89,8 @@ static inline void median_of_all@(int n, int leave_out, const real *restrict x,
 }
 
 
-/* where each of m values would be inserted into the sorted row of n that goes with it; `right`: after
- * equal ones */
+/* where each of m values would be inserted into the sorted row of n that goes with it; `right`:
+ * after equal ones */
 static inline void searchsorted@(int rows, int n, int m, int right, const real *restrict x,
                                  const real *restrict values, long long *restrict out)
 {
@@ -113,7 +113,8 @@ static inline void searchsorted@(int rows, int n, int m, int right, const real *
 }
 
 
-/* which element of the kernel, counted row by row, holds the maximum of each window; the last NaN */
+/* which element of the kernel, counted row by row, holds the maximum of each window, or its last
+ * NaN */
 static inline void pool_place@(int images, int h, int w, int kh, int kw, int sh, int sw, int top,
                                int left, int dh, int dw, int oh, int ow, const real *restrict x,
                                const real *restrict out, long long *restrict place)
