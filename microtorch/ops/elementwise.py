@@ -170,8 +170,9 @@ def _options() -> dict[str, dict[str, Any]]:
     options: dict[str, dict[str, Any]] = {name: {"check": c} for name, c in checks.items()}
     # the condition of `where` is no number: only the choices are promoted
     options["where"] = {"unpromoted": 1}
-    untied = "maximum minimum fmax fmin clamp clamp_min clamp_max clamp_between xlogy xlog1py"
-    for name in untied.split():
+    for name in (
+        "maximum minimum fmax fmin clamp clamp_min clamp_max clamp_between nan_to_num xlogy xlog1py"
+    ).split():
         options.setdefault(name, {})["ties"] = False
     options["pow"] = options.get("pow", {}) | {"keeps": "y"}
     options["logsigmoid"] = options.get("logsigmoid", {}) | {"ordered": False}

@@ -43,6 +43,7 @@ UNTIED = {
     "sum": torch.sum,
     "median": torch.median,
     "clamp to tensors": lambda x: x.clamp(torch.zeros(2)),
+    "nan_to_num": lambda x: x.nan_to_num(),
     "scatter_reduce": lambda x: torch.zeros(1).scatter_reduce(0, torch.tensor([0, 0]), x, "amax"),
     "circular": lambda x: F.pad(x[None], (1, 1), mode="circular"),
     "constant": lambda x: F.pad(x, (1, 1)),
