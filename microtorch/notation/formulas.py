@@ -286,6 +286,8 @@ COMPLEX: dict[str, tuple["str | None", ...]] = {
     "acosh": ("g / (sqrt(x - 1) * sqrt(x + 1))",),
 }
 
+LARGEST = 1.7976931348623157e308  # number of double, which Scalars are
+
 # static arguments and their defaults; None: the caller must give it
 ARGUMENTS: dict[str, dict[str, float | None]] = {
     "add_scaled": {"alpha": 1.0}, "addcmul": {"value": 1.0}, "addcdiv": {"value": 1.0},
@@ -303,7 +305,7 @@ ARGUMENTS: dict[str, dict[str, float | None]] = {
     "clamp_min": {"min": None},
     "clamp_max": {"max": None},
     "clamp": {"min": None, "max": None},
-    "nan_to_num": {"nan": None, "posinf": None, "neginf": None},
+    "nan_to_num": {"nan": 0.0, "posinf": LARGEST, "neginf": -LARGEST},
 }
 
 # the names of an op's operands in a user's call, where they are not `input` and `other`

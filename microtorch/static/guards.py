@@ -71,7 +71,7 @@ from .watched import (
 
 if TYPE_CHECKING:
     from ..base.types import Operand
-    
+
 CONTAINERS = (list, tuple, dict, set, frozenset)
 MOST = 50_000  # values that are watched at most
 # a BackendTable remembers what it looked up: it grows when an op first runs on another device
