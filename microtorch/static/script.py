@@ -323,8 +323,7 @@ def script(obj: Operand, *args: Operand, **kwargs: Operand) -> Operand:
     """A Module or a function that runs as a program. It is recorded when it is called.
 
     A class that is no Module, a list and a dict stay as they are: what is in them is followed
-    anyhow. The further
-    arguments of PyTorch's ``script`` are accepted without effect.
+    anyhow. The further arguments of PyTorch's ``script`` are accepted without effect.
     """
     if isinstance(obj, ScriptFunction) or "_compiled" in getattr(obj, "__dict__", ()):
         return obj

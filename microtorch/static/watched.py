@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     # a container, what reads all its values at once, their keys, and what they were
     Group = tuple[Operand, Callable[[Operand], Iterable[Operand]], list[Operand], list[Operand]]
 
+
 class Slots:
     """The slots of an object, by name."""
 
