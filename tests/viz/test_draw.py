@@ -203,6 +203,17 @@ def test_names_inside_lists_and_objects_of_the_caller():
     assert {"layer.w[0]", "layer.w[2]", "y"} <= set(names)
 
 
+def test_views_of_data_are_called_by_what_they_are_views_of():
+    data, target = torch.rand(6, 2), torch.rand(3)
+    w = torch.ones(2, requires_grad=True)
+    part = ((data[0:3] @ w - target) ** 2).sum()
+    turned = (torch.ones(6, requires_grad=True) @ data.view(2, 6).t()).sum()
+    for loss, name in ((part, "data[…]"), (turned, "data.view")):
+        picture = viz.draw(loss)
+        assert name in {n.expression for n in picture.trace.nodes if not n.op}
+        assert name in picture.source
+
+
 def test_explicit_names_win():
     a = Scalar(1.0, label="alpha")
     w = torch.ones(2, requires_grad=True)

@@ -157,7 +157,7 @@ def tensor_value(
         head = (
             bold(escape(n.name, 24))
             if n.name
-            else font("data" if n.role == "data" else n.role, t.secondary, SMALL)
+            else font(escape(n.expression or n.role, 24), t.secondary, SMALL)
         )
     else:
         head = bold(escape(symbol or n.symbol, 24))

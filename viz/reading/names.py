@@ -14,6 +14,7 @@ An intermediate without a name shows its op.
 from __future__ import annotations
 
 import ast
+import math
 from collections.abc import Iterable, Mapping
 from types import CodeType
 from typing import Any, TypeAlias
@@ -76,6 +77,19 @@ class Names:
         if i in self.parameters:
             return self.parameters[i][1]
         return self.found.get(i, "")
+
+    def viewed(self, i: int) -> str:
+        """``x[…]`` for a part of the variable ``x``, ``x.view`` for all of it in another shape.
+
+        A view of what needs no gradient is recorded as a leaf of its own; its memory tells whose.
+        """
+        node = self.nodes[i]
+        if node.op is None and node.storage is not None:
+            for holder, name in self.variables.items():
+                if isinstance(holder, Node) and holder.storage is node.storage:
+                    whole = math.prod(node.shape) == math.prod(holder.shape)
+                    return f"{name}.view" if whole else f"{name}[…]"
+        return ""
 
     # ---- the sources of names --------------------------------------------------------------------
     def _explicit(self, given: Pairs | None) -> Iterable[tuple[int, str]]:

@@ -240,8 +240,8 @@ def fill(
         t.value = summary(found.values[i])
         if of_a_kind(n.dev):
             t.shape = list(np.asarray(found.values[i]).shape)
-        if not t.op and not t.name and t.dtype == "bool" and t.shape:
-            t.expression = "mask"  # what a choice was made by: no op is recorded for a comparison
+        if not t.op and not t.name and t.shape:  # "mask": what a choice was made by, since no op
+            t.expression = "mask" if t.dtype == "bool" else names.viewed(i)  # records a comparison
         if t.role == "constant" and (t.name or (t.scalar and n.code is not None)):
             t.role = "data"
         file = "" if t.site is None else t.site.file

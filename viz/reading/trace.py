@@ -125,7 +125,7 @@ class TraceNode:
     attrs: dict[str, str] = field(default_factory=dict)
     dtype: str = "float32"
     name: str = ""
-    expression: str = ""  # such as w1·x1, for an unnamed result of named operands
+    expression: str = ""  # w1·x1, of a result without a name; x[…], of a view; mask
     module: int | None = None
     parameter: str = ""  # its name among the parameters of `module`
     value: Value | None = None  # None: freed
