@@ -17,6 +17,7 @@ from pathlib import Path
 
 from ..base.errors import nearest
 from ..facade.alias import run_script
+from .writable import output
 
 PAGE = Path(__file__).with_name("museum.md")
 
@@ -85,7 +86,10 @@ def command(arguments: list[str] | None = None) -> int:
         description="Classic mistakes in training programs: each runs, is explained, and cured.",
     )
     parser.add_argument("exhibit", nargs="?", help="its number, or a word of its title")
-    parser.add_argument("-o", "--output", help="save its picture: .svg, .png, .pdf")
+    parser.add_argument(
+        "-o", "--output", metavar="FILE", type=output(("svg", "png", "pdf")),
+        help="save its picture: .svg, .png, .pdf",
+    )  # fmt: skip
     options = parser.parse_args(arguments)
     if options.exhibit is None:
         for exhibit in exhibits():

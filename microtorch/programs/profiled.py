@@ -11,6 +11,7 @@ from ..facade.profile_events import SORTED
 from ..facade.profiler import profile
 from ..nn import called as _called  # noqa: F401  what a module with hooks imports
 from ..nn import functional
+from .writable import output
 
 
 def command(arguments: list[str] | None = None) -> int:
@@ -27,8 +28,8 @@ def command(arguments: list[str] | None = None) -> int:
         help=f"one of {', '.join(sorted(SORTED))}")  # fmt: skip
     add("--rows", type=int, default=20, metavar="N", help="at most so many (20)")
     add("--depth", type=int, default=2, metavar="N", help="levels of modules with FLOP (2)")
-    add("--trace", metavar="FILE", help="write each call to a .json or .json.gz for "
-        "ui.perfetto.dev or chrome://tracing")  # fmt: skip
+    help = "write each call to a .json or .json.gz for ui.perfetto.dev or chrome://tracing"
+    add("--trace", metavar="FILE", type=output(), help=help)
     add("script", help="the Python file")
     add("arguments", nargs=argparse.REMAINDER, help="its command line")
     options = parser.parse_args(arguments)

@@ -23,6 +23,7 @@ from ..viz.reading.ranks import first_rank
 from ..viz.reading.watching import Watch
 from ..viz.showing import stepper
 from ..viz.showing.stepper import Stepper, with_steps
+from .writable import output
 
 Variables = dict[str, Any]  # the script's, by name
 DRAWN = frozenset(picture.FORMATS)
@@ -74,7 +75,9 @@ def _run_and_show(prog: str, about: str, arguments: list[str] | None, what: str)
         else:
             show = _show_steps if steps else _save_drawing
             show(watch, variables, options)
-    except (LookupError, RenderError, RuntimeError, ImportError, TypeError, ValueError) as error:
+    except (
+        LookupError, RenderError, RuntimeError, ImportError, OSError, TypeError, ValueError
+    ) as error:  # fmt: skip
         print(f"{prog}: {error}", file=sys.stderr)
         return 1
     return 0
@@ -92,7 +95,7 @@ def _parser(prog: str, about: str, what: str) -> argparse.ArgumentParser:
     add("script", help="the Python file")
     suffixes = " ".join(f".{f}" for f in sorted(_formats(what)))
     help = f"where to; the suffix decides the form: {suffixes}"
-    add("-o", "--output", metavar="FILE", help=help)
+    add("-o", "--output", metavar="FILE", type=output(_formats(what)), help=help)
     add("--var", default="", metavar="NAME", help="the variable to show, such as loss")
     add("--depth", type=int, metavar="N", help="collapse modules at this depth (0: the outermost)")
     add("--theme", choices=sorted(THEMES), default="light")
@@ -116,11 +119,7 @@ def _checked(parser: argparse.ArgumentParser, options: argparse.Namespace, what:
     """Are steps wanted, not a drawing? Ends the program with a message if the options disagree."""
     if not os.path.isfile(options.script):
         parser.error(f"no file {options.script}")
-    formats, suffix = _formats(what), _suffix(options)
-    if options.output and suffix not in formats:
-        problem = f".{suffix} is not a format" if suffix else "no suffix"
-        suffixes = " ".join(f".{f}" for f in sorted(formats))
-        parser.error(f"-o {options.output}: {problem}; use one of {suffixes}")
+    suffix = _suffix(options)
     steps = what == "step"
     if not what:
         steps = options.step or options.quiz or (suffix in STEPPED and suffix not in DRAWN)
