@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from ..arrays.dtypes import F32, I64
-from ..arrays.memory_order import strides
 from ..backends import defines
 from ..backends.reference import Reference
 from ..base.errors import describe, message
@@ -343,7 +342,7 @@ def sort(
     if not input.array.ndim:
         return picked("sort", input, np.zeros((), np.int64), 0, False)
     x, dev = input.array, input.node.dev
-    index, steps = order(x, d, descending), has_order(input) and tuple(strides(x))
+    index, steps = order(x, d, descending), has_order(input) and x.strides
     if steps and not (x.flags.c_contiguous and index.flags.c_contiguous):
         index = dev.of(I64).laid(index, steps)
     pair = picked("sort", input, index, d, False)
