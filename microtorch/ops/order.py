@@ -375,7 +375,7 @@ def topk(input: Tensor, k: int, dim: int = -1, largest: bool = True, sorted: boo
     if x.dtype.kind == "b":
         raise RuntimeError(message("topk does not support bool dtypes on CPU", fix="x.int()"))
     if not x.ndim:
-        return picked("topk", input, np.zeros((k,) if not k else (), np.int64), 0, False)
+        return picked("topk", input, np.zeros((), np.int64), 0, False)  # whatever k is
     if not 0 < k < x.shape[d] // 8 and type(x) is not np.ndarray:
         index = order(x, d, largest)[(slice(None),) * d + (slice(k),)]
         return picked("topk", input, rows(index), d, False)
