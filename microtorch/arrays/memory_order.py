@@ -7,6 +7,7 @@ is refused, and by whether ``reshape`` and ``contiguous`` give a view or a copy.
 """
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -19,17 +20,41 @@ if TYPE_CHECKING:
 ndarray = np.ndarray
 
 
-def strides(array: Array) -> list[int]:
-    """PyTorch's strides, in bytes: numpy's, but for dimensions that ``None`` put in."""
-    return _strides(array.shape, array.strides, array.itemsize)
+@lru_cache(1024)
+def expanded_strides(have: Shape, strides: Shape, shape: Shape) -> Shape:
+    """The strides of an array expanded to ``shape``: 0 where elements are shown several times."""
+    new = len(shape) - len(have)
+    found = [0 if n == 1 != m else s for n, s, m in zip(have, strides, shape[new:], strict=True)]
+    for i in reversed(range(new)):
+        found.insert(0, shape[i + 1] * found[0] if have and shape[i] == 1 else 0)
+    return tuple(found)
 
 
-def _strides(shape: Shape, given: Shape, size: int) -> list[int]:
-    found = list(given)
-    for i in reversed(range(len(found))):
-        if shape[i] == 1 and not found[i]:
-            found[i] = size if i + 1 == len(found) else shape[i + 1] * found[i + 1]
-    return found
+@lru_cache(1024)
+def row_strides(shape: Shape, step: int) -> Shape:
+    """The strides of a new array, row by row, of elements of ``step`` bytes."""
+    return tuple([step * math.prod(shape[i + 1 :]) for i in range(len(shape))])
+
+
+@lru_cache(1024)
+def viewed_strides(have: Shape, strides: Shape, shape: Shape) -> Shape:
+    """The strides of a view in another shape, of what has a dimension and can be seen so.
+
+    Source: PyTorch's computeStride. Dimensions that lie in memory as one, from the last one on, are
+    divided as those of a new array would be. It counts those of one element, too.
+    """
+    found, at, base, size = list[int](), len(shape) - 1, strides[-1], 1
+    for d in reversed(range(len(have))):
+        size *= have[d]
+        if d and (have[d - 1] == 1 or strides[d - 1] == size * base):
+            continue
+        inner = 1
+        while at >= 0 and (inner < size or shape[at] == 1):
+            found.insert(0, inner * base)
+            inner *= shape[at]
+            at -= 1
+        base, size = strides[d - 1], 1
+    return tuple(found)
 
 
 def start(array: Array) -> int:
@@ -88,7 +113,7 @@ def outermost_first(x: Array) -> tuple[int, ...]:
 
     Dimensions without a stride of their own (expanded ones) stay where they are.
     """
-    return memory_order(x.shape, (tuple(strides(x)),))
+    return memory_order(x.shape, (x.strides,))
 
 
 def in_memory_order(x: Array, make: Callable[[Shape], Array]) -> Array:
@@ -170,7 +195,7 @@ def in_order(
 
 def _turned(kernel: Kernel, operands: tuple[Operand, ...], options: dict[str, Operand]) -> Operand:
     arrays = [x for x in operands if type(x) is ndarray and x.ndim]
-    plan = _plan(tuple([(x.shape, x.strides, x.itemsize) for x in arrays]))
+    plan = _plan(tuple([(x.shape, x.strides) for x in arrays]))
     if plan is None:  # they do not broadcast: the kernel says so; or the result lies in rows
         return in_rows(kernel(*operands, **options))
     order, back = plan
@@ -184,16 +209,16 @@ def _turned(kernel: Kernel, operands: tuple[Operand, ...], options: dict[str, Op
 
 @lru_cache(4096)
 def _plan(
-    operands: tuple[tuple[Shape, Shape, int], ...]
+    operands: tuple[tuple[Shape, Shape], ...]
 ) -> tuple[tuple[int, ...], list[int]] | None:
-    """How to turn operands of these (shape, strides, size of an element), and the result back."""
+    """How to turn operands of these (shape, strides), and the result back."""
     try:
-        shape = np.broadcast_shapes(*[own for own, _, _ in operands])
+        shape = np.broadcast_shapes(*[own for own, _ in operands])
     except ValueError:
         return None
     steps = []
-    for own, given, size in operands:
-        sizes = zip(_strides(own, given, size), own, shape[len(shape) - len(own) :], strict=True)
+    for own, given in operands:
+        sizes = zip(given, own, shape[len(shape) - len(own) :], strict=True)
         one = [0 if n == 1 and m != 1 else s for s, n, m in sizes]
         steps.append((*[0] * (len(shape) - len(own)), *one))
     order = memory_order(shape, tuple(steps))

@@ -103,9 +103,12 @@ def _follow(node: Node, source: Node, j: int) -> None:
         return
     if source.op is None if data is None else isinstance(node.saved[j], Node):
         return  # a detached leaf stays one; of other data, only the shape is read
-    if node.op.name == "linear" and j == 1:  # PyTorch saves the transpose, a tensor of its own
+    name = node.op.name
+    if name == "linear" and j == 1:  # PyTorch saves the transpose, a tensor of its own
         return
-    if node.op.name == "matmul" and len(node.shape) > 2:  # and of batches, views of them
+    if name == "einsum" or (name == "matmul" and len(node.shape) > 2):  # and of these, views
+        return
+    if name == "logsigmoid":  # and of this, exp(-|x|)
         return
     if data is None:
         raise errors.InplaceError(

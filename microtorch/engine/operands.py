@@ -11,6 +11,7 @@ from ..arrays import dtypes
 from ..backends import cpu
 from ..base import errors
 from ..base.naming import named
+from .promotion import EXACT
 from .record import Number as NumberNode
 from .record import constant, constant_node, handle
 from .registry import REGISTRY
@@ -257,8 +258,6 @@ def _exact(value: Number, like: Tensor) -> Tensor:
 
 
 number = _numbers("number", weak_number)
-# x * 0.1 of 16-bit x is rounded once, and 0.1 is not, as in PyTorch
-EXACT = frozenset({"mul", "div", "floor_divide", "div_floor", "div_trunc"})
 exact_number = _numbers("exact_number", _exact)
 
 

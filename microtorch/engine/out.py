@@ -9,11 +9,12 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..arrays import dtypes
+from ..arrays.memory_order import in_memory_order
 from ..base.errors import DeviceError, ShapeError, describe, message, warn
 from ..graph import mode
 from ..graph.mode import Mode
 from ..notation.formulas import TABLE
-from .record import constant_node
+from .record import constant, constant_node
 
 if TYPE_CHECKING:
     from ..handles.tensor import Tensor
@@ -55,6 +56,7 @@ LOOKING = frozenset(
 # These refuse also one that is an operand.
 MOVING = frozenset("cat cross gather index_select kron masked_select stack take".split())
 # These fill an out of as many elements in its own shape: a part of a matrix, for example.
+DRAWS = frozenset({"normal", "rand", "randint", "randn"})  # in the order of out's memory
 RANGES = frozenset({"arange", "linspace", "logspace", "range"})
 
 
@@ -163,6 +165,8 @@ def _write(
             r = r.reshape(t.shape)
         if t.array.shape != r.array.shape:
             _resize(t, r)
+        elif name in DRAWS and not given:
+            r = constant(in_memory_order(t.array, r.array.reshape), r.node.dev)
         t.copy_(r)
 
 

@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from .op import Op
 
 
+# x * 0.1 of 16-bit x is rounded once, and 0.1 is not, whether it is a number or one in a tensor
+EXACT = frozenset({"mul", "div", "floor_divide", "div_floor", "div_trunc"})
+
+
 def promoted(op: Op, tensors: Sequence[Tensor]) -> tuple[Sequence[Tensor], DType | None]:
     """The operands in the dtype that ``op`` computes in, and the dtype of its result.
 
@@ -39,7 +43,9 @@ def promoted(op: Op, tensors: Sequence[Tensor]) -> tuple[Sequence[Tensor], DType
             source = t.node
             if not op.differentiable or not source.needs:  # then nobody sees the cast
                 dev = source.dev.of(target)
-                array = REGISTRY["cast"].kernels[source.dev](t.array, dtype=target)
+                exact = i == 1 and dev.halves and op.name in EXACT and not t.array.ndim
+                kept = dtypes.F32 if exact else target
+                array = REGISTRY["cast"].kernels[source.dev](t.array, dtype=kept)
                 t = constant_of(array, dev)
                 if op.differentiable:
                     t.node.storage = storage_of(source)

@@ -129,6 +129,8 @@ def to(
 
     Either is given by position or by keyword, or both as those of another tensor.
     """
+    if target and type(target[0]) in (bool, float, complex):  # as the dtype of such a tensor
+        target = (constant(np.array(target[0])), *target[1:])
     for x in target if tensor is None else (tensor, *target):
         if isinstance(x, Handle):
             dtype, device = x.dtype, x.device

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
-from ..arrays.memory_order import is_dense, memory_order, overlaps_itself, strides
+from ..arrays.memory_order import is_dense, memory_order, overlaps_itself
 from ..ops.index import strides_at_index
 from .memory import copied, owner
 from .overlaps import are_one
@@ -78,8 +78,8 @@ def one_after_another(
             except ValueError:
                 return None  # which is refused elsewhere
         read.append(x)
-    steps = [strides(x) for x in (out, *read) if type(x) is np.ndarray and x.ndim == out.ndim]
-    order = memory_order(shape, tuple(map(tuple, steps)))
+    steps = [x.strides for x in (out, *read) if type(x) is np.ndarray and x.ndim == out.ndim]
+    order = memory_order(shape, tuple(steps))
     for place in _turns(shape, order, not reads and bool(shape)):
         place = (*place, ...)
         out[place] = function(
@@ -100,7 +100,7 @@ def _numbers(x: Array) -> Array:
 
 def _index_copy(x: Array, source: Array, dim: int, index: Array) -> Turns:
     d = dim % x.ndim
-    steps = [strides(x), [0] * x.ndim, strides(source)]
+    steps = [list(x.strides), [0] * x.ndim, list(source.strides)]
     steps[0][d], steps[1][d] = 0, index.itemsize
     at = _numbers(x).take(index.reshape(-1), d)
     return at, memory_order(source.shape, tuple(map(tuple, steps)))
@@ -115,7 +115,7 @@ def _scatter(x: Array, source: Array, dim: int, index: Array) -> Turns:
     places = list(np.ogrid[tuple([slice(n) for n in shape])])
     places[d] = index
     at = _numbers(x)[tuple(places)]
-    steps = [strides(a) for a in (x, source, index)]
+    steps = [list(a.strides) for a in (x, source, index)]
     for s in steps:
         s[d] = 0
     sizes = tuple([1 if i == d else n for i, n in enumerate(shape)])
@@ -140,7 +140,7 @@ def _index_add(x: Array, source: Array, dim: int, index: Array, alpha: Argument 
         return _scatter(x, source, d, np.broadcast_to(index, source.shape))
     at, _ = _index_copy(x, source, dim, index)
     rest = [i for i in range(x.ndim) if i != d]
-    steps = [tuple([s[i] for i in rest]) for s in (strides(x), strides(source))]
+    steps = [tuple([s[i] for i in rest]) for s in (x.strides, source.strides)]
     order = memory_order(tuple([x.shape[i] for i in rest]), tuple(steps))
     return at, [d, *[rest[i] for i in order]]
 
@@ -148,13 +148,13 @@ def _index_add(x: Array, source: Array, dim: int, index: Array, alpha: Argument 
 def _index_put(x: Array, source: Array, index: tuple[Any, ...]) -> Turns:
     at = _numbers(x)[index]
     source = np.broadcast_to(source, at.shape)
-    steps = (tuple(strides_at_index(x, index, at.ndim)), tuple(strides(source)))
+    steps = (tuple(strides_at_index(x, index, at.ndim)), source.strides)
     return at, memory_order(at.shape, steps)
 
 
 def _put(x: Array, source: Array, index: Array) -> Turns:
     at = _numbers(x).reshape(-1)[index.reshape(source.shape)]
-    steps = tuple(strides(source)), tuple(strides(index.reshape(source.shape)))
+    steps = source.strides, index.reshape(source.shape).strides
     return at, memory_order(source.shape, steps)
 
 

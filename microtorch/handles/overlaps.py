@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..arrays.memory_order import is_dense, start, strides
+from ..arrays.memory_order import expanded_strides, is_dense, start
 from ..base import errors
 from ..engine.handle import Handle
 from ..engine.out import refusing
@@ -40,9 +40,7 @@ def check_overlap(
         if other is not whole:
             if _apart(owner(array), owner(source)) or not np.may_share_memory(array, source):
                 continue
-        same = source is array or strides(source) == strides(array)
-        if array.size == 1 and 0 in (*array.strides, *source.strides):
-            same = True  # of one element behind None the stride is not known
+        same = source is array or source.strides == array.strides
         if whole is False and same and are_one(source, array):
             continue
         if other is not whole and not (
@@ -90,9 +88,8 @@ def are_one(a: Array, b: Array) -> bool:
 
 
 def strides_at(array: Array, place: Sequence[Any]) -> list[int]:
-    """PyTorch's strides of ``array[place]``, where a place has integers, slices, None and ``...``.
-    """
-    own, found, d = strides(array), list[int](), 0
+    """The strides of ``array[place]``, where a place has integers, slices, None and ``...``."""
+    own, found, d = array.strides, list[int](), 0
     used = sum(p is not None and p is not Ellipsis for p in place)
     for p in place:
         if p is None:
@@ -104,7 +101,7 @@ def strides_at(array: Array, place: Sequence[Any]) -> list[int]:
             if isinstance(p, slice):
                 found.append(own[d] * (p.step or 1))
             d += 1
-    return found + own[d:]
+    return [*found, *own[d:]]
 
 
 def same_elements(a: Array, b: Array) -> bool:
@@ -136,21 +133,15 @@ def expanded(array: Array, shape: tuple[int, ...]) -> Array | None:
     """
     if array.shape == shape:
         return array
-    sizes = list(array.shape)
-    steps = strides(array) if type(array) is np.ndarray else [0] * len(sizes)
-    while sizes and sizes[0] == 1:
-        del sizes[0], steps[:1]
+    ones = next((i for i, n in enumerate(array.shape) if n != 1), array.ndim)
+    sizes = array.shape[ones:]
     try:
-        fits = np.broadcast_shapes(shape, tuple(sizes)) == shape
+        fits = np.broadcast_shapes(shape, sizes) == shape
     except ValueError:
         fits = False
     if not fits:
         return None
     if type(array) is not np.ndarray:
         return array
-    own = shape[len(shape) - len(sizes) :]
-    found = [s if n == m else 0 for n, m, s in zip(sizes, own, steps, strict=True)]
-    for n in reversed(shape[: len(shape) - len(sizes)]):
-        step = shape[-len(found)] * found[0] if sizes else 0
-        found.insert(0, step if n == 1 else 0)
+    found = expanded_strides(sizes, array.strides[ones:], shape)
     return np.lib.stride_tricks.as_strided(array, shape, found, writeable=False)

@@ -12,7 +12,6 @@ import numpy as np
 
 from ..arrays import dtypes
 from ..arrays.device import device
-from ..arrays.memory_order import strides
 from ..ops.arguments import dim_of_some
 from ..ops.surface import FUNCTIONS
 from .protocols import Protocols
@@ -85,7 +84,7 @@ class Properties(Protocols):
     def stride(self, dim: int | None = None) -> Any:
         """Steps between neighbours along each dimension (or one), in elements."""
         if self.array.size:
-            steps = tuple(s // self.array.itemsize for s in strides(self.array))
+            steps = tuple(s // self.array.itemsize for s in self.array.strides)
         else:  # numpy gives them any; PyTorch counts a dimension of no elements as one
             shape = self.array.shape
             steps = tuple(prod(max(n, 1) for n in shape[i + 1 :]) for i in range(len(shape)))

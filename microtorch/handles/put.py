@@ -245,7 +245,7 @@ def _put_at_arrays(
                 )
             )
         value = as_element(value, t) if fills else value.to(t.dtype)
-    masks = [p.dtype is dtypes.BOOL for p in parsed if hasattr(p, "dtype")]
+    masks = [p.dtype is dtypes.BOOL and p.ndim > 0 for p in parsed if hasattr(p, "dtype")]
     if value.array.size == 1 and masks == [True]:
         parsing.refuse_bytes(index)
         value = value.clone()  # one number, read before it is written
@@ -289,7 +289,9 @@ def _put_region(t: Tensor, index: Index, parsed: parsing.Place, value: Tensor) -
     # numpy and PyTorch drop leading 1s here
     if value.array.ndim > len(shape):
         value = value.reshape(value.array.shape[value.array.ndim - len(shape) :])
-    copied_into(region, _read(value, t), "fill" if one else "copy", apart=True)
+    if value.node.op is unfollowed and value.array.shape == shape:  # else PyTorch expands it
+        value = _read(value, t)
+    copied_into(region, value, "fill" if one else "copy", apart=True)
 
 
 def _selects_all(t: Tensor, basic: parsing.Place) -> bool:

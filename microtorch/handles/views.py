@@ -25,7 +25,8 @@ from ..engine.op import Op
 from ..engine.record import Constant, constant_node, fill
 from ..engine.unfollowed import mark_of, refusal, unfollowed
 from ..graph import Node, Storage, hooks_of, mode, storage_of, tick, user_frame
-from ..ops.strided import as_strided_op, steps
+from ..ops.index import index_put_op
+from ..ops.strided import as_strided_op, positions, steps
 from .memory import check_locked, overwrite, repeated_error, repeats_itself
 
 if TYPE_CHECKING:
@@ -128,13 +129,23 @@ def adopt(target: Tensor, node: Node) -> None:
     if node.needs:
         node.seq = tick()  # newer than the write: what it read, it saved as a copy
         node.storage = storage  # and its value is overwritten by the next write
-    twice = not target.array.flags.writeable and overlaps_itself(target.array)
+    twice = not target.array.flags.writeable and _twice(target.array, node)
     _adopt(base, _copy_slices(base, previous, node, chain, twice), storage)
     rederive(base)
     if target.node is old:  # the base does not list it, as it was made under no_grad
         _derive(target, base)
     if node.op is not None and any(node.op.reads_out):
         lead(node, -1, ref(target.node))  # weakly: that node leads to this one
+
+
+def _twice(array: Array, node: Node) -> bool:
+    """May the write that made ``node`` have put several values into one place of ``array``?"""
+    if not overlaps_itself(array):
+        return False
+    if node.op is not index_put_op or not node.attrs:
+        return True
+    at = positions(array.shape, array.strides)[node.attrs["index"]]
+    return np.unique(at).size < at.size
 
 
 def lead(node: Node, place: int, find: Callable[[], Node | None]) -> None:

@@ -19,6 +19,7 @@ from ..engine.short import several
 from .arguments import dim_of, rows, variadic
 from .permute import permute
 from .products import matmul
+from .shape import reshape
 from .surface import public
 
 if TYPE_CHECKING:
@@ -330,7 +331,10 @@ def einsum(*args: Any) -> Tensor:
         return permute(operands[0], [names[0].index(c) for c in result])
     operands, names = _without_ones(operands, names, equation)
     operands = _of_one_dtype(operands, names, result, equation)
-    return several(einsum_op, operands, {"equation": f"{','.join(names)}->{result}"})
+    out = several(einsum_op, operands, {"equation": f"{','.join(names)}->{result}"})
+    # products that are added up are in PyTorch a product of matrices, seen in another shape
+    summed = len(names) > 1 and not set(result).issuperset("".join(names))
+    return reshape(out, out.shape) if summed else out
 
 
 # ---- tensordot -----------------------------------------------------------------------------------

@@ -23,6 +23,7 @@ from ..engine.calling import operands_given, reading
 from ..engine.hot import asking, made
 from ..engine.op import Op
 from ..engine.operands import NUMBERS, NUMBERS_ONLY, no_subtraction
+from ..engine.record import Number
 from ..engine.registry import REGISTRY
 from ..engine.short import several
 from ..notation import formulas
@@ -106,7 +107,13 @@ OF_MASKS = {
 
 
 def _of_masks(op: Op, tensors: Sequence[Tensor]) -> Op:
-    """``op``, or its twin whose derivative raises, as PyTorch's does."""
+    """``op``, or its twin whose derivative raises, as PyTorch's does.
+
+    Of a mask to the power True or False, which PyTorch computes apart, the op that says the same.
+    """
+    if op.name == "pow" and type(tensors[1].node) is Number:
+        if tensors[0].array.dtype is tensors[1].array.dtype is BOOL:
+            return REGISTRY["ge"]
     if any(tensors[i].array.dtype is BOOL for i in OF_MASKS[op.name][0]):
         return _without_masks(op.name)
     return op

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..arrays.dtypes import OBJECT
-from ..arrays.memory_order import in_rows, laid_out, lying, strides
+from ..arrays.memory_order import in_rows, laid_out, lying, row_strides
 from ..backends import defines
 from ..base.errors import message
 from ..engine.checks import watch
@@ -33,11 +33,15 @@ from .index_parsing import (
     of_nothing,
     parse,
 )
+from .strided import at_strides
 from .surface import public
 
 if TYPE_CHECKING:
     from ..base.types import Array, Backend, Index, Namespace, Shape
     from ..handles.tensor import Tensor
+
+
+ALL, NEW = slice(None), (None, Ellipsis)  # of x[:] and x[None]
 
 
 # ---- reading and writing at an index -------------------------------------------------------------
@@ -86,6 +90,52 @@ def _read(F: Namespace, x: Array, index: Place) -> Array:
     return x[index]
 
 
+def _slice(F: Namespace, x: Array, index: Place) -> Array:
+    if index is NEW and type(x) is np.ndarray and x.flags.c_contiguous and 1 not in x.shape:
+        return x.reshape((1, *x.shape))  # with PyTorch's strides, at once
+    out = x[index]
+    if None in index and type(x) is np.ndarray and x.dtype is not OBJECT:
+        if 1 not in x.shape and out.size == x.size and x.flags.c_contiguous:
+            return x.reshape(out.shape)  # likewise
+        return opened(x, index, out)
+    return out
+
+
+def opened(x: Array, index: Place, out: Array) -> Array:
+    """``out``, which is ``x[index]`` of integers, slices and None, with PyTorch's strides.
+
+    What ``None`` puts in has no stride in numpy, but one in PyTorch, which can be seen: overlaps
+    are found by it.
+    """
+    own, given, rank = x.shape, x.strides, x.ndim
+    plain = 1 not in own or given == row_strides(own, x.itemsize)
+    if plain and all([p is None or p is Ellipsis or p == ALL for p in index]):
+        if x.flags.c_contiguous or out.shape[-1] != 1:
+            return x.reshape(out.shape)  # numpy gives it the same strides
+        if out.ndim == rank + 1:  # at the end
+            return x.view((x.dtype, (1,)))
+    d, shape, steps, rest = 0, list[int](), list[int](), list[Any]()
+    unnamed = rank - sum([p is not None and p is not Ellipsis for p in index])
+    for p in index:
+        if p is None:
+            shape.append(1)
+            steps.append(own[d] * given[d] if d < rank else x.itemsize)
+            rest.append(ALL)
+        else:
+            n = unnamed if p is Ellipsis else 1
+            shape += own[d : d + n]
+            steps += given[d : d + n]
+            d += n
+            rest.append(p)
+    shape += own[d:]
+    if plain and x.flags.c_contiguous:
+        x = x.reshape(shape)
+    else:
+        x = at_strides(x, tuple(shape), (*steps, *given[d:]), 0)
+    out = x[tuple(rest)]
+    return out
+
+
 def _taken(F: Namespace, x: Array, index: Place) -> Array:
     out = x[index]
     if type(out) is not np.ndarray or x.flags.c_contiguous or out.ndim < 2:
@@ -95,7 +145,7 @@ def _taken(F: Namespace, x: Array, index: Place) -> Array:
 
 def strides_at_index(x: Array, index: Place, rank: int) -> list[int]:
     """For each dimension of ``x[index]`` its stride in x; 0 for those of the index's arrays."""
-    own, found, d, first, last = strides(x), list[int](), 0, -1, -1
+    own, found, d, first, last = x.strides, list[int](), 0, -1, -1
     taken = [p.ndim if hasattr(p, "dtype") and p.dtype == bool else 1 for p in index]
     used = sum(n for n, p in zip(taken, index, strict=True) if p is not None and p is not Ellipsis)
     for p, n in zip(index, taken, strict=True):
@@ -115,7 +165,7 @@ def strides_at_index(x: Array, index: Place, rank: int) -> list[int]:
 
 
 def _select(F: Namespace, x: Array, index: Place) -> Array:
-    out = x[index]
+    out = _slice(F, x, index)
     if type(out) is np.ndarray:
         return out
     element = *index, ...  # as a view of 0 dimensions, not its value
@@ -140,7 +190,7 @@ def _read_op(
     )
 
 
-slice_op = _read_op("slice", view=True)
+slice_op = _read_op("slice", _slice, view=True)
 select_op = _read_op("select", _select, view=True)
 sliced, selected = viewing(slice_op, "index"), viewing(select_op, "index")
 index_op = _read_op("index", _taken)
@@ -183,7 +233,7 @@ def getitem(x: Tensor, index: Index) -> Tensor:
     if type(index) is int and x.array.ndim:
         return selected(x, (index, Ellipsis))
     if index is None:
-        return sliced(x, (None, Ellipsis))
+        return sliced(x, NEW)
     if (found := basic(index, x.array.ndim)) is not None:
         return (selected if found[1] else sliced)(x, found[0])
     place, advanced = parse(index, x.array.shape)

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from ..arrays.dtypes import F32, I64
-from ..arrays.memory_order import strides
 from ..backends import defines
 from ..backends.reference import Reference
 from ..base.errors import describe, message
@@ -343,7 +342,7 @@ def sort(
     if not input.array.ndim:
         return picked("sort", input, np.zeros((), np.int64), 0, False)
     x, dev = input.array, input.node.dev
-    index, steps = order(x, d, descending), has_order(input) and tuple(strides(x))
+    index, steps = order(x, d, descending), has_order(input) and x.strides
     if steps and not (x.flags.c_contiguous and index.flags.c_contiguous):
         index = dev.of(I64).laid(index, steps)
     pair = picked("sort", input, index, d, False)
@@ -376,7 +375,7 @@ def topk(input: Tensor, k: int, dim: int = -1, largest: bool = True, sorted: boo
     if x.dtype.kind == "b":
         raise RuntimeError(message("topk does not support bool dtypes on CPU", fix="x.int()"))
     if not x.ndim:
-        return picked("topk", input, np.zeros((k,) if not k else (), np.int64), 0, False)
+        return picked("topk", input, np.zeros((), np.int64), 0, False)  # whatever k is
     if not 0 < k < x.shape[d] // 8 and type(x) is not np.ndarray:
         index = order(x, d, largest)[(slice(None),) * d + (slice(k),)]
         return picked("topk", input, rows(index), d, False)

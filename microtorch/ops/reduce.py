@@ -23,7 +23,7 @@ from ..engine.out import into
 from ..engine.record import constant, record
 from ..engine.registry import REGISTRY
 from ..engine.short import single
-from .arguments import dim_of, dims_of, no_tensor, rows, whole_or_not
+from .arguments import dim_of, dims_of, no_tensor, rows, shape_of, whole_or_not
 from .scan import shifted_products
 from .surface import FUNCTIONS, METHODS, public
 
@@ -403,8 +403,10 @@ _publish_truth("any", np.any, np.logical_or)
 
 
 @public()
-def count_nonzero(input: Tensor, dim: Dims = None) -> Tensor:
-    """How many elements are not 0."""
+def count_nonzero(input: Tensor, dim: Dims = None, *more: int) -> Tensor:
+    """How many elements are not 0, in all or along dimensions: ``count_nonzero(0, 1)``."""
+    if more:
+        dim = shape_of((dim, *more), "count_nonzero")
     if dim is None and type(input.array) is np.ndarray:
         return constant(np.asarray(np.count_nonzero(input.array)), input.node.dev)
     return (input != 0).sum(dim)

@@ -7,7 +7,7 @@ rearrangement is the inverse rearrangement: most ops here are each other's deriv
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -16,7 +16,7 @@ from numpy import ndarray
 
 from ..arrays import dtypes
 from ..arrays.dtypes import OBJECT
-from ..arrays.memory_order import start
+from ..arrays.memory_order import expanded_strides, row_strides, viewed_strides
 from ..base.errors import ShapeError, broadcast_error, describe, message
 from ..engine.calling import is_int
 from ..engine.hot import viewing
@@ -24,7 +24,8 @@ from ..engine.op import Op
 from ..engine.record import constant
 from ..graph import storage_of
 from .arguments import LARGE, copied, dim_of, dims_of, given_once, no_tensor, shape_of
-from .index import selected, sliced
+from .index import opened, selected, sliced
+from .strided import at_strides
 from .surface import public
 
 if TYPE_CHECKING:
@@ -60,24 +61,33 @@ def _in_shape(x: Array, shape: Shape) -> Array:
         return copied(x).reshape(shape)
 
 
-def _one_in_shape(x: Array, shape: Shape) -> Array:
-    """One element in another shape, of x's last stride: overlaps are found by it."""
-    out = x.reshape(shape)
-    if type(x) is not ndarray or not x.ndim or x.dtype is OBJECT:
-        return out
-    view = ndarray(out.shape, x.dtype, x, 0, x.strides[-1:] * out.ndim)
-    view.flags.writeable = x.flags.writeable
-    return view
+def _reshaping(F: Namespace, x: Array, shape: Shape) -> Array:
+    if type(x) is not ndarray:
+        return x.reshape(shape)
+    rows = x.flags.c_contiguous
+    out = x.reshape(shape) if rows or x.nbytes < LARGE else _in_shape(x, shape)
+    if 1 in x.shape and rows and x.size and x.strides != row_strides(x.shape, x.itemsize):
+        # numpy forgets the strides of dimensions of one
+        return at_strides(x, out.shape, viewed_strides(x.shape, x.strides, out.shape), 0)
+    return out
 
 
-def _reshape_op(name: str, **options: Any) -> Op:
+def _unsqueezing(F: Namespace, x: Array, shape: Shape) -> Array:
+    """``x`` with one dimension of 1 more: the first that makes it so."""
+    plain = type(x) is not ndarray or x.flags.c_contiguous or shape[-1] != 1
+    if plain and (1 not in x.shape or x.strides == row_strides(x.shape, x.itemsize)):
+        return x.reshape(shape)  # numpy gives it the same stride
+    d = next(i for i in range(len(shape)) if shape[:i] + shape[i + 1 :] == x.shape)
+    index = (*[slice(None)] * d, None, ...)
+    return opened(x, index, x[index])
+
+
+def _reshape_op(
+    name: str, forward: Callable[..., Array] = _reshaping, **options: Any
+) -> Op:
     return Op(
         name,
-        lambda F, x, shape: (
-            _in_shape(x, shape)
-            if type(x) is np.ndarray and x.nbytes >= LARGE and not x.flags.c_contiguous
-            else x.reshape(shape) if x.size != 1 or name != "reshape" else _one_in_shape(x, shape)
-        ),
+        forward,
         vjps=(lambda F, g, out, x, shape: F.reshape(g, shape=x.shape),),
         rule=("g, in the input's shape",),
         view=True,
@@ -87,16 +97,8 @@ def _reshape_op(name: str, **options: Any) -> Op:
 
 reshape_op = _reshape_op("reshape", torch_name="View", explain=explain_reshape)
 squeeze_op = _reshape_op("squeeze")
-unsqueeze_op = _reshape_op("unsqueeze")
+unsqueeze_op = _reshape_op("unsqueeze", _unsqueezing)
 squeeze_dim_op = squeeze_op.shown_as("SqueezeBackward1")
-
-
-@lru_cache(1024)
-def _steps(have: Shape, strides: Shape, shape: Shape) -> Shape:
-    """The strides of an expanded array: 0 where elements are shown several times."""
-    new = len(shape) - len(have)
-    own = zip(have, strides, shape[new:], strict=True)
-    return (0,) * new + tuple([0 if n == 1 != m else s for n, s, m in own])
 
 
 def _expand(F: Namespace, x: Array, shape: Shape) -> Array:
@@ -104,16 +106,13 @@ def _expand(F: Namespace, x: Array, shape: Shape) -> Array:
         x = np.asarray(x)
     if type(x) is ndarray and (x.flags.carray or not x.ndim) and (d := x.dtype) is not OBJECT:
         # broadcast_to takes ten times as long
-        view = ndarray(shape, d, x, 0, _steps(x.shape, x.strides, shape))
+        view = ndarray(shape, d, x, 0, expanded_strides(x.shape, x.strides, shape))
         if view.size != x.size:
             view.setflags(False)  # not to be written
         return view
+    if type(x) is ndarray and 1 in shape and x.dtype is not OBJECT:  # numpy forgets their strides
+        return at_strides(x, shape, expanded_strides(x.shape, x.strides, shape), 0)
     out = np.broadcast_to(x, shape)  # read-only
-    if type(x) is ndarray and 1 in x.shape and type(own := x.base) is ndarray and own.flags.carray:
-        # once more: numpy forgets the strides of dimensions of one
-        place = start(x) - start(own)
-        out = ndarray(shape, x.dtype, own, place, _steps(x.shape, x.strides, shape))
-        out.setflags(False)
     # nothing is repeated, so it can be written as any view
     if x.flags.writeable and out.size == x.size:
         out.flags.writeable = True

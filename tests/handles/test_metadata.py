@@ -251,6 +251,10 @@ def test_what_was_split_before_it_was_written_is_free_again_after_detach_():
     for v in early, late:
         with pytest.raises(RuntimeError, match="Output 0 of Split"):
             v.sum()
+        masks = torch.zeros(2, 2, dtype=torch.bool)
+        masks[0] = v  # which keeps no gradient
+        with pytest.raises(RuntimeError, match="Output 0 of Split"):
+            masks[:] = v  # which is expanded first
     x.detach_()
     assert not early.requires_grad
     with pytest.raises(RuntimeError, match="Output 0 of Split"):

@@ -239,6 +239,8 @@ def test_new_data_do_not_hide_an_earlier_write():
         "x.copy_(x[0])", "x[::2] = x[:1]", "x[0, :1] = x[:1, :1]", "x[None, 1:] = x[1:]",
         "y = x[:0]; y[:, [0, 1, 2]] = y", "x[:, [0, 1, 2]] = x",
         "x[0].expand(2, 3)[:] = 5.0", "x[0].expand(2, 3).fill_(torch.tensor(5.0))",
+        "y = x[None, -2]; y[-1::2] = y", "y = x[None][:, 0]; y[::2].copy_(y)",
+        "y = x[0, 0]; y[None].copy_(y.expand(1))", "y = x[0, 0]; y[torch.tensor(True)] = y",
     ],
 )  # fmt: skip
 def test_what_is_written_may_not_be_read_at_another_place(write):
@@ -299,6 +301,19 @@ def test_any_part_of_the_memory_that_is_written_counts_as_overwritten(operand):
     else:
         with pytest.raises(RuntimeError, match="modified by an inplace"):
             x.sum().backward()
+
+
+@pytest.mark.parametrize("shape, size", [((3,), (2, 3)), ((1,), (2, 1))])
+def test_values_written_to_one_row_of_an_expanded_tensor_have_their_gradient(shape, size):
+    base, value = torch.ones(shape), torch.ones(shape, requires_grad=True)
+    base.expand(size)[torch.tensor([False, True])] = value * 2
+    (base * 3).sum().backward()
+    assert base.tolist() == [2] * shape[0] and value.grad.tolist() == [6] * shape[0]
+    base = torch.ones(1)
+    base.expand(2, 3)[torch.tensor([False, True])] = value * 2  # three values in one place
+    if shape == (3,):
+        with pytest.raises(RuntimeError, match="single memory location"):
+            base.sum().backward()
 
 
 def test_a_base_that_was_expanded_has_no_gradient_of_a_write():

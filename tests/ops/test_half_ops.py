@@ -150,6 +150,21 @@ def test_a_number_beside_it_is_rounded_as_in_pytorch(dtype):
 
 
 @KINDS
+@pytest.mark.parametrize("wide", [torch.float32, torch.float64])
+def test_a_number_in_a_tensor_beside_it_is_rounded_as_one_alone(dtype, wide):
+    x, tenth = torch.linspace(-3, 3, 61).to(dtype), torch.tensor(0.1, dtype=wide)
+    for f in (
+        lambda a, b: a * b, lambda a, b: a / b, lambda a, b: a // b,
+        lambda a, b: torch.div(a, b, rounding_mode="trunc"), lambda a, b: a.clone().mul_(b),
+    ):
+        out = f(x, tenth)
+        assert out.dtype == dtype and torch.equal(out, f(x, 0.1))
+    leaf = x.clone().requires_grad_()
+    (g,) = torch.autograd.grad((leaf * tenth).sum(), leaf, create_graph=True)
+    assert g.dtype == dtype and g.tolist() == [torch.tensor(0.1).to(dtype).item()] * 61
+
+
+@KINDS
 def test_writes_in_place_and_views(dtype):
     x = torch.zeros(3, 4, dtype=dtype)
     x.t()[1] += 1.5

@@ -98,3 +98,13 @@ def test_whole_numbers_of_one_dtype_keep_it_and_wrap_around(name):
     assert count.tolist() == [[0, 2], [0, 1]] and count.dtype == dtype
     with pytest.raises(RuntimeError, match="ZeroDivisionError"):
         x // torch.zeros_like(x)
+
+
+def test_a_mask_to_the_power_of_a_truth_is_a_mask():
+    mask = torch.tensor([True, False])
+    for power in (mask**True, mask.pow(True), torch.pow(mask, True), mask.clone().pow_(True)):
+        assert power.dtype == torch.bool and power.tolist() == [True, False]
+    assert mask.pow(False).tolist() == [True, True]
+    for refused in (lambda: mask.pow(mask), lambda: True**mask):
+        with pytest.raises(NotImplementedError, match="pow_cpu"):
+            refused()

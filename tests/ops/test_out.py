@@ -196,6 +196,16 @@ def test_a_range_fills_an_out_of_another_shape():
     assert x.tolist() == [[0, 0, 1], [0, 2, 3]]
 
 
+@pytest.mark.parametrize("name", ["rand", "randn"])
+def test_random_numbers_fill_an_out_in_the_order_of_its_memory(name):
+    torch.manual_seed(0)
+    numbers = getattr(torch, name)(6)
+    turned = torch.empty(3, 2).t()
+    torch.manual_seed(0)
+    getattr(torch, name)(2, 3, out=turned)
+    assert turned.t().flatten().tolist() == numbers.tolist()
+
+
 def test_truth_is_written_into_truth():
     x = torch.ones(2, 3)
     for f in (torch.all, torch.any):

@@ -130,6 +130,14 @@ def test_long_rows_are_sorted_stably(dtype, descending):
     np.testing.assert_array_equal(values.numpy(), np.take_along_axis(x, expected, 1))
 
 
+def test_counts_along_several_dimensions_and_the_largest_of_one_number():
+    x = torch.tensor([[1, 0], [1, 1]])
+    assert x.count_nonzero(0, 1).item() == 3 and x.count_nonzero(0).tolist() == [2, 1]
+    for k in (0, 1):  # PyTorch does not look at k
+        values, indices = torch.tensor(3.0).topk(k)
+        assert values.item() == 3.0 and indices.item() == 0
+
+
 @pytest.mark.parametrize("largest", [False, True])
 def test_topk_of_a_long_row(largest):
     x = np.random.default_rng(2).integers(0, 300, 3000).astype("float32")

@@ -282,3 +282,41 @@ def test_repeated_elements_are_the_same_with_and_without_a_gradient(times, dim):
     assert alone.tolist() == recorded.tolist()
     assert alone.stride() == recorded.stride()
     assert alone._is_view() and alone._base.shape == recorded._base.shape
+
+
+@pytest.mark.parametrize(
+    "view, steps",
+    [
+        ("x[None]", (6, 3, 1)), ("x[:, None]", (3, 3, 1)), ("x[..., None]", (3, 1, 1)),
+        ("x[None, -2]", (6, 1)), ("x[None][:, 0]", (6, 1)), ("x[0, None]", (3, 1)),
+        ("x[0, None, -1]", (3,)), ("x[None, -1, 0]", (6,)), ("x[:, :1][::2, None]", (6, 1, 1)),
+        ("x.t()[None]", (3, 1, 3)), ("x[:, 0][:, None]", (3, 1)),
+        ("x[:, :1].unsqueeze(-1)", (3, 1, 1)),
+        ("x[None, -2].unsqueeze(0)", (6, 6, 1)), ("x[None, -2].view(3)", (1,)),
+        ("x[:1, 0].view(1, 1)", (3, 3)), ("x.view(6, 1).t().reshape(1, 6)", (6, 1)),
+        ("x[0, 0].expand(1)", (0,)), ("x[0].expand(1, 3)", (3, 1)),
+        ("x[0].expand(2, 3)[1:]", (0, 1)),
+        ("x.t().expand(1, 3, 2)", (3, 1, 3)),
+    ],
+)  # fmt: skip
+def test_dimensions_of_one_element_have_strides(view, steps):
+    """PyTorch's, by which it is seen whether a tensor is written to itself."""
+    x = torch.arange(6.0).reshape(2, 3)
+    made = eval(view, {"x": x})
+    assert made.stride() == steps and made.untyped_storage().data_ptr() == x.data_ptr()
+
+
+def test_products_that_einsum_adds_up_are_seen_through_a_view():
+    x = torch.ones(2, 2, requires_grad=True)
+    assert torch.einsum("ij,jk->ik", x, x).is_view()
+    assert not torch.einsum("ij,ij->ij", x, x).is_view()
+    y = torch.einsum("ij,jk->ki", x, x)
+    y.register_hook(lambda g: g * 100)
+    y[0].mul_(3)  # what y was has no gradient but through what it is a view of
+    y.sum().backward()
+    assert x.grad.tolist() == [[10, 6], [10, 6]]
+    x.grad = None
+    z = torch.einsum("ij,jk->ik", x, torch.ones(2, 2))
+    x.data = x.data * 5
+    z.sum().backward()
+    assert x.grad.tolist() == [[2, 2], [2, 2]]
