@@ -205,8 +205,8 @@ class Reference:
         """x or y. Of two numbers, those of this backend's dtype: numpy would make doubles of them.
         """
         if self.dtype is not None and isinstance(x, (int, float)) and isinstance(y, (int, float)):
-            x = self.dtype.type(x)
-        return np.where(condition, x, y)
+            x, y = self.dtype.type(x), self.dtype.type(y)
+        return np.asarray(np.where(condition, x, y))
 
     def sign(self, x: Array) -> Array:
         """-1, 0 or 1; 0 of a NaN, as PyTorch has it."""

@@ -93,7 +93,8 @@ class profile:
     ``record_shapes`` keeps the shapes of what kernels get; ``profile_memory``, the bytes of what
     they return; ``with_stack``, the user's line. With a ``schedule``, ``step()`` says where a step
     of the program ends, and ``on_trace_ready(profile)`` is called after each group of steps that
-    are recorded, also one that the end of the block cuts short; without, when the block ends. PyTorch's other arguments are accepted.
+    are recorded, also one that the end of the block cuts short; without, when the block ends.
+    PyTorch's other arguments are accepted.
     """
 
     def __init__(
