@@ -43,7 +43,7 @@ SHIFTED = {"acosh": 1.5}
 # formulas that are no function of tensors alone
 NOT_ALONE = frozenset(
     "where clamp_min clamp_max clamp_between lerp_by add_scaled prelu gelu_tanh smooth_l1 huber "
-    "threshold".split()
+    "bce_with_logits threshold".split()
 )
 
 # name: an expression of the library t, of t.nn.functional F, and of the operands (see `operands`)

@@ -51,7 +51,7 @@ UFUNCS: dict[str, Kernel] = {
         "fmax": "", "fmin": "", "logaddexp2": "", "deg2rad": "", "rad2deg": "",
         "floor": "", "ceil": "", "round": "rint", "trunc": "", "lt": "less",
         "le": "less_equal", "gt": "greater", "ge": "greater_equal", "eq": "equal",
-        "ne": "not_equal", "where": "",
+        "ne": "not_equal",
     }.items()
 }  # fmt: skip
 # the other way; of a NaN numpy's sign is another than the op's, which therefore is none of these
@@ -200,6 +200,13 @@ class Reference:
             small = np.where(np.abs(x) == 1, x ** (np.abs(y) % 2), 0)
             return np.where(np.less(y, 0), small, np.power(x, np.maximum(y, 0))).astype(x.dtype)
         return Reference.threaded(np.power)(x, y)
+
+    def where(self, condition: Array, x: Operand, y: Operand) -> Array:
+        """x or y. Of two numbers, those of this backend's dtype: numpy would make doubles of them.
+        """
+        if self.dtype is not None and isinstance(x, (int, float)) and isinstance(y, (int, float)):
+            x, y = self.dtype.type(x), self.dtype.type(y)
+        return np.asarray(np.where(condition, x, y))
 
     def sign(self, x: Array) -> Array:
         """-1, 0 or 1; 0 of a NaN, as PyTorch has it."""

@@ -93,7 +93,8 @@ class profile:
     ``record_shapes`` keeps the shapes of what kernels get; ``profile_memory``, the bytes of what
     they return; ``with_stack``, the user's line. With a ``schedule``, ``step()`` says where a step
     of the program ends, and ``on_trace_ready(profile)`` is called after each group of steps that
-    are recorded; without, when the block ends. PyTorch's other arguments are accepted.
+    are recorded, also one that the end of the block cuts short; without, when the block ends.
+    PyTorch's other arguments are accepted.
     """
 
     def __init__(
@@ -157,7 +158,7 @@ class profile:
         for still_open in self._open.values():
             while still_open:
                 self._end()
-        if self._ready is not None and self._schedule is None:
+        if self._ready is not None and self._records():  # a group that is not at its end, too
             self._ready(self)
 
     def step(self) -> None:
@@ -165,9 +166,9 @@ class profile:
         if self._schedule is not None:
             self._end()
         action = self._action(self.step_num)
+        self.step_num += 1
         if action is ProfilerAction.RECORD_AND_SAVE and self._ready is not None:
             self._ready(self)
-        self.step_num += 1
         self._begin_step()
 
     def _begin_step(self) -> None:

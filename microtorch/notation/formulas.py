@@ -133,14 +133,14 @@ TABLE: dict[str, Row] = {
     "relu6": ("minimum(maximum(x, 0), 6)", ("where(x <= 0, 0, where(x >= 6, 0, g))",)),
     "leaky_relu": ("where(x > 0, x, x * negative_slope)", ("where(x > 0, g, g * negative_slope)",)),
     "prelu": ("where(x > 0, x, y * x)", ("where(x > 0, g, g * y)", "where(x > 0, 0, g * x)")),
-    # their second derivative at 0 is 0, as on the right: exp of a constant there
+    # where x >= 0, exp of a constant: it cannot overflow, and the second derivative is 0, at 0 too
     "elu": (
         "where(x > 0, x, alpha * expm1(x))",
-        ("where(x > 0, g, g * alpha * exp(where(x == 0, 0, x)))",),
+        ("where(x > 0, g, g * alpha * exp(where(x >= 0, 0, x)))",),
     ),
     "celu": (
         "where(x > 0, x, alpha * expm1(x / alpha))",
-        ("where(x > 0, g, g * exp(where(x == 0, 0, x) / alpha))",),
+        ("where(x > 0, g, g * exp(where(x >= 0, 0, x) / alpha))",),
     ),
     # Klambauer et al. 2017, Self-Normalizing Neural Networks: scale = 1.0507..., scale * alpha =
     # 1.7580...
@@ -148,7 +148,7 @@ TABLE: dict[str, Row] = {
         "where(x > 0, 1.0507009873554805 * x, 1.7580993408473766 * expm1(x))",
         (
             "where(x > 0, 1.0507009873554805 * g, "
-            "1.7580993408473766 * g * exp(where(x == 0, 0, x)))",
+            "1.7580993408473766 * g * exp(where(x >= 0, 0, x)))",
         ),
     ),
     "silu": ("x / (1 + exp(-x))", ("g * sigmoid(x) * (1 + x * (1 - sigmoid(x)))",)),
@@ -216,6 +216,17 @@ TABLE: dict[str, Row] = {
         (
             "where(x - y <= -delta, -g * delta, where(x - y >= delta, g * delta, g * (x - y)))",
             "where(x - y <= -delta, g * delta, where(x - y >= delta, -g * delta, -g * (x - y)))",
+        ),
+    ),
+    # binary cross entropy of x, the target, and y, the logit. Its derivative is sigmoid(y) - x,
+    # from whichever of sigmoid(y) and sigmoid(-y) is small: 1 - sigmoid(-y) would be 0 for y far
+    # below 0, where the gradient is small, but all there is
+    "bce_with_logits": (
+        "(1 - x) * y - (minimum(y, 0) - log1p(exp(-abs(y))))",
+        (
+            "-g * y",
+            "g * where(y < 0, sigmoid(where(y < 0, y, -y)) - x,"
+            " 1 - x - sigmoid(where(y < 0, y, -y)))",
         ),
     ),
     # choices
@@ -314,6 +325,7 @@ OPERANDS: dict[str, tuple[str, ...]] = {
     "addcmul": ("input", "tensor1", "tensor2"), "addcdiv": ("input", "tensor1", "tensor2"),
     "lerp": ("input", "end", "weight"), "lerp_by": ("input", "end"),
     "clamp_between": ("input", "min", "max"), "where": ("condition", "input", "other"),
+    "bce_with_logits": ("target", "input"),
 }  # fmt: skip
 
 # PyTorch's names of backward nodes, where they are not the op's name in CamelCase
@@ -321,6 +333,7 @@ TORCH_NAMES: dict[str, str] = {
     "logsigmoid": "LogSigmoid", "gelu_tanh": "Gelu", "clamp_min": "Clamp", "clamp_max": "Clamp",
     "add_scaled": "Add", "lerp_by": "Lerp", "clamp_between": "Clamp",
     "smooth_l1": "SmoothL1Loss", "huber": "HuberLoss",
+    "bce_with_logits": "BinaryCrossEntropyWithLogits",
 }  # fmt: skip
 
 # values that C computes in one pass; their ops, if they are any, are declared elsewhere, and so are

@@ -169,7 +169,7 @@ def _options() -> dict[str, dict[str, Any]]:
     # activations of integers are no functions in PyTorch
     checks |= {n: only("f", f"{n}_cpu") for n in (
         "softplus elu celu selu leaky_relu hardswish hardsigmoid mish logsigmoid softshrink "
-        "hardshrink smooth_l1 huber"
+        "hardshrink smooth_l1 huber bce_with_logits"
     ).split()}  # fmt: skip
     checks |= {n: only("f", "GeluKernelImpl") for n in ("gelu", "gelu_tanh")}
     checks |= {"silu": only("fc", "silu_cpu")}
@@ -222,7 +222,7 @@ def _declare(name: str) -> Op:
 
 ROUNDED_QUOTIENTS = frozenset({"div_floor", "div_trunc"})
 # ops that are reached through a function with more parameters only
-PARTS = ROUNDED_QUOTIENTS | {"add_scaled", "lerp_by", "clamp_between"}
+PARTS = ROUNDED_QUOTIENTS | {"add_scaled", "bce_with_logits", "clamp_between", "lerp_by"}
 NAMES = (
     *formulas.TABLE, *formulas.COMPARISONS, *LOGIC, *BITWISE, "floor_divide", *ROUNDED_QUOTIENTS,
 )  # fmt: skip

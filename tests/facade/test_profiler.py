@@ -114,6 +114,15 @@ def test_a_schedule_records_groups_of_steps():
     assert names == ["ProfilerStep#6", "ProfilerStep#7"]
 
 
+@pytest.mark.parametrize(("steps", "ready"), [(4, [4]), (5, [4]), (6, [4, 6]), (8, [4, 8])])
+def test_a_trace_is_ready_after_its_last_step_and_where_the_block_ends_within(steps, ready):
+    seen, plan = [], schedule(wait=1, warmup=1, active=2)
+    with profile(schedule=plan, on_trace_ready=lambda p: seen.append(p.step_num)) as p:
+        for _ in range(steps):
+            p.step()
+    assert seen == ready
+
+
 @pytest.mark.parametrize("name", ["trace.json", "trace.json.gz"])
 def test_a_trace_for_a_browser(tmp_path, name):
     with profile(record_shapes=True, with_stack=True) as p:

@@ -88,6 +88,18 @@ def test_activation(name, arguments, values, gradient):
     close(x.grad, gradient, 2e-7)
 
 
+@pytest.mark.filterwarnings("ignore:overflow")
+@pytest.mark.parametrize("name", sorted({name for name, *_ in ACTIVATIONS}))
+def test_two_derivatives_far_out_are_numbers(name):
+    x = torch.tensor([89.0, 1e3, 1e18, -89.0, -1e3, -1e18], requires_grad=True)
+    arguments = next(a for n, a, *_ in ACTIVATIONS if n == name)
+    first, = torch.autograd.grad(getattr(F, name)(x, **arguments).sum(), x, create_graph=True)
+    assert first.isfinite().all()
+    if first.requires_grad:
+        second, = torch.autograd.grad(first.sum(), x)
+        assert second.abs().max() < 1e-5
+
+
 @pytest.mark.parametrize(
     "name", ["relu", "relu6", "leaky_relu", "elu", "selu", "silu", "hardtanh", "hardswish"]
 )

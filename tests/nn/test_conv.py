@@ -335,6 +335,13 @@ def test_dropout_of_channels_takes_a_matrix_with_a_warning():
     assert set(y.flatten().tolist()) == {0.0, 2.0}
 
 
+def test_dropout3d_takes_other_sizes_as_one_sample_with_a_warning():
+    torch.manual_seed(0)
+    with pytest.warns(UserWarning, match="dropout3d: Received a 2-D input"):
+        y = F.dropout3d(torch.ones(8, 2))
+    assert torch.equal(y[:, 0], y[:, 1]) and set(y.flatten().tolist()) == {0.0, 2.0}
+
+
 def test_a_convolution_with_another_weight():
     class Standardised(nn.Conv2d):
         def forward(self, x):

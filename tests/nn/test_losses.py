@@ -1,5 +1,6 @@
 """Losses; numbers recorded from PyTorch 2.13 (CPU)."""
 
+import math
 import warnings
 
 import pytest
@@ -160,6 +161,41 @@ def test_binary_cross_entropy_at_the_ends():
     close(loss, [100.0, 100.0, 0.5684994, 69.0775528, 0.1053605])
     close(x.grad, [-999999995904.0, 999999995904.0, 0.2380953, -999999995904.0, -1.1111112])
     close(nn.BCELoss(reduction="sum")(x, y), [269.7514])
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64])
+@pytest.mark.parametrize("weight", [None, 3.0])
+def test_the_gradient_for_a_logit_that_is_right_is_small_but_not_nothing(dtype, weight):
+    # 1 - sigmoid(-x) would leave none of it
+    logits = torch.tensor([-9.0, 9.0], dtype=dtype, requires_grad=True)
+    target = torch.tensor([0.0, 1.0], dtype=dtype)
+    weights = None if weight is None else torch.tensor(weight, dtype=dtype)
+    loss = F.binary_cross_entropy_with_logits(logits, target, pos_weight=weights, reduction="sum")
+    loss.backward()
+    right = 1.0 / (1.0 + math.exp(9.0))
+    expected = torch.tensor([right, -right * (weight or 1.0)])
+    assert torch.allclose(logits.grad.float(), expected, rtol=max(1e-5, torch.finfo(dtype).eps))
+
+
+def test_the_second_derivative_for_a_logit():
+    x = torch.tensor([-20.0, -20.0, 20.0, 20.0, 0.0], requires_grad=True)
+    y = torch.tensor([0.0, 0.3, 1.0, 0.3, 1.0])
+    loss = F.binary_cross_entropy_with_logits(x, y, reduction="sum")
+    slope, = torch.autograd.grad(loss, x, create_graph=True)
+    curve, = torch.autograd.grad(slope.sum(), x)
+    far = math.exp(-20.0)
+    assert torch.allclose(curve, torch.tensor([far, far, far, far, 0.25]), rtol=1e-5)
+
+
+def test_the_second_derivative_of_binary_cross_entropy_is_no_difference_of_large_numbers():
+    x = torch.tensor([1e-7, 1e-5, 1e-7, 1 - 2**-24, 0.3, 0.0, 1.0], requires_grad=True)
+    y = torch.tensor([0.0, 0.0, 1.0, 1.0, 0.4, 0.0, 1.0], requires_grad=True)
+    loss = F.binary_cross_entropy(x, y, reduction="sum")
+    slope, = torch.autograd.grad(loss, x, create_graph=True)
+    by_x, by_y = torch.autograd.grad(slope.sum(), (x, y))
+    expected = torch.tensor([1.0, 1.00002, 1e14, 1.0, 5.668934, 0.0, 0.0])
+    assert torch.allclose(by_x, expected, rtol=1e-5)
+    assert torch.allclose(by_y, -1 / (x * (1 - x)).clamp_min(1e-12))
 
 
 def test_kl_div_batchmean():

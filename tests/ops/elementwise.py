@@ -190,6 +190,13 @@ ELEMENTWISE = {
         ),
         ({}, {"delta": 0.5}),
     ),
+    "bce_with_logits": Row(
+        (UNIT, ANY),
+        lambda x, y: (1 - x) * y + math.log(1 + math.exp(-y)),
+        lambda torch, x, y: torch.nn.functional.binary_cross_entropy_with_logits(
+            y, x, reduction="none"
+        ),
+    ),
     "maximum": Row((ANY, ANY), max),
     "minimum": Row((ANY, ANY), min),
     "fmax": Row((ANY, ANY), max),

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import microtorch as torch
+from microtorch import backends
 
 F = torch.nn.functional
 
@@ -161,6 +162,21 @@ def test_ldexp_of_a_power_that_is_not_held():
     assert small.item() == 1 and small.dtype == torch.float16
     z = torch.ldexp(x, torch.tensor([3, -4, 5], dtype=torch.int8)).sum()
     assert torch.autograd.grad(z, x)[0].tolist() == [8, 2**-4, 32]
+
+
+@pytest.mark.parametrize("backend", ["reference", "core"])
+@pytest.mark.parametrize("dtype", [torch.float16, torch.float32, torch.float64])
+def test_a_choice_of_two_numbers_has_the_dtype_of_the_tensor(backend, dtype, require):
+    if backend == "core":
+        require("core")
+    before = backends.current()
+    backends.use(backend)
+    try:
+        for x in (torch.tensor([1.0, math.nan, math.inf], dtype=dtype), torch.ones(0, dtype=dtype)):
+            assert x.nan_to_num(2.0, 3.0, 4.0).dtype == dtype
+            assert x.nan_to_num(2.0, 3.0, 4.0).tolist() == [1.0, 2.0, 3.0][: len(x)]
+    finally:
+        backends.use(before)
 
 
 def test_no_differences_are_those_of_the_tensor_alone():

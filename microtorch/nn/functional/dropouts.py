@@ -26,7 +26,7 @@ def dropout1d(
     input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False
 ) -> Tensor:
     """Set whole channels of (N, C, L) or (C, L) to 0 with probability `p`, scale the others."""
-    return _with_or_without_batch("dropout1d", 1, input, p, training, inplace)
+    return _of_channels("dropout1d", 1, input, p, training, inplace)
 
 
 def dropout2d(
@@ -48,7 +48,7 @@ def dropout3d(
     input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False
 ) -> Tensor:
     """Set whole channels of (N, C, D, H, W) or (C, D, H, W) to 0 with probability `p`."""
-    return _with_or_without_batch("dropout3d", 3, input, p, training, inplace)
+    return _of_channels("dropout3d", 3, input, p, training, inplace)
 
 
 def alpha_dropout(
@@ -92,18 +92,13 @@ def _alpha_dropout(
     return input.mul_(kept).add_(shift) if inplace else input * kept + shift
 
 
-def _with_or_without_batch(
-    name: str, n: int, input: Tensor, p: float, training: bool, inplace: bool
-) -> Tensor:
-    if input.ndim == n + 1 and training:
-        return _of_channels(name, n, input.unsqueeze(0), p, training, inplace).squeeze(0)
-    return _of_channels(name, n, input, p, training, inplace)
-
-
 def _of_channels(
     name: str, n: int, input: Tensor, p: float, training: bool, inplace: bool
 ) -> Tensor:
-    """Dropout with one draw for each channel of (N, C, ...); n: how many dims a channel has."""
+    """Dropout with one draw for each channel of (N, C, ...); n: how many dims a channel has.
+
+    What has other than n + 2 dims is (C, ...), except for dropout2d, which never asks.
+    """
     if _drops_nothing(input, p, training):
         return input
     if n > 1 and input.ndim not in (n + 1, n + 2) and input.ndim > 1:
@@ -120,8 +115,11 @@ def _of_channels(
                 fix="dropout drops single elements",
             )
         )
-    noise = dropout_noise(input, (*input.shape[:2], *[1] * (input.ndim - 2)), p)
-    return input.mul_(noise) if inplace else input * noise
+    alone = n != 2 and input.ndim != n + 2
+    x = input.unsqueeze(0) if alone else input
+    noise = dropout_noise(x, (*x.shape[:2], *[1] * (x.ndim - 2)), p)
+    out = x.mul_(noise) if inplace else x * noise
+    return out.squeeze(0) if alone else out
 
 
 def _drops_nothing(input: Tensor, p: float, training: bool) -> bool:

@@ -8,7 +8,7 @@ from numpy import ndarray
 
 from ...arrays.draw_checks import are_chances
 from ...arrays.dtypes import F32, F64
-from ...autograd import Function
+from ...autograd import Function, is_grad_enabled
 from ...base.errors import describe, message, warn
 from ...engine.record import constant
 from ...engine.registry import REGISTRY
@@ -36,9 +36,33 @@ class BinaryCrossEntropy(Function):
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor | None]:
         input, target = ctx.saved_tensors
-        by_input = grad * (input - target) / (input * (1 - input)).clamp_min(1e-12)
+        by_input = grad * (_Slope.apply if is_grad_enabled() else _slope)(input, target)
         by_target = grad * ((-input).log1p() - input.log()) if ctx.needs_input_grad[1] else None
         return by_input, by_target
+
+
+def _slope(input: Tensor, target: Tensor) -> Tensor:
+    return (input - target) / (input * (1 - input)).clamp_min(1e-12)
+
+
+class _Slope(Function):
+    """The gradient, (x - y) / max(x (1 - x), 1e-12), when it is to be differentiated itself.
+
+    The derivative of the quotient is a small difference of terms like 1 / x² near x = 0 and x = 1;
+    ((x - y)² + y (1 - y)) / max(x (1 - x), 1e-12)² is the same number without it.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, input: Tensor, target: Tensor) -> Tensor:
+        ctx.save_for_backward(input, target)
+        return _slope(input, target)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor]:
+        input, target = ctx.saved_tensors
+        width = (input * (1 - input)).clamp_min(1e-12)
+        above = (input - target).square() + target * (1 - target)
+        return grad * above / (width * width), -grad / width
 
 
 def _elements(input: Tensor, target: Tensor) -> Tensor:
@@ -151,10 +175,10 @@ def binary_cross_entropy_with_logits(
     for name, factor in (("weight", weight), ("pos_weight", pos_weight)):
         if factor is not None:
             tensors_only("binary_cross_entropy_with_logits", **{name: factor})
-    log_sigmoid = logsigmoid(input)
+    loss = several(REGISTRY["bce_with_logits"], (target, input))
     if pos_weight is not None:
-        log_sigmoid = ((pos_weight - 1) * target + 1) * log_sigmoid
-    loss = put_into((1 - target) * input - log_sigmoid, target)
+        loss = loss - (pos_weight - 1) * target * logsigmoid(input)
+    loss = put_into(loss, target)
     return reduce_loss(loss if weight is None else put_into(loss * weight, loss), reduction)
 
 
