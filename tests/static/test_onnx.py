@@ -174,7 +174,8 @@ MANY = {
             2, rounding_mode="trunc"), torch.atan2(x, x + 0.5), x.isfinite(), ~(x > 0),
         (x.long() & 3) | (x.long() ^ 1), (x > 0).cumsum(1), x.any(0), x.all((0, 1)),
         torch.isin(AT, AT[:1]), torch.isin(x, x[0], invert=True), torch.logical_xor(x, x * 0),
-        torch.logical_not(x), torch.logical_and(x, x > 1), x.clamp(min=torch.zeros(4)), x.half() * 2, x.long() + 0.5,
+        torch.logical_not(x), torch.logical_and(x, x > 1),
+        x.clamp(min=torch.zeros(4)), x.half() * 2, x.long() + 0.5,
         torch.linspace(0, 1, 4) * x, x + torch.eye(3, 4), (x > 0) & (x < 1) | (x == 2)),
     "losses": lambda x: (
         F.mse_loss(x, x * 2), F.nll_loss(x, AT), F.cross_entropy(x, AT, ignore_index=1),
