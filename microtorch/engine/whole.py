@@ -32,7 +32,8 @@ def whole(name: str, function: Kernel, *operands: Operand, **attrs: Operand) -> 
     ``operands`` are Tensors, or None, or sequences of them; ``function`` is then given others on
     the same memory, without a graph. It returns a Tensor without a graph, a tuple of such, or None,
     in memory of its own; what it writes to, the caller dates (``utils.kernels.overwritten``).
-    ``attrs`` are compared, and are not read from a Tensor's elements.
+    ``attrs`` are compared, and are not read from a Tensor's elements. What draws random numbers has
+    one that is called ``generator``.
     """
     if not writers:
         return function(*operands, **attrs)

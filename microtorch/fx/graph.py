@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from ..arrays.device import device
 from ..base.columns import columns
 from ..base.errors import message
+from .files import Row, of_rows, rows
 from .names import Namespace, module, qualified, snake
 from .node import Argument, Node, Target, Value, map_arg, nodes_in, type_name
 
@@ -169,6 +170,13 @@ class Graph:
         if ends:
             made.output(result, ends[0].type).meta = dict(ends[0].meta)
         return made
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Graph._of, (rows(self),)
+
+    @staticmethod
+    def _of(given: list[Row]) -> Graph:
+        return of_rows(Graph(), given)
 
     # ---- changes ---------------------------------------------------------------------------------
     def erase_node(self, to_erase: Node) -> None:

@@ -5,12 +5,14 @@ import copy
 import linecache
 from collections.abc import Mapping
 from itertools import count
+from os import PathLike
 from typing import Any
 
 from ..base.errors import message
 from ..handles.tensor import Tensor
 from ..nn.module import Module
 from ..nn.parameter import Parameter
+from .files import to_folder
 from .graph import Graph, PythonCode
 from .node import Value
 
@@ -147,29 +149,41 @@ class GraphModule(Module):
         return text
 
     def __deepcopy__(self, memo: dict[int, Any]) -> GraphModule:
-        held = Module()
-        held.__dict__.update(copy.deepcopy(
-            {k: v for k, v in self.__dict__.items() if k not in ("_graph", "_code")}, memo
-        ))  # fmt: skip
         base = type(self).__mro__[1]
-        made: GraphModule = base(held, copy.deepcopy(self.graph))
-        for name, value in held.__dict__.items():
-            if name not in ("_parameters", "_buffers", "_modules"):
-                made.__dict__[name] = value
-        return made
+        return restored(base, type(self).__name__, copy.deepcopy(self._held(), memo),
+                        copy.deepcopy(self.graph))  # fmt: skip
+
+    def _held(self) -> dict[str, Any]:
+        """All that it has besides its graph."""
+        return {k: v for k, v in self.__dict__.items() if k not in ("_graph", "_code")}
 
     def __copy__(self) -> GraphModule:
         made: GraphModule = type(self).__mro__[1](self, self.graph, type(self).__name__)
         return made
 
     def __reduce__(self) -> tuple[Any, ...]:
-        raise TypeError(
-            message(
-                "a GraphModule is not saved as a whole: its class is made while the program runs",
-                fix="save state_dict(), and trace the module again",
-            )
-        )
+        return restored, (type(self).__mro__[1], type(self).__name__, self._held(), self.graph)
+
+    def to_folder(self, folder: str | PathLike[str], module_name: str = "FxModule") -> None:
+        """Write module.py with a class ``module_name``, and its weights (files.py).
+
+        NotImplementedError for layers and functions that such a text cannot name.
+        """
+        to_folder(self, folder, module_name)
 
     def __str__(self) -> str:
         see = "# To see more debug info, please use `graph_module.print_readable()`"
         return "\n".join([super().__repr__(), self.code, see])
+
+
+def restored(
+    base: type[GraphModule], name: str, held: dict[str, Any], graph: Graph
+) -> GraphModule:
+    """A graph module with all that another one had: what pickle calls."""
+    root = Module()
+    root.__dict__.update(held)
+    made = base(root, graph, name)
+    for key, value in held.items():
+        if key not in ("_parameters", "_buffers", "_modules"):
+            made.__dict__[key] = value
+    return made

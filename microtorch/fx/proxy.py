@@ -140,7 +140,9 @@ class Proxy(Recorded):
         raise TypeError(message("'Proxy' object does not support item assignment"))
 
     def __index__(self) -> int:
-        raise TraceError(message(f"{CONTROL}, nor as a number of Python's: {self!r}", fix=INSTEAD))
+        raise TypeError(
+            message(f"'Proxy' object cannot be interpreted as a number: {self!r}", fix=INSTEAD)
+        )
 
     def __hash__(self) -> int:
         return id(self)

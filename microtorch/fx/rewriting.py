@@ -1,8 +1,8 @@
 """Find a pattern in a graph, and put something else in its place."""
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple, TypeAlias
 
 from ..nn.module import Module
 from .graph import Graph
@@ -18,25 +18,61 @@ class Match(NamedTuple):
     nodes_map: dict[Node, Any]
 
 
-def _graph(of: Callable[..., Any] | GraphModule | Graph) -> Graph:
+def _graph(of: Pattern) -> Graph:
     if isinstance(of, Graph):
         return of
     return of.graph if isinstance(of, GraphModule) else symbolic_trace(of).graph
 
 
-def replace_pattern(
-    gm: GraphModule, pattern: Callable[..., Any] | GraphModule,
-    replacement: Callable[..., Any] | GraphModule,
-) -> list[Match]:  # fmt: skip
+class InternalMatch(NamedTuple):
+    """What a filter is asked about: the part of the graph that is like the pattern."""
+
+    anchors: list[Node]
+    nodes_map: dict[Node, Any]
+    placeholder_nodes: list[Any]
+    returning_nodes: list[Node]
+
+
+class ReplacedPatterns(NamedTuple):
+    """A match, and the nodes that have taken its place."""
+
+    anchor: Node
+    nodes_map: dict[Node, Any]
+    replacements: list[Node]
+
+
+Pattern: TypeAlias = Callable[..., Any] | GraphModule | Graph
+Filter: TypeAlias = Callable[[InternalMatch, Graph, Graph], bool]
+
+
+def replace_pattern(gm: GraphModule, pattern: Pattern, replacement: Pattern) -> list[Match]:
     """Put ``replacement`` in the place of each part of ``gm`` that is like ``pattern``.
 
     Both are functions of the same number of arguments, or modules. A part matches if its nodes do
     the same with each other, and nobody else reads what is inside; parts do not overlap.
     """
-    wanted, new = _graph(pattern), _graph(replacement)
+    return [Match(*r[:2]) for r in replace_pattern_with_filters(gm, pattern, replacement)]
+
+
+def replace_pattern_with_filters(
+    gm: GraphModule, pattern: Pattern, replacement: Pattern | None = None,
+    match_filters: Sequence[Filter] | None = None, ignore_literals: bool = False,
+    replacement_callback: Callable[[InternalMatch, Graph, Graph], Graph] | None = None,
+) -> list[ReplacedPatterns]:  # fmt: skip
+    """The same where all filters, each given (match, the graph, the pattern), return True.
+
+    ``replacement_callback`` makes the graph that replaces a match. NotImplementedError for
+    ``ignore_literals``.
+    """
+    if ignore_literals:
+        raise NotImplementedError("replace_pattern_with_filters(ignore_literals=True)")
+    if (replacement is None) == (replacement_callback is None):
+        raise AssertionError("either replacement or replacement_callback is given")
+    wanted, whole = _graph(pattern), gm.graph
+    new = None if replacement is None else _graph(replacement)
     end = _result(wanted)
     inputs = [n for n in wanted.nodes if n.op == "placeholder"]
-    found: list[Match] = []
+    found: list[InternalMatch] = []
     taken: set[Node] = set()
     for anchor in list(gm.graph.nodes):
         known: dict[Node, Any] = {}
@@ -45,26 +81,37 @@ def replace_pattern(
         inside = {n for p, n in known.items() if p.op not in ("placeholder", "get_attr")}
         if inside & taken or any(set(n.users) - inside for n in inside - {anchor}):
             continue
+        match = InternalMatch([anchor], known, [known[p] for p in inputs], [anchor])
+        if not all(accepts(match, whole, wanted) for accepts in match_filters or ()):
+            continue
         taken |= inside
-        found.append(Match(anchor, known))
+        found.append(match)
     became: dict[Node, Node] = {}
-    for anchor, known in found:
+    done: list[ReplacedPatterns] = []
+    for match in found:
+        (anchor, *_), known = match[:2]
+        if replacement_callback is not None:
+            new = replacement_callback(match, whole, wanted)
+        assert new is not None
         values = [known[p] for p in inputs]
         values = [became.get(v, v) if isinstance(v, Node) else v for v in values]
         arguments = dict(zip((n for n in new.nodes if n.op == "placeholder"), values, strict=True))
+        given = {*arguments}
         with gm.graph.inserting_before(anchor):
             result = gm.graph.graph_copy(new, arguments)
+        done.append(ReplacedPatterns(
+            anchor, known, [n for k, n in arguments.items() if k not in given]))
         anchor.replace_all_uses_with(result)
         became[anchor] = result
         gone = [n for p, n in known.items() if p.op not in ("placeholder", "get_attr")]
         for node in reversed([n for n in gm.graph.nodes if n in gone]):
             gm.graph.erase_node(node)
-    if isinstance(replacement, Module):
+    if isinstance(replacement, Module) and new is not None:
         for node in new.nodes:
             if node.op in ("get_attr", "call_module"):
                 gm._take(replacement, str(node.target))
     gm.recompile()
-    return found
+    return done
 
 
 def _result(graph: Graph) -> Node:

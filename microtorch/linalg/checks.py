@@ -1,15 +1,17 @@
 """What all of linalg shares: its error, the checks of operands, and the way to numpy and back."""
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..arrays.dtypes import TORCH_TYPES
 from ..base.errors import describe, message
+from ..engine.handle import Handle
 from ..engine.record import constant
-from ..engine.whole import whole, writers
+from ..engine.whole import unrepeatable, whole, writers
 from ..graph import mode
 from ..kinds.batched import each
 from ..kinds.dual import primal_of, with_tangent
@@ -100,17 +102,24 @@ def broadcast_batches(name: str, A: Tensor, B: Tensor) -> tuple[Tensor, Tensor]:
 
 
 # ---- to numpy and back ---------------------------------------------------------------------------
-def by_numpy(name: str, function: Callable[..., Any], *operands: Tensor) -> Any:
+def by_numpy(
+    name: str, function: Callable[..., Any], *operands: Tensor, **settings: Argument
+) -> Any:
     """What numpy's ``function`` makes of matrices: an array, or a tuple of arrays.
 
-    Its LinAlgError is raised as PyTorch's.
+    ``settings`` are given to it, too. Its LinAlgError is raised as PyTorch's.
     """
     floating(name, *operands)
     try:
         if writers:  # a recording sees one step
-            found = whole(name, lambda *xs: _tensors(function(*[x.array for x in xs])), *operands)
+            if any(isinstance(x, Handle) for x in settings.values()):
+                unrepeatable(f"{name} reads a tensor among its settings")
+            def on_tensors(*xs: Tensor, **settings: Argument) -> Argument:
+                return _tensors(function(*[x.array for x in xs], **settings))
+
+            found = whole(name, on_tensors, *operands, **settings)
             return tuple([t.array for t in found]) if isinstance(found, tuple) else found.array
-        return each(function, *[primal_of(t.array) for t in operands])
+        return each(partial(function, **settings), *[primal_of(t.array) for t in operands])
     except np.linalg.LinAlgError as error:
         what = "the input matrix is singular" if "ingular" in str(error) else str(error)
         if "converge" in what:
@@ -120,12 +129,16 @@ def by_numpy(name: str, function: Callable[..., Any], *operands: Tensor) -> Any:
         ) from None
 
 
+NO_SETTINGS: dict[str, Argument] = {}
+
+
 class Found:
     """What ``by_numpy`` makes of matrices, for a Function whose caller needs some of it, too.
 
     ``results`` are those of the ``operands``. The Function's forward takes them by calling this;
     where it runs again, on other matrices, it gets what these give. ``hermitian``: one triangle
-    is read, and the gradient is that of moves of both.
+    is read, and the gradient is that of moves of both. ``settings``: what else ``function`` is
+    given.
     """
 
     def __init__(
@@ -134,9 +147,11 @@ class Found:
         function: Callable[..., Any],
         *operands: Tensor,
         hermitian: bool = False,
+        settings: Mapping[str, Argument] = NO_SETTINGS,
     ):
         self.name, self.function, self.hermitian = name, function, hermitian
-        self.results = self._held = by_numpy(name, function, *operands)
+        self.settings = settings
+        self.results = self._held = by_numpy(name, function, *operands, **settings)
 
     def __call__(self, *operands: Tensor) -> Argument:
         held, self._held = self._held, None
@@ -144,7 +159,7 @@ class Found:
             return held
         if self.hermitian:
             operands = tuple((A + A.mH) / 2 for A in operands)
-        return by_numpy(self.name, self.function, *operands)
+        return by_numpy(self.name, self.function, *operands, **self.settings)
 
 
 def _tensors(found: Argument) -> Argument:

@@ -39,7 +39,7 @@ class _Det(Function):
     def backward(ctx: FunctionCtx, g: Tensor) -> Tensor:
         A, d = ctx.saved_tensors
         if not mode.get().grad:
-            return g[..., None, None] * as_tensor(by_numpy("det", _derivative, A, d))
+            return g[..., None, None] * as_tensor(by_numpy("det_derivative", _derivative, A, d))
         return (g * d.conj())[..., None, None] * inv(A).mH
 
 

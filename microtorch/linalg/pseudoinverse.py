@@ -61,11 +61,13 @@ def matrix_rank(
     (square if hermitian else matrices)("matrix_rank", A)
     atol, rtol = (tol, 0.0) if tol is not None else (atol, rtol)
 
-    def rank(a: Array) -> Array:
-        values = _magnitudes(a, hermitian)
-        return np.asarray((values > _limit(a, values, atol, rtol)).sum(axis=-1))
+    given = {"hermitian": hermitian, "atol": atol, "rtol": rtol}
+    return as_tensor(by_numpy("matrix_rank", _rank, A, **given))
 
-    return as_tensor(by_numpy("matrix_rank", rank, A))
+
+def _rank(a: Array, hermitian: bool, atol: Tolerance, rtol: Tolerance) -> Array:
+    values = _magnitudes(a, hermitian)
+    return np.asarray((values > _limit(a, values, atol, rtol)).sum(axis=-1))
 
 
 # ---- the pseudo-inverse --------------------------------------------------------------------------
@@ -102,22 +104,24 @@ def pinv(
     rtol = rcond if rcond is not None else rtol
     no_gradient_of("linalg_pinv", atol=atol, rtol=rtol)
 
-    def inverse(a: Array) -> Array:
-        if not a.size:
-            return np.zeros((*a.shape[:-2], a.shape[-1], a.shape[-2]), a.dtype)
-        if hermitian:
-            S, U = np.linalg.eigh(a)
-            Vh = np.conj(np.swapaxes(U, -1, -2))
-        else:
-            U, S, Vh = np.linalg.svd(a, full_matrices=False)
-        size = np.abs(S)
-        small = size <= _limit(a, size, atol, rtol)
-        scaled = np.where(small, 0, 1 / np.where(small, 1, S))[..., None, :]
-        V, Uh = (np.conj(np.swapaxes(x, -1, -2)) for x in (Vh, U))
-        out: Array = (V * scaled) @ Uh
-        return np.ascontiguousarray(out.astype(a.dtype))
+    given = {"hermitian": hermitian, "atol": atol, "rtol": rtol}
+    return _Pinv.apply(A, Found("pinv", _inverse, A, settings=given))
 
-    return _Pinv.apply(A, Found("pinv", inverse, A))
+
+def _inverse(a: Array, hermitian: bool, atol: Tolerance, rtol: Tolerance) -> Array:
+    if not a.size:
+        return np.zeros((*a.shape[:-2], a.shape[-1], a.shape[-2]), a.dtype)
+    if hermitian:
+        S, U = np.linalg.eigh(a)
+        Vh = np.conj(np.swapaxes(U, -1, -2))
+    else:
+        U, S, Vh = np.linalg.svd(a, full_matrices=False)
+    size = np.abs(S)
+    small = size <= _limit(a, size, atol, rtol)
+    scaled = np.where(small, 0, 1 / np.where(small, 1, S))[..., None, :]
+    V, Uh = (np.conj(np.swapaxes(x, -1, -2)) for x in (Vh, U))
+    out: Array = (V * scaled) @ Uh
+    return np.ascontiguousarray(out.astype(a.dtype))
 
 
 # ---- least squares -------------------------------------------------------------------------------
@@ -180,7 +184,7 @@ def lstsq(
             )
         )
     A, B = broadcast_batches("lstsq", A, B)
-    found = Found("lstsq", lambda a, b: _least_squares(a, b, rcond), A, B)
+    found = Found("lstsq", _least_squares, A, B, settings={"rcond": rcond})
     _, rank, values = found.results
     solution = _Lstsq.apply(A, B, found)
     m, n = A.array.shape[-2:]

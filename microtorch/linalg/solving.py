@@ -161,7 +161,7 @@ class _SolveTriangular(Function):
     @staticmethod
     def forward(ctx: FunctionCtx, A: Tensor, B: Tensor, upper: bool, unit: bool) -> Tensor:
         x = as_tensor(
-            by_numpy("solve_triangular", lambda a, b: kernels.substitute(a, b, upper, unit), A, B)
+            by_numpy("solve_triangular", kernels.substitute, A, B, upper=upper, unit=unit)
         )
         ctx.save_for_backward(A, x)
         ctx.upper, ctx.unit = upper, unit

@@ -87,6 +87,10 @@ class _Eigh(Function):
         return V @ core @ V.mH, None
 
 
+def _eigh(a: Array, UPLO: Any) -> tuple[Array, ...]:
+    return tuple(np.linalg.eigh(a, UPLO))
+
+
 def eigh(A: Tensor, UPLO: str = "L") -> results.eigh:
     """(eigenvalues, eigenvectors) of symmetric matrices, eigenvalues ascending.
 
@@ -94,7 +98,7 @@ def eigh(A: Tensor, UPLO: str = "L") -> results.eigh:
     """
     square("eigh", A)
     part = _triangle(UPLO)
-    found = Found("eigh", lambda a: tuple(np.linalg.eigh(a, part)), A, hermitian=True)
+    found = Found("eigh", _eigh, A, hermitian=True, settings={"UPLO": part})
     return results.eigh(*_Eigh.apply(A, found))
 
 
@@ -104,7 +108,7 @@ def eigvalsh(A: Tensor, UPLO: str = "L") -> Tensor:
         return eigh(A, UPLO).eigenvalues
     square("eigvalsh", A)
     part = _triangle(UPLO)
-    return as_tensor(by_numpy("eigvalsh", lambda a: np.linalg.eigvalsh(a, part), A))
+    return as_tensor(by_numpy("eigvalsh", np.linalg.eigvalsh, A, UPLO=part))
 
 
 def _triangle(UPLO: str) -> Any:

@@ -95,7 +95,7 @@ class Part(NamedTuple):
     def draws(self) -> bool:
         """Does it draw random numbers?"""
         p = self.entry.program
-        return any(s.kind == "draw" for s in p.steps[: p.split])
+        return any(s.draws for s in p.steps[: p.split])
 
     @property
     def results(self) -> list[Held]:

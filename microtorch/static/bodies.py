@@ -108,19 +108,22 @@ def _nll(s: Look) -> list[Lowered] | None:
     shape, reduction = s.shape(like), s.attr("reduction")
     if len(shape) < 3 or not fits(s, values, out) or not (weight is None or s.rows(weight)):
         return None
-    if not s.rows(target, kind="int64") or not s.size(like) or reduction == "none":
+    if not s.rows(target, kind="int64") or not s.size(like):
         return None
     body, order = Body(s), [0, *range(2, len(shape)), 1]
     rows, n = s.size(like) // shape[1], shape[1]
-    given = [rows, n, reduction == "mean", s.attr("ignore_index")]
+    given, name = [rows, n, reduction == "mean", s.attr("ignore_index")], s.step.name
+    if reduction == "none":
+        del given[2]
+        name = name.replace("loss", "rows")
     if not vjp:
         body.done.append(in_range(s, target, 0, n, given[-1]))
         called = [*given, body.moved(x, order), target, weight, out]
-        body.done.append(Call(s.step, s.step.name, called, [out.number], []))
+        body.done.append(Call(s.step, name, called, [out.number], []))
         return body.done
     made = Ref(new(s.program, tuple([shape[i] for i in order]), out.number))
     called = [*given, s.given[0], target, weight, made]
-    body.done.append(Call(s.step, s.step.name, called, [made.number], []))
+    body.done.append(Call(s.step, name, called, [made.number], []))
     body.back(made, order, out)
     return body.done
 
@@ -163,10 +166,17 @@ def _logsumexp_vjp(s: Look) -> list[Lowered] | None:
 def _extreme(s: Look) -> list[Lowered] | None:
     """Of each two numbers of a row the larger, and so on."""
     x, out = s.given[0], s.step.result
-    if not fits(s, x, out) or not s.size(x):
+    whole = s.alone and s.rows(x, out, kind="int64")
+    if not (whole or fits(s, x, out)) or not s.size(x):
         return None
-    formula = "maximum(x, y)" if s.step.name == "amax" else "minimum(x, y)"
-    body, (dims, shape) = Body(s), kept(s, x)
+    body = Body(s)
+    _largest(body, x, s.step.name == "amin", out)
+    return body.done
+
+
+def _largest(body: Body, x: Operand, smallest: bool, out: Operand) -> None:
+    s, formula = body.s, "minimum(x, y)" if smallest else "maximum(x, y)"
+    dims, shape = kept(s, x)
     turned = body.moved(x, [*[i for i in range(len(shape)) if i not in dims], *dims])
     rows, n = s.size(out), s.size(x) // s.size(out)
     now, strides = body.seen(turned, (rows, n)), (n, 1)
@@ -177,7 +187,6 @@ def _extreme(s: Look) -> list[Lowered] | None:
         now = body.each(formula, (rows, n), x=body.seen(now, (rows, n), strides), y=Ref(last))
         strides = (n, 1)
     body.each("x", s.shape(out), out, x=body.seen(now, s.shape(out)))
-    return body.done
 
 
 @bodies.entry("vjp amax_vjp0", "vjp amin_vjp0")
@@ -242,19 +251,19 @@ def _var_vjp(s: Look) -> list[Lowered] | None:
     return body.done
 
 
-def has_power(p: Operand) -> bool:
-    """Is a norm a sum of such powers, which have a derivative at 0?"""
-    return type(p) in (int, float) and 1 <= p < math.inf
-
-
 @bodies.entry("kernel norm")
 def _norm(s: Look) -> list[Lowered] | None:
     x, out, p = s.given[0], s.step.result, s.step.attrs.get("p", 2)
-    if not fits(s, x, out) or not has_power(p) or not s.size(x):
+    if not fits(s, x, out) or type(p) not in (int, float) or not s.size(x):
         return None
     body, (dims, shape) = Body(s), kept(s, x)
-    formulas = {1: ("abs(x)", "x"), 2: ("x * x", "sqrt(x)")}.get(p, ("abs(x) ** y", "x ** y"))
-    powers = ({"y": p}, {"y": 1 / p}) if p not in (1, 2) else ({}, {})
+    if math.isinf(p):
+        _largest(body, body.each("abs(x)", s.shape(x), x=x), p < 0, out)
+        return body.done
+    formulas = {0: ("where(x == 0, 0, 1)", "x"), 1: ("abs(x)", "x"), 2: ("x * x", "sqrt(x)")}.get(
+        p, ("abs(x) ** y", "x ** y")
+    )
+    powers = ({"y": p}, {"y": 1 / p}) if p not in (0, 1, 2) else ({}, {})
     total = body.sum(body.each(formulas[0], s.shape(x), x=x, **powers[0]), dims, shape)
     body.each(formulas[1], s.shape(out), out, x=body.seen(total, s.shape(out)), **powers[1])
     return body.done
@@ -264,14 +273,26 @@ def _norm(s: Look) -> list[Lowered] | None:
 def _norm_vjp(s: Look) -> list[Lowered] | None:
     g, out, x = s.given[:3]
     p = s.step.attrs.get("p", 2)
-    if not fits(s, g, x, s.step.result) or not has_power(p) or (p != 1 and not s.rows(out)):
+    if type(p) not in (int, float) or not fits(s, g, x, s.step.result):
         return None
-    body, shape = Body(s), kept(s, x)[1]
+    if p == 0:
+        return [Copy(s.step, s.step.result.number, 0.0, [])]
+    if p != 1 and not s.rows(out):
+        return None
+    body, (dims, shape) = Body(s), kept(s, x)
     operands: dict[str, Operand] = {"g": body.seen(g, shape), "x": x}
     formula = "g * sign(x)"
     if p == 2:
         operands["y"] = body.seen(out, shape)
         formula = "where(y == 0, 0, x * (g / where(y == 0, 1, y)))"
+    elif math.isinf(p):
+        top = body.seen(out, shape)
+        one = body.each("where(abs(x) == y, 1, 0)", s.shape(x), x=x, y=top)
+        operands |= {"y": one, "z": body.sum(one, dims, shape)}
+        formula = "g * sign(x) * y / z"
+    elif p < 1:  # where x is 0, none of the other powers is
+        operands |= {"y": body.seen(out, shape), "z": p - 1}
+        formula = "where(x == 0, 0, g * sign(x) * (abs(x) / y) ** z)"
     elif p != 1:
         operands |= {"y": body.seen(out, shape), "z": p - 1}
         formula = "where(y == 0, 0, g * sign(x) * (abs(x) / where(y == 0, 1, y)) ** z)"
@@ -285,6 +306,7 @@ QUESTIONS = {
     "isneginf": "x == -y", "logical_not": "x == 0", "logical_and": "where(x == 0, 0, y != 0)",
     "logical_or": "where(x == 0, y != 0, 1)", "logical_xor": "(x != 0) != (y != 0)",
     "isreal": "where(x == x, 1, 1)", "signbit": "copysign(1, x) < 0",
+    "angle": "where(x < 0, 3.141592653589793, where(x == x, 0, x))",
 }  # fmt: skip
 
 
@@ -302,7 +324,7 @@ def _question(s: Look) -> list[Lowered] | None:
 
 
 @bodies.entry(*(f"vjp {name}_vjp0" for name in ("floor", "ceil", "round", "trunc", "sign")),
-               "vjp copysign_vjp1", "kernel zero")
+               "vjp copysign_vjp1", "vjp bernoulli_vjp0", "vjp angle_vjp0", "kernel zero")
 def _nothing(s: Look) -> list[Lowered] | None:
     out = s.step.result
     return [Copy(s.step, out.number, 0.0, [])] if s.alone and s.floats(out) else None

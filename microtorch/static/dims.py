@@ -7,6 +7,7 @@ is recorded when it comes, and must be the same steps again.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..base.errors import describe, message
@@ -28,6 +29,42 @@ class Hint(NamedTuple):
     name: str
 
 
+@dataclass(frozen=True)
+class Derived:
+    """``factor`` times a Dim's size, and ``offset`` more: what ``2 * Dim("n") + 1`` makes."""
+
+    root: Dim
+    factor: int
+    offset: int
+
+    def of(self, size: int) -> int:
+        """The size that it is where the Dim's is ``size``."""
+        return self.factor * size + self.offset
+
+    def __mul__(self, k: int) -> Derived:
+        return Derived(self.root, self.factor * _whole(k), self.offset * k)
+
+    def __add__(self, k: int) -> Derived:
+        return Derived(self.root, self.factor, self.offset + _whole(k))
+
+    def __sub__(self, k: int) -> Derived:
+        return self + -_whole(k)
+
+    __rmul__, __radd__ = __mul__, __add__
+
+    def __repr__(self) -> str:
+        text = f"{self.factor}*" * (self.factor != 1) + self.root.__name__
+        return text + f" {'+-'[self.offset < 0]} {abs(self.offset)}" * (self.offset != 0)
+
+
+def _whole(k: int) -> int:
+    if type(k) is not int:
+        raise NotImplementedError(
+            message(f"a Dim is multiplied with, or moved by, a number: not {k!r}")
+        )
+    return k
+
+
 class Dim:
     """A size by name, between ``min`` (0) and ``max``, both included. Raises AssertionError if
     there is none between them."""
@@ -41,6 +78,17 @@ class Dim:
             raise AssertionError(
                 message(f"Cannot create Dim with inconsistent min={self.min}, max={self.max}")
             )
+
+    def __mul__(self, k: int) -> Derived:
+        return Derived(self, 1, 0) * k
+
+    def __add__(self, k: int) -> Derived:
+        return Derived(self, 1, 0) + k
+
+    def __sub__(self, k: int) -> Derived:
+        return Derived(self, 1, 0) - k
+
+    __rmul__, __radd__ = __mul__, __add__
 
     def __repr__(self) -> str:
         return f"Dim({self.__name__!r}, min={self.min}, max={self.max})"
@@ -71,6 +119,7 @@ class Dynamic:
         structure(tuple(args), self.tensors)
         self.labels: list[str] = []  # of the tensors
         self.places: dict[Dim, list[tuple[int, int]]] = {}  # which axes of which tensors
+        self.derived: dict[tuple[int, int], Derived] = {}  # axes whose sizes follow from others
         self.hints: dict[int, Dim] = {}  # equal sizes without a name are one
         if isinstance(asked, Mapping):
             unknown = [k for k in asked if k not in names]
@@ -83,6 +132,14 @@ class Dynamic:
             for label, t, axes in _leaves(name, x, one):
                 self.labels.append(label)
                 self.place(label, t, axes)
+        for (number, axis), follows in self.derived.items():
+            where = f"{self.labels[number]}.size()[{axis}]"
+            if follows.root not in self.places:
+                raise _wrong(f"{where} is {follows}, but no axis is {follows.root.__name__} itself")
+            wanted = follows.of(self.size(follows.root, self.tensors))
+            if self.tensors[number].shape[axis] != wanted:
+                raise _wrong(f"{where} is {self.tensors[number].shape[axis]}, and {follows} is "
+                             f"{wanted}")  # fmt: skip
         self.symbols = {d: f"s{i}" for i, d in enumerate(self.places)}
         self.ranges = {self.symbols[d]: ValueRange(d.min, d.max) for d in self.places}
 
@@ -107,6 +164,9 @@ class Dynamic:
                 continue
             if isinstance(d, Hint):
                 d = self.hints.setdefault(size, Dim(f"{label}_{axis}"))
+            if isinstance(d, Derived):
+                self.derived[number, axis % t.ndim] = d
+                continue
             if not isinstance(d, Dim):
                 raise _wrong(f"an axis is a Dim, Dim.AUTO, a number or None, not {d!r}")
             self.places.setdefault(d, []).append((number, axis % t.ndim))
@@ -130,6 +190,10 @@ class Dynamic:
             for number, axis in places:
                 rows = arange(size) % max(n, 1)
                 found[number] = found[number].detach().index_select(axis, rows)
+        for (number, axis), follows in self.derived.items():
+            size = follows.of(self.size(follows.root, found))
+            rows = arange(size) % max(self.tensors[number].shape[axis], 1)
+            found[number] = found[number].detach().index_select(axis, rows)
         tensors = [x.requires_grad_(t.requires_grad) if x is not t else x
                    for x, t in zip(found, self.tensors, strict=True)]  # fmt: skip
         by = {id(t): x for t, x in zip(self.tensors, tensors, strict=True)}
@@ -146,7 +210,12 @@ class Dynamic:
                 return f"{label} is {describe(t)}, and was {describe(mine)}"
             for axis, n in enumerate(t.shape):
                 where, d = f"{label}.size()[{axis}]", free.get((number, axis))
-                if d is None:
+                follows = self.derived.get((number, axis))
+                if follows is not None:
+                    wanted = follows.of(self.size(follows.root, tensors))
+                    if n != wanted:
+                        return f"{where} == {follows}, which is {wanted}, not {n}"
+                elif d is None:
                     if n != mine.shape[axis]:
                         return f"{where} == {mine.shape[axis]}, not {n}"
                 elif not d.min <= n <= d.max:

@@ -9,11 +9,14 @@ import inspect
 import math
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from ..arrays import draws
+from .bodies import Body
 from .look import Look, Table, is_number
 from .parts import new
-from .statements import Call
-from .templates import Ref
+from .statements import Call, Each
+from .templates import Ref, Value
 
 if TYPE_CHECKING:
     from ..base.types import Operand
@@ -75,6 +78,30 @@ def _normal(s: Look) -> list[Lowered] | None:
     return [s.call("serial_normal", *given, False, out) if few else s.call("normal", *given, out)]
 
 
+@drawn.entry("draw normal_tensors")
+def _normal_tensors(s: Look) -> list[Lowered] | None:
+    """Of means, or deviations, or both, that are arrays."""
+    found, out = settings(s), s.step.result
+    if found is None or not s.rows(out):
+        return None
+    mean, std = found["mean"], found["std"]
+    given = [x for x in (mean, std) if type(x) is Ref]
+    if not s.floats(*given, out) or not all(type(x) is Ref or is_number(x) for x in (mean, std)):
+        return None
+    n, one = s.size(out), Ref(new(s.program, s.shape(out), out.number))
+    more: dict[str, Operand] = {"y": std} if type(std) is Ref else {}
+    size = 1.0 if more else float(std)
+    name, how = ("serial_normal", [False]) if n < BLOCK else ("normal", [])
+    drawn = Call(s.step, name, [n, 0.0, size, *how, one], [one.number], [])
+    formula = "x * y + z" if more else "x + z"
+    done: list[Lowered] = [drawn, Each(s.step, out.number, formula, {"x": one, **more, "z": mean})]
+    if not more:
+        return done
+    if not s.rows(std):
+        return None
+    return [Call(s.step, "are_deviations", [s.size(std), std], [], [], 2), *done]
+
+
 @drawn.entry("draw exponential", "draw cauchy", "draw geometric", "draw log_normal")
 def _one_by_one(s: Look) -> list[Lowered] | None:
     """Continuous numbers, one after the other; the scale that C is given is that of fills.py."""
@@ -110,12 +137,33 @@ def _multinomial(s: Look) -> list[Lowered] | None:
 @drawn.entry("draw randint")
 def _randint(s: Look) -> list[Lowered] | None:
     found, out = settings(s), s.step.result
-    if found is None or not s.rows(out, kind="int64"):
+    if found is None or not s.lies_in_rows(out):
         return None
     low, span = int(found["low"]), int(found["high"]) - int(found["low"])
     if span >= 2**28 or abs(low) >= 2**31:
         return None
-    return [s.call("random_integers", s.size(out), low, span, out)]
+    d, made = np.dtype(np.int64), out
+    if s.program.values[out.number].dtype != d:
+        s.program.values.append(Value((s.size(out),), d, (d.itemsize,)))
+        made = Ref(len(s.program.values) - 1)
+    drawn = Call(s.step, "random_integers", [s.size(out), low, span, made], [made.number], [])
+    if made is out:
+        return [drawn]
+    body = Body(s)
+    seen = body.seen(made, s.shape(out))
+    return [drawn, *body.done, Each(s.step, out.number, "x", {"x": seen})]
+
+
+@drawn.entry("whole poisson", "whole rrelu_slope")
+def _of_means(s: Look) -> list[Lowered] | None:
+    """Parts of the library that draw as many numbers as their operand asks for."""
+    x, out = s.given[0], s.step.result
+    if not s.alone or not s.rows(x, out) or s.attr("generator") is not None:
+        return None
+    if s.step.name == "poisson":
+        return [Call(s.step, "poisson", [s.size(x), x, out], [out.number], [], 2)]
+    bounds = float(s.attr("lower")), float(s.attr("upper"))
+    return [s.call("rrelu_slope", s.size(x), *bounds, x, out)]
 
 
 @drawn.entry("draw randperm")

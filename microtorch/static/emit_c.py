@@ -157,7 +157,7 @@ class Emitter(Places):
         kinds = {values[n].dtype.name: values[n].dtype for n in [*s.makes, *reads(s)]}
         d = next((kinds[k] for k in ("float64", "float32") if k in kinds), F64)
         typed = f"{s.function}@" in functions()
-        if typed and {*kinds} == {"int64"}:
+        if typed and "int64" in kinds and not {"float32", "float64"} & {*kinds}:
             d = kinds["int64"]
         self.call(s.function, d)
         for n in s.makes:

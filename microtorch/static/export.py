@@ -20,11 +20,13 @@ from . import page
 from .alone import Again, File, Held
 from .program import Step
 from .schedules import effects_of
+from .statements import C_TYPES
 from .supposed import random_state
 
 if TYPE_CHECKING:
     from ..base.types import Array, Operand
     from .entry import Entry
+    from .program import Program
     from .region import Region
 
 MAKEFILE = """\
@@ -110,7 +112,7 @@ def whole(entry: Entry) -> Region:
             message(
                 f"{p.name} cannot be exported: {step.name}, at {step.site}, is not written as a "
                 "loop of C",
-                fix="what is, stands in microtorch/static/lower.py and calls.py",
+                fix=_remedy(p, step),
             )
         )
     for n in regions[0].written:
@@ -120,6 +122,16 @@ def whole(entry: Entry) -> Region:
                         "row", fix="make it .contiguous() before the program is recorded")
             )  # fmt: skip
     return regions[0]
+
+
+def _remedy(p: Program, step: Step) -> str:
+    """What to do about a step that is not C."""
+    kinds = {p.values[n].dtype.name for n in [*step.reads(), *step.gives()]} - C_TYPES.keys()
+    if any(name.startswith("complex") for name in kinds):
+        return "complex numbers have no C: compute with real and imaginary parts, as two tensors"
+    if kinds:
+        return f"{', '.join(sorted(kinds))} has no C: .float() for the program that is exported"
+    return "what is C stands in microtorch/static/lower.py; compute this outside of the program"
 
 
 def rows(entry: Entry, data: Sequence[Operand]) -> dict[int, Array]:

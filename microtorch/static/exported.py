@@ -151,11 +151,13 @@ class ExportedProgram:
     def __init__(
         self, model: Module, compiled: Compiled, args: tuple[Operand, ...], names: list[str],
         kwargs: dict[str, Operand], filled: dict[str, Operand], dynamic: Dynamic,
+        by_name: int = 0,
     ) -> None:  # fmt: skip
         self.dynamic, self.model = dynamic, model
         self.filled = filled  # defaults of parameters that stand before those given by name
         self.example_inputs = (args[: len(args) - len(kwargs) - len(filled)], kwargs)
         self.compiled, self.arguments = compiled, names
+        self.most = len(names) - by_name  # arguments by position
         self.state_dict: dict[str, Tensor] = dict(model.state_dict(keep_vars=True))
         self.named: dict[str, Tensor] = {**dict(model.named_parameters()),
                                          **dict(model.named_buffers())}  # fmt: skip
@@ -244,7 +246,7 @@ class ExportedProgram:
         """The program's outputs. RuntimeError says which input is not as it was exported."""
         left, named = self.arguments[len(args) :], self.filled | kwargs
         given = [*args, *[named[n] for n in left if n in named]]
-        if len(given) != len(self.arguments) or not {*kwargs} <= {*left}:
+        if len(given) != len(self.arguments) or not {*kwargs} <= {*left} or len(args) > self.most:
             raise TypeError(
                 message(f"the exported program takes {', '.join(self.arguments) or 'nothing'}, "
                         f"but got {len(args)} arguments and {', '.join(kwargs) or 'no names'}")
@@ -368,19 +370,21 @@ def export(
     last = max((i for i, n in enumerate(signature.parameters) if n in bound.arguments), default=-1)
     names = [*signature.parameters][: last + 1]
     filled = {n: signature.parameters[n].default for n in names if n not in bound.arguments}
-    if any(p.kind in (p.VAR_KEYWORD, p.KEYWORD_ONLY) for n, p in signature.parameters.items()
-           if n in bound.arguments):  # fmt: skip
-        raise NotImplementedError(
-            message("torch.export.export: arguments that forward takes by keyword only",
-                    fix="give them positions in forward's signature"))  # fmt: skip
     flat: list[Operand] = []
     labels: list[str] = []
+    by_name: list[str] = []  # those that forward takes by keyword only, which come last
     for n in names:
-        several = signature.parameters[n].kind is inspect.Parameter.VAR_POSITIONAL
+        kind = signature.parameters[n].kind
+        several = kind is inspect.Parameter.VAR_POSITIONAL
         value = filled[n] if n in filled else bound.arguments[n]
         values = [*value] if several else [value]
+        words = [f"{n}_{i}" for i in range(len(values))] if several else [n]
+        if kind is inspect.Parameter.VAR_KEYWORD:
+            words, values = [*value], [*value.values()]
+        if kind in (inspect.Parameter.VAR_KEYWORD, inspect.Parameter.KEYWORD_ONLY):
+            by_name += words
         flat += values
-        labels += [f"{n}_{i}" for i in range(len(values))] if several else [n]
+        labels += words
     example = distinct(flat)
     dynamic = Dynamic(dynamic_shapes or {}, labels, example)
     examples = [dynamic.other(), example] if dynamic.places else [example]
@@ -389,10 +393,24 @@ def export(
         for mode in (enable_grad, no_grad):
             for one in examples:
                 with mode():
-                    traced = trace(mod if traced is None else traced, one)
+                    first = ByPosition(mod, by_name) if by_name else mod
+                    traced = trace(first if traced is None else traced, one)
     compiled: Compiled = vars(traced)["_compiled"]
     compiled.most = sys.maxsize
-    return ExportedProgram(mod, compiled, example, labels, named, filled, dynamic)
+    return ExportedProgram(mod, compiled, example, labels, named, filled, dynamic, len(by_name))
+
+
+class ByPosition(Module):
+    """Calls a module with its last arguments by these names."""
+
+    def __init__(self, mod: Module, names: Sequence[str]) -> None:
+        super().__init__()
+        self.mod, self.names = mod, [*names]
+
+    def forward(self, *args: Operand) -> Operand:
+        """What the module returns."""
+        n = len(args) - len(self.names)
+        return self.mod(*args[:n], **dict(zip(self.names, args[n:], strict=True)))
 
 
 @contextmanager

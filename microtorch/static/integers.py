@@ -4,6 +4,7 @@
 """
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,7 +18,7 @@ from .tabled import I64, around, call, counted, known, places
 from .templates import Ref
 
 if TYPE_CHECKING:
-    from ..base.types import Array
+    from ..base.types import Array, Operand
 
 integers = Table()
 
@@ -65,17 +66,26 @@ def _sum_of_integers(s: Look) -> list[Lowered] | None:
     dim = s.given[1] if len(s.given) > 1 else s.attr("dim")
     if type(x) is not Ref or not s.rows(out, kind="int64"):
         return None
-    dim = dim[0] if type(dim) is tuple and len(dim) == 1 else dim
     kind = s.program.values[x.number].dtype
-    if kind.kind not in "biu" or type(dim) not in (int, type(None)) or not s.rows(
-        x, kind=kind.name
-    ):  # fmt: skip
+    if kind.kind not in "biu" or not s.lies_in_rows(x):
         return None
     body, whole = Body(s), x
     if kind != I64:
-        whole = Ref(new(s.program, s.shape(x), out.number))
-        body.done.append(Each(s.step, whole.number, "x", {"x": x}))
-    return [*body.done, call(s, "sum_of_integers", *around(s.shape(x), dim), whole, out)]
+        whole = body.each("x", s.shape(x), Ref(new(s.program, s.shape(x), out.number)), x=x)
+    sizes, whole = _reduced(body, whole, dim)
+    return [*body.done, call(s, "sum_of_integers", *sizes, whole, out)]
+
+
+def _reduced(body: Body, x: Ref, dim: Operand) -> tuple[list[int], Ref]:
+    """The sizes before, in and after what a reduction goes over, and x, moved where that is more
+    than one dimension."""
+    shape = body.s.shape(x)
+    dims = [d % len(shape) for d in dim] if type(dim) is tuple else None
+    if dims is None or len(dims) == 1:
+        return around(shape, dims[0] if dims else dim), x
+    rest = [i for i in range(len(shape)) if i not in dims]
+    n = math.prod(shape[i] for i in dims)
+    return [math.prod(shape) // n, n, 1], body.moved(x, [*rest, *dims])
 
 
 @integers.entry("kernel cast", "method astype")
@@ -138,15 +148,86 @@ def _bits(s: Look) -> list[Lowered] | None:
     return [Each(s.step, out.number, f"{s.step.name}({', '.join(used)})", used)]
 
 
+@integers.entry("kernel matmul", "operator matmul")
+def _product(s: Look) -> list[Lowered] | None:
+    (x, y), out = s.given, s.step.result
+    if type(x) is not Ref or type(y) is not Ref or not s.rows(x, y, out, kind="int64"):
+        return None
+    a, b = s.shape(x), s.shape(y)
+    a, b = a if len(a) > 1 else (1, *a), b if len(b) > 1 else (*b, 1)
+    if a[:-2] != b[:-2]:
+        return None
+    sizes = math.prod(a[:-2]), *a[-2:], b[-1]
+    return [s.call("product_of_integers", *sizes, x, y, out)]
+
+
+@integers.entry("numpy bincount")
+def _bincount(s: Look) -> list[Lowered] | None:
+    (x, weight, least), out = s.given, s.step.result
+    if not s.rows(x, kind="int64") or not s.lies_in_rows(out):
+        return None
+    sizes, makes = [s.size(x), s.size(out), s.size(out) > least], [out.number]
+    if weight is None:
+        return [Call(s.step, "bincount", [*sizes, x, out], makes, [], 2)]
+    if not s.rows(weight):
+        return None
+    body = Body(s)
+    double = Ref(new(s.program, s.shape(weight), out.number))
+    given = [*sizes, x, body.each("x", s.shape(weight), double, x=weight), out]
+    return [*body.done, Call(s.step, "weighted_bincount", given, makes, [], 2)]
+
+
+@integers.entry("suppose suppose")
+def _suppose(s: Look) -> list[Lowered] | None:
+    """Whole numbers, such as lengths, that shapes follow from: are they what they were?"""
+    x, was = s.given[0], s.given[1]
+    if type(was) is not bytes or not s.rows(x, kind="int64"):
+        return None
+    same = known(s, s.shape(x), lambda: np.frombuffer(was, I64))
+    return [Call(s.step, "same_integers", [s.size(x), x, same], [], [], 2)]
+
+
+@integers.entry("whole isin")
+def _isin(s: Look) -> list[Lowered] | None:
+    (x, among), out = s.given, s.step.result
+    if not (s.rows(x, among) or s.rows(x, among, kind="int64")) or not s.rows(out, kind="bool"):
+        return None
+    sizes = s.size(x), s.size(among), s.attr("invert")
+    return [s.call("is_among", *sizes, x, among, out)]
+
+
+@integers.entry("whole index_fill")
+def _index_fill(s: Look) -> list[Lowered] | None:
+    """Which places an index names."""
+    index, out = s.given[0], s.step.result
+    if not s.rows(index, kind="int64") or not s.rows(out, kind="bool"):
+        return None
+    return [s.call("places_named", s.size(index), s.attr("n"), index, out)]
+
+
+@integers.entry("whole histc")
+def _histc(s: Look) -> list[Lowered] | None:
+    x, out = s.given[0], s.step.result
+    if not s.rows(x, out):
+        return None
+    limits = [float(v) for v in s.attr("limits") or (0, 0)]
+    given = [s.size(x), s.attr("bins"), *limits, x, out]
+    return [Call(s.step, "histogram", given, [out.number], [], 2)]
+
+
 @integers.entry("numpy all", "numpy any", "method all", "method any")
 def _truths(s: Look) -> list[Lowered] | None:
     x, out = s.given[0], s.step.result
     dim = s.given[1] if len(s.given) > 1 else s.attr("axis")
-    dim = dim[0] if type(dim) is tuple and len(dim) == 1 else dim
-    if not s.rows(x, out, kind="bool") or type(dim) not in (int, type(None)) or len(s.given) > 2:
+    if len(s.given) > 2 or not s.rows(out, kind="bool"):
         return None
-    every = s.step.name == "all"
-    return [call(s, "truths", *around(s.shape(x), dim), every, x, out)]
+    if not s.lies_in_rows(x):
+        return None
+    body, every = Body(s), s.step.name == "all"
+    if s.program.values[x.number].dtype != "bool":
+        x = body.each("x != 0", s.shape(x), Ref(new(s.program, s.shape(x), out.number)), x=x)
+    sizes, x = _reduced(body, x, dim)
+    return [*body.done, call(s, "truths", *sizes, every, x, out)]
 
 
 # ---- what is made of nothing ---------------------------------------------------------------------
@@ -163,9 +244,11 @@ def _made(s: Look) -> list[Lowered] | None:
 
 @integers.entry("numpy full_like")
 def _filled(s: Look) -> list[Lowered] | None:
-    """With integers, as floats are exact there."""
+    """With integers that are exact as floats."""
     value = s.given[1]
-    if s.step.attrs or len(s.given) != 2 or type(value) is not int or abs(value) > 2**53:
+    if s.step.attrs or len(s.given) != 2 or type(value) not in (int, float):
+        return None
+    if s.program.values[s.step.result.number].dtype.kind != "f" and abs(value) > 2**53:
         return None
     return [Copy(s.step, s.step.result.number, float(value), [])]
 

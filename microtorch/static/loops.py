@@ -256,7 +256,7 @@ def alive(chain: list[Lowered], later: set[int], steps: bool = False) -> list[Lo
     live, kept = {*later}, []
     for s in reversed(chain):
         checks = isinstance(s, Call) and s.checks
-        if checks or writes(s) or s.step.kind == "draw" or live.intersection(
+        if checks or writes(s) or s.step.draws or live.intersection(
             [s.result] if isinstance(s, View) else makes(s)
         ):  # fmt: skip
             kept.append(s)

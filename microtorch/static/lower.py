@@ -8,10 +8,12 @@ core's kernel is faster. Successive steps that are not None are a region, which 
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ..handles.memory import offset, owner
 from ..notation import expr
+from .algebra import algebra
 from .bodies import bodies, in_rows
 from .calls import calls
 from .cells import cells
@@ -49,11 +51,17 @@ def lowered(
     ``arrays``: the recorded values. ``alone``: there is no kernel, so that large ones are loops.
     """
     values = program.values
+    if alone and step.name == "cat" and (rest := _with_elements(program, step)) != step.arguments:
+        found = lowered(program, replace(step, arguments=rest), arrays, True)
+        return found and [s._replace(step=step) for s in found]
     if step.kind == "effect":  # of an exported program, the rates are a table (schedules.py)
         return [] if alone else None
     if any(values[n].dtype.name not in C_TYPES for n in [*step.gives(), *step.reads()]):
         return None
-    if any(0 in values[n].shape for n in [*step.gives(), *step.reads()]):  # nothing to loop over
+    empty = [0 in values[n].shape for n in step.gives()]
+    if alone and empty and all(empty) and "out" not in step.attrs:  # that nobody can read
+        return []
+    if any(empty) or any(0 in values[n].shape for n in step.reads()):  # nothing to loop over
         return None
     if not alone and step.name in ROWS_OF_EXP and _has_tables(program, step):
         return None
@@ -87,9 +95,15 @@ def lowered(
     return _alone(program, step) if found is None and alone else found
 
 
+def _with_elements(program: Program, step: Step) -> tuple[Operand, ...]:
+    """The operands that have elements."""
+    shapes = [program.values[x.number].shape if type(x) is Ref else () for x in step.arguments]
+    return tuple([x for x, s in zip(step.arguments, shapes, strict=True) if 0 not in s])
+
+
 def _alone(program: Program, step: Step) -> list[Lowered] | None:
     """What is C only because there is no kernel."""
-    last = (tabled, integers, ordered, volumes, contracted)
+    last = (tabled, integers, ordered, volumes, contracted, algebra)
     for table in last:
         found = table.lowered(program, step, True)
         if found is not None:

@@ -221,14 +221,20 @@ def _reduced(w: Writer, s: Step) -> None:
     w.node(op, [x, *dims], w.out(s), keepdims=int(keep))
 
 
+def _truth(w: Writer, x: Operand) -> str:
+    """Is each element other than 0?"""
+    if w.dtype(x).kind == "b":
+        return w.name(x)
+    zero = w.constant(np.zeros((), w.dtype(x)))
+    return w.node("Not", [w.node("Equal", [w.name(x), zero])])
+
+
 @node("any", "all")
 def _any(w: Writer, s: Step) -> None:
     x, given = s.arguments[0], [*s.arguments, None]
     dim = s.attrs.get("axis", s.attrs.get("dim", given[1]))
     dims = [] if dim is None else [w.numbers(*listed(dim))]
-    number = w.cast(x, np.dtype(np.int32)) if w.dtype(x).kind == "b" else w.cast(
-        w.node("Not", [w.node("Equal", [w.name(x), w.constant(np.zeros((), w.dtype(x)))])]),
-        np.dtype(np.int32))  # fmt: skip
+    number = w.node("Cast", [_truth(w, x)], to=6)  # int32
     keep = int(len(w.shape(s.result)) == len(w.shape(x)))
     found = w.node("ReduceMax" if s.name == "any" else "ReduceMin", [number, *dims], keepdims=keep)
     w.node("Cast", [found], w.out(s), to=9)  # bool
@@ -334,7 +340,8 @@ def _argmax(w: Writer, s: Step) -> None:
 def _along(w: Writer, s: Step) -> None:
     x, dim = s.arguments[0], s.attrs.get("dim")
     if s.name == "cumsum":
-        w.node("CumSum", [w.name(x), w.constant(np.asarray(dim, np.int64))], w.out(s))
+        axis = w.constant(np.asarray(dim, np.int64))
+        w.node("CumSum", [w.cast(x, w.dtype(s.result)), axis], w.out(s))
         return
     keep = int(len(w.shape(s.result)) == len(w.shape(x)))
     w.node("ReduceLogSumExp", [w.name(x), w.numbers(*listed(dim))], w.out(s), keepdims=keep)
@@ -346,9 +353,20 @@ LOGICAL = {"logical_and": "And", "logical_or": "Or", "logical_xor": "Xor", "logi
 
 @node(*LOGICAL)
 def _logical(w: Writer, s: Step) -> None:
-    if s.name.startswith("logical") and any(w.dtype(x).kind != "b" for x in s.arguments):
-        raise w.refuse(" for what is not bool")
-    w.node(LOGICAL[s.name], [w.name(x) for x in s.arguments], w.out(s))
+    logical = s.name.startswith("logical")
+    given = [_truth(w, x) if logical else w.name(x) for x in s.arguments]
+    w.node(LOGICAL[s.name], given, w.out(s))
+
+
+@node("isin")
+def _isin(w: Writer, s: Step) -> None:
+    x, among = [w.cast(y, s.attrs["common"] or w.dtype(y)) for y in s.arguments]
+    pairs = [w.node("Unsqueeze", [x, w.numbers(-1)]), w.node("Reshape", [among, w.numbers(-1)])]
+    equal = w.node("Cast", [w.node("Equal", pairs)], to=6)  # int32
+    found = w.node("ReduceMax", [equal, w.numbers(-1)], keepdims=0)
+    if s.attrs["invert"]:
+        found = w.node("Sub", [w.constant(np.ones((), np.int32)), found])
+    w.node("Cast", [found], w.out(s), to=9)  # bool
 
 
 @node("bitwise_and", "bitwise_or", "bitwise_xor", "bitwise_not")

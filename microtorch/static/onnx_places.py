@@ -14,7 +14,7 @@ from .onnx_nodes import listed, node, pads
 from .templates import Ref
 
 if TYPE_CHECKING:
-    from ..base.types import Array, Operand
+    from ..base.types import Array, Operand, Shape
     from .onnx_writer import Writer
     from .program import Step
 
@@ -45,6 +45,9 @@ def _transpose(w: Writer, s: Step) -> None:
         perm.reverse()
     else:
         raise w.refuse()
+    if n < 2:
+        w.node("Identity", [w.name(s.arguments[0])], w.out(s))
+        return
     w.node("Transpose", [w.name(s.arguments[0])], w.out(s), perm=perm)
 
 
@@ -121,7 +124,8 @@ def _index(w: Writer, s: Step) -> None:
     if not whole or Ellipsis in parts[:-1] or any(
         type(i) is Ref and w.dtype(i).kind == "b" for i in parts
     ):
-        raise w.refuse(" for this index")
+        _take_flat(w, s, x, parts)
+        return
     if len(arrays) == 1 and type(parts[arrays[0]]) is Ref:
         w.node("Gather", [w.name(x), w.name(parts[arrays[0]])], w.out(s), axis=arrays[0])
         return
@@ -134,13 +138,57 @@ def _index(w: Writer, s: Step) -> None:
         at = places[tuple([w.known(parts[i]) for i in arrays])]
         w.node("Gather", [flat, w.constant(at)], w.out(s), axis=first)
         return
-    w.node("GatherND", [w.name(x), _tuples(w, [parts[i] for i in arrays], arrays)], w.out(s))
+    if arrays != [*range(len(arrays))]:
+        _take_flat(w, s, x, parts)
+        return
+    w.node("GatherND", [w.name(x), _tuples(w, [parts[i] for i in arrays])], w.out(s))
 
 
-def _tuples(w: Writer, index: Sequence[Operand], dims: Sequence[int]) -> str:
+def _take_flat(w: Writer, s: Step, x: Operand, parts: Sequence[Operand]) -> None:
+    flat = w.node("Reshape", [w.name(x), w.numbers(-1)])
+    w.node("Gather", [flat, _flat_places(w, w.shape(x), parts)], w.out(s), axis=0)
+
+
+def _flat_places(w: Writer, shape: Shape, index: Sequence[Operand]) -> str:
+    """The places of ``x[index]`` in x made flat, for an index of all kinds but masks: what is known
+    of them, and for each array its numbers times how far a step goes, where numpy would put them.
+    """
+    if any(type(i) is Ref and w.dtype(i).kind == "b" for i in index):
+        raise w.refuse(" for a mask, whose result has a size that depends on data")
+    used = sum(i is not None and i is not Ellipsis for i in index)
+    whole = [i for i in index if type(i) is Ref or i is not Ellipsis]
+    at = next((k for k, i in enumerate(index) if i is Ellipsis), len(whole))
+    whole[at:at] = [slice(None)] * (len(shape) - used)
+    axes = [sum(j is not None for j in whole[:k]) for k in range(len(whole))]
+    arrays = [k for k, i in enumerate(whole) if type(i) is Ref]
+    size = np.broadcast_shapes(*[w.shape(whole[k]) for k in arrays])
+    # of each element of the result: which of the arrays' elements it is
+    ranks = np.arange(math.prod(size))
+
+    def taken(of: Array, first: Array) -> Array:
+        """``of[index]`` with the first array as it is given, and 0 for the others."""
+        known = [first if k == arrays[0] else first * 0 if k in arrays else i
+                 for k, i in enumerate(whole)]  # fmt: skip
+        found: Array = of[tuple(known)]
+        return found
+
+    places = np.arange(math.prod(shape)).reshape(shape)
+    total = w.constant(taken(places, np.zeros(size, np.int64)))
+    axis = axes[arrays[0]]
+    wide = np.expand_dims(ranks, [*range(1, len(shape) - axis)])
+    which = w.constant(taken(np.broadcast_to(wide, (*shape[:axis], len(ranks), *shape[axis + 1 :])),
+                             ranks.reshape(size)))  # fmt: skip
+    for k in arrays:
+        numbers = w.node("Expand", [w.cast(whole[k], np.dtype(np.int64)), w.numbers(*size)])
+        number = w.node("Gather", [w.node("Reshape", [numbers, w.numbers(-1)]), which], axis=0)
+        inside = w.node("Mod", [number, w.constant(np.asarray(shape[axes[k]]))])
+        step = math.prod(shape[axes[k] + 1 :])
+        total = w.node("Add", [total, w.node("Mul", [inside, w.constant(np.asarray(step))])])
+    return total
+
+
+def _tuples(w: Writer, index: Sequence[Operand]) -> str:
     """Arrays of places, one for each of the first dimensions, as tuples of places."""
-    if list(dims) != [*range(len(dims))]:
-        raise w.refuse(" for this index")
     shape = np.broadcast_shapes(*[w.shape(i) for i in index if type(i) is Ref])
     names = [w.cast(i, np.dtype(np.int64)) for i in index]
     rows = [
@@ -155,22 +203,38 @@ def _index_put(w: Writer, s: Step) -> None:
     x, values = s.arguments
     parts = [*s.attrs["index"]]
     if len(parts) == 1 and type(parts[0]) is Ref and w.dtype(parts[0]).kind == "b" and (
-        w.shape(parts[0]) == w.shape(x) and math.prod(w.shape(values)) == 1
-        and not s.attrs.get("accumulate")
+        math.prod(w.shape(values)) == 1 and not s.attrs.get("accumulate")
     ):  # fmt: skip
-        one = w.node("Reshape", [w.cast(values, w.dtype(x)), w.numbers()])
-        w.node("Where", [w.name(parts[0]), one, w.name(x)], w.out(s))
+        one, mask = w.node("Reshape", [w.cast(values, w.dtype(x)), w.numbers()]), w.name(parts[0])
+        rest = [*range(len(w.shape(parts[0])), len(w.shape(x)))]
+        if rest:
+            mask = w.node("Unsqueeze", [mask, w.numbers(*rest)])
+        w.node("Where", [mask, one, w.name(x)], w.out(s))
         return
     while parts and parts[-1] in (slice(None), Ellipsis):
         parts.pop()
+    how = "add" if s.attrs.get("accumulate") else "none"
     if any(type(i) not in (Ref, int) or (type(i) is Ref and w.dtype(i).kind == "b") for i in parts):
-        raise w.refuse(" for this index")
+        places = _flat_places(w, w.shape(x), [*s.attrs["index"]])
+        shape = w.node("Shape", [places])
+        new = w.node("Expand", [w.cast(values, w.dtype(x)), shape])
+        flat = [w.node("Reshape", [y, w.numbers(-1)]) for y in (w.name(x), places, new)]
+        found = w.node("ScatterElements", flat, axis=0, reduction=how)
+        w.node("Reshape", [found, w.numbers(*w.shape(x))], w.out(s))
+        return
     at = np.broadcast_shapes(*[w.shape(i) for i in parts if type(i) is Ref])
     new = w.node("Expand", [w.cast(values, w.dtype(x)),
                             w.numbers(*at, *w.shape(x)[len(parts) :])])  # fmt: skip
-    how = "add" if s.attrs.get("accumulate") else "none"
-    places = _tuples(w, parts, [*range(len(parts))])
+    places = _tuples(w, parts)
     w.node("ScatterND", [w.name(x), places, new], w.out(s), reduction=how)
+
+
+@node("index_fill")
+def _index_fill(w: Writer, s: Step) -> None:
+    """Which of n places an index names."""
+    index, n = s.arguments[0], s.attrs["n"]
+    none, all_of = w.constant(np.zeros(n, bool)), w.constant(np.ones(w.shape(index), bool))
+    w.node("ScatterElements", [none, w.name(index), all_of], w.out(s), axis=0)
 
 
 @node("fold")

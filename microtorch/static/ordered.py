@@ -35,6 +35,25 @@ def _along(s: Look) -> list[Lowered] | None:
     return [call(s, "running_extreme", *around(s.shape(x), dim), smallest, x, out)]
 
 
+@ordered.entry("method min", "method max")
+def _extreme(s: Look) -> list[Lowered] | None:
+    x, out = s.given[0], s.step.result
+    if len(s.given) > 1 or s.step.attrs or not _numbers(s, x, out):
+        return None
+    return [call(s, "extreme", s.size(x), s.step.name == "min", x, out)]
+
+
+@ordered.entry(*(f"{kind} {name}{end}" for name in (
+    "max min median nanmedian kthvalue topk mode cummax cummin gather sort").split()
+    for kind, end in (("kernel", ""), ("vjp", "_vjp0"))))  # fmt: skip
+def _of_one(s: Look) -> list[Lowered] | None:
+    """What is picked of a single number is that, and so is its gradient."""
+    x, out = s.given[0], s.step.result
+    if type(out) is not Ref or s.shape(x) or s.shape(out) or not s.floats(x, out):
+        return None
+    return [Each(s.step, out.number, "x", {"x": x})]
+
+
 @ordered.entry("kernel median_of_all")
 def _median_of_all(s: Look) -> list[Lowered] | None:
     x, out = s.given[0], s.step.result

@@ -55,6 +55,11 @@ class Step:
     sized: bool = False  # is the size of its result to be checked?
     number: bool = False  # is its result a number of numpy, to be made an array?
 
+    @property
+    def draws(self) -> bool:
+        """Does it draw random numbers?"""
+        return self.kind == "draw" or "generator" in self.attrs
+
     def reads(self) -> Iterator[int]:
         """The numbers of the values that it reads."""
         return refs((self.arguments, self.attrs))

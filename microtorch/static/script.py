@@ -105,7 +105,14 @@ def _as_bytes(extra: Extra) -> dict[str, bytes]:
 
 
 class _InMemory:
-    """``save_to_buffer``."""
+    """``save_to_buffer``, and ``inlined_graph``: calls of functions are in a program already."""
+
+    graph: Operand
+
+    @property
+    def inlined_graph(self) -> Operand:
+        """The program."""
+        return self.graph
 
     def save_to_buffer(self, _extra_files: Extra = None) -> bytes:
         """What ``save`` writes."""

@@ -138,10 +138,12 @@ def _copied(s: Look) -> list[Lowered] | None:  # fmt: skip
 
 
 # ---- places that an index says -------------------------------------------------------------------
-@tabled.entry("kernel check_gathered", "kernel check_along")
+@tabled.entry("kernel check_gathered", "kernel check_along", "kernel check_flat")
 def _check(s: Look) -> list[Lowered] | None:
     if s.step.name == "check_gathered":
         index, bound, least = s.given[1], s.given[4], 0
+    elif s.step.name == "check_flat":
+        (index, bound), least = s.given, -s.given[1]
     else:
         index, bound, least = s.given[0], s.given[3], s.given[4]
     if type(index) is not Ref or not s.rows(source(s, index, SAME), kind="int64"):
@@ -334,9 +336,13 @@ def _order(s: Look) -> list[Lowered] | None:
     """Along any dimension: as rows."""
     x, out = s.given[0], s.step.result
     dim = s.given[1] if len(s.given) > 1 else s.attr("axis")
-    if type(x) is not Ref or not s.rows(out, kind="int64") or type(dim) is not int:
+    if type(x) is not Ref or not s.rows(out, kind="int64"):
         return None
     shape, body = s.shape(x), Body(s)
+    if dim is None and s.step.name != "argsort":  # of all
+        shape, dim = (s.size(x),), 0
+    if type(dim) is not int:
+        return None
     if s.rows(x, kind="bool") and s.step.name != "argsort":
         truths, x = x, Ref(new(s.program, shape, out.number))
         body.done.append(Each(s.step, x.number, "x", {"x": truths}))
@@ -394,10 +400,14 @@ def _running(s: Look) -> list[Lowered] | None:
     out, vjp = s.step.result, s.step.kind == "vjp"
     multiplies = not s.step.name.startswith("cumsum")
     given = [s.given[0], s.given[2]] if vjp and multiplies else [s.given[0]]
-    dim = s.attr("dim")
+    dim, done, kind = s.attr("dim"), [], s.program.values[given[0].number].dtype.kind
+    if not multiplies and not vjp and s.rows(out, kind="int64") and kind == "b":
+        ones = Ref(new(s.program, s.shape(out), out.number))
+        done = [Each(s.step, ones.number, "x", {"x": given[0]})]
+        given = [ones]
     whole = s.rows(*given, out, kind="int64")
     if not (whole or s.rows(*given, out)) or type(dim) not in (int, type(None)):
         return None
     if multiplies:
         return [call(s, s.step.name, *around(s.shape(given[-1]), dim), *given, out)]
-    return [call(s, "cumsum", *around(s.shape(out), dim), vjp, *given, out)]
+    return [*done, call(s, "cumsum", *around(s.shape(out), dim), vjp, *given, out)]

@@ -101,8 +101,6 @@ def test_what_is_recorded_is_written_and_run():
     assert (node.op, node.name, node.kwargs) == ("call_function", "relu", {"inplace": True})
     with pytest.raises(RuntimeError, match=r"While executing %add .*operator.add"):
         fx.Interpreter(gm).run(torch.rand(2, 2))
-    with pytest.raises(TypeError, match="state_dict"):
-        gm.__reduce__()
 
 
 def assigned(x):
@@ -115,7 +113,7 @@ def assigned(x):
     [
         (lambda x: x if x.sum() > 0 else -x, ValueError, "inputs to control flow"),
         (lambda x: [i for i in x], ValueError, "cannot be iterated"),
-        (lambda x: range(x.shape[0]), ValueError, "number of Python's"),
+        (lambda x: range(x.shape[0]), TypeError, "interpreted as a number"),
         (lambda x: len(x), RuntimeError, "wrap\\('len'\\)"),
         (assigned, TypeError, "does not support item assignment"),
     ],

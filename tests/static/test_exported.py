@@ -246,6 +246,51 @@ def test_what_is_refused_says_why(call, error, why):
         call(nn.Linear(4, 2), torch.ones(2, 4))
 
 
+class ByName(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.Linear(3, 2)
+
+    def forward(self, x, *, scale=1.0, y, **more):
+        return self.layer(x) * scale + y + sum(more.values())
+
+
+def test_arguments_that_are_given_by_name_only():
+    model, x, y = ByName(), torch.ones(4, 3), torch.ones(2)
+    ep = torch.export.export(model, (x,), {"y": y, "scale": 2.0, "z": y * 2})
+    names = [s.arg.name for s in ep.graph_signature.input_specs]
+    assert names == ["p_layer_weight", "p_layer_bias", "x", "y", "z"]
+    for given in ({"y": y, "scale": 2.0, "z": y * 2}, {"z": y, "scale": 2.0, "y": y * 3}):
+        assert torch.equal(ep.module()(x, **given), model(x, **given))
+    with pytest.raises(TypeError, match="takes x, scale, y, z"):
+        ep.module()(x, 2.0, y, y)
+    shapes = {"x": {0: torch.export.Dim("rows")}, "y": None}
+    ep = torch.export.export(model, (x,), {"y": y}, dynamic_shapes=shapes)
+    assert torch.equal(ep.module()(torch.ones(7, 3), y=y), model(torch.ones(7, 3), y=y))
+
+
+def test_sizes_that_follow_from_another():
+    class Pairs(nn.Module):
+        def forward(self, x, y):
+            return x + y[::2], y[1:] * 2
+
+    n = torch.export.Dim("n", min=2, max=50)
+    shapes = {"x": {0: n}, "y": {0: 2 * n}}
+    ep = torch.export.export(Pairs(), (torch.ones(3), torch.ones(6)), dynamic_shapes=shapes)
+    assert 'y: "f32[2*s0]"' in str(ep)
+    x, y = torch.arange(5.0), torch.arange(10.0)
+    assert all(map(torch.equal, ep.module()(x, y), Pairs()(x, y)))
+    with pytest.raises(RuntimeError, match=r"y\.size\(\)\[0\] == 2\*n, which is 10, not 8"):
+        ep.module()(x, y[:8])
+    for wrong, why in (({"x": {0: n}, "y": {0: n + 2}}, "is 6, and n \\+ 2 is 5"),
+                       ({"x": None, "y": {0: n * 2}}, "no axis is n itself")):  # fmt: skip
+        with pytest.raises(RuntimeError, match=why):
+            torch.export.export(Pairs(), (torch.ones(3), torch.ones(6)), dynamic_shapes=wrong)
+    assert repr(3 * n - 1) == "3*n - 1"
+    with pytest.raises(NotImplementedError, match="by, a number"):
+        n + n
+
+
 def test_an_if_on_data_cannot_be_exported():
     class Chooses(nn.Module):
         def forward(self, x):

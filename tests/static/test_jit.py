@@ -105,6 +105,7 @@ def test_functions_errors_and_names():
     f = torch.jit.script(lambda x: x * 2 + 1)
     assert torch.equal(f.compile(torch.ones(3))(torch.ones(3)), torch.full((3,), 3.0))
     assert "mul" in str(f.graph)
+    assert f.inlined_graph is f.graph
     with pytest.raises(RuntimeError, match="item"):
         torch.jit.trace(lambda x: x * x.sum().item(), torch.ones(3))
     with pytest.raises(TypeError):

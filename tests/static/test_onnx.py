@@ -133,6 +133,16 @@ def written(x):
     return y, row * 1, block + row[1:], y.view(-1)[2:5].add_(1), y * 2
 
 
+def filled(x):
+    """At places along later dimensions, and by masks of fewer dimensions."""
+    found = [torch.stack([x, x + 1]) * 1 for _ in range(4)]
+    found[0][:, AT] = x[0]
+    found[1][:, AT[:2], AT[1:]] = 5.0
+    found[2][0, AT[:1], 1:3] = -2.0
+    found[3][found[3][:, :, 0] > 0] = 0.0
+    return found
+
+
 MANY = {
     "what is returned": lambda x: (x, x[0], x.T, x.reshape(-1)[3:], x.flatten(), {"a": [x[None]]}),
     "what is written into": written,
@@ -145,6 +155,13 @@ MANY = {
     "scattered": lambda x: (
         x.scatter(1, AT[:, None], 0.5), x.scatter_add(1, AT[:, None], x[:, :1]),
         x.index_put((AT,), x * 2), x.index_put((AT, AT), x[0, :3], accumulate=True)),
+    "places of all kinds": lambda x: [
+        *[y for v in [torch.stack([x, x + 1])] for y in (
+            v[:, AT, AT], v[..., AT], v[AT[:1] - 1, :, AT], v[:, None, AT], v[0, AT],
+            v[:, AT[:, None], AT[None]], v[:, AT, 1:3], v[1, ..., AT - 1], v.index_add(1, AT, v),
+            v.index_copy(1, AT.flip(0), v), v.index_fill(2, AT[:2], 0.5),
+            v.index_put((AT * 0 + 1, AT), x), v[:, :, 0].t()[0].t())],
+        *filled(x)],
     "order": lambda x: (
         x.max(1), x.min(0), x.max(), x.argmax(), x.topk(2), x.sort(1, descending=True), x.sort(0),
         x.median(1), x.argsort(1)),
@@ -155,7 +172,10 @@ MANY = {
     "numbers": lambda x: (
         x // 0.5, x.long() // 2, x.div(0.3, rounding_mode="trunc"), (x * 9).long().div(
             2, rounding_mode="trunc"), torch.atan2(x, x + 0.5), x.isfinite(), ~(x > 0),
-        (x.long() & 3) | (x.long() ^ 1), x.clamp(min=torch.zeros(4)), x.half() * 2, x.long() + 0.5,
+        (x.long() & 3) | (x.long() ^ 1), (x > 0).cumsum(1), x.any(0), x.all((0, 1)),
+        torch.isin(AT, AT[:1]), torch.isin(x, x[0], invert=True), torch.logical_xor(x, x * 0),
+        torch.logical_not(x), torch.logical_and(x, x > 1),
+        x.clamp(min=torch.zeros(4)), x.half() * 2, x.long() + 0.5,
         torch.linspace(0, 1, 4) * x, x + torch.eye(3, 4), (x > 0) & (x < 1) | (x == 2)),
     "losses": lambda x: (
         F.mse_loss(x, x * 2), F.nll_loss(x, AT), F.cross_entropy(x, AT, ignore_index=1),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from numpy import generic
 
@@ -24,6 +25,9 @@ from ...ops.learned import hardshrink as hardshrink
 from ...ops.learned import prelu as prelu
 from ...ops.select import rounded
 from ...ops.surface import FUNCTIONS
+
+if TYPE_CHECKING:
+    from ...create.random import Generator
 
 NUMBERS = (float, int)
 sigmoid: Callable[[Tensor], Tensor] = FUNCTIONS["sigmoid"]
@@ -247,15 +251,17 @@ def rrelu(
     input = input if inplace else input.contiguous()
     if not training:
         return leaky_relu(input, (lower + upper) / 2, inplace)
-    slope = whole("rrelu_slope", _slope, input.detach(), lower=lower, upper=upper)
+    slope = whole("rrelu_slope", _slope, input.detach(), lower=lower, upper=upper, generator=None)
     return input.mul_(slope) if inplace else input * slope
 
 
-def _slope(input: Tensor, lower: float, upper: float) -> Tensor:
+def _slope(
+    input: Tensor, lower: float, upper: float, generator: Generator | None
+) -> Tensor:
     slope, low = ones_like(input), input <= 0
     # PyTorch draws in double precision, and only for the elements that need a slope.
     draws = empty((int(low.sum().item()),), dtype=float64, device=input.device)
-    slope[low] = draws.uniform_(lower, upper).to(input.dtype)
+    slope[low] = draws.uniform_(lower, upper, generator=generator).to(input.dtype)
     return slope
 
 

@@ -24,6 +24,15 @@ static inline void running_extreme@(int outer, int n, int inner, int smallest,
 }
 
 
+static inline void extreme@(int n, int smallest, const real *restrict x, real *restrict out)
+{
+    *out = x[0];
+    for (int i = 1; i < n; i++)
+        if (is_none@(x[i]) || (smallest ? x[i] < *out : x[i] > *out))
+            *out = x[i];
+}
+
+
 /* the last place, along the middle dimension, of the element that occurs most often; of several the
  * smallest; a NaN equals none */
 static inline void mode@(int outer, int n, int inner, const real *restrict x,

@@ -117,6 +117,15 @@ static inline void geometric@(int n, double log_failure, real *restrict out)
 }
 
 
+static inline int are_deviations@(int n, const real *restrict std)
+{
+    for (int i = 0; i < n; i++)
+        if (!(std[i] >= 0))
+            return 0;
+    return 1;
+}
+
+
 /* are weights finite, none of them negative, and some of each row not 0? */
 static inline int are_weights@(int rows, int n, const real *restrict w)
 {
@@ -223,4 +232,61 @@ static inline void normal@(int n, double mean, double std, real *restrict out)
         uniform@(16, out + n - 16);
         box_muller@((real)mean, (real)std, out + n - 16);
     }
+}
+
+
+/* slopes for what is not above 0, from low to below high, and 1 for the rest */
+static inline void rrelu_slope@(int n, double low, double high, const real *restrict x,
+                                real *restrict out)
+{
+    for (int i = 0; i < n; i++) {
+        out[i] = 1;
+        if (x[i] <= 0) {
+            const double slope = fma(unit(), high - low, low);
+            out[i] = (real)(slope == high ? low : slope);
+        }
+    }
+}
+
+
+/* how many uniform numbers can be multiplied before the product falls to exp(-rate) */
+static inline double small_poisson(double rate)
+{
+    double product = rate > 0, count = 0;
+    for (; product > 0; count++) {
+        product *= unit();
+        if (product <= exp(-rate))
+            break;
+    }
+    return count;
+}
+
+
+/* by transformed rejection (Hoermann 1993) */
+static inline double large_poisson(double rate)
+{
+    const double b = 0.931 + 2.53 * sqrt(rate), a = -0.059 + 0.02483 * b;
+    const double scale = log(1.1239 + 1.1328 / (b - 3.4)), tight = 0.9277 - 3.6224 / (b - 2);
+    for (;;) {
+        const double u = unit() - 0.5, v = unit(), us = 0.5 - fabs(u);
+        const double k = us > 0 ? floor((2 * a / us + b) * u + rate + 0.43) : -1;
+        if (us >= 0.07 && v <= tight)
+            return k;
+        if (k < 0 || (us < 0.013 && v > us))
+            continue;
+        if (log(v) + scale - log(a / (us * us) + b) <= k * log(rate) - rate - lgamma(k + 1))
+            return k;
+    }
+}
+
+
+/* counts; 0 if a rate is none */
+static inline int poisson@(int n, const real *restrict rate, real *restrict out)
+{
+    for (int i = 0; i < n; i++)
+        if (!(rate[i] >= 0))
+            return 0;
+    for (int i = 0; i < n; i++)
+        out[i] = (real)(rate[i] >= 10 ? large_poisson(rate[i]) : small_poisson(rate[i]));
+    return 1;
 }
