@@ -43,7 +43,7 @@ from .turns import Busy, recording_now
 from .watched import About
 
 if TYPE_CHECKING:
-    from ..base.types import Kernel, Operand
+    from ..base.types import Array, Kernel, Operand
     from .recording import Recording
 
     Key = tuple[Operand, ...]
@@ -139,8 +139,8 @@ class Compiled:
         """What a program is looked up by; gathers the tensors and Scalars among the arguments."""
         shape = structure(arguments, tensors)
         about: list[Operand] = []
-        owners: dict[int, int] = {}
-        for t in tensors:
+        homes: dict[int, list[tuple[int, Array]]] = {}
+        for i, t in enumerate(tensors):
             if type(t) is Scalar:
                 if t.op is not None or t.hooks:
                     raise Refused("an argument is a Scalar with a graph, or a hook, of its own")
@@ -149,8 +149,10 @@ class Compiled:
             array, node = t.array, t.node
             if type(array) is not np.ndarray:
                 raise Refused(f"an argument lies on {node.dev.device}")
-            shared = owners.setdefault(id(owner(array)), len(owners))
-            about.append((array.shape, array.dtype, array.strides, node.needs, shared,
+            mates = homes.setdefault(id(owner(array)), [])
+            beside = tuple([(j, lies_to(array, other)) for j, other in mates])
+            mates.append((i, array))
+            about.append((array.shape, array.dtype, array.strides, node.needs, beside,
                           type(t), t.origin is None, has_graph(node),
                           structure(vars(t), []) if vars(t) else ()))  # fmt: skip
         return shape, tuple(about), backend(), *settings()
@@ -389,6 +391,11 @@ class Compiled:
             return str(entry.program)
         text: str = vars(entry.function)["text"]
         return text
+
+
+def lies_to(array: Array, other: Array) -> int | None:
+    """How far from another array of the same memory this begins; None: they lie apart."""
+    return offset(array) - offset(other) if np.may_share_memory(array, other) else None
 
 
 @cache

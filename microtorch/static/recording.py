@@ -50,6 +50,8 @@ WITHOUT_DATA = re.compile(
     r"autograd/(custom|function|functional|function_kinds|gradients)|"
     r"(ops|linalg|fft|nn/functional|nn/layers)/\w+)\.py$"
 )
+# torch.tensor and its like, which call what they are given ``data``
+OF_DATA = ("/microtorch/create/data.py", "/microtorch/handles/tensor.py")
 # operators whose result is new memory, and that write to nothing
 WITHOUT_WRITES = frozenset(
     "add sub mul truediv floordiv mod pow matmul neg abs lt le gt ge eq ne and_ or_ xor".split()
@@ -123,11 +125,15 @@ class Recording(Values, Turn):
 
     @staticmethod
     def without_data() -> bool:
-        """Is a function running that makes arrays of sizes and numbers only?"""
+        """Is a function running that makes arrays of sizes and numbers only, or of a list of
+        numbers? Guards see the list as they see a number."""
         frame: Frame | None = sys._getframe(2)
         last = user_frame(frame)
         while frame is not None and frame is not last:
-            if WITHOUT_DATA.search(frame.f_code.co_filename.replace("\\", "/")):
+            file = frame.f_code.co_filename.replace("\\", "/")
+            if WITHOUT_DATA.search(file):
+                return True
+            if file.endswith(OF_DATA) and of_numbers(frame.f_locals.get("data")):
                 return True
             frame = frame.f_back
         return False
@@ -387,6 +393,13 @@ class Recording(Values, Turn):
             return x
         found = self.arrays.get(id(x))
         return self.raw(x) if found is None else found
+
+
+def of_numbers(x: Operand) -> bool:
+    """Is it a number of Python, a range, or a list or tuple of such, or of lists?"""
+    if type(x) in (list, tuple):
+        return all(map(of_numbers, x))
+    return type(x) in (bool, int, float, complex, range)
 
 
 def memory(t: Tensor) -> Array:

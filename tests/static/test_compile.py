@@ -183,8 +183,8 @@ def test_a_python_random_number_runs_as_it_is_written():
     lambda x: x * float(x.sum()),
     lambda x: x[x > 0],
     lambda x: x.nonzero(),
-    lambda x: x + torch.tensor([1.0, 2.0, 3.0, 4.0]),
     lambda x: x + torch.tensor(x.numpy()),
+    lambda x: x + torch.tensor([1.0, *np.ones(3)]),
     lambda x: x.tolist(),
     lambda x: str(x),
     lambda x: x.view(4, 3),
@@ -277,6 +277,41 @@ def test_a_constant_that_is_written_begins_anew():
         return s, h * 2
 
     plain(f, *XS)
+
+
+def test_a_tensor_made_of_numbers_of_python():
+    numbers, data = [1.0, 2], {"mean": (0.5, 3)}
+
+    def make():
+        numbers[:], data["mean"] = [1.0, 2], (0.5, 3)
+
+        def f(x, more, change=None):
+            if change is not None:
+                numbers[0], data["mean"] = change, (change, 1)
+            s = torch.tensor(numbers)
+            s += x[0, :2]
+            w = torch.tensor([[0.5], [2.0]], requires_grad=True)
+            (w * x[:2]).square().sum().backward()
+            y = torch.as_tensor(data["mean"]) * x.new_tensor(more) + x[1, torch.tensor([0, 2])]
+            return s, y, w.grad, torch.Tensor([1, 2, 3]), torch.tensor(range(len(more)))
+
+        return f, lambda: []
+
+    calls = [lambda x=x, m=m: (x[0], m) for m in ([1, 2], (3.0, 4.5)) for x in XS[:4]]
+    both(make, calls, programs=2)
+    both(make, [*calls[:4], lambda: (XS[0][0], [1, 2], 7.0), *calls[:4]], programs=2)
+
+
+def test_what_the_caller_does_to_a_tensor_made_of_numbers():
+    def f(x):
+        return torch.tensor([1.0, 2.0, 3.0, 4.0]), x + torch.tensor([1.0, 2.0, 3.0, 4.0])
+
+    c = exact(f)
+    for (x,) in XS:
+        found = c(x)
+        assert same(found, f(x))
+        found[0].zero_()
+    assert c.count == 1
 
 
 def test_a_tensor_that_is_kept_runs_as_it_is_written():
