@@ -185,6 +185,12 @@ class Recording(Values, Turn):
         found = self.arrays.get(id(array))
         if found is None:
             found = self.lift(t, array)
+        leaf = self.leaves.get(found.number)
+        if leaf is not None and leaf.tensor is not t and not (
+            leaf.kind == "argument" and id(t) in self.place  # which a key knows
+        ):  # fmt: skip
+            self.give_up("two tensors that it reads, as x and x.detach() are, have one memory, and "
+                         "may have two later: .clone() one")  # fmt: skip
         return cast("Array", found)  # it passes for one
 
     def lift(self, t: Tensor, array: Array) -> Recorded:
@@ -199,8 +205,11 @@ class Recording(Values, Turn):
         leaf = Leaf(n, kind, self.place.get(id(t), -1), t, array)
         for x in self.program.leaves:
             for gradient, of in ((leaf, x), (x, leaf)):
-                if gradient.kind == "tensor" and of.tensor.node.grad is gradient.tensor:
-                    gradient.kind, gradient.place = "gradient", of.number
+                if of.tensor.node.grad is gradient.tensor:
+                    if gradient.kind == "gradient" and gradient.place != of.number:
+                        self.give_up("two tensors have one gradient: .clone() it for one of them")
+                    if gradient.kind == "tensor":
+                        gradient.kind, gradient.place = "gradient", of.number
         self.program.leaves.append(leaf)
         self.leaves[n] = leaf
         self.nodes[n] = t.node
