@@ -480,33 +480,6 @@ def test_compiled_in_place_by_a_decorator_and_by_name():
 
 
 # ---- results -------------------------------------------------------------------------------------
-@pytest.mark.parametrize("place", [2, 3])
-def test_how_arguments_lie_in_one_memory(place):
-    """Where they lie apart, the numbers of one may be written before those of the other are read;
-    and over one another a write may be refused."""
-
-    def moved(x, y):
-        x.copy_(y * 2)
-        return x + y
-
-    def refused(x, y):
-        return x.add_(y)
-
-    for f in (moved, refused):
-        found = []
-        for g in (f, torch.compile(f)):
-            z, out = torch.arange(16.0), []
-            for at in [8] * 5 + [10, 8, place, place, place, place, 8]:
-                try:
-                    out.append(g(z[:4], z[at : at + 4]).tolist())
-                except RuntimeError as e:
-                    out.append(str(e).splitlines()[0])
-                out.append(z.tolist())
-            found.append(out)
-        assert found[0] == found[1]
-        assert g.count
-
-
 def test_parts_of_one_array_and_one_tensor_twice_are_returned():
     layer = nn.Linear(4, 6)
 
