@@ -1,10 +1,14 @@
 """Programs as C: equal to the function but for rounding, and never used where they are not."""
 
 import ctypes
+import hashlib
 import os
 import resource
+import signal
 import subprocess
 import sys
+import threading
+import time
 import warnings
 
 import numpy as np
@@ -197,26 +201,60 @@ def test_without_a_compiler_the_interpreter_runs(monkeypatch, tmp_path, trouble)
     assert c.count == 1 and not c.c_source()
 
 
-def test_ctrl_c_while_the_compiler_runs(monkeypatch, tmp_path):
-    run = subprocess.run
-    calls = []
-
-    def interrupted(*args, **kwargs):
-        calls.append(1)
-        if len(calls) == 1:
-            raise KeyboardInterrupt
-        return run(*args, **kwargs)
-
-    monkeypatch.setattr(build.subprocess, "run", interrupted)
+@pytest.mark.parametrize("ends", ["Ctrl-C", "time"])
+def test_a_compiler_that_is_ended(monkeypatch, tmp_path, ends):
+    """With what it has started, as gcc starts cc1; and nothing is left of either."""
+    cache, slow, ticks = tmp_path / "cache", tmp_path / "slow", tmp_path / "ticks"
+    monkeypatch.setenv("MICROTORCH_CACHE", str(cache))
+    slow.write_text("#!/bin/sh\ntouch $TMPDIR/part\n"
+                    f"(while sleep 0.02; do echo >> {ticks}; done) & wait")  # fmt: skip
+    slow.chmod(0o755)
     c = torch.compile(lambda x: x.tanh() * 2 + 1)
     x = t(3, 4)
     c(x), c(x)
-    with pytest.raises(KeyboardInterrupt):
-        c(x)
-    assert not os.listdir(tmp_path)
+    with monkeypatch.context() as m:
+        m.setattr(build, "compiler", lambda: (str(slow),))
+        m.setattr(build, "flags", lambda: build.FLAGS)
+        m.setattr(build, "processor", str)
+        if ends == "time":
+            m.setattr(build, "SECONDS", 1)
+            with pytest.warns(UserWarning, match="interpreter of its program: TimeoutExpired"):
+                near(c(x), x.tanh() * 2 + 1)
+        else:
+            def interrupt():
+                while not (ticks.exists() and [*cache.glob("*/part")]):
+                    time.sleep(0.01)
+                os.kill(os.getpid(), signal.SIGINT)
+
+            threading.Thread(target=interrupt).start()
+            with pytest.raises(KeyboardInterrupt):
+                c(x)
+    assert not os.listdir(cache)
+    before = ticks.read_text()
+    time.sleep(0.2)
+    assert ticks.read_text() == before
     for _ in range(4):
         near(c(x), x.tanh() * 2 + 1)
-    assert c.c_source() and "array" not in vars(torch.Tensor)
+    assert bool(c.c_source()) is (ends == "Ctrl-C") and "array" not in vars(torch.Tensor)
+
+
+def test_a_library_that_cannot_be_loaded_is_made_anew(tmp_path):
+    """It was made where C's library is another, say, and is whole."""
+    def run():
+        c = torch.compile(lambda x: x.tanh() * 2 + 1)
+        for _ in range(4):
+            near(c(t(3, 4)), t(3, 4).tanh() * 2 + 1)
+        assert c.c_source() and not c.reason
+
+    run()
+    other = hashlib.sha256(b"junk").hexdigest()
+    for path in tmp_path.glob("*.so"):
+        (tmp_path / "part").write_bytes(b"junk")
+        os.replace(tmp_path / "part", path)
+        (tmp_path / f"{path.name}.sum").write_text(other)
+        assert build.is_whole(str(path))
+    run()
+    assert any(p.read_text() != other for p in tmp_path.glob("*.sum"))
 
 
 def test_two_processes_one_cache(tmp_path):

@@ -2,6 +2,7 @@
 for one."""
 
 import warnings
+from functools import partial
 
 import pytest
 
@@ -126,7 +127,7 @@ def test_tensors_that_come_to_share_memory_or_no_longer_do(name, backend):
     found = []
     for wrap in (lambda f: f, lambda f: torch.compile(f, backend=backend)):
         held, out = {}, []
-        step = wrap(lambda x: f(held, x))
+        step = wrap(partial(f, held))
         for change in (before, *[None] * 5, after, None, None, None, before, None):
             if change is not None:
                 held.update(change(held))
@@ -145,7 +146,7 @@ def test_an_argument_that_is_cut_from_a_tensor_outside(shared, backend):
     found = []
     for wrap in (lambda f: f, lambda f: torch.compile(f, backend=backend)):
         held, out = new(None), []
-        step = wrap(lambda x: written(held, x))
+        step = wrap(partial(written, held))
         for i in range(10):
             x = held["u"].detach() if i in range(10)[shared] else torch.zeros(3)
             with warnings.catch_warnings():
