@@ -12,7 +12,6 @@ program could not repeat are answered. They only spoil the recording (``reason``
 from __future__ import annotations
 
 import dis
-import re
 import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
@@ -40,18 +39,11 @@ from .recorder import Lanes
 from .templates import Rate, Ref, Setting
 from .turns import Turn
 from .values import SLOT, Values, all_recorded
+from .without_data import without_data
 
 if TYPE_CHECKING:
-    from ..base.types import Array, Backend, DType, Frame, Kernel, Operand
+    from ..base.types import Array, Backend, DType, Kernel, Operand
 
-# files whose functions make arrays of sizes and numbers, without data
-WITHOUT_DATA = re.compile(
-    r"/microtorch/(create/(counted|filled|windows|strided)|func/arguments|nn/init|nn/utils/rnn|"
-    r"autograd/(custom|function|functional|function_kinds|gradients)|"
-    r"(ops|linalg|fft|nn/functional|nn/layers)/\w+)\.py$"
-)
-# torch.tensor and its like, which call what they are given ``data``
-OF_DATA = ("/microtorch/create/data.py", "/microtorch/handles/tensor.py")
 # operators whose result is new memory, and that write to nothing
 WITHOUT_WRITES = frozenset(
     "add sub mul truediv floordiv mod pow matmul neg abs lt le gt ge eq ne and_ or_ xor".split()
@@ -119,24 +111,9 @@ class Recording(Values, Turn):
     # ---- values ----------------------------------------------------------------------------------
     def raw(self, array: Array) -> Recorded:
         """Memory that comes from outside the program, as a constant."""
-        if array.size > 1 and any(array.strides) and not self.without_data():
+        if array.size > 1 and any(array.strides) and not without_data():
             self.give_up("a tensor is made of data while the function runs: make it an argument")
         return self.constant(array)
-
-    @staticmethod
-    def without_data() -> bool:
-        """Is a function running that makes arrays of sizes and numbers only, or of a list of
-        numbers? Guards see the list as they see a number."""
-        frame: Frame | None = sys._getframe(2)
-        last = user_frame(frame)
-        while frame is not None and frame is not last:
-            file = frame.f_code.co_filename.replace("\\", "/")
-            if WITHOUT_DATA.search(file):
-                return True
-            if file.endswith(OF_DATA) and of_numbers(frame.f_locals.get("data")):
-                return True
-            frame = frame.f_back
-        return False
 
     def landed(self, x: Recorded) -> Recorded:
         """A number of numpy as an array: the step that gave it gives an array from now on, or
@@ -402,13 +379,6 @@ class Recording(Values, Turn):
             return x
         found = self.arrays.get(id(x))
         return self.raw(x) if found is None else found
-
-
-def of_numbers(x: Operand) -> bool:
-    """Is it a number of Python, a range, or a list or tuple of such, or of lists?"""
-    if type(x) in (list, tuple):
-        return all(map(of_numbers, x))
-    return type(x) in (bool, int, float, complex, range)
 
 
 def memory(t: Tensor) -> Array:

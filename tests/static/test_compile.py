@@ -17,7 +17,7 @@ from microtorch.backends.core.elementwise import Elementwise
 from microtorch.backends.reference import Reference
 from microtorch.backends.table import KernelTable
 from microtorch.nn import functional as F
-from microtorch.static import turns
+from microtorch.static import compiled, turns
 from microtorch.static.recorder import Lanes, Recorder
 
 
@@ -776,6 +776,23 @@ def test_threads_that_work_while_another_records():
     stop.set()
     [thread.join() for thread in threads]
     assert not wrong
+
+
+@pytest.mark.parametrize("name", ["recorded", "ScalarRun"])
+def test_calls_that_find_another_thread_recording_are_no_reason_to_give_up(name, monkeypatch):
+    def busy(*args):
+        raise turns.Busy
+
+    w = torch.Scalar(2.0)
+    f = exact((lambda x: x * 2 + 1) if name == "recorded" else (lambda x: w * x))
+    x = XS[0][0] if name == "recorded" else torch.Scalar(3.0)
+    with monkeypatch.context() as m:
+        m.setattr(compiled, name, busy)
+        for _ in range(40):
+            f(x)
+    for _ in range(4):
+        f(x)
+    assert f.count == 1 and not f.reason
 
 
 @pytest.mark.needs("core")
