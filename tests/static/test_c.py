@@ -225,9 +225,13 @@ def test_a_compiler_that_is_ended(monkeypatch, tmp_path, ends):
                     time.sleep(0.01)
                 os.kill(os.getpid(), signal.SIGINT)
 
+            before = signal.signal(signal.SIGINT, signal.default_int_handler)
             threading.Thread(target=interrupt).start()
-            with pytest.raises(KeyboardInterrupt):
-                c(x)
+            try:
+                with pytest.raises(KeyboardInterrupt):
+                    c(x)
+            finally:
+                signal.signal(signal.SIGINT, before)
     assert not os.listdir(cache)
     before = ticks.read_text()
     time.sleep(0.2)
