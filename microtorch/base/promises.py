@@ -44,6 +44,11 @@ def on_demand(
     return __getattr__
 
 
+def is_importing(module: str) -> bool:
+    """Has the import of a module begun, and not come to an end?"""
+    return getattr(getattr(sys.modules.get(module), "__spec__", None), "_initializing", False)
+
+
 class Promises(dict[str, V]):
     """Looked up as a dict is; who walks over it, or counts, gets all that was promised.
 
@@ -68,6 +73,8 @@ class Promises(dict[str, V]):
         Who is about to enter a value asks this, to keep off what was promised.
         """
         by = self.open.get(name)
+        if isinstance(by, str) and is_importing(by):  # one of an import that Ctrl-C ended, perhaps
+            return False
         begun = by in sys.modules if isinstance(by, str) else by is None or name in self.making
         if not begun:
             self[name]

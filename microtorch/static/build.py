@@ -1,8 +1,9 @@
 """From C text to functions: the compiler, and a cache of what it made, keyed by content.
 
 A library is written beside its place and renamed, so that two processes, Ctrl-C or a full disk
-leave either a whole file or none. Its sum lies beside it: to load a file that was cut short or
-overwritten would end the process. Where there is no compiler, CompilerError says so.
+leave either a whole file or none, and no other files. Its sum lies beside it: to load a file that
+was cut short or overwritten would end the process. Where there is no compiler, CompilerError says
+so.
 """
 from __future__ import annotations
 
@@ -11,10 +12,12 @@ import hashlib
 import os
 import platform
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from functools import cache
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
@@ -76,12 +79,11 @@ def directory() -> str:
 @cache
 def processor() -> str:
     """What -march=native stands for: a library made for another processor is not to be used."""
-    command = [*compiler(), NATIVE, "-dM", "-E", "-x", "c", os.devnull]
     try:
-        done = subprocess.run(command, capture_output=True, timeout=SECONDS, check=False)
+        done = ran([*compiler(), NATIVE, "-dM", "-E", "-x", "c", os.devnull], SECONDS)
     except (OSError, subprocess.TimeoutExpired):
         return ""
-    return hashlib.sha256(done.stdout).hexdigest() if not done.returncode else ""
+    return hashlib.sha256(done.stdout.encode()).hexdigest() if not done.returncode else ""
 
 
 def flags() -> tuple[str, ...]:
@@ -109,11 +111,35 @@ def loaded(text: str, more: Sequence[str] = ()) -> ctypes.CDLL:
     name = hashlib.sha256(key.encode()).hexdigest()[:32] + ".so"
     path = os.path.join(directory(), name)
     try:
-        if not is_whole(path):
-            build(text, path, more)
+        if is_whole(path):
+            with suppress(OSError):  # built where another C library is
+                return ctypes.CDLL(path)
+        build(text, path, more)
         return ctypes.CDLL(path)
     except (OSError, subprocess.TimeoutExpired) as e:
         raise CompilerError(f"{type(e).__name__}: {e}") from None
+
+
+def ran(
+    command: Sequence[str], seconds: float, environment: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    """A compiler has run. Where it takes too long, or Ctrl-C comes, it is ended with all that it
+    has started: gcc does its work in another process, and leaves files if it is ended alone."""
+    pipe = subprocess.PIPE
+    with subprocess.Popen(
+        command, stdout=pipe, stderr=pipe, text=True, encoding="utf-8", errors="replace",
+        env={**os.environ, **(environment or {})}, start_new_session=True,
+    ) as process:  # fmt: skip
+        try:
+            out, errors = process.communicate(timeout=seconds)
+        except BaseException:
+            if hasattr(os, "killpg"):
+                with suppress(ProcessLookupError):
+                    os.killpg(process.pid, signal.SIGKILL)
+            process.kill()
+            process.wait()
+            raise
+    return subprocess.CompletedProcess(command, process.returncode, out, errors)
 
 
 def is_whole(path: str) -> bool:
@@ -134,7 +160,7 @@ def build(text: str, path: str, more: Sequence[str] = ()) -> None:
         with open(c, "w", encoding="utf-8") as file:
             file.write(text)
         command = [*compiler(), *flags(), *more, "-o", out, c, "-lm", *LINKED]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, check=False)
+        done = ran(command, SECONDS, {"TMPDIR": place})
         if done.returncode:
             raise CompilerError(f"{' '.join(command)} failed: {done.stderr[:2000]}")
         with open(out, "rb") as library, open(f"{out}.sum", "w", encoding="ascii") as file:

@@ -9,10 +9,9 @@ warning that says why.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import cache, partial
 from operator import is_
-from os import PathLike
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -25,25 +24,23 @@ from ..handles.scalar import Scalar
 from .build import CompilerError
 from .collecting import uncollected
 from .entry import Entry, Run
-from .export import export
 from .keys import Refused, structure
 from .native import builtin, descriptor
 from .one_call import has_graph, leaf_names, recorded
-from .program import Program
 from .proof import disagreement, proved
 from .quick import MISSED
 from .same import place_of, python
-from .scalars import alone
-from .scalars.entry import ScalarEntry, ScalarProgram, ScalarRun, reached
+from .scalars.entry import ScalarEntry, ScalarRun, reached
 from .scalars.mixed import Mixed
 from .scalars.recording import MIXED
 from .settings import backend, settings, unusual
+from .shown import Shown
 from .supposed import Otherwise, random_state
 from .turns import Busy, recording_now
 from .watched import About
 
 if TYPE_CHECKING:
-    from ..base.types import Kernel, Operand
+    from ..base.types import Array, Kernel, Operand
     from .recording import Recording
 
     Key = tuple[Operand, ...]
@@ -54,7 +51,7 @@ MOST_STATES = 4  # of Python's values and gradients, in which a key is recorded 
 MOST_PENDING = 64  # keys that had no second call
 
 
-class Compiled:
+class Compiled(Shown):
     """A function that runs as a program where it can. See ``compile``."""
 
     __slots__ = ("__dict__", "__weakref__", "quick")  # which C looks for
@@ -139,8 +136,8 @@ class Compiled:
         """What a program is looked up by; gathers the tensors and Scalars among the arguments."""
         shape = structure(arguments, tensors)
         about: list[Operand] = []
-        owners: dict[int, int] = {}
-        for t in tensors:
+        homes: dict[int, list[tuple[int, Array]]] = {}
+        for i, t in enumerate(tensors):
             if type(t) is Scalar:
                 if t.op is not None or t.hooks:
                     raise Refused("an argument is a Scalar with a graph, or a hook, of its own")
@@ -149,8 +146,10 @@ class Compiled:
             array, node = t.array, t.node
             if type(array) is not np.ndarray:
                 raise Refused(f"an argument lies on {node.dev.device}")
-            shared = owners.setdefault(id(owner(array)), len(owners))
-            about.append((array.shape, array.dtype, array.strides, node.needs, shared,
+            mates = homes.setdefault(id(owner(array)), [])
+            beside = tuple([(j, lies_to(array, other)) for j, other in mates])
+            mates.append((i, array))
+            about.append((array.shape, array.dtype, array.strides, node.needs, beside,
                           type(t), t.origin is None, has_graph(node),
                           structure(vars(t), []) if vars(t) else ()))  # fmt: skip
         return shape, tuple(about), backend(), *settings()
@@ -162,8 +161,8 @@ class Compiled:
         """A call that is written down; the second of two that agree makes the program."""
         met = self.pending[key]
         before = next((run for run in met if not run.fails(tensors)), None)
-        self.recordings[key] = self.recordings.get(key, 0) + 1
-        if self.recordings[key] > MOST_RECORDINGS * (1 + len(self.entries.get(key, ()))):
+        count = self.recordings.get(key, 0)  # of those that came to an end
+        if count >= MOST_RECORDINGS * (1 + len(self.entries.get(key, ()))):
             why = why or (met[-1].fails(tensors) if met else "") or "it changes"
             self.refuse(f"the guards do not hold from call to call: {why}")
             return self.function(*args, **kwargs)
@@ -185,9 +184,7 @@ class Compiled:
             run = run._replace(known=bool(past))
         except Busy:
             return self.function(*args, **kwargs)
-        except BaseException:  # the function's own error, at a call that says nothing of others
-            self.recordings[key] -= 1
-            raise
+        self.recordings[key] = count + 1
         r = run.recording
         self.scales = self.scales or bool(r.effects.objects)
         met[:] = [x for x in met if x is not before][1 - MOST_STATES :]
@@ -225,6 +222,7 @@ class Compiled:
             run = ScalarRun(self.__name__, self.function, self.root, args, kwargs, given)
         except Busy:
             return self.function(*args, **kwargs)
+        self.recordings[key] = self.recordings.get(key, 0) + 1
         met = self.pending[key]
         met[:] = [x for x in met if x is not before][1 - MOST_STATES :]
         if run.reason.startswith(MIXED):
@@ -310,85 +308,10 @@ class Compiled:
             raise RuntimeError(text)
         warn(text)
 
-    # ---- to look at ------------------------------------------------------------------------------
-    @property
-    def graph(self) -> Program | ScalarProgram:
-        """The program that was made last. RuntimeError where there is none as yet."""
-        for found in reversed(self.entries.values()):
-            return found[-1][0].program
-        raise RuntimeError(
-            message(
-                f"{self.__name__} has no program yet",
-                self.reason and f"it runs as it is written: {self.reason}",
-                fix="call it three times: the first call is an ordinary one, two are recorded; "
-                    "four times if it has Scalars and Tensors",
-            )
-        )
 
-    @property
-    def entry(self) -> Entry | ScalarEntry:
-        """The program that was made last, and what stands for the function around it."""
-        self.graph  # noqa: B018
-        return next(reversed(self.entries.values()))[-1][0]
-
-    def c_source(self) -> str:
-        """The C file of the program that was made last; "" where none of its steps is C."""
-        return self.entry.c_source
-
-    def export(
-        self, folder: str | PathLike[str], steps: int = 10, target: str = "c",
-        data: Sequence[Operand] | None = None, predict: Operand = None,
-    ) -> None:  # fmt: skip
-        """Write the program that was made last as C with a ``main``, and as a page
-        (``target="wasm"``), which runs ``predict``, a compiled function or Module, on the same
-        weights. ``steps``: of training, checked and made by default; ``data``: for each tensor
-        among the arguments, rows of which each step takes the next, or None. See static/export.py.
-        """
-        other = getattr(predict, "_compiled", predict)
-        if other is not None and not isinstance(other, Compiled):
-            raise TypeError(
-                message(
-                    f"predict= is a compiled function or Module, not {type(predict).__name__}",
-                    fix="torch.compile(net), and three calls of it",
-                )
-            )
-        entry = self.entry
-        if isinstance(entry, ScalarEntry):
-            alone.export(entry, folder, steps, target)
-            return
-        more = None if other is None else other.last()[0]
-        if isinstance(self.mixed, Mixed):
-            inner, outputs = self.mixed.inner.last()
-            again = self.mixed.again(inner, outputs, self.__name__)
-            export(inner, folder, steps, target, data, more, again)
-            return
-        export(self.last()[0], folder, steps, target, data, more)
-
-    def last(self) -> tuple[Entry, Operand]:
-        """The entry that was made last, which must be one of tensors, and its outputs."""
-        self.graph  # noqa: B018
-        if isinstance(self.mixed, Mixed):
-            raise RuntimeError(
-                message(f"{self.__name__} has Scalars and Tensors, and its program is not written "
-                        "to such files: it is given the Scalars' numbers at each call",
-                        fix="parameters as Tensors of no dimension; or export(), as C")
-            )  # fmt: skip
-        entry, outputs = next(reversed(self.entries.values()))[-1]
-        if not isinstance(entry, Entry):
-            raise RuntimeError(
-                message(f"{self.__name__} is a step of Scalars, and only programs of tensors are "
-                        "written to such files", fix="export() writes it as C with a main")
-            )  # fmt: skip
-        return entry, outputs
-
-    @property
-    def code(self) -> str:
-        """The program as the Python function that the interpreter runs."""
-        entry = self.entry
-        if isinstance(entry, ScalarEntry):
-            return str(entry.program)
-        text: str = vars(entry.function)["text"]
-        return text
+def lies_to(array: Array, other: Array) -> int | None:
+    """How far from another array of the same memory this begins; None: they lie apart."""
+    return offset(array) - offset(other) if np.may_share_memory(array, other) else None
 
 
 @cache

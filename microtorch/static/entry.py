@@ -4,7 +4,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from ..handles.memory import owner
+from ..handles.memory import offset, owner
 from .build import CompilerError
 from .direct import Direct
 from .loops import Plan, compiled, write
@@ -103,6 +103,7 @@ class Entry:
             for leaf, _, had in every if leaf.kind == "tensor"
         ]  # fmt: skip
         self.changing = [x for x in every if x[0].kind != "tensor"]
+        self.gradients = [leaf for leaf in self.leaves if leaf.kind == "gradient"]
         self.count = sum(o.kind != "leaf" for o in self.outputs)
         self.late = late(self.program)
         self.c_source = ""
@@ -229,10 +230,26 @@ class Entry:
                 return "requires_grad, or a hook, of a tensor that it reads"
             if (node.grad is not None) is not had:
                 return "a gradient that is None, or not"
-        for t in tensors:
-            if id(owner(t.array)) in self.owners:
-                return "an argument shares memory with a tensor that it reads"
+        if not self.lie_apart(tensors):
+            return "an argument shares memory with a tensor that it reads"
         return strange(tensors, self.arguments, self.watch) or self.watch.changed()
+
+    def lie_apart(self, tensors: Sequence[Tensor]) -> bool:
+        """Has each argument, and each gradient that is another than it was, memory that nothing
+        else has which the program reads or writes?"""
+        new: set[int] = set()
+        for leaf in self.gradients:
+            a = self.holder(leaf, tensors).array
+            if a is leaf.array:
+                continue
+            home = owner(a)
+            if home is owner(leaf.array) and offset(a) == offset(leaf.array):
+                continue
+            if id(home) in self.owners or id(home) in new:
+                return False
+            new.add(id(home))
+        known = {*self.owners, *new}
+        return not any(id(owner(t.array)) in known for t in tensors)
 
     def run(self, tensors: Sequence[Tensor], template: Operand) -> Operand:
         """One call: the program, then what it leaves behind."""

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import os
-import subprocess
 import sys
 from importlib import import_module
 from importlib.util import find_spec
@@ -17,6 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..base.errors import message
+from .build import ran
 
 if TYPE_CHECKING:
     from ..base.types import Array, Operand
@@ -71,7 +71,7 @@ def write(file: File, folder: str, generator: bytes) -> None:
     """model.wasm of the folder's model.c, run.py and index.html."""
     c, wasm = os.path.join(folder, "model.c"), os.path.join(folder, "model.wasm")
     command = [*compiler(), *FLAGS, "-o", wasm, c, "-lm"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, check=False)
+    done = ran(command, SECONDS)
     if done.returncode:
         raise RuntimeError(message(f"{' '.join(command)} failed: {done.stderr[:2000]}"))
     with open(wasm, "rb") as module:

@@ -129,6 +129,7 @@ def _value(r: Recording, number: int) -> Array:
 
 
 def _restore(leaves: Sequence[Leaf], arrays: Sequence[Array]) -> None:
-    for leaf, array in zip(leaves, arrays, strict=True):
+    # where two lie over one another, the one that was read first was read before all writes
+    for leaf, array in reversed([*zip(leaves, arrays, strict=True)]):
         if leaf.array.flags.writeable:
             leaf.array[...] = array

@@ -225,7 +225,7 @@ def written_quick(
     w = CallWriter(entry)
     w.names |= {"call": direct.state, "prepare": direct.prepare}
     views = {i: t for i, t in enumerate(tensors) if t.array.base is not None}
-    gradients = [leaf for leaf in entry.leaves if leaf.kind == "gradient"]
+    gradients = entry.gradients
     for i, t in enumerate(tensors):  # before Python looks into it
         if i in views or any(w.holder(leaf).startswith(f"t{i}.") for leaf in gradients):
             w.unless(f"type(t{i}) is {w.constant(type(t), 'Type')}")
@@ -254,6 +254,9 @@ def written_quick(
             for j in range(len(tensors)) if j < i or j not in views
         ]]))  # fmt: skip
     given = "".join(f"t{i}, " for i in range(len(tensors)))
+    if gradients:
+        w.names["lie_apart"] = entry.lie_apart
+        w.unless(f"lie_apart(({given}))")
     w.names["same"] = entry.same
     w.unless(f"same({given})")
     returned = run_lines(w, plan, runners, quick=True)

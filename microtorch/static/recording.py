@@ -12,7 +12,6 @@ program could not repeat are answered. They only spoil the recording (``reason``
 from __future__ import annotations
 
 import dis
-import re
 import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
@@ -40,16 +39,11 @@ from .recorder import Lanes
 from .templates import Rate, Ref, Setting
 from .turns import Turn
 from .values import SLOT, Values, all_recorded
+from .without_data import without_data
 
 if TYPE_CHECKING:
-    from ..base.types import Array, Backend, DType, Frame, Kernel, Operand
+    from ..base.types import Array, Backend, DType, Kernel, Operand
 
-# files whose functions make arrays of sizes and numbers, without data
-WITHOUT_DATA = re.compile(
-    r"/microtorch/(create/(counted|filled|windows|strided)|func/arguments|nn/init|nn/utils/rnn|"
-    r"autograd/(custom|function|functional|function_kinds|gradients)|"
-    r"(ops|linalg|fft|nn/functional|nn/layers)/\w+)\.py$"
-)
 # operators whose result is new memory, and that write to nothing
 WITHOUT_WRITES = frozenset(
     "add sub mul truediv floordiv mod pow matmul neg abs lt le gt ge eq ne and_ or_ xor".split()
@@ -117,20 +111,9 @@ class Recording(Values, Turn):
     # ---- values ----------------------------------------------------------------------------------
     def raw(self, array: Array) -> Recorded:
         """Memory that comes from outside the program, as a constant."""
-        if array.size > 1 and any(array.strides) and not self.without_data():
+        if array.size > 1 and any(array.strides) and not without_data():
             self.give_up("a tensor is made of data while the function runs: make it an argument")
         return self.constant(array)
-
-    @staticmethod
-    def without_data() -> bool:
-        """Is a function running that makes arrays of sizes and numbers only?"""
-        frame: Frame | None = sys._getframe(2)
-        last = user_frame(frame)
-        while frame is not None and frame is not last:
-            if WITHOUT_DATA.search(frame.f_code.co_filename.replace("\\", "/")):
-                return True
-            frame = frame.f_back
-        return False
 
     def landed(self, x: Recorded) -> Recorded:
         """A number of numpy as an array: the step that gave it gives an array from now on, or
@@ -179,6 +162,12 @@ class Recording(Values, Turn):
         found = self.arrays.get(id(array))
         if found is None:
             found = self.lift(t, array)
+        leaf = self.leaves.get(found.number)
+        if leaf is not None and leaf.tensor is not t and not (
+            leaf.kind == "argument" and id(t) in self.place  # which a key knows
+        ):  # fmt: skip
+            self.give_up("two tensors that it reads, as x and x.detach() are, have one memory, and "
+                         "may have two later: .clone() one")  # fmt: skip
         return cast("Array", found)  # it passes for one
 
     def lift(self, t: Tensor, array: Array) -> Recorded:
@@ -193,8 +182,11 @@ class Recording(Values, Turn):
         leaf = Leaf(n, kind, self.place.get(id(t), -1), t, array)
         for x in self.program.leaves:
             for gradient, of in ((leaf, x), (x, leaf)):
-                if gradient.kind == "tensor" and of.tensor.node.grad is gradient.tensor:
-                    gradient.kind, gradient.place = "gradient", of.number
+                if of.tensor.node.grad is gradient.tensor:
+                    if gradient.kind == "gradient" and gradient.place != of.number:
+                        self.give_up("two tensors have one gradient: .clone() it for one of them")
+                    if gradient.kind == "tensor":
+                        gradient.kind, gradient.place = "gradient", of.number
         self.program.leaves.append(leaf)
         self.leaves[n] = leaf
         self.nodes[n] = t.node

@@ -3,8 +3,11 @@
 import ctypes
 import os
 import resource
+import signal
 import subprocess
 import sys
+import threading
+import time
 import warnings
 
 import numpy as np
@@ -197,26 +200,64 @@ def test_without_a_compiler_the_interpreter_runs(monkeypatch, tmp_path, trouble)
     assert c.count == 1 and not c.c_source()
 
 
-def test_ctrl_c_while_the_compiler_runs(monkeypatch, tmp_path):
-    run = subprocess.run
-    calls = []
-
-    def interrupted(*args, **kwargs):
-        calls.append(1)
-        if len(calls) == 1:
-            raise KeyboardInterrupt
-        return run(*args, **kwargs)
-
-    monkeypatch.setattr(build.subprocess, "run", interrupted)
+@pytest.mark.parametrize("ends", ["Ctrl-C", "time"])
+def test_a_compiler_that_is_ended(monkeypatch, tmp_path, ends):
+    """With what it has started, as gcc starts cc1; and nothing is left of either."""
+    cache, slow, ticks = tmp_path / "cache", tmp_path / "slow", tmp_path / "ticks"
+    monkeypatch.setenv("MICROTORCH_CACHE", str(cache))
+    slow.write_text("#!/bin/sh\ntouch $TMPDIR/part\n"
+                    f"(while sleep 0.02; do echo >> {ticks}; done) & wait")  # fmt: skip
+    slow.chmod(0o755)
     c = torch.compile(lambda x: x.tanh() * 2 + 1)
     x = t(3, 4)
     c(x), c(x)
-    with pytest.raises(KeyboardInterrupt):
-        c(x)
-    assert not os.listdir(tmp_path)
+    with monkeypatch.context() as m:
+        m.setattr(build, "compiler", lambda: (str(slow),))
+        m.setattr(build, "flags", lambda: build.FLAGS)
+        m.setattr(build, "processor", str)
+        if ends == "time":
+            m.setattr(build, "SECONDS", 1)
+            with pytest.warns(UserWarning, match="interpreter of its program: TimeoutExpired"):
+                near(c(x), x.tanh() * 2 + 1)
+        else:
+            def interrupt():
+                while not (ticks.exists() and [*cache.glob("*/part")]):
+                    time.sleep(0.01)
+                os.kill(os.getpid(), signal.SIGINT)
+
+            before = signal.signal(signal.SIGINT, signal.default_int_handler)
+            threading.Thread(target=interrupt).start()
+            try:
+                with pytest.raises(KeyboardInterrupt):
+                    c(x)
+            finally:
+                signal.signal(signal.SIGINT, before)
+    assert not os.listdir(cache)
+    before = ticks.read_text()
+    time.sleep(0.2)
+    assert ticks.read_text() == before
     for _ in range(4):
         near(c(x), x.tanh() * 2 + 1)
-    assert c.c_source() and "array" not in vars(torch.Tensor)
+    assert bool(c.c_source()) is (ends == "Ctrl-C") and "array" not in vars(torch.Tensor)
+
+
+def test_a_library_that_cannot_be_loaded_is_made_anew(monkeypatch, tmp_path):
+    """It was made where C's library is another, say, and is whole."""
+    text = "int answer(void) { return 42; }"
+    build.loaded(text)
+    (path,) = tmp_path.glob("*.so")
+    before = path.stat().st_ino
+    load, refused = ctypes.CDLL, []
+
+    def fails_once(name):
+        if not refused:
+            refused.append(name)
+            raise OSError("version not found")
+        return load(name)
+
+    monkeypatch.setattr(build.ctypes, "CDLL", fails_once)
+    assert build.loaded(text).answer() == 42
+    assert refused == [str(path)] and path.stat().st_ino != before and build.is_whole(str(path))
 
 
 def test_two_processes_one_cache(tmp_path):

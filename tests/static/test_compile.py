@@ -17,7 +17,7 @@ from microtorch.backends.core.elementwise import Elementwise
 from microtorch.backends.reference import Reference
 from microtorch.backends.table import KernelTable
 from microtorch.nn import functional as F
-from microtorch.static import turns
+from microtorch.static import compiled, turns
 from microtorch.static.recorder import Lanes, Recorder
 
 
@@ -183,8 +183,8 @@ def test_a_python_random_number_runs_as_it_is_written():
     lambda x: x * float(x.sum()),
     lambda x: x[x > 0],
     lambda x: x.nonzero(),
-    lambda x: x + torch.tensor([1.0, 2.0, 3.0, 4.0]),
     lambda x: x + torch.tensor(x.numpy()),
+    lambda x: x + torch.tensor([1.0, *np.ones(3)]),
     lambda x: x.tolist(),
     lambda x: str(x),
     lambda x: x.view(4, 3),
@@ -277,6 +277,41 @@ def test_a_constant_that_is_written_begins_anew():
         return s, h * 2
 
     plain(f, *XS)
+
+
+def test_a_tensor_made_of_numbers_of_python():
+    numbers, data = [1.0, 2], {"mean": (0.5, 3)}
+
+    def make():
+        numbers[:], data["mean"] = [1.0, 2], (0.5, 3)
+
+        def f(x, more, change=None):
+            if change is not None:
+                numbers[0], data["mean"] = change, (change, 1)
+            s = torch.tensor(numbers)
+            s += x[0, :2]
+            w = torch.tensor([[0.5], [2.0]], requires_grad=True)
+            (w * x[:2]).square().sum().backward()
+            y = torch.as_tensor(data["mean"]) * x.new_tensor(more) + x[1, torch.tensor([0, 2])]
+            return s, y, w.grad, torch.Tensor([1, 2, 3]), torch.tensor(range(len(more)))
+
+        return f, lambda: []
+
+    calls = [lambda x=x, m=m: (x[0], m) for m in ([1, 2], (3.0, 4.5)) for x in XS[:4]]
+    both(make, calls, programs=2)
+    both(make, [*calls[:4], lambda: (XS[0][0], [1, 2], 7.0), *calls[:4]], programs=2)
+
+
+def test_what_the_caller_does_to_a_tensor_made_of_numbers():
+    def f(x):
+        return torch.tensor([1.0, 2.0, 3.0, 4.0]), x + torch.tensor([1.0, 2.0, 3.0, 4.0])
+
+    c = exact(f)
+    for (x,) in XS:
+        found = c(x)
+        assert same(found, f(x))
+        found[0].zero_()
+    assert c.count == 1
 
 
 def test_a_tensor_that_is_kept_runs_as_it_is_written():
@@ -741,6 +776,23 @@ def test_threads_that_work_while_another_records():
     stop.set()
     [thread.join() for thread in threads]
     assert not wrong
+
+
+@pytest.mark.parametrize("name", ["recorded", "ScalarRun"])
+def test_calls_that_find_another_thread_recording_are_no_reason_to_give_up(name, monkeypatch):
+    def busy(*args):
+        raise turns.Busy
+
+    w = torch.Scalar(2.0)
+    f = exact((lambda x: x * 2 + 1) if name == "recorded" else (lambda x: w * x))
+    x = XS[0][0] if name == "recorded" else torch.Scalar(3.0)
+    with monkeypatch.context() as m:
+        m.setattr(compiled, name, busy)
+        for _ in range(40):
+            f(x)
+    for _ in range(4):
+        f(x)
+    assert f.count == 1 and not f.reason
 
 
 @pytest.mark.needs("core")

@@ -1,0 +1,156 @@
+"""Two tensors that show one memory, at some calls: a program must not take them for two, nor two
+for one."""
+
+import warnings
+from functools import partial
+
+import pytest
+
+import microtorch as torch
+
+
+@pytest.mark.parametrize("place", [2, 3])
+def test_how_arguments_lie_in_one_memory(place):
+    """Where they lie apart, the numbers of one may be written before those of the other are read;
+    and over one another a write may be refused."""
+
+    def moved(x, y):
+        x.copy_(y * 2)
+        return x + y
+
+    def refused(x, y):
+        return x.add_(y)
+
+    for f in (moved, refused):
+        found = []
+        for g in (f, torch.compile(f)):
+            z, out = torch.arange(16.0), []
+            for at in [8] * 5 + [10, 8, place, place, place, place, 8]:
+                try:
+                    out.append(g(z[:4], z[at : at + 4]).tolist())
+                except RuntimeError as e:
+                    out.append(str(e).splitlines()[0])
+                out.append(z.tolist())
+            found.append(out)
+        assert found[0] == found[1]
+        assert g.count
+
+
+@pytest.mark.parametrize("first", [4, 2])
+def test_a_program_of_arguments_that_lie_over_one_another(first):
+    """What the first lifted one held before the call is what both are given back."""
+
+    def f(x, y):
+        x.add_(1)
+        w = y * 2
+        x.mul_(3)
+        return w + y
+
+    found = []
+    for g in (f, torch.compile(f, fullgraph=True)):
+        z = torch.arange(16.0)
+        found.append([(g(z[:4], z[at : at + 4]).tolist(), z.tolist()) for at in [first] * 6])
+    assert found[0] == found[1] and g.count == 1
+
+
+def with_detached(held, x):
+    return x * held["u"] + held["v"] * 2
+
+
+def written(held, x):
+    return x.add_(1) * 2 + held["u"]
+
+
+def two_gradients(held, x):
+    a, b = held["a"], held["b"]
+    ((x * a).sum() + (x * b * 2).sum()).backward()
+    return x * 1
+
+
+def new(_):
+    return {"u": torch.full((3,), 2.0), "v": torch.ones(3)}
+
+
+def twins(_):
+    u = torch.full((3,), 2.0)
+    return {"u": u, "v": u.detach()}
+
+
+def graded(a, b):
+    def made(held):
+        parts = [held.get(k, torch.ones(3)).detach().requires_grad_() for k in "ab"]
+        flat = torch.zeros(8)
+        parts[0].grad = flat[a : a + 3]
+        parts[1].grad = parts[0].grad if b == a else flat[b : b + 3]
+        return held | {"a": parts[0], "b": parts[1]}
+
+    return made
+
+
+def shared_gradient(held):
+    made = graded(0, 4)(held)
+    made["b"].grad = made["a"].grad.detach()
+    return made
+
+
+def only_gradients(make):
+    """The same tensors, with other gradients."""
+
+    def made(held):
+        if "a" not in held:
+            return make(held)
+        other = make({})
+        held["a"].grad, held["b"].grad = other["a"].grad, other["b"].grad
+        return held
+
+    return made
+
+
+CHANGES = {
+    "a tensor outside, and one cut from it": (with_detached, twins, lambda h: h | {
+        "v": h["v"].set_(torch.ones(3))}),
+    "and the other way round": (with_detached, new, lambda h: h | {"v": h["v"].set_(h["u"])}),
+    "gradients side by side, and over one another": (
+        two_gradients, only_gradients(graded(0, 3)), only_gradients(graded(0, 2))),
+    "and then one": (two_gradients, only_gradients(graded(0, 3)), only_gradients(graded(0, 0))),
+    "one, and then side by side": (
+        two_gradients, only_gradients(graded(0, 0)), only_gradients(graded(0, 3))),
+    "two tensors of one gradient's memory": (
+        two_gradients, only_gradients(shared_gradient), only_gradients(graded(0, 3))),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("backend", ["inductor", "eager"])
+@pytest.mark.parametrize("name", CHANGES)
+def test_tensors_that_come_to_share_memory_or_no_longer_do(name, backend):
+    f, before, after = CHANGES[name]
+    found = []
+    for wrap in (lambda f: f, lambda f: torch.compile(f, backend=backend)):
+        held, out = {}, []
+        step = wrap(partial(f, held))
+        for change in (before, *[None] * 5, after, None, None, None, before, None):
+            if change is not None:
+                held.update(change(held))
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                out.append(step(torch.arange(3.0)).tolist())
+            out += [t.tolist() for t in held.values()]
+            out += [t.grad.tolist() for t in held.values() if t.grad is not None]
+        found.append(out)
+    assert found[0] == found[1]
+
+
+@pytest.mark.parametrize("backend", ["inductor", "eager"])
+@pytest.mark.parametrize("shared", [slice(5), slice(5, 9), slice(2, 6)])
+def test_an_argument_that_is_cut_from_a_tensor_outside(shared, backend):
+    found = []
+    for wrap in (lambda f: f, lambda f: torch.compile(f, backend=backend)):
+        held, out = new(None), []
+        step = wrap(partial(written, held))
+        for i in range(10):
+            x = held["u"].detach() if i in range(10)[shared] else torch.zeros(3)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                out.append((step(x).tolist(), held["u"].tolist()))
+        found.append(out)
+    assert found[0] == found[1]
