@@ -191,7 +191,21 @@ def _after(f: Callable[..., Any], shown: After | None = None) -> After | None:
             keep(first.node, kept, dict(zip(parameters, args, strict=False)) | kwargs)
         return result if shown is None else shown(result, args, kwargs)
 
-    return after
+    if kept is not None or shown is not None:
+        return after
+
+    def quickly(result: Argument, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Argument:
+        """``after`` of images; what its first comparison says of most is found here."""
+        try:
+            for x in args[:looks_at]:
+                steps = x.array.strides
+                if len(steps) > 3 and 0 < steps[1] <= steps[-1]:
+                    return after(result, args, kwargs)
+        except AttributeError:  # several, a sparse one, or None
+            return after(result, args, kwargs)
+        return result if args else after(result, args, kwargs)
+
+    return quickly
 
 
 def laid_as(out: Argument, inputs: tuple[Any, ...]) -> Argument:

@@ -14,12 +14,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..backends import cpu
-from ..backends.core.library import new
 from ..base.errors import FAILED
-from ..graph import last_user_code, mode, tick, user_frame, users
+from ..graph import last_user_code, mode, user_frame, users
 from . import record as recording
 from .handle import Handle, Unmet
-from .record import constant_of, kept, note_order
+from .record import constant_of, kept, note_order, recorded_of
 from .views import link_view
 
 if TYPE_CHECKING:
@@ -58,20 +57,12 @@ def single(op: Op, input: Any, attrs: Attrs, *arguments: Any) -> Tensor:
     if out.dtype is not x.dtype:
         dev, flows = dev.of(out.dtype), out.dtype.kind in "fcV"
     if flows and a.needs and (m := mode.get()).grad and op.differentiable:
-        t = new(Tensor)
-        t.array, t.origin = out, None
-        n = new(op.node)
-        n.inputs = inputs = (a,)
-        n.saved = (x,) if op.saved_inputs else inputs
-        if op.attributes:
-            n.attrs = attrs
-        n.value, n.dev, n.seq, n.scope = out, dev, tick(), m.scope
-        n.grad = n.hooks = n.storage = None
         code = (f := sys._getframe(2)).f_code
         if code is not last_user_code[0]:
             f, code = users(f, code)
-        n.code, n.lasti = code, f.f_lasti
-        t.node = n
+        nodes = (a,)
+        saved = (x,) if op.saved_inputs else nodes
+        t = recorded_of(op.node, nodes, saved, out, dev, attrs, m.scope, code, f.f_lasti)
     else:
         dev is not cpu or not a.needs or recording.check_whole(op, (a,))
         t = constant_of(out, dev)
@@ -108,17 +99,10 @@ def several(op: Op, inputs: Sequence[Any], attrs: Attrs | None = None) -> Tensor
     if out.dtype is not dev.dtype:
         return recording.record(op, inputs, out, dev.of(out.dtype), attrs)
     if needs and (m := mode.get()).grad:
-        t = new(Tensor)
-        t.array, t.origin = out, None
-        t.node = n = new(op.node)
-        n.inputs = tuple(nodes)
-        n.saved = kept(op, inputs) if op.saved_inputs else n.inputs
-        if op.attributes:
-            n.attrs = attrs
-        n.value, n.dev, n.seq, n.scope = out, dev, tick(), m.scope
-        n.grad = n.hooks = n.storage = None
         f = user_frame(sys._getframe(1))
-        n.code, n.lasti = f.f_code, f.f_lasti
+        above = tuple(nodes)
+        saved = kept(op, inputs) if op.saved_inputs else above
+        t = recorded_of(op.node, above, saved, out, dev, attrs, m.scope, f.f_code, f.f_lasti)
     else:
         t = constant_of(out, dev)
     return note_order(t) if turned else t
@@ -162,10 +146,10 @@ def joined(op: Op, tensors: Argument, dim: Argument, more: int) -> Tensor | None
     if not needs or not (m := mode.get()).grad:
         return constant_of(out, dev)
     assert op.family is not None
-    node, inputs = op.family(len(nodes)).node(), tuple(nodes)
-    frame = user_frame(sys._getframe(1))
-    recording.fill(node, inputs, inputs, out, dev, {"dim": dim}, m.scope, frame)
-    return recording.handle(out, node)
+    node_type, above, f = op.family(len(nodes)).node, tuple(nodes), user_frame(sys._getframe(1))
+    return recorded_of(
+        node_type, above, above, out, dev, {"dim": dim}, m.scope, f.f_code, f.f_lasti
+    )
 
 
 def kept_dtype(op: Op, attrs: Attrs, *inputs: Tensor) -> Tensor:
