@@ -94,6 +94,7 @@ HEADERS = [
     "ext/direct.h",
     "ext/calls.h",
     "ext/objects.h",
+    "ext/tensors.h",
     "ext/parallel.h",
     "ext/scratch.h",
     "ext/vector.h",
@@ -186,7 +187,7 @@ PROTOTYPES, WRAPPERS = declarations.functions(ALL)
 CDEF = f"{FIXED}{PROTOTYPES}\n#define FORMULAS {checksum()}\n"
 CODE = f"""#include "copies.h"
 #include "ufuncs.h"
-#include "objects.h"
+#include "tensors.h"
 #include "table.h"
 #define FORMULAS {checksum()}u
 int isa_supported(int);

@@ -8,12 +8,13 @@ takes an index.
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..backends import cpu
+from ..backends.core.library import taught
 from ..base.errors import FAILED
 from ..graph import last_user_code, mode, user_frame, users
 from . import record as recording
@@ -71,22 +72,41 @@ def single(op: Op, input: Any, attrs: Attrs, *arguments: Any) -> Tensor:
     return t if (s := a.storage) is None or not s.turned else note_order(t)
 
 
-def several(op: Op, inputs: Sequence[Any], attrs: Attrs | None = None) -> Tensor:
-    """``apply`` for Tensors of one floating dtype on one device: layers, losses, joins."""
-    needs, turned, recorded = False, False, op.differentiable
+def written_operands(tensors: Sequence[Any], recorded: bool) -> tuple[Any, ...] | None:
+    """``operands_of`` where there is no C core."""
     arrays: list[Any] = []
     nodes: list[Any] = []
+    needs, turned, ndim = False, False, -1
     try:
-        dev = inputs[0].node.dev
-        for x in inputs:
-            arrays.append(x.array)
-            nodes.append(n := x.node)
+        dev = tensors[0].node.dev
+        for t in tensors:
+            x, n = t.array, t.node
             if n.dev is not dev:
-                return op(*inputs, **(attrs or {}))
+                return None
+            own = x.ndim if type(x) is ndarray and x.size else -1
+            ndim = own if not nodes or own == ndim else -1
+            arrays.append(x)
+            nodes.append(n)
             needs = (recorded and n.needs) or needs
             turned = turned or ((s := n.storage) is not None and s.turned)
-    except AttributeError:  # not a tensor
+    except (AttributeError, IndexError):  # not a tensor, or none at all
+        return None
+    return tuple(arrays), tuple(nodes), dev, needs, turned, ndim
+
+
+# Of Tensors on one device and of one dtype: their arrays, their nodes, the backend, whether a
+# gradient is to be ``recorded``, whether one may lie otherwise than row by row, and the rank of all
+# (-1: they differ, one is empty, or of another kind). None of what is not all this.
+operands_of: Callable[..., tuple[Any, ...] | None] = taught(
+    "operands_of", (Handle, written_operands), (), written_operands
+)
+
+
+def several(op: Op, inputs: Sequence[Any], attrs: Attrs | None = None) -> Tensor:
+    """``apply`` for Tensors of one floating dtype on one device: layers, losses, joins."""
+    if (found := operands_of(inputs, op.differentiable)) is None:
         return op(*inputs, **(attrs or {}))
+    arrays, nodes, dev, needs, turned, _ = found
     op = op if op.family is None else op.family(len(nodes))
     kernel = (op.hot_kernels if turned else op.row_kernels)[dev]
     if kernel is None:  # integers and bools need promotion
@@ -100,9 +120,8 @@ def several(op: Op, inputs: Sequence[Any], attrs: Attrs | None = None) -> Tensor
         return recording.record(op, inputs, out, dev.of(out.dtype), attrs)
     if needs and (m := mode.get()).grad:
         f = user_frame(sys._getframe(1))
-        above = tuple(nodes)
-        saved = kept(op, inputs) if op.saved_inputs else above
-        t = recorded_of(op.node, above, saved, out, dev, attrs, m.scope, f.f_code, f.f_lasti)
+        saved = kept(op, inputs) if op.saved_inputs else nodes
+        t = recorded_of(op.node, nodes, saved, out, dev, attrs, m.scope, f.f_code, f.f_lasti)
     else:
         t = constant_of(out, dev)
     return note_order(t) if turned else t
@@ -115,28 +134,17 @@ def joined(op: Op, tensors: Argument, dim: Argument, more: int) -> Tensor | None
     """
     if type(dim) is not int or (type(tensors) is not list and type(tensors) is not tuple):
         return None
-    arrays: list[Any] = []
-    nodes: list[Any] = []
-    needs = False
-    try:
-        dev, ndim = tensors[0].node.dev, tensors[0].array.ndim
-        for t in tensors:
-            x = t.array
-            n = t.node
-            if n.dev is not dev or x.ndim != ndim or not x.size:
-                return None
-            arrays.append(x)
-            nodes.append(n)
-            if n.needs:
-                needs = True
-    except (AttributeError, IndexError):  # not a tensor, or none at all
+    if (found := operands_of(tensors, True)) is None:
         return None
-    ndim += more
+    arrays, nodes, dev, needs, _, ndim = found
     kernel = op.hot_kernels[dev]
     # whole numbers that require gradient are refused by the general way
     if kernel is None and not needs and dev is dev.rest and len({x.dtype for x in arrays}) == 1:
         kernel = None if op.hot_kernels.aside else op.hot_kernels.kernels[dev]
-    if kernel is None or not -ndim <= dim < ndim:
+    if kernel is None or ndim < 0:
+        return None
+    ndim += more
+    if not -ndim <= dim < ndim:
         return None
     dim %= ndim
     try:
@@ -146,9 +154,9 @@ def joined(op: Op, tensors: Argument, dim: Argument, more: int) -> Tensor | None
     if not needs or not (m := mode.get()).grad:
         return constant_of(out, dev)
     assert op.family is not None
-    node_type, above, f = op.family(len(nodes)).node, tuple(nodes), user_frame(sys._getframe(1))
+    node_type, f = op.family(len(nodes)).node, user_frame(sys._getframe(1))
     return recorded_of(
-        node_type, above, above, out, dev, {"dim": dim}, m.scope, f.f_code, f.f_lasti
+        node_type, nodes, nodes, out, dev, {"dim": dim}, m.scope, f.f_code, f.f_lasti
     )
 
 

@@ -2,6 +2,7 @@
 
 import ast
 import gc
+import operator
 import sys
 import weakref
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 
 import microtorch as torch
 from microtorch.backends.core import library
-from microtorch.engine import record, views
+from microtorch.engine import record, short, views
 from microtorch.engine.handle import Handle
 from microtorch.engine.registry import REGISTRY
 from microtorch.graph import tick
@@ -169,6 +170,42 @@ def test_what_is_no_view_is_for_the_text():
         views.link_view(broken, x, REGISTRY["reshape"], {})
     with pytest.raises(AttributeError):
         views.link_view(x[1:], broken, REGISTRY["reshape"], {})
+
+
+def test_operands_are_looked_at_by_c_as_is_written():
+    x, y, needs = torch.ones(2, 3), torch.rand(2, 3), torch.ones(2, 3, requires_grad=True)
+    stale = torch.rand(3, 2, requires_grad=True).unbind()[0]
+    stale._base.detach().zero_()
+    given = [
+        (x, y), [x, needs], (x.T, y), (x[0], y), (x[:0], x[:0]), (x,), (), (x, x.double()),
+        (x, 1.0), (1.0, x), None, "ab", (x, np.ones(2)), (torch.ones(()), torch.ones(())),
+        [torch.sparse_coo_tensor([[0]], [1.0], (2,))], (y, stale), {x: 1},
+    ]  # fmt: skip
+    for tensors in given:
+        for recorded in (True, False):
+            try:
+                written = short.written_operands(tensors, recorded)
+            except Exception as error:
+                with pytest.raises(type(error)):
+                    short.operands_of(tensors, recorded)
+                continue
+            found = short.operands_of(tensors, recorded)
+            assert (found is None) is (written is None)
+            for a, b in zip(found or (), written or (), strict=True):
+                assert type(a) is type(b)
+                if type(a) is tuple:
+                    assert len(a) == len(b) and all(map(operator.is_, a, b))
+                else:
+                    assert a == b
+    before = [sys.getrefcount(v) for v in (x, y, x.array, y.node, None)]
+    for _ in range(100):
+        short.operands_of((x, y), True)
+        short.operands_of((x, y.double()), True)
+    after = [sys.getrefcount(v) for v in (x, y, x.array, y.node, None)]
+    assert all(abs(a - b) < 50 for a, b in zip(after, before, strict=True))
+    for wrong in ((), ((x, y),), ((x, y), True, 1)):
+        with pytest.raises(TypeError):
+            short.operands_of(*wrong)
 
 
 def test_a_shape_is_made_by_c():
