@@ -1,7 +1,8 @@
 """The place where a node is made: ``record`` for the result of an op, ``fill`` for every node.
 
-The hot paths (hot.py, short.py, and the Scalar methods in handles/scalar_text.py) write these
-stores out, because calling ``fill`` costs 5 % of a small op. A test counts the places that do.
+The hot paths (hot.py, short.py) call ``recorded_of``, which C does at once where there is a core,
+and the Scalar methods in handles/scalar_text.py write these stores out, because calling ``fill``
+costs 5 % of a small op. A test counts the places that do.
 """
 from __future__ import annotations
 

@@ -1,9 +1,8 @@
 """Short ways of ``apply`` for functions that a user calls, such as ``gather`` or ``cross_entropy``.
 
-They do what ``apply`` does where the operands need no promotion, with the making of the node
-written out as in hot.py, and hand every other case to it: ``single`` for views, reductions and
-casts, ``several`` for layers and losses, ``joined`` for cat and stack, ``kept_dtype`` for what
-takes an index.
+They do what ``apply`` does where the operands need no promotion, and hand every other case to it:
+``single`` for views, reductions and casts, ``several`` for layers and losses, ``joined`` for cat
+and stack, ``kept_dtype`` for what takes an index.
 """
 from __future__ import annotations
 
