@@ -20,6 +20,23 @@ LOOPS, TURN = 200, 5e-4  # a turn: so many times, and no longer than these secon
 ROWS = {
     "a[i] = v": ("a, v = t.zeros(10, 5), t.ones(5)", "a.__setitem__(3, v)"),
     "a[i] = number": ("a = t.zeros(10)", "a.__setitem__(3, 1.5)"),
+    "a[i] = rows": (
+        "a, i, v = t.rand(6, 5), t.tensor([0, 2]), t.ones(2, 5)", "a.__setitem__(i, v)",
+    ),
+    "scatter_add_": (
+        "a, i, v = t.zeros(5), t.tensor([0, 2, 0]), t.ones(3)", "a.scatter_add_(0, i, v)",
+    ),
+    "index_add_": (
+        "a, i, v = t.zeros(5, 2), t.tensor([0, 2]), t.ones(2, 2)", "a.index_add_(0, i, v)",
+    ),
+    "take_along_dim": ("a = t.rand(4, 5); i = a.argsort(1)", "t.take_along_dim(a, i, 1)"),
+    "whole // number": ("a = t.arange(9)", "a // 2"),
+    "median": ("a = t.rand(30)", "a.median()"),
+    "nan_to_num": ("a = t.rand(4)", "t.nan_to_num(a)"),
+    "finfo": ("a = t.rand(4)", "t.finfo(a.dtype).eps"),
+    "interpolate": (
+        "a = t.rand(1, 1, 4, 4)", "t.nn.functional.interpolate(a, scale_factor=2)",
+    ),
     "a > number": ("a = t.rand(4, 4)", "a > 0.5"),
     "a == whole number": ("a = t.arange(10)", "a == 1"),
     "where": ("a, b = t.rand(4, 4), t.rand(4, 4); k = a > b", "t.where(k, a, 0.0)"),

@@ -94,6 +94,7 @@ HEADERS = [
     "ext/direct.h",
     "ext/calls.h",
     "ext/objects.h",
+    "ext/tensors.h",
     "ext/parallel.h",
     "ext/scratch.h",
     "ext/vector.h",
@@ -141,10 +142,8 @@ int copy_array(uintptr_t to, uintptr_t from, size_t bytes);
 void probe_ufunc(uintptr_t object, intptr_t *seen);
 int run_ufunc(uintptr_t object, int which, int count, const size_t *bytes, uintptr_t arrays,
               size_t grain);
-void add_new(uintptr_t list);
 size_t place_of(uintptr_t object, uintptr_t value, size_t bytes);
-void add_constant_of(uintptr_t list, uintptr_t tensor, uintptr_t node, uintptr_t clock,
-                     const size_t *places);
+void teach(uintptr_t list, const char *name, uintptr_t objects, const size_t *found, int count);
 void add_kernel(uintptr_t list, const char *name);
 void add_direct(uintptr_t list, uintptr_t api, uintptr_t loop, uintptr_t otherwise, int dtype,
                 int given, int count, const int *places, size_t many);
@@ -188,7 +187,7 @@ PROTOTYPES, WRAPPERS = declarations.functions(ALL)
 CDEF = f"{FIXED}{PROTOTYPES}\n#define FORMULAS {checksum()}\n"
 CODE = f"""#include "copies.h"
 #include "ufuncs.h"
-#include "objects.h"
+#include "tensors.h"
 #include "table.h"
 #define FORMULAS {checksum()}u
 int isa_supported(int);

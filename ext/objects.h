@@ -1,13 +1,62 @@
-/* objects.h - the objects around a result: tensors and nodes.
+/* objects.h - the objects around a result: a tensor and its node.
  *
  * Python's own way makes and reads a tuple of arguments, and then stores one attribute after the
  * other. Their classes keep them in slots, which are places in the object's memory. Where these
- * lie is found by looking for what was stored there (backends/core/library.py). */
+ * lie is found by looking for what was stored there (backends/core/library.py).
+ * Each function here, and in tensors.h, stands for a text of Python, which says what it means and
+ * serves where there is no core. */
 #ifndef MICROTORCH_OBJECTS_H
 #define MICROTORCH_OBJECTS_H
 
 #include "direct.h"
 
+/* ---- slots ----------------------------------------------------------------------------------- */
+/* Where `value` is stored in an object of so many bytes; 0, where its header is, if not once. */
+static size_t place_of(uintptr_t object, uintptr_t value, size_t bytes)
+{
+    size_t found = 0, times = 0;
+    for (size_t at = layout.header; at + sizeof value <= bytes; at += sizeof value)
+        if (*(uintptr_t *)(object + at) == value)
+            found = at, times++;
+    return times == 1 ? found : 0;
+}
+
+static inline PyObject *slot(PyObject *object, size_t place)
+{
+    return *(PyObject **)((char *)object + place);
+}
+
+static inline void put(PyObject *object, size_t place, PyObject *value)
+{
+    PyObject **at = (PyObject **)((char *)object + place), *before = *at;
+    Py_IncRef(value);
+    *at = value;
+    Py_DecRef(before); /* NULL in a new object */
+}
+
+/* `x`, if it is an array and no more. */
+static inline const struct array *plain_array(PyObject *x)
+{
+    return type_of((uintptr_t)x) == layout.array_type
+               ? (const struct array *)((uintptr_t)x + layout.header) : NULL;
+}
+
+/* Attributes that are read or stored by name. A tensor's array is: while a function is recorded, a
+ * property stands over that slot (static/recording.py). */
+enum { ARRAY_NAME, OP_NAME, GRAD_NAME, NEEDS_NAME, NAMES };
+static PyObject *names[NAMES];
+static const char *const texts_of_names[NAMES] = {"array", "op", "grad", "needs"};
+
+/* The truth of an attribute; -1: an exception is set. */
+static int is_true(PyObject *x, PyObject *name)
+{
+    PyObject *value = x ? PyObject_GetAttr(x, name) : NULL;
+    const int truth = value ? PyObject_IsTrue(value) : -1;
+    Py_DecRef(value);
+    return truth;
+}
+
+/* ---- results --------------------------------------------------------------------------------- */
 /* object.__new__(type) at half of the time: no tuple of arguments is made and looked at. The caller
  * answers for the class: written in Python, without a `__new__` of its own or of a base. */
 static PyObject *new_object(PyObject *self, PyObject *type)
@@ -19,92 +68,60 @@ static PyObject *new_object(PyObject *self, PyObject *type)
     return NULL;
 }
 
-/* Append that function to a list; nothing if there is no memory. */
-static void add_new(uintptr_t list)
-{
-    static PyMethodDef method = {"new", new_object, METH_O, NULL};
-    const PyGILState_STATE lock = PyGILState_Ensure();
-    PyObject *function = PyCFunction_NewEx(&method, NULL, NULL);
-    if (function != NULL)
-        PyList_Append((PyObject *)list, function);
-    Py_DecRef(function);
-    PyErr_Clear();
-    PyGILState_Release(lock);
-}
+enum { TENSOR, CONSTANT, NODES, CLOCK, MADE_OF }; /* NODES: the class of all nodes; CLOCK: whose
+                                                     next number dates one */
+enum { NODE, ORIGIN, VALUE, DEV, SEQ, GRAD, HOOKS, STORAGE, INPUTS, SAVED, ATTRS, SCOPE, CODE,
+       LASTI, PLACES };
+static PyObject *made_of[MADE_OF];
+static size_t places[PLACES];
 
-/* Where `value` is stored in an object of so many bytes; 0, where its header is, if not once. */
-static size_t place_of(uintptr_t object, uintptr_t value, size_t bytes)
+/* A Tensor on an array with a new node, of which it fills what all nodes have. */
+static PyObject *tensor_on(PyObject *array, PyObject *dev, PyObject *node_type)
 {
-    size_t found = 0, times = 0;
-    for (size_t at = layout.header; at + sizeof value <= bytes; at += sizeof value)
-        if (*(uintptr_t *)(object + at) == value)
-            found = at, times++;
-    return times == 1 ? found : 0;
-}
-
-/* Tensors on arrays through which no gradient flows. `places` are those of a tensor's node and
- * origin; then of a node's value, dev, seq, grad, hooks and storage. A tensor's array is stored by
- * its name: while a function is recorded, a property stands over that slot
- * (static/recording.py). */
-enum { NODE_SLOT, ORIGIN_SLOT, VALUE_SLOT, DEV_SLOT, SEQ_SLOT, FIRST_NONE };
-enum { SLOTS = FIRST_NONE + 3 };
-static struct {
-    PyTypeObject *tensor, *node;
-    PyObject *clock, *array; /* whose next number dates a node; "array" */
-    size_t places[SLOTS];
-} constants;
-
-static inline void put(PyObject *object, int slot, PyObject *value)
-{
-    Py_IncRef(value);
-    *(PyObject **)((char *)object + constants.places[slot]) = value;
-}
-
-/* constant_of(array, dev): what engine/record.py says of it. Both objects are new, so no slot holds
- * anything yet. */
-static PyObject *constant_of(PyObject *self, PyObject *const *given, Py_ssize_t count)
-{
-    (void)self;
-    if (count != 2)
-        return PyErr_Format(PyExc_TypeError, "constant_of() takes 2 arguments, but got %zd", count);
-    PyObject *seq = PyIter_Next(constants.clock);
-    PyObject *n = seq ? PyType_GenericAlloc(constants.node, 0) : NULL;
-    PyObject *t = n ? PyType_GenericAlloc(constants.tensor, 0) : NULL;
-    if (t != NULL && PyObject_SetAttr(t, constants.array, given[0]) < 0) {
+    PyObject *seq = PyIter_Next(made_of[CLOCK]);
+    PyObject *n = seq ? PyType_GenericAlloc((PyTypeObject *)node_type, 0) : NULL;
+    PyObject *t = n ? PyType_GenericAlloc((PyTypeObject *)made_of[TENSOR], 0) : NULL;
+    if (t != NULL && PyObject_SetAttr(t, names[ARRAY_NAME], array) < 0) {
         Py_DecRef(t);
         t = NULL;
     }
     if (t != NULL) {
-        put(t, NODE_SLOT, n), put(t, ORIGIN_SLOT, Py_None);
-        put(n, VALUE_SLOT, given[0]), put(n, DEV_SLOT, given[1]), put(n, SEQ_SLOT, seq);
-        for (int slot = FIRST_NONE; slot < SLOTS; slot++)
-            put(n, slot, Py_None);
+        put(t, places[NODE], n), put(t, places[ORIGIN], Py_None);
+        put(n, places[VALUE], array), put(n, places[DEV], dev), put(n, places[SEQ], seq);
+        put(n, places[GRAD], Py_None), put(n, places[HOOKS], Py_None);
+        put(n, places[STORAGE], Py_None);
     }
     Py_DecRef(n);
     Py_DecRef(seq);
     return t;
 }
 
-/* Append that function to a list, for objects of these classes, which live as long as Python does;
- * nothing if there is no memory. Later calls exchange the classes. */
-static void add_constant_of(uintptr_t list, uintptr_t tensor, uintptr_t node, uintptr_t clock,
-                            const size_t *places)
+/* constant_of(array, dev): what engine/record.py says of it. */
+static PyObject *constant_of(PyObject *self, PyObject *const *given, Py_ssize_t count)
 {
-    static PyMethodDef method = {"constant_of", (PyCFunction)(void (*)(void))constant_of,
-                                 METH_FASTCALL, NULL};
-    const PyGILState_STATE lock = PyGILState_Ensure();
-    Py_IncRef((PyObject *)tensor);
-    Py_IncRef((PyObject *)node);
-    Py_IncRef((PyObject *)clock);
-    constants.tensor = (PyTypeObject *)tensor, constants.node = (PyTypeObject *)node;
-    constants.clock = (PyObject *)clock, constants.array = PyUnicode_InternFromString("array");
-    memcpy(constants.places, places, sizeof constants.places);
-    PyObject *function = PyCFunction_NewEx(&method, NULL, NULL);
-    if (function != NULL && constants.array != NULL)
-        PyList_Append((PyObject *)list, function);
-    Py_DecRef(function);
-    PyErr_Clear();
-    PyGILState_Release(lock);
+    (void)self;
+    if (count != 2)
+        return PyErr_Format(PyExc_TypeError, "constant_of() takes 2 arguments, but got %zd", count);
+    return tensor_on(given[0], given[1], made_of[CONSTANT]);
+}
+
+/* recorded_of(node_type, inputs, saved, array, dev, attrs, scope, code, lasti): likewise. */
+static PyObject *recorded_of(PyObject *self, PyObject *const *given, Py_ssize_t count)
+{
+    (void)self;
+    if (count != 9 || !PyType_Check(given[0]) ||
+        !PyType_IsSubtype((PyTypeObject *)given[0], (PyTypeObject *)made_of[NODES])) {
+        PyErr_SetString(PyExc_TypeError, "recorded_of() takes a class of nodes, and 8 more");
+        return NULL;
+    }
+    PyObject *t = tensor_on(given[3], given[4], given[0]);
+    if (t != NULL) {
+        PyObject *n = slot(t, places[NODE]);
+        put(n, places[INPUTS], given[1]), put(n, places[SAVED], given[2]);
+        put(n, places[ATTRS], given[5]), put(n, places[SCOPE], given[6]);
+        put(n, places[CODE], given[7]), put(n, places[LASTI], given[8]);
+    }
+    return t;
 }
 
 #endif

@@ -14,6 +14,7 @@ from __future__ import annotations
 import builtins
 import math
 from collections.abc import Callable, Iterable
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -360,6 +361,15 @@ class _Limits:
             )
 
 
+@cache
+def _floating_limits(d: dtype) -> dict[builtins.str, builtins.float]:
+    if d is bfloat16:
+        return _BFLOAT16
+    info = np.finfo(d.numpy)
+    limits = {field: builtins.float(getattr(info, field)) for field in _BFLOAT16}
+    return limits | {"resolution": 10.0**-info.precision}
+
+
 class finfo(_Limits):
     """Limits of a floating dtype: ``bits eps max min tiny smallest_normal resolution dtype``."""
 
@@ -380,12 +390,7 @@ class finfo(_Limits):
             )
         d = d.to_real() if d.is_complex else d  # of complex numbers, the limits of their parts
         self.bits, self.dtype = 8 * d.itemsize, d.name
-        for field, value in _BFLOAT16.items():
-            if d is not bfloat16:
-                info = np.finfo(d.numpy)
-                short = field == "resolution"
-                value = 10.0**-info.precision if short else builtins.float(getattr(info, field))
-            setattr(self, field, value)
+        vars(self).update(_floating_limits(d))
 
     def __repr__(self) -> str:
         return (

@@ -97,6 +97,7 @@ def called(
     after = _after(written, shown)
     name = written.__name__
     before, rank = _before(name, kinds, after), 4 if name in OF_IMAGES else BEYOND
+    rank = 0 if hasattr(after, "quick") else rank
     of_regions = not kinds and name not in ROUNDED_ONCE
     made = reading(written, out, strict, before, after, rank, of_regions)
     vars(made)["entered"] = True
@@ -191,7 +192,22 @@ def _after(f: Callable[..., Any], shown: After | None = None) -> After | None:
             keep(first.node, kept, dict(zip(parameters, args, strict=False)) | kwargs)
         return result if shown is None else shown(result, args, kwargs)
 
-    return after
+    if kept is not None or shown is not None or parameters[0] != "input":
+        return after
+
+    def quickly(result: Argument, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Argument:
+        """``after`` of images; what its first comparison says of most is found here."""
+        try:
+            for x in args[:looks_at]:
+                steps = x.array.strides
+                if len(steps) > 3 and 0 < steps[1] <= steps[-1]:
+                    return after(result, args, kwargs)
+        except AttributeError:  # a sparse one
+            return after(result, args, kwargs)
+        return result if args else after(result, args, kwargs)
+
+    vars(quickly)["quick"] = True
+    return quickly
 
 
 def laid_as(out: Argument, inputs: tuple[Any, ...]) -> Argument:

@@ -9,35 +9,32 @@ many operands and compare all that can be seen. Functions of other ops call thos
 ``no_more`` is never given. It keeps ``out`` out of the reach of positions: a keyword-only parameter
 costs 40 ns, because CPython does not specialise calls of functions that have one.
 
-Plain stores beat a constructor, a store to an attribute of a local is faster than one of several in
-a tuple assignment, and the user's frame is usually the one that it was last time.
+The user's frame is usually the one that it was last time.
 """
 from __future__ import annotations
 
 import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
-from weakref import ref
 
 import numpy as np
 
 from ..arrays.dtypes import BOOL, I64
 from ..arrays.memory_order import plainly
 from ..backends import cpu
-from ..backends.core.library import new
 from ..backends.table import HotTable, layouts
 from ..base.errors import FAILED
 from ..base.naming import named
-from ..graph import last_user_code, mode, storage_of, tick, users
+from ..graph import last_user_code, mode, users
 from . import record as recording
 from . import short
 from .handle import Handle
 from .mixed import unlike
 from .operands import exponent, numbers_of, taken_by
 from .out import by_keyword
-from .record import Constant, check_whole, constant_of, note_order
+from .record import check_whole, constant_of, note_order, recorded_of
 from .short import several, single
-from .views import UNRECORDED, unfollowing
+from .views import link_view
 
 if TYPE_CHECKING:
     from ..base.types import Argument
@@ -94,19 +91,14 @@ def unary(op: Op, written: Callable[..., Tensor]) -> Callable[..., Tensor]:
         if type(value) is not ndarray:
             value = dev.array(value)
         if a.needs and (m := now()).grad:
-            t = new(Tensor)
-            t.array, t.origin = value, None
-            t.node = n = new(node_type)
-            n.inputs = n.saved = (a,)
-            if saves_x:
-                n.saved = (x,)
-            n.value, n.dev = value, dev
-            n.seq, n.scope = tick(), m.scope
-            n.grad = n.hooks = n.storage = None
             code = (f := getframe(1)).f_code
             if code is not last_user_code[0]:
                 f, code = users(f, code)
-            n.code, n.lasti = code, f.f_lasti
+            nodes = (a,)
+            t = recorded_of(
+                node_type, nodes, (x,) if saves_x else nodes, value, dev, None, m.scope, code,
+                f.f_lasti,
+            )  # fmt: skip
         else:
             t = constant_of(value, dev)
         return note_order(t) if turned else t
@@ -156,19 +148,15 @@ def binary(op: Op, written: Callable[..., Tensor], numbers: bool) -> Callable[..
             value = dev.array(value)
         # both are asked: a view of which the base was overwritten raises
         if ((a.needs and (b.needs or True)) or b.needs) and (m := now()).grad:
-            t = new(Tensor)
-            t.array, t.origin = value, None
-            t.node = n = new(node_type)
-            n.inputs = n.saved = (a, b)
-            if saves_any:
-                n.saved = (x if saves_x else a, y if saves_y else b)
-            n.value, n.dev = value, dev
-            n.seq, n.scope = tick(), m.scope
-            n.grad = n.hooks = n.storage = None
             code = (f := getframe(1)).f_code
             if code is not last_user_code[0]:
                 f, code = users(f, code)
-            n.code, n.lasti = code, f.f_lasti
+            saved = nodes = (a, b)
+            if saves_any:
+                saved = (x if saves_x else a, y if saves_y else b)
+            t = recorded_of(
+                node_type, nodes, saved, value, dev, None, m.scope, code, f.f_lasti
+            )
         else:
             t = constant_of(value, dev)
         return note_order(t) if turned else t
@@ -250,18 +238,13 @@ def asking(op: Op, written: Callable[..., Tensor]) -> Callable[..., Tensor]:
     return named(method, op.name, written=written)
 
 
-# views that lie row by row if their base does
-KEEPING = frozenset({"reshape", "squeeze", "squeeze_dim", "unsqueeze"})
-
-
 def viewing(op: Op, name: str | None = None) -> Callable[[Tensor, Any], Tensor]:
     """``single`` for a view with the one static argument ``name``; None: with a dict of several.
 
-    What ``link_view`` does is written out, too. A view saves nothing, so this need not step aside.
-    What is no Tensor, or no array of numpy's, is for ``single``.
+    A view saves nothing, so this need not step aside. What is no Tensor, or no array of numpy's, is
+    for ``single``.
     """
     kernels, node_type, getframe, now = op.kernels, op.node, sys._getframe, mode.get
-    keeps_order = op.name in KEEPING
 
     def view(input: Argument, argument: Argument) -> Tensor:
         attrs = argument if name is None else {name: argument}
@@ -276,34 +259,15 @@ def viewing(op: Op, name: str | None = None) -> Callable[[Tensor, Any], Tensor]:
             out = kernels[dev](x, **attrs) if name is None else kernels[dev](x, argument)
         except FAILED as e:
             raise op.explain(op, [input], attrs, e) from None
-        t = new(Tensor)
-        if (grad := (m := now()).grad) and a.needs and (dev is not cpu or check_whole(op, (a,))):
-            t.node = n = new(node_type)
-            n.inputs = n.saved = (a,)
-            n.attrs, n.scope = attrs, m.scope
+        if (m := now()).grad and a.needs and (dev is not cpu or check_whole(op, (a,))):
             code = (f := getframe(2)).f_code
             if code is not last_user_code[0]:
                 f, code = users(f, code)
-            n.code, n.lasti = code, f.f_lasti
+            nodes = (a,)
+            t = recorded_of(node_type, nodes, nodes, out, dev, attrs, m.scope, code, f.f_lasti)
         else:
-            t.node = n = new(Constant)
-        t.array = n.value = out
-        n.dev, n.seq = dev, tick()
-        n.grad = n.hooks = None
-        if out is not x and (owner := out.base) is not x and (owner is None or owner is not x.base):
-            n.storage = t.origin = None  # a copy
-            return t
-        n.storage = storage = a.storage or storage_of(a)
-        storage.turned = storage.turned or not (keeps_order or out.flags.c_contiguous)
-        way, origin = ((op, attrs),), input.origin
-        if not grad and n.op is None:
-            way = (*way, (unfollowing[0], UNRECORDED))
-        t.origin = (input, way) if origin is None else (origin[0], (*origin[1], *way))
-        if (count := len(views := storage.views)) < 8 or count & (count - 1):
-            views.append(ref(t))
-        else:
-            storage.add_view(ref(t))
-        return t
+            t = constant_of(out, dev)
+        return link_view(t, input, op, attrs)
 
     return view
 
@@ -344,17 +308,11 @@ def whole(op: Op, written: Callable[..., Tensor]) -> Callable[..., Tensor]:
         if type(value) is not ndarray:
             value = dev.array(value)
         if a.needs and (m := now()).grad:
-            t = new(Tensor)
-            t.array, t.origin = value, None
-            t.node = n = new(node_type)
-            n.inputs = n.saved = (a,)
-            n.attrs, n.value, n.dev = attrs, value, dev
-            n.seq, n.scope = tick(), m.scope
-            n.grad = n.hooks = n.storage = None
             code = (f := getframe(1)).f_code
             if code is not last_user_code[0]:
                 f, code = users(f, code)
-            n.code, n.lasti = code, f.f_lasti
+            nodes = (a,)
+            t = recorded_of(node_type, nodes, nodes, value, dev, attrs, m.scope, code, f.f_lasti)
         else:
             t = constant_of(value, dev)
         return t
@@ -390,17 +348,11 @@ def layer(op: Op, written: Callable[..., Tensor]) -> Callable[..., Tensor]:
         if type(value) is not ndarray or value.dtype is not dev.dtype:
             return written(input, weight, bias)
         if needs and (m := now()).grad:
-            t = new(Tensor)
-            t.array, t.origin = value, None
-            t.node = n = new(node_type)
-            n.inputs, n.saved = ((a, b), (x, w)) if z is None else ((a, b, c), (x, w, c))
-            n.value, n.dev, n.attrs = value, dev, None
-            n.seq, n.scope = tick(), m.scope
-            n.grad = n.hooks = n.storage = None
             code = (f := getframe(1)).f_code
             if code is not last_user_code[0]:
                 f, code = users(f, code)
-            n.code, n.lasti = code, f.f_lasti
+            nodes, saved = ((a, b), (x, w)) if z is None else ((a, b, c), (x, w, c))
+            t = recorded_of(node_type, nodes, saved, value, dev, None, m.scope, code, f.f_lasti)
         else:
             t = constant_of(value, dev)
         return t

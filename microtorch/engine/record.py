@@ -1,7 +1,8 @@
 """The place where a node is made: ``record`` for the result of an op, ``fill`` for every node.
 
-The hot paths (hot.py, short.py, and the Scalar methods in handles/scalar_text.py) write these
-stores out, because calling ``fill`` costs 5 % of a small op. A test counts the places that do.
+The hot paths (hot.py, short.py) call ``recorded_of``, which C does at once where there is a core,
+and the Scalar methods in handles/scalar_text.py write these stores out, because calling ``fill``
+costs 5 % of a small op. A test counts the places that do.
 """
 from __future__ import annotations
 
@@ -13,12 +14,14 @@ import numpy as np
 
 from ..arrays.dtypes import TORCH_TYPES
 from ..backends import cpu
-from ..backends.core.library import constants_of, new
+from ..backends.core.library import new, place_of, taught
 from ..base import errors
 from ..graph import Node, mode, storage_of, tick, ticks, user_frame
 from .handle import Handle
 
 if TYPE_CHECKING:
+    from types import CodeType
+
     from ..base.types import Array, Attrs, Backend, Frame, Shape
     from ..graph import Scope
     from ..handles.tensor import Tensor
@@ -82,16 +85,53 @@ def written(array: Array, dev: Backend) -> Tensor:
     return t
 
 
+def written_recorded(
+    node_type: type[Node], inputs: tuple[Node, ...], saved: tuple[Any, ...], array: Array,
+    dev: Backend, attrs: Attrs | None, scope: Scope | None, code: CodeType, lasti: int,
+) -> Tensor:  # fmt: skip
+    """``recorded_of`` where there is no C core."""
+    n = new(node_type)
+    n.inputs = inputs
+    n.saved = saved
+    if node_type.op.attributes:
+        n.attrs = attrs
+    n.value = array
+    n.dev = dev
+    n.seq = tick()
+    n.scope = scope
+    n.grad = n.hooks = n.storage = None
+    n.code = code
+    n.lasti = lasti
+    t = new(Tensor)
+    t.array = array
+    t.origin = None
+    t.node = n
+    return t
+
+
+_PLACES = [place_of(Handle, name) for name in ("node", "origin")] + [
+    place_of(Node, name)
+    for name in ("value", "dev", "seq", "grad", "hooks", "storage", "inputs", "saved", "attrs",
+                 "scope", "code", "lasti")
+]  # fmt: skip
+
+
+def _by_c(name: str, written: Callable[..., Tensor], tensor: type[Tensor]) -> Callable[..., Tensor]:
+    return taught(name, (tensor, Constant, Node, ticks), _PLACES, written)
+
+
 # A Tensor without gradient on an array, which lies in the memory of ``dev``. It is
 # ``handle(array, constant_node(array, dev))`` at a fifth of the time. Who does not know that the
 # array lies row by row asks ``note_order``, too.
-constant_of: Callable[[Array, Backend], Tensor] = constants_of(Handle, Constant, ticks, written)
+constant_of: Callable[[Array, Backend], Tensor] = _by_c("constant_of", written, Handle)
+# The Tensor of an op's result with a node of the op, on the user's line (graph/source.py)
+recorded_of = _by_c("recorded_of", written_recorded, Handle)
 
 
 def bind(tensor: type[Tensor]) -> None:
     """Announce the class that handles are made of."""
     globals()["Tensor"] = tensor
-    constants_of(tensor, Constant, ticks, written)
+    _by_c("constant_of", written, tensor)
 
 
 def constant(array: Any, dev: Backend | None = None) -> Tensor:

@@ -1,25 +1,24 @@
 """Short ways of ``apply`` for functions that a user calls, such as ``gather`` or ``cross_entropy``.
 
-They do what ``apply`` does where the operands need no promotion, with the making of the node
-written out as in hot.py, and hand every other case to it: ``single`` for views, reductions and
-casts, ``several`` for layers and losses, ``joined`` for cat and stack, ``kept_dtype`` for what
-takes an index.
+They do what ``apply`` does where the operands need no promotion, and hand every other case to it:
+``single`` for views, reductions and casts, ``several`` for layers and losses, ``joined`` for cat
+and stack, ``kept_dtype`` for what takes an index.
 """
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..backends import cpu
-from ..backends.core.library import new
+from ..backends.core.library import taught
 from ..base.errors import FAILED
-from ..graph import last_user_code, mode, tick, user_frame, users
+from ..graph import last_user_code, mode, user_frame, users
 from . import record as recording
 from .handle import Handle, Unmet
-from .record import constant_of, kept, note_order
+from .record import constant_of, kept, note_order, recorded_of
 from .views import link_view
 
 if TYPE_CHECKING:
@@ -58,20 +57,12 @@ def single(op: Op, input: Any, attrs: Attrs, *arguments: Any) -> Tensor:
     if out.dtype is not x.dtype:
         dev, flows = dev.of(out.dtype), out.dtype.kind in "fcV"
     if flows and a.needs and (m := mode.get()).grad and op.differentiable:
-        t = new(Tensor)
-        t.array, t.origin = out, None
-        n = new(op.node)
-        n.inputs = inputs = (a,)
-        n.saved = (x,) if op.saved_inputs else inputs
-        if op.attributes:
-            n.attrs = attrs
-        n.value, n.dev, n.seq, n.scope = out, dev, tick(), m.scope
-        n.grad = n.hooks = n.storage = None
         code = (f := sys._getframe(2)).f_code
         if code is not last_user_code[0]:
             f, code = users(f, code)
-        n.code, n.lasti = code, f.f_lasti
-        t.node = n
+        nodes = (a,)
+        saved = (x,) if op.saved_inputs else nodes
+        t = recorded_of(op.node, nodes, saved, out, dev, attrs, m.scope, code, f.f_lasti)
     else:
         dev is not cpu or not a.needs or recording.check_whole(op, (a,))
         t = constant_of(out, dev)
@@ -80,22 +71,41 @@ def single(op: Op, input: Any, attrs: Attrs, *arguments: Any) -> Tensor:
     return t if (s := a.storage) is None or not s.turned else note_order(t)
 
 
-def several(op: Op, inputs: Sequence[Any], attrs: Attrs | None = None) -> Tensor:
-    """``apply`` for Tensors of one floating dtype on one device: layers, losses, joins."""
-    needs, turned, recorded = False, False, op.differentiable
+def written_operands(tensors: Sequence[Any], recorded: bool) -> tuple[Any, ...] | None:
+    """``operands_of`` where there is no C core."""
     arrays: list[Any] = []
     nodes: list[Any] = []
+    needs, turned, ndim = False, False, -1
     try:
-        dev = inputs[0].node.dev
-        for x in inputs:
-            arrays.append(x.array)
-            nodes.append(n := x.node)
+        dev = tensors[0].node.dev
+        for t in tensors:
+            x, n = t.array, t.node
             if n.dev is not dev:
-                return op(*inputs, **(attrs or {}))
+                return None
+            own = x.ndim if type(x) is ndarray and x.size else -1
+            ndim = own if not nodes or own == ndim else -1
+            arrays.append(x)
+            nodes.append(n)
             needs = (recorded and n.needs) or needs
             turned = turned or ((s := n.storage) is not None and s.turned)
-    except AttributeError:  # not a tensor
+    except (AttributeError, IndexError):  # not a tensor, or none at all
+        return None
+    return tuple(arrays), tuple(nodes), dev, needs, turned, ndim
+
+
+# Of Tensors on one device and of one dtype: their arrays, their nodes, the backend, whether a
+# gradient is to be ``recorded``, whether one may lie otherwise than row by row, and the rank of all
+# (-1: they differ, one is empty, or of another kind). None of what is not all this.
+operands_of: Callable[..., tuple[Any, ...] | None] = taught(
+    "operands_of", (Handle, written_operands), (), written_operands
+)
+
+
+def several(op: Op, inputs: Sequence[Any], attrs: Attrs | None = None) -> Tensor:
+    """``apply`` for Tensors of one floating dtype on one device: layers, losses, joins."""
+    if (found := operands_of(inputs, op.differentiable)) is None:
         return op(*inputs, **(attrs or {}))
+    arrays, nodes, dev, needs, turned, _ = found
     op = op if op.family is None else op.family(len(nodes))
     kernel = (op.hot_kernels if turned else op.row_kernels)[dev]
     if kernel is None:  # integers and bools need promotion
@@ -108,17 +118,9 @@ def several(op: Op, inputs: Sequence[Any], attrs: Attrs | None = None) -> Tensor
     if out.dtype is not dev.dtype:
         return recording.record(op, inputs, out, dev.of(out.dtype), attrs)
     if needs and (m := mode.get()).grad:
-        t = new(Tensor)
-        t.array, t.origin = out, None
-        t.node = n = new(op.node)
-        n.inputs = tuple(nodes)
-        n.saved = kept(op, inputs) if op.saved_inputs else n.inputs
-        if op.attributes:
-            n.attrs = attrs
-        n.value, n.dev, n.seq, n.scope = out, dev, tick(), m.scope
-        n.grad = n.hooks = n.storage = None
         f = user_frame(sys._getframe(1))
-        n.code, n.lasti = f.f_code, f.f_lasti
+        saved = kept(op, inputs) if op.saved_inputs else nodes
+        t = recorded_of(op.node, nodes, saved, out, dev, attrs, m.scope, f.f_code, f.f_lasti)
     else:
         t = constant_of(out, dev)
     return note_order(t) if turned else t
@@ -131,28 +133,17 @@ def joined(op: Op, tensors: Argument, dim: Argument, more: int) -> Tensor | None
     """
     if type(dim) is not int or (type(tensors) is not list and type(tensors) is not tuple):
         return None
-    arrays: list[Any] = []
-    nodes: list[Any] = []
-    needs = False
-    try:
-        dev, ndim = tensors[0].node.dev, tensors[0].array.ndim
-        for t in tensors:
-            x = t.array
-            n = t.node
-            if n.dev is not dev or x.ndim != ndim or not x.size:
-                return None
-            arrays.append(x)
-            nodes.append(n)
-            if n.needs:
-                needs = True
-    except (AttributeError, IndexError):  # not a tensor, or none at all
+    if (found := operands_of(tensors, True)) is None:
         return None
-    ndim += more
+    arrays, nodes, dev, needs, _, ndim = found
     kernel = op.hot_kernels[dev]
     # whole numbers that require gradient are refused by the general way
     if kernel is None and not needs and dev is dev.rest and len({x.dtype for x in arrays}) == 1:
         kernel = None if op.hot_kernels.aside else op.hot_kernels.kernels[dev]
-    if kernel is None or not -ndim <= dim < ndim:
+    if kernel is None or ndim < 0:
+        return None
+    ndim += more
+    if not -ndim <= dim < ndim:
         return None
     dim %= ndim
     try:
@@ -162,10 +153,10 @@ def joined(op: Op, tensors: Argument, dim: Argument, more: int) -> Tensor | None
     if not needs or not (m := mode.get()).grad:
         return constant_of(out, dev)
     assert op.family is not None
-    node, inputs = op.family(len(nodes)).node(), tuple(nodes)
-    frame = user_frame(sys._getframe(1))
-    recording.fill(node, inputs, inputs, out, dev, {"dim": dim}, m.scope, frame)
-    return recording.handle(out, node)
+    node_type, f = op.family(len(nodes)).node, user_frame(sys._getframe(1))
+    return recorded_of(
+        node_type, nodes, nodes, out, dev, {"dim": dim}, m.scope, f.f_code, f.f_lasti
+    )
 
 
 def kept_dtype(op: Op, attrs: Attrs, *inputs: Tensor) -> Tensor:

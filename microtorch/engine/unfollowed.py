@@ -18,7 +18,7 @@ from ..backends.table import HotTable
 from ..base import errors
 from ..graph import mode, storage_of, user_frame
 from .op import Op
-from .record import check_whole, constant_of, fill, handle
+from .record import check_whole, constant_of, recorded_of
 from .short import single
 from .views import UNRECORDED, unfollowing
 
@@ -129,15 +129,16 @@ def marked_views(
     a, x, m = input.node, input.array, mode.get()
     inputs, dev, storage, flows = (a,), a.dev, storage_of(a), a.needs and m.grad
     flows = flows and (a.dev is not cpu or check_whole(op, inputs))
-    frame, views, lead = sys._getframe(1), [], pieces.lead
+    views, lead = list[Any](), pieces.lead
     if flows:
-        frame = user_frame(frame)
+        frame = user_frame(sys._getframe(1))
+        code, lasti = frame.f_code, frame.f_lasti
     for i, place in enumerate(places):
         index = (*lead, place, ...)
         out = x[index]
         if flows:
-            node = fill(op.node(), inputs, inputs, out, dev, {"index": index}, m.scope, frame)
-            t = handle(out, node)
+            attrs = {"index": index}
+            t = recorded_of(op.node, inputs, inputs, out, dev, attrs, m.scope, code, lasti)
         else:
             t = constant_of(out, dev)
         t.node.storage = storage

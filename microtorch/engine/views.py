@@ -4,9 +4,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from weakref import ref
 
-from ..graph import mode, storage_of
+from ..backends.core.library import place_of, taught
+from ..graph import Storage, last_write, mode, storage_of, ticks
+from .handle import Handle
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from ..base.types import Attrs
     from ..handles.tensor import Tensor
     from .op import Op
@@ -22,8 +26,8 @@ UNRECORDED: Attrs = {
 }
 
 
-def link_view(t: Tensor, parent: Tensor, op: Op, attrs: Attrs | None) -> Tensor:
-    """``t``, the result of ``op`` on ``parent``. If it shares its memory, the two are linked."""
+def written_link(t: Tensor, parent: Tensor, op: Op, attrs: Attrs | None) -> Tensor:
+    """``link_view`` where there is no C core."""
     source = parent.array
     if (out := t.array) is not source:
         owner = out.base
@@ -39,9 +43,16 @@ def link_view(t: Tensor, parent: Tensor, op: Op, attrs: Attrs | None) -> Tensor:
     if node.op is None and not mode.get().grad:
         chain = (*chain, (unfollowing[0], UNRECORDED))
     t.origin = (base, chain)
-    views = storage.views
-    if (n := len(views)) < 8 or n & (n - 1):  # add_view, whose call costs as much as this
-        views.append(ref(t))
-    else:
-        storage.add_view(ref(t))
+    storage.add_view(ref(t))
     return t
+
+
+# ``t``, the result of ``op`` on ``parent``. If it shares its memory, the two are linked.
+link_view: Callable[[Tensor, Tensor, Op, Attrs | None], Tensor] = taught(
+    "link_view", (Handle, Storage, storage_of, mode.get, unfollowing, UNRECORDED, written_link),
+    [place_of(Storage, "turned"), place_of(Storage, "views")], written_link,
+)  # fmt: skip
+
+_dates = [place_of(Storage, name) for name in ("written", "version", "writer", "beside", "aside")]
+_wrote = taught("wrote", (Storage, last_write, ticks), _dates, Storage.wrote)
+type.__setattr__(Storage, "wrote", _wrote)

@@ -18,6 +18,7 @@ from numpy import ndarray
 
 from ..arrays import dtypes
 from ..arrays.dtypes import TORCH_TYPES
+from ..backends.core.library import taught
 from ..backends.table import LARGE, layouts
 from ..base import errors
 from ..engine.apply import apply
@@ -110,7 +111,7 @@ def apply_inplace(
     return target
 
 
-def straight(target: Tensor, operands: Iterable[Any], whole: bool = False) -> bool:
+def written_straight(target: Tensor, operands: Iterable[Any], whole: bool = False) -> bool:
     """Is a write to ``target`` one that nothing is recorded of, and that reads nothing it writes?
 
     That is the common case, at a third of the time: of numbers, and of tensors that lie in other
@@ -141,6 +142,11 @@ def straight(target: Tensor, operands: Iterable[Any], whole: bool = False) -> bo
         elif type(x) not in PLAIN:
             return False
     return True
+
+
+straight: Callable[..., bool] = taught(
+    "straight", (Handle, mode.get, packers, written_straight), (), written_straight
+)
 
 
 def put_straight(target: Tensor, out: Array, name: str) -> bool:

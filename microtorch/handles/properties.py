@@ -12,6 +12,7 @@ import numpy as np
 
 from ..arrays import dtypes
 from ..arrays.device import device
+from ..backends.core.library import taught
 from ..ops.arguments import dim_of_some
 from ..ops.surface import FUNCTIONS
 from .protocols import Protocols
@@ -130,6 +131,10 @@ class Properties(Protocols):
         return False
 
 
+_shape = vars(Properties)["shape"]
+type.__setattr__(
+    Properties, "shape", taught("shape", (Properties, Size, _shape.fget), (), _shape)
+)
 for _name, _method in vars(Properties).items():  # Python's own errors say Tensor.size()
     if isinstance(_method, FunctionType):
         _method.__qualname__ = f"Tensor.{_name}"

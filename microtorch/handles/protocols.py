@@ -92,10 +92,12 @@ class Protocols(Methods):
     def __rmod__(self, other: TensorLike) -> Tensor:
         return left_operand(REGISTRY["remainder"], other, self) % self
 
+    @hot("floor_divide")
     def __floordiv__(self, other: TensorLike) -> Tensor:
         """floor(self / other)."""
-        return offered("floor_divide", "__floordiv__")(self, other)
+        return REGISTRY["floor_divide"](self, other)
 
+    @hot("floor_divide", reflected=True)
     def __rfloordiv__(self, other: TensorLike) -> Tensor:
         return left_operand(REGISTRY["floor_divide"], other, self) // self
 

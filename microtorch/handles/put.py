@@ -118,7 +118,7 @@ def _stored(t: Tensor, index: Any, value: Any) -> bool:
 
     That is: no gradient flows; a number that the dtype holds is written where an index of integers
     and slices, a mask or a tensor of indices says, or a tensor of the same dtype with memory of its
-    own where the former says.
+    own where they say, but for masks.
     """
     a, node = t.array, t.node
     if type(a) is not np.ndarray or node.needs or watchers[0]:
@@ -132,6 +132,7 @@ def _stored(t: Tensor, index: Any, value: Any) -> bool:
             return False
         if not place.ndim or not place.size:  # numpy takes any mask without elements
             return False
+        integers = 1 - place.ndim  # so many dimensions fewer has what it selects
     elif (found := parsing.basic(index, a.ndim)) is not None:
         (place, integers), writer = found, "fill"
     else:
@@ -145,14 +146,17 @@ def _stored(t: Tensor, index: Any, value: Any) -> bool:
                 value = np.float32(value)  # by way of which PyTorch rounds it
         elif kind not in "iu" or type(value) is float:
             return False
-    elif isinstance(value, Handle) and writer == "fill":
+    elif isinstance(value, Handle) and (
+        writer == "fill" or (place.dtype is dtypes.I64 and a.flags.c_contiguous)
+    ):
         v = value.array
         if type(v) is not np.ndarray or v.dtype is not a.dtype or value.node.needs:
             return False
         if v.ndim:  # what shares no memory; a lone element is read before any is written
             if v.base is not None or v is a or v is a.base or v.ndim > a.ndim - integers:
                 return False
-        writer = "copy" if v.ndim else "fill"
+        if writer == "fill" and v.ndim:
+            writer = "copy"
         value = v
     else:
         return False

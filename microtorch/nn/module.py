@@ -26,6 +26,7 @@ from types import FunctionType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from .. import graph
+from ..backends.core.library import taught
 from ..base.errors import NoAttribute, describe, message, nearest_name
 from ..handles.tensor import Tensor
 from . import global_hooks, hooks
@@ -365,7 +366,8 @@ class Module(Stateful):
 
     def __getattr__(self, name: str) -> Any:
         # Called only when `name` is neither an instance nor a class attribute. Hot path: every
-        # `self.fc1` comes here.
+        # `self.fc1` comes here, or where there is a C core to what does this (ext/objects.h), and
+        # only what is not found to this text.
         d = self.__dict__
         try:
             if name in (entries := d["_parameters"]) or name in (entries := d["_modules"]):
@@ -416,6 +418,10 @@ for _part in (Stateful, Tree):  # files of one class: Python's own errors say Mo
     for _name, _method in vars(_part).items():
         if isinstance(_method, FunctionType):
             _method.__qualname__ = f"Module.{_name}"
+
+_stores = ("_parameters", "_modules", "_buffers")
+_found = taught("__getattr__", (Module, *_stores, Module.__getattr__), (), Module.__getattr__)
+type.__setattr__(Module, "__getattr__", _found)
 
 _addindent = indent  # PyTorch's name, under which files import it
 _BEFORE_BUFFERS = ("_parameters", "_modules")  # whose names no buffer takes

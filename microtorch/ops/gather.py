@@ -21,6 +21,7 @@ from ..engine.record import constant_of, laid, note_order, record
 from ..engine.short import kept_dtype
 from .arguments import dim_of, element, owned, rows, within
 from .index import put
+from .index_along import unrecorded
 from .index_parsing import Place
 from .settled import linked
 from .shape import expand, reshape
@@ -327,6 +328,12 @@ def scatter(
 @public()
 def scatter_add(input: Tensor, dim: int, index: Tensor, src: Tensor) -> Tensor:
     """A copy of ``input`` with ``src`` added at ``index`` along ``dim``."""
+    if (found := unrecorded(input, dim, index, src)) is not None:
+        a, k, g, d = found  # what is checked below, at once
+        shape, given = a.shape, k.shape
+        if g.shape == given and given[:d] == shape[:d] and given[d + 1 :] == shape[d + 1 :]:
+            dev = input.node.dev
+            return constant_of(dev.add(a, dev.scatter_sum(g, k, shape=shape, dim=d)), dev)
     x, d, i, s = operands("scatter_add", input, dim, index, src)
     return laid(input + added(x, d, i, s, input.array.shape))
 
@@ -362,6 +369,10 @@ def take_along_dim(input: Tensor, indices: Tensor, dim: int | None = None) -> Te
             )
         )
     d = dim_of(dim, input.array.ndim, "take_along_dim")
+    if not input.node.needs and within(indices.array, input.array.shape[d]):
+        beside = [s[:d] + s[d + 1 :] for s in (input.array.shape, indices.array.shape)]
+        if beside[0] == beside[1]:  # nothing is broadcast
+            return gather(input, d, indices)
     pair = [input.array.shape, indices.array.shape]
     try:
         common = np.broadcast_shapes(*([*s[:d], 1, *s[d + 1 :]] for s in pair))

@@ -56,6 +56,24 @@ def check_along(F: Backend, x: Array, name: str, d: int, n: int, least: int) -> 
         )
 
 
+def unrecorded(
+    input: Tensor, dim: int, index: Tensor, src: Tensor
+) -> tuple[Array, Array, Array, int] | None:
+    """The arrays of floats in rows, of an int64 index that ``dim`` has and of what it places there,
+    and ``dim`` in [0, ndim), if nothing is to be recorded; None of all else.
+    """
+    if type(dim) is not int or not type(index) is type(input) is type(src):
+        return None
+    a, b = input.node, src.node
+    x, i, g = input.array, index.array, src.array
+    if not type(x) is type(i) is type(g) is np.ndarray or a.dev is not b.dev or a.needs or b.needs:
+        return None
+    if i.dtype is not I64 or not i.size or x.dtype.kind != "f" or not x.flags.c_contiguous:
+        return None
+    d = dim if dim >= 0 else dim + x.ndim
+    return (x, i, g, d) if 0 <= d < x.ndim and within(i, x.shape[d]) else None
+
+
 def _place(
     name: str, input: Tensor, dim: int, index: Tensor, kinds: tuple[str, ...], wrong: type,
     negative: bool = False, writes: bool = False,
@@ -136,6 +154,11 @@ def index_add(
     input: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: Number = 1
 ) -> Tensor:
     """A copy of ``input`` with ``alpha * source`` added at the slices ``index`` along ``dim``."""
+    if alpha == 1 and (found := unrecorded(input, dim, index, source)) is not None:
+        x, i, g, d = found  # what is checked below, at once
+        if i.ndim == 1 and g.shape == (*x.shape[:d], i.size, *x.shape[d + 1 :]):
+            dev = input.node.dev
+            return constant_of(dev.index_put(x, g, (*(slice(None),) * d, i), True), dev)
     place = _place(
         "index_add", input, dim, index, ("int32", "int64"), RuntimeError, writes=True
     )

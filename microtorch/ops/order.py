@@ -217,6 +217,8 @@ def _median_index(x: Array, d: int) -> Array:
     if x.dtype.kind not in "fV":
         return index
     unknown = np.isnan(x)
+    if type(unknown) is np.ndarray and not np.count_nonzero(unknown):
+        return index
     first = np.argmax(unknown, d, keepdims=True)
     return np.where(unknown.any(d, keepdims=True), first, index)
 

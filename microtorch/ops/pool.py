@@ -246,7 +246,9 @@ def _avg_pool(
     attrs = averages(
         op, n, input, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override
     )
-    d = input.array.dtype
+    pool, d = avg_pool2d_op if n < 3 else REGISTRY[op], input.array.dtype
+    if d.kind == "f" and n > 1 and input.array.ndim == n + 2:  # as mostly
+        return single(pool, input, attrs)
     if d.kind in "bu" or (d.kind == "i" and d.itemsize < 8):  # PyTorch has it for int64 only
         raise not_floating(op, input)
     if d.kind == "i":  # the quotient of integers, cut off towards 0
@@ -258,7 +260,6 @@ def _avg_pool(
         attrs = image_attrs(attrs)
         if not isinstance(attrs["divisor"], int):
             attrs["divisor"] = (attrs["divisor"],)
-    pool = avg_pool2d_op if n < 3 else REGISTRY[op]
     return from_images(single(pool, to_images(input, n), attrs), input, n, n == 1)
 
 

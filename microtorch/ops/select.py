@@ -241,7 +241,7 @@ def nan_to_num(
     Of complex numbers, in each part.
     """
     for name, value in (("nan", nan), ("posinf", posinf), ("neginf", neginf)):
-        if type(value) is not float:
+        if type(value) is not float and value is not None:
             check_type("nan_to_num", name, "float | None", value)
     if input.array.dtype.kind == "c":
         parts = nan_to_num(FUNCTIONS["view_as_real"](input), nan, posinf, neginf)

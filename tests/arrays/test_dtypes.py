@@ -342,3 +342,10 @@ def test_limits_of_one_dtype_are_equal():
     for kind in (torch.finfo, torch.iinfo):
         with pytest.raises(TypeError, match=r"must be torch.dtype"):
             kind(3)
+
+
+def test_limits_are_an_object_of_their_own():
+    info = torch.finfo(torch.float32)
+    info.eps = 3.0
+    assert torch.finfo(torch.float32).eps == 2**-23 and torch.finfo(torch.bfloat16).eps == 2**-7
+    assert torch.finfo(torch.complex64) == info and torch.finfo(torch.float16).max == 65504.0

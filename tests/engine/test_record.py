@@ -2,6 +2,7 @@
 
 import ast
 import gc
+import operator
 import sys
 import weakref
 from pathlib import Path
@@ -11,8 +12,9 @@ import pytest
 
 import microtorch as torch
 from microtorch.backends.core import library
-from microtorch.engine import record
+from microtorch.engine import record, short, views
 from microtorch.engine.handle import Handle
+from microtorch.engine.registry import REGISTRY
 from microtorch.graph import tick
 
 PACKAGE = Path(torch.__file__).parent
@@ -21,12 +23,9 @@ PACKAGE = Path(torch.__file__).parent
 PLACES = {
     ("engine/record.py", "constant_node"),
     ("engine/record.py", "written"),
+    ("engine/record.py", "written_recorded"),
     ("engine/record.py", "fill"),
     ("engine/leaf.py", "leaf"),
-    ("engine/hot.py", "method"),  # of unary and of binary
-    ("engine/short.py", "single"),
-    ("engine/short.py", "several"),
-    ("engine/hot.py", "view"),  # of viewing
     ("handles/scalar.py", "_fill"),
     ("handles/scalar_text.py", "METHOD"),
     # not made there, but dated anew after a write in place
@@ -102,6 +101,127 @@ def test_constants_are_made_by_c_as_they_are_written():
             record.constant_of(*wrong)
 
 
+NODE = ("value", "dev", "grad", "hooks", "storage", "needs", "inputs", "saved", "attrs", "code",
+        "scope", "lasti")  # fmt: skip
+
+
+def test_recorded_nodes_are_made_by_c_as_they_are_written():
+    x = torch.ones(2, 3, requires_grad=True)
+    a, array, code = x.node, np.ones((2, 3), np.float32), compile("1", "a", "eval")
+    for op, attrs in ((REGISTRY["exp"], None), (REGISTRY["reshape"], {"shape": (6,)})):
+        given = (op.node, (a,), (array,), array, a.dev, attrs, None, code, 7)
+        written, made = record.written_recorded(*given), record.recorded_of(*given)
+        for t in (written, made):
+            assert type(t) is torch.Tensor and type(t.node) is op.node
+            assert t.array is array and t.origin is None and vars(t) == {}
+        assert all(getattr(written.node, s) is getattr(made.node, s) for s in NODE)
+        assert made.node.seq == written.node.seq + 1 == tick() - 1
+        assert gc.is_tracked(made.node)
+        before = [sys.getrefcount(v) for v in (*given[:5], code)]
+        for _ in range(100):
+            record.recorded_of(*given)
+        assert [sys.getrefcount(v) for v in (*given[:5], code)] == before
+    for wrong in ((), given[:8], (*given, None), (int, *given[1:]), (a, *given[1:])):
+        with pytest.raises((TypeError, AttributeError)):
+            record.recorded_of(*wrong)
+
+
+def linked(link, parent, array, attrs):
+    t = record.constant_of(array, parent.node.dev)
+    given = parent, REGISTRY["reshape"], attrs
+    assert link(t, *given) is t
+    return t, parent.node.storage
+
+
+@pytest.mark.parametrize("link", [views.written_link, views.link_view])
+def test_views_are_linked_by_c_as_is_written(link):
+    base, attrs = torch.arange(6.0), {"shape": (3, 2)}
+    copy, storage = linked(link, base, base.array.copy(), attrs)
+    assert copy.origin is None and copy.node.storage is storage is None
+    t, storage = linked(link, base, base.array.reshape(3, 2), attrs)
+    chain = ((REGISTRY["reshape"], attrs),)
+    assert t.origin == (base, chain) and t.node.storage is storage and not storage.turned
+    assert [v() for v in storage.views] == [t]
+    turned, _ = linked(link, t, t.array.T, attrs)  # a view of a view has the base of all
+    assert turned.origin == (base, chain * 2) and storage.turned
+    with torch.no_grad():
+        marked, _ = linked(link, base, base.array[1:], attrs)
+    mark = (views.unfollowing[0], views.UNRECORDED)
+    assert marked.origin == (base, (*chain, mark)) and marked.origin[1][1][1] is views.UNRECORDED
+    same, _ = linked(link, base, base.array, attrs)
+    assert same.origin == (base, chain)
+    for _ in range(100):  # the dead are forgotten
+        linked(link, base, base.array[1:], attrs)
+    assert len(storage.views) < 32
+    piece = base.split(3)[1]  # whose chain is written out when asked for
+    of_piece, _ = linked(link, piece, piece.array[1:], attrs)
+    assert of_piece.origin[0] is base and of_piece.origin[1][-1] == chain[0]
+
+
+def test_what_is_no_view_is_for_the_text():
+    x = torch.ones(3)
+    few = (), (x, x, None), (x, x, None, {}, 1)
+    for wrong in (*few, (1, x, None, {}), (x, np.ones(3), None, {})):
+        with pytest.raises((TypeError, AttributeError)):
+            views.link_view(*wrong)
+    broken = torch.ones(3)
+    broken.node, broken.array = 5, x.array[1:]
+    with pytest.raises(AttributeError):
+        views.link_view(broken, x, REGISTRY["reshape"], {})
+    with pytest.raises(AttributeError):
+        views.link_view(x[1:], broken, REGISTRY["reshape"], {})
+
+
+def test_operands_are_looked_at_by_c_as_is_written():
+    x, y, needs = torch.ones(2, 3), torch.rand(2, 3), torch.ones(2, 3, requires_grad=True)
+    stale = torch.rand(3, 2, requires_grad=True).unbind()[0]
+    stale._base.detach().zero_()
+    given = [
+        (x, y), [x, needs], (x.T, y), (x[0], y), (x[:0], x[:0]), (x,), (), (x, x.double()),
+        (x, 1.0), (1.0, x), None, "ab", (x, np.ones(2)), (torch.ones(()), torch.ones(())),
+        [torch.sparse_coo_tensor([[0]], [1.0], (2,))], (y, stale), {x: 1},
+    ]  # fmt: skip
+    for tensors in given:
+        for recorded in (True, False):
+            try:
+                written = short.written_operands(tensors, recorded)
+            except Exception as error:
+                with pytest.raises(type(error)):
+                    short.operands_of(tensors, recorded)
+                continue
+            found = short.operands_of(tensors, recorded)
+            assert (found is None) is (written is None)
+            for a, b in zip(found or (), written or (), strict=True):
+                assert type(a) is type(b)
+                if type(a) is tuple:
+                    assert len(a) == len(b) and all(map(operator.is_, a, b))
+                else:
+                    assert a == b
+    before = [sys.getrefcount(v) for v in (x, y, x.array, y.node, None)]
+    for _ in range(100):
+        short.operands_of((x, y), True)
+        short.operands_of((x, y.double()), True)
+    after = [sys.getrefcount(v) for v in (x, y, x.array, y.node, None)]
+    assert all(abs(a - b) < 50 for a, b in zip(after, before, strict=True))
+    for wrong in ((), ((x, y),), ((x, y), True, 1)):
+        with pytest.raises(TypeError):
+            short.operands_of(*wrong)
+
+
+def test_a_shape_is_made_by_c():
+    for shape in ((), (0,), (2, 3), (1,) * 40, (3, 0, 2)):
+        found = torch.empty(shape).shape
+        assert type(found) is torch.Size and found == shape and found.numel() == np.prod(shape)
+    assert torch.ones(4, 3).T.shape == (3, 4) and torch.nn.Parameter(torch.ones(2)).shape == (2,)
+    assert torch.Tensor.shape.__doc__ and "shape" in dir(torch.Tensor)
+    with pytest.raises(AttributeError):
+        torch.ones(2).shape = (1, 2)
+    with pytest.raises(TypeError):
+        torch.Tensor.shape.__get__(3)
+    with pytest.raises(AttributeError):
+        torch.ones(2, 2).T.no_such_thing  # noqa: B018
+
+
 def test_what_stands_over_a_tensors_memory_is_told_of_constants(monkeypatch):
     """As a recording is (static/recording.py)."""
     seen, slot = [], vars(Handle)["array"]
@@ -109,7 +229,8 @@ def test_what_stands_over_a_tensors_memory_is_told_of_constants(monkeypatch):
                         raising=False)
     array = np.ones(3)
     record.constant_of(array, None)
-    assert seen == [array]
+    record.recorded_of(REGISTRY["exp"].node, (), (), array, None, None, None, None, 0)
+    assert [x is array for x in seen] == [True, True]
 
 
 def test_slots_are_found_where_they_lie():

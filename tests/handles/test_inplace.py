@@ -408,3 +408,40 @@ def test_a_real_view_of_a_complex_leaf_stays_real_after_a_write():
     with torch.no_grad():
         for view in (torch.view_as_real(p), p.real, p.view(torch.float64)):
             assert view.add_(view).clamp_(max=1.5).max().item() == 1.5  # complex has no clamp
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.int64, torch.bool])
+def test_rows_written_at_a_tensor_of_indices(dtype):
+    rows = torch.arange(12).reshape(3, 4).to(dtype)
+    for places in ([0, 2, 4], [0, -1, 0], [[0], [1], [2]]):
+        i = torch.tensor(places)
+        for value in (rows, rows[0], rows[:1], rows[0, 1], rows[:, None] if i.ndim > 1 else rows):
+            made = []
+            for way in (torch.Tensor.__setitem__, lambda t, i, v: t.index_put_((i,), v)):
+                t = torch.zeros(5, 4).to(dtype)
+                view = t[1:3]
+                try:
+                    way(t, i, value)
+                except RuntimeError as error:
+                    made.append(type(error))
+                    assert t._version == 0 and not t.any()
+                    continue
+                made.append(t.tolist())
+                assert t._version == 1 and view.tolist() == t.tolist()[1:3]
+            assert made[0] == made[1]
+
+
+def test_rows_that_lie_in_what_is_written():
+    x = torch.arange(12.0).reshape(6, 2)
+    i = torch.tensor([2, 3])
+    x[i] = x[:2].clone()
+    assert x[2:4].tolist() == [[0.0, 1.0], [2.0, 3.0]]
+    with pytest.raises(IndexError):
+        x[torch.tensor([6])] = torch.ones(1, 2)
+    with pytest.raises(RuntimeError, match="dtypes match"):
+        x[i] = torch.ones(2, 2).double()
+    with pytest.raises(RuntimeError):
+        x[i] = torch.ones(3, 2)
+    needs = torch.ones(2, 2, requires_grad=True)
+    x[i] = needs
+    assert x.grad_fn is not None

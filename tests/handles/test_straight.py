@@ -1,10 +1,14 @@
 """In-place methods by the short way and by the general one: the same in all that can be seen."""
 
 import itertools
+import sys
 
+import numpy as np
 import pytest
 
 import microtorch as torch
+from microtorch.engine.handle import Handle
+from microtorch.graph import Storage, last_write, tick
 from microtorch.handles import inplace, put, twins
 
 METHODS = {
@@ -192,3 +196,75 @@ def test_numbers_are_put_both_ways_the_same(dtype, monkeypatch):
     monkeypatch.setattr(put, "_stored", lambda *arguments: False)
     for case, found in zip(cases, short, strict=True):
         assert repr(found) == repr(put_numbers(*case)), case
+
+
+OTHER = torch.ones(3)
+TARGETS = {
+    "a leaf": lambda: torch.zeros(3),
+    "one that needs gradient": lambda: torch.zeros(3, requires_grad=True),
+    "a view": lambda: torch.zeros(2, 3)[1],
+    "a view of one that needs": lambda: torch.zeros(2, 3, requires_grad=True).detach()[1],
+    "a view made without": lambda: _unrecorded(torch.zeros(2, 3, requires_grad=True)),
+    "a result": lambda: torch.zeros(3, requires_grad=True) * 2,
+    "lent memory": lambda: torch.frombuffer(bytearray(12), dtype=torch.float32),
+    "what may not be written": lambda: _fixed(torch.zeros(3)),
+}
+
+
+def _unrecorded(x):
+    with torch.no_grad():
+        return x[1]
+
+
+def _fixed(x):
+    x.array.flags.writeable = False
+    return x
+
+
+@pytest.mark.parametrize("grad", [True, False])
+@pytest.mark.parametrize("kind", TARGETS)
+def test_a_straight_write_is_found_by_c_as_is_written(kind, grad):
+    made = TARGETS[kind]()
+    rest = [
+        1.5, 2, True, "a", None, [1], np.ones(())[()], OTHER, made, made[:2], made.view(-1),
+        torch.ones(3, requires_grad=True), Wrapped(),
+    ]  # fmt: skip
+    several = (), (1, OTHER), (OTHER, made), [1, OTHER]
+    with torch.set_grad_enabled(grad):
+        for others in [*several, *((x,) for x in rest)]:
+            for whole in (False, True):
+                given = made, others, whole
+                assert inplace.straight(*given) is inplace.written_straight(*given), given
+
+
+class Wrapped(Handle):
+    """Of an array of another kind."""
+
+    def __init__(self):
+        self.array, self.origin, self.node = object(), None, OTHER.node
+
+
+def test_what_no_write_goes_straight_into():
+    for wrong in ((), (OTHER,), (OTHER, (), False, 1), (1, ()), (None, (OTHER,))):
+        with pytest.raises((TypeError, AttributeError)):
+            inplace.straight(*wrong)
+    with pytest.raises(AttributeError):
+        inplace.straight(Handle(), ())
+
+
+def test_a_write_is_dated():
+    storage, beside = Storage(), Storage()
+    storage.beside = beside
+    for k in range(3):
+        now = tick()
+        assert storage.wrote(f"op{k}") is None
+        assert storage.written == last_write[0] == beside.aside == now + 1
+        assert storage.version == k + 1 and storage.writer == f"op{k}" and beside.written == 0
+    before = sys.getrefcount(storage), sys.getrefcount(None)
+    for _ in range(100):
+        storage.wrote("op")
+    assert sys.getrefcount(storage) == before[0] and abs(sys.getrefcount(None) - before[1]) < 50
+    with pytest.raises(TypeError):
+        Storage.wrote(OTHER, "op")
+    with pytest.raises(TypeError):
+        storage.wrote()

@@ -3,6 +3,7 @@
 import copy
 import gc
 import pickle
+import sys
 import weakref
 from collections import OrderedDict
 
@@ -380,3 +381,76 @@ def test_a_handle_may_be_made_before_its_hook():
     hooks[handle.id] = more[handle.id] = print
     handle.remove()
     assert not hooks and not more
+
+
+class Counted(nn.Module):
+    """A module that is asked for what is not there."""
+
+    kept = "of the class"
+
+    def __init__(self):
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(2))
+        self.register_buffer("mean", torch.zeros(2))
+        self.register_buffer("none", None)
+        self.fc = nn.Linear(2, 2)
+
+    @property
+    def fails(self):
+        raise AttributeError("of the property")
+
+
+class Asked(Counted):
+    def __getattr__(self, name):
+        return name if name.startswith("any") or name == "weight" else super().__getattr__(name)
+
+
+@pytest.mark.parametrize("getattr_of", [getattr, lambda m, name: type(m).__getattr__(m, name)])
+def test_members_are_found_in_one_order(getattr_of):
+    m = Counted()
+    assert getattr_of(m, "weight") is m._parameters["weight"]
+    assert getattr_of(m, "mean") is m._buffers["mean"] and getattr_of(m, "none") is None
+    assert getattr_of(m, "fc") is m._modules["fc"]
+    m._buffers["fc"] = m._modules["weight"] = 1  # parameters before modules before buffers
+    assert getattr_of(m, "weight") is m._parameters["weight"]
+    assert getattr_of(m, "fc") is m._modules["fc"]
+    for name in ("weights", "fails", "\u00e9", ""):
+        with pytest.raises(AttributeError, match=f"no attribute '{name}'"):
+            getattr_of(m, name)
+    fc, m._modules = m.fc, OrderedDict(late=m.fc)  # of an older file
+    assert getattr_of(m, "late") is fc
+    del m._parameters
+    with pytest.raises(AttributeError, match="super"):
+        getattr_of(m, "mean")
+
+
+def test_members_of_subclasses_and_deleted_ones():
+    m = Asked()
+    assert m.anything == "anything" and m.weight == "weight" and m.mean is m._buffers["mean"]
+    with pytest.raises(AttributeError, match="'Asked' object has no attribute 'wrong'"):
+        m.wrong  # noqa: B018
+    m = Counted()
+    m._parameters["kept"] = m.weight  # what the class has comes first
+    assert m.kept == "of the class" and m.__getattr__("kept") is m.weight
+    m.__dict__["mean"] = 3  # and what the object has
+    assert m.mean == 3
+    del m.mean, m.weight  # the buffer goes first
+    assert m.mean == 3
+    with pytest.raises(AttributeError, match="weight"):
+        m.weight  # noqa: B018
+    with pytest.raises(AttributeError, match="super"):
+        Counted.__new__(Counted).weight  # noqa: B018
+    for wrong in ([], 5):
+        with pytest.raises((TypeError, AttributeError)):
+            m.__getattr__(wrong)
+    with pytest.raises(TypeError):
+        nn.Module.__getattr__(torch.ones(1), "weight")
+
+
+def test_a_member_is_not_held_by_who_asked():
+    m = Counted()
+    before = sys.getrefcount(m.weight), sys.getrefcount(m.__dict__)
+    for _ in range(100):
+        m.weight, m.mean, m.fc  # noqa: B018
+        getattr(m, "wrong", None)
+    assert (sys.getrefcount(m.weight), sys.getrefcount(m.__dict__)) == before

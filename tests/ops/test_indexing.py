@@ -351,3 +351,52 @@ def test_the_imaginary_part_of_what_fills_is_not_dropped():
             x.index_fill(0, torch.tensor([1]), value)
         with pytest.raises(RuntimeError, match="complex"):
             x.index_fill_(0, torch.tensor([1]), value)
+
+
+# ---- what nothing is recorded of goes a shorter way ----------------------------------------------
+def _recorded(function, x, *given, **named):
+    return function(x.clone().requires_grad_(x.is_floating_point()), *given, **named).detach()
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.float16, torch.int64])
+@pytest.mark.parametrize("dim", [0, 1, -1])
+def test_short_ways_of_indices_along_a_dimension(dtype, dim):
+    x = (torch.arange(20).reshape(4, 5) % 7).to(dtype)
+    for layout in (x, x.t().contiguous().t(), x[:, ::2], x[:0]):
+        size = layout.shape[dim]
+        for places in ([0, 2, 0], [], [size - 1], [-1], [size], [0] * 20):
+            i = torch.tensor(places, dtype=torch.int64)
+            shape = list(layout.shape)
+            shape[dim] = len(places)
+            src = torch.ones(shape, dtype=dtype)
+            k = i.reshape((-1, 1) if dim == 0 else (1, -1)).expand(shape)
+            for function, given in (
+                (torch.index_add, (dim, i, src)), (torch.scatter_add, (dim, k, src)),
+                (torch.scatter_add, (dim, k.contiguous(), src)),
+                (torch.take_along_dim, (k.contiguous(), dim)), (torch.take_along_dim, (k, dim)),
+            ):  # fmt: skip
+                try:
+                    expected = _recorded(function, layout, *given)
+                except (IndexError, RuntimeError) as error:
+                    with pytest.raises(type(error)) as caught:
+                        function(layout, *given)
+                    assert str(caught.value).splitlines()[0] == str(error).splitlines()[0]
+                    continue
+                found = function(layout, *given)
+                assert torch.equal(found, expected) and found.stride() == expected.stride()
+                assert found.dtype is dtype and found.is_leaf
+
+
+def test_what_an_index_does_not_fit_is_said_as_before():
+    x, i = torch.ones(3, 2), torch.tensor([0])
+    for wrong in (
+        lambda: x.index_add(0, i, torch.ones(1, 3)), lambda: x.index_add(2, i, x[:1]),
+        lambda: x.index_add(0, i[None], x[:1]), lambda: x.index_add(0, i, x[:1].double()),
+        lambda: x.scatter_add(0, i, x[0]), lambda: x.scatter_add(0, i[None], x[:1].double()),
+        lambda: x.scatter_add(0, torch.zeros(1, 3).long(), torch.ones(1, 3)),
+        lambda: torch.take_along_dim(x, i, 0), lambda: torch.take_along_dim(x, i.int()[None], 0),
+    ):  # fmt: skip
+        with pytest.raises((RuntimeError, IndexError)):
+            wrong()
+    big = x.scatter_add(0, torch.zeros(1, 1).long(), torch.ones(2, 2))  # a part of src is read
+    assert big[0].tolist() == [2.0, 1.0]

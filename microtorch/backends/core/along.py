@@ -147,7 +147,8 @@ class Along(Reference):
             return None
         outer, n, inner = blocks(out.shape, d)
         shape = (*out.shape[:d], *places.shape, *out.shape[d + 1 :])
-        g, places = np.ascontiguousarray(np.broadcast_to(g, shape)), np.ascontiguousarray(places)
+        g = g if g.shape == shape else np.broadcast_to(g, shape)
+        g, places = np.ascontiguousarray(g), np.ascontiguousarray(places)
         wrong = np.empty(1, U8)
         arrays = g, places, wrong, out
         done = self.kernels.combine_rows(outer, n, places.size, inner, 0, *arrays)

@@ -13,7 +13,7 @@ import ctypes
 import os
 import sys
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -212,42 +212,32 @@ def get_num_threads() -> int:
 Made = TypeVar("Made")
 
 
-def shorter_new() -> Callable[[type[Made]], Made]:
-    """``object.__new__`` for the classes of tensors and nodes, in C at half of the time."""
-    made: list[Callable[[type[Made]], Made]] = []
-    lib.add_new(id(made))
-    return made[0] if made else object.__new__
-
-
 def place_of(cls: type, slot: str) -> int:
     """Where in the memory of an object of ``cls`` a slot lies; 0 if that cannot be told."""
+    if lib is None:
+        return 0
     thing: object = new(cls)
     mark = object()
     setattr(thing, slot, mark)
     return int(lib.place_of(id(thing), id(mark), cls.__basicsize__))
 
 
-def constants_of(
-    tensor: type, node: type, clock: Iterator[int], written: Callable[..., Any]
-) -> Callable[..., Any]:
-    """``written``, which makes a Tensor with its node (engine/record.py), in C at half of the time.
+def taught(name: str, objects: tuple[Any, ...], places: Sequence[int], written: Made) -> Made:
+    """The function of ext/objects.h that does what ``written`` says; without a core, ``written``.
 
-    There is one such function. A later call has it make objects of other classes.
+    ``objects`` and ``places`` of slots are what it needs of Python's, in the order in which C names
+    them. There is one such function; a later call gives it others.
     """
-    if lib is None:
-        return written
-    places = [place_of(tensor, name) for name in ("node", "origin")]
-    names = ("value", "dev", "seq", "grad", "hooks", "storage")
-    places += [place_of(node, name) for name in names]
-    made: list[Callable[..., Any]] = []
-    if all(places):
-        lib.add_constant_of(id(made), id(tensor), id(node), id(clock), places)
+    made: list[Made] = []
+    if lib is not None and all(places):
+        lib.teach(id(made), name.encode(), id(objects), [*places], len(places))
     return made[0] if made else written
 
 
 set_num_threads(default_num_threads())
 isa = ""  # the one in use
-new = object.__new__ if TYPE_CHECKING or lib is None else shorter_new()
+# for the classes of tensors and nodes, in C at half of the time
+new = object.__new__ if TYPE_CHECKING else taught("new", (), (), object.__new__)
 if lib is not None:
     use_isa(os.environ.get("MICROTORCH_ISA") or isas()[0])
     lib.use_copies(-1)

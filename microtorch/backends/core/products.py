@@ -15,6 +15,8 @@ from .library import Kernels, calls, kernel_of, required
 if TYPE_CHECKING:
     from ...base.types import Array, Kernel
 
+FEW_PRODUCTS = 4  # of small matrices: numpy's call takes 0.5 us more, C 0.1 us more for each
+
 
 class Products(Reference):
     """The ops that multiply matrices; numpy takes other dtypes and a third batch dimension."""
@@ -29,6 +31,11 @@ class Products(Reference):
                         return out
             elif x.ndim > 1 < y.ndim:
                 return self._batches(x, y)
+        elif x.ndim == 3 == y.ndim and x.size and len(x) == len(y) <= FEW_PRODUCTS:
+            (b, m, k), n = x.shape, y.shape[2]
+            out = np.empty((b, m, n), self.dtype)
+            if self.kernels.matmul(1, b, m, k, n, x, y, None, out):
+                return out
         # as the op's definition does; np.dot would cost as much again to call
         if (x.ndim == 2 and y.ndim == 2) or 0 < x.ndim < 3 > y.ndim > 0:
             return x.dot(y)

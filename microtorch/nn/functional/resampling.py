@@ -7,6 +7,7 @@ elements, its taps (nearest 1, linear 2, cubic 4).
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -47,11 +48,12 @@ def interpolate(
         _check_corners(mode, align_corners)
     sizes, scales = _sizes(input, size, scale_factor, recompute_scale_factor)
     _check_mode(input, mode, align_corners, antialias)
-    if 0 in input.shape[1:] or min(sizes) <= 0:
+    shape = input.array.shape
+    if 0 in shape[1:] or min(sizes) <= 0:
         raise RuntimeError(
             message(
                 f"Input and output sizes should be greater than 0, but got input "
-                f"{list(input.shape)} and output {sizes}",
+                f"{list(shape)} and output {sizes}",
                 f"interpolate: {describe(input)}",
             )
         )
@@ -69,16 +71,17 @@ def interpolate(
     kind = np.dtype(np.float64 if input.dtype.itemsize == 8 else np.float32)
     if antialias:
         for i in (1, 0):
-            table = _smooth_table(mode, input.shape[i + 2], sizes[i], scales[i], align_corners)
+            table = _smooth_table(mode, shape[i + 2], sizes[i], scales[i], align_corners)
             weights = from_numpy(table).to(input.device, input.dtype)
             input = input @ weights.transpose(0, 1) if i else weights @ input
         return input
     # The last dimension first: PyTorch sums in this order.
     for i in reversed(range(len(sizes))):
-        dim, n, scale = i + 2, input.shape[i + 2], scales[i]
+        dim, n, scale = i + 2, shape[i + 2], scales[i]
         if mode == "nearest" and input.ndim == 4 and sizes[i] in (n, 2 * n):
             scale = None  # PyTorch takes 1 and 2 for the scales of images here, whatever is given
-        input = _resampled(input, dim, _taps(mode, n, sizes[i], scale, align_corners, kind))
+        index, weight = _table(mode, n, sizes[i], scale, align_corners, kind)
+        input = single(taps_op, input, {"index": index, "weight": weight, "dim": dim})
     return input
 
 
@@ -181,8 +184,9 @@ def _sizes(
     factors = list(scale_factor) if isinstance(scale_factor, Sequence) else [scale_factor] * count
     _check_count(input, "scale_factor", factors)
     for f in factors:
-        check_type("interpolate", "scale_factor", "float", f)
-    ends = [n * float(f) for n, f in zip(input.shape[2:], factors, strict=True)]
+        if type(f) is not float and type(f) is not int:
+            check_type("interpolate", "scale_factor", "float", f)
+    ends = [n * float(f) for n, f in zip(input.array.shape[2:], factors, strict=True)]
     if not all(abs(end) < 2**63 for end in ends):  # nor of NaN
         raise RuntimeError(
             message(
@@ -297,10 +301,16 @@ def _smooth_table(
     return weights / np.where(total == 0, 1, total)
 
 
-def _resampled(input: Tensor, dim: int, taps: Taps) -> Tensor:
-    """The weighted sum of the taps along `dim`."""
-    index, weight = (np.stack(part) for part in zip(*taps, strict=True))
-    return single(taps_op, input, {"index": index, "weight": weight, "dim": dim})
+@lru_cache(256)
+def _table(*sizes: Any) -> tuple[np.ndarray[Any, Any], ...]:
+    """The taps as an index and a weight, (taps, size), for all calls of these arguments of `_taps`.
+
+    Most calls of a script have the sizes of one before.
+    """
+    tables = tuple(np.stack(part) for part in zip(*_taps(*sizes), strict=True))
+    for table in tables:
+        table.flags.writeable = False
+    return tables
 
 
 def _old_name(name: str) -> None:
