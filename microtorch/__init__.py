@@ -14,22 +14,26 @@ import sys as _sys
 if not _os.path.isdir(_os.path.join(__path__[0], "viz")):
     __path__.append(_os.path.dirname(__path__[0]))
 
-from . import autograd, backends, version
-from .arrays import dtypes as _dtypes
-from .arrays.device import device
-from .arrays.dtypes import dtype, finfo, get_default_dtype, iinfo, set_default_dtype
-from .autograd import enable_grad, inference_mode, is_grad_enabled, no_grad, set_grad_enabled
-from .autograd.grad_mode import is_inference_mode_enabled
-from .base.naming import settle as _settle
-from .facade import namespace as _namespace
-from .facade import paths as _paths
-from .handles.scalar import Scalar
-from .handles.size import Size
-from .handles.tensor import Tensor
-from .version import __version__
+from .base.pausing import collector_paused as _collector_paused
 
-backends.choose_at_import()
-globals().update({name: getattr(_dtypes, name) for name in _dtypes.NAMES})
+with _collector_paused():
+    from . import autograd, backends, version
+    from .arrays import dtypes as _dtypes
+    from .arrays.device import device
+    from .arrays.dtypes import dtype, finfo, get_default_dtype, iinfo, set_default_dtype
+    from .autograd import enable_grad, inference_mode, is_grad_enabled, no_grad, set_grad_enabled
+    from .autograd.grad_mode import is_inference_mode_enabled
+    from .base.naming import settle as _settle
+    from .facade import namespace as _namespace
+    from .facade import paths as _paths
+    from .handles.scalar import Scalar
+    from .handles.size import Size
+    from .handles.tensor import Tensor
+    from .version import __version__
+
+    backends.choose_at_import()
+    globals().update({name: getattr(_dtypes, name) for name in _dtypes.NAMES})
+
 pi, e, inf, nan, newaxis = _math.pi, _math.e, _math.inf, _math.nan, None
 torch = _sys.modules[__name__]  # torch.torch, which PyTorch's import of itself left behind
 __all__ = _namespace.ALL

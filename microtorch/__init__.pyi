@@ -29,7 +29,6 @@ from microtorch.arrays.dtypes import finfo as finfo
 from microtorch.arrays.dtypes import get_default_dtype as get_default_dtype
 from microtorch.arrays.dtypes import iinfo as iinfo
 from microtorch.arrays.dtypes import set_default_dtype as set_default_dtype
-from microtorch.arrays.generator import default_generator as default_generator
 from microtorch.arrays.layout import layout as layout
 from microtorch.arrays.layout import sparse_bsc as sparse_bsc
 from microtorch.arrays.layout import sparse_bsr as sparse_bsr
@@ -83,6 +82,7 @@ from microtorch.create.filled import tril_indices as tril_indices
 from microtorch.create.filled import triu_indices as triu_indices
 from microtorch.create.random import Generator as Generator
 from microtorch.create.random import bernoulli as bernoulli
+from microtorch.create.random import default_generator as default_generator
 from microtorch.create.random import get_rng_state as get_rng_state
 from microtorch.create.random import initial_seed as initial_seed
 from microtorch.create.random import manual_seed as manual_seed

@@ -23,7 +23,7 @@ PACKAGE = ROOT / "microtorch"
 # imported
 NO_FAMILIES = {
     "ops": ("__init__", "arguments", "contents", "elementwise", "node_names", "surface"),
-    "create": ("__init__", "contents", "data", "filled", "finish", "quasirandom", "random"),
+    "create": ("__init__", "contents", "finish"),
 }
 # packages whose files are imported when one of their names is asked for, and the titles of these
 ON_DEMAND = {

@@ -6,8 +6,14 @@ MICROTORCH_REQUIRE names the part (`core,dot`), the test fails instead.
 """
 import os
 import shutil
+import sys
 
 import pytest
+
+# The tests start hundreds of Pythons. Without byte code that is kept, each would compile the whole
+# package again, which is most of its time. What is written is in no one's way: git ignores it.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 
 def _core():

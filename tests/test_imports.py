@@ -176,12 +176,16 @@ def run(program):
 def test_import_loads_nothing_heavy():
     loaded = set(run("import sys, microtorch; print(*sys.modules)").split())
     assert not {name.split(".")[0] for name in loaded} & HEAVY
+    own = {name.removeprefix("microtorch.") for name in loaded} & {*MODULES} - {"__main__"}
+    assert len(own) <= 128, f"one more than there were: is it needed? {sorted(own)}"
     lazy = {
         f"microtorch.{name}"
         for name in (
             "nn", "optim", "utils", "vision", "viz", "linalg", "files", "programs.demo",
             "facade.alias", "ops.conv", "ops.reduce", "ops.special", "kinds.level",
-            "autograd.functional", "arrays.printing",
+            "autograd.functional", "arrays.printing", "create.data", "create.filled",
+            "create.finish", "create.random", "arrays.generator", "arrays.continuous",
+            "arrays.discrete", "facade.foreach", "facade.settings",
         )
     }  # fmt: skip
     lazy |= {"numpy.random", "numpy.typing"}  # a sixth of the time
@@ -223,6 +227,20 @@ def test_an_optimizer_or_schedule_is_imported_when_it_is_named():
     ]  # fmt: skip
 
 
+def test_the_default_generator_is_one_from_the_first_number_on():
+    program = (
+        "import sys, microtorch as torch\n"
+        "from microtorch.arrays import generator\n"
+        "held = generator.default_generator; state = held.get_state()\n"
+        "print('microtorch.create.random' in sys.modules, type(state).__name__)\n"
+        "print(torch.manual_seed(0) is held is torch.default_generator, torch.initial_seed())\n"
+        "held.set_state(state)  # an array, from before it spoke of tensors\n"
+        "print(type(held) is torch.Generator, type(held.get_state()) is torch.Tensor)\n"
+        "print((held.get_state().array == state).all())\n"
+    )
+    assert run(program).split() == ["False", "ndarray", "True", "0", "True", "True", "True"]
+
+
 def test_import_changes_nothing_of_the_users():
     program = (
         "import warnings, gc, sys, numpy as np\n"
@@ -236,6 +254,7 @@ def test_import_changes_nothing_of_the_users():
     )
     # the one filter: numpy's RuntimeWarnings inside microtorch
     assert run(program).split() == ["True", "True", "1"]
+    assert run("import gc; gc.disable(); import microtorch; print(gc.isenabled())") == "False\n"
 
 
 def test_arithmetic_is_silent_even_where_warnings_are_errors():

@@ -9,9 +9,33 @@ CONTENTS = {
         "kernels": "spaced stepped",
         "functions": "arange linspace logspace",
     },
+    "data": {
+        "functions": (
+            "BFloat16Tensor BoolTensor ByteTensor CharTensor DoubleTensor FloatTensor HalfTensor "
+            "IntTensor LongTensor ShortTensor as_tensor asarray from_numpy tensor"
+        ),
+    },
     "exchange": {
         "functions": "from_dlpack from_file frombuffer to_dlpack",
         "methods": "__dlpack__ __dlpack_device__",
+    },
+    "filled": {
+        "functions": (
+            "empty empty_like eye full full_like ones ones_like rand rand_like randn randn_like "
+            "tril_indices triu_indices zeros zeros_like"
+        ),
+        "methods": "new new_empty new_full new_ones new_tensor new_zeros",
+    },
+    "random": {
+        "kernels": "check_chances",
+        "functions": (
+            "Generator bernoulli get_rng_state initial_seed manual_seed multinomial normal "
+            "randint randint_like randperm seed set_rng_state"
+        ),
+        "methods": (
+            "bernoulli bernoulli_ cauchy_ exponential_ geometric_ log_normal_ multinomial normal_ "
+            "random_ uniform_"
+        ),
     },
     "sharing": {
         "methods": "is_shared share_memory_",

@@ -18,10 +18,10 @@ from ..engine.calling import check_type, is_int
 from ..engine.handle import NotDense
 from ..engine.operands import element
 from ..engine.record import constant_of
-from ..handles.methods import bind_methods
 from ..handles.size import sizes_or_data
 from ..handles.tensor import Tensor
 from ..ops.arguments import given_once, shape_of
+from ..ops.surface import METHODS
 from .data import copied, same, warn_of_a_copy
 from .finish import check_layout, chosen, export, finish, number
 
@@ -199,7 +199,7 @@ def _filled(
 
     if not random:
         method_doc = f"{doc} in this tensor's dtype and device."
-        bind_methods({f"new_{name}": named(new, f"new_{name}", method_doc)})
+        METHODS[f"new_{name}"] = named(new, f"new_{name}", method_doc)
     like_doc = f"{doc} in the shape, dtype and device of ``input``."
     return (
         export(named(create, name, f"{doc}."), plain=plain),
@@ -300,7 +300,7 @@ def new(self: Tensor, *data: int | Sequence[int], **given: object) -> Tensor:
     return copied(source, self.dtype, self.device) if shape is None else self.new_empty(shape)
 
 
-bind_methods({"new_full": new_full, "new_tensor": new_tensor, "new": new})
+METHODS.update(new_full=new_full, new_tensor=new_tensor, new=new)
 
 
 @export

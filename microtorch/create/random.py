@@ -21,11 +21,11 @@ from ..engine.record import constant
 from ..engine.whole import whole
 from ..graph import storage_of
 from ..handles.inplace import check_leaf, put_straight, store, straight
-from ..handles.methods import bind_methods
 from ..handles.tensor import Tensor
 from ..handles.views import renew_views
 from ..ops.arguments import refuse_complex
 from ..ops.settled import settled
+from ..ops.surface import METHODS
 from .finish import chosen, export, finish
 
 if TYPE_CHECKING:
@@ -62,8 +62,9 @@ class Generator(generator.Generator):
 
 
 # ---- the default generator -----------------------------------------------------------------------
-_default = generator.default_generator = Generator()
-_default.seed()
+# the one that arrays/ draws from since the start: from here on with the methods of users
+default_generator = cast("Generator", generator.default_generator)
+default_generator.__class__ = Generator
 
 
 @export
@@ -71,26 +72,26 @@ def manual_seed(seed: int) -> Generator:
     """Seed the default generator: the same seed gives the same numbers, here and in PyTorch."""
     for follow in generator.followers:
         follow(int(seed))
-    _default.manual_seed(int(seed))
-    return _default
+    default_generator.manual_seed(int(seed))
+    return default_generator
 
 
 @export
 def seed() -> int:
     """Seed the default generator from the operating system; returns the seed."""
-    return _default.seed()
+    return default_generator.seed()
 
 
 @export
 def initial_seed() -> int:
     """The default generator's seed."""
-    return _default.initial_seed()
+    return default_generator.initial_seed()
 
 
 @export
 def get_rng_state() -> Tensor:
     """The default generator's state, a uint8 tensor."""
-    state: Tensor = whole("get_rng_state", _default.get_state)
+    state: Tensor = whole("get_rng_state", default_generator.get_state)
     return state
 
 
@@ -101,7 +102,7 @@ def set_rng_state(new_state: Tensor) -> None:
 
 
 def _continue_from(new_state: Tensor) -> None:
-    _default.set_state(new_state)
+    default_generator.set_state(new_state)
 
 
 # ---- new tensors ---------------------------------------------------------------------------------
@@ -258,7 +259,7 @@ def multinomial(
     return constant(dev.draws.multinomial(input.array, num_samples, replacement, generator), dev)
 
 
-bind_methods({"bernoulli": bernoulli, "multinomial": multinomial})
+METHODS.update(bernoulli=bernoulli, multinomial=multinomial)
 
 
 # ---- filling a tensor ----------------------------------------------------------------------------
@@ -305,7 +306,7 @@ def fills(draw: Callable[..., Array]) -> Callable[..., Array]:
             which = 2 - len(args) - ("to" in kwargs)
         return store(self, settled(name, numbers, *given, zero=which), name)
 
-    bind_methods({f"{name}_": method})
+    METHODS[f"{name}_"] = method
     return draw
 
 

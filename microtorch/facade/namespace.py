@@ -9,17 +9,17 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
+from .. import create
 from ..arrays import layout, memory_format
 from ..base.absent import absent
 from ..base.errors import unknown
-from ..create import data, filled, random
 from ..engine.calling import reading
 from ..handles.tensor import Tensor
 from ..ops.surface import FUNCTIONS
-from . import foreach, linear_algebra, settings
+from . import linear_algebra
 
-# importing them has entered their functions into FUNCTIONS
-ENTERED = (data, filled, linear_algebra, random)
+# importing them has promised their functions in FUNCTIONS
+ENTERED = (create, linear_algebra)
 
 # ops that PyTorch, too, has only in nn.functional
 NN_ONLY = frozenset(
@@ -40,7 +40,7 @@ METHODS_TOO = (
 )  # fmt: skip
 FUNCTION_NAMES = {
     *(n for n in FUNCTIONS.names() if not n.startswith("_") and n not in NN_ONLY),
-    *settings.__all__, *METHODS_TOO, "clone",
+    *METHODS_TOO, "clone",
 } - {"nuclear_norm", "ctc_loss"}  # users find linalg/older.py's, facade/functions.py's  # fmt: skip
 # losses, normalisations and others that torch.<name> has with another signature than nn.functional
 OTHER_SIGNATURES = (
@@ -78,6 +78,15 @@ LAZY |= {name: ("arrays.memory_format", name) for name in memory_format.NAMES}
 LAZY |= {name: ("arrays.layout", name) for name in layout.NAMES}
 LAZY |= {name: ("linalg.older", name) for name in linear_algebra.NAMES}
 LAZY |= {name: ("facade.functions", name) for name in OTHER_SIGNATURES}
+SETTINGS = (
+    "are_deterministic_algorithms_enabled can_cast get_default_device get_deterministic_debug_mode "
+    "get_float32_matmul_precision get_num_interop_threads get_num_threads is_complex "
+    "is_deterministic_algorithms_warn_only_enabled is_floating_point is_nonzero is_tensor numel "
+    "promote_types result_type set_default_device set_default_tensor_type "
+    "set_deterministic_debug_mode set_float32_matmul_precision set_flush_denormal "
+    "set_num_interop_threads set_num_threads typename use_deterministic_algorithms".split()
+)
+LAZY |= {name: ("facade.settings", name) for name in SETTINGS}
 LAYERS = (
     "alpha_dropout_ convolution dropout_ feature_alpha_dropout_ feature_dropout feature_dropout_ "
     "gru_cell lstm_cell native_dropout rnn_relu_cell rnn_tanh_cell".split()
@@ -119,7 +128,7 @@ LAZY |= {
     "vmap": ("kinds.vmap", "vmap"),
     "set_printoptions": ("arrays.printing", "set_printoptions"),
     "OutOfMemoryError": ("base.errors", "OutOfMemoryError"),
-    "default_generator": ("arrays.generator", "default_generator"),
+    "default_generator": ("create.random", "default_generator"),
     **{name: ("autograd.anomaly", name) for name in (
         "is_anomaly_check_nan_enabled is_anomaly_enabled set_anomaly_enabled".split()
     )},
@@ -133,11 +142,10 @@ EAGER = (
     "inference_mode int int16 int32 int64 int8 is_grad_enabled is_inference_mode_enabled long nan "
     "no_grad pi set_default_dtype set_grad_enabled short uint8 version".split()
 )
-# found, but not listed: PyTorch does not document them
+# found, as the family _foreach_ is, but not listed: PyTorch does not document them
 INNER = (
     "_chunk_cat _native_batch_norm_legit _unsafe_masked_index _unsafe_masked_index_put_accumulate"
 ).split()
-UNLISTED = {**dict.fromkeys(foreach.NAMES, "foreach"), **dict.fromkeys(INNER, "inner")}
 ALL = sorted({*EAGER, *FUNCTION_NAMES, *(name for name in LAZY if name != "viz")})
 
 
@@ -147,10 +155,6 @@ def function(name: str) -> Any:
         return reading(getattr(Tensor, name), out=False)
     if name == "clone":
         return Tensor.clone
-    if name == "result_type":
-        return reading(settings.result_type, out=False)
-    if name in settings.__all__:
-        return getattr(settings, name)
     found = FUNCTIONS[name]
     return reading(found) if name in ("bernoulli", "multinomial") else found
 
@@ -162,8 +166,9 @@ def find(name: str) -> Any:
     """
     if name in FUNCTION_NAMES:
         return function(name)
-    if name in UNLISTED:
-        return getattr(importlib.import_module(f"microtorch.facade.{UNLISTED[name]}"), name)
+    if name in INNER or name.startswith("_foreach_"):
+        file = "inner" if name in INNER else "foreach"
+        return getattr(importlib.import_module(f"microtorch.facade.{file}"), name)
     if name in LAZY:
         module, part = LAZY[name]
         found = importlib.import_module(f"microtorch.{module}")

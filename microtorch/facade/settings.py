@@ -19,16 +19,6 @@ from ..handles.tensor import Tensor
 if TYPE_CHECKING:
     from ..base.types import AnyNumber, DeviceLike, TensorLike
 
-__all__ = [
-    "are_deterministic_algorithms_enabled", "can_cast", "get_default_device",
-    "get_deterministic_debug_mode", "get_float32_matmul_precision", "get_num_interop_threads",
-    "get_num_threads", "is_complex", "is_deterministic_algorithms_warn_only_enabled",
-    "is_floating_point", "is_nonzero", "is_tensor", "numel", "promote_types", "result_type",
-    "set_default_device", "set_default_tensor_type", "set_deterministic_debug_mode",
-    "set_float32_matmul_precision", "set_flush_denormal", "set_num_interop_threads",
-    "set_num_threads", "typename", "use_deterministic_algorithms",
-]  # fmt: skip
-
 _precision = "highest"
 _deterministic = [False, False]  # the mode; only a warning?
 
@@ -51,10 +41,6 @@ def is_floating_point(input: Tensor) -> bool:
 def is_complex(input: Tensor) -> bool:
     """Is its dtype complex64 or complex128?"""
     return input.is_complex()
-
-
-for _name in ("numel", "is_floating_point", "is_complex"):
-    globals()[_name] = reading(globals()[_name], out=False)
 
 
 def is_nonzero(input: Tensor) -> bool:
@@ -98,6 +84,10 @@ def result_type(
                 message(f"result_type(): expected a tensor or a number, but got {describe(x)}")
             )
     return dtypes.FROM_NUMPY[dtypes.promote(operands)]
+
+
+for _name in ("numel", "is_floating_point", "is_complex", "result_type"):
+    globals()[_name] = reading(globals()[_name], out=False)
 
 
 def can_cast(from_: dtypes.dtype, to: dtypes.dtype) -> bool:

@@ -5,7 +5,7 @@ import dis
 import os
 import sys
 import sysconfig
-from functools import cache
+from functools import cache, lru_cache
 from types import CodeType, FunctionType, ModuleType
 
 from ..graph.source import is_library, user_frame
@@ -17,48 +17,53 @@ BY_NAME = frozenset(
     "getattr hasattr vars __dict__ attrgetter methodcaller dir __getattribute__ __match_args__ "
     "getmembers asdict astuple fields replace copy deepcopy dump dumps format format_map".split()
 )
+_MATCHES = dis.opmap["MATCH_CLASS"]
+# what a function's text says is found once: recordings ask it of hundreds of ours
+_once = lru_cache(maxsize=1 << 13)
 # bases that read no attributes of a user's class
 _PLAIN = frozenset({"object", "Generic", "Protocol", "ABC"})
 
 
-def _named_in(code: CodeType, *instructions: str) -> set[str]:
+@_once
+def _named_in(code: CodeType, *instructions: str) -> frozenset[str]:
     """What some instructions of a function's code, and of that of functions in it, name."""
-    found = {i.argval for i in dis.get_instructions(code) if i.opname in instructions}
+    found = frozenset(i.argval for i in dis.get_instructions(code) if i.opname in instructions)
     return found.union(
         *[_named_in(x, *instructions) for x in code.co_consts if isinstance(x, CodeType)]
     )
 
 
-def globals_of(code: CodeType) -> set[str]:
+def globals_of(code: CodeType) -> frozenset[str]:
     """The global names that a function reads."""
     return _named_in(code, "LOAD_GLOBAL", "LOAD_NAME")
 
 
-def attributes_of(code: CodeType) -> set[str]:
+def attributes_of(code: CodeType) -> frozenset[str]:
     """The attributes that a function reads, of whatever."""
     return _named_in(code, "LOAD_ATTR", "LOAD_METHOD", "LOAD_SUPER_ATTR", "IMPORT_FROM")
 
 
-def imported_by(code: CodeType) -> set[str]:
+def imported_by(code: CodeType) -> frozenset[str]:
     """The modules that a function imports."""
     return _named_in(code, "IMPORT_NAME")
 
 
-def names_of(code: CodeType) -> set[str]:
+@_once
+def names_of(code: CodeType) -> frozenset[str]:
     """The names of globals and attributes in a function's code, and in that of functions in it.
 
     ``__init__`` may be that of an object that was there before, so what it only writes is left out.
     """
-    listed = [*dis.get_instructions(code)]
     found = set(code.co_names)
     if code.co_name == "__init__":
+        listed = dis.get_instructions(code)
         found &= {i.argval for i in listed if type(i.argval) is str and i.opname != "STORE_ATTR"}
     for x in code.co_consts:
         if isinstance(x, CodeType):
             found |= names_of(x)
-    if any(i.opname == "MATCH_CLASS" for i in listed):
+    if _MATCHES in code.co_code[::2]:  # each instruction is two bytes
         found.add("__match_args__")
-    return found
+    return frozenset(found)
 
 
 def is_users_code(code: CodeType) -> bool:

@@ -234,7 +234,7 @@ class Watch(Compared):
             yield from self.module(sys.modules.get(name), names)
 
     def module(
-        self, x: Operand, names: set[str], above: tuple[ModuleType, ...] = ()
+        self, x: Operand, names: frozenset[str], above: tuple[ModuleType, ...] = ()
     ) -> Iterator[Operand]:
         """The names of a module that a function uses, and of those in it; ``above``: in which."""
         if not isinstance(x, ModuleType) or x in above:
@@ -243,8 +243,8 @@ class Watch(Compared):
         if x is sys and "modules" in names:
             raise Unnamed("it uses 'sys.modules', which gives modules that it does not name")
         if x is os and "getenv" in names:
-            names = {*names, "environ"}
-        named = names & vars(x).keys()
+            names |= {"environ"}
+        named = {name for name in names if name in vars(x)}
         if users and names & BY_NAME:  # it may name what is not in its text
             named = {*vars(x)}
             self.sizes.append((vars(x), len(named)))

@@ -118,6 +118,9 @@ def _recorded(
 ) -> tuple[Recording, dict[int, Recorded], list[tuple[int, Recorded]]] | None:
     """A recording of a step's meaning, what its operands are in it, and its results: the numbers
     that they have in ``program``, and what they are. None where it cannot be recorded."""
+    floats = [d for n in numbers if (d := program.values[n].dtype).kind == "f"]
+    if not floats:  # what is computed of whole numbers and masks has a text
+        return None
     r = Recording(step.name)
     given: dict[int, Recorded] = {}
 
@@ -127,16 +130,14 @@ def _recorded(
         arguments, attrs = (
             replaced(x, lambda ref: given[ref.number]) for x in (step.arguments, step.attrs)
         )
-        first = next(x for x in numbers if program.values[x].dtype.kind == "f")
-        lane = cpu.of(program.values[first].dtype)
-        return function(lane, *arguments, **attrs)
+        return function(cpu.of(floats[0]), *arguments, **attrs)
 
     try:
         with np.errstate(all="ignore"):
             out = r.lasts(run)
     except Busy:
         return None
-    except Exception:  # it wants another F, or other numbers
+    except (RuntimeError, TypeError, ValueError):  # F has no such kernel, or the numbers are others
         return None
     wanted, found = [*_leaves(step.result)], [*_leaves(out)]
     if r.reason or r.asked.answers or len(wanted) != len(found):

@@ -10,6 +10,7 @@ import microtorch as torch
 from microtorch import nn
 from microtorch.nn import functional as F
 from microtorch.static import build
+from microtorch.static import spelled as spelled_file
 from microtorch.static.program import Program, Step
 from microtorch.static.spelled import MOST_NUMBERS, meaning, spelled
 from microtorch.static.templates import Ref, Value
@@ -34,12 +35,28 @@ def test_a_step_as_the_steps_that_it_means():
 @pytest.mark.parametrize(("kind", "name", "shapes", "attrs"), [
     ("numpy", "cdist", [(3, 4), (5, 4), (3, 5)], {}),  # no op
     ("kernel", "pool_gather", [(1, 1, 4, 4), (1, 1, 2, 2), (1, 1, 2, 2)], {}),  # of other numbers
+    ("kernel", "sub", [(3, 0), (3, 0), (3, 0)], {}),  # of none
     ("kernel", "cdist", [(MOST_NUMBERS, 1), (5, 1), (MOST_NUMBERS, 5)], {}),
 ])  # fmt: skip
 def test_what_has_no_such_meaning_is_left_alone(kind, name, shapes, attrs):
     program, step = step_of(kind, name, *shapes, **attrs)
     count = len(program.values)
     assert spelled(program, step) is None and len(program.values) == count
+
+
+def test_of_whole_numbers_nothing_is_spelled():
+    program, step = step_of("kernel", "bitwise_and", (3,), (3,), (3,))
+    program.values[:] = [v._replace(dtype=np.dtype(np.int64)) for v in program.values]
+    assert meaning(step) is not None and spelled(program, step) is None
+
+
+def test_a_fault_of_a_definition_is_not_taken_for_having_no_meaning(monkeypatch):
+    def broken(F, x, y):
+        return x.no_such_attribute
+
+    monkeypatch.setattr(spelled_file, "meaning", lambda step: broken)
+    with pytest.raises(AttributeError, match="no_such_attribute"):
+        spelled(*step_of("kernel", "cdist", (3, 4), (5, 4), (3, 5)))
 
 
 def test_derivatives_mean_something_too():

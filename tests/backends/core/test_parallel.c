@@ -130,7 +130,8 @@ static void *loops_or_forks(void *number)
 int main(int count, char **arguments)
 {
     (void)arguments;
-    /* with any argument: without fork(), which QEMU's emulation of a process does not survive */
+    /* with any argument: without fork(), which QEMU's emulation of a process does not survive, and
+       after which a lock of AddressSanitizer's own may stay taken */
     const int fork_too = count < 2;
     if (fork_too)
         in_a_child(); /* before there are threads */
