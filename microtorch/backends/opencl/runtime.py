@@ -57,8 +57,8 @@ def pyopencl() -> ModuleType:
 
 @cache
 def devices() -> tuple[Device, ...]:
-    """All OpenCL devices of all drivers, GPUs first. Raises DeviceError where there is none, with
-    what was tried."""
+    """All OpenCL devices of all drivers: GPUs, others, CPUs. Raises DeviceError where there is
+    none, with what was tried."""
     cl = pyopencl()
     found: list[Device] = []
     tried = []
@@ -79,7 +79,8 @@ def devices() -> tuple[Device, ...]:
         names = sorted(os.path.basename(p) for p in glob.glob(os.path.join(folder, "*.icd")))
         files = f"driver files (ICDs) in {folder}: {', '.join(names) or 'none'}"
         raise DeviceError(message("no OpenCL device was found", *tried, files, fix=INSTALL))
-    return tuple(sorted(found, key=lambda d: d.type & cl.device_type.GPU == 0))
+    gpu, cpu = cl.device_type.GPU, cl.device_type.CPU
+    return tuple(sorted(found, key=lambda d: (d.type & gpu == 0, d.type & cpu != 0)))
 
 
 def device_names() -> list[str]:
