@@ -8,8 +8,8 @@ stays on "cpu". To try the OpenCL backend there, say "opencl".
 from __future__ import annotations
 
 from ..arrays.device import device
-from ..base.errors import missing
 from ..backends.opencl.runtime import devices, pyopencl
+from ..base.errors import missing
 from . import opencl
 from .opencl import (
     current_device,
