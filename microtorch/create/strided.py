@@ -118,9 +118,9 @@ def scalar_tensor(
 
 @export
 def range(
-    start: Number = 0,
-    end: Number | None = None,
-    step: Number = 1,
+    start: Tensor | Number = 0,
+    end: Tensor | Number | None = None,
+    step: Tensor | Number = 1,
     *,
     dtype: DTypeLike | None = None,
     device: DeviceLike | None = None,
@@ -134,6 +134,7 @@ def range(
     )
     if end is None:
         start, end = 0, start
+    start, end, step = (v.item() if hasattr(v, "item") else v for v in (start, end, step))
     d = chosen(dtype)
     count = int((end - start) / step) + 1
     if step == 0 or count < 1:

@@ -21,6 +21,7 @@ from ..engine.whole import whole
 from ..kinds.batched import each
 from ..kinds.draws import asking as _draw
 from ..kinds.dual import primal_of
+from ..ops.arguments import tensors_only
 from ..ops.settled import settled
 from . import path_gradients
 
@@ -31,8 +32,9 @@ if TYPE_CHECKING:
     from ..handles.tensor import Tensor
 
 
-def _array(name: str, x: Tensor) -> Array:
+def _array(name: str, x: Tensor, argument: str = "input") -> Array:
     """What is computed with: what is drawn has no tangent, and vmap a value for each sample."""
+    tensors_only(name, **{argument: x})
     array = primal_of(x.array)
     if type(array) is not np.ndarray and not hasattr(array, "level"):
         raise DeviceError(
@@ -61,7 +63,7 @@ def binomial(count: Tensor, prob: Tensor, generator: Generator | None = None) ->
 
 
 def _binomial(count: Tensor, prob: Tensor, generator: Generator | None) -> Tensor:
-    arrays = _array("binomial", count), _array("binomial", prob)
+    arrays = _array("binomial", count, "count"), _array("binomial", prob, "prob")
     return constant(_draw("binomial", rejection.binomial)(*arrays, generator))
 
 

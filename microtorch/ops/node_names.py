@@ -114,9 +114,9 @@ FUNCTIONS = {
         "scatter_add scatter_reduce segment_reduce select_scatter sgn slice_scatter "
         "diagonal_scatter std_mean take trace unbind var_mean bmm "
         # of torch.nn.functional
-        "binary_cross_entropy binary_cross_entropy_with_logits channel_shuffle glu hardshrink "
-        "huber_loss multi_margin_loss multilabel_margin_loss pixel_shuffle pixel_unshuffle "
-        "smooth_l1_loss soft_margin_loss softshrink threshold"
+        "binary_cross_entropy binary_cross_entropy_with_logits channel_shuffle embedding_bag glu "
+        "hardshrink huber_loss multi_margin_loss multilabel_margin_loss pixel_shuffle "
+        "pixel_unshuffle smooth_l1_loss soft_margin_loss softshrink threshold"
     ).split()
 } | {
     "tile": "RepeatBackward0", "split": "SplitBackward0", "chunk": "SplitBackward0",

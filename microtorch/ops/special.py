@@ -59,11 +59,16 @@ def _forward(name: str, function: str) -> Callable[..., Array]:
     return forward
 
 
+def _lgamma(x: Array) -> Array:
+    out = np.where(x == -np.inf, np.inf, Reference.threaded(scipy_special().gammaln)(x))
+    size = np.abs(x)
+    small = (size < 1e-300) & (size > 0)  # where scipy's gives an infinity
+    return np.where(small, -np.log(np.where(small, size, 1)), out) if small.any() else out
+
+
 # functions of which scipy's has other arguments or another domain
 ADAPTED: dict[str, Callable[..., Array]] = {
-    "lgamma": lambda x: np.where(
-        x == -np.inf, np.inf, Reference.threaded(scipy_special().gammaln)(x)
-    ),
+    "lgamma": _lgamma,
     "airy_ai": lambda x: scipy_special().airy(x)[0],
     "spherical_bessel_j0": lambda x: scipy_special().spherical_jn(0, np.abs(x)),
     "zeta": lambda x, y: np.where(x < 1, np.nan, scipy_special().zeta(x, y)),

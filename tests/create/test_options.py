@@ -55,6 +55,7 @@ def test_strides():
 def test_older_makers():
     with pytest.warns(UserWarning):
         assert torch.range(1, 3).tolist() == [1, 2, 3]
+        assert torch.range(torch.tensor(2), torch.tensor(3.0)).tolist() == [2, 3]
     assert torch.scalar_tensor(3).dtype is torch.float32
     assert torch.asarray([1, 2], dtype=torch.float32, requires_grad=True).requires_grad
     a = np.arange(3.0)

@@ -220,6 +220,10 @@ def test_the_draws_refuse_what_they_cannot_do():
         torch._standard_gamma(torch.tensor([1.0, -1.0]))
     with pytest.raises(RuntimeError, match="Found dtype"):
         torch.binomial(torch.tensor([3.0], dtype=torch.float64), torch.tensor([0.5]))
+    with pytest.raises(TypeError, match="argument 'prob' must be Tensor, not float"):
+        torch.binomial(torch.tensor([3.0]), 0.5)
+    with pytest.raises(TypeError, match="argument 'input' must be Tensor, not float"):
+        torch.poisson(3.0)
     g = torch.Generator().manual_seed(3)
     state = torch.get_rng_state()
     a = torch.poisson(torch.tensor([3.0, 30.0]), generator=g)

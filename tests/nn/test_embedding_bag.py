@@ -28,6 +28,7 @@ def test_bags_at_offsets(mode):
     out = F.embedding_bag(index, table(), offsets, mode=mode)
     bags = np.split(INDEX, OFFSETS[1:])
     np.testing.assert_allclose(out.detach().numpy(), expected(mode, bags))
+    assert out.grad_fn.name() == "EmbeddingBagBackward0"
     out = F.embedding_bag(index, table(), offsets, mode=mode, include_last_offset=True)
     np.testing.assert_allclose(out.detach().numpy(), expected(mode, bags[:3]))
     out = F.embedding_bag(index, table(), offsets, mode=mode, padding_idx=-2)

@@ -171,6 +171,7 @@ I2, G2 = torch.zeros(1, 1, 2, 2), torch.zeros(1, 1, 1, 2)
             ValueError,
             "Anti-alias option is restricted",
         ),
+        (lambda: F.interpolate(np.ones((1, 1, 4)), 2), TypeError, r"interpolate\(\).*not ndarray"),
         (lambda: F.interpolate(I2, 3, mode="lanczos"), ValueError, "requires antialias=True"),
     ],
 )

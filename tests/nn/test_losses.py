@@ -314,6 +314,11 @@ z = torch.zeros
             ValueError,
             "must be the same as input size",
         ),
+        (
+            lambda: F.binary_cross_entropy_with_logits(z(3).long(), z(3)),
+            NotImplementedError,
+            "not implemented for 'Long'",
+        ),
     ],
 )
 def test_mistakes_with_losses(call, error, text):

@@ -188,6 +188,13 @@ def test_bessel_functions_have_no_derivative(name):
 
 
 @needs_scipy
+def test_lgamma_next_to_0():
+    for size in (1e-300, 1e-310, 5e-324):
+        x = torch.tensor([size, -size], dtype=torch.float64)
+        assert np.allclose(torch.lgamma(x).tolist(), -math.log(size))
+    assert torch.lgamma(torch.zeros(1)).isinf()
+
+
 def test_polygamma_and_mvlgamma():
     x = torch.tensor([0.7, 3], dtype=DOUBLE, requires_grad=True)
     for n in range(4):

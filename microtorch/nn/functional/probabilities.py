@@ -14,7 +14,7 @@ from ...engine.record import constant
 from ...engine.registry import REGISTRY
 from ...engine.short import several
 from ...handles.tensor import Tensor
-from ...ops.arguments import everywhere, refuse_complex, tensors_only
+from ...ops.arguments import everywhere, not_floating, refuse_complex, tensors_only
 from .activations import logsigmoid
 from .reduction import both, legacy_reduction, put_into, reduce_loss
 
@@ -175,6 +175,8 @@ def binary_cross_entropy_with_logits(
     for name, factor in (("weight", weight), ("pos_weight", pos_weight)):
         if factor is not None:
             tensors_only("binary_cross_entropy_with_logits", **{name: factor})
+    if not input.is_floating_point():
+        raise not_floating("log_sigmoid_cpu", input)
     loss = several(REGISTRY["bce_with_logits"], (target, input))
     if pos_weight is not None:
         loss = loss - (pos_weight - 1) * target * logsigmoid(input)

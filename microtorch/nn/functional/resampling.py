@@ -19,6 +19,7 @@ from ...create.data import from_numpy
 from ...engine.calling import check_type, is_int
 from ...engine.short import single
 from ...handles.tensor import Tensor
+from ...ops.arguments import tensors_only
 from ...ops.pool import adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d
 from ...ops.taps import taps_op
 from . import byte_images
@@ -44,6 +45,7 @@ def interpolate(
     `align_corners` the outermost elements stand above each other; else the outer edges of the
     elements do.
     """
+    tensors_only("interpolate", input=input)
     if align_corners is not None:
         _check_corners(mode, align_corners)
     sizes, scales = _sizes(input, size, scale_factor, recompute_scale_factor)
