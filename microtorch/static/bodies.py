@@ -10,19 +10,22 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from ..notation import expr
 from ..ops import special
 from .calls import in_range
 from .look import LARGE, Look, Table
 from .parts import laid_out, new
 from .statements import Call, Copy, Each, Lowered, Sum, View, row_major
-from .templates import Ref, replaced
+from .templates import Ref, Value, refs, replaced
 
 if TYPE_CHECKING:
     from ..base.types import Operand, Shape
     from .program import Program, Step
 
 bodies = Table()
+I64 = np.dtype(np.int64)
 
 
 def fits(s: Look, *given: Operand) -> bool:
@@ -314,8 +317,9 @@ QUESTIONS = {
 def _question(s: Look) -> list[Lowered] | None:
     formula = QUESTIONS[s.step.name]
     operands = dict(zip("xy", s.given, strict=False))
+    whole = "biu" if s.step.name.startswith("logical") else "b"
     if not s.floats(*s.given) and not all(
-        type(x) is Ref and s.program.values[x.number].dtype.kind == "b" for x in s.given
+        type(x) is Ref and s.program.values[x.number].dtype.kind in whole for x in s.given
     ):
         return None
     if "y" in formula and "y" not in operands:
@@ -408,5 +412,41 @@ def in_rows(tables: Sequence[Table], program: Program, step: Step) -> list[Lower
         found = table.lowered(program, other, True)
         if found is not None and not any(isinstance(x, Call) and x.written for x in found):
             after: list[Lowered] = [Each(step, n, "x", {"x": Ref(m)}) for n, m in made.items()]
+            return [*before, *[s._replace(step=step) for s in found], *after]
+    return None
+
+
+def in_int64(tables: Sequence[Table], program: Program, step: Step) -> list[Lowered] | None:
+    """A step on truths, or on integers of fewer bits, by way of int64: of operands that have the
+    type of the first one or of a result. What an index or a setting is stays as it is."""
+    values, first = program.values, step.arguments[:1]
+    small = {values[n].dtype for n in [*refs(first), *step.gives()]
+             if values[n].dtype.kind in "biu" and values[n].dtype != I64}  # fmt: skip
+    known = f"{step.kind} {step.name}"
+    if not small or not any(known in t for t in tables) or 0 in [
+        k for n in (*step.reads(), *step.gives()) for k in values[n].shape
+    ]:  # fmt: skip
+        return None
+    to: dict[int, int] = {}
+    for n in [*refs(step.arguments), *step.gives()]:
+        if values[n].dtype in small and n not in to:
+            strides = tuple([k * I64.itemsize for k in row_major(values[n].shape)])
+            values.append(Value(values[n].shape, I64, strides))
+            to[n] = len(values) - 1
+
+    def put(ref: Ref) -> Ref:
+        return Ref(to.get(ref.number, ref.number))
+
+    given = {*refs(step.arguments)}
+    result = replaced(step.result, put)
+    other = replace(step, arguments=replaced(step.arguments, put), result=result)
+    for table in tables:
+        found = table.lowered(program, other, True)
+        if found is not None and not any(isinstance(x, Call) and x.written for x in found):
+            before = [Each(step, to[n], "x", {"x": Ref(n)}) for n in to if n in given]
+            after = [
+                Each(step, n, "x != 0" if values[n].dtype.kind == "b" else "x", {"x": Ref(to[n])})
+                for n in to if n not in given
+            ]  # fmt: skip
             return [*before, *[s._replace(step=step) for s in found], *after]
     return None

@@ -76,6 +76,10 @@ class Look(NamedTuple):
         """And do they lie row by row?"""
         return self.floats(*given, kind=kind) and all(map(self.lies_in_rows, given))
 
+    def numbers(self, *given: Operand) -> bool:
+        """Are they floats of one type, or int64, row by row?"""
+        return self.rows(*given) or self.rows(*given, kind="int64")
+
     def lies_in_rows(self, x: Operand) -> bool:
         """Does a value lie row by row, of whichever type it is?"""
         return self.program.values[x.number].contiguous

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from ..handles.memory import offset, owner
 from ..notation import expr
 from .algebra import algebra
-from .bodies import bodies, in_rows
+from .bodies import bodies, in_int64, in_rows
 from .calls import calls
 from .cells import cells
 from .contracted import contracted
@@ -108,7 +108,10 @@ def _alone(program: Program, step: Step) -> list[Lowered] | None:
         found = table.lowered(program, step, True)
         if found is not None:
             return found
-    return in_rows(last, program, step)
+    truths = any(program.values[n].dtype.kind == "b" for n in [*step.reads(), *step.gives()])
+    # of truths only what moves them, or compares
+    small = (tabled, ordered, bodies) if truths else (*last, bodies)
+    return in_rows(last, program, step) or in_int64(small, program, step)
 
 
 def _has_tables(program: Program, step: Step) -> bool:

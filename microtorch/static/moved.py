@@ -83,7 +83,7 @@ def _roll(s: Look) -> list[Lowered] | None:
 @moved.entry("kernel diagonal_backward", "vjp diagonal_vjp0")
 def _diagonal_backward(s: Look) -> list[Lowered] | None:
     g, out = s.given[0], s.step.result
-    if not s.floats(g, out) or not s.rows(out):
+    if not (s.floats(g, out) or (s.alone and s.alike(g, out))) or not s.lies_in_rows(out):
         return None
     where = [s.attr(k) for k in ("offset", "dim1", "dim2")]
     at = place(s, lambda whole: whole.diagonal(*where))

@@ -12,22 +12,16 @@ from .tabled import I64, around, call, places
 from .templates import Ref
 
 if TYPE_CHECKING:
-    from ..base.types import Operand
     from .statements import Lowered
 
 ordered = Table()
-
-
-def _numbers(s: Look, *given: Operand) -> bool:
-    """Floats of one type, or whole numbers, row by row."""
-    return s.rows(*given) or s.rows(*given, kind="int64")
 
 
 @ordered.entry("kernel running_extreme", "whole mode", "whole nanmedian")
 def _along(s: Look) -> list[Lowered] | None:
     """Which element along a dimension it is."""
     x, out = s.given[0], s.step.result
-    if not _numbers(s, x) or not s.rows(out, kind="int64") or not s.shape(x):
+    if not s.numbers(x) or not s.rows(out, kind="int64") or not s.shape(x):
         return None
     if s.step.kind == "whole":
         return [call(s, s.step.name, *around(s.shape(x), s.attr("d")), x, out)]
@@ -38,7 +32,7 @@ def _along(s: Look) -> list[Lowered] | None:
 @ordered.entry("method min", "method max")
 def _extreme(s: Look) -> list[Lowered] | None:
     x, out = s.given[0], s.step.result
-    if len(s.given) > 1 or s.step.attrs or not _numbers(s, x, out):
+    if len(s.given) > 1 or s.step.attrs or not s.numbers(x, out):
         return None
     return [call(s, "extreme", s.size(x), s.step.name == "min", x, out)]
 
@@ -67,7 +61,7 @@ def _median_of_all(s: Look) -> list[Lowered] | None:
 @ordered.entry("whole searchsorted")
 def _searchsorted(s: Look) -> list[Lowered] | None:
     (x, values), out = s.given, s.step.result
-    if not _numbers(s, x, values) or not s.rows(out, kind="int64") or not s.shape(x):
+    if not s.numbers(x, values) or not s.rows(out, kind="int64") or not s.shape(x):
         return None
     *before, n = s.shape(x)
     rows = math.prod(before)

@@ -91,7 +91,7 @@ def taking(s: Look, step: Step, x: Operand) -> Callable[[], Array]:
 @tabled.entry(*TAKEN)
 def _taken(s: Look) -> list[Lowered] | None:
     x, out = s.given[0], s.step.result
-    if not s.rows(x, out) or not is_fixed(s, (s.step.attrs, s.given[1:])):
+    if not s.numbers(x, out) or not is_fixed(s, (s.step.attrs, s.given[1:])):
         return None
     at = known(s, s.shape(out), taking(s, s.step, x))
     return [call(s, "taken", s.size(out), at, x, out)]
@@ -100,7 +100,7 @@ def _taken(s: Look) -> list[Lowered] | None:
 @tabled.entry(*ADDED)
 def _added(s: Look) -> list[Lowered] | None:
     g, out = s.given[0], s.step.result
-    if not s.rows(g, out) or not is_fixed(s, s.step.attrs):
+    if not s.numbers(g, out) or not is_fixed(s, s.step.attrs):
         return None
     attrs = {k: v for k, v in s.step.attrs.items() if s.step.kind == "vjp" or k != "size"}
     name, shape = ADDED[f"{s.step.kind} {s.step.name}"], s.shape(out)
@@ -118,7 +118,7 @@ def _added(s: Look) -> list[Lowered] | None:
 def _place(s: Look) -> list[Lowered] | None:
     """Into zeros, at an index that is known."""
     x, out = s.given[0], s.step.result
-    if not s.rows(x, out) or not is_fixed(s, s.attr("index")):
+    if not s.numbers(x, out) or not is_fixed(s, s.attr("index")):
         return None
     index, shape = constants_in(s, s.attr("index")), s.shape(out)
     at = known(s, s.shape(x), lambda: np.broadcast_to(counted(shape)[index], s.shape(x)))
@@ -228,7 +228,7 @@ def _add(s: Look, at: Ref, g: Operand) -> Lowered:
 @tabled.entry("kernel index", "vjp index_vjp0", "vjp index_put_vjp1", "kernel index_put")
 def _index(s: Look) -> list[Lowered] | None:
     x, out, put = s.given[0], s.step.result, s.step.name == "index_put"
-    if not s.rows(x, out):
+    if not s.numbers(x, out):
         return None
     if put and (mask := mask_of(s)) is not None:
         return [Each(s.step, out.number, "where(z == 0, x, y)",
@@ -241,7 +241,7 @@ def _index(s: Look) -> list[Lowered] | None:
     if not put:
         return [*done, _add(s, at, x) if added else _take(s, at, x)]
     values = s.given[1]
-    if not s.rows(values) or (s.shape(values) != shape and s.size(values) != 1):
+    if not s.numbers(x, values) or (s.shape(values) != shape and s.size(values) != 1):
         return None
     single = s.size(values) == 1
     sizes = [math.prod(shape), s.size(out), bool(s.attr("accumulate")), single]
@@ -272,15 +272,14 @@ def _gather(s: Look) -> list[Lowered] | None:  # fmt: skip
     index = next((y for y in refs if y != x and s.program.values[y.number].dtype == I64), None)
     if index is None or not s.rows(index, kind="int64") or not s.shape(index):
         return None
-    moves = s.step.kind == "kernel" and name in (*CHOSEN, "scatter_sum")
-    if not s.rows(x, out) and not (moves and s.rows(x, out, kind="int64")):
+    if not s.numbers(x, out):
         return None
     adds = name == "scatter_sum" or (s.step.kind == "vjp" and not name.startswith("scatter"))
     at, done = along(s, s.shape(out if adds else x), index, dim)
     if name in ("scatter", "scatter_reduce"):
         values = s.given[2]
         single = type(values) is Ref and s.size(values) == 1
-        if not s.rows(values) or (not single and s.shape(values) != s.shape(index)):
+        if not s.numbers(x, values) or (not single and s.shape(values) != s.shape(index)):
             return None
         way = WAYS.index(s.attr("reduce")) if name == "scatter_reduce" else 0
         sizes = [s.size(index), s.size(out), way, single]
@@ -301,7 +300,7 @@ def _picked(s: Look) -> list[Lowered] | None:
     """Flat places in each image or volume."""
     vjp, x, out = s.step.kind == "vjp", s.given[0], s.step.result
     index = s.given[3] if vjp else s.given[1]
-    if not s.rows(x, out) or not s.rows(index, kind="int64"):
+    if not s.numbers(x, out) or not s.rows(index, kind="int64"):
         return None
     shape, own = s.shape(out if vjp else x), s.shape(index)
     plane = math.prod(shape[2:])
