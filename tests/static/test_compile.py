@@ -784,7 +784,7 @@ def test_calls_that_find_another_thread_recording_are_no_reason_to_give_up(x, mo
     def busy(*args):
         raise turns.Busy
 
-    f = exact(lambda x: x * 2 + 1)
+    f = exact(lambda x: (x * 2 + 1).data)
     with monkeypatch.context() as m:
         m.setattr(turns.Turn, "lasts", busy)
         for _ in range(40):
