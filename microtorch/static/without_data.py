@@ -10,6 +10,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from ..graph import user_frame
+from ..handles.size import Size
 
 if TYPE_CHECKING:
     from ..base.types import Frame, Operand
@@ -40,6 +41,6 @@ def without_data() -> bool:
 
 def of_numbers(x: Operand) -> bool:
     """Is it a number of Python, a range, or a list or tuple of such, or of lists?"""
-    if type(x) in (list, tuple):
+    if type(x) in (list, tuple, Size):
         return all(map(of_numbers, x))
     return type(x) in (bool, int, float, complex, range)

@@ -17,7 +17,7 @@ from microtorch.backends.core.elementwise import Elementwise
 from microtorch.backends.reference import Reference
 from microtorch.backends.table import KernelTable
 from microtorch.nn import functional as F
-from microtorch.static import compiled, turns
+from microtorch.static import turns
 from microtorch.static.recorder import Lanes, Recorder
 
 
@@ -293,7 +293,8 @@ def test_a_tensor_made_of_numbers_of_python():
             w = torch.tensor([[0.5], [2.0]], requires_grad=True)
             (w * x[:2]).square().sum().backward()
             y = torch.as_tensor(data["mean"]) * x.new_tensor(more) + x[1, torch.tensor([0, 2])]
-            return s, y, w.grad, torch.Tensor([1, 2, 3]), torch.tensor(range(len(more)))
+            sizes = torch.tensor(x.shape), torch.tensor(range(len(more)))
+            return s, y, w.grad, torch.Tensor([1, 2, 3]), sizes
 
         return f, lambda: []
 
@@ -778,16 +779,14 @@ def test_threads_that_work_while_another_records():
     assert not wrong
 
 
-@pytest.mark.parametrize("name", ["recorded", "ScalarRun"])
-def test_calls_that_find_another_thread_recording_are_no_reason_to_give_up(name, monkeypatch):
+@pytest.mark.parametrize("x", [XS[0][0], torch.Scalar(3.0)])
+def test_calls_that_find_another_thread_recording_are_no_reason_to_give_up(x, monkeypatch):
     def busy(*args):
         raise turns.Busy
 
-    w = torch.Scalar(2.0)
-    f = exact((lambda x: x * 2 + 1) if name == "recorded" else (lambda x: w * x))
-    x = XS[0][0] if name == "recorded" else torch.Scalar(3.0)
+    f = exact(lambda x: (x * 2 + 1).data)
     with monkeypatch.context() as m:
-        m.setattr(compiled, name, busy)
+        m.setattr(turns.Turn, "lasts", busy)
         for _ in range(40):
             f(x)
     for _ in range(4):
