@@ -192,7 +192,7 @@ def _after(f: Callable[..., Any], shown: After | None = None) -> After | None:
             keep(first.node, kept, dict(zip(parameters, args, strict=False)) | kwargs)
         return result if shown is None else shown(result, args, kwargs)
 
-    if kept is not None or shown is not None or parameters[0] != "input":
+    if kept is not None or shown is not None or parameters[:1] != ("input",):
         return after
 
     def quickly(result: Argument, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Argument:

@@ -116,7 +116,7 @@ _PLACES = [place_of(Handle, name) for name in ("node", "origin")] + [
 ]  # fmt: skip
 
 
-def _by_c(name: str, written: Callable[..., Tensor], tensor: type[Tensor]) -> Callable[..., Tensor]:
+def _by_c(name: str, written: Callable[..., Tensor], tensor: type[Any]) -> Callable[..., Tensor]:
     return taught(name, (tensor, Constant, Node, ticks), _PLACES, written)
 
 

@@ -155,10 +155,10 @@ def index_add(
 ) -> Tensor:
     """A copy of ``input`` with ``alpha * source`` added at the slices ``index`` along ``dim``."""
     if alpha == 1 and (found := unrecorded(input, dim, index, source)) is not None:
-        x, i, g, d = found  # what is checked below, at once
-        if i.ndim == 1 and g.shape == (*x.shape[:d], i.size, *x.shape[d + 1 :]):
+        a, i, g, d = found  # what is checked below, at once
+        if i.ndim == 1 and g.shape == (*a.shape[:d], i.size, *a.shape[d + 1 :]):
             dev = input.node.dev
-            return constant_of(dev.index_put(x, g, (*(slice(None),) * d, i), True), dev)
+            return constant_of(dev.index_put(a, g, (*(slice(None),) * d, i), True), dev)
     place = _place(
         "index_add", input, dim, index, ("int32", "int64"), RuntimeError, writes=True
     )
