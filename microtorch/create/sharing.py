@@ -65,7 +65,9 @@ def _showing(whole: Array, t: Tensor) -> list[Tensor]:
     """All tensors whose memory is that of ``whole``; ``t`` is one of them."""
     if t.array is whole and t.node.storage is None and sys.getrefcount(whole) <= _OWN:
         return [t]  # the usual one, found without a search
-    tensors = [x for x in gc.get_objects() if isinstance(x, Tensor) and hasattr(x, "array")]
+    # isinstance would ask whatever is no Tensor for its __class__, which may be anybody's code
+    found = [x for x in gc.get_objects() if issubclass(type(x), Tensor)]
+    tensors = [x for x in found if hasattr(x, "array")]
     return [x for x in tensors if type(x.array) is np.ndarray and owner(x.array) is whole]
 
 

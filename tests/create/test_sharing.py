@@ -98,3 +98,14 @@ def test_a_spawned_process_is_sent_the_memory():
     assert type(there.weight) is nn.Parameter and there.weight.is_shared()
     copied = pickle.loads(ForkingPickler.dumps(model.weight))  # a Queue
     assert torch.equal(copied, model.weight) and not copied.is_shared()
+
+
+def test_objects_that_are_no_tensors_are_not_asked_what_they_are():
+    class Deprecated:
+        @property
+        def __class__(self):
+            raise FutureWarning("use another")
+
+    kept, x = [Deprecated()], torch.ones(2)
+    view = x[1:]  # so all tensors there are have to be looked at
+    assert x.share_memory_() is x and view.is_shared() and len(kept) == 1
