@@ -21,6 +21,9 @@ USUAL = {  # what an error in the pupil's code usually means, by words of its me
     "unsupported operand": "the method of this operator is missing: __add__ is +, __mul__ is *",
     "'NoneType' object": "a function without return gives None",
     "it still runs": "a loop that does not end: is each value taken off the list once?",
+    "^KeyError": "the dict has no entry of that key yet: begin with 0.0 for each value",
+    "shapes cannot be multiplied": "the columns of the first and the rows of the second must be as "
+    "many: exchange the factors, or use .T",
     "not defined": "a name that nobody has given a value, or a misspelled one",
 }
 
@@ -104,6 +107,6 @@ def raised(program: str, error: Exception) -> Wrong:
     stack = traceback.extract_tb(error.__traceback__)
     frames = [f for f in stack if "microtorch" not in f.filename and f.filename != "<string>"]
     where = f"\nin line {frames[-1].lineno}: {frames[-1].line}" if frames else ""
-    text = str(error).partition("\n")[0]
+    text = f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"
     hint = next((h for words, h in USUAL.items() if re.search(words, text)), "")
-    return Wrong(program, f"{type(error).__name__}: {text}{where}", hint)
+    return Wrong(program, f"{text}{where}", hint)

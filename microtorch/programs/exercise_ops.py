@@ -12,9 +12,11 @@ import microtorch as torch
 from microtorch import Tensor, nn
 
 from .exercise_answers import Answer, Function, Wrong, near, raised, shown
-from .exercise_slips import slip
+from .exercise_slips import ARRIVES, slip
 
 Inputs: TypeAlias = "tuple[Tensor | float, ...]"
+# contributions of a pupil, the right ones, and the gradient that arrived
+Sample: TypeAlias = "tuple[Sequence[object], Sequence[object], object]"
 STEP = 1e-6  # of a finite difference
 
 
@@ -28,7 +30,8 @@ def check_vjp(name: str, vjp: Function, given: Mapping[str, object]) -> Answer:
         answer.wrong = Wrong(f"{name}_backward", what, f"define {name}(...) in the same file")
         return answer
     names = _parameters(vjp)[2:] or _parameters(forward)
-    for inputs in _samples(name, forward, given, len(names)):
+    samples = _samples(name, forward, given, len(names))
+    for inputs in samples:
         program = _call(name, inputs)
         try:
             out = forward(*inputs)
@@ -47,7 +50,10 @@ def check_vjp(name: str, vjp: Function, given: Mapping[str, object]) -> Answer:
             return answer
         parts = got if isinstance(got, tuple) else (got,)
         wanted = _gradients(forward, inputs, g)
-        problem = _contributions(program, names, parts, wanted, (name, inputs, out, g), forward)
+        problem = _contributions(
+            program, names, parts, wanted, (name, inputs, out, g), forward,
+            [made for other in samples if (made := _again(forward, vjp, other)) is not None],
+        )  # fmt: skip
         if problem is not None:
             answer.wrong = _pictured(problem, [engine, forward], name, names, inputs, g)
             return answer
@@ -94,9 +100,20 @@ def check_function(function: type[torch.autograd.Function], given: Mapping[str, 
     return answer
 
 
+def _again(forward: Function, vjp: Function, inputs: Inputs) -> Sample | None:
+    """What a pupil's rule gives for one sample beside what it should; None where it raises."""
+    try:
+        out = forward(*inputs)
+        g = _seed(out)
+        got = vjp(g, out, *inputs)
+    except Exception:  # the pupil's
+        return None
+    return got if isinstance(got, tuple) else (got,), _gradients(forward, inputs, g), g
+
+
 def _contributions(
     program: str, names: Sequence[str], parts: Sequence[object], wanted: Sequence[object],
-    about: tuple[str, Inputs, object, object], forward: Function,
+    about: tuple[str, Inputs, object, object], forward: Function, samples: Sequence[Sample] = (),
 ) -> Wrong | None:  # fmt: skip
     if len(parts) != len(wanted):
         what = f"backward gives {len(parts)} contributions, and there are {len(wanted)} inputs"
@@ -113,7 +130,8 @@ def _contributions(
                 hint = hint or _incomplete(forward, inputs, g, k, found)
             what = f"{names[k]}: its contribution {wrong}"
             yours = wrong.replace("should be", "not").replace(", and is", "; yours:")
-            return Wrong(program, what, hint or _hint(want, part), remarks={names[k]: yours})
+            hint = hint or _hint(want, part, k, names, samples or [(parts, wanted, g)])
+            return Wrong(program, what, hint, remarks={names[k]: yours})
     return None
 
 
@@ -134,17 +152,24 @@ def _incomplete(forward: Function, inputs: Inputs, g: object, k: int, got: np.nd
                     f"only what result[{', '.join([':'] * d + [str(place)])}] gives is there: "
                     "contributions add up, so write += and not ="
                 )
-    if whole.shape == got.shape and 1 < whole.size <= 64:
-        own = np.zeros_like(whole)
-        for e in np.ndindex(whole.shape):
-            seed = np.zeros_like(whole)
-            seed[e] = whole[e]
-            own[e] = of(seed)[e]
-        if np.allclose(own, got, rtol=1e-5):
+    places, parts = list(np.ndindex(whole.shape)) if 1 < whole.size <= 64 else [], []
+    for e in places:
+        seed = np.zeros_like(whole)
+        seed[e] = whole[e]
+        parts.append(of(seed))
+    if whole.shape == got.shape and parts:
+        own = np.array([part[e] for part, e in zip(parts, places, strict=True)])
+        if np.allclose(own.reshape(whole.shape), got, rtol=1e-5):
             return (
                 "each element of the result depends on several of the input, and yours has only "
                 "its own: add up what comes from all results that read it"
             )
+    alone = [(part != 0) & np.isclose(part, got, rtol=1e-5) for part in parts]
+    if parts and (np.any(alone, axis=0) | np.isclose(sum(parts), got, rtol=1e-5)).all():
+        return (
+            "each element has what one element of the result gives: contributions add up, so "
+            "write += and not ="
+        )
     return ""
 
 
@@ -169,31 +194,53 @@ def _pictured(
 def _tried(function: Function | None, inputs: Sequence[object]) -> object:
     """What a function gives; None where it takes other arguments than these."""
     try:
-        return None if function is None else function(*inputs)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of math.tanh(x), which ends the graph
+            return None if function is None else function(*inputs)
     except Exception:
         return None
 
 
-def _hint(wanted: object, got: object) -> str:
-    """What usually makes such a number out of the right one."""
-    a, b = _array(wanted), _array(0.0 if got is None else got)
-    if got is None or not np.any(b):
-        return "nothing arrives: is this input forgotten, or is g multiplied by 0?"
-    if a.shape != b.shape:
+def _hint(
+    want: object, part: object, k: int, names: Sequence[str], samples: Sequence[Sample]
+) -> str:
+    """What usually makes such a contribution of the input ``k`` out of the right one, if it does
+    so in all ``samples``.
+    """
+    a, b = _array(want), _array(0.0 if part is None else part)
+    if part is not None and a.shape != b.shape:
         if b.ndim == 2 and a.shape == b.T.shape:
             return "the shape is that of the transpose: exchange the factors, or use .T"
         if b.size > a.size:
             return "this input was broadcast: sum its contribution over the copied dimensions"
         return "a contribution has the shape of its input"
-    if not a.any():
+    if b.any() and not a.any():
         return "nothing passes here: the derivative is 0"
+
+    def all_of(rows: list[Sequence[object]], j: int) -> np.ndarray:
+        """The numbers of input ``j``, of all samples."""
+        found = [row[j] for row in rows if j < len(row)]
+        return np.concatenate([_array(0.0 if v is None else v).ravel() for v in found])
+
+    given, right = [sample[0] for sample in samples], [sample[1] for sample in samples]
+    a, b = all_of(right, k), all_of(given, k)
+    if not b.any():
+        return "nothing arrives: is this input forgotten, or is g multiplied by 0?"
     if np.allclose(a, -b):
         return "the sign: a minus is missing, or there is one too many"
+    for j in range(min(len(names), len(samples[0][1]))):
+        other = all_of(right, j)
+        if j != k and other.shape == b.shape and np.allclose(other, b):
+            return f"this is what {names[j]} receives: return them in the order of the arguments"
+    seeds = np.concatenate([_array(g).ravel() for *_, g in samples])
+    if seeds.shape == b.shape and np.allclose(seeds, b):
+        return f"g passes as it is: multiply it by the derivative by {names[k]}"
+    if seeds.shape == b.shape and np.allclose(a, b * seeds):
+        return ARRIVES
     with np.errstate(all="ignore"):
         ratio = a / b
-    if np.allclose(ratio, np.asarray(ratio).flat[0]):
-        factor = float(np.asarray(ratio).flat[0])
-        return f"all its numbers are off by the factor {factor:.4g}: is a factor, or g, missing?"
+    if ratio.size > 1 and np.allclose(ratio, ratio[0]):
+        return f"all its numbers are off by the factor {ratio[0]:.4g}: is a factor, or g, missing?"
     return "the chain rule: g times the derivative of the op by this input, at the same values"
 
 

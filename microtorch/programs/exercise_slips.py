@@ -93,7 +93,7 @@ def _changes(
     """The formula with its k-th node changed, what was changed, and how unusual that is."""
     if isinstance(node, ast.Name):
         if node.id == "g":
-            yield _with(tree, k, ast.Constant(1)), _ARRIVES, 0
+            yield _with(tree, k, ast.Constant(1)), ARRIVES, 0
         elif node.id == "out":
             yield _with(tree, k, ast.Name("x")), OUT, 1
         elif node.id == "x":
@@ -120,7 +120,7 @@ def _changes(
             yield _with(tree, k, ast.BinOp(node.left, other, node.right)), said, 2
 
 
-_ARRIVES = "the gradient that arrives (g, or out.grad) is not multiplied in"
+ARRIVES = "the gradient that arrives (g, or out.grad) is not multiplied in"
 
 
 def _text(node: ast.expr, shown: expr.Dialect) -> str:

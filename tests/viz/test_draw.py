@@ -11,7 +11,7 @@ import xml.etree.ElementTree as ET
 from pathlib import Path
 
 import pytest
-from microtorch.viz.drawing import render, style
+from microtorch.viz.drawing import render, style, titles
 from microtorch.viz.reading import numbers
 from microtorch.viz.reading.summary import thumbnail
 from microtorch.viz.reading.take import take
@@ -192,6 +192,44 @@ def test_parameters_of_a_module_that_is_gone_have_no_names_of_arguments():
     assert viz.trace(nn.Softmax(0)(w).sum())["w"].role == "parameter"
 
 
+def masked_by_a_layer_of_the_layer():
+    layer = nn.TransformerDecoderLayer(4, 2, 4, dropout=0.0)
+    tgt, memory = torch.randn(3, 1, 4), torch.randn(2, 1, 4)
+    mask = nn.Transformer.generate_square_subsequent_mask(3)
+    return layer(tgt, memory, tgt_mask=mask).sum()
+
+
+def target_before_input():
+    logits, y = torch.ones(3, requires_grad=True) * 2, torch.rand(3)
+    return nn.functional.binary_cross_entropy_with_logits(logits, y)
+
+
+def method_of_an_object():
+    class Net(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.conv = nn.Conv1d(1, 1, 2)
+
+        def forward(this, x):
+            return this.conv(x).sum()
+
+    return Net()(torch.ones(1, 1, 4))
+
+
+@pytest.mark.parametrize(
+    ("make", "names"),
+    [
+        (masked_by_a_layer_of_the_layer, {"tgt"}),
+        (attention_of_a_module_that_is_gone, {"q"}),
+        (target_before_input, {"y"}),
+        (method_of_an_object, {"x"}),
+    ],
+)
+def test_no_leaf_has_the_name_of_another_argument(make, names):
+    nodes = viz.trace(make()).trace.nodes
+    assert sorted(n.name for n in nodes if not n.op and n.name) == sorted(names)
+
+
 def test_names_inside_lists_and_objects_of_the_caller():
     class Layer:
         def __init__(self):
@@ -208,7 +246,9 @@ def test_views_of_data_are_called_by_what_they_are_views_of():
     w = torch.ones(2, requires_grad=True)
     part = ((data[0:3] @ w - target) ** 2).sum()
     turned = (torch.ones(6, requires_grad=True) @ data.view(2, 6).t()).sum()
-    for loss, name in ((part, "data[…]"), (turned, "data.view")):
+    fake = w * 2
+    cut = (fake.detach() * w).sum()
+    for loss, name in ((part, "data[…]"), (turned, "data.view"), (cut, "fake.detach")):
         picture = viz.draw(loss)
         assert name in {n.expression for n in picture.trace.nodes if not n.op}
         assert name in picture.source
@@ -475,6 +515,64 @@ def test_viz_is_not_imported_by_microtorch_and_imports_no_graphviz():
 
 
 EVIL = '<script>alert(1)</script>"&<\\N\n{}|'
+
+
+@pytest.mark.needs("dot")
+@pytest.mark.parametrize("theme", ["light", "dark", "print"])
+def test_an_arrow_passes_below_the_title_of_a_frame(theme):
+    def made():  # the parameters of modules that are gone stand above the frame
+        class Net(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.dec = nn.Sequential(nn.Linear(2, 8), nn.Softplus(beta=2), nn.Linear(8, 6))
+
+            def forward(self, x):
+                return self.dec(x)
+
+        return Net()(torch.ones(3, 2, requires_grad=True) * 2).sum()
+
+    graph = viz.draw(made(), rankdir="TB", theme=theme)
+    svg = graph.pipe("svg").decode()
+    words = "Net.dec \xa0Sequential()" if "Net.dec \xa0" in svg else "Net.dec &#160;Sequential()"
+    assert svg.count(words) == 1
+    assert svg.index(words) > svg.rindex('class="edge"')
+    plain = render.render(graph.source, "svg").decode()  # as a page takes it
+    assert plain.index(words) < plain.index('class="node"')
+    wide = float(re.search(r"0 0\.00 ([\d.]+)", svg)[1])
+    moved = float(re.search(r"translate\(([\d.]+)", svg)[1])
+    frame = svg[svg.index('class="cluster"') :].partition("</g>")[0].partition("path")[2]
+    across = [float(x) + moved for x in re.findall(r"([-\d.]+),[-\d.]+", frame)]
+    assert min(across) > 4 and max(across) < wide - 4
+    assert graph.pipe("png").startswith(b"\x89PNG") and graph.pipe("pdf").startswith(b"%PDF")
+
+
+def test_titles_that_no_arrow_crosses_stay():
+    frame = (
+        'digraph g {\n\tgraph [bb="0,0,9,9"];\n\tsubgraph cluster_0 {\n\t\tgraph [bb="0,0,99,99",\n'
+        '\t\t\tfillcolor="#FFFFFF",\n\t\t\tlabel="a \\"b\\", [2]; x",\n\t\t\tlheight=0.2,\n'
+        '\t\t\tlp="50,90",\n\t\t\tlwidth=1\n\t\t];\n\t}\n\ta -> b [pos="e,%s"];\n}\n'
+    )
+    assert titles.over_arrows(frame % "50,10 50,40 50,30 50,20 50,11") == ""
+    changed = titles.over_arrows(frame % "50,10 50,120 50,80 50,60 50,11")
+    assert 'title0 [label="a \\"b\\", [2]; x", pos="50,90"' in changed and 'label="",' in changed
+
+
+def test_zeros_are_said_and_not_drawn():
+    w = torch.ones(2, 2, requires_grad=True)
+    words = labels(viz.draw((w * torch.zeros(2, 2) + torch.ones(2, 2)).sum())).values()
+    assert sum("all 0" in text for text in words) == 1
+
+
+def test_a_layer_that_is_called_by_itself_is_a_box():
+    rnn, head = nn.GRU(3, 4), nn.Linear(4, 2)
+    out, _ = rnn(torch.randn(5, 2, 3))
+    loss = nn.functional.mse_loss(head(out[-1]), torch.ones(2, 2))
+    for options in ({}, {"depth": 0}):
+        words = labels(viz.draw(loss, **options)).values()
+        assert sum("weight_ih_l0" in text and "GRU(3, 4)" in text for text in words) == 1
+        assert len(words) < 10
+    few = viz.draw(head(torch.ones(1, 4)).sum())
+    assert any("linear" in text for text in labels(few).values())
 
 
 def test_markup_in_names_is_text():

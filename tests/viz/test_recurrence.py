@@ -18,7 +18,7 @@ def test_a_loop_shows_the_weight_that_its_passes_share():
     for _ in range(100):
         h = torch.tanh(h @ w + 1)
     text = dot(h.sum())
-    assert "<B>w</B>" in text and "100 iterations" in text and "tanh × 100" in text
+    assert "<B>w</B>" in text and "100 iterations" in text and "100 tanh" in text
     assert text.count("->") == 2  # w to the loop, and the loop to the sum
 
 

@@ -60,7 +60,7 @@ def _paths(trace: Trace, blocks: list[list[Unit]]) -> list[str]:
 def _loop(trace: Trace, u: Unit, t: Theme) -> tuple[str, str]:
     ops = [trace.nodes[i] for i in u.members if trace.nodes[i].op]
     symbols = list(dict.fromkeys(n.symbol for n in ops))
-    counted = ", ".join(f"{s} × {sum(n.symbol == s for n in ops):,}" for s in symbols[:4])
+    counted = ", ".join(f"{sum(n.symbol == s for n in ops):,} {s}" for s in symbols[:4])
     newest = ops[-1]
     code = trace.line(newest.site)
     label = labels.loop_box(u.line, u.count, counted, newest, len(u.members) - len(ops), code, t)

@@ -174,12 +174,16 @@ def tensor_value(
     if n.number is not None and (leaf or n.role == "loss" or not n.shape):
         rows.append(row(label("data", t), cell(font(numbers.number(n.number), t.ink), "RIGHT")))
     elif leaf and thumbnails and n.value is not None and n.value.cells:
-        rows.append(
-            row(
-                label("data", t, note="pooled" if n.value.pooled else ""),
-                cell(cells(n.value, t, False), "RIGHT"),
+        if n.value.low == n.value.high == 0:  # cells of zeros look like none
+            zeros = font("all 0", t.ink, SMALL)
+            rows.append(row(label("data", t), cell(zeros, "RIGHT")))
+        else:
+            rows.append(
+                row(
+                    label("data", t, note="pooled" if n.value.pooled else ""),
+                    cell(cells(n.value, t, False), "RIGHT"),
+                )
             )
-        )
     if n.needs:
         if leaf and n.grad is not None and thumbnails and n.grad.cells and n.grad.number is None:
             rows.append(row(label(t.derivative, t, True), cell(cells(n.grad, t, True), "RIGHT")))

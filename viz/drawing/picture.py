@@ -54,7 +54,7 @@ class Graph(Saved):
             return self._outline(format).encode()
         if format == "json":
             return self.trace.to_json(indent=1).encode()
-        return render.render(self.source, format, dpi, self.engine)
+        return render.render(self.source, format, dpi, self.engine, over=True)
 
     def _outline(self, format: str) -> str:
         """Mermaid, which needs no Graphviz, or TikZ."""

@@ -114,6 +114,9 @@ class Plan:
         modules = self.trace.modules
         level: list[int] = []
         inner = {m.parent for m in modules if m.parent is not None}
+        # a layer that the program calls by itself, as nn.GRU, is a box at any depth; a loss, which
+        # has no parameters, is one op already
+        alone = {m.id for m in modules if m.parent is None and m.parameters} - inner
         for m in modules:  # parents come first
             above = 0 if m.parent is None else level[m.parent] + 1
             if (
@@ -135,11 +138,9 @@ class Plan:
                     (
                         m
                         for m in chain
-                        if level[m] >= depth
+                        if (level[m] >= depth or m in alone)
                         and not (through and modules[m].container and m in inner)
-                        and not (
-                            modules[m].parent is None and m not in inner
-                        )  # a loss is one op already
+                        and not (modules[m].parent is None and m not in inner | alone)
                     ),
                     None,
                 )

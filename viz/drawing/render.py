@@ -15,7 +15,7 @@ import sys
 from collections.abc import Callable
 from typing import TypeAlias
 
-from . import lengths
+from . import lengths, titles
 
 TIMEOUT = 20  # seconds; pictures of up to 400 nodes take 0.2
 WIDEST = 32_767  # pixels, cairo's limit
@@ -40,11 +40,18 @@ class RenderError(RuntimeError):
     """Graphviz is missing, failed, took too long, or would make an unreadable picture."""
 
 
-def render(source: str, format: str, dpi: float | None = None, engine: str = "auto") -> bytes:
-    """The picture as bytes. ``engine``: "dot", "pygraphviz", or "auto" (the first there is)."""
+def render(
+    source: str, format: str, dpi: float | None = None, engine: str = "auto", over: bool = False
+) -> bytes:
+    """The picture as bytes. ``engine``: "dot", "pygraphviz", or "auto" (the first there is).
+
+    ``over``: titles of frames stand over the arrows that cross them (titles.py).
+    """
     if engine not in ("auto", "dot", "pygraphviz"):
         raise ValueError(f"engine={engine!r} is not known; choose 'auto', 'dot' or 'pygraphviz'")
     run = _choose(engine)
+    if over and "subgraph cluster" in source and engine != "pygraphviz" and shutil.which("dot"):
+        source = titles.over_arrows(run(source, "dot", None).decode()) or source
     if format in BITMAPS:
         dpi = 144.0 if dpi is None else float(dpi)
         _check_size(run(source, "plain", None).decode(), dpi)

@@ -23,6 +23,7 @@ from microtorch import nn
 from microtorch.graph import Node, Scope, Site
 from microtorch.handles.scalar import Scalar
 from microtorch.handles.tensor import Tensor
+from microtorch.notation import formulas
 
 from . import derived, source
 from .frames import Frame, local_variables
@@ -79,7 +80,8 @@ class Names:
         return self.found.get(i, "")
 
     def viewed(self, i: int) -> str:
-        """``x[…]`` for a part of the variable ``x``, ``x.view`` for all of it in another shape.
+        """``x[…]`` for a part of the variable ``x``, ``x.view`` for all of it in another shape, and
+        ``x.detach`` for what was cut off from the graph of ``x``.
 
         A view of what needs no gradient is recorded as a leaf of its own; its memory tells whose.
         """
@@ -87,6 +89,8 @@ class Names:
         if node.op is None and node.storage is not None:
             for holder, name in self.variables.items():
                 if isinstance(holder, Node) and holder.storage is node.storage:
+                    if node.shape == holder.shape and holder.needs:
+                        return f"{name}.detach"
                     whole = math.prod(node.shape) == math.prod(holder.shape)
                     return f"{name}.view" if whole else f"{name}[…]"
         return ""
@@ -182,6 +186,7 @@ class Names:
     def _operands(self) -> None:
         """Leaves that only the line which uses them names: ``x`` in ``net(x)`` or ``w @ x``."""
         leaves = {n: k for k, n in self.variables.items() if isinstance(k, Node) and k.op is None}
+        given: dict[tuple[Scope, str], int] = {}  # an argument of a module's call is one value
         for i, node in enumerate(self.nodes):
             free = [self.index[x] for x in node.inputs if self.index[x] not in self.parameters]
             if all(
@@ -196,7 +201,11 @@ class Names:
             inner = isinstance(expression, ast.Call) and not _calls(expression, node.op.name)
             # the parameters of a module that is gone are operands, but no arguments of its call
             gone = len(free) > 1 and node.scope is not None and node.scope.module() is None
-            for j, name in zip(free, source.operands(expression, len(free)), strict=True):
+            called = _call(node)
+            if called is not None and called is not node.scope and len(free) > 1:
+                continue  # made by a module inside of the one that was called, with its arguments
+            words = _operands_of(node, expression, called, len(free))
+            for j, name in zip(free, words, strict=True):
                 if (
                     name
                     and not (gone and self.nodes[j].needs)
@@ -205,6 +214,7 @@ class Names:
                     and self.nodes[j].op is None
                     and not self.name(j)
                     and not self._is_number(j)
+                    and (called is None or given.setdefault((called, name), j) == j)
                 ):
                     self.found[j] = name
 
@@ -298,6 +308,23 @@ def _contents(value: Any) -> list[tuple[str, object]]:
     ):
         return [(f".{k}", v) for k, v in attributes.items() if not k.startswith("_")]
     return []
+
+
+def _operands_of(
+    node: Node, expression: ast.AST | None, called: Scope | None, n: int
+) -> list[str]:
+    """What the line calls the ``n`` operands of ``node``, in the op's order.
+
+    The object of a method is an operand, but not that of a module: ``self`` in ``self.conv(x)``. A
+    longer function takes its ``input`` first, wherever its op has it.
+    """
+    names = source.operands(expression, n, method=called is None)
+    declared = formulas.OPERANDS.get(node.op.name, ())
+    own = not isinstance(expression, ast.Call) or _calls(expression, node.op.name)
+    if own or len(declared) != n:
+        return names
+    order = sorted(range(n), key=lambda k: declared[k] != "input")
+    return [names[order.index(k)] for k in range(n)]
 
 
 def _calls(call: ast.Call, op: str) -> bool:

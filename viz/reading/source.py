@@ -138,9 +138,14 @@ def of(file: str) -> Source:
     return _cached(file, hash(tuple(linecache.getlines(file))))
 
 
-def operands(expression: ast.AST | None, n: int) -> list[str]:
-    """What the user calls the ``n`` operands of an expression; empty for what is no plain name."""
-    found = parts(expression, n)
+def operands(expression: ast.AST | None, n: int, method: bool = True) -> list[str]:
+    """What the user calls the ``n`` operands of an expression; empty for what is no plain name.
+
+    ``method``: may the object of a method be one of them?
+    """
+    found = expression.args if isinstance(expression, ast.Call) and not method else parts(
+        expression, n
+    )
     return [text(p) for p in found] if len(found) == n else [""] * n
 
 
