@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import io
 import os
 import sys
 
@@ -64,12 +65,20 @@ def main(arguments: list[str] | None = None) -> int:
         parser.error(f"no command '{options.command}'.{near}\n\ncommands:\n{commands}")
     module, function, _ = COMMANDS[options.command]
     found = importlib.import_module(f".{module}", __package__)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # where a pipe has no ↓ or ∂, as with Windows's code pages, a ? is better than no output
+        sys.stdout.reconfigure(errors="replace")
     try:
         status: int = getattr(found, function)(options.arguments)
         sys.stdout.flush()
     except BrokenPipeError:  # of `microtorch museum | head`: its reader has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for Python's last flush
         return 128 + 13  # as a program that SIGPIPE ends
+    except KeyboardInterrupt:
+        if options.command == "run":  # as python script.py: it says where the script was
+            raise
+        print("\nstopped", file=sys.stderr)
+        return 128 + 2  # as a program that SIGINT ends
     return status
 
 

@@ -240,7 +240,7 @@ def test_the_picture_of_where_it_went_wrong(tmp_path, capsys):
 def test_without_graphviz_there_is_no_picture_and_no_fault(tmp_path, monkeypatch):
     from microtorch.viz.drawing import render
 
-    def missing(*_):
+    def missing(*_, **__):
         raise render.RenderError("no Graphviz")
 
     monkeypatch.setattr(render, "render", missing)

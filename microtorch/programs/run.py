@@ -75,6 +75,8 @@ def _run_and_show(prog: str, about: str, arguments: list[str] | None, what: str)
         else:
             show = _show_steps if steps else _save_drawing
             show(watch, variables, options)
+    except BrokenPipeError:  # an OSError, and no mistake: the command's own end (__main__.py)
+        raise
     except (
         LookupError, RenderError, RuntimeError, ImportError, OSError, TypeError, ValueError
     ) as error:  # fmt: skip

@@ -6,6 +6,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from docstrings import as_restructured_text
+from signatures import from_stubs
 
 from microtorch.version import __version__
 
@@ -42,4 +43,5 @@ html_show_sphinx = False
 
 def setup(app):
     app.connect("autodoc-process-docstring", as_restructured_text)
+    app.connect("autodoc-process-signature", from_stubs)
     return {"parallel_read_safe": True}

@@ -93,6 +93,8 @@ def _ours(value: Any, module: ModuleType) -> bool:
 
 def _home(value: Any) -> str:
     home = inspect.getmodule(value)
+    if home is not None and "." not in home.__name__:  # the package itself
+        return "Functions"
     first = ((home.__doc__ if home else "") or "").strip().partition("\n")[0]
     first = first.partition(": ")[0] if len(first) > 60 else first
     return first.rstrip(".:").replace("`", "").replace("*", "\\*") or "Functions"

@@ -294,6 +294,36 @@ def test_a_reader_that_has_seen_enough_ends_a_command_without_a_word():
     process.stderr.close()
 
 
+def test_a_reader_of_a_long_program_that_has_seen_enough(folder):
+    loop = "import torch\nx = torch.ones(3, requires_grad=True)\ny = x\n"
+    loop += "for _ in range(200):\n    y = y * 1.01 + x\ny.sum().backward()\n"
+    (folder / "loop.py").write_text(loop, encoding="utf-8")
+    command = [sys.executable, "-m", "microtorch", "step", "loop.py"]
+    env = os.environ | {"PYTHONPATH": str(ROOT)}
+    with subprocess.Popen(
+        command, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as running:
+        running.stdout.readline()
+        running.stdout.close()
+        assert running.wait(60) == 128 + 13 and running.stderr.read() == b""
+
+
+def test_an_output_without_the_signs_has_question_marks(folder):
+    done = python("-m", "microtorch", "step", "neuron.py", PYTHONIOENCODING="ascii")
+    assert done.returncode == 0 and "FORWARD: values ?" in done.stdout, done.stderr
+
+
+@pytest.mark.parametrize("command", ["step", "run"])
+def test_an_interrupt_ends_a_command_without_a_traceback(folder, capsys, command):
+    (folder / "stopped.py").write_text("raise KeyboardInterrupt", encoding="utf-8")
+    if command == "run":  # as python stopped.py
+        with pytest.raises(KeyboardInterrupt):
+            microtorch([command, "stopped.py"])
+    else:
+        assert microtorch([command, "stopped.py"]) == 130
+        assert capsys.readouterr().err == "\nstopped\n"
+
+
 def test_profile(folder, capsys):
     assert microtorch(["profile", "--rows", "6", "--trace", "t.json", "train.py", "--lr", "3"]) == 0
     trained, *lines = capsys.readouterr().out.splitlines()

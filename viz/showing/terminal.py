@@ -391,7 +391,10 @@ def raw_keys() -> Iterator[Callable[[], str]]:
     before = termios.tcgetattr(fd)
 
     def key() -> str:
-        c = os.read(fd, 1).decode(errors="replace")
+        try:
+            c = os.read(fd, 1).decode(errors="replace")
+        except KeyboardInterrupt:  # a signal from outside; the key itself comes as \x03
+            return "\x03"
         while (
             c.startswith("\x1b")
             and c not in SEQUENCES
