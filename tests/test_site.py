@@ -15,6 +15,9 @@ import docstrings  # noqa: E402
 import pages  # noqa: E402
 import programs  # noqa: E402
 import reference  # noqa: E402
+import signatures  # noqa: E402
+
+import microtorch as torch  # noqa: E402
 
 
 def test_every_page_is_staged_and_every_link_leads_to_one(tmp_path, monkeypatch):
@@ -81,6 +84,21 @@ def test_the_reference_has_the_names_that_formulas_make(tmp_path):
     assert ".. autofunction:: microtorch.viz.step" in (tmp_path / "viz.rst").read_text()
     listed = (tmp_path / "index.rst").read_text()
     assert all(f"   {p.stem}\n" in listed for p in tmp_path.glob("torch*.rst"))
+
+
+def test_signatures_are_those_of_the_stubs():
+    def shown(what, f, signature="()"):
+        return signatures.from_stubs(None, what, "", f, None, signature, "Tensor")
+
+    assert shown("function", torch.abs) == ("(input: TensorLike)", "Tensor")
+    assert shown("method", torch.Tensor.abs) == ("()", "Tensor")
+    assert shown("method", torch.Tensor.abs_) == ("()", "Self")
+    given = "(input: Any, no_more: None = None, out: Tensor | None = None)"
+    assert shown("function", len, given)[0] == "(input: Any, *, out: Tensor | None = None)"
+    for home, what in ((torch, "function"), (torch.Tensor, "method")):
+        for name in dir(home):
+            text = shown(what, getattr(home, name, None))[0]
+            assert "no_more" not in text and "*others" not in text, name
 
 
 def test_the_check_finds_what_is_wrong(tmp_path):

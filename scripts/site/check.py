@@ -63,6 +63,9 @@ def links(folder: Path) -> list[str]:
     return wrong if any(folder.rglob("*.html")) else [f"no pages in {folder}: make site"]
 
 
+SCREENS = (390, 1280)  # a telephone's and a laptop's, in pixels
+
+
 def browser(folder: Path, some: Sequence[str] = ()) -> list[str]:
     """Open each page, or ``some`` of them; and search, which must answer from files."""
     sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tests"))
@@ -81,6 +84,11 @@ def browser(folder: Path, some: Sequence[str] = ()) -> list[str]:
             wrong += [f"{name} asks for {a}" for a in asked]
             if not opened.js("document.body.innerText.trim().length > 20"):
                 wrong.append(f"{name} is empty")
+            for width in SCREENS:
+                opened.size(width, 900)
+                wide = opened.js("document.documentElement.scrollWidth")
+                if wide > width and not name.parts[0] == "shown":  # steppers have windows
+                    wrong.append(f"{name} is {wide} pixels wide on a screen of {width}")
         opened.open(folder / "search.html", "?q=softmax")
         opened.until("document.querySelectorAll('#search-results li a').length > 3")
     except (AssertionError, RuntimeError) as error:

@@ -2,7 +2,7 @@
 
 The functions of the table of formulas take their arguments in the way that is fastest, with a
 parameter in between that nobody gives, and those that write in place take any. The stubs say what
-a call may have.
+a call may have; where there is none, that parameter is the * that it stands for.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import microtorch
 from microtorch import Scalar, Tensor
 
 PACKAGE = Path(microtorch.__file__).parent
+NO_MORE = "no_more: None = None"  # what follows is given by its name (engine/hot.py)
 HOMES = {"Methods": Tensor, "ScalarMethods": Scalar}  # class of the stubs: where its methods are
 
 
@@ -57,14 +58,17 @@ STUBS = _read()
 
 def from_stubs(_app, what, _name, value, _options, signature, returns):
     """What autodoc is to show in place of the signature that it found; None: that one."""
+    if signature is None:
+        return None
     try:
         stub = STUBS.get((value, what == "method"))
     except TypeError:  # what cannot be a key has no stub
-        return None
-    if stub is None or signature is None:
-        return None
+        stub = None
+    if stub is None:
+        return signature.replace(NO_MORE, "*"), returns
     shown = copy.deepcopy(stub.args)
     if shown.args and shown.args[0].arg == "self":
         del shown.args[0]
     result = "" if stub.returns is None else ast.unparse(stub.returns)
-    return f"({ast.unparse(shown)})".replace("builtins.", ""), result.replace("builtins.", "")
+    text = f"({ast.unparse(shown)})".replace("builtins.", "")
+    return text.replace(NO_MORE.replace(" = ", "="), "*"), result.replace("builtins.", "")
