@@ -302,7 +302,7 @@ def _smooth_table(
 
 
 @lru_cache(256)
-def _table(*sizes: Any) -> tuple[np.ndarray[Any, Any], ...]:
+def _table(*sizes: Argument) -> tuple[np.ndarray[Any, Any], ...]:
     """The taps as an index and a weight, (taps, size), for all calls of these arguments of `_taps`.
 
     Most calls of a script have the sizes of one before.
