@@ -14,7 +14,7 @@ import numpy as np
 
 from ...arrays.dtypes import uint8
 from ...base.errors import describe, message, warn
-from ...base.types import Operand
+from ...base.types import Argument, Operand
 from ...create.data import from_numpy
 from ...engine.calling import check_type, is_int
 from ...engine.short import single
