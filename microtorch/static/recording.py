@@ -51,7 +51,8 @@ WITHOUT_WRITES = frozenset(
 # kernels whose result has a size that follows from those of the operands
 SIZED_BY_SHAPE = frozenset(
     "linear matmul sum mean softmax log_softmax nll_loss conv2d dropout_noise batch_norm "
-    "layer_norm max_pool2d avg_pool2d embedding cast clone expand reshape transpose permute".split()
+    "layer_norm max_pool2d avg_pool2d embedding cast clone copy expand reshape transpose permute "
+    "bitwise_and bitwise_or bitwise_xor isfinite isinf isnan".split()
 )
 
 def elementwise(name: str) -> bool:
@@ -306,12 +307,12 @@ class Recording(Values, Turn):
         return exchanged(out, constant)
 
     def effect(
-        self, method: Kernel, names: tuple[str, ...], x: Operand, args: Operand, named: Operand
+        self, method: Kernel, x: Operand, args: Operand, named: Operand
     ) -> Operand:
         """A method that changes Python's numbers as one step."""
         if self.closed or threading.get_ident() != self.thread:
             return method(x, *args, **named)
-        self.effects.about(x, names)
+        self.effects.about(x)
         if self.inside:
             return method(x, *args, **named)
         name = f"{type(x).__name__}.{method.__name__}"

@@ -331,28 +331,69 @@ def test_a_checkpoint_and_a_scaler():
     alike(make, 6)
 
 
-@pytest.mark.parametrize("too_large", [(), (5, 6), (7, 8)])
-def test_a_scale_that_grows_and_is_reduced_while_calls_are_recorded(too_large):
-    scalers = []
+def scaled(too_large=(), before=lambda i, scaler: None, clip=False, set_to_none=True, **options):
+    """A step with a scaler and two optimizers, whose calls ``too_large`` give infinite gradients to
+    the second of them; ``before``: what happens to the scaler between the calls."""
 
     def make():
-        net = nn.Linear(3, 2)
-        optimizer = optim.SGD(net.parameters(), lr=0.1)
-        scaler = torch.amp.GradScaler("cpu", init_scale=8.0, growth_interval=3)
-        scalers.append(scaler)
+        nets = nn.Linear(3, 2), nn.Linear(3, 2)
+        optimizers = optim.SGD(nets[0].parameters(), lr=0.1), optim.Adam(nets[1].parameters())
+        scaler = torch.amp.GradScaler("cpu", init_scale=8.0, growth_interval=2, **options)
 
         def step(x):
-            loss = net(x).pow(2).mean()
-            optimizer.zero_grad()
-            scaler.scale(loss).backward()
-            scaler.step(optimizer)
+            loss = nets[0](torch.ones(4, 3)).pow(2).mean() + nets[1](x).pow(2).mean()
+            for optimizer in optimizers:
+                optimizer.zero_grad(set_to_none)
+            scaled = scaler.scale(loss)
+            scaled.backward()
+            if clip:
+                scaler.unscale_(optimizers[0])
+                nn.utils.clip_grad_norm_(nets[0].parameters(), 0.1)
+            for optimizer in optimizers:
+                scaler.step(optimizer)
             scaler.update()
-            return [p.detach().clone() for p in net.parameters()]
+            grads = [p.grad.clone() for net in nets for p in net.parameters()]
+            return [*grads, *[p.detach().clone() for net in nets for p in net.parameters()]]
 
-        return step, lambda i: (torch.ones(4, 3) * (torch.inf if i in too_large else 1),)
+        def arguments(i):
+            before(i, scaler)
+            states.append((scaler.state_dict(), scaler._scale and scaler._scale.dtype))
+            return (torch.ones(4, 3) * (torch.inf if i in too_large else i),)
 
-    alike(make, 12, programs=None)
-    assert scalers[0].state_dict() == scalers[1].state_dict()
+        return step, arguments
+
+    states = []
+    return make, states
+
+
+def of_another_scale(i, scaler):
+    if i == 6:
+        scaler.update(3.0)
+    if i == 9:
+        scaler.load_state_dict({**scaler.state_dict(), "scale": 2.5, "_growth_tracker": 1})
+    if i == 11:
+        scaler.update(torch.tensor(1.5))
+
+
+@pytest.mark.parametrize("mode", ["eager", "inductor"])
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"clip": True}, {"growth_factor": 1.3}, {"before": of_another_scale},
+     {"too_large": (6, 7, 12)}, {"too_large": (8, 9), "clip": True, "set_to_none": False}],
+)  # fmt: skip
+def test_one_program_for_every_scale(options, mode):
+    """And one for the steps that are left out, once two of them were."""
+    make, states = scaled(**options)
+    alike(make, 24, mode, programs=1 + (len(options.get("too_large", ())) > 1))
+    assert states[:24] == states[24:] and len({s["scale"] for s, _ in states}) > 5
+
+
+@pytest.mark.parametrize("too_large", [(1,), (2,), (0, 1, 2), (1, 3, 5, 7)])
+def test_steps_left_out_while_calls_are_recorded(too_large):
+    """That is another way through the function: whether it has a program or not, it is right."""
+    make, states = scaled(too_large)
+    alike(make, 20, programs=None)
+    assert states[:20] == states[20:]
 
 
 def test_a_gradient_that_appears_on_a_weight_that_no_step_reads():
