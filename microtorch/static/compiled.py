@@ -19,7 +19,7 @@ import numpy as np
 from ..base.errors import message, warn
 from ..base.naming import named
 from ..engine import autocast
-from ..handles.memory import offset, owner
+from ..handles.memory import SHARE_UNSEEN, offset, owner, share_unseen
 from ..handles.scalar import Scalar
 from .build import CompilerError
 from .collecting import uncollected
@@ -151,6 +151,8 @@ class Compiled(Shown):
             about.append((array.shape, array.dtype, array.strides, node.needs, beside,
                           type(t), t.origin is None, has_graph(node),
                           structure(vars(t), []) if vars(t) else ()))  # fmt: skip
+        if share_unseen([t.array for t in tensors if type(t) is not Scalar]):
+            raise Refused(SHARE_UNSEEN)
         return shape, tuple(about), backend(), *settings()
 
     # ---- recording -------------------------------------------------------------------------------

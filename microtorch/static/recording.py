@@ -26,7 +26,7 @@ from ..backends.reference import Reference
 from ..engine import operands, whole
 from ..engine.record import constant
 from ..graph import Node, here, user_frame
-from ..handles.memory import overwrite, owner
+from ..handles.memory import SHARE_UNSEEN, is_lent, overwrite, owner, unknown_to_share
 from ..handles.tensor import Tensor
 from ..kinds.level import Kind
 from ..notation import formulas
@@ -82,6 +82,7 @@ class Recording(Values, Turn):
         self.nodes: dict[int, Node] = {}  # number of a leaf -> its tensor's node, before the run
         self.versions: dict[int, int] = {}
         self.before: dict[int, Array] = {}  # number of a leaf -> a copy of its memory
+        self.lent: list[Array] = []  # of leaves: memory that is no array's
         self.made: list[ref[Tensor]] = []  # tensors that were given memory during the run
         self.impure: set[int] = set()  # constants that a step may write to
         self.lanes = Lanes(self)
@@ -193,6 +194,10 @@ class Recording(Values, Turn):
         self.nodes[n] = t.node
         self.versions[n] = 0 if t.node.storage is None else t.node.storage.version
         self.before[n] = array.copy()
+        others = self.lent if not is_lent(array) else [x.array for x in self.program.leaves]
+        if unknown_to_share(array, others):
+            self.give_up(SHARE_UNSEEN)
+        self.lent += [array] * is_lent(array)
         if t.node.needs and t.node.op is not None and kind != "argument":
             self.give_up("a tensor is read whose graph was begun outside the function")
         if t.node.hooks:
