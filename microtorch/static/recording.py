@@ -282,6 +282,7 @@ class Recording(Values, Turn):
                     self.impure.add(x.number)
         if name.removeprefix("np.") in BY_DATA or (name == "getitem" and _by_mask((real, named))):
             self.give_up(f"the size of {name}'s result depends on data")
+        self.asked.note_writes(step, arguments, attrs)
         step.sized = not (pure or name in SIZED_BY_SHAPE or kind == "operator")
         if step.sized:
             self.asked.may_stop()

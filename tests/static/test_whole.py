@@ -337,7 +337,8 @@ def scaled(too_large=(), before=lambda i, scaler: None, clip=False, set_to_none=
 
     def make():
         nets = nn.Linear(3, 2), nn.Linear(3, 2)
-        optimizers = optim.SGD(nets[0].parameters(), lr=0.1), optim.Adam(nets[1].parameters())
+        first = optim.SGD(nets[0].parameters(), lr=0.1, momentum=0.9)
+        optimizers = first, optim.Adam(nets[1].parameters())
         scaler = torch.amp.GradScaler("cpu", init_scale=8.0, growth_interval=2, **options)
 
         def step(x):
@@ -394,6 +395,65 @@ def test_steps_left_out_while_calls_are_recorded(too_large):
     make, states = scaled(too_large)
     alike(make, 20, programs=None)
     assert states[:20] == states[20:]
+
+
+def test_a_schedule_beside_steps_that_are_left_out():
+    """Then no step reads the rate, which the schedule changes."""
+
+    def make():
+        net = nn.Linear(3, 2)
+        optimizer = optim.SGD(net.parameters(), lr=0.1)
+        scaler = torch.amp.GradScaler("cpu", init_scale=8.0)
+        schedule = optim.lr_scheduler.StepLR(optimizer, 1, 0.9)
+
+        def step(x):
+            loss = net(x).pow(2).mean()
+            optimizer.zero_grad()
+            scaler.scale(loss).backward()
+            scaler.step(optimizer)
+            scaler.update()
+            schedule.step()
+            return [p.detach().clone() for p in net.parameters()]
+
+        return step, lambda i: (torch.ones(4, 3) * (torch.inf if i in (5, 6, 9) else 1),)
+
+    alike(make, 14, programs=2)
+
+
+STATEFUL = {
+    "Adadelta": {}, "Adafactor": {}, "Adagrad": {}, "Adam": {"amsgrad": True}, "AdamW": {},
+    "Adamax": {}, "ASGD": {}, "NAdam": {}, "RAdam": {}, "RMSprop": {"momentum": 0.9},
+    "Rprop": {}, "SGD": {"momentum": 0.9},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("mode", ["eager", "inductor"])
+@pytest.mark.parametrize("name", STATEFUL)
+def test_an_optimizer_whose_step_is_taken_back_has_its_state_again(name, mode):
+    """A condition that comes after it fails, and the function runs as it is written."""
+    found = []
+    for wrap in (lambda f: f, lambda f: torch.compile(f, backend=mode)):
+        p = nn.Parameter(torch.tensor([[1.0, -2.0, 0.0], [0.5, 1.0, 0.0]]))
+        optimizer, out = getattr(optim, name)([p], lr=0.1, **STATEFUL[name]), []
+
+        @wrap
+        def step(x, chances, p=p, optimizer=optimizer):
+            loss = (p * x).pow(2).sum()
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            return F.binary_cross_entropy(chances, torch.ones(2)) + loss
+
+        for i in range(12):  # a gradient of zeros in the calls that are recorded
+            try:
+                step(torch.ones(3) * (i > 4), torch.tensor([0.5, 2.0 if i in (7, 10) else 0.5]))
+            except RuntimeError:
+                assert i in (7, 10)
+            out.append(p.detach().clone())
+        found.append(out)
+    assert step.count == 1 and not step.reason
+    for want, got in zip(*found, strict=True):
+        np.testing.assert_allclose(got, want, *((0, 0) if mode == "eager" else (1e-4, 1e-6)))
 
 
 def test_a_gradient_that_appears_on_a_weight_that_no_step_reads():
