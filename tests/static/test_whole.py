@@ -397,8 +397,11 @@ def test_steps_left_out_while_calls_are_recorded(too_large):
     assert states[:20] == states[20:]
 
 
-def test_a_schedule_beside_steps_that_are_left_out():
-    """Then no step reads the rate, which the schedule changes."""
+@pytest.mark.parametrize("inside, too_large", [(True, (5, 6, 9)), (False, (5, 6)),
+                                               (False, (0, 1, 2)), (False, (0, 1, 2, 9))])
+def test_a_schedule_beside_steps_that_are_left_out(inside, too_large):
+    """Then no step reads the rate, which the schedule changes; and until the first is made, the
+    optimizer has a step of its own, which a schedule has put there."""
 
     def make():
         net = nn.Linear(3, 2)
@@ -412,12 +415,20 @@ def test_a_schedule_beside_steps_that_are_left_out():
             scaler.scale(loss).backward()
             scaler.step(optimizer)
             scaler.update()
-            schedule.step()
+            if inside:
+                schedule.step()
             return [p.detach().clone() for p in net.parameters()]
 
-        return step, lambda i: (torch.ones(4, 3) * (torch.inf if i in (5, 6, 9) else 1),)
+        def arguments(i):
+            if i and not inside:
+                with warnings.catch_warnings():
+                    warnings.simplefilter("ignore")  # of a schedule before the first step
+                    schedule.step()
+            return (torch.ones(4, 3) * (torch.inf if i in too_large else 1),)
 
-    alike(make, 14, programs=2)
+        return step, arguments
+
+    alike(make, 14, programs=1 + inside)
 
 
 STATEFUL = {
