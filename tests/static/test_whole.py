@@ -397,8 +397,10 @@ def test_steps_left_out_while_calls_are_recorded(too_large):
     assert states[:20] == states[20:]
 
 
-@pytest.mark.parametrize("inside, too_large", [(True, (5, 6, 9)), (False, (5, 6)),
-                                               (False, (0, 1, 2)), (False, (0, 1, 2, 9))])
+@pytest.mark.parametrize(
+    "inside, too_large",
+    [(True, (5, 6, 9)), (False, (5, 6)), (False, (0, 1, 2)), (False, (0, 1, 2, 9))],
+)
 def test_a_schedule_beside_steps_that_are_left_out(inside, too_large):
     """Then no step reads the rate, which the schedule changes; and until the first is made, the
     optimizer has a step of its own, which a schedule has put there."""
