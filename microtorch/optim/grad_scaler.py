@@ -25,6 +25,7 @@ from ..ops.select import where
 from .optimizer import Optimizer
 
 if TYPE_CHECKING:
+    from ..arrays.device import device as Device
     from ..base.types import Argument
 
 
@@ -125,7 +126,7 @@ class GradScaler:
             )
         if state["stage"] is OptState.STEPPED:
             raise RuntimeError(message("unscale_() is being called after step()."))
-        finite: dict[Any, Tensor] = {}
+        finite: dict[Device, Tensor] = {}
         with no_grad():
             factor = scale.double().reciprocal().float()
             for p in (p for group in optimizer.param_groups for p in group["params"]):
@@ -209,8 +210,9 @@ class GradScaler:
         scale.copy_(where(found_inf, reduced, kept))
         tracker.masked_fill_(found_inf | due, 0)
 
-    def _found_inf_per_device(self, optimizer: Optimizer) -> dict[Any, Tensor]:
-        found: dict[Any, Tensor] = self._per_optimizer_states[id(optimizer)]["found_inf_per_device"]
+    def _found_inf_per_device(self, optimizer: Optimizer) -> dict[Device, Tensor]:
+        state = self._per_optimizer_states[id(optimizer)]
+        found: dict[Device, Tensor] = state["found_inf_per_device"]
         return found
 
     def _numbers(self, name: str) -> tuple[Tensor, Tensor]:
