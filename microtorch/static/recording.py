@@ -284,7 +284,7 @@ class Recording(Values, Turn):
             self.give_up(f"the size of {name}'s result depends on data")
         self.asked.note_writes(step, arguments, attrs)
         step.sized = not (pure or name in SIZED_BY_SHAPE or kind == "operator")
-        if step.sized:
+        if step.sized and next(step.gives(), None) is not None:  # a result of which to ask
             self.asked.may_stop()
         self.program.steps.append(step)
         return wrapped
