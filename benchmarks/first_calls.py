@@ -2,32 +2,65 @@
 
 The first is an ordinary call, two are recorded, then C is compiled, and the fourth compares it. The
 second process finds the libraries of the first in the cache, and may compile nothing. The seconds
-are the processor's, those of the compiler among them.
+are the processor's, those of the compiler among them; of a step of tensors its parts follow.
 """
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Callable
+from functools import wraps
 from typing import Any
 
 import microtorch as torch
+from microtorch.static import compiled, loops
 
 from .cases import Disagreement, Result, Step
 from .processes import ask
 from .static import of_scalars
 
 FIRST = """
-import json, os, resource
-def used():
-    who = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
-    return sum(sum(resource.getrusage(w)[:2]) for w in who)
+import json, os
 os.environ["MICROTORCH_CACHE"] = {folder!r}
 from benchmarks import first_calls
-step = first_calls.{name}()
-start = used()
+step, parts = first_calls.{name}(), first_calls.parts()
+start = first_calls.used()
 for _ in range(4):
     step()
-print(json.dumps([used() - start, len(os.listdir({folder!r}))]))
+print(json.dumps([first_calls.used() - start, len(os.listdir({folder!r})), parts]))
 """
+PARTS: dict[str, tuple[Any, str]] = {
+    "recording": (compiled, "recorded"), "the program's proof": (compiled, "proved"),
+    "plans": (loops.Plan, "__init__"), "writing C": (loops, "source"),
+    "compiling and loading it": (loops, "library"), "comparing it": (loops.Loops, "check"),
+}  # fmt: skip
+
+
+def used() -> float:
+    """Seconds of the processor, of this process and those that it has waited for."""
+    import resource  # which is not everywhere
+
+    who = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+    return sum(sum(resource.getrusage(w)[:2]) for w in who)
+
+
+def parts() -> dict[str, float]:
+    """By part, the seconds that it has taken: a dict that is filled from now on."""
+    taken: dict[str, float] = {}
+
+    def timed(part: str, function: Callable[..., Any]) -> Callable[..., Any]:
+        @wraps(function)
+        def wrapper(*args: Any, **kwargs: Any) -> Any:
+            start = used()
+            try:
+                return function(*args, **kwargs)
+            finally:
+                taken[part] = taken.get(part, 0.0) + used() - start
+
+        return wrapper
+
+    for part, (home, name) in PARTS.items():
+        setattr(home, name, timed(part, getattr(home, name)))
+    return taken
 
 
 def layers() -> Step:
@@ -60,9 +93,14 @@ def measured() -> list[Result]:
         what = f"first calls: {(make.__doc__ or '').rstrip('.')}"
         with tempfile.TemporaryDirectory() as folder:
             program = FIRST.format(folder=folder, name=name)
-            (fresh, made), (again, kept) = ask(program), ask(program)
+            (fresh, made, of_fresh), (again, kept, of_again) = ask(program), ask(program)
         if made != kept:
             raise Disagreement(f"{name}: the second process compiled again")
-        results += [Result(f"first-{name}", what, {"microtorch": fresh}),
-                    Result(f"second-{name}", f"{what}, compiled before", {"microtorch": again})]
+        for label, text, total, each in (
+            (f"first-{name}", what, fresh, of_fresh),
+            (f"second-{name}", f"{what}, compiled before", again, of_again),
+        ):
+            results.append(Result(label, text, {"microtorch": total}))
+            results += [Result(f"{label}-{part}", f"    {part}", {"microtorch": seconds})
+                        for part, seconds in each.items()]
     return results

@@ -12,6 +12,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 from .cases import Disagreement, Result, installed
 
@@ -78,7 +79,7 @@ DEEP_SCALAR = {
 }  # fmt: skip
 
 
-def ask(program: str) -> list[float]:
+def ask(program: str) -> list[Any]:
     """Run ``program`` in a fresh Python and return the list that it prints."""
     # Byte code is cached, as for any user. A longer PYTHONPATH would only make imports slower.
     env = os.environ | {"PYTHONPATH": str(ROOT)}

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     Writer = Callable[[str, Kernel, tuple[Operand, ...], dict[str, Operand]], Operand]
 
 writers: list[Writer] = []  # that write such calls down; the last one does it
-# the same for effects: the method, its names, the object, what else it is given
-effects: list[Callable[[Kernel, tuple[str, ...], Operand, Operand, Operand], Operand]] = []
+# the same for effects: the method, the object, what else it is given
+effects: list[Callable[[Kernel, Operand, Operand, Operand], Operand]] = []
 readers: list[Callable[[Operand], Array]] = []  # the same for what `known` is asked for
 refusals: list[Callable[[str], None]] = []  # and for what cannot be repeated
 F = TypeVar("F", bound=Callable[..., Any])
@@ -76,20 +76,14 @@ def unrepeatable(why: str) -> None:
         refusals[-1](why)
 
 
-def effect(*names: str) -> Callable[[F], F]:
-    """A decorator of a method that changes Python values only, anew at each run of a program.
+def effect(method: F) -> F:
+    """A decorator of a method that changes Python values only, anew at each run of a program: those
+    of its object, which nothing else reads while a function is recorded."""
 
-    ``names`` are the attributes that it changes and that nothing else reads while a function is
-    recorded; all of the object's, if there are none.
-    """
+    @wraps(method)
+    def wrapper(self: Operand, *args: Operand, **kwargs: Operand) -> Operand:
+        if not effects:
+            return method(self, *args, **kwargs)
+        return effects[-1](method, self, args, kwargs)
 
-    def decorate(method: F) -> F:
-        @wraps(method)
-        def wrapper(self: Operand, *args: Operand, **kwargs: Operand) -> Operand:
-            if not effects:
-                return method(self, *args, **kwargs)
-            return effects[-1](method, names, self, args, kwargs)
-
-        return cast(F, wrapper)  # it has the signature of the method
-
-    return decorate
+    return cast(F, wrapper)  # it has the signature of the method

@@ -13,6 +13,8 @@ from ..arrays.memory_order import is_dense, overlaps_itself, start
 from ..base import errors
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
     from ..base.types import Array
 
 # writers that PyTorch lets write to an expanded tensor: what they write is the same everywhere
@@ -90,6 +92,32 @@ def owner(array: Array) -> Array:
 def offset(array: Array) -> int:
     """Where in its owner's memory the first element lies, in bytes."""
     return start(array) - start(owner(array))
+
+
+def is_lent(array: Array) -> bool:
+    """Does it show memory that belongs to no array: of a bytearray, a file, another library?"""
+    return owner(array).base is not None
+
+
+def unknown_to_share(array: Array, others: Iterable[Array]) -> bool:
+    """Does an array lie over another one, by their addresses, that has another owner?
+
+    Only memory that is lent does; so one of the two is to be such. Arrays between whose elements
+    those of the other lie count, too.
+    """
+    mine = owner(array)
+    return any(np.may_share_memory(array, x) and owner(x) is not mine for x in others)
+
+
+def share_unseen(arrays: Sequence[Array]) -> bool:
+    """The same of any two of some arrays."""
+    return any(is_lent(x) and unknown_to_share(x, arrays) for x in arrays)
+
+
+SHARE_UNSEEN = (
+    "two tensors lie over one another in memory that numpy has been lent, twice: .clone() one, or "
+    "make both of one array"
+)
 
 
 def copied(array: Array, memo: dict[Any, Any]) -> Array:

@@ -4,28 +4,41 @@ float16 ends at 6e-8. So the loss is multiplied by a scale, and its gradients wi
 step they are divided by it again. Where a gradient came out inf or NaN, the scale was too large:
 the step is left out and the scale is reduced. After many steps without one it is raised.
 (Micikevicius et al., "Mixed precision training", 2018, section 3.2.)
+
+The scale, and the number of steps since it last changed, are tensors that ``update`` writes to, by
+arithmetic without a condition: so a compiled step (static/) is one program for every scale.
 """
 
 from __future__ import annotations
 
-import math
+from collections import defaultdict
 from collections.abc import Iterable
+from enum import Enum
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
 
 from ..arrays import dtypes
 from ..autograd.grad_mode import no_grad
 from ..base.errors import message, warn
-from ..engine.record import constant
-from ..engine.whole import effect
+from ..create.filled import full
 from ..handles.tensor import Tensor
+from ..ops.select import where
 from .optimizer import Optimizer
 
 if TYPE_CHECKING:
+    from ..arrays.device import device as Device
     from ..base.types import Argument
 
-READY, UNSCALED, STEPPED = "ready", "unscaled", "stepped"
+
+class OptState(Enum):
+    """What has been done with an optimizer since the last update."""
+
+    READY = 0
+    UNSCALED = 1
+    STEPPED = 2
+
+
+def _ready() -> dict[str, Any]:
+    return {"stage": OptState.READY, "found_inf_per_device": {}}
 
 
 class GradScaler:
@@ -65,12 +78,14 @@ class GradScaler:
             raise AssertionError(message("The growth factor must be > 1.0."))
         if enabled and backoff_factor >= 1.0:
             raise AssertionError(message("The backoff factor must be < 1.0."))
-        self._scale, self._in_a_row, self._used = float(np.float32(init_scale)), 0, False
+        self._init_scale, self._init_growth_tracker = init_scale, 0
+        # () float32 and () int32, which the first call of ``scale`` makes
+        self._scale: Tensor | None = None
+        self._growth_tracker: Tensor | None = None
         self._growth_factor, self._backoff_factor = growth_factor, backoff_factor
         self._growth_interval = growth_interval
-        # by optimizer: what was done since the last update, and was a gradient not finite?
-        self._stages: dict[int, str] = {}
-        self._found_inf: dict[int, bool] = {}
+        # by optimizer's id: its stage, and whether a gradient was not finite, as () float32
+        self._per_optimizer_states: defaultdict[int, dict[str, Any]] = defaultdict(_ready)
 
     # ---- a training step -------------------------------------------------------------------------
     def scale(self, outputs: Argument) -> Argument:
@@ -81,9 +96,12 @@ class GradScaler:
         if not self._enabled:
             return outputs
         if isinstance(outputs, Tensor):
-            self._used = True
-            scale = np.array(self._scale, np.float32)  # a tensor: float16 does not hold the number
-            return outputs * constant(outputs.node.dev.array(scale))
+            if self._scale is None:
+                at = outputs.device
+                self._scale = full((), self._init_scale, dtype=dtypes.float32, device=at)
+                tracked = self._init_growth_tracker
+                self._growth_tracker = full((), tracked, dtype=dtypes.int32, device=at)
+            return outputs * self._scale.to(outputs.device)
         if isinstance(outputs, (list, tuple)):
             return type(outputs)([self.scale(x) for x in outputs])
         if isinstance(outputs, Iterable):
@@ -98,18 +116,19 @@ class GradScaler:
         """
         if not self._enabled:
             return
-        self._check_used("unscale_")
-        stage = self._stages.get(id(optimizer), READY)
-        if stage == UNSCALED:
+        scale, _ = self._numbers("unscale_")
+        state = self._per_optimizer_states[id(optimizer)]
+        if state["stage"] is OptState.UNSCALED:
             raise RuntimeError(
                 message(
                     "unscale_() has already been called on this optimizer since the last update()."
                 )
             )
-        if stage == STEPPED:
+        if state["stage"] is OptState.STEPPED:
             raise RuntimeError(message("unscale_() is being called after step()."))
-        factor, finite = float(np.float32(1 / self._scale)), True
+        finite: dict[Device, Tensor] = {}
         with no_grad():
+            factor = scale.double().reciprocal().float()
             for p in (p for group in optimizer.param_groups for p in group["params"]):
                 if p.grad is None:
                     continue
@@ -120,9 +139,12 @@ class GradScaler:
                             fix="keep the parameters in float32 and compute under torch.autocast",
                         )
                     )
-                finite = finite and bool(p.grad.isfinite().all())
-                p.grad.mul_(factor)
-        self._stages[id(optimizer)], self._found_inf[id(optimizer)] = UNSCALED, not finite
+                numbers, at = p.grad._values() if p.grad.is_sparse else p.grad, p.grad.device
+                good = numbers.isfinite().all()
+                finite[at] = good if at not in finite else finite[at] & good
+                numbers.mul_(factor.to(at))
+            state["found_inf_per_device"] = {at: 1 - good.float() for at, good in finite.items()}
+        state["stage"] = OptState.UNSCALED
 
     def step(self, optimizer: Optimizer, *args: Argument, **kwargs: Argument) -> Argument:
         """``optimizer.step()`` with unscaled gradients, unless one of them is inf or NaN.
@@ -136,25 +158,29 @@ class GradScaler:
             raise RuntimeError(
                 message("Closure use is not currently supported if GradScaler is enabled.")
             )
-        self._check_used("step")
-        stage = self._stages.get(id(optimizer), READY)
-        if stage == STEPPED:
+        self._numbers("step")
+        state = self._per_optimizer_states[id(optimizer)]
+        if state["stage"] is OptState.STEPPED:
             raise RuntimeError(message("step() has already been called since the last update()."))
-        if stage == READY:
+        if state["stage"] is OptState.READY:
             self.unscale_(optimizer)
-        if all(p.grad is None for group in optimizer.param_groups for p in group["params"]):
+        found = state["found_inf_per_device"].values()
+        if not found:
             raise AssertionError(message("No inf checks were recorded for this optimizer."))
-        self._stages[id(optimizer)] = STEPPED
-        return None if self._found_inf[id(optimizer)] else optimizer.step(*args, **kwargs)
+        out = None if any(bool(x > 0) for x in found) else optimizer.step(*args, **kwargs)
+        state["stage"] = OptState.STEPPED
+        return out
 
     def update(self, new_scale: float | Tensor | None = None) -> None:
         """Adjust the scale, or set it to ``new_scale``: once, after the steps of all optimizers."""
         if not self._enabled:
             return
-        self._check_used("update")
+        scale, tracker = self._numbers("update")
         if new_scale is not None:
             if isinstance(new_scale, Tensor) and (
-                new_scale.numel() != 1 or new_scale.requires_grad
+                new_scale.device.type != self._device
+                or new_scale.numel() != 1
+                or new_scale.requires_grad
             ):
                 raise AssertionError(
                     message(
@@ -162,32 +188,43 @@ class GradScaler:
                         "torch.FloatTensor with requires_grad=False."
                     )
                 )
-            self._scale = float(np.float32(float(new_scale)))
-        elif not self._found_inf:
-            raise AssertionError(message("No inf checks were recorded prior to update."))
-        elif any(self._found_inf.values()):
-            self._scale, self._in_a_row = float(np.float32(self._scale * self._backoff_factor)), 0
+            if isinstance(new_scale, Tensor):
+                scale.copy_(new_scale)
+            else:
+                scale.fill_(new_scale)
         else:
-            self._count()
-        self._stages.clear()
-        self._found_inf.clear()
+            states = self._per_optimizer_states.values()
+            found = [x.to(scale.device) for s in states for x in s["found_inf_per_device"].values()]
+            if not found:
+                raise AssertionError(message("No inf checks were recorded prior to update."))
+            self._adjust(scale, tracker, sum(found[1:], found[0]) > 0)
+        self._per_optimizer_states.clear()
 
-    @effect("_in_a_row")
-    def _count(self) -> None:
-        """One more update without inf or NaN; after enough of them the scale grows."""
-        self._in_a_row += 1
-        if self._in_a_row == self._growth_interval:
-            grown = float(np.float32(self._scale) * np.float32(self._growth_factor))
-            self._scale, self._in_a_row = grown if math.isfinite(grown) else self._scale, 0
+    def _adjust(self, scale: Tensor, tracker: Tensor, found_inf: Tensor) -> None:
+        """Write the next scale and number of steps to their tensors, which are rounded once."""
+        exact = scale.double()
+        reduced = (exact * self._backoff_factor).float()
+        grown = (exact * self._growth_factor).float()
+        due = tracker.add_(1) == self._growth_interval
+        kept = where(due & grown.isfinite(), grown, scale)
+        scale.copy_(where(found_inf, reduced, kept))
+        tracker.masked_fill_(found_inf | due, 0)
 
-    def _check_used(self, name: str) -> None:
-        if not self._used:
+    def _found_inf_per_device(self, optimizer: Optimizer) -> dict[Device, Tensor]:
+        state = self._per_optimizer_states[id(optimizer)]
+        found: dict[Device, Tensor] = state["found_inf_per_device"]
+        return found
+
+    def _numbers(self, name: str) -> tuple[Tensor, Tensor]:
+        """The scale and the steps since it changed; AssertionError if nothing has been scaled."""
+        if self._scale is None or self._growth_tracker is None:
             raise AssertionError(
                 message(
                     f"Attempted {name} but _scale is None.  This may indicate your script "
                     "did not use scaler.scale(loss or outputs) earlier in the iteration."
                 )
             )
+        return self._scale, self._growth_tracker
 
     # ---- its numbers -----------------------------------------------------------------------------
     def is_enabled(self) -> bool:
@@ -196,7 +233,9 @@ class GradScaler:
 
     def get_scale(self) -> float:
         """The scale; 1 if it is disabled."""
-        return self._scale if self._enabled else 1.0
+        if not self._enabled:
+            return 1.0
+        return self._init_scale if self._scale is None else self._scale.item()
 
     def get_growth_factor(self) -> float:
         return self._growth_factor
@@ -217,18 +256,21 @@ class GradScaler:
         self._growth_interval = new_interval
 
     def _get_growth_tracker(self) -> int:
-        return self._in_a_row if self._enabled else 0
+        if not self._enabled:
+            return 0
+        tracker = self._growth_tracker
+        return self._init_growth_tracker if tracker is None else int(tracker.item())
 
     def state_dict(self) -> dict[str, Any]:
         """Its numbers, as PyTorch's file has them; empty if it is disabled."""
         if not self._enabled:
             return {}
         return {
-            "scale": self._scale,
+            "scale": self.get_scale(),
             "growth_factor": self._growth_factor,
             "backoff_factor": self._backoff_factor,
             "growth_interval": self._growth_interval,
-            "_growth_tracker": self._in_a_row,
+            "_growth_tracker": self._get_growth_tracker(),
         }
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
@@ -242,13 +284,20 @@ class GradScaler:
                     "instance of GradScaler."
                 )
             )
-        self._scale, self._in_a_row = state_dict["scale"], state_dict["_growth_tracker"]
+        if self._scale is None or self._growth_tracker is None:
+            self._init_scale = state_dict["scale"]
+            self._init_growth_tracker = state_dict["_growth_tracker"]
+        else:
+            self._scale.fill_(state_dict["scale"])
+            self._growth_tracker.fill_(state_dict["_growth_tracker"])
         self._growth_factor = state_dict["growth_factor"]
         self._backoff_factor = state_dict["backoff_factor"]
         self._growth_interval = state_dict["growth_interval"]
 
     def __getstate__(self) -> dict[str, Any]:
-        if self._stages:
+        if not self._enabled:
+            return vars(self)
+        if self._per_optimizer_states:
             raise AssertionError(
                 message(
                     "A GradScaler instance may only be pickled at the beginning of an "
@@ -256,4 +305,6 @@ class GradScaler:
                     "the end after scaler.update()."
                 )
             )
-        return vars(self)
+        tracked = self._get_growth_tracker()
+        now = {"_init_scale": self.get_scale(), "_init_growth_tracker": tracked}
+        return vars(self) | now | {"_scale": None, "_growth_tracker": None}

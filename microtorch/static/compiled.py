@@ -19,7 +19,7 @@ import numpy as np
 from ..base.errors import message, warn
 from ..base.naming import named
 from ..engine import autocast
-from ..handles.memory import offset, owner
+from ..handles.memory import SHARE_UNSEEN, offset, owner, share_unseen
 from ..handles.scalar import Scalar
 from .build import CompilerError
 from .collecting import uncollected
@@ -68,7 +68,6 @@ class Compiled(Shown):
         self.mixed: Operand = False  # how it is called with Scalars and Tensors; is this that?
         self.quick: Kernel | None = None  # the last program, where its arguments are tensors
         self.count = 0
-        self.scales = False  # have schedules, or a GradScaler, been seen to count?
         self.reason = ""  # why it runs as it is written, if it does
         self.__name__ = getattr(function, "__name__", type(function).__name__)
         self.__qualname__ = getattr(function, "__qualname__", self.__name__)
@@ -152,6 +151,8 @@ class Compiled(Shown):
             about.append((array.shape, array.dtype, array.strides, node.needs, beside,
                           type(t), t.origin is None, has_graph(node),
                           structure(vars(t), []) if vars(t) else ()))  # fmt: skip
+        if share_unseen([t.array for t in tensors if type(t) is not Scalar]):
+            raise Refused(SHARE_UNSEEN)
         return shape, tuple(about), backend(), *settings()
 
     # ---- recording -------------------------------------------------------------------------------
@@ -160,17 +161,15 @@ class Compiled(Shown):
     ) -> Operand:
         """A call that is written down; the second of two that agree makes the program."""
         met = self.pending[key]
-        before = next((run for run in met if not run.fails(tensors)), None)
+        like_now = [run for run in met if not run.fails(tensors)]
         count = self.recordings.get(key, 0)  # of those that came to an end
         if count >= MOST_RECORDINGS * (1 + len(self.entries.get(key, ()))):
             why = why or (met[-1].fails(tensors) if met else "") or "it changes"
             self.refuse(f"the guards do not hold from call to call: {why}")
             return self.function(*args, **kwargs)
-        if not self.mixed and (
-            isinstance(before, ScalarRun) or reached(self.root, args, kwargs, tensors)
-        ):  # fmt: skip
-            return self.record_scalars(key, before, args, kwargs, tensors)
-        assert not isinstance(before, ScalarRun)
+        of_scalars = any(isinstance(run, ScalarRun) for run in like_now)
+        if not self.mixed and (of_scalars or reached(self.root, args, kwargs, tensors)):
+            return self.record_scalars(key, next(iter(like_now), None), args, kwargs, tensors)
         state = random_state()
         # the tensors that recordings of this key have met, and their gradients now
         past = [x for x in (*met, *[e for e, _ in self.entries.get(key, ())])
@@ -186,16 +185,16 @@ class Compiled(Shown):
             return self.function(*args, **kwargs)
         self.recordings[key] = count + 1
         r = run.recording
-        self.scales = self.scales or bool(r.effects.objects)
+        before = next((  # that went the same way
+            x for x in like_now
+            if isinstance(x, Run) and x.recording.asked.answers == r.asked.answers
+        ), None)  # fmt: skip
         met[:] = [x for x in met if x is not before][1 - MOST_STATES :]
-        if before is not None and before.recording.asked.answers != r.asked.answers:
-            before = None  # it went another way
         settles = bool(r.reason) and self.may_settle(key, r)
         if not r.reason and before is not None:
             changed = before.watch.changed()
             if changed:
                 r.reason = f"it changes a Python value, {changed}, which a program cannot"
-                settles = self.scales and self.may_settle(key, r)
             else:
                 r.reason = disagreement(before, run)
                 # perhaps the gradients were others
@@ -251,10 +250,9 @@ class Compiled(Shown):
         return made
 
     def may_settle(self, key: Key, r: Recording) -> bool:
-        """May another recording succeed: a state appears at the first steps, or the scale of a
-        GradScaler grew just now, say."""
+        """May another recording succeed: a state appears at the first steps, say."""
         few = self.recordings[key] < 4 * (1 + len(self.entries.get(key, ())))
-        return few and any(word in r.reason for word in ("keeps", "differ", "Python value"))
+        return few and any(word in r.reason for word in ("keeps", "differ"))
 
     def keep(self, key: Key, entry: Entry | ScalarEntry, run: Run | ScalarRun) -> None:
         """Use a program from now on."""

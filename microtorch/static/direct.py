@@ -117,7 +117,7 @@ def _is_plain(entry: Entry, tensors: Sequence[Tensor], plan: Plan) -> bool:
         and {n for _, n in entry.new_grads} == made
         and all(o.kind in ("value", "done") and p.values[o.number].nbytes <= LARGE
                 for o in entry.outputs)
-        and not p.fresh and not entry.undo.needed
+        and not p.fresh and not entry.undo.needed and not entry.lent
         and all(t.array.base is None for t in tensors)
         and all(leaf.kind in ("tensor", "argument") for leaf in entry.leaves)
         and all(leaf.kind == "tensor" for leaf in entry.written)

@@ -68,22 +68,18 @@ class Effects:
     """The objects that the effects of a recording change, and as what they were found."""
 
     def __init__(self) -> None:
-        self.names: dict[int, tuple[str, ...]] = {}  # by object: what may change; all, if none
         self.objects: list[Operand] = []
         self.states: list[State] = []
         self.groups: list[dict[str, Operand]] = []
 
-    def about(self, x: Operand, names: tuple[str, ...]) -> None:
+    def about(self, x: Operand) -> None:
         """An effect changes x."""
-        if id(x) in self.names:
+        if any(x is y for y in self.objects):
             return
-        self.names[id(x)] = names
         self.objects.append(x)
         self.states.append(State.of(x.__dict__))
         for inner in vars(x).get("_schedulers", ()):
-            self.about(inner, names)
-        if names:
-            return
+            self.about(inner)
         for group in x.optimizer.param_groups:
             if not any(group is g for g in self.groups):
                 self.groups.append(group)
@@ -99,22 +95,18 @@ class Effects:
         A schedule that did not count a step has no effect, and is not watched where nothing of it
         is read: it counts elsewhere.
         """
-        unread = [x for x in watch.kept if isinstance(x, LRScheduler) and id(x) not in self.names]
+        changed = set(map(id, self.objects))
+        unread = [x for x in watch.kept if isinstance(x, LRScheduler) and id(x) not in changed]
         objects = [*self.objects]
         for x in (*self.objects, *unread):
-            names = self.names.get(id(x)) or (*vars(x), "get_last_lr", "get_lr", "state_dict")
+            names = *vars(x), "get_last_lr", "get_lr", "state_dict"
             read = sorted(watch.names.intersection(names) - {"optimizer"})
-            if read and id(x) in self.names:
+            if read and id(x) in changed:
                 return f"it reads {read[0]!r} of {type(x).__name__}, which changes it"
-            if not read and id(x) not in self.names:
+            if not read and id(x) not in changed:
                 objects.append(x)
         found = [vars(x) for x in objects]
-        every = [self.names.get(id(x)) for x in objects]
-        watch.items = [
-            item for item in watch.items
-            if not any(item[0] is held and (not names or item[1] in names)
-                       for held, names in zip(found, every, strict=True))
-        ]  # fmt: skip
+        watch.items = [i for i in watch.items if not any(i[0] is held for held in found)]
         watch.sizes = [s for s in watch.sizes if not any(s[0] is held for held in found)]
         watch.copies = [c for c in watch.copies if not any(c[0] is held for held in found)]
         return ""

@@ -96,6 +96,8 @@ def _formula(program: Program, step: Step) -> tuple[str, tuple[str, ...], str | 
             rows = program.values[next(step.reads())].contiguous
             lies_in_rows = rows or step.attrs.get("order", "K") != "K"
             return ("x", ("x",), None) if lies_in_rows else None
+        if name == "copy" and program.values[next(step.gives())].contiguous:
+            return "y", ("x", "y"), None
         if name == "where":
             return "where(x, y, z)", ("x", "y", "z"), name
         if name in formulas.TABLE:

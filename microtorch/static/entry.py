@@ -4,7 +4,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from ..handles.memory import offset, owner
+from ..handles.memory import is_lent, offset, owner, unknown_to_share
 from .build import CompilerError
 from .direct import Direct
 from .loops import Plan, compiled, write
@@ -84,6 +84,7 @@ class Entry:
             if (s := leaf.tensor.node.storage) is not None and s.version > r.versions[leaf.number]
         ]  # fmt: skip
         self.owners = {id(owner(x.array)): x.number for x in self.leaves if x.kind != "argument"}
+        self.lent = [x.array for x in self.leaves if x.kind != "argument" and is_lent(x.array)]
         # what the function gives back: the values of outputs, then new gradients
         self.new_grads: list[tuple[Leaf, int | None]] = []
         for leaf, had in zip(self.leaves, self.grads, strict=True):
@@ -238,6 +239,7 @@ class Entry:
         """Has each argument, and each gradient that is another than it was, memory that nothing
         else has which the program reads or writes?"""
         new: set[int] = set()
+        others = [t.array for t in tensors]
         for leaf in self.gradients:
             a = self.holder(leaf, tensors).array
             if a is leaf.array:
@@ -248,8 +250,14 @@ class Entry:
             if id(home) in self.owners or id(home) in new:
                 return False
             new.add(id(home))
+            others.append(a)
         known = {*self.owners, *new}
-        return not any(id(owner(t.array)) in known for t in tensors)
+        if any(id(owner(t.array)) in known for t in tensors):
+            return False
+        if not self.lent and not any(map(is_lent, others)):
+            return True
+        every = [*others, *[x.array for x in self.leaves if x.kind == "tensor"]]
+        return not any(unknown_to_share(a, every if is_lent(a) else self.lent) for a in others)
 
     def run(self, tensors: Sequence[Tensor], template: Operand) -> Operand:
         """One call: the program, then what it leaves behind."""

@@ -22,7 +22,7 @@ FOLDER = Path(__file__).parent / "c"
 SHARED = Path(__file__).parent.parent / "backends" / "opencl" / "kernels"
 # functions of float that the shared text has
 VECTORS = frozenset("exp exp2 expm1 tanh log log2 log10 log1p erf".split())
-_DEFINED = re.compile(r"^(?:static|INLINE) (?:\w+ )*\*?(\w+@?)\(", re.MULTILINE)
+_DEFINED = re.compile(r"^(?:static|INLINE|APART) (?:\w+ )*\*?(\w+@?)\(", re.MULTILINE)
 _CALLED = re.compile(r"\b(\w+@?)\(")
 
 

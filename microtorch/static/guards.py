@@ -196,8 +196,10 @@ class Watch(Compared):
         """Its globals, the cells of its closure, its defaults; of a user's function only."""
         names, users = names_of(f.__code__), is_users_code(f.__code__)
 
-        def seen(x: Operand) -> Operand:  # what the package holds of C is its own
-            return None if isinstance(x, OF_C) and not users else x
+        # what the package holds of C is its own, and who holds its function lives (`step` of an
+        # optimizer that a schedule has been made for, until it is called)
+        def seen(x: Operand) -> Operand:
+            return None if isinstance(x, (*OF_C, ref)) and not users else x
 
         for cell in f.__closure__ or ():
             try:

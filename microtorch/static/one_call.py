@@ -118,11 +118,15 @@ def watched(
     if "grad_fn" in watch.names and outside:
         r.reason = r.reason or "it reads grad_fn of an argument, whose graph may be another"
     if not watch.speaks_of_rates:  # the program reads them at each call
+        written = {id(x.tensor) for x in program.leaves
+                   if (s := x.tensor.node.storage) and s.version > r.versions.get(x.number, 0)}
+        idle = [g for g in r.effects.groups if written.isdisjoint(map(id, g["params"]))]
         for group, value in r.rated.values():
             steady = not any(group is g for g in r.effects.groups)
             if steady and float(value.group["lr"]) != value:
                 r.reason = r.reason or "it changes a learning rate"
         rated = {(n, key) for n, key, _ in r.rated}
+        rated |= {(id(g), key) for g in idle for key in g}  # of a step that was left out
         watch.items = [x for x in watch.items if (id(x[0]), x[1]) not in rated]
     named = {id(v) for _, _, v in watch.items}
     for leaf in program.leaves:  # a gradient that it finds elsewhere, too, is to be this one

@@ -254,9 +254,11 @@ def written_quick(
             for j in range(len(tensors)) if j < i or j not in views
         ]]))  # fmt: skip
     given = "".join(f"t{i}, " for i in range(len(tensors)))
-    if gradients:
+    lent = " and ".join(f"o{i}.base is None" for i in views)
+    if gradients or entry.lent or lent:
         w.names["lie_apart"] = entry.lie_apart
-        w.unless(f"lie_apart(({given}))")
+        first = "" if gradients or entry.lent else f"{lent} or "
+        w.unless(f"({first}lie_apart(({given})))")
     w.names["same"] = entry.same
     w.unless(f"same({given})")
     returned = run_lines(w, plan, runners, quick=True)

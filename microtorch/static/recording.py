@@ -26,7 +26,7 @@ from ..backends.reference import Reference
 from ..engine import operands, whole
 from ..engine.record import constant
 from ..graph import Node, here, user_frame
-from ..handles.memory import overwrite, owner
+from ..handles.memory import SHARE_UNSEEN, is_lent, overwrite, owner, unknown_to_share
 from ..handles.tensor import Tensor
 from ..kinds.level import Kind
 from ..notation import formulas
@@ -51,7 +51,8 @@ WITHOUT_WRITES = frozenset(
 # kernels whose result has a size that follows from those of the operands
 SIZED_BY_SHAPE = frozenset(
     "linear matmul sum mean softmax log_softmax nll_loss conv2d dropout_noise batch_norm "
-    "layer_norm max_pool2d avg_pool2d embedding cast clone expand reshape transpose permute".split()
+    "layer_norm max_pool2d avg_pool2d embedding cast clone copy expand reshape transpose permute "
+    "bitwise_and bitwise_or bitwise_xor isfinite isinf isnan".split()
 )
 
 def elementwise(name: str) -> bool:
@@ -81,6 +82,7 @@ class Recording(Values, Turn):
         self.nodes: dict[int, Node] = {}  # number of a leaf -> its tensor's node, before the run
         self.versions: dict[int, int] = {}
         self.before: dict[int, Array] = {}  # number of a leaf -> a copy of its memory
+        self.lent: list[Array] = []  # of leaves: memory that is no array's
         self.made: list[ref[Tensor]] = []  # tensors that were given memory during the run
         self.impure: set[int] = set()  # constants that a step may write to
         self.lanes = Lanes(self)
@@ -192,6 +194,10 @@ class Recording(Values, Turn):
         self.nodes[n] = t.node
         self.versions[n] = 0 if t.node.storage is None else t.node.storage.version
         self.before[n] = array.copy()
+        others = self.lent if not is_lent(array) else [x.array for x in self.program.leaves]
+        if unknown_to_share(array, others):
+            self.give_up(SHARE_UNSEEN)
+        self.lent += [array] * is_lent(array)
         if t.node.needs and t.node.op is not None and kind != "argument":
             self.give_up("a tensor is read whose graph was begun outside the function")
         if t.node.hooks:
@@ -276,8 +282,9 @@ class Recording(Values, Turn):
                     self.impure.add(x.number)
         if name.removeprefix("np.") in BY_DATA or (name == "getitem" and _by_mask((real, named))):
             self.give_up(f"the size of {name}'s result depends on data")
+        self.asked.note_writes(step, arguments, attrs)
         step.sized = not (pure or name in SIZED_BY_SHAPE or kind == "operator")
-        if step.sized:
+        if step.sized and next(step.gives(), None) is not None:  # a result of which to ask
             self.asked.may_stop()
         self.program.steps.append(step)
         return wrapped
@@ -306,12 +313,12 @@ class Recording(Values, Turn):
         return exchanged(out, constant)
 
     def effect(
-        self, method: Kernel, names: tuple[str, ...], x: Operand, args: Operand, named: Operand
+        self, method: Kernel, x: Operand, args: Operand, named: Operand
     ) -> Operand:
         """A method that changes Python's numbers as one step."""
         if self.closed or threading.get_ident() != self.thread:
             return method(x, *args, **named)
-        self.effects.about(x, names)
+        self.effects.about(x)
         if self.inside:
             return method(x, *args, **named)
         name = f"{type(x).__name__}.{method.__name__}"

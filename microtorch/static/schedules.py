@@ -2,8 +2,7 @@
 
 A schedule is a method of Python (effects.py), and an exported program has no Python. So it is asked
 beforehand for the rates of many steps, one after the other, and put back to where it was. The table
-stands among the weights, with the number of steps that have been made. A GradScaler keeps the scale
-that it has: what it multiplies by it divides by it again.
+stands among the weights, with the number of steps that have been made.
 """
 from __future__ import annotations
 
@@ -13,7 +12,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..base.errors import message
-from ..optim.grad_scaler import GradScaler
 from .effects import Effects
 from .templates import Rate
 
@@ -27,17 +25,14 @@ MOST = 10_000  # steps whose rates are written
 
 
 def effects_of(program: Program) -> Effects:
-    """The schedules and scalers that a program moves, as they are; RuntimeError for others."""
+    """The schedules that a program moves, as they are; RuntimeError for others."""
     found = Effects()
     for s in effects(program):
-        if isinstance(s.arguments[0], GradScaler):
-            found.about(s.arguments[0], (*vars(s.arguments[0]),))
-            continue
         if not hasattr(s.arguments[0], "optimizer"):
             raise RuntimeError(
                 message(f"{program.name} cannot be exported: {s.name}, at {s.site}, has no C")
             )
-        found.about(s.arguments[0], ())
+        found.about(s.arguments[0])
     return found
 
 
@@ -45,15 +40,10 @@ def effects(program: Program) -> list[Step]:
     return [s for s in program.steps[: program.split] if s.kind == "effect"]
 
 
-def moves(program: Program) -> list[Step]:
-    """The effects that change rates."""
-    return [s for s in effects(program) if not isinstance(s.arguments[0], GradScaler)]
-
-
 def table(program: Program, rates: Sequence[Rate]) -> Array | None:
     """(steps, rates): what each kernel is given in each step from now on; None: no schedule moves
     them."""
-    if not moves(program) or not rates:
+    if not effects(program) or not rates:
         return None
     found, rows = effects_of(program), []
     try:
@@ -72,11 +62,9 @@ def table(program: Program, rates: Sequence[Rate]) -> Array | None:
 def _step(program: Program, rates: Sequence[Rate]) -> Iterator[float]:
     """The rates of one step, which moves the schedules."""
     read: dict[int, float] = {}
-    moving = moves(program)
     for s in program.steps[: program.split]:
         if s.kind == "effect":
-            if any(s is x for x in moving):
-                s.function(*s.arguments, **s.attrs)
+            s.function(*s.arguments, **s.attrs)
             continue
         for x in _rates((s.arguments, s.attrs)):
             value = float(x.group["lr"])

@@ -69,6 +69,60 @@ def test_the_scale_grows_after_enough_steps_in_a_row():
     assert scaler.get_scale() == 32.0
 
 
+def test_scale_and_count_are_tensors_that_are_made_late_and_written_in_place():
+    p, optimizer, scaler = training(init_scale=3, growth_factor=1.1, growth_interval=1)
+    assert scaler._scale is None and scaler.state_dict()["scale"] == scaler.get_scale() == 3
+    scaler.load_state_dict({**scaler.state_dict(), "scale": 5.0})
+    assert scaler._scale is None
+    loss = scaler.scale((p * p).sum())
+    scale, count = scaler._scale, scaler._growth_tracker
+    assert (scale.item(), scale.dtype, count.dtype) == (5.0, torch.float32, torch.int32)
+    loss.backward(retain_graph=True)
+    scaler.unscale_(optimizer)
+    assert [x.item() for x in scaler._found_inf_per_device(optimizer).values()] == [0.0]
+    scaler.step(optimizer)
+    scaler.update()
+    assert scaler._scale is scale and scaler._growth_tracker is count
+    assert scale.item() == scaler.get_scale() == 5.5 and count.item() == 0
+    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+        loss.backward()
+    scaler.load_state_dict({**scaler.state_dict(), "scale": 2.0})
+    assert scaler._scale is scale and scale.item() == 2.0
+    for bad in (torch.ones(2), torch.ones((), requires_grad=True)):
+        with pytest.raises(AssertionError, match="new_scale should be"):
+            scaler.update(bad)
+
+
+@pytest.mark.parametrize("growth, backoff, start, wanted", [
+    (1.1, 0.3, 65536.0, [65536.0, 72089.6015625, 72089.6015625, 79298.5625, 23789.568359375]),
+    (3.3, 0.7, 1.37e5, [137000.0, 452100.0, 452100.0, 1491930.0, 1044351.0]),
+    (2.0, 0.5, 3e38, [3.0000000054977558e38] * 4 + [1.5000000027488779e38]),
+])  # fmt: skip
+def test_scales_are_rounded_once_and_stay_finite(growth, backoff, start, wanted):
+    """The numbers are PyTorch's."""
+    options = {"growth_factor": growth, "backoff_factor": backoff, "growth_interval": 2}
+    p, optimizer, scaler = training(init_scale=start, **options)
+    scales = []
+    for i in range(5):
+        scaler.scale(p.sum())
+        p.grad = torch.full_like(p, torch.inf if i == 4 else 1.0)
+        scaler.step(optimizer)
+        scaler.update()
+        scales.append(scaler.get_scale())
+    assert scales == wanted
+
+
+def test_sparse_gradients_are_unscaled():
+    table = torch.nn.Embedding(4, 2, sparse=True)
+    optimizer, scaler = SGD(table.parameters(), lr=1.0), torch.amp.GradScaler("cpu", init_scale=8.0)
+    scaler.scale(table(torch.tensor([1, 1])).sum()).backward()
+    scaler.unscale_(optimizer)
+    assert table.weight.grad.to_dense().tolist() == [[0, 0], [2, 2], [0, 0], [0, 0]]
+    table.weight.grad._values()[0] = torch.nan
+    scaler.step(optimizer)  # which has looked before
+    assert table.weight[1].isnan().all()
+
+
 def test_two_optimizers():
     p, one, scaler = training()
     q = torch.nn.Parameter(torch.ones(1))

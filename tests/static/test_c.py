@@ -2,6 +2,7 @@
 
 import ctypes
 import os
+import re
 import resource
 import signal
 import subprocess
@@ -625,3 +626,10 @@ def test_what_is_made_before_a_loop_over_matrices_is_there_in_it():
         found = step(x)
         near(found, f(x))
     assert "float v" in step.c_source()
+
+
+def test_functions_whose_sums_stay_in_registers_stand_apart():
+    """In the function of a step, gcc may put the sums into memory: ten times as slow."""
+    tiles = [x for x in functions.functions().values() if re.search(r"\]\[TILE\]|\btile@\(", x)]
+    heads = [re.search(r"^(APART|INLINE|static)", x, re.MULTILINE)[0] for x in tiles]
+    assert len(heads) > 2 and "static" not in heads

@@ -4,6 +4,7 @@ for one."""
 import warnings
 from functools import partial
 
+import numpy as np
 import pytest
 
 import microtorch as torch
@@ -154,3 +155,75 @@ def test_an_argument_that_is_cut_from_a_tensor_outside(shared, backend):
                 out.append((step(x).tolist(), held["u"].tolist()))
         found.append(out)
     assert found[0] == found[1]
+
+
+class Interface:
+    """Memory as numpy's interface describes it, and no more."""
+
+    def __init__(self, array):
+        self.array, self.__array_interface__ = array, array.__array_interface__
+
+
+LENT = {
+    "a bytearray": lambda z: partial(torch.frombuffer, bytearray(z.tobytes()), dtype=torch.float32),
+    "an array's, and lent": lambda z: iter(
+        [torch.from_numpy(z), torch.frombuffer(z, dtype=torch.float32)] * 20).__next__,
+    "windows": lambda z: lambda: torch.from_numpy(np.lib.stride_tricks.as_strided(z, (16,), (4,))),
+    "the interface": lambda z: lambda: torch.from_numpy(np.asarray(Interface(z))),
+    "dlpack": lambda z: lambda: torch.from_numpy(np.from_dlpack(z)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("start", [2, 8])
+@pytest.mark.parametrize("name", LENT)
+def test_memory_that_is_lent_twice(name, start):
+    """No array owns it, so that addresses say whether it is one. ``start``: where the second part
+    begins while the program is made; the first has four elements."""
+
+    def f(x, y):
+        x.add_(1)
+        w = y * 2
+        x.mul_(3)
+        return w + y
+
+    def arguments(g, show):
+        at = [start] * 5 + [2, 8, 3, 2, start]
+        parts = [(show()[:4], show()[i : i + 4]) for i in at]
+        return [(g(x, y).tolist(), x.tolist(), y.tolist()) for x, y in parts]
+
+    def outside(g, show):
+        x, y, z = show()[:4], show()[start : start + 4], torch.arange(4.0)
+        h = torch.compile(lambda x: f(x, y)) if g is not f else partial(f, y=y)
+        return [(h(a).tolist(), a.tolist(), y.tolist()) for a in [z] * 5 + [x] * 4 + [z]]
+
+    def both(g, show):
+        x, y = show()[:4], show()[start : start + 4]
+        h = torch.compile(lambda: f(x, y)) if g is not f else lambda: f(x, y)
+        return [(h().tolist(), x.tolist(), y.tolist()) for _ in range(6)]
+
+    for run in (arguments, outside, both):
+        found = []
+        for g in (f, torch.compile(f)):
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                found.append(run(g, LENT[name](np.arange(16, dtype=np.float32))))
+        assert found[0] == found[1]
+
+
+def test_lent_memory_that_lies_apart_has_a_program():
+    show = LENT["a bytearray"](np.arange(16, dtype=np.float32))
+    w, x, y = show()[:4].requires_grad_(), show()[4:8], show()[8:12]
+    optimizer = torch.optim.SGD([w], lr=0.1)
+
+    @partial(torch.compile, fullgraph=True)
+    def step(x):
+        optimizer.zero_grad()
+        (w * x).sum().backward()
+        optimizer.step()
+        return w.sum()
+
+    for _ in range(4):
+        for a in (x, y, torch.ones(8)[:4]):
+            step(a)
+    assert step.count == 1
+    assert w.tolist() == pytest.approx([-5.2, -5.0, -4.8, -4.6])

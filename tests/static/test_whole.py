@@ -331,15 +331,85 @@ def test_a_checkpoint_and_a_scaler():
     alike(make, 6)
 
 
-@pytest.mark.parametrize("too_large", [(), (5, 6), (7, 8)])
-def test_a_scale_that_grows_and_is_reduced_while_calls_are_recorded(too_large):
-    scalers = []
+def scaled(too_large=(), before=lambda i, scaler: None, clip=False, set_to_none=True, **options):
+    """A step with a scaler and two optimizers, whose calls ``too_large`` give infinite gradients to
+    the second of them; ``before``: what happens to the scaler between the calls."""
+
+    def make():
+        nets = nn.Linear(3, 2), nn.Linear(3, 2)
+        first = optim.SGD(nets[0].parameters(), lr=0.1, momentum=0.9)
+        optimizers = first, optim.Adam(nets[1].parameters())
+        scaler = torch.amp.GradScaler("cpu", init_scale=8.0, growth_interval=2, **options)
+
+        def step(x):
+            loss = nets[0](torch.ones(4, 3)).pow(2).mean() + nets[1](x).pow(2).mean()
+            for optimizer in optimizers:
+                optimizer.zero_grad(set_to_none)
+            scaled = scaler.scale(loss)
+            scaled.backward()
+            if clip:
+                scaler.unscale_(optimizers[0])
+                nn.utils.clip_grad_norm_(nets[0].parameters(), 0.1)
+            for optimizer in optimizers:
+                scaler.step(optimizer)
+            scaler.update()
+            grads = [p.grad.clone() for net in nets for p in net.parameters()]
+            return [*grads, *[p.detach().clone() for net in nets for p in net.parameters()]]
+
+        def arguments(i):
+            before(i, scaler)
+            states.append((scaler.state_dict(), scaler._scale and scaler._scale.dtype))
+            return (torch.ones(4, 3) * (torch.inf if i in too_large else i),)
+
+        return step, arguments
+
+    states = []
+    return make, states
+
+
+def of_another_scale(i, scaler):
+    if i == 6:
+        scaler.update(3.0)
+    if i == 9:
+        scaler.load_state_dict({**scaler.state_dict(), "scale": 2.5, "_growth_tracker": 1})
+    if i == 11:
+        scaler.update(torch.tensor(1.5))
+
+
+@pytest.mark.parametrize("mode", ["eager", "inductor"])
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"clip": True}, {"growth_factor": 1.3}, {"before": of_another_scale},
+     {"too_large": (6, 7, 12)}, {"too_large": (8, 9), "clip": True, "set_to_none": False}],
+)  # fmt: skip
+def test_one_program_for_every_scale(options, mode):
+    """And one for the steps that are left out, once two of them were."""
+    make, states = scaled(**options)
+    alike(make, 24, mode, programs=1 + (len(options.get("too_large", ())) > 1))
+    assert states[:24] == states[24:] and len({s["scale"] for s, _ in states}) > 5
+
+
+@pytest.mark.parametrize("too_large", [(1,), (2,), (0, 1, 2), (1, 3, 5, 7)])
+def test_steps_left_out_while_calls_are_recorded(too_large):
+    """That is another way through the function: whether it has a program or not, it is right."""
+    make, states = scaled(too_large)
+    alike(make, 20, programs=None)
+    assert states[:20] == states[20:]
+
+
+@pytest.mark.parametrize(
+    "inside, too_large",
+    [(True, (5, 6, 9)), (False, (5, 6)), (False, (0, 1, 2)), (False, (0, 1, 2, 9))],
+)
+def test_a_schedule_beside_steps_that_are_left_out(inside, too_large):
+    """Then no step reads the rate, which the schedule changes; and until the first is made, the
+    optimizer has a step of its own, which a schedule has put there."""
 
     def make():
         net = nn.Linear(3, 2)
         optimizer = optim.SGD(net.parameters(), lr=0.1)
-        scaler = torch.amp.GradScaler("cpu", init_scale=8.0, growth_interval=3)
-        scalers.append(scaler)
+        scaler = torch.amp.GradScaler("cpu", init_scale=8.0)
+        schedule = optim.lr_scheduler.StepLR(optimizer, 1, 0.9)
 
         def step(x):
             loss = net(x).pow(2).mean()
@@ -347,12 +417,56 @@ def test_a_scale_that_grows_and_is_reduced_while_calls_are_recorded(too_large):
             scaler.scale(loss).backward()
             scaler.step(optimizer)
             scaler.update()
+            if inside:
+                schedule.step()
             return [p.detach().clone() for p in net.parameters()]
 
-        return step, lambda i: (torch.ones(4, 3) * (torch.inf if i in too_large else 1),)
+        def arguments(i):
+            if i and not inside:
+                with warnings.catch_warnings():
+                    warnings.simplefilter("ignore")  # of a schedule before the first step
+                    schedule.step()
+            return (torch.ones(4, 3) * (torch.inf if i in too_large else 1),)
 
-    alike(make, 12, programs=None)
-    assert scalers[0].state_dict() == scalers[1].state_dict()
+        return step, arguments
+
+    alike(make, 14, programs=1 + inside)
+
+
+STATEFUL = {
+    "Adadelta": {}, "Adafactor": {}, "Adagrad": {}, "Adam": {"amsgrad": True}, "AdamW": {},
+    "Adamax": {}, "ASGD": {}, "NAdam": {}, "RAdam": {}, "RMSprop": {"momentum": 0.9},
+    "Rprop": {}, "SGD": {"momentum": 0.9},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("mode", ["eager", "inductor"])
+@pytest.mark.parametrize("name", STATEFUL)
+def test_an_optimizer_whose_step_is_taken_back_has_its_state_again(name, mode):
+    """A condition that comes after it fails, and the function runs as it is written."""
+    found = []
+    for wrap in (lambda f: f, lambda f: torch.compile(f, backend=mode)):
+        p = nn.Parameter(torch.tensor([[1.0, -2.0, 0.0], [0.5, 1.0, 0.0]]))
+        optimizer, out = getattr(optim, name)([p], lr=0.1, **STATEFUL[name]), []
+
+        @wrap
+        def step(x, chances, p=p, optimizer=optimizer):
+            loss = (p * x).pow(2).sum()
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            return F.binary_cross_entropy(chances, torch.ones(2)) + loss
+
+        for i in range(12):  # a gradient of zeros in the calls that are recorded
+            try:
+                step(torch.ones(3) * (i > 4), torch.tensor([0.5, 2.0 if i in (7, 10) else 0.5]))
+            except RuntimeError:
+                assert i in (7, 10)
+            out.append(p.detach().clone())
+        found.append(out)
+    assert step.count == 1 and not step.reason
+    for want, got in zip(*found, strict=True):
+        np.testing.assert_allclose(got, want, *((0, 0) if mode == "eager" else (1e-4, 1e-6)))
 
 
 def test_a_gradient_that_appears_on_a_weight_that_no_step_reads():

@@ -120,7 +120,7 @@ class LRScheduler:
         """The rates now in force."""
         return self._last_lr
 
-    @effect()
+    @effect
     def step(self, epoch: int | None = None) -> None:
         """Go to the next epoch and write its rates into the optimizer.
 

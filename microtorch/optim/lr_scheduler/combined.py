@@ -108,7 +108,7 @@ class SequentialLR(_Combined):
         elif hasattr(sched, "last_epoch"):
             sched.last_epoch -= 1
 
-    @effect()
+    @effect
     def step(self) -> None:  # type: ignore[override]  # no epoch, as in PyTorch
         """Step the scheduler whose turn it is."""
         self.last_epoch += 1
@@ -130,7 +130,7 @@ class ChainedScheduler(_Combined):
         self._check(schedulers, optimizer, " to be chained")
         self._last_lr = group_values(self.optimizer)
 
-    @effect()
+    @effect
     def step(self) -> None:  # type: ignore[override]  # no epoch, as in PyTorch
         """Step each scheduler."""
         for scheduler in self._schedulers:

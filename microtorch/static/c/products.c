@@ -59,9 +59,9 @@ INLINE void tile@(const int rows, int inner, const real *restrict x, int xrow, i
 
 /* out = x y + bias, where a row of y lies together, and has TILE numbers at least. What is left of
  * rows or columns is computed with some of those before; of few rows, each is several sums. */
-static void product@(int rows, int columns, int inner, const real *restrict x, int xrow,
-                     int xcolumn, const real *restrict y, int yrow, const real *restrict bias,
-                     real *restrict out, int outrow)
+APART void product@(int rows, int columns, int inner, const real *restrict x, int xrow,
+                    int xcolumn, const real *restrict y, int yrow, const real *restrict bias,
+                    real *restrict out, int outrow)
 {
     const real none[TILE] = {0};
     const int n = inner / ROWS, rest = inner % ROWS;
@@ -95,9 +95,9 @@ static void product@(int rows, int columns, int inner, const real *restrict x, i
  * All of x is, if fewer than a quarter are 0, or 0 y is NaN somewhere. x lies column by column; y
  * is laid out in `room`, unless it lies row by row from a line of the cache on. Of weights p, if
  * any, p -= lr out: while the sums are in registers, and weights are not waited for. */
-static void product_of_few@(int rows, int columns, int inner, const real *restrict x, int xcolumn,
-                            const real *from, int yrow, int ycolumn, real *restrict out,
-                            int outrow, real *room, real *restrict p, double lr)
+APART void product_of_few@(int rows, int columns, int inner, const real *restrict x, int xcolumn,
+                           const real *from, int yrow, int ycolumn, real *restrict out,
+                           int outrow, real *room, real *restrict p, double lr)
 {
     enum { WIDE = 7 };
     const int lies = yrow == columns && ycolumn == 1 && (size_t)from % 64 == 0;
