@@ -97,6 +97,11 @@ def _slice(F: Namespace, x: Array, index: Place) -> Array:
     if None in index and type(x) is np.ndarray and x.dtype is not OBJECT:
         if 1 not in x.shape and out.size == x.size and x.flags.c_contiguous:
             return x.reshape(out.shape)  # likewise
+        first = index.index(None)
+        if all([p is None or p is Ellipsis for p in index[first:]]):  # x[1, None], x[:2, ..., None]
+            seen = x[index[:first]]
+            if type(seen) is np.ndarray and seen.flags.c_contiguous and 1 not in seen.shape:
+                return seen.reshape(out.shape)
         return opened(x, index, out)
     return out
 

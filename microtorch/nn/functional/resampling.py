@@ -14,7 +14,7 @@ import numpy as np
 
 from ...arrays.dtypes import uint8
 from ...base.errors import describe, message, warn
-from ...base.types import Operand
+from ...base.types import Argument, Operand
 from ...create.data import from_numpy
 from ...engine.calling import check_type, is_int
 from ...engine.short import single
@@ -304,7 +304,7 @@ def _smooth_table(
 
 
 @lru_cache(256)
-def _table(*sizes: Any) -> tuple[np.ndarray[Any, Any], ...]:
+def _table(*sizes: Argument) -> tuple[np.ndarray[Any, Any], ...]:
     """The taps as an index and a weight, (taps, size), for all calls of these arguments of `_taps`.
 
     Most calls of a script have the sizes of one before.

@@ -93,7 +93,8 @@ static inline void ctc_gradient@(int steps, int n, int classes, int labels, int 
         out[i] = 0;
     for (int b = 0; b < n; b++, lp += classes, out += classes, targets += labels) {
         const int length = (int)lengths[b];
-        const real loss = readings_before@(length, row, states, blank, sizes[b], lp, targets, alpha);
+        const real loss =
+            readings_before@(length, row, states, blank, sizes[b], lp, targets, alpha);
         readings_after@(length, row, states, blank, sizes[b], lp, targets, beta);
         for (int t = 0; t < length; t++) {
             real *to = out + t * row;
