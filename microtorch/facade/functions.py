@@ -6,7 +6,7 @@ take their reduction as a number; ``native_layer_norm`` also returns the statist
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
@@ -192,10 +192,10 @@ def _reduced(name: str) -> Callable[..., Tensor]:
         left = [p for p in parameters if p not in given] if name == "poisson_nll_loss" else ()
         if left:
             raise TypeError(message(f"{name}() missing {len(left)} required arguments: {left}"))
-        reduction: Any = given.pop("reduction", 0)
+        reduction = given.pop("reduction", 0)
         if not isinstance(reduction, str):
             check_type(name, "reduction", "int", reduction)
-            reduction = {1: "mean", 2: "sum"}.get(reduction, "none")
+            reduction = {1: "mean", 2: "sum"}.get(cast("int", reduction), "none")
         out: Tensor = loss(**given, reduction=reduction)
         return out
 

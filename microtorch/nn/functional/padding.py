@@ -32,7 +32,7 @@ def pad(
             message(f"Unrecognised padding mode {mode}", fix=f"one of {', '.join(_MODES)}")
         )
     if not isinstance(pad, (tuple, list)):
-        raise TypeError("pad")  # engine/calling.py says what it should be
+        raise TypeError  # engine/calling.py says what it should be
     if len(pad) % 2:
         raise RuntimeError(
             message(
