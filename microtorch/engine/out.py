@@ -170,7 +170,7 @@ def _write(
         t.copy_(r)
 
 
-NOT_GIVEN: Any = object()  # the default of what may not be given, not even as None
+NOT_GIVEN = object()  # the default of what may not be given, not even as None
 
 
 def by_keyword(
