@@ -154,11 +154,6 @@ def frombuffer(
                 f"bytes) must not be greater than actual buffer length ({size} bytes)"
             )
         )
-    if memory.readonly:
-        warn(
-            "The given buffer is not writable, and a tensor is: writing to it is an error. "
-            "torch.frombuffer(bytearray(data), ...) has memory of its own."
-        )
     return finish(np.frombuffer(memory, d, count, offset), None, requires_grad)
 
 

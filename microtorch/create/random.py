@@ -259,7 +259,7 @@ def multinomial(
     return constant(dev.draws.multinomial(input.array, num_samples, replacement, generator), dev)
 
 
-METHODS.update(bernoulli=bernoulli, multinomial=multinomial)
+METHODS.update({f.__name__: reading(f, out=False) for f in (bernoulli, multinomial)})
 
 
 # ---- filling a tensor ----------------------------------------------------------------------------

@@ -46,6 +46,8 @@ FLAGS = frozenset({
     "return_complex", "scale_grad_by_freq", "sparse", "swap",
 })  # fmt: skip
 FIRST = frozenset({"input", "self", "x", "a", "x1"})  # of the first parameter
+# types, besides numbers, for which Python takes nearly anything: {} is an empty list of sizes
+LOOKED_AT = frozenset({"bool", "DTypeLike", "dtype", "DeviceLike", "Shape", "Sequence[int]"})
 UNREAD = (("", None),)  # stands for a call that is to be read
 OTHERS = {*OTHER_NAMES, *FIRST, "out"}  # what is read, before a function takes it
 # a function as the package calls it -> as users do, where that is made already
@@ -182,7 +184,7 @@ def _is_marked(f: Callable[..., Any], name: str, strict: bool) -> bool:
         return True
     if not strict and name not in FLAGS:
         return False
-    if possible & {"bool", "DTypeLike"}:
+    if possible & LOOKED_AT:
         return True
     return "int" in possible and not name.startswith("dim")
 
@@ -287,7 +289,7 @@ def _is_float(x: object) -> bool:
 
 
 def _is_type(x: object) -> bool:
-    return isinstance(x, dtype) or x in (bool, int, float, complex)
+    return isinstance(x, dtype) or (isinstance(x, type) and x in (bool, int, float, complex))
 
 
 def _is_generator(x: object) -> bool:
@@ -403,6 +405,8 @@ def remedy(value: object, should: str) -> str:
     """What most likely was meant by a value that is not what it ``should`` be."""
     if should.startswith(("Number", "float")) and isinstance(value, Handle) and value.node.needs:
         return "x.item() is its number, through which no gradient flows"
+    if should == "tuple of ints" and is_int(value):
+        return f"({value},) is a tuple of one"
     return MAKES.get(should, "")
 
 

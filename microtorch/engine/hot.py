@@ -7,7 +7,8 @@ of linear layers. A made function keeps the text that it replaces as ``written``
 many operands and compare all that can be seen. Functions of other ops call those of short.py.
 
 ``no_more`` is never given. It keeps ``out`` out of the reach of positions: a keyword-only parameter
-costs 40 ns, because CPython does not specialise calls of functions that have one.
+costs 40 ns, because CPython does not specialise calls of functions that have one. Both default to
+NOT_GIVEN, so that a None too many is seen.
 
 The user's frame is usually the one that it was last time.
 """
@@ -31,7 +32,7 @@ from . import short
 from .handle import Handle
 from .mixed import unlike
 from .operands import exponent, numbers_of, taken_by
-from .out import by_keyword
+from .out import NOT_GIVEN, by_keyword
 from .record import check_whole, constant_of, note_order, recorded_of
 from .short import several, single
 from .views import link_view
@@ -72,7 +73,7 @@ def unary(op: Op, written: Callable[..., Tensor]) -> Callable[..., Tensor]:
     node_type, getframe, now = op.node, sys._getframe, mode.get
     saves_x, run = 0 in op.saved_inputs, layouts[op.name]
 
-    def method(input: Any, no_more: None = None, out: Tensor | None = None) -> Tensor:
+    def method(input: Any, no_more: object = NOT_GIVEN, out: Argument = NOT_GIVEN) -> Tensor:
         if out is not no_more:
             return by_keyword(method, (input,), no_more, out)
         try:
@@ -122,7 +123,7 @@ def binary(op: Op, written: Callable[..., Tensor], numbers: bool) -> Callable[..
     number = exponent if op.name == "pow" else numbers_of(op)
     run = layouts.get(op.name, plainly)
 
-    def method(input: Any, other: Any, no_more: None = None, out: Any = None) -> Tensor:
+    def method(input: Any, other: Any, no_more: object = NOT_GIVEN, out: Any = NOT_GIVEN) -> Tensor:
         if out is not no_more:
             return by_keyword(method, (input, other), no_more, out)
         try:
@@ -176,7 +177,7 @@ def without_derivative(
     number, whole = numbers_of(op), {int: I64, bool: BOOL}
 
     def method(
-        input: Argument, other: Argument, no_more: None = None, out: Tensor | None = None
+        input: Argument, other: Argument, no_more: object = NOT_GIVEN, out: Argument = NOT_GIVEN
     ) -> Tensor:
         if out is not no_more:
             written_into: Tensor = by_keyword(method, (input, other), no_more, out)
@@ -218,7 +219,7 @@ def asking(op: Op, written: Callable[..., Tensor]) -> Callable[..., Tensor]:
     """``op(input)`` of an op without derivative, such as ``isnan``, for floats in rows."""
     kernels = HotTable(op.name)
 
-    def method(input: Argument, no_more: None = None, out: Tensor | None = None) -> Tensor:
+    def method(input: Argument, no_more: object = NOT_GIVEN, out: Argument = NOT_GIVEN) -> Tensor:
         if out is not no_more:
             written_into: Tensor = by_keyword(method, (input,), no_more, out)
             return written_into
@@ -282,16 +283,20 @@ def whole(op: Op, written: Callable[..., Tensor]) -> Callable[..., Tensor]:
 
     def rest(input: Argument, *given: Argument) -> Tensor:
         dim, keepdim, more, dtype, axis, keepdims, out = given
-        if more is not None:
+        if more is not NOT_GIVEN:
             return written(input, dim, keepdim, more)  # which says so
         return written(input, dim, keepdim, dtype=dtype, axis=axis, keepdims=keepdims, out=out)
 
     def method(
-        input: Argument, dim: Argument = None, keepdim: Argument = False, no_more: None = None,
+        input: Argument, dim: Argument = None, keepdim: Argument = False,
+        no_more: object = NOT_GIVEN,
         dtype: Argument = None, axis: Argument = None, keepdims: Argument = False,
         out: Argument = None,
     ) -> Tensor:  # fmt: skip
-        if not (dim is no_more is dtype is axis is out is None and keepdim is keepdims is False):
+        if not (
+            dim is dtype is axis is out is None and keepdim is keepdims is False
+            and no_more is NOT_GIVEN
+        ):  # fmt: skip
             return rest(input, dim, keepdim, no_more, dtype, axis, keepdims, out)
         try:
             x, a = input.array, input.node
@@ -325,8 +330,8 @@ def layer(op: Op, written: Callable[..., Tensor]) -> Callable[..., Tensor]:
     kernels, node_type, getframe, now = HotTable(op.name), op.node, sys._getframe, mode.get
 
     def method(
-        input: Argument, weight: Argument, bias: Argument = None, no_more: None = None,
-        out: Argument = None,
+        input: Argument, weight: Argument, bias: Argument = None, no_more: object = NOT_GIVEN,
+        out: Argument = NOT_GIVEN,
     ) -> Tensor:  # fmt: skip
         if out is not no_more:
             into_it: Tensor = by_keyword(method, (input, weight, bias), no_more, out)

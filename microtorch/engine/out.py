@@ -170,18 +170,21 @@ def _write(
         t.copy_(r)
 
 
+NOT_GIVEN = object()  # the default of what may not be given, not even as None
+
+
 def by_keyword(
     function: Callable[..., Any], args: Sequence[Any], more: Any, out: Any
 ) -> Any:
     """``into`` for a function whose ``out`` stands behind a parameter that nobody gives."""
-    if more is not None:
+    if more is not NOT_GIVEN:
         raise TypeError(
             message(
                 f"{function.__name__}() takes {len(args)} positional argument"
                 f"{'s' * (len(args) > 1)} but more were given"
             )
         )
-    return into(out, function, args, {})
+    return function(*args) if out is None else into(out, function, args, {})
 
 
 def _tensors(value: Any) -> list[Tensor]:

@@ -6,13 +6,14 @@ take their reduction as a number; ``native_layer_norm`` also returns the statist
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
 from ..base import errors
 from ..base.errors import message, missing
 from ..base.naming import named
+from ..engine.calling import check_type, reading
 from ..engine.record import constant
 from ..handles.tensor import Tensor
 from ..nn import functional as F
@@ -192,8 +193,9 @@ def _reduced(name: str) -> Callable[..., Tensor]:
         if left:
             raise TypeError(message(f"{name}() missing {len(left)} required arguments: {left}"))
         reduction = given.pop("reduction", 0)
-        if isinstance(reduction, int):
-            reduction = {1: "mean", 2: "sum"}.get(reduction, "none")
+        if not isinstance(reduction, str):
+            check_type(name, "reduction", "int", reduction)
+            reduction = {1: "mean", 2: "sum"}.get(cast("int", reduction), "none")
         out: Tensor = loss(**given, reduction=reduction)
         return out
 
@@ -201,5 +203,6 @@ def _reduced(name: str) -> Callable[..., Tensor]:
 
 
 globals().update({name: _reduced(name) for name in LOSSES})
+globals().update({name: reading(globals()[name], out=False) for name in OTHERS})
 __all__ = list(NAMES)
 __getattr__ = missing(__name__, __all__)

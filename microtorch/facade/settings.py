@@ -15,6 +15,7 @@ from ..backends import core
 from ..base.errors import describe, message, warn
 from ..engine.calling import reading
 from ..handles.tensor import Tensor
+from ..ops.arguments import tensors_only
 
 if TYPE_CHECKING:
     from ..base.types import AnyNumber, DeviceLike, TensorLike
@@ -45,6 +46,7 @@ def is_complex(input: Tensor) -> bool:
 
 def is_nonzero(input: Tensor) -> bool:
     """Is the one element of ``input`` not 0? RuntimeError if it has more or fewer."""
+    tensors_only("is_nonzero", input=input)
     return bool(input)
 
 

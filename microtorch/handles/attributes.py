@@ -17,6 +17,7 @@ from ..engine.handle import Handle
 from ..engine.record import constant
 from ..graph import mode
 from ..ops import surface
+from ..ops.arguments import tensors_only
 from .inplace import check_leaf
 from .memory import check_locked
 from .methods import Methods, bind_methods
@@ -65,6 +66,7 @@ def is_nonzero(self: Tensor) -> bool:
 
 def is_distributed(self: Tensor) -> bool:
     """False."""
+    tensors_only("is_distributed", self=self)
     return False
 
 

@@ -19,6 +19,8 @@ from ..engine.record import constant, note_order
 from ..engine.registry import REGISTRY
 from ..engine.short import single
 from ..graph import mode
+from ..ops.arguments import tensors_only
+from .inplace import DISCARDS
 from .methods import bind_methods
 
 if TYPE_CHECKING:
@@ -75,9 +77,6 @@ def numpy(self: Tensor, *, force: bool = False) -> Array:
             )
         )
     return array
-
-
-DISCARDS = "Casting complex values to real discards the imaginary part"
 
 
 # ---- copies and conversions ----------------------------------------------------------------------
@@ -188,6 +187,7 @@ def type_(
 
 def type_as(self: Tensor, other: Tensor) -> Tensor:
     """Converted to other's dtype."""
+    tensors_only("type_as", other=other)
     return self.to(other.dtype)
 
 

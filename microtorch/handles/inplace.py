@@ -360,6 +360,7 @@ def type_name(d: DType) -> str:
 
 
 # ---- copies --------------------------------------------------------------------------------------
+DISCARDS = "Casting complex values to real discards the imaginary part"
 copy_op = Op(
     "copy",
     lambda F, x, source: dtypes.converted(

@@ -15,6 +15,7 @@ import numpy as np
 from ..base import errors
 from ..base.naming import named
 from ..base.promises import Promises
+from ..engine.calling import reading
 from ..engine.record import constant, constant_node, handle
 from ..graph import Node, mode, shown, storage_of, tick
 from ..ops.arguments import shape_of
@@ -238,5 +239,6 @@ def _moved(t: Tensor) -> Node:
 VIEWS_IN_PLACE: Promises[Callable[..., Tensor]] = Promises(apart=True)
 VIEWS_IN_PLACE.promise([f"{name}_" for name in VIEWS], _view_in_place)
 bind_promised(VIEWS_IN_PLACE, VIEWS_IN_PLACE.names())
-bind_methods({f.__name__: f for f in (resize, resize_as, resize_, resize_as_, set_)})
+bind_methods({f.__name__: f for f in (resize, resize_, set_)})
+bind_methods({f.__name__: reading(f, out=False) for f in (resize_as, resize_as_)})
 FUNCTIONS["resize_as_"] = resize_as_

@@ -13,7 +13,7 @@ import numpy as np
 from ..arrays import dtypes
 from ..arrays.device import device
 from ..backends.core.library import taught
-from ..ops.arguments import dim_of_some
+from ..ops.arguments import dim_of_some, tensors_only
 from ..ops.surface import FUNCTIONS
 from .protocols import Protocols
 from .size import Size
@@ -128,6 +128,7 @@ class Properties(Protocols):
 
     def is_inference(self) -> bool:
         """False: a tensor made under inference_mode is like any other without gradient."""
+        tensors_only("is_inference", self=self)
         return False
 
 

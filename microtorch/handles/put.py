@@ -11,6 +11,7 @@ import numpy as np
 
 from ..arrays import dtypes
 from ..base import errors
+from ..engine.calling import check_type
 from ..engine.handle import Handle
 from ..engine.operands import COERCE, NUMBERS, element, lone_element
 from ..engine.record import constant, packers
@@ -21,7 +22,7 @@ from ..ops import index_parsing as parsing
 from ..ops.arguments import as_element
 from ..ops.node_names import rename
 from ..ops.surface import FUNCTIONS
-from .inplace import apply_inplace, check_leaf, copy_op, put_straight, straight, type_name
+from .inplace import DISCARDS, apply_inplace, check_leaf, copy_op, put_straight, straight, type_name
 from .memory import repeats_itself
 from .overlaps import (
     check_overlap,
@@ -40,6 +41,8 @@ if TYPE_CHECKING:
 
 def copy_(self: Tensor, other: Tensor, non_blocking: bool = False) -> Tensor:
     """Copy the elements of ``other`` (broadcast, converted to this dtype) into this tensor."""
+    if non_blocking is not False:
+        check_type("copy_", "non_blocking", "bool", non_blocking)
     if not isinstance(other, Handle):
         return copied_into(self, other, "copy")
     if other.node.op is unfollowed:
@@ -63,8 +66,11 @@ def _read(x: Tensor, target: Tensor) -> Tensor:
 
 
 def copied_into(self: Tensor, src: Tensor, name: str, apart: bool = False) -> Tensor:
-    if hasattr(src, "node") and src.node.dev.device is not self.node.dev.device:
-        src = src.to(self.node.dev.device)
+    if hasattr(src, "node"):
+        if src.node.dev.device is not self.node.dev.device:
+            src = src.to(self.node.dev.device)
+        if src.array.dtype.kind == "c" and self.array.dtype.kind in "fiu":
+            errors.warn(DISCARDS, UserWarning)
     try:
         return apply_inplace(copy_op, self, (src,), None, name, apart)
     except ValueError:

@@ -28,7 +28,7 @@ from ..graph import (
     tick,
 )  # fmt: skip
 from ..ops.index import getitem
-from ..ops.permute import matrices_transposed, matrix_T
+from ..ops.permute import IDENTITY, matrices_transposed, matrix_T
 from ..ops.surface import METHODS
 from . import attributes as attributes  # its functions are methods of Tensor
 from . import conversions as conversions  # so are these
@@ -392,7 +392,9 @@ class Tensor(Properties):
         n = self.array.ndim
         if n == 2:
             return matrix_T(self, {})
-        if n:
+        if not n:
+            errors.warn(f"Tensor.T is deprecated on 0-D tensors. {IDENTITY}")
+        else:
             errors.warn(
                 "The use of `x.T` on tensors of dimension other than 2 to reverse their shape is "
                 "deprecated and it will throw an error in a future release. Consider `x.mT` to "
@@ -414,6 +416,8 @@ class Tensor(Properties):
     @property
     def H(self) -> Tensor:
         """The matrix transposed and conjugated: of real numbers, ``T``."""
+        if not self.array.ndim:
+            errors.warn("Tensor.H is deprecated on 0-D tensors. Consider using x.conj().")
         if self.array.ndim in (0, 2):
             return METHODS["t"](METHODS["conj"](self))
         raise RuntimeError(

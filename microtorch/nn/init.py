@@ -278,8 +278,8 @@ def _old(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
 
 
 OLD_NAMES = (
-    "constant dirac eye kaiming_normal kaiming_uniform normal orthogonal uniform xavier_normal "
-    "xavier_uniform".split()
+    "constant dirac eye kaiming_normal kaiming_uniform normal orthogonal sparse uniform "
+    "xavier_normal xavier_uniform".split()
 )
 globals().update({name: _old(globals()[f"{name}_"]) for name in OLD_NAMES})
 __getattr__ = missing(__name__, globals())

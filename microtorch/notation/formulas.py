@@ -22,6 +22,11 @@ Row = tuple[str, tuple["str | None", ...]]
 # the names that stand for arrays, in the order of the parameters of a kernel in C
 ARRAYS = ("g", "out", "x", "y", "z")
 
+# parts of the derivative of gelu_tanh
+_NEAR = "minimum(maximum(x, -30), 30)"
+_CUBIC = f"1.5957691216057308 * ({_NEAR} + 0.044715 * {_NEAR} * {_NEAR} * {_NEAR})"
+_TAIL = f"sigmoid(where(x > 0, -({_CUBIC}), {_CUBIC}))"
+
 TABLE: dict[str, Row] = {
     # arithmetic
     "add": ("x + y", ("g", "g")),
@@ -60,7 +65,13 @@ TABLE: dict[str, Row] = {
     "log1p": ("log1p(x)", ("g / (x + 1)",)),
     "logaddexp": (
         "where(x == y, x + 0.6931471805599453, maximum(x, y) + log1p(exp(-abs(x - y))))",
-        ("g * sigmoid(x - y)", "g * sigmoid(y - x)"),
+        # 1 - sigmoid(-d) in the place of sigmoid(d) > 1/2: its derivative keeps its digits
+        (
+            "where(x > y, g - g * sigmoid(where(x > y, y - x, x - y)),"
+            " g * sigmoid(where(x > y, y - x, x - y)))",
+            "where(x > y, g * sigmoid(where(x > y, y - x, x - y)),"
+            " g - g * sigmoid(where(x > y, y - x, x - y)))",
+        ),
     ),
     "logaddexp2": (
         "where(x == y, x + 1, maximum(x, y) + 1.4426950408889634 * log1p(exp2(-abs(x - y))))",
@@ -165,12 +176,12 @@ TABLE: dict[str, Row] = {
             " + x * 0.3989422804014327 * exp(-0.5 * x * x))",
         ),
     ),
+    # (1 + tanh(v / 2)) / 2 is sigmoid(v), of which here is what is below 1/2, and beyond 30 nothing
     "gelu_tanh": (
         "0.5 * x * (1 + tanh(0.7978845608028654 * (x + 0.044715 * x * x * x)))",
         (
-            "g * (0.5 * (1 + tanh(0.7978845608028654 * (x + 0.044715 * x * x * x))) + 0.5 * x * (1 "
-            "- tanh(0.7978845608028654 * (x + 0.044715 * x * x * x)) ** 2) * 0.7978845608028654 * "
-            "(1 + 0.134145 * x * x))",
+            f"g * (where(x > 0, 1 - {_TAIL}, {_TAIL}) + 1.5957691216057308 * {_NEAR}"
+            f" * (1 + 0.134145 * {_NEAR} * {_NEAR}) * {_TAIL} * (1 - {_TAIL}))",
         ),
     ),
     # log(1 + exp(x)), written so that exp never overflows
@@ -183,7 +194,13 @@ TABLE: dict[str, Row] = {
             " g * sigmoid(where(x * beta == threshold, threshold, x * beta)))",
         ),
     ),
-    "logsigmoid": ("minimum(x, 0) - log1p(exp(-abs(x)))", ("g * sigmoid(-x)",)),
+    # as in logaddexp, sigmoid of what is below 0
+    "logsigmoid": (
+        "minimum(x, 0) - log1p(exp(-abs(x)))",
+        (
+            "where(x > 0, g * sigmoid(where(x > 0, -x, x)), g - g * sigmoid(where(x > 0, -x, x)))",
+        ),
+    ),
     "softsign": ("x / (1 + abs(x))", ("g / ((1 + abs(x)) * (1 + abs(x)))",)),
     "hardtanh": (
         "minimum(maximum(x, min_val), max_val)",
@@ -292,9 +309,11 @@ HOLOMORPHIC = frozenset(
 )
 # These functions are not holomorphic, and their rows say what is conjugated.
 NOT_HOLOMORPHIC = frozenset({"abs", "sgn", "where"})
-# where the complex rule is another text: of the two square roots it must take the right one
+# where the complex rule is another text: of the two square roots it must take the right one, and
+# complex numbers have no order
 COMPLEX: dict[str, tuple["str | None", ...]] = {
     "acosh": ("g / (sqrt(x - 1) * sqrt(x + 1))",),
+    "logaddexp": ("g * sigmoid(x - y)", "g * sigmoid(y - x)"),
 }
 
 LARGEST = 1.7976931348623157e308  # number of double, which Scalars are

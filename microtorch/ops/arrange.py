@@ -13,6 +13,7 @@ import numpy as np
 from ..arrays import dtypes
 from ..arrays.memory_format import contiguous_format
 from ..base.errors import ShapeError, describe, message
+from ..engine.calling import check_type
 from ..engine.record import constant
 from ..engine.short import several
 from ..engine.whole import known
@@ -261,6 +262,7 @@ def _divided(name: str, input: Tensor, sections: Any, least: int, dim: int) -> t
                 f"but got a tensor with {input.array.ndim} dimensions!"
             )
         )
+    check_type(name, "indices_or_sections", "int | Sequence[int]", sections)
     n = input.array.shape[dim]
     if isinstance(sections, int) and (sections == 0 or n % sections):
         raise RuntimeError(

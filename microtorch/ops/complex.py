@@ -75,6 +75,7 @@ def resolve_conj(input: Tensor) -> Tensor:
 @public(aliases=("is_neg",))
 def is_conj(input: Tensor) -> bool:
     """False: nothing here waits to be conjugated or negated."""
+    tensors_only("is_conj", input=input)
     return False
 
 

@@ -16,6 +16,7 @@ from ..arrays.dtypes import TORCH_TYPES
 from ..backends import defines
 from ..base.errors import describe, message
 from ..engine.apply import apply
+from ..engine.calling import check_type
 from ..engine.op import Op
 from ..engine.record import constant, record
 from ..engine.rows import Rows
@@ -165,6 +166,7 @@ def embedding(
     if w.ndim != 2:
         raise RuntimeError(message("'weight' must be 2-D", f"embedding: weight {describe(weight)}"))
     if padding_idx is not None:
+        check_type("embedding", "padding_idx", "int", padding_idx)
         if not -len(w) <= padding_idx < len(w):
             raise AssertionError(
                 message(

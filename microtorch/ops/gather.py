@@ -264,7 +264,7 @@ def _scattered(input: Tensor, dim: int, index: Tensor, given: Operand, over: boo
 
 def scatter_over(
     input: Tensor, dim: int, index: Tensor, src: TensorLike | None = None,
-    value: Number | None = None, *, reduce: str | None = None,
+    *, value: Number | None = None, reduce: str | None = None,
 ) -> bool:  # fmt: skip
     """``scatter`` of a number into ``input`` itself, of which nothing is recorded.
 
@@ -280,8 +280,8 @@ def scatter(
     dim: int,
     index: Tensor,
     src: TensorLike | None = None,
-    value: Number | None = None,
     *,
+    value: Number | None = None,
     reduce: str | None = None,
 ) -> Tensor:
     """A copy of ``input`` with ``src`` (tensor or number) written at ``index`` along ``dim``.

@@ -123,7 +123,7 @@ def _publish_pick(
         if keepdim and dim is not None and is_int(dim):
             dim = int(dim)
         elif hasattr(second, "node"):
-            if binary is None:
+            if binary is None or keepdim:
                 raise TypeError(message(f"{name}(): argument 'dim' must be int, not Tensor"))
             return FUNCTIONS[binary](input, second)
         if binary is None and input.array.dtype.kind == "b":

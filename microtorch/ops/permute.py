@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..base.errors import message
+from ..base.errors import message, warn
 from ..engine.hot import viewing
 from ..engine.op import Op
 from .arguments import dim_of, dims_of, given_once, no_tensor, shape_of
@@ -68,9 +68,13 @@ def swapaxes(input: Tensor, axis0: int, axis1: int) -> Tensor:
     return transpose(input, axis0, axis1)
 
 
+IDENTITY = "This function is the identity in these cases."
+
+
 def matrices_transposed(input: Tensor, name: str) -> Tensor:
     """The last two dimensions exchanged."""
     if not input.array.ndim:
+        warn(f"Tensor.{name} is deprecated on 0-D tensors. {IDENTITY}")
         return reshape(input)
     if input.array.ndim < 2:
         raise RuntimeError(
@@ -135,6 +139,9 @@ def movedim(input: Tensor, source: Dims, destination: Dims) -> Tensor:
 
 
 def _moved(ndim: int, source: Dims, destination: Dims) -> list[int]:
+    if isinstance(source, (tuple, list)) is not isinstance(destination, (tuple, list)):
+        text = "movedim() received an invalid combination of arguments"
+        raise TypeError(message(text, fix="give two numbers, or two tuples of numbers"))
     given = [tuple(v) if isinstance(v, (tuple, list)) else (v,) for v in (source, destination)]
     if len(given[0]) != len(given[1]):
         raise RuntimeError(

@@ -15,6 +15,7 @@ from ..engine.apply import apply
 from ..engine.calling import reading
 from ..engine.handle import Handle
 from ..engine.op import Op
+from .elementwise import only
 from .special import SPECIAL, scipy_special, without_derivative
 
 if TYPE_CHECKING:
@@ -80,6 +81,7 @@ def _function(name: str) -> Callable[..., Tensor]:
         _forward(name),
         [without_derivative(f"{name}: {v}") for v in ("x", "n")],
         result="float",
+        check=only("buif", f"{name}_cpu"),
         attributes=False,
     )
 

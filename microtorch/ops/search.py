@@ -8,6 +8,7 @@ import numpy as np
 
 from ..arrays import dtypes
 from ..base.errors import describe, message
+from ..engine.calling import check_type
 from ..engine.record import constant
 from ..engine.whole import on_arrays
 from .arguments import dim_of, refuse_complex
@@ -31,6 +32,7 @@ def searchsorted(
 
     ``right`` (or ``side="right"``): after equal elements. ``sorter``: the indices that sort.
     """
+    check_type("searchsorted", "input", "TensorLike", input)
     x, values = sorted_sequence.array, _values(input)
     refuse_complex("searchsorted_out_cpu", x, values)
     if x.dtype.kind == "b" and values.dtype.kind == "b":
@@ -130,6 +132,7 @@ def isin(
 ) -> Tensor:  # fmt: skip
     """Is each element among ``test_elements`` (``invert``: not among them)?"""
     for x in (elements, test_elements):
+        check_type("isin", "elements", "TensorLike", x)
         if _values(x).dtype.kind in "bc":
             raise RuntimeError(
                 message(f"Unsupported input type encountered for isin(): {describe(x)}")

@@ -17,7 +17,7 @@ from ..engine.operands import NUMBERS, lone_element, number, weak_number
 from ..engine.record import record
 from ..engine.registry import REGISTRY
 from ..engine.short import several
-from .arguments import as_element, element
+from .arguments import as_element, element, tensors_only
 from .surface import FUNCTIONS, METHODS, public
 
 if TYPE_CHECKING:  # below handles/, what is a Tensor is known by its base class
@@ -60,6 +60,8 @@ def clamp(input: Tensor, min: TensorLike | None = None, max: TensorLike | None =
     bounds: tuple[Any, ...] = (min, max)
     # limits of a higher category raise the result to theirs: 1.5 does not become 1
     if input.array.dtype.kind not in "fV":
+        for name, bound in (("min", min), ("max", max)):
+            check_type("clamp", name, "TensorLike | None", bound)
         limits = [(dtypes.of_number(v), 0) for v in (min, max) if v is not None]
         target = dtypes.promote([(input.array.dtype, 2), *limits])
         input = input.to(dtypes.FROM_NUMPY[target])
@@ -96,6 +98,7 @@ def _no_bounds(input: Tensor, *bounds: object) -> Exception:
 
 def _clamp_by_tensors(input: Tensor, min: TensorLike | None, max: TensorLike | None) -> Tensor:
     """``clamp`` where a bound is a tensor; the other is one, too, or None or a number."""
+    tensors_only("clamp", input=input)
     if isinstance(min, Handle) and isinstance(max, Handle):
         return several(REGISTRY["clamp_between"], (input, min, max))
     for bound, other in ((min, max), (max, min)):  # one of no dimensions stands for a number

@@ -13,6 +13,7 @@ from ..arrays.dtypes import dtype as DTypeOf
 from ..base.errors import describe, message
 from ..create.data import as_tensor, from_numpy, tensor
 from ..create.filled import full, zeros
+from ..engine.calling import check_type
 from ..engine.rows import Rows
 from ..handles.size import Size
 from ..handles.tensor import Tensor
@@ -116,13 +117,24 @@ def softmax(input: SparseTensor, dim: int, *, dtype: DTypeOf | None = None) -> S
 
 
 def to_sparse(self: Tensor, sparse_dim: int | None = None, **other: object) -> SparseTensor:
-    """The elements that are not 0, by their coordinates; gradients flow back to them."""
+    """The elements that are not 0, by their coordinates; gradients flow back to them.
+
+    ``sparse_dim``: the coordinates are those of so many dimensions (by default all), and what is
+    stored are the slices in which not all is 0.
+    """
+    n = self.array.ndim
+    if sparse_dim is not None:
+        check_type("to_sparse", "sparse_dim", "int", sparse_dim)
+        if not 0 < sparse_dim <= n:
+            what = f"sparse_dim argument must be in >0 and <={n}, but got {sparse_dim}"
+            raise RuntimeError(message(f"to_sparse: {what}", describe(self)))
     if other and other != {"layout": layout.sparse_coo}:
         raise NotImplementedError(message("only coordinates (layout=torch.sparse_coo) are here"))
-    if not self.array.ndim:
+    if not n:
         what = "to_sparse(): a tensor of 0 dimensions has no coordinates to store"
         raise NotImplementedError(message(what, fix="x.reshape(1).to_sparse()"))
-    places = np.nonzero(self.detach().numpy())
+    stored, dense = self.detach().numpy() != 0, tuple(range(sparse_dim or n, n))
+    places = np.nonzero(stored.any(dense) if dense else stored)
     where = from_numpy(np.stack(places).astype(np.int64))
     return SparseTensor(where, self[tuple(where)], self.shape, True)
 

@@ -15,6 +15,7 @@ from microtorch.ops.surface import FUNCTIONS, METHODS
 
 F = torch.nn.functional
 X = torch.tensor([[1.0, 2.0], [3.0, 4.0]])
+INDEX = torch.tensor([[0, 1], [1, 0]])
 
 
 @pytest.mark.parametrize(
@@ -86,6 +87,28 @@ def test_wrong_types(call):
 def test_an_argument_given_twice(call):
     with pytest.raises(TypeError, match="got multiple values for"):
         call()
+
+
+@pytest.mark.parametrize("more", [None, 1, "a", (), X])
+@pytest.mark.parametrize(
+    ("name", "operands"),
+    [
+        ("sigmoid", 1), ("isnan", 1), ("square", 1), ("mul", 2), ("lt", 2), ("maximum", 2),
+        ("matmul", 2), ("logical_and", 2), ("abs_", 1), ("mul_", 2),
+    ],
+)  # fmt: skip
+def test_one_argument_too_many(name, operands, more):
+    """None, too, which may stand for ``out`` only by its name."""
+    given = [X.clone() for _ in range(operands)]
+    with pytest.raises(TypeError):
+        getattr(given[0], name)(*given[1:], more)
+    if hasattr(torch, name):
+        with pytest.raises(TypeError):
+            getattr(torch, name)(*given, more)
+        if not name.endswith("_"):
+            assert getattr(torch, name)(*given, out=None).equal(getattr(torch, name)(*given))
+    with pytest.raises(TypeError):
+        torch.nn.functional.linear(X, X, None, more)
 
 
 def test_a_name_that_is_none_comes_with_those_there_are():
@@ -243,7 +266,7 @@ def test_one_list_of_sizes_and_sizes_one_by_one():
         with pytest.raises(TypeError):
             method(*sizes, **{PARAMETER[name]: sizes})
     assert X.flip(0).equal(torch.flip(X, (0,)))
-    with pytest.raises(TypeError, match=r"fix: torch.flip\(x, \(0,\)\)"):
+    with pytest.raises(TypeError, match=r"fix: \(0,\) is a tuple of one"):
         torch.flip(X, 0)
     for call in (
         lambda: torch.zeros(), lambda: torch.rand(size=3), lambda: torch.ones(3, size=(3,)),
@@ -328,7 +351,25 @@ class Nothing:
         (lambda: X.max(keepdim=True), TypeError), (lambda: torch.min(X, keepdim=True), TypeError),
         (lambda: X.std(0, unbiased=True, correction=1), TypeError),
         (lambda: X.clone().cumsum_(0, dtype=torch.float64), RuntimeError),
-        (lambda: torch.resolve_conj("a"), TypeError),
+        (lambda: torch.resolve_conj("a"), TypeError), (lambda: torch.is_conj(1), TypeError),
+        (lambda: torch.is_nonzero(1), TypeError), (lambda: torch.is_inference("a"), TypeError),
+        (lambda: X.clone().copy_(X, "a"), TypeError), (lambda: X.multinomial(1, "a"), TypeError),
+        (lambda: X.to_sparse("a"), TypeError), (lambda: X.to_sparse(3), RuntimeError),
+        (lambda: X.to_dense(2.5), TypeError), (lambda: X.is_pinned([]), TypeError),
+        (lambda: X.max(X, True), TypeError), (lambda: torch.clamp(INDEX, (0,)), TypeError),
+        (lambda: torch.clamp(2.5, X), TypeError), (lambda: torch.isin(X, [1.0]), TypeError),
+        (lambda: torch.bucketize([1.0], X[0]), TypeError),
+        (lambda: X.scatter(0, INDEX, X, 1), TypeError), (lambda: X.hsplit({}), TypeError),
+        (lambda: X.as_strided(1, (1,)), TypeError), (lambda: X.movedim((0,), 1), TypeError),
+        (lambda: F.embedding(INDEX, X, True), TypeError),
+        (lambda: torch.embedding(X, INDEX, 0.5), TypeError),
+        (lambda: torch.norm_except_dim(X, 2.5), TypeError),
+        (lambda: torch.kl_div(X, X, True), TypeError), (lambda: F.pad(X, {}), TypeError),
+        (lambda: F.cosine_similarity(X, X, (0,)), TypeError),
+        (lambda: F.pairwise_distance(X, 1), TypeError),
+        (lambda: F.bilinear(X, X, X[None], 1), TypeError),
+        (lambda: F.poisson_nll_loss(X, 1), TypeError),
+        (lambda: torch.special.legendre_polynomial_p(X, 1j), NotImplementedError),
     ],
 )
 def test_what_would_be_ignored_is_refused(call, error):

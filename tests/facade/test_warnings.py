@@ -51,6 +51,16 @@ USER = {
     ),
     "cov(): degrees of freedom is <= 0": lambda: torch.cov(torch.ones(1)),
     "dropout2d: Received a 3D input": lambda: F.dropout2d(torch.ones(1, 2, 3)),
+    "Casting complex values to real discards": (
+        lambda: torch.ones(1).copy_(torch.ones(1, dtype=torch.complex64))
+    ),
+    "Tensor.mT is deprecated on 0-D": lambda: torch.tensor(1.0).mT,
+    "Tensor.T is deprecated on 0-D": lambda: torch.tensor(1.0).T,
+    "Tensor.H is deprecated on 0-D": lambda: torch.tensor(1.0).H,
+    "The given buffer is not writable": lambda: torch.frombuffer(b"abcd", dtype=torch.uint8),
+    "size_average and reduce args will be deprecated": (
+        lambda: F.kl_div(three, three, size_average=True)
+    ),
 }
 FUTURE = {
     "keyword argument `min_value` is deprecated": lambda: nn.Hardtanh(min_value=-2.0),
@@ -97,3 +107,22 @@ def test_old_names_do_what_the_new_ones_do():
     assert repr(old) == repr(nn.Hardtanh(-2.0, 3.0))
     with pytest.raises(RuntimeError, match="only use `grad_tensors`"), pytest.warns(FutureWarning):
         torch.autograd.backward(x * 2, torch.ones(1), grad_variables=torch.ones(1))
+
+
+@pytest.mark.parametrize(
+    ("options", "why"),
+    [
+        ({"norm_first": True}, "norm_first was True"), ({"bias": False}, "passed bias=False"),
+        ({"batch_first": False}, "batch_first was not True"),
+        ({"nhead": 3}, "num_heads is odd"), ({"activation": F.silu}, "activation_relu_or_gelu"),
+    ],
+)  # fmt: skip
+def test_an_encoder_that_keeps_padded_places_says_why(options, why):
+    layer = nn.TransformerEncoderLayer(6, **{"nhead": 2, "batch_first": True} | options)
+    with pytest.warns(UserWarning, match=f"enable_nested_tensor is True, but .*{why}"):
+        encoder = nn.TransformerEncoder(layer, 1)
+    assert not encoder.use_nested_tensor
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        nn.TransformerEncoder(layer, 1, enable_nested_tensor=False)
+        nn.TransformerEncoder(nn.TransformerEncoderLayer(6, 2, batch_first=True), 0)

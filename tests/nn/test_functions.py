@@ -67,6 +67,16 @@ def test_distances():
     close(F.pairwise_distance(a, b), [1.5394802, 2.7730854, 3.1622782, 1.6309507])
 
 
+def test_the_gradient_of_a_cosine_is_that_of_the_norms_below_eps_too():
+    """x b / (eps |b|), whose derivative in PyTorch sees |x|: (b - (x b) x / (eps |x|)) / ..."""
+    x = torch.tensor([[3e-9, 0.0]], dtype=torch.float64, requires_grad=True)
+    b = torch.tensor([[1.0, 0.0]], dtype=torch.float64)
+    out = F.cosine_similarity(x, b)
+    assert out.item() == pytest.approx(0.3)
+    (g,) = torch.autograd.grad(out.sum(), x)
+    assert g.tolist() == [[pytest.approx(0.7e8), 0.0]]
+
+
 def test_one_hot_and_pad():
     assert F.one_hot(torch.tensor([[0, 2]])).tolist() == [[[1, 0, 0], [0, 0, 1]]]
     assert F.one_hot(torch.zeros(0, dtype=torch.int64), 3).shape == (0, 3)

@@ -98,7 +98,7 @@ def test_old_names():
     for name in nn.init.OLD_NAMES:
         torch.manual_seed(0)
         x = torch.empty(3, 3, 3) if name == "dirac" else torch.empty(3, 3)
-        more = (2.0,) if name == "constant" else ()
+        more = {"constant": (2.0,), "sparse": (0.3,)}.get(name, ())
         with pytest.warns(FutureWarning, match="deprecated in favor of"):
             assert getattr(nn.init, name)(x, *more) is x
         torch.manual_seed(0)

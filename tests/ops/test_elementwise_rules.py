@@ -209,3 +209,48 @@ def test_a_derivative_that_would_subtract_a_mask_raises(name):
             out.sum().backward()
             assert x.grad is not None
         assert not f(x.detach(), B).requires_grad
+
+
+# ---- derivatives far from 0 ----------------------------------------------------------------------
+def bell(x):
+    """s(x) s(-x), the derivative of s(x) = 1 / (1 + exp(-x))."""
+    return math.exp(-abs(x)) / (1 + math.exp(-abs(x))) ** 2
+
+
+TAILS = [-80.0, -20.5, -12.0, -3.0, 0.0, 3.0, 12.0, 20.5, 80.0]
+
+
+@pytest.mark.parametrize(
+    "f",
+    [
+        torch.nn.functional.logsigmoid,
+        lambda x: -torch.logaddexp(x, torch.zeros_like(x)),
+        lambda x: -torch.logaddexp(torch.zeros_like(x), x),
+    ],
+)
+@pytest.mark.parametrize(
+    ("dtype", "digits"), [(torch.float64, 1e-13), (torch.float32, 1e-5), (torch.bfloat16, 0.02)]
+)
+def test_second_derivatives_keep_their_digits_in_both_tails(f, dtype, digits):
+    x = torch.tensor(TAILS, dtype=dtype, requires_grad=True)
+    (g,) = autograd.grad(f(x).sum(), x, create_graph=True)
+    (h,) = autograd.grad(g.sum(), x)
+    assert h.tolist() == [pytest.approx(-bell(v), rel=digits, abs=0) for v in TAILS]
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64])
+def test_gelu_by_tanh_far_from_0(dtype):
+    """Its derivatives are those of x there, or 0: no 0 times infinity."""
+    x = torch.tensor([-6e4, -300.0, -104.0, 104.0, 300.0, 6e4], dtype=dtype, requires_grad=True)
+    y = torch.nn.functional.gelu(x, approximate="tanh")
+    (g,) = autograd.grad(y.sum(), x, create_graph=True)
+    (h,) = autograd.grad(g.sum(), x)
+    assert g.tolist() == [0, 0, 0, 1, 1, 1] and h.tolist() == [0] * 6
+
+
+def test_gelu_by_tanh_keeps_the_digits_of_its_second_derivative():
+    x = torch.tensor([-4.0, 4.0], requires_grad=True)
+    y = torch.nn.functional.gelu(x, approximate="tanh")
+    (g,) = autograd.grad(y.sum(), x, create_graph=True)
+    (h,) = autograd.grad(g.sum(), x)
+    assert h.tolist() == [pytest.approx(-0.00147412, rel=1e-4)] * 2

@@ -190,7 +190,7 @@ WRONG = [
     (lambda: torch.narrow(v, 0, 3, 2), RuntimeError),
     (lambda: torch.narrow(v, 0, 0, -1), RuntimeError),
     (lambda: torch.select(s, 0, 0), IndexError),
-    (lambda: torch.movedim(x, (0, 1), 0), RuntimeError),
+    (lambda: torch.movedim(x, (0, 1), 0), TypeError),
     (lambda: torch.roll(x, (1, 2), 0), RuntimeError),
     (lambda: torch.roll(x, ()), RuntimeError),
     (lambda: torch.diag_embed(v, 0, 0, 0), RuntimeError),

@@ -240,6 +240,7 @@ def rrelu(
     While training, a is drawn anew for each element, uniform in [lower, upper]; else it is their
     mean.
     """
+    check_type("rrelu", "training", "bool", training)
     if lower > upper:
         raise RuntimeError(
             message(

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from ...arrays import dtypes
+from ...autograd import no_grad
 from ...base.errors import describe, message
+from ...engine.calling import check_type
 from ...engine.out import into
 from ...handles.tensor import Tensor
+from ...ops.arguments import tensors_only
 from ...ops.select import clamp_min
 from ...ops.shape import broadcast_tensors
 from ...ops.vector_norm import norm
@@ -25,8 +28,10 @@ def normalize(
 def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -> Tensor:
     """Cosine of the angle between vectors along `dim`.
 
-    x1·x2 / (max(‖x1‖, eps) max(‖x2‖, eps)), of x1 and x2 in their common shape.
+    x1·x2 / (max(‖x1‖, eps) max(‖x2‖, eps)), of x1 and x2 in their common shape. The gradient is
+    that of the norms themselves, also below eps.
     """
+    check_type("cosine_similarity", "dim", "int", dim)
     rank = 2 if x1.array.ndim or x2.array.ndim else 1  # of their common shape
     operands = [(x.array.dtype, rank) for x in (x1, x2)]
     d = dtypes.FROM_NUMPY[dtypes.promote(operands)]
@@ -36,13 +41,21 @@ def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -
     x1, x2 = x1.to(d), x2.to(d)
     if x1.array.shape != x2.array.shape:
         x1, x2 = broadcast_tensors(x1, x2)
-    first = x1 / clamp_min(norm(x1, 2, dim, True), eps)
-    second = x2 / clamp_min(norm(x2, 2, dim, True), eps)
+    first, second = [x / _at_least(norm(x, 2, dim, True), eps) for x in (x1, x2)]
     return (first * second).sum(dim)
+
+
+def _at_least(length: Tensor, eps: float) -> Tensor:
+    """max(length, eps), which its gradient does not see: PyTorch's is that of the length."""
+    length = length.clone()
+    with no_grad():
+        length.clamp_(min=eps)
+    return length
 
 
 def pairwise_distance(
     x1: Tensor, x2: Tensor, p: float = 2.0, eps: float = 1e-6, keepdim: bool = False
 ) -> Tensor:
     """‖x1 - x2 + eps‖_p along the last dim."""
+    tensors_only("pairwise_distance", x1=x1, x2=x2)
     return (x1 - x2 + eps).norm(p, -1, keepdim=keepdim)

@@ -8,6 +8,7 @@ from ...autograd import no_grad
 from ...base.errors import message
 from ...create.filled import full_like
 from ...handles.tensor import Tensor
+from ...ops.arguments import tensors_only
 from .reduction import legacy_reduction, reduce_loss
 
 
@@ -26,6 +27,7 @@ def poisson_nll_loss(
     With log_input=False, `input` is the rate itself: input - target log(input + eps). `full` adds
     Stirling's approximation of log(target!) where target > 1.
     """
+    tensors_only("poisson_nll_loss", input=input, target=target)
     reduction = legacy_reduction(size_average, reduce, reduction)
     if log_input:
         loss = input.exp() - target * input

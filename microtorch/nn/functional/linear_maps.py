@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ...base.errors import message
 from ...handles.tensor import Tensor
-from ...ops.arguments import owned
+from ...ops.arguments import owned, tensors_only
 from ...ops.conv import conv1d
 from ...ops.products import linear
 
@@ -16,6 +16,8 @@ def bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None
 
     Shapes: x1 (*, in1), x2 (*, in2), weight (out, in1, in2), bias (out,), y (*, out).
     """
+    if bias is not None:
+        tensors_only("bilinear", bias=bias)
     sizes = (input1.shape[-1], input2.shape[-1])
     if input1.shape[:-1] != input2.shape[:-1] or sizes != tuple(weight.shape[1:]):
         raise RuntimeError(

@@ -31,6 +31,8 @@ def pad(
         raise NotImplementedError(
             message(f"Unrecognised padding mode {mode}", fix=f"one of {', '.join(_MODES)}")
         )
+    if not isinstance(pad, (tuple, list)):
+        raise TypeError  # engine/calling.py says what it should be
     if len(pad) % 2:
         raise RuntimeError(
             message(

@@ -207,8 +207,9 @@ def kl_div(
             )
         )
     by_batch = reduction == "batchmean" and input.ndim  # whatever the old flags ask for, too
+    old = size_average is not None or reduce is not None
     reduction = legacy_reduction(size_average, reduce, reduction)
-    if reduction == "mean" and not by_batch:
+    if reduction == "mean" and not by_batch and not old:
         warn(
             "reduction: 'mean' divides the total loss by both the batch size and the support "
             "size.'batchmean' divides only by the batch size, and aligns with the KL div math "

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ...autograd import is_grad_enabled
-from ...base.errors import describe, message
+from ...base.errors import describe, message, warn
 from ...base.types import Argument
 from ...create.filled import full
 from ...handles.tensor import Tensor
@@ -147,6 +147,24 @@ class TransformerEncoderLayer(Module):
         return self.norm2(x + feed_forward(x))
 
 
+def _keeps_padding(layer: Module) -> str:
+    """In what a layer differs from the form for which PyTorch leaves padded places out."""
+    if not isinstance(layer, TransformerEncoderLayer):
+        return " was not TransformerEncoderLayer"
+    attention = layer.self_attn
+    if layer.norm_first:
+        return ".norm_first was True"
+    if not attention.batch_first:
+        return ".self_attn.batch_first was not True(use batch_first for better inference perf)"
+    if attention.in_proj_bias is None:
+        return ".self_attn was passed bias=False"
+    if not layer.activation_relu_or_gelu:
+        return ".activation_relu_or_gelu was not True"
+    if layer.norm1.eps != layer.norm2.eps:
+        return ".norm1.eps was not equal to norm2.eps"
+    return ".self_attn.num_heads is odd" if attention.num_heads % 2 else ""
+
+
 class TransformerEncoder(Module):
     """`num_layers` copies of `encoder_layer`, which start with equal parameters.
 
@@ -168,6 +186,11 @@ class TransformerEncoder(Module):
         self.num_layers = num_layers
         self.norm = norm
         self.enable_nested_tensor, self.mask_check = enable_nested_tensor, mask_check
+        if enable_nested_tensor and (why := _keeps_padding(encoder_layer)):
+            warn(
+                "enable_nested_tensor is True, but self.use_nested_tensor is False because "
+                f"encoder_layer{why}"
+            )
 
     def forward(
         self,
@@ -194,18 +217,7 @@ class TransformerEncoder(Module):
     @property
     def use_nested_tensor(self) -> bool:
         """Does PyTorch leave padded places out? It does for its own layers of an ordinary form."""
-        layer = self.layers[0]
-        if not self.enable_nested_tensor or not isinstance(layer, TransformerEncoderLayer):
-            return False
-        attention = layer.self_attn
-        return bool(
-            not layer.norm_first
-            and attention.batch_first
-            and attention.in_proj_bias is not None
-            and attention.num_heads % 2 == 0
-            and layer.activation_relu_or_gelu
-            and layer.norm1.eps == layer.norm2.eps
-        )
+        return self.enable_nested_tensor and not _keeps_padding(self.layers[0])
 
     def _drops_padding(self, src: Tensor) -> bool:
         """Would PyTorch leave padded places out, so that its result is 0 there?
