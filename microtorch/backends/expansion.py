@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from ..base.types import Array, DType, Kernel
     from ..handles.scalar import Scalar
 
+# the ops that are methods of a Scalar; a choice is of arrays
+_METHODS = formulas.TABLE.keys() - {"where"}
 _NUMBERS = (bool, int, float, np.number, np.bool_)
 
 
@@ -32,7 +34,7 @@ class Expansion(Reference):
     name = "expansion"
 
     def _found(self, name: str) -> Kernel:
-        if name in formulas.TABLE and name != "where":
+        if name in _METHODS:
             return _elementwise(name)
         found: Kernel = super()._found(name)
         return found
@@ -84,7 +86,7 @@ def _elementwise(name: str) -> Kernel:
     return kernel
 
 
-for _name in formulas.TABLE:
+for _name in _METHODS:
     if hasattr(Reference, _name):  # then __getattr__ would never be asked
         setattr(Expansion, _name, staticmethod(_elementwise(_name)))
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from ..arrays import continuous, draw_checks, dtypes, generator
+from ..arrays import draws as source
 from ..arrays.device import device as device_of
 from ..arrays.memory_order import in_memory_order, outermost_first
 from ..backends import defines, home
@@ -281,7 +282,10 @@ def fills(draw: Callable[..., Array]) -> Callable[..., Array]:
     @functools.wraps(draw)
     def method(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
         alone = not kwargs and straight(self, args)
-        if alone and plain is not None and len(args) <= 2 and self.array.flags.c_contiguous:
+        if (
+            alone and plain is not None and len(args) <= 2 and self.array.flags.c_contiguous
+            and self.node.dev.draws is source  # else a vmap asks what is drawn
+        ):  # fmt: skip
             for x in args:
                 if type(x) is not float and type(x) is not int:
                     break

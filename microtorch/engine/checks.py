@@ -14,17 +14,26 @@ from ..base import errors
 from ..graph import Node, Storage, storage_of
 from .record import Number
 
-# node -> storages besides those of its op that must not have been written since
-WATCHED: WeakKeyDictionary[Node, Sequence[tuple[Storage, int]]] = WeakKeyDictionary()
+# node -> storages besides those of its op that must not have been written since; and the nodes that
+# they are of, if these are in the graph (not the node itself, which would keep itself alive)
+WATCHED: WeakKeyDictionary[Node, Sequence[tuple[Storage, int, Node | None]]] = WeakKeyDictionary()
 
 
-def watch(node: Node, sources: Sequence[Node], since: int = 0) -> None:
+def watch(
+    node: Node, sources: Sequence[Node], since: int = 0, tensors: bool = True
+) -> None:
     """Let backward refuse ``node`` if a value of ``sources`` is written after it was made.
+
+    ``tensors``: or if one of them is detached in place.
 
     ``since``: the clock from which on a write counts; by default the node's own.
     """
     since = since or node.seq
-    WATCHED[node] = (*WATCHED.get(node, ()), *[(storage_of(x), since) for x in sources])
+    more = [
+        (storage_of(x), since, x if tensors and x is not node and x.op is not None else None)
+        for x in sources
+    ]
+    WATCHED[node] = (*WATCHED.get(node, ()), *more)
 
 
 def check_fresh(node: Node) -> tuple[object, ...] | None:
@@ -52,7 +61,11 @@ def check_fresh(node: Node) -> tuple[object, ...] | None:
                     raise _places_lost(node, j)
                 if source.hooks is not None and source.hooks.left is not None:
                     _follow(node, source, j)
-    for storage, since in WATCHED.get(node, ()):
+    for storage, since, kept in WATCHED.get(node, ()):
+        if kept is not None and kept.hooks is not None and kept.hooks.left is not None:
+            left, data = kept.hooks.left
+            if left > since and data is None:
+                raise _detached(f"{node.name()}, made at {node.where()}, keeps an operand")
         if storage.written > since:
             raise _overwritten(
                 f"an operand or result of {node.name()}",
@@ -111,13 +124,7 @@ def _follow(node: Node, source: Node, j: int) -> None:
     if name == "logsigmoid":  # and of this, exp(-|x|)
         return
     if data is None:
-        raise errors.InplaceError(
-            errors.message(
-                "Trying to use a saved tensor that has been detached in-place, i.e. with "
-                ".detach_(). This is not supported, please use out-of-place `.detach()` instead",
-                f"{node.name()}, made at {node.where()}, reads its input {j}",
-            )
-        )
+        raise _detached(f"{node.name()}, made at {node.where()}, reads its input {j}")
     if data.shape != node.saved[j].shape:
         raise errors.InplaceError(
             errors.message(
@@ -127,6 +134,16 @@ def _follow(node: Node, source: Node, j: int) -> None:
             )
         )
     node.saved = (*node.saved[:j], data, *node.saved[j + 1 :])
+
+
+def _detached(who: str) -> Exception:
+    return errors.InplaceError(
+        errors.message(
+            "Trying to use a saved tensor that has been detached in-place, i.e. with .detach_(). "
+            "This is not supported, please use out-of-place `.detach()` instead",
+            who,
+        )
+    )
 
 
 def freed_error(node: Node) -> Exception:

@@ -42,7 +42,7 @@ After: TypeAlias = "Callable[..., Any]"  # (result, args, kwargs) -> the result
 
 BEYOND = 65  # more dimensions than an array may have
 ROUNDED_ONCE = frozenset(
-    "addbmm addcdiv addcmul addmm addmv addr baddbmm group_norm histc interpolate lerp matrix_exp "
+    "addbmm addcdiv addcmul addmm addmv addr baddbmm group_norm interpolate lerp matrix_exp "
     "round scaled_dot_product_attention".split()
 )
 # those of them that are one op for tensors of one dtype and numbers, which rounds once by itself

@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from ..graph import Node
 
 # function -> what all its derivatives keep: parameters, "out" for the result. Or parameter -> what
-# its derivative keeps, where that differs
+# its derivative keeps, where that differs. "view": a view of them is kept, a tensor of its own
 KEPT: dict[str, str | dict[str, str]] = {
     # elements by index
-    "take": "input index", "take_along_dim": "input",
+    "take": "input index", "take_along_dim": "input view",
     "index_select": "index", "masked_select": "input mask", "index_fill": "index",
     "index_put": "indices", "masked_scatter": "mask", "index_add": {"source": "index source"},
     "index_copy": {"input": "index", "source": "index source"},
@@ -67,7 +67,7 @@ def keep(node: Node, kept: str | dict[str, str], given: dict[str, Any]) -> None:
     if "out" in names.split():
         sources.append(node)
     if sources:
-        watch(node, sources)
+        watch(node, sources, tensors="view" not in names.split())
 
 
 def _needs(x: Operand) -> bool:

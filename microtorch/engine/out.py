@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..arrays import dtypes
-from ..arrays.memory_order import in_memory_order
+from ..arrays.memory_order import in_memory_order, outermost_first
 from ..base.errors import DeviceError, ShapeError, describe, message, warn
 from ..graph import mode
 from ..graph.mode import Mode
@@ -17,6 +17,7 @@ from ..notation.formulas import TABLE
 from .record import constant, constant_node
 
 if TYPE_CHECKING:
+    from ..base.types import Array
     from ..handles.tensor import Tensor
 else:
     from .handle import Handle as Tensor
@@ -56,7 +57,8 @@ LOOKING = frozenset(
 # These refuse also one that is an operand.
 MOVING = frozenset("cat cross gather index_select kron masked_select stack take".split())
 # These fill an out of as many elements in its own shape: a part of a matrix, for example.
-DRAWS = frozenset({"normal", "rand", "randint", "randn"})  # in the order of out's memory
+# in the order of out's memory
+DRAWS = frozenset({"bernoulli", "normal", "rand", "randint", "randn"})
 RANGES = frozenset({"arange", "linspace", "logspace", "range"})
 
 
@@ -87,13 +89,16 @@ def into(
     now = mode.get()
     token = mode.set(Mode(False, now.scope, now.inference))
     try:
-        result = function(*args, **kwargs)
+        given = _tensors((args, kwargs))
+        if given and function.__name__ in DRAWS:
+            result = _drawn(function, args, kwargs, given, targets[0].array)
+        else:
+            result = function(*args, **kwargs)
         results = result if isinstance(result, tuple) else (result,)
         if isinstance(result, tuple) is not isinstance(out, (tuple, list)):
             should = "tuple of Tensors" if isinstance(result, tuple) else "Tensor"
             what = f"argument 'out' must be {should}, not {type(out).__name__}"
             raise TypeError(message(f"{function.__name__}(): {what}"))
-        given = _tensors((args, kwargs))
         if now.grad:
             _check_gradients(function.__name__, results, targets, given)
         _check_memory(function.__name__, results, targets, given)
@@ -103,6 +108,26 @@ def into(
     if not isinstance(result, tuple):
         return targets[0]
     return type(result)(*targets) if hasattr(result, "_fields") else targets
+
+
+def _drawn(
+    function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any],
+    given: Sequence[Tensor], out: Array,
+) -> Any:  # fmt: skip
+    """Random numbers for each element of ``given``, in the order of out's memory.
+
+    The operands are turned until that is the order of rows, and the result is turned back.
+    """
+    sizes = {x.array.shape for x in given}
+    if out.flags.c_contiguous or not sizes <= {out.shape, ()}:  # (else out is resized to rows)
+        return function(*args, **kwargs)
+    order = outermost_first(out)
+
+    def turned(x: Any) -> Any:
+        return x.permute(order) if isinstance(x, Tensor) and x.array.ndim else x
+
+    result = function(*map(turned, args), **{k: turned(x) for k, x in kwargs.items()})
+    return result.permute(sorted(range(out.ndim), key=order.__getitem__))
 
 
 def _check_gradients(

@@ -49,6 +49,14 @@ def stale(node: Node) -> errors.InplaceError:
     return refusal(node.attrs or {}, "its base or another view of its base has been")
 
 
+def refuse_stale(*tensors: Tensor) -> None:
+    """Raise as recording would. PyTorch composes some functions without derivative of ops that are
+    recorded."""
+    for t in tensors:
+        if t.node.op is unfollowed:
+            _needs(t.node)
+
+
 def _needs(node: Node) -> bool:
     if mode.get().grad:
         raise stale(node)

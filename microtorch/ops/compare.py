@@ -11,6 +11,7 @@ from ..base.errors import message
 from ..engine.apply import common_device
 from ..engine.handle import Handle
 from ..engine.registry import REGISTRY
+from ..engine.unfollowed import refuse_stale
 from .arguments import tensors_only
 from .elementwise import ELEMENTWISE
 from .surface import public
@@ -34,6 +35,7 @@ def isclose(
             raise RuntimeError(
                 message(f"{name} must be greater than or equal to zero, but got {limit}")
             )
+    refuse_stale(input, other)
     input, other = input.detach(), other.detach()
     close = ELEMENTWISE["eq"](input, other)
     if equal_nan and mine.kind in "fcV":
@@ -53,7 +55,8 @@ def allclose(
     input: Tensor, other: Tensor, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False
 ) -> bool:
     """Are all elements close (see isclose)?"""
-    return bool(isclose(input, other, rtol, atol, equal_nan).array.all())
+    tensors_only("allclose", input=input, other=other)
+    return bool(isclose(input.detach(), other.detach(), rtol, atol, equal_nan).array.all())
 
 
 @public()

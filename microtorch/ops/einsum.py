@@ -17,9 +17,10 @@ from ..engine import autocast
 from ..engine.handle import Handle
 from ..engine.short import several
 from .arguments import dim_of, rows, variadic
+from .elementwise import ELEMENTWISE
 from .permute import permute
 from .products import matmul
-from .shape import reshape
+from .shape import reshape, unsqueeze
 from .surface import public
 
 if TYPE_CHECKING:
@@ -331,10 +332,23 @@ def einsum(*args: Any) -> Tensor:
         return permute(operands[0], [names[0].index(c) for c in result])
     operands, names = _without_ones(operands, names, equation)
     operands = _of_one_dtype(operands, names, result, equation)
+    if len(names) > 1 and set(result).issuperset("".join(names)):  # products that nobody adds up
+        spread = [_along(x, name, result) for x, name in zip(operands, names, strict=True)]
+        return functools.reduce(ELEMENTWISE["mul"], spread)
     out = several(einsum_op, operands, {"equation": f"{','.join(names)}->{result}"})
     # products that are added up are in PyTorch a product of matrices, seen in another shape
-    summed = len(names) > 1 and not set(result).issuperset("".join(names))
-    return reshape(out, out.shape) if summed else out
+    return reshape(out, out.shape) if len(names) > 1 else out
+
+
+def _along(x: Tensor, name: str, result: str) -> Tensor:
+    """A view of the operand with the result's dimensions, of size 1 where it has none."""
+    order = [name.index(c) for c in result if c in name]
+    if order != sorted(order):
+        x = permute(x, order)
+    for d, c in enumerate(result):
+        if c not in name:
+            x = unsqueeze(x, d)
+    return x
 
 
 # ---- tensordot -----------------------------------------------------------------------------------

@@ -26,6 +26,7 @@ from ..engine.operands import NUMBERS, NUMBERS_ONLY, no_subtraction
 from ..engine.record import Number
 from ..engine.registry import REGISTRY
 from ..engine.short import several
+from ..engine.unfollowed import refuse_stale
 from ..notation import formulas
 from .surface import FUNCTIONS, METHODS
 
@@ -264,7 +265,10 @@ def function_of(op: Op) -> Callable[..., Tensor]:
         if op.name in OF_TWO:
             written = made(op, written, op.name not in TENSORS_ONLY)
         elif op.name in LOGIC:
-            written = with_parameters(asking(op, written), *op.parameters)
+            written = asking(op, written)
+            if op.name == "isfinite":
+                written = _isfinite(written)
+            written = with_parameters(written, *op.parameters)
     else:
         rules = "; ".join(filter(None, op.rule))
         doc = f"{op.formula}, elementwise, with broadcasting. Derivative rules: {rules}."
@@ -272,6 +276,16 @@ def function_of(op: Op) -> Callable[..., Tensor]:
             function = made(op, written, op.name not in TENSORS_ONLY)
             written = with_parameters(function, *op.parameters)
     return named(written, op.name, doc, op=op)  # scripts/stubs.py reads it
+
+
+def _isfinite(written: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    def function(input: Tensor) -> Tensor:
+        found = written(input)
+        if input.array.dtype.kind in "fcV":  # PyTorch asks |x| != inf
+            refuse_stale(input)
+        return found
+
+    return function
 
 
 def checked(op: Op) -> Callable[..., Tensor]:

@@ -326,6 +326,7 @@ def histc(input: Tensor, bins: int = 100, min: Number = 0, max: Number = 0) -> T
 
 
 def _histc(x: Array, bins: int, limits: Sequence[float] | None) -> Array:
+    """Of 16-bit numbers each step is rounded to them, as PyTorch does; but the counts once."""
     x = x.reshape(-1)
     return _count(x[:, None], [_edges("histc", x, x, bins, limits, 0)], None, False, "rounded")
 
@@ -335,7 +336,7 @@ def _edges(
 ) -> Array:
     """The edges of the bins of dimension ``i``, whose values are ``x``."""
     d = np.asarray(x).dtype  # of a batch, which has other edges for each sample, this is refused
-    if d.kind not in "fV" or d.itemsize < 4:
+    if d.kind not in "fV" or (d.itemsize < 4 and name != "histc"):
         kernel = "histogram_cpu" if name == "histc" else "histogramdd"
         what = f"\"{kernel}\" not implemented for '{TORCH_TYPES[d.name]}'"
         raise NotImplementedError(message(what, describe(input), fix="x.float()"))
@@ -360,6 +361,8 @@ def _edges(
         raise RuntimeError(message(what, f"dimension {i}"))
     if low == high:
         low, high = low - 0.5, high + 0.5
+    if name == "histc":  # which looks at the first and the last one
+        return np.linspace(low, high, bins + 1).astype(d)
     return spaced(low, high, bins + 1, d)
 
 

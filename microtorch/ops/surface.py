@@ -13,6 +13,7 @@ from ..engine.entering import called, entered
 from .node_names import naming
 
 if TYPE_CHECKING:
+    from ..base.types import Dims
     from ..handles.tensor import Tensor
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -66,12 +67,20 @@ def public(
 def _of_a_list(f: Callable[..., Any], users: F) -> F:
     """``users``; where the method takes sizes one by one, the function that takes a list of them.
 
-    ``x.flip(0, 1)`` and ``torch.flip(x, (0, 1))``: PyTorch has it so.
+    ``x.flip(0, 1)`` and ``torch.flip(x, (0, 1))``: PyTorch has it so. Of ``squeeze`` and its like,
+    whose dimensions may be left out, ``more`` is the method's alone.
     """
     code = f.__code__
     if not code.co_flags & CO_VARARGS:
         return users
     name, several = f.__name__, code.co_varnames[code.co_argcount + code.co_kwonlyargcount]
+    if f.__annotations__[several] == "int":
+
+        def alone(input: Tensor, dim: Dims = None) -> Tensor:
+            made: Tensor = f(input, dim)
+            return made
+
+        return cast(F, called(named(alone, name, f.__doc__), out=name not in NO_OUT))
     if f.__annotations__[several] != "Sizes":
         return users
 

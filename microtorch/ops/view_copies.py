@@ -10,18 +10,19 @@ from typing import TYPE_CHECKING
 
 from ..arrays.memory_format import contiguous_format
 from ..base.naming import named
+from ..engine.calling import is_int
 from .arguments import dim_of
-from .surface import METHODS, public
+from .surface import FUNCTIONS, one_list, public
 
 if TYPE_CHECKING:
     from ..base.types import Argument
     from ..handles.tensor import Tensor
 
-METHODS_OF_VIEWS = (
-    "as_strided detach diagonal expand permute select split split_with_sizes squeeze t transpose "
-    "unbind unfold unsqueeze view"
+FUNCTIONS_OF_VIEWS = (
+    "as_strided diagonal permute select split split_with_sizes squeeze t transpose unbind "
+    "unsqueeze view_as_complex view_as_real"
 ).split()
-FUNCTIONS_OF_VIEWS = ("view_as_complex", "view_as_real")
+METHODS_OF_VIEWS = ("detach", "expand", "unfold", "view")
 
 
 def _alias(input: Tensor) -> Tensor:
@@ -46,11 +47,18 @@ def _copying(name: str, view: Callable[..., Argument]) -> Callable[..., Argument
 
 
 def _method(name: str) -> Callable[..., Argument]:
-    return lambda input, *args, **kwargs: getattr(input, name)(*args, **kwargs)
+    """The method, which takes sizes in a list only, as PyTorch's functions do."""
+
+    def function(input: Tensor, *args: Argument, **kwargs: Argument) -> Argument:
+        if name != "unfold" and args and (len(args) > 1 or is_int(args[0])):
+            raise one_list(f"{name}_copy", "size", args[0])
+        return getattr(input, name)(*args, **kwargs)
+
+    return function
 
 
 def _function(name: str) -> Callable[..., Argument]:
-    return lambda input: METHODS[name](input)
+    return lambda input, *args, **kwargs: FUNCTIONS[name](input, *args, **kwargs)
 
 
 for _name, _view in {

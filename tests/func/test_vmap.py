@@ -184,6 +184,35 @@ def test_random_numbers():
         torch.vmap(noisy, randomness="none")
 
 
+@pytest.mark.parametrize("name", ["uniform_", "normal_", "bernoulli_", "exponential_"])
+def test_random_numbers_written_to_what_all_samples_share(name):
+    def noisy(a):
+        return a * 0 + getattr(torch.empty(2), name)()
+
+    with pytest.raises(RuntimeError, match="randomness error mode"):
+        torch.vmap(noisy)(torch.ones(3, 2))
+    with pytest.raises(RuntimeError):  # one tensor has no room for three samples' numbers
+        torch.vmap(noisy, randomness="different")(torch.ones(3, 2))
+    shared = torch.vmap(noisy, randomness="same")(torch.ones(3, 2))
+    assert torch.equal(shared, shared[:1].expand(3, 2))
+
+
+def test_windows_at_random_places_are_random_numbers():
+    x = torch.rand(3, 1, 1, 30, 30)
+
+    def pooled(image, u=None):
+        return torch.nn.functional.fractional_max_pool2d(
+            image, 2, output_size=7, _random_samples=u
+        )
+
+    with pytest.raises(RuntimeError, match="randomness error mode"):
+        torch.vmap(pooled)(x)
+    torch.manual_seed(3)
+    own = torch.vmap(pooled, randomness="different")(x)
+    torch.manual_seed(3)
+    assert torch.equal(own, torch.stack([*map(pooled, x, torch.rand(3, 1, 1, 2))]))
+
+
 # ---- what it refuses -----------------------------------------------------------------------------
 @pytest.mark.parametrize(
     ("make", "error", "text"),

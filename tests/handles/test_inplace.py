@@ -343,6 +343,25 @@ def test_detach_in_place():
     assert y.is_leaf and not y.requires_grad and y.grad_fn is None
 
 
+@pytest.mark.parametrize(
+    "keeps", [
+        lambda y: y.nansum(), lambda y: y.nanmean(0), lambda y: torch.dist(y, y * 2),
+        lambda y: y.masked_select(y > 0), lambda y: y.prod(), lambda y: y.copysign(-y),
+    ],
+)  # fmt: skip
+def test_what_a_derivative_keeps_is_not_detached_in_place(keeps):
+    for how in ("before", "after"):
+        x = torch.ones(3, requires_grad=True)
+        y = x * 2
+        kept = keeps(y if how == "after" else y.detach_().requires_grad_())
+        if how == "after":
+            y.detach_()
+            with pytest.raises(RuntimeError, match="detached in-place"):
+                kept.sum().backward()
+        else:
+            kept.sum().backward()
+
+
 def test_static_arguments_by_position_and_by_name():
     for write in (lambda x: x.clamp_min_(0), lambda x: x.clamp_min_(min=0.0)):
         x = torch.tensor([-1.0, 2.0])

@@ -112,6 +112,12 @@ def test_views_that_were_made_before_are_derived_anew(way):
         other.sum().backward()
         with pytest.raises(RuntimeError, match="Output 0 of Split"):
             piece.sum()
+        for asks in (torch.isfinite, lambda t: torch.isclose(torch.ones(2, 1), t)):
+            with pytest.raises(RuntimeError, match="Output 0 of Split"):
+                asks(piece)  # PyTorch composes them of ops that record
+            with torch.no_grad():
+                asks(piece)
+        assert torch.allclose(piece, piece) and not piece.isnan().any()
 
 
 def test_a_view_that_is_seen_otherwise_is_one_view():

@@ -206,6 +206,21 @@ def test_random_numbers_fill_an_out_in_the_order_of_its_memory(name):
     assert turned.t().flatten().tolist() == numbers.tolist()
 
 
+def test_random_numbers_of_tensors_fill_an_out_in_the_order_of_its_memory():
+    p = torch.linspace(0.2, 0.8, 6).reshape(2, 3)
+    for draw in (
+        torch.bernoulli, lambda p, out=None: torch.normal(p, p, out=out),
+        lambda p, out=None: torch.normal(p, 2.0, out=out),
+        lambda p, out=None: torch.normal(2.0, std=p, out=out),
+    ):  # fmt: skip
+        torch.manual_seed(0)
+        numbers = draw(p.t().contiguous())
+        turned = torch.empty(3, 2).t()
+        torch.manual_seed(0)
+        assert draw(p, out=turned) is turned
+        assert torch.equal(turned, numbers.t())
+
+
 def test_truth_is_written_into_truth():
     x = torch.ones(2, 3)
     for f in (torch.all, torch.any):

@@ -138,6 +138,16 @@ def test_einsum_of_many_products_goes_in_pairs(equation, shapes):
         close(x.grad, np.broadcast_to(g.reshape(shape), x.shape))
 
 
+def test_einsum_that_adds_nothing_up_lies_as_a_product_of_its_operands():
+    x, v, turned = torch.ones(3, 4), torch.ones(4), torch.ones(4, 3).t()
+    for equation, operands, strides in (
+        ("ij,ij->ij", (x, x), (4, 1)), ("ij,ij->ji", (x, x), (1, 4)), ("ij,j->ji", (x, v), (1, 4)),
+        ("ij,ij->ij", (turned, x), (1, 3)), ("...j,j->j...", (x, v), (1, 4)),
+        ("i,j->ji", (v, v), (4, 1)),
+    ):  # fmt: skip
+        assert torch.einsum(equation, *operands).stride() == strides, equation
+
+
 def test_einsum_that_only_orders_dimensions_is_a_view():
     x = draw(2, 3, 3)
     assert torch.einsum("ijk->kij", x).data_ptr() == x.data_ptr()

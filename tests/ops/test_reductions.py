@@ -133,6 +133,10 @@ def test_long_rows_are_sorted_stably(dtype, descending):
 def test_counts_along_several_dimensions_and_the_largest_of_one_number():
     x = torch.tensor([[1, 0], [1, 1]])
     assert x.count_nonzero(0, 1).item() == 3 and x.count_nonzero(0).tolist() == [2, 1]
+    assert torch.count_nonzero(x, (0, 1)).item() == 3 and torch.count_nonzero(x, dim=1).sum() == 3
+    for function in (torch.count_nonzero, torch.squeeze):  # one by one they are the method's
+        with pytest.raises(TypeError):
+            function(x, 0, 1)
     for k in (0, 1):  # PyTorch does not look at k
         values, indices = torch.tensor(3.0).topk(k)
         assert values.item() == 3.0 and indices.item() == 0
@@ -231,6 +235,14 @@ def test_a_number_is_found_among_floats_in_their_dtype(d, number):
 def test_histc_multiplies_before_it_divides():
     x = torch.tensor([0.2, 0.3])  # 0.2 is an edge of [0, 0.3] in three bins, as float32s are
     assert torch.histc(x, 3, 0, 0.3).tolist() == [0, 0, 2]
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_histc_of_16_bits_rounds_each_step_to_them(dtype):
+    edges = torch.linspace(0, 1, 11).to(dtype)  # each of which begins its bin, in numbers of dtype
+    assert torch.histc(edges, 10, 0, 1).tolist() == [1] * 9 + [2]
+    assert torch.histc(edges, 10).tolist() == [1] * 9 + [2]
+    assert torch.histc(torch.ones(3000).to(dtype), 1).item() == torch.tensor(3000.0).to(dtype)
 
 
 def test_integers_are_found_among_floats_as_floats():

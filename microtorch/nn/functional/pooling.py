@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from ...base.errors import describe, message
-from ...create.filled import empty
+from ...create.filled import rand
 from ...handles.tensor import Tensor
 from ...ops.max_pool import fractional, max_pool3d, max_unpool, with_indices
 from ...ops.pool import avg_pool1d, avg_pool2d, avg_pool3d, max_pool1d, max_pool2d
@@ -109,7 +109,7 @@ def _fractional(
     if samples is None:
         batch = 1 if input.ndim == n + 1 else input.shape[0]
         shape = (batch, input.shape[-n - 1], n)
-        samples = empty(shape, dtype=input.dtype, device=input.device).uniform_()
+        samples = rand(shape, dtype=input.dtype, device=input.device)
     return fractional(n, input, kernel_size, sizes, samples, return_indices)
 
 
