@@ -15,6 +15,7 @@ from ..arrays.layout import strided
 from ..backends import cpu, home
 from ..base.errors import describe, message, no_memory
 from ..engine.calling import beyond, check_type, fitting, looker, mistaken, reading
+from ..engine.leaf import leaf
 from ..engine.operands import NUMBERS
 from ..engine.out import into
 from ..engine.record import constant, constant_of, note_order
@@ -140,8 +141,8 @@ def finish(array: Array, device: DeviceLike | None, requires_grad: bool) -> Tens
     if type(array) is ndarray and (device is CPU or (device is None and default.device is None)):
         # `constant`, for the common case
         t = constant_of(array, cpu.of(array.dtype))
-        if not array.flags.c_contiguous:
-            note_order(t)
-    else:
-        t = constant(array, home(device, array.dtype))
+        if requires_grad:
+            leaf(t, new=True)
+        return t if array.flags.c_contiguous else note_order(t)
+    t = constant(array, home(device, array.dtype))
     return t.requires_grad_() if requires_grad else t

@@ -92,8 +92,11 @@ def adjoint(input: Tensor) -> Tensor:
 def _at_least(ndim: int, tensors: tuple[Any, ...]) -> Any:
     given = tensors[0] if len(tensors) == 1 else tensors
     if isinstance(given, (tuple, list)):
-        return tuple(_at_least(ndim, (x,)) for x in given)
-    x: Tensor = given
+        return tuple([x if x.array.ndim >= ndim else _raised(ndim, x) for x in given])
+    return _raised(ndim, given)
+
+
+def _raised(ndim: int, x: Tensor) -> Tensor:
     while x.array.ndim < min(ndim, 2):
         x = unsqueeze(x, 0)
     return x if x.array.ndim >= ndim else unsqueeze(x, -1)
