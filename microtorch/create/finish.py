@@ -72,6 +72,8 @@ def with_options(f: F, plain: Callable[..., Tensor]) -> F:
                     args = tuple(look(args))
             if not kwargs:
                 return plain(*args)
+            if len(kwargs) == 1 and kwargs.get("requires_grad") is True:
+                return requiring(plain(*args))
             check_layout(f.__name__, kwargs.pop("layout", None))
             if (pinned := kwargs.pop("pin_memory", None)) is not None:
                 check_type(f.__name__, "pin_memory", "bool", pinned)
@@ -141,8 +143,16 @@ def finish(array: Array, device: DeviceLike | None, requires_grad: bool) -> Tens
     if type(array) is ndarray and (device is CPU or (device is None and default.device is None)):
         # `constant`, for the common case
         t = constant_of(array, cpu.of(array.dtype))
-        if requires_grad:
-            leaf(t, new=True)
-        return t if array.flags.c_contiguous else note_order(t)
-    t = constant(array, home(device, array.dtype))
-    return t.requires_grad_() if requires_grad else t
+        if not array.flags.c_contiguous:
+            note_order(t)
+    else:
+        t = constant(array, home(device, array.dtype))
+    return requiring(t) if requires_grad else t
+
+
+def requiring(t: Tensor) -> Tensor:
+    """``t``, which nobody has seen yet, as a leaf that requires gradient."""
+    if type(t.array) is not ndarray:
+        return t.requires_grad_()
+    leaf(t, new=True)
+    return t

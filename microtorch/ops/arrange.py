@@ -161,20 +161,20 @@ def sum_to_size(
 @public(method=False)
 def hstack(tensors: Sequence[Tensor]) -> Tensor:
     """Tensors side by side: along dimension 1, vectors along their only one."""
-    joined = atleast_1d(require_tensors(tensors, "hstack"))
+    joined = _at_least(1, (require_tensors(tensors, "hstack"),))
     return cat(joined, 0 if joined[0].array.ndim == 1 else 1)
 
 
 @public(method=False, aliases=("row_stack",))
 def vstack(tensors: Sequence[Tensor]) -> Tensor:
     """Tensors below one another; a vector is a row."""
-    return cat(atleast_2d(require_tensors(tensors, "vstack")), 0)
+    return cat(_at_least(2, (require_tensors(tensors, "vstack"),)), 0)
 
 
 @public(method=False)
 def dstack(tensors: Sequence[Tensor]) -> Tensor:
     """Tensors behind one another, along dimension 2."""
-    return cat(atleast_3d(require_tensors(tensors, "dstack")), 2)
+    return cat(_at_least(3, (require_tensors(tensors, "dstack"),)), 2)
 
 
 @public(method=False)
