@@ -351,6 +351,22 @@ ROWS = {
     "bincount": ("a = t.arange(8) % 3", "t.bincount(a)"),
     "bernoulli": ("a = t.rand(8)", "t.bernoulli(a)"),
     "normal": ("", "t.normal(0.0, 1.0, (3,))"),
+    "addmm": ("a, b, c = t.rand(4), t.rand(3, 5), t.rand(5, 4)", "t.addmm(a, b, c)"),
+    "kron": ("a, b = t.rand(2, 2), t.rand(2, 2)", "t.kron(a, b)"),
+    "tensordot": ("a, b = t.rand(3, 4), t.rand(4, 5)", "t.tensordot(a, b, dims=1)"),
+    "qr": ("a = t.rand(3, 3)", "t.linalg.qr(a)"),
+    "eigh": ("a = t.eye(3) + 0.1", "t.linalg.eigh(a)"),
+    "histc": ("a = t.rand(20)", "t.histc(a, 5, 0, 1)"),
+    "searchsorted": ("a, b = t.arange(8.), t.rand(4) * 8", "t.searchsorted(a, b)"),
+    "isin": ("a, b = t.arange(8), t.tensor([1, 3])", "t.isin(a, b)"),
+    # more of the above
+    "vstack": ("a = t.rand(3, 4)", "t.vstack([a, a])"),
+    "movedim": ("a = t.rand(2, 3, 4)", "a.movedim(0, -1)"),
+    "randn, gradient": ("", "t.randn(3, 4, requires_grad=True)"),
+    "data": ("a = t.rand(4, requires_grad=True)", "a.data"),
+    "cpu()": ("a = t.rand(4)", "a.cpu()"),
+    "max_pool1d": ("a = t.rand(1, 2, 12)", "t.nn.functional.max_pool1d(a, 2)"),
+    "GroupNorm": ("m, x = t.nn.GroupNorm(2, 4), t.rand(2, 4, 3)", "m(x)"),
 }  # fmt: skip
 
 

@@ -370,6 +370,9 @@ def _floating_limits(d: dtype) -> dict[builtins.str, builtins.float]:
     return limits | {"resolution": 10.0**-info.precision}
 
 
+_FINFO: dict[dtype, dict[builtins.str, Any]] = {}  # the attributes of those that were asked for
+
+
 class finfo(_Limits):
     """Limits of a floating dtype: ``bits eps max min tiny smallest_normal resolution dtype``."""
 
@@ -382,15 +385,19 @@ class finfo(_Limits):
 
     def __init__(self, d: dtype | None = None):
         d = _default if d is None else d
+        if (known := _FINFO.get(d) if type(d) is dtype else None) is not None:
+            vars(self).update(known)
+            return
         self.check("finfo", d)
         if not (d.is_floating_point or d.is_complex):
             raise TypeError(
                 "torch.finfo() requires a floating point input type. Use torch.iinfo to handle "
                 f"'{d}'"
             )
-        d = d.to_real() if d.is_complex else d  # of complex numbers, the limits of their parts
-        self.bits, self.dtype = 8 * d.itemsize, d.name
-        vars(self).update(_floating_limits(d))
+        own = d.to_real() if d.is_complex else d  # of complex numbers, the limits of their parts
+        self.bits, self.dtype = 8 * own.itemsize, own.name
+        vars(self).update(_floating_limits(own))
+        _FINFO[d] = {**vars(self)}
 
     def __repr__(self) -> str:
         return (

@@ -15,6 +15,7 @@ from ..arrays.layout import strided
 from ..backends import cpu, home
 from ..base.errors import describe, message, no_memory
 from ..engine.calling import beyond, check_type, fitting, looker, mistaken, reading
+from ..engine.leaf import leaf
 from ..engine.operands import NUMBERS
 from ..engine.out import into
 from ..engine.record import constant, constant_of, note_order
@@ -71,6 +72,8 @@ def with_options(f: F, plain: Callable[..., Tensor]) -> F:
                     args = tuple(look(args))
             if not kwargs:
                 return plain(*args)
+            if len(kwargs) == 1 and kwargs.get("requires_grad") is True:
+                return requiring(plain(*args))
             check_layout(f.__name__, kwargs.pop("layout", None))
             if (pinned := kwargs.pop("pin_memory", None)) is not None:
                 check_type(f.__name__, "pin_memory", "bool", pinned)
@@ -144,4 +147,12 @@ def finish(array: Array, device: DeviceLike | None, requires_grad: bool) -> Tens
             note_order(t)
     else:
         t = constant(array, home(device, array.dtype))
-    return t.requires_grad_() if requires_grad else t
+    return requiring(t) if requires_grad else t
+
+
+def requiring(t: Tensor) -> Tensor:
+    """``t``, which nobody has seen yet, as a leaf that requires gradient."""
+    if type(t.array) is not ndarray:
+        return t.requires_grad_()
+    leaf(t, new=True)
+    return t

@@ -81,8 +81,10 @@ def transfer(t: Tensor, dev: Backend) -> Tensor:
 
 def place(t: Tensor, where: DeviceLike) -> Tensor:
     """``t`` on device ``where``. Raises RuntimeError for a device that is not there."""
-    where = where if isinstance(where, device) else device(where)
     here = t.node.dev.device
+    if where is here or (type(where) is str and where == here.type):
+        return t
+    where = where if isinstance(where, device) else device(where)
     if where.type == here.type and (where.index is None or where.index == here.index):
         return t
     return transfer(t, backend_for(where, t.array.dtype))

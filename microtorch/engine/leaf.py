@@ -150,8 +150,11 @@ def _sum(old: Tensor, g: Gradient) -> Tensor:
         mode.set(before)
 
 
-def leaf(t: Tensor) -> None:
-    """Make ``t`` a leaf that requires gradient: a new node on the same memory."""
+def leaf(t: Tensor, new: bool = False) -> None:
+    """Make ``t`` a leaf that requires gradient: a new node on the same memory.
+
+    ``new``: nobody has seen ``t`` yet.
+    """
     old = t.node
     if t.array.dtype.kind not in "fcV":
         raise RuntimeError(
@@ -166,8 +169,11 @@ def leaf(t: Tensor) -> None:
     n.attrs = n.hooks = n.code = n.scope = None
     n.value, n.dev, n.needs, n.seq, n.lasti = t.array, old.dev, True, tick(), 0
     n.grad, n.handle = old.grad, ref(t)
-    n.storage = storage_of(old)  # nodes that were made before may read this memory
     t.node = n
+    if new:
+        n.storage = old.storage
+        return
+    n.storage = storage_of(old)  # nodes that were made before may read this memory
     if old.op is None and not old.needs:
         became[old] = ref(n)
 

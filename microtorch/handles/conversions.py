@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from ..arrays import dtypes
+from ..arrays.device import CPU
 from ..arrays.device import device as Device
 from ..arrays.dtypes import TORCH_TYPES
 from ..arrays.memory_format import contiguous_format, preserve_format
@@ -193,7 +194,9 @@ def type_as(self: Tensor, other: Tensor) -> Tensor:
 
 def cpu(self: Tensor, memory_format: memory_format | None = None) -> Tensor:
     """On the CPU."""
-    return self.to("cpu", memory_format=memory_format)
+    if memory_format is None:
+        return place(self, CPU)
+    return self.to(CPU, memory_format=memory_format)
 
 
 def cuda(

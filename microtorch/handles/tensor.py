@@ -254,12 +254,13 @@ class Tensor(Properties):
 
         Prefer ``detach``.
         """
-        array = self.array
-        if type(array) is not np.ndarray:
+        array, node = self.array, self.node
+        if type(array) is np.ndarray:
+            data = note_order(constant_of(array, node.dev))
+        else:
             strip = getattr(array, "without_tangents", None)  # of some kind of numbers (kinds/)
-            array = array if strip is None else strip()
-        data = constant(array, self.node.dev)
-        own = storage_of(self.node)
+            data = constant(array if strip is None else strip(), node.dev)
+        own = node.storage or storage_of(node)
         storage_of(data.node).beside = own.beside or own
         return data
 

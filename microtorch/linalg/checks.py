@@ -65,16 +65,18 @@ def square(name: str, A: Tensor) -> None:
 def floating(name: str, *operands: Tensor) -> None:
     """Raise unless all operands are of one dtype: float32, float64, or one of complex numbers."""
     for t in operands:
-        kind = TORCH_TYPES[t.array.dtype.name]
-        if t.array.dtype.kind not in "fcV":
+        d = t.array.dtype
+        if d.kind in "fcV" and d.itemsize >= 4:
+            continue
+        kind = TORCH_TYPES[d.name]
+        if d.kind not in "fcV":
             if name in KERNELS:
                 raise not_floating(KERNELS[name], t)
             what = f"Expected a floating point or complex tensor as input. Got {kind}"
             raise RuntimeError(message(f"linalg.{name}: {what}", describe(t), fix="x.float()"))
-        if t.array.dtype.itemsize < 4:
-            what = f"Low precision dtypes not supported. Got {kind}"
-            raise RuntimeError(message(f"linalg.{name}: {what}", describe(t), fix="x.float()"))
-    if len({t.array.dtype for t in operands}) > 1:
+        what = f"Low precision dtypes not supported. Got {kind}"
+        raise RuntimeError(message(f"linalg.{name}: {what}", describe(t), fix="x.float()"))
+    if len(operands) > 1 and len({t.array.dtype for t in operands}) > 1:
         kinds = " and ".join(TORCH_TYPES[t.array.dtype.name] for t in operands)
         raise RuntimeError(
             message(

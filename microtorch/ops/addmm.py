@@ -55,15 +55,13 @@ def _whole(factor: AnyNumber, input: Tensor) -> AnyNumber:
     return int(factor) if whole else factor
 
 
-def _fitted(name: str, input: Tensor, shape: Shape) -> Tensor:
-    """``input`` with ``shape``. Raises where it would have to be the larger of the two."""
-    if input.array.shape == shape:
-        return input
-    try:
-        fits = np.broadcast_shapes(input.array.shape, shape) == shape
-    except ValueError:
-        fits = False
-    if not fits:
+def _check_fits(name: str, input: Tensor, shape: Shape) -> None:
+    """Raise unless ``input`` can be expanded to ``shape``."""
+    own = input.array.shape
+    last = shape[len(shape) - len(own) :] if len(own) <= len(shape) else ()
+    if own != last and (len(own) != len(last) or any(
+        n != m and n != 1 for n, m in zip(own, last, strict=True)
+    )):
         raise RuntimeError(
             message(
                 f"{name}: input of shape {list(input.array.shape)} cannot be expanded to the shape "
@@ -71,7 +69,6 @@ def _fitted(name: str, input: Tensor, shape: Shape) -> Tensor:
                 describe(input),
             )
         )
-    return input.expand(shape)
 
 
 _EVERY = constant(np.ones((), np.bool_))
@@ -85,7 +82,9 @@ def added(
     NaN if alpha is 0, and gives rows.
     """
     beta, alpha = _whole(beta, input), _whole(alpha, input)
-    input = _fitted(name, input, product.array.shape)
+    _check_fits(name, input, product.array.shape)
+    if input.array.dtype != product.array.dtype:  # a number would leave the product its dtype
+        input = input.expand(product.array.shape)
     scaled = _times(alpha, product) if ignore else product * alpha
     if beta == 0 and not input.node.needs:
         return scaled
@@ -199,7 +198,8 @@ def addr(
     check_factor("beta", beta, kinds)
     check_factor("alpha", alpha, kinds)
     if kinds == ["b", "b"]:
-        input = _fitted("addr", input, product.array.shape)
+        _check_fits("addr", input, product.array.shape)
+        input = input.expand(product.array.shape)
         nothing = input & False
         return (input if beta else nothing) | (product if alpha else nothing)
     if kinds[1] == "b":

@@ -93,8 +93,11 @@ def adjoint(input: Tensor) -> Tensor:
 def _at_least(ndim: int, tensors: tuple[Any, ...]) -> Any:
     given = tensors[0] if len(tensors) == 1 else tensors
     if isinstance(given, (tuple, list)):
-        return tuple(_at_least(ndim, (x,)) for x in given)
-    x: Tensor = given
+        return tuple([x if x.array.ndim >= ndim else _raised(ndim, x) for x in given])
+    return _raised(ndim, given)
+
+
+def _raised(ndim: int, x: Tensor) -> Tensor:
     while x.array.ndim < min(ndim, 2):
         x = unsqueeze(x, 0)
     return x if x.array.ndim >= ndim else unsqueeze(x, -1)
@@ -159,20 +162,20 @@ def sum_to_size(
 @public(method=False)
 def hstack(tensors: Sequence[Tensor]) -> Tensor:
     """Tensors side by side: along dimension 1, vectors along their only one."""
-    joined = atleast_1d(require_tensors(tensors, "hstack"))
+    joined = _at_least(1, (require_tensors(tensors, "hstack"),))
     return cat(joined, 0 if joined[0].array.ndim == 1 else 1)
 
 
 @public(method=False, aliases=("row_stack",))
 def vstack(tensors: Sequence[Tensor]) -> Tensor:
     """Tensors below one another; a vector is a row."""
-    return cat(atleast_2d(require_tensors(tensors, "vstack")), 0)
+    return cat(_at_least(2, (require_tensors(tensors, "vstack"),)), 0)
 
 
 @public(method=False)
 def dstack(tensors: Sequence[Tensor]) -> Tensor:
     """Tensors behind one another, along dimension 2."""
-    return cat(atleast_3d(require_tensors(tensors, "dstack")), 2)
+    return cat(_at_least(3, (require_tensors(tensors, "dstack"),)), 2)
 
 
 @public(method=False)

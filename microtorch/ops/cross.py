@@ -89,10 +89,12 @@ def kron(input: Tensor, other: Tensor) -> Tensor:
     """The Kronecker product: every element of ``input`` times the whole of ``other``."""
     n = max(input.array.ndim, other.array.ndim)
     # of one element each they have a dimension, and so decide on the dtype
-    input, other = (t if t.array.ndim or not n else t.reshape(1) for t in (input, other))
+    if n and not (input.array.ndim and other.array.ndim):
+        input, other = (t if t.array.ndim else t.reshape(1) for t in (input, other))
     if n == 1:
         return owned((input.reshape(-1, 1) * other).reshape(-1))
-    a, b = ((1,) * (n - t.array.ndim) + t.array.shape for t in (input, other))
+    a, b = input.array.shape, other.array.shape
+    a, b = (1,) * (n - len(a)) + a, (1,) * (n - len(b)) + b
     blocks = input.reshape([s for size in a for s in (size, 1)])
     inside = other.reshape([s for size in b for s in (1, size)])
     return owned((blocks * inside).reshape([p * q for p, q in zip(a, b, strict=True)]))

@@ -401,7 +401,14 @@ def tensordot(
     def size(x: Tensor, kept: list[int]) -> Shape:
         return tuple(x.array.shape[d] for d in kept)
 
-    n, p, q = (int(np.prod(size(*v))) for v in ((a, left), (a, free_a), (b, free_b)))
-    rows_a = a.permute(*free_a, *left).reshape(p, n)
-    out = matmul(rows_a, b.permute(*right, *free_b).reshape(n, q))
+    n, p, q = (math.prod(size(*v)) for v in ((a, left), (a, free_a), (b, free_b)))
+    rows_a = _as_matrix(a, (*free_a, *left), (p, n))
+    out = matmul(rows_a, _as_matrix(b, (*right, *free_b), (n, q)))
     return out.reshape(size(a, free_a) + size(b, free_b))
+
+
+def _as_matrix(x: Tensor, order: Shape, shape: Shape) -> Tensor:
+    """``x`` with its dimensions in this order, in this shape; itself where it is so already."""
+    if order != (0, 1):
+        x = x.permute(*order)
+    return x if x.array.shape == shape and len(order) == 2 else x.reshape(shape)

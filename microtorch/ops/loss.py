@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..arrays import dtypes
-from ..arrays.dtypes import TORCH_TYPES
+from ..arrays.dtypes import I64, TORCH_TYPES
 from ..base.errors import describe, message
 from ..base.naming import named
 from ..engine.apply import apply
@@ -182,12 +181,16 @@ def nll_loss(
     sample is (C,) and (). ``weight`` (C,) weighs the classes. Targets equal to ``ignore_index`` do
     not count. ``reduction`` is "mean", "sum" or "none". Raises as PyTorch's ``nll_loss`` does.
     """
-    check_reduction(reduction)
     x, t = input.array, target.array
+    if reduction not in REDUCTIONS:
+        check_reduction(reduction)
+    if weight is None and x.ndim == 2 and t.dtype is I64 and x.shape[:1] == t.shape:  # as mostly
+        attrs = {"reduction": reduction, "ignore_index": ignore_index}
+        return kept_dtype(_nll_of(2), attrs, input, target)
     if x.ndim == 1 and t.ndim == 0:
         out = nll_loss(input.reshape(1, -1), target.reshape(1), weight, ignore_index, reduction)
         return owned(out.reshape(())) if reduction == "none" else out
-    if t.dtype != dtypes.I64:
+    if t.dtype != I64:
         raise RuntimeError(
             message(
                 f"expected scalar type Long but found {TORCH_TYPES[t.dtype.name]}",
@@ -225,14 +228,17 @@ def nll_loss(
             )
         )
     attrs = {"reduction": reduction, "ignore_index": ignore_index}
-    if weight is None and nll_op.family is not None:
-        return kept_dtype(nll_op.family(2), attrs, input, target)
+    if weight is None:
+        return kept_dtype(_nll_of(2), attrs, input, target)
     return apply(nll_op, operands, attrs)
+
+
+REDUCTIONS = ("mean", "sum", "none")
 
 
 def check_reduction(reduction: str) -> None:
     """Raise ValueError unless ``reduction`` is one of PyTorch's three."""
-    if reduction not in ("mean", "sum", "none"):
+    if reduction not in REDUCTIONS:
         what = f"{reduction} is not a valid value for reduction"
         raise ValueError(message(what, fix="use 'mean', 'sum' or 'none'"))
 

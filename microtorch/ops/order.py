@@ -25,7 +25,7 @@ from ..engine.short import kept_dtype, single
 from ..engine.whole import on_arrays
 from .arguments import dim_of, refuse_complex, rows
 from .reduce import extreme_vjp, not_empty
-from .row_order import from_last, last, order, ranked
+from .row_order import FEW, from_last, last, order, ranked
 from .surface import FUNCTIONS, public
 
 if TYPE_CHECKING:
@@ -86,8 +86,8 @@ def picked(name: str, input: Tensor, index: Array, dim: int, squeeze: bool) -> P
         if found is not None:
             if squeeze:
                 found, index = found.squeeze(dim), index.squeeze(dim)
-            taken = constant_of(found, dev)
-            few: Picked = PAIRS[name](taken, constant_of(index, dev.of(I64)))
+            taken = constant_of(found, dev), constant_of(index, dev.of(I64))
+            few: Picked = tuple.__new__(PAIRS[name], taken)
             return few
     at = constant(index, dev)
     values = kept_dtype(PICKS[name], {"dim": dim, "squeeze": squeeze}, input, at)
@@ -242,6 +242,10 @@ def _median_of_all(F: Namespace, x: Array, name: str) -> Array:
     if not x.size:
         return np.asarray(math.nan).astype(x.dtype)
     flat = x.reshape(-1)
+    if type(flat) is np.ndarray and flat.size <= FEW and flat.dtype.kind == "f":
+        places = order(flat, 0)
+        if (last_one := flat[places[-1]]) == last_one:  # no NaN, which would be the last
+            return np.asarray(flat[places[(flat.size - 1) // 2]])
     return flat[MEDIANS[name](flat, 0)].reshape(())
 
 

@@ -135,10 +135,11 @@ def _all_of(order: Shape) -> Shape | None:
 @public(aliases=("moveaxis",))
 def movedim(input: Tensor, source: Dims, destination: Dims) -> Tensor:
     """Dimensions moved to new places; the others keep their order."""
-    return permute(input, *_moved(input.array.ndim, source, destination))
+    ints = type(source) is int is type(destination)  # a bool would be taken for the int of before
+    return _permuted(input, (_moved_one if ints else _moved)(input.array.ndim, source, destination))
 
 
-def _moved(ndim: int, source: Dims, destination: Dims) -> list[int]:
+def _moved(ndim: int, source: Dims, destination: Dims) -> Shape:
     if isinstance(source, (tuple, list)) is not isinstance(destination, (tuple, list)):
         text = "movedim() received an invalid combination of arguments"
         raise TypeError(message(text, fix="give two numbers, or two tuples of numbers"))
@@ -154,4 +155,7 @@ def _moved(ndim: int, source: Dims, destination: Dims) -> list[int]:
     order = [i for i in range(ndim) if i not in s]
     for to, what in sorted(zip(d, s, strict=True)):
         order.insert(to, what)
-    return order
+    return tuple(order)
+
+
+_moved_one = lru_cache(1024)(_moved)

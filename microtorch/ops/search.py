@@ -34,7 +34,8 @@ def searchsorted(
     """
     check_type("searchsorted", "input", "TensorLike", input)
     x, values = sorted_sequence.array, _values(input)
-    refuse_complex("searchsorted_out_cpu", x, values)
+    if "c" in (x.dtype.kind, values.dtype.kind):
+        refuse_complex("searchsorted_out_cpu", x, values)
     if x.dtype.kind == "b" and values.dtype.kind == "b":
         what = "\"searchsorted_out_cpu\" not implemented for 'Bool'"
         raise NotImplementedError(message(what, describe(sorted_sequence), fix="x.int()"))
@@ -77,7 +78,7 @@ def _found(
 ) -> Array:
     x, values = _comparable(x, common), _comparable(values, common)
     if x.ndim == 1:
-        return np.asarray(np.searchsorted(x, values, end)).astype(dtype)
+        return np.asarray(x.searchsorted(values, end)).astype(dtype, copy=False)
     found = np.empty(values.shape, dtype)
     for row in np.ndindex(*x.shape[:-1]):
         found[row] = np.searchsorted(x[row], values[row], end)
@@ -103,6 +104,9 @@ def _common(*operands: Operand) -> DType | None:
     """The dtype in which operands are compared, if it is floating: a number beside a tensor of
     floats is one of them, and 0.7 is found among float32s. Integers are compared as they are.
     """
+    own = {x.array.dtype if hasattr(x, "node") else None for x in operands}
+    if len(own) == 1 and (d := own.pop()) is not None:  # as mostly
+        return d if d.kind in "fV" else None
     given = [(x, _values(x).dtype) for x in operands]
     ranks = [
         (d, 1 + (x.array.ndim > 0)) if hasattr(x, "node") else (dtypes.of_number(x), 0)
@@ -116,7 +120,7 @@ def _comparable(x: Array, common: DType | None) -> Array:
     """``x`` in the dtype of the comparison; numbers of 16 bits as float32: numpy compares and sorts
     those one by one, and may put a NaN of bfloat16 anywhere.
     """
-    x = x if common is None else x.astype(common, copy=False)
+    x = x if common is None or x.dtype is common else x.astype(common, copy=False)
     return x.astype(np.float32) if x.dtype.itemsize == 2 and x.dtype.kind in "fV" else x
 
 
@@ -125,6 +129,9 @@ def _wrong(what: str) -> Exception:
 
 
 # ---- in sets -------------------------------------------------------------------------------------
+FEW = 16  # so many are compared with every element
+
+
 @public(method=False)
 def isin(
     elements: TensorLike, test_elements: TensorLike, *, assume_unique: bool = False,
@@ -145,7 +152,11 @@ def isin(
 
 
 def _member(x: Array, among: Array, common: DType | None, invert: bool) -> Array:
-    return np.isin(_comparable(x, common), _comparable(among, common), invert=invert)
+    x, among = _comparable(x, common), _comparable(among, common)
+    if among.size > FEW or x.size > FEW * FEW:
+        return np.isin(x, among, invert=invert)
+    found = (x[..., None] == among.reshape(-1)).any(-1)  # np.isin asks twenty questions first
+    return ~found if invert else found
 
 
 # ---- among equals --------------------------------------------------------------------------------

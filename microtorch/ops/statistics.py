@@ -22,7 +22,7 @@ from .settled import settled
 from .surface import FUNCTIONS, METHODS, public
 
 if TYPE_CHECKING:
-    from ..base.types import Argument, Array, Number, Operand, Shape
+    from ..base.types import Argument, Array, DType, Number, Operand, Shape
     from ..handles.tensor import Tensor
 
 
@@ -245,8 +245,7 @@ def _counted(
     x, dev = input.array, input.node.dev
     edges = _edges("histogram", input, x.reshape(-1), bins, range, 0)
     w = None if weight is None else weight.array.reshape(-1)
-    width = None if hasattr(bins, "node") else "exact"
-    hist = _count(x.reshape(-1, 1), [edges], w, density, width)
+    hist = _count(x.reshape(-1, 1), [edges], w, density, equal=not hasattr(bins, "node"))
     return constant(hist, dev), constant(edges, dev)
 
 
@@ -296,8 +295,8 @@ def _counted_dd(
         for i, b in enumerate(each)
     ]
     w, dev = None if weight is None else weight.array.reshape(-1), input.node.dev
-    width = None if any(hasattr(b, "node") for b in each) else "exact"
-    hist = constant(_count(points, edges, w, density, width), dev)
+    equal = not any(hasattr(b, "node") for b in each)
+    hist = constant(_count(points, edges, w, density, equal), dev)
     return hist, tuple(constant(e, dev) for e in edges)
 
 
@@ -326,20 +325,24 @@ def histc(input: Tensor, bins: int = 100, min: Number = 0, max: Number = 0) -> T
 
 
 def _histc(x: Array, bins: int, limits: Sequence[float] | None) -> Array:
-    """Of 16-bit numbers each step is rounded to them, as PyTorch does; but the counts once."""
+    """The last bin includes ``max``. A place follows from the width of the bins, rounded: the edges
+    are not looked at. Of 16-bit numbers each step is rounded to them, as in PyTorch.
+    """
     x = x.reshape(-1)
-    return _count(x[:, None], [_edges("histc", x, x, bins, limits, 0)], None, False, "rounded")
+    first, last = map(x.dtype.type, _ends("histc", x, x, bins, limits, 0))
+    inside = (x >= first) & (x <= last)
+    if np.count_nonzero(inside) < x.size:
+        x = x[inside]
+    place = ((x - first) * x.dtype.type(bins) / (last - first)).astype(np.int64)
+    counted = np.bincount(np.minimum(place, bins - 1, out=place), None, bins)
+    return counted.astype(x.dtype)
 
 
 def _edges(
     name: str, input: Operand, x: Array, bins: Any, range: Sequence[float] | None, i: int
 ) -> Array:
     """The edges of the bins of dimension ``i``, whose values are ``x``."""
-    d = np.asarray(x).dtype  # of a batch, which has other edges for each sample, this is refused
-    if d.kind not in "fV" or (d.itemsize < 4 and name != "histc"):
-        kernel = "histogram_cpu" if name == "histc" else "histogramdd"
-        what = f"\"{kernel}\" not implemented for '{TORCH_TYPES[d.name]}'"
-        raise NotImplementedError(message(what, describe(input), fix="x.float()"))
+    d = _binned(name, input, x)
     if hasattr(bins, "node"):
         edges: Array = bins.array
         if edges.ndim != 1 or not edges.size:
@@ -349,6 +352,24 @@ def _edges(
             what = "torch.histogramdd: input tensor and bins tensors should have the same dtype"
             raise RuntimeError(message(what, f"input {describe(input)}, bins {describe(edges)}"))
         return edges.copy()
+    return spaced(*_ends(name, input, x, bins, range, i), bins + 1, d)
+
+
+def _binned(name: str, input: Operand, x: Array) -> DType:
+    """The dtype of values that are counted in bins. NotImplementedError for one that has none."""
+    d = np.asarray(x).dtype  # of a batch, which has other edges for each sample, this is refused
+    if d.kind not in "fV" or (d.itemsize < 4 and name != "histc"):
+        kernel = "histogram_cpu" if name == "histc" else "histogramdd"
+        what = f"\"{kernel}\" not implemented for '{TORCH_TYPES[d.name]}'"
+        raise NotImplementedError(message(what, describe(input), fix="x.float()"))
+    return d
+
+
+def _ends(
+    name: str, input: Operand, x: Array, bins: int, range: Sequence[float] | None, i: int
+) -> tuple[float, float]:
+    """The first and the last edge of ``bins`` equal bins of dimension ``i``."""
+    _binned(name, input, x)
     if bins <= 0:
         what = f"torch.histogram(): bins must be > 0, but got {bins} for dimension {i}"
         raise RuntimeError(message(what))
@@ -361,29 +382,26 @@ def _edges(
         raise RuntimeError(message(what, f"dimension {i}"))
     if low == high:
         low, high = low - 0.5, high + 0.5
-    if name == "histc":  # which looks at the first and the last one
-        return np.linspace(low, high, bins + 1).astype(d)
-    return spaced(low, high, bins + 1, d)
+    return low, high
 
 
 def _count(
-    points: Array, edges: list[Array], weight: Array | None, density: bool, width: str | None
+    points: Array, edges: list[Array], weight: Array | None, density: bool, equal: bool
 ) -> Array:
     """How many of ``points`` (n, dimensions), or what weight of them, fell into each bin.
 
-    The last bin of a dimension includes its right edge. ``width``: None, and the bin is looked for
-    among the edges; "exact" or "rounded", and it is computed from the width of bins that are equal,
-    with the edges looked at as well, or not.
+    The last bin of a dimension includes its right edge. The bin of a value is looked for among the
+    edges; of ``equal`` bins it is computed from their width, and the edges are looked at as well.
     """
     inside, places = np.ones(len(points), bool), []
     for x, e in zip(points.T, edges, strict=True):
         inside &= (x >= e[0]) & (x <= e[-1])
-        if width is None:
+        if not equal:
             place = np.searchsorted(e, x, "right") - 1
         else:
             known = np.where(inside, x, e[0])
             place = ((known - e[0]) * x.dtype.type(len(e) - 1) / (e[-1] - e[0])).astype(np.int64)
-        if width == "exact":  # the quotient may round to the wrong side of an edge
+            # the quotient may round to the wrong side of an edge
             place = np.minimum(place, len(e) - 2)
             place += (known >= e[place + 1]).astype(np.int64) - (known < e[place])
         places.append(np.minimum(place, len(e) - 2))

@@ -15,6 +15,8 @@ from numpy.lib.stride_tricks import as_strided
 
 from ..base.errors import message
 from ..engine.calling import is_int
+from ..engine.record import constant_of
+from ..graph import storage_of
 from .arguments import owned
 from .node_names import rename
 
@@ -103,9 +105,19 @@ def image_attrs(attrs: Attrs) -> Attrs:
 
 def to_images(input: Tensor, n: int) -> Tensor:
     """A tensor of n spatial dimensions, with or without a batch, as images (N, C, H, W)."""
+    x, node = input.array, input.node
+    if n == 1 and x.ndim == 3 and not node.needs and _in_rows(x):
+        # nobody sees these images: no view of the input needs to be known
+        images = constant_of(x.reshape(x.shape[0], x.shape[1], 1, x.shape[2]), node.dev)
+        images.node.storage = storage_of(node)  # a write to it is seen by backward of the op
+        return images
     if input.array.ndim == n + 1:
         input = input.unsqueeze(0)
     return input.unsqueeze(-2) if n == 1 else input
+
+
+def _in_rows(x: Array) -> bool:
+    return type(x) is np.ndarray and x.flags.c_contiguous
 
 
 def from_images(out: Tensor, like: Tensor, n: int, view: bool) -> Tensor:
@@ -113,6 +125,9 @@ def from_images(out: Tensor, like: Tensor, n: int, view: bool) -> Tensor:
 
     ``view``: it counts as a view of the images.
     """
+    x, node = out.array, out.node
+    if n == 1 and like.array.ndim == 3 and not view and not node.needs and _in_rows(x):
+        return constant_of(x.reshape(x.shape[0], x.shape[1], x.shape[3]), node.dev)
     lines = out.squeeze(-2) if n == 1 else out
     if like.array.ndim == n + 1:
         lines = lines.squeeze(0)

@@ -138,3 +138,21 @@ def test_draws_for_tensors_are_written_into_any_float_out():
         assert out.tolist() == torch.normal(mean, 1.0).tolist()
     with pytest.raises(RuntimeError, match="std"):
         torch.normal(mean, -1.0, out=mean)
+
+
+@pytest.mark.parametrize("name", MAKERS)
+def test_what_is_made_to_require_gradient_is_a_leaf(name):
+    make, arguments = getattr(torch, name), MAKERS[name]
+    if make(*arguments).is_floating_point():
+        torch.manual_seed(3)
+        plain = make(*arguments)
+        torch.manual_seed(3)
+        x = make(*arguments, requires_grad=True)
+        assert x.is_leaf and x.grad_fn is None and x.shape == plain.shape
+        if not name.startswith("empty"):
+            assert torch.equal(x.detach(), plain)
+        (x * 2).sum().backward()
+        assert torch.equal(x.grad, torch.full_like(x, 2))
+    else:
+        with pytest.raises(RuntimeError, match="can require gradients"):
+            make(*arguments, requires_grad=True)

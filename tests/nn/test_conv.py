@@ -350,3 +350,21 @@ def test_a_convolution_with_another_weight():
 
     layer = Standardised(2, 3, 3, padding=1, padding_mode="reflect", bias=False)
     assert layer(torch.ones(1, 2, 4, 4)).abs().max() < 1e-6
+
+
+def test_a_write_to_the_input_of_one_dimension_is_noticed():
+    x, w = torch.ones(1, 2, 5), torch.ones(3, 2, 2, requires_grad=True)
+    out = torch.nn.functional.conv1d(x, w)
+    x.add_(1)
+    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+        out.sum().backward()
+
+
+@pytest.mark.parametrize("pool", ["max_pool1d", "avg_pool1d"])
+def test_pools_of_one_dimension_have_memory_of_their_own(pool):
+    x = torch.arange(12.0).reshape(1, 2, 6)
+    for given in (x, x[0], x.transpose(1, 2).contiguous().transpose(1, 2), x[:, :, ::2]):
+        out = getattr(torch.nn.functional, pool)(given, 1)
+        assert torch.equal(out, given) and out.shape == given.shape
+        out.zero_()
+        assert given.sum() > 0

@@ -214,6 +214,28 @@ def test_einsum_adds_up_products_of_one_dtype_and_promotes_others():
         assert torch.einsum("ij->ji", small).dtype == small.dtype
 
 
+@pytest.mark.parametrize("shape", [(), (1,), (4,), (3, 1), (3, 4)])
+@pytest.mark.parametrize("beta", [0, 1, 2.5])
+def test_what_a_product_is_added_to_is_expanded(shape, beta):
+    rng = np.random.default_rng(3)
+    x, a, b = rng.standard_normal(shape), rng.standard_normal((3, 5)), rng.standard_normal((5, 4))
+    ours = torch.tensor(x, requires_grad=True)
+    out = torch.addmm(ours, torch.tensor(a), torch.tensor(b), beta=beta)
+    np.testing.assert_allclose(out.detach().numpy(), beta * x + a @ b)
+    out.sum().backward()
+    np.testing.assert_allclose(ours.grad.numpy(), np.full(shape, beta * 12 / max(x.size, 1)))
+    for wrong in ((2,), (3, 2), (1, 3, 4)):
+        with pytest.raises(RuntimeError, match="cannot be expanded"):
+            torch.addmm(torch.zeros(wrong).double(), torch.tensor(a), torch.tensor(b))
+
+
+def test_a_number_to_which_a_product_is_added_decides_on_the_dtype():
+    v = torch.ones(2)
+    assert torch.addr(torch.tensor(1.0, dtype=torch.float64), v, v).dtype is torch.float64
+    mask = torch.tensor([True, False])
+    assert torch.addr(torch.tensor(True), mask, mask, alpha=0).tolist() == [[True, True]] * 2
+
+
 def test_tensordot():
     a, b = draw(2, 3, 4), draw(4, 3, 5)
     for dims in (0, 1, ([2], [0]), ([1, 2], [1, 0]), ([-1, -2], [-3, -2])):

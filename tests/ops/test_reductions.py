@@ -245,6 +245,35 @@ def test_histc_of_16_bits_rounds_each_step_to_them(dtype):
     assert torch.histc(torch.ones(3000).to(dtype), 1).item() == torch.tensor(3000.0).to(dtype)
 
 
+def test_histc_leaves_out_what_lies_outside():
+    x = torch.tensor([-1.0, 0.0, 1.0, 2.0, 3.0, 3.0, 3.5, nan])
+    assert torch.histc(x, 3, 0, 3).tolist() == [1, 1, 3]
+    assert torch.histc(x[:0], 2).tolist() == [0, 0]
+    assert torch.histc(x.double(), 1, 2, 3).dtype is torch.float64
+
+
+@pytest.mark.parametrize("n, m", [(0, 3), (3, 0), (9, 2), (300, 2), (9, 40)])
+@pytest.mark.parametrize("kind", [np.int64, np.uint8, np.float32])
+def test_isin_of_few_and_of_many(n, m, kind):
+    rng = np.random.default_rng(n + m)
+    x, among = rng.integers(0, 60, (n, 2)).astype(kind), rng.integers(0, 60, m).astype(kind)
+    if kind is np.float32:
+        x[: n // 2], among[: m // 2] = nan, nan
+    for invert in (False, True):
+        ours = torch.isin(torch.tensor(x), torch.tensor(among), invert=invert)
+        np.testing.assert_array_equal(ours.numpy(), np.isin(x, among, invert=invert))
+
+
+@pytest.mark.parametrize("n", [1, 4, 5, 64, 65])
+def test_a_median_of_all_is_that_along_the_only_dimension(n):
+    x = torch.tensor(np.random.default_rng(n).integers(0, 9, n).astype(np.float32))
+    for f in (torch.median, torch.nanmedian):
+        y = x.clone()
+        assert f(y).item() == f(y, 0).values.item()
+        y[n // 2] = nan
+        np.testing.assert_array_equal(f(y).numpy(), f(y, 0).values.numpy())
+
+
 def test_integers_are_found_among_floats_as_floats():
     big = 2**24 + 1  # no float32
     x = torch.tensor([1.0, 2.0**24])

@@ -141,10 +141,11 @@ class Along(Reference):
         """``out`` with ``g`` added at the index, if that is ``[:, ..., integers]``."""
         *lead, places = index
         d = len(lead)
-        if places.dtype != np.int64 or d >= out.ndim:
+        if places.dtype is not I64 or d >= out.ndim:
             return None
-        if any(type(p) is not slice or p != slice(None) for p in lead):
-            return None
+        for p in lead:
+            if type(p) is not slice or p != WHOLE:
+                return None
         outer, n, inner = blocks(out.shape, d)
         shape = (*out.shape[:d], *places.shape, *out.shape[d + 1 :])
         g = g if g.shape == shape else np.broadcast_to(g, shape)

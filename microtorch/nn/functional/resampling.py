@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import lru_cache
+from types import NoneType
 from typing import Any
 
 import numpy as np
 
 from ...arrays.dtypes import uint8
 from ...base.errors import describe, message, warn
-from ...base.types import Argument, Operand
+from ...base.types import Argument, Operand, Shape
 from ...create.data import from_numpy
 from ...engine.calling import check_type, is_int
 from ...engine.short import single
@@ -48,9 +49,11 @@ def interpolate(
     tensors_only("interpolate", input=input)
     if align_corners is not None:
         _check_corners(mode, align_corners)
-    sizes, scales = _sizes(input, size, scale_factor, recompute_scale_factor)
-    _check_mode(input, mode, align_corners, antialias)
     shape = input.array.shape
+    given = size, scale_factor, recompute_scale_factor
+    plain = all([type(x) in (int, float, NoneType) for x in given])  # as mostly
+    sizes, scales = (_known_sizes if plain else _sizes)(shape, *given)
+    _check_mode(input, mode, align_corners, antialias)
     if 0 in shape[1:] or min(sizes) <= 0:
         raise RuntimeError(
             message(
@@ -157,20 +160,22 @@ def _of_bytes(
 
 
 def _sizes(
-    input: Tensor,
+    shape: Shape,
     size: int | Sequence[int] | None,
     scale_factor: Scale | None,
     recompute: bool | None,
 ) -> tuple[list[int], list[float | None]]:
-    """The output's sizes, and the scale factors that count in the sampling (None: in / out)."""
-    count = max(input.ndim - 2, 0)
+    """The output's sizes, and the scale factors that count in the sampling (None: in / out), of an
+    input of this shape.
+    """
+    count = max(len(shape) - 2, 0)
     if size is not None and scale_factor is not None:
         raise ValueError(message("only one of size or scale_factor should be defined"))
     if size is not None and recompute:
         raise ValueError(message("recompute_scale_factor is not meaningful with an explicit size."))
     if size is not None:
         sizes = list(size) if isinstance(size, Sequence) else [size] * count
-        _check_count(input, "output size", sizes)
+        _check_count(shape, "output size", sizes)
         if not all(is_int(n) for n in sizes):
             raise TypeError(
                 message(
@@ -184,28 +189,31 @@ def _sizes(
             message("either size or scale_factor should be defined", fix="scale_factor=2")
         )
     factors = list(scale_factor) if isinstance(scale_factor, Sequence) else [scale_factor] * count
-    _check_count(input, "scale_factor", factors)
+    _check_count(shape, "scale_factor", factors)
     for f in factors:
         if type(f) is not float and type(f) is not int:
             check_type("interpolate", "scale_factor", "float", f)
-    ends = [n * float(f) for n, f in zip(input.array.shape[2:], factors, strict=True)]
+    ends = [n * float(f) for n, f in zip(shape[2:], factors, strict=True)]
     if not all(abs(end) < 2**63 for end in ends):  # nor of NaN
         raise RuntimeError(
             message(
                 "value cannot be converted to type int64_t without overflow",
-                f"interpolate: sizes {list(input.shape[2:])} times {factors}",
+                f"interpolate: sizes {list(shape[2:])} times {factors}",
             )
         )
     sizes = [int(end) for end in ends]
     return sizes, [None if recompute else float(f) for f in factors]
 
 
-def _check_count(input: Tensor, what: str, given: list[Any]) -> None:
-    if len(given) != max(input.ndim - 2, 0):
+_known_sizes = lru_cache(1024, typed=True)(_sizes)  # which nobody changes
+
+
+def _check_count(shape: Shape, what: str, given: list[Any]) -> None:
+    if len(given) != max(len(shape) - 2, 0):
         raise ValueError(
             message(
                 f"Input and {what} must have the same number of spatial dimensions, but got input "
-                f"with spatial dimensions of {list(input.shape[2:])} and {what} of {given}.",
+                f"with spatial dimensions of {list(shape[2:])} and {what} of {given}.",
                 fix="the input is (N, C, d1, d2, ...), and one number is given for each d",
             )
         )
