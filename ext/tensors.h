@@ -1,4 +1,5 @@
-/* tensors.h - what is found and noted of tensors: operands, views, writes, sizes; members of modules.
+/* tensors.h - what is found and noted of tensors: operands, views, writes, sizes; and members of
+ * modules.
  *
  * Each function stands for a text of Python, `written`. What it does not expect it hands to that
  * text. It counts references as CPython asks, and looks at the class of what it is given before it
@@ -51,7 +52,8 @@ static PyObject *longer(PyObject *before, PyObject *item, PyObject *second)
     return NULL;
 }
 
-/* Are gradients recorded now? `mode_get` gives the mode (graph/mode.py). -1: an exception is set. */
+/* Are gradients recorded now? `mode_get` gives the mode (graph/mode.py). -1: an exception is set
+ */
 static int is_recording(PyObject *mode_get)
 {
     PyObject *mode = PyObject_CallFunctionObjArgs(mode_get, NULL);

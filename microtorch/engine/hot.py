@@ -73,7 +73,7 @@ def unary(op: Op, written: Callable[..., Tensor]) -> Callable[..., Tensor]:
     node_type, getframe, now = op.node, sys._getframe, mode.get
     saves_x, run = 0 in op.saved_inputs, layouts[op.name]
 
-    def method(input: Any, no_more: object = NOT_GIVEN, out: Argument = NOT_GIVEN) -> Tensor:
+    def method(input: Argument, no_more: object = NOT_GIVEN, out: Argument = NOT_GIVEN) -> Tensor:
         if out is not no_more:
             return by_keyword(method, (input,), no_more, out)
         try:
@@ -123,7 +123,9 @@ def binary(op: Op, written: Callable[..., Tensor], numbers: bool) -> Callable[..
     number = exponent if op.name == "pow" else numbers_of(op)
     run = layouts.get(op.name, plainly)
 
-    def method(input: Any, other: Any, no_more: object = NOT_GIVEN, out: Any = NOT_GIVEN) -> Tensor:
+    def method(
+        input: Argument, other: Argument, no_more: object = NOT_GIVEN, out: Argument = NOT_GIVEN
+    ) -> Tensor:  # fmt: skip
         if out is not no_more:
             return by_keyword(method, (input, other), no_more, out)
         try:

@@ -17,7 +17,7 @@ from ..notation.formulas import TABLE
 from .record import constant, constant_node
 
 if TYPE_CHECKING:
-    from ..base.types import Array
+    from ..base.types import Argument, Array
     from ..handles.tensor import Tensor
 else:
     from .handle import Handle as Tensor
@@ -123,7 +123,7 @@ def _drawn(
         return function(*args, **kwargs)
     order = outermost_first(out)
 
-    def turned(x: Any) -> Any:
+    def turned(x: Argument) -> Argument:
         return x.permute(order) if isinstance(x, Tensor) and x.array.ndim else x
 
     result = function(*map(turned, args), **{k: turned(x) for k, x in kwargs.items()})

@@ -108,7 +108,7 @@ def to_folder(gm: GraphModule, folder: str | os.PathLike[str], name: str) -> Non
     save(gm.state_dict(), os.path.join(folder, "state_dict.pt"))
 
 
-def _imported(word: str, value: Any) -> list[str]:
+def _imported(word: str, value: Argument) -> list[str]:
     """The line that brings a name of the graph's text; NotImplementedError for a value without."""
     place, own = getattr(value, "__module__", None), getattr(value, "__qualname__", "<")
     place = (place or "").replace("_operator", "operator")

@@ -18,7 +18,7 @@ Their sign (of complex ones, their phase) is free as well, so a loss must not de
 """
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -87,7 +87,7 @@ class _Eigh(Function):
         return V @ core @ V.mH, None
 
 
-def _eigh(a: Array, UPLO: Any) -> tuple[Array, ...]:
+def _eigh(a: Array, UPLO: Literal["L", "U"]) -> tuple[Array, ...]:
     return tuple(np.linalg.eigh(a, UPLO))
 
 

@@ -21,7 +21,6 @@ from ..engine.record import constant_of, laid, note_order, record
 from ..engine.short import kept_dtype
 from .arguments import dim_of, element, owned, rows, within
 from .index import put
-from .index_along import unrecorded
 from .index_parsing import Place
 from .settled import linked
 from .shape import expand, reshape
@@ -30,6 +29,24 @@ from .surface import METHODS, public
 if TYPE_CHECKING:
     from ..base.types import Array, Backend, Gradient, Namespace, Number, Operand, Shape, TensorLike
     from ..handles.tensor import Tensor
+
+
+def unrecorded(
+    input: Tensor, dim: int, index: Tensor, src: Tensor
+) -> tuple[Array, Array, Array, int] | None:
+    """The arrays of floats in rows, of an int64 index that ``dim`` has and of what it places there,
+    and ``dim`` in [0, ndim), if nothing is to be recorded; None of all else.
+    """
+    if type(dim) is not int or not type(index) is type(input) is type(src):
+        return None
+    a, b = input.node, src.node
+    x, i, g = input.array, index.array, src.array
+    if not type(x) is type(i) is type(g) is np.ndarray or a.dev is not b.dev or a.needs or b.needs:
+        return None
+    if i.dtype is not I64 or not i.size or x.dtype.kind != "f" or not x.flags.c_contiguous:
+        return None
+    d = dim if dim >= 0 else dim + x.ndim
+    return (x, i, g, d) if 0 <= d < x.ndim and within(i, x.shape[d]) else None
 
 
 def along(index: Array, dim: int) -> Place:

@@ -25,6 +25,7 @@ from .arguments import (
     rows,
     within,
 )
+from .gather import unrecorded
 from .index import index_op, index_put_op
 from .index_parsing import Place
 from .select import where
@@ -54,24 +55,6 @@ def check_along(F: Backend, x: Array, name: str, d: int, n: int, least: int) -> 
                 f"dimension {d} has size {n}",
             )
         )
-
-
-def unrecorded(
-    input: Tensor, dim: int, index: Tensor, src: Tensor
-) -> tuple[Array, Array, Array, int] | None:
-    """The arrays of floats in rows, of an int64 index that ``dim`` has and of what it places there,
-    and ``dim`` in [0, ndim), if nothing is to be recorded; None of all else.
-    """
-    if type(dim) is not int or not type(index) is type(input) is type(src):
-        return None
-    a, b = input.node, src.node
-    x, i, g = input.array, index.array, src.array
-    if not type(x) is type(i) is type(g) is np.ndarray or a.dev is not b.dev or a.needs or b.needs:
-        return None
-    if i.dtype is not I64 or not i.size or x.dtype.kind != "f" or not x.flags.c_contiguous:
-        return None
-    d = dim if dim >= 0 else dim + x.ndim
-    return (x, i, g, d) if 0 <= d < x.ndim and within(i, x.shape[d]) else None
 
 
 def _place(

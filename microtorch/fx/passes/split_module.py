@@ -9,7 +9,7 @@ from ...base.errors import message
 from ...nn.module import Module
 from ..graph import Graph
 from ..graph_module import GraphModule
-from ..node import Node, map_arg, nodes_in
+from ..node import Argument, Node, map_arg, nodes_in
 
 OUTSIDE = ("placeholder", "get_attr", "output")
 
@@ -39,7 +39,7 @@ class Part:
 def split_module(
     m: GraphModule, root_m: Module, split_callback: Callable[[Node], Hashable],
     qualname_map: dict[str, str] | None = None, keep_original_order: bool | None = False,
-    keep_original_node_name: bool = False, **more: Any,
+    keep_original_node_name: bool = False, **more: Argument,
 ) -> GraphModule:  # fmt: skip
     """A module that calls ``submod_0``, ...: parts of ``m``, by the number or the name that
     ``split_callback(node)`` gives each node.
@@ -89,8 +89,8 @@ def split_module(
     return result
 
 
-def _at(root: Module, path: str) -> Any:
-    found: Any = root
+def _at(root: Module, path: str) -> Argument:
+    found: Argument = root
     for name in path.split("."):
         found = getattr(found, name)
     return found
