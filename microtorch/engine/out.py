@@ -195,7 +195,16 @@ def _write(
         t.copy_(r)
 
 
-NOT_GIVEN = object()  # the default of what may not be given, not even as None
+class NotGiven:
+    """The default of what may not be given, not even as None: signatures write it as ``...``."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "..."
+
+
+NOT_GIVEN = NotGiven()
 
 
 def by_keyword(

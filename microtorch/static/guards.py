@@ -370,7 +370,7 @@ class Watch(Compared):
         elif isinstance(getattr(x, "__dict__", None), dict) and not hides(type(x)):
             plain = isinstance(x, Module) and not x._hooked
             yield from self.attributes(x, vars(x), UNHOOKED if plain else ())
-        elif isinstance(x, _STATELESS) or inner_of(x) is not None:
+        elif isinstance(x, _STATELESS) or type(x) is object or inner_of(x) is not None:
             return
         elif any("__slots__" in vars(c) for c in type(x).__mro__):
             names = [n for c in type(x).__mro__ for n in vars(c).get("__slots__", ())]

@@ -16,7 +16,7 @@ import microtorch
 from microtorch import Scalar, Tensor
 
 PACKAGE = Path(microtorch.__file__).parent
-NO_MORE = "no_more: None = None"  # what follows is given by its name (engine/hot.py)
+NO_MORE = "no_more: object = ..."  # what follows is given by its name (engine/hot.py)
 HOMES = {"Methods": Tensor, "ScalarMethods": Scalar}  # class of the stubs: where its methods are
 
 

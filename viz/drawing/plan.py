@@ -22,6 +22,7 @@ REPEATS = 3  # equal neighbours that fold, in a collapsed picture
 OBVIOUS = 6  # so many fold in any picture
 SHARED = 6  # weights of a loop that stand outside its box, at most
 LONGEST = 6  # layers in one repeated block, at most
+FEW = 4  # ops of a module that the program calls by itself, up to which they stand open
 Loop: TypeAlias = tuple[str, int]  # file and line of a loop
 
 
@@ -114,9 +115,12 @@ class Plan:
         modules = self.trace.modules
         level: list[int] = []
         inner = {m.parent for m in modules if m.parent is not None}
-        # a layer that the program calls by itself, as nn.GRU, is a box at any depth; a loss, which
-        # has no parameters, is one op already
-        alone = {m.id for m in modules if m.parent is None and m.parameters} - inner
+        # a layer that the program calls by itself is a box at any depth if it is many ops, as nn.GRU
+        # is: a linear one is two or three, and a loss, which has no parameters, one
+        ops = Counter(n.module for n in self.trace.nodes if n.op)
+        alone = {
+            m.id for m in modules if m.parent is None and m.parameters and ops[m.id] > FEW
+        } - inner
         for m in modules:  # parents come first
             above = 0 if m.parent is None else level[m.parent] + 1
             if (
