@@ -115,8 +115,8 @@ class Plan:
         modules = self.trace.modules
         level: list[int] = []
         inner = {m.parent for m in modules if m.parent is not None}
-        # a layer that the program calls by itself is a box at any depth if it is many ops, as nn.GRU
-        # is: a linear one is two or three, and a loss, which has no parameters, one
+        # a layer that the program calls by itself is a box at any depth if it is many ops, as
+        # nn.GRU is: a linear one is two or three, and a loss, which has no parameters, one
         ops = Counter(n.module for n in self.trace.nodes if n.op)
         alone = {
             m.id for m in modules if m.parent is None and m.parameters and ops[m.id] > FEW
