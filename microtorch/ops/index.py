@@ -144,7 +144,12 @@ def opened(x: Array, index: Place, out: Array) -> Array:
 def _taken(F: Namespace, x: Array, index: Place) -> Array:
     out = x[index]
     if type(out) is not np.ndarray or x.flags.c_contiguous or out.ndim < 2:
-        return rows(out) if type(out) is np.ndarray else out
+        if type(out) is not np.ndarray:
+            return out
+        out = rows(out)
+        if 1 in out.shape and out.strides != row_strides(out.shape, out.itemsize):
+            return out.reshape(-1).reshape(out.shape)  # numpy's strides of one element are others
+        return out
     return lying(out, strides_at_index(x, index, out.ndim))
 
 

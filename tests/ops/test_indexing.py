@@ -400,3 +400,12 @@ def test_what_an_index_does_not_fit_is_said_as_before():
             wrong()
     big = x.scatter_add(0, torch.zeros(1, 1).long(), torch.ones(2, 2))  # a part of src is read
     assert big[0].tolist() == [2.0, 1.0]
+
+
+def test_what_is_read_at_lists_lies_in_rows_in_dimensions_of_one_element_too():
+    x = torch.arange(6.0).reshape(3, 2)
+    for y in (x[2:, [0, 1]], x[1:2, [1, 1]], x[[2]], x[[2], None]):
+        assert y.stride() == y.clone().stride()
+    y = x[2:, [0, 1]]
+    y[0, None, :] = y  # to itself, element by element
+    assert y.tolist() == [[4, 5]]
