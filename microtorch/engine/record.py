@@ -91,22 +91,7 @@ def written_recorded(
 ) -> Tensor:  # fmt: skip
     """``recorded_of`` where there is no C core."""
     n = new(node_type)
-    n.inputs = inputs
-    n.saved = saved
-    if node_type.op.attributes:
-        n.attrs = attrs
-    n.value = array
-    n.dev = dev
-    n.seq = tick()
-    n.scope = scope
-    n.grad = n.hooks = n.storage = None
-    n.code = code
-    n.lasti = lasti
-    t = new(Tensor)
-    t.array = array
-    t.origin = None
-    t.node = n
-    return t
+    return handle(array, _filled(n, inputs, saved, array, dev, attrs, scope, code, lasti))
 
 
 _PLACES = [place_of(Handle, name) for name in ("node", "origin")] + [
@@ -158,16 +143,19 @@ def constant(array: Any, dev: Backend | None = None) -> Tensor:
 
 
 def fill(
-    n: Node,
-    inputs: tuple[Node, ...],
-    saved: tuple[Any, ...],
-    value: Array,
-    dev: Backend,
-    attrs: Attrs | None,
-    scope: Scope | None,
-    frame: Frame,
-) -> Node:
+    n: Node, inputs: tuple[Node, ...], saved: tuple[Any, ...], value: Array, dev: Backend,
+    attrs: Attrs | None, scope: Scope | None, frame: Frame,
+) -> Node:  # fmt: skip
     """Store the slots of a new node ``n`` of an op, made on the user's line that ``frame`` runs."""
+    return _filled(
+        n, inputs, saved, value, dev, attrs, scope, frame.f_code, frame.f_lasti
+    )
+
+
+def _filled(
+    n: Node, inputs: tuple[Node, ...], saved: tuple[Any, ...], value: Array, dev: Backend,
+    attrs: Attrs | None, scope: Scope | None, code: CodeType, lasti: int,
+) -> Node:  # fmt: skip
     n.inputs = inputs
     n.saved = saved
     if n.op.attributes:
@@ -177,8 +165,8 @@ def fill(
     n.seq = tick()
     n.scope = scope
     n.grad = n.hooks = n.storage = None
-    n.code = frame.f_code
-    n.lasti = frame.f_lasti
+    n.code = code
+    n.lasti = lasti
     return n
 
 

@@ -6,6 +6,7 @@ program imports, as it imports any other.
 """
 from __future__ import annotations
 
+import ast
 import os
 import re
 from collections.abc import Callable
@@ -100,6 +101,8 @@ def to_folder(gm: GraphModule, folder: str | os.PathLike[str], name: str) -> Non
     lines += ['        here = os.path.join(os.path.dirname(__file__), "state_dict.pt")',
               "        self.load_state_dict(torch.load(here))",
               f"        self.train({gm.training})"]  # fmt: skip
+    lines += [f"        self.get_submodule({k!r}).training = {m.training}"
+              for k, m in gm.named_modules() if m.training is not gm.training]  # fmt: skip
     lines += ["", *[f"    {line}".rstrip() for line in gm.code.strip().splitlines()], ""]
     os.makedirs(folder, exist_ok=True)
     for file, text in (("module.py", "\n".join(lines)), ("__init__.py", "from .module import *\n")):
@@ -150,14 +153,9 @@ def _members(owner: Module, path: str) -> list[str]:
 def _text(layer: Module) -> str:
     """A layer of torch.nn as its text. NotImplementedError for one whose text does not say it."""
     text = re.sub(r"\s+", " ", repr(layer))
-    same = None
-    if type(layer) is getattr(nn, type(layer).__name__, None) and not layer._modules:
-        try:
-            same = eval(text, {**vars(nn), "inf": float("inf")})
-        except (NameError, SyntaxError, TypeError):  # the text is for readers only
-            same = None
-    found = {} if same is None else {k: v.shape for k, v in same.state_dict().items()}
-    if same is None or found != {k: v.shape for k, v in layer.state_dict().items()}:
+    made = type(layer) is getattr(nn, type(layer).__name__, None) and not layer._modules
+    same = _read(type(layer), text) if made and not layer._hooked else None
+    if same is None or _settings(same) != _settings(layer):
         raise NotImplementedError(
             message(f"to_folder() cannot write {type(layer).__name__}, which its text does not say",
                     fix="pickle.dumps(graph_module); or trace into it: a Tracer whose "
@@ -165,3 +163,25 @@ def _text(layer: Module) -> str:
         )  # fmt: skip
     kinds = {t.dtype for t in layer.parameters()} - {t.dtype for t in same.parameters()}
     return f"nn.{text}" + "".join(f".to({d})" for d in kinds)
+
+
+def _read(kind: type[Module], text: str) -> Module | None:
+    """The layer that a text like ``Linear(2, 3, bias=True)`` makes; None where it is for readers
+    only. Its arguments are literals: nothing else is evaluated.
+    """
+    try:
+        call = ast.parse(text, mode="eval").body
+        if not isinstance(call, ast.Call):
+            return None
+        given = {k.arg or "": ast.literal_eval(k.value) for k in call.keywords}
+        return kind(*map(ast.literal_eval, call.args), **given)
+    except (SyntaxError, TypeError, ValueError):
+        return None
+
+
+def _settings(layer: Module) -> dict[str, Any]:
+    """What a layer was made with, and the shapes of its weights. A text that says too little, as
+    that of AvgPool2d(2, ceil_mode=True) does, makes a layer with others.
+    """
+    own = {k: v for k, v in vars(layer).items() if not k.startswith("_") and k != "training"}
+    return {**own, **{f"{k}'s shape": v.shape for k, v in layer.state_dict().items()}}

@@ -137,8 +137,7 @@ def opened(x: Array, index: Place, out: Array) -> Array:
         x = x.reshape(shape)
     else:
         x = at_strides(x, tuple(shape), (*steps, *given[d:]), 0)
-    out = x[tuple(rest)]
-    return out
+    return x[tuple(rest)]
 
 
 def _taken(F: Namespace, x: Array, index: Place) -> Array:

@@ -23,8 +23,7 @@ PACKAGE = Path(torch.__file__).parent
 PLACES = {
     ("engine/record.py", "constant_node"),
     ("engine/record.py", "written"),
-    ("engine/record.py", "written_recorded"),
-    ("engine/record.py", "fill"),
+    ("engine/record.py", "_filled"),
     ("engine/leaf.py", "leaf"),
     ("handles/scalar.py", "_fill"),
     ("handles/scalar_text.py", "METHOD"),

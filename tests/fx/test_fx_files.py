@@ -9,6 +9,7 @@ from microtorch.fx.subgraph_rewriter import replace_pattern_with_filters
 
 import microtorch as torch
 from microtorch import fx, nn
+from microtorch.fx.files import _text
 from microtorch.fx.passes.split_module import split_module
 from microtorch.nn import functional as F
 
@@ -61,6 +62,24 @@ def test_a_folder_is_imported_as_any_other_text(tmp_path, monkeypatch):
     assert "import microtorch as torch" in text and "nn.Linear(in_features=4" in text
 
 
+def test_a_layer_that_is_frozen_stays_so(tmp_path, monkeypatch):
+    net = Net()
+    net.norm.eval()
+    gm, x = fx.symbolic_trace(net), given()[1]
+    gm.to_folder(tmp_path / "frozen_net")
+    monkeypatch.syspath_prepend(tmp_path)
+    again = importlib.import_module("frozen_net").FxModule()
+    monkeypatch.delitem(sys.modules, "frozen_net")
+    assert again.training and again.body.get_submodule("1").training and not again.norm.training
+    gm.body.eval(), again.body.eval()
+    assert same(again(x), gm(x))
+
+
+def hooked(layer):
+    layer.register_forward_hook(lambda module, given, out: out + 1)
+    return layer
+
+
 def test_what_a_folder_cannot_say(tmp_path):
     class Whole(fx.Tracer):
         def is_leaf_module(self, m, name):
@@ -69,6 +88,12 @@ def test_what_a_folder_cannot_say(tmp_path):
     net = nn.Sequential(nn.Sequential(nn.ReLU()))
     with pytest.raises(NotImplementedError, match="cannot write Sequential"):
         fx.GraphModule(net, Whole().trace(net)).to_folder(tmp_path)
+    for layer in (nn.AvgPool2d(2, ceil_mode=True), nn.CrossEntropyLoss(label_smoothing=0.1),
+                  nn.Hardtanh(max_val=float("inf")), hooked(nn.ReLU())):  # fmt: skip
+        with pytest.raises(NotImplementedError, match="which its text does not say"):
+            _text(layer)
+    for layer in (nn.AvgPool2d(2), nn.LayerNorm(3), nn.Conv2d(1, 2, 3, stride=2, bias=False)):
+        assert _text(layer).startswith(f"nn.{type(layer).__name__}(")
     graph = fx.Graph()
     graph.output(graph.call_function(lambda x: x, (graph.placeholder("x"),)))
     with pytest.raises(NotImplementedError, match="a function of a module"):
