@@ -4,6 +4,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
+from ..base.errors import message
 from ..nn.module import Module
 from .graph import Graph
 from .graph_module import GraphModule
@@ -65,7 +66,10 @@ def replace_pattern_with_filters(
     ``ignore_literals``.
     """
     if ignore_literals:
-        raise NotImplementedError("replace_pattern_with_filters(ignore_literals=True)")
+        raise NotImplementedError(
+            message("replace_pattern_with_filters() compares literals: ignore_literals is not here",
+                    fix="make the literal an argument of the pattern")
+        )  # fmt: skip
     if (replacement is None) == (replacement_callback is None):
         raise AssertionError("either replacement or replacement_callback is given")
     wanted, whole = _graph(pattern), gm.graph

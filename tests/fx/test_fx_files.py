@@ -128,6 +128,9 @@ def test_a_filter_chooses_what_is_replaced():
     assert asked == ["relu", "relu_1"] and [n.name for n in done[0].replacements] == ["mul"]
     assert gm(torch.ones(1), 2 * torch.ones(1)).item() == 5
 
+    with pytest.raises(NotImplementedError, match="an argument of the pattern"):
+        replace_pattern_with_filters(gm, torch.relu, torch.tanh, ignore_literals=True)
+
     def quotient(match, graph, pattern):
         return fx.symbolic_trace(lambda a, b: a / b).graph
 
