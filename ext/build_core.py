@@ -94,6 +94,7 @@ HEADERS = [
     "ext/direct.h",
     "ext/calls.h",
     "ext/objects.h",
+    "ext/views.h",
     "ext/tensors.h",
     "ext/parallel.h",
     "ext/scratch.h",

@@ -1,5 +1,4 @@
-/* tensors.h - what is found and noted of tensors: operands, views, writes, sizes; and members of
- * modules.
+/* tensors.h - what is found and noted of tensors: operands, writes, sizes; and members of modules.
  *
  * Each function stands for a text of Python, `written`. What it does not expect it hands to that
  * text. It counts references as CPython asks, and looks at the class of what it is given before it
@@ -7,172 +6,21 @@
 #ifndef MICROTORCH_TENSORS_H
 #define MICROTORCH_TENSORS_H
 
-#include "objects.h"
+#include "views.h"
 
 /* in the stable ABI since Python 3.10; cffi asks for an older one's names */
 PyAPI_FUNC(PyObject *) PyObject_GenericGetDict(PyObject *, void *);
 
-/* ---- views ----------------------------------------------------------------------------------- */
-enum { HANDLE, SHARED, STORAGE_OF, MODE, MARKS, UNRECORDED, LINK_WRITTEN, LINKED_BY };
-enum { TURNED, VIEWS, LINKED };
-static PyObject *linked_by[LINKED_BY];
-static size_t linked[LINKED];
-
-/* The storage of a node, which is made if there is none; NULL with or without an exception. */
-static PyObject *memory_of(PyObject *node)
-{
-    PyObject *storage = slot(node, places[STORAGE]), *made = NULL;
-    if (storage == Py_None) {
-        made = PyObject_CallFunctionObjArgs(linked_by[STORAGE_OF], node, NULL);
-        storage = made ? slot(node, places[STORAGE]) : NULL;
-        Py_DecRef(made);
-    }
-    return storage != NULL && Py_TYPE(storage) == (PyTypeObject *)linked_by[SHARED] ? storage
-                                                                                   : NULL;
-}
-
-/* The tuple of the items of `before` (NULL: none) and of these one or two; steals these. */
-static PyObject *longer(PyObject *before, PyObject *item, PyObject *second)
-{
-    const Py_ssize_t n = before ? PyTuple_Size(before) : 0;
-    PyObject *tuple = item ? PyTuple_New(n + (second ? 2 : 1)) : NULL;
-    for (Py_ssize_t i = 0; i < n && tuple; i++) {
-        PyObject *x = PyTuple_GetItem(before, i);
-        Py_IncRef(x);
-        PyTuple_SetItem(tuple, i, x);
-    }
-    if (tuple != NULL) {
-        PyTuple_SetItem(tuple, n, item);
-        if (second != NULL)
-            PyTuple_SetItem(tuple, n + 1, second);
-        return tuple;
-    }
-    Py_DecRef(item);
-    Py_DecRef(second);
-    return NULL;
-}
-
-/* Are gradients recorded now? `mode_get` gives the mode (graph/mode.py). -1: an exception is set
- */
-static int is_recording(PyObject *mode_get)
-{
-    PyObject *mode = PyObject_CallFunctionObjArgs(mode_get, NULL);
-    const int grad = mode ? is_true(mode, names[GRAD_NAME]) : -1;
-    Py_DecRef(mode);
-    return grad;
-}
-
-/* Was `node` made where no gradient is recorded, and not by an op? -1: an exception is set. */
-static int is_unrecorded(PyObject *node)
-{
-    PyObject *op = PyObject_GetAttr(node, names[OP_NAME]);
-    Py_DecRef(op); /* its class holds it */
-    const int grad = op == Py_None ? is_recording(linked_by[MODE]) : op ? 1 : -1;
-    return grad < 0 ? -1 : !grad;
-}
-
-/* Append to the storage's list a weak reference to `t`; where the dead may be forgotten, by its own
- * method. */
-static bool add_view(PyObject *storage, PyObject *t)
-{
-    PyObject *views = slot(storage, linked[VIEWS]), *reference = PyWeakref_NewRef(t, NULL);
-    const Py_ssize_t n = views && PyList_Check(views) ? PyList_Size(views) : 8;
-    int failed = reference == NULL;
-    if (!failed && (n < 8 || (n & (n - 1)) != 0))
-        failed = PyList_Append(views, reference);
-    else if (!failed) {
-        PyObject *none = PyObject_CallMethod(storage, "add_view", "O", reference);
-        failed = none == NULL;
-        Py_DecRef(none);
-    }
-    Py_DecRef(reference);
-    return !failed;
-}
-
-/* link_view(t, parent, op, attrs): what engine/views.py says of it. */
-static PyObject *link_view(PyObject *self, PyObject *const *given, Py_ssize_t count)
-{
-    (void)self;
-    if (count != 4)
-        return PyErr_Format(PyExc_TypeError, "link_view() takes 4 arguments, but got %zd", count);
-    PyObject *t = given[0], *parent = given[1], *origin, *node, *above;
-    PyTypeObject *handle = (PyTypeObject *)linked_by[HANDLE];
-    PyTypeObject *nodes = (PyTypeObject *)made_of[NODES];
-    if (!nodes || !PyObject_TypeCheck(t, handle) || !PyObject_TypeCheck(parent, handle))
-        goto otherwise;
-    PyObject *to = PyObject_GetAttr(t, names[ARRAY_NAME]);
-    PyObject *from = to ? PyObject_GetAttr(parent, names[ARRAY_NAME]) : NULL;
-    const struct array *a = to ? plain_array(to) : NULL, *b = from ? plain_array(from) : NULL;
-    const bool shares = a && b && (a == b || (a->base && (a->base == from || a->base == b->base)));
-    const bool in_rows = a && (a->flags & CONTIGUOUS), plain = a && b;
-    Py_DecRef(to); /* the tensors hold them */
-    Py_DecRef(from);
-    if (!plain)
-        goto otherwise;
-    if (!shares) {
-        Py_IncRef(t);
-        return t;
-    }
-    PyObject *base = parent, *before = NULL;
-    node = slot(t, places[NODE]), above = slot(parent, places[NODE]);
-    origin = slot(parent, places[ORIGIN]);
-    if (!node || !above || !origin || !PyObject_TypeCheck(node, nodes) ||
-        !PyObject_TypeCheck(above, nodes))
-        goto otherwise;
-    if (origin != Py_None) {
-        if (!PyTuple_Check(origin) || PyTuple_Size(origin) != 2)
-            goto otherwise;
-        base = PyTuple_GetItem(origin, 0), before = PyTuple_GetItem(origin, 1);
-        if (!PyTuple_Check(before))
-            goto otherwise;
-    }
-    PyObject *storage = memory_of(above);
-    if (storage == NULL) {
-        if (PyErr_Occurred())
-            return NULL;
-        goto otherwise;
-    }
-    put(node, places[STORAGE], storage);
-    if (!in_rows)
-        put(storage, linked[TURNED], Py_True);
-    const int marked = is_unrecorded(node);
-    PyObject *mark = marked == 1 ? PyTuple_Pack(2, PyList_GetItem(linked_by[MARKS], 0),
-                                                linked_by[UNRECORDED]) : NULL;
-    PyObject *chain = longer(before, PyTuple_Pack(2, given[2], given[3]), mark);
-    PyObject *way = chain && !PyErr_Occurred() ? PyTuple_Pack(2, base, chain) : NULL;
-    Py_DecRef(chain);
-    if (way == NULL)
-        return NULL;
-    put(t, places[ORIGIN], way);
-    Py_DecRef(way);
-    if (!add_view(storage, t))
-        return NULL;
-    Py_IncRef(t);
-    return t;
-otherwise:
-    return PyObject_CallFunctionObjArgs(linked_by[LINK_WRITTEN], given[0], given[1], given[2],
-                                        given[3], NULL);
-}
-
 /* ---- operands -------------------------------------------------------------------------------- */
-enum { OPERAND, OPERANDS_WRITTEN, OPERANDS_OF };
+enum { OPERANDS_WRITTEN, OPERANDS_OF };
 static PyObject *operands_by[OPERANDS_OF];
-
-/* The node of a tensor; NULL if `x` is none. */
-static PyObject *node_of(PyObject *x)
-{
-    const bool taught = made_of[NODES] && linked_by[SHARED];
-    PyObject *node = taught && PyObject_TypeCheck(x, (PyTypeObject *)operands_by[OPERAND])
-                         ? slot(x, places[NODE]) : NULL;
-    return node && PyObject_TypeCheck(node, (PyTypeObject *)made_of[NODES]) ? node : NULL;
-}
 
 /* May a tensor on this node lie otherwise than row by row? */
 static bool is_turned(PyObject *node)
 {
     PyObject *storage = slot(node, places[STORAGE]);
     return storage && Py_TYPE(storage) == (PyTypeObject *)linked_by[SHARED] &&
-           slot(storage, linked[TURNED]) == Py_True;
+           slot(storage, kept[TURNED]) == Py_True;
 }
 
 /* operands_of(tensors, recorded): what engine/short.py says of it. */
@@ -221,25 +69,23 @@ otherwise:
 }
 
 /* ---- writes ---------------------------------------------------------------------------------- */
-enum { WRITTEN, VERSION, WRITER, BESIDE, ASIDE, DATED };
 enum { DATES, LAST_WRITE, TICKS, DATED_BY };
 static PyObject *dated_by[DATED_BY];
-static size_t dated[DATED];
 
 /* Storage.wrote(writer): graph/clock.py. */
 static PyObject *wrote(PyObject *self, PyObject *writer)
 {
     PyObject *now = PyIter_Next(dated_by[TICKS]), *one = PyLong_FromLong(1);
-    PyObject *count = slot(self, dated[VERSION]), *beside = slot(self, dated[BESIDE]);
+    PyObject *count = slot(self, kept[VERSION]), *beside = slot(self, kept[BESIDE]);
     PyObject *next = now && one && count ? PyNumber_Add(count, one) : NULL;
     Py_DecRef(one);
     if (next != NULL) {
         Py_IncRef(now);
         PyList_SetItem(dated_by[LAST_WRITE], 0, now);
-        put(self, dated[WRITTEN], now), put(self, dated[VERSION], next);
-        put(self, dated[WRITER], writer);
+        put(self, kept[WRITTEN], now), put(self, kept[VERSION], next);
+        put(self, kept[WRITER], writer);
         if (beside != NULL && Py_TYPE(beside) == (PyTypeObject *)dated_by[DATES])
-            put(beside, dated[ASIDE], now);
+            put(beside, kept[ASIDE], now);
     } else if (!PyErr_Occurred())
         PyErr_SetString(PyExc_AttributeError, "version");
     Py_DecRef(now);
@@ -368,6 +214,7 @@ static PyObject *member_of(PyObject *self, PyObject *name)
 
 /* ---- teaching -------------------------------------------------------------------------------- */
 #define FAST(f) (PyCFunction)(function)f, METH_FASTCALL, NULL
+#define NAMED(f) (PyCFunction)(function)f, METH_FASTCALL | METH_KEYWORDS, NULL
 
 /* What a function needs of Python's: objects, which live as long as Python does, and places of
  * slots. A method and a getter are of the class that is the first of the objects. */
@@ -381,8 +228,14 @@ static struct taught {
     {FUNCTION, {"new", new_object, METH_O, NULL}, NULL, NULL, 0, 0},
     {FUNCTION, {"constant_of", FAST(constant_of)}, made_of, places, MADE_OF, PLACES},
     {FUNCTION, {"recorded_of", FAST(recorded_of)}, made_of, places, MADE_OF, PLACES},
-    {FUNCTION, {"link_view", FAST(link_view)}, linked_by, linked, LINKED_BY, LINKED},
-    {METHOD, {"wrote", wrote, METH_O, NULL}, dated_by, dated, DATED_BY, DATED},
+    {FUNCTION, {"in_shape", NAMED(in_shape)}, in_shape_by, NULL, SHOWN_BY, 0},
+    {FUNCTION, {"with_one", NAMED(with_one)}, with_one_by, NULL, SHOWN_BY, 0},
+    {FUNCTION, {"expanded", NAMED(expanded)}, expanded_by, NULL, SHOWN_BY, 0},
+    {FUNCTION, {"at_index", NAMED(at_index)}, at_index_by, NULL, SHOWN_BY, 0},
+    {FUNCTION, {"viewer", FAST(viewer)}, NULL, NULL, 0, 0},
+    {FUNCTION, {"storage_of", storage_for, METH_O, NULL}, linked_by, kept, LINKED_BY, KEPT},
+    {FUNCTION, {"link_view", FAST(link_view)}, linked_by, kept, LINKED_BY, KEPT},
+    {METHOD, {"wrote", wrote, METH_O, NULL}, dated_by, kept, DATED_BY, KEPT},
     {FUNCTION, {"operands_of", FAST(operands_of)}, operands_by, NULL, OPERANDS_OF, 0},
     {FUNCTION, {"straight", FAST(straight)}, straight_by, NULL, STRAIGHT_BY, 0},
     {GETTER, {"shape", NULL, 0, NULL}, shaped_by, NULL, SHAPED_BY, 0},

@@ -1,4 +1,5 @@
-"""The tables contents.py of ops/, create/, backends/core/, nn/ and optim/: what files declare.
+"""The tables contents.py of ops/, handles/, create/, backends/core/, nn/ and optim/: what files
+declare.
 
     python scripts/contents.py             says whether a table is out of date; fails if one is
     python scripts/contents.py --write     writes them anew
@@ -14,6 +15,7 @@ import ast
 import importlib
 import sys
 import textwrap
+from collections.abc import Mapping
 from pathlib import Path
 from types import ModuleType
 
@@ -23,6 +25,10 @@ PACKAGE = ROOT / "microtorch"
 # imported
 NO_FAMILIES = {
     "ops": ("__init__", "arguments", "contents", "elementwise", "node_names", "surface"),
+    "handles": (
+        "__init__", "contents", "methods", "properties", "protocols", "scalar", "scalar_text",
+        "size", "storage", "tensor",
+    ),
     "create": ("__init__", "contents", "finish"),
 }
 # packages whose files are imported when one of their names is asked for, and the titles of these
@@ -30,7 +36,7 @@ ON_DEMAND = {
     "nn": {"LAYERS": "nn/layers", "FUNCTIONS": "nn/functional"},
     "optim": {"OPTIMIZERS": "optim", "SCHEDULERS": "optim/lr_scheduler"},
 }
-KINDS = ("ops", "kernels", "functions", "methods")
+KINDS = ("ops", "kernels", "functions", "methods", "bound")  # bound: to Tensor, by its file
 START = '''"""What each family of {}/ declares: ops, other kernels, functions and methods.
 
 Written by scripts/contents.py.
@@ -90,8 +96,8 @@ def bare_package(name: str, path: Path) -> None:
 def contents(folder: str) -> dict[str, dict[str, list[str]]]:
     """Per family and kind, the names. In a process that has imported nothing above the folder."""
     if folder != "ops":  # what is below promises what it declares
-        importlib.import_module("microtorch.handles.tensor")
         bare_package(f"microtorch.{folder}", PACKAGE / folder)
+        importlib.import_module("microtorch.handles.tensor")
     for name in NO_FAMILIES[folder]:
         if name not in ("__init__", "contents"):
             importlib.import_module(f"microtorch.{folder}.{name}")
@@ -100,12 +106,15 @@ def contents(folder: str) -> dict[str, dict[str, list[str]]]:
     surface = importlib.import_module("microtorch.ops.surface")
     kernels = importlib.import_module("microtorch.backends.table").definitions
     registry = importlib.import_module("microtorch.engine.registry").REGISTRY
-    dicts = dict(zip(KINDS, (registry, kernels, surface.FUNCTIONS, surface.METHODS), strict=True))
+    dicts = dict(zip(KINDS, (registry, kernels, surface.FUNCTIONS, surface.METHODS), strict=False))
+    if folder == "handles":
+        dicts["bound"] = vars(importlib.import_module("microtorch.handles.methods").Methods)
+    formulas = importlib.import_module("microtorch.notation.formulas")
     entered: dict[tuple[str, str], str] = {}
     found: dict[str, dict[str, list[str]]] = {}
-    below = {kind: {*d.open} if folder != "ops" else set() for kind, d in dicts.items()}
+    below = {k: {*getattr(d, "open", ())} if folder != "ops" else set() for k, d in dicts.items()}
     for family in in_order(folder):
-        before = {kind: dict(dict.items(d)) for kind, d in dicts.items()}
+        before = {kind: held(d) for kind, d in dicts.items()}
         loaded = set(sys.modules)
         importlib.import_module(f"microtorch.{folder}.{family}")
         new = {m for m in set(sys.modules) - loaded if m.startswith(f"microtorch.{folder}.")}
@@ -113,9 +122,11 @@ def contents(folder: str) -> dict[str, dict[str, list[str]]]:
             raise ImportError(f"{family} asks {new} for something while it is imported: import it")
         found[family] = {}
         for kind, d in dicts.items():
-            now = dict(dict.items(d))
+            now = held(d)
             names = [n for n, x in now.items() if before[kind].get(n) is not x]
             names = [n for n in names if n not in below[kind]]
+            if kind == "bound":  # the twin of a formula is promised by the formula
+                names = [n for n in names if n[:-1] not in formulas.TABLE]
             for name in names:
                 other = entered.setdefault((kind, name), family)
                 if other != family:
@@ -124,6 +135,11 @@ def contents(folder: str) -> dict[str, dict[str, list[str]]]:
         own = found[family]
         own["kernels"] = [name for name in own["kernels"] if name not in own["ops"]]
     return found
+
+
+def held(d: Mapping[str, object]) -> dict[str, object]:
+    """What is entered in a dict, without what is promised."""
+    return dict(dict.items(d) if isinstance(d, dict) else d)
 
 
 def row(names: list[str], width: int = 88) -> str:
@@ -146,7 +162,7 @@ def text(folder: str) -> str:
     """The table of a folder of functions."""
     lines = [START.format(folder)]
     for family, kinds in sorted(contents(folder).items()):
-        entries = [entry(kind, kinds[kind], " " * 8) for kind in KINDS if kinds[kind]]
+        entries = [entry(kind, kinds[kind], " " * 8) for kind in KINDS if kinds.get(kind)]
         lines += [f'    "{family}": {{\n', *entries, "    },\n"] if entries else []
     return "".join([*lines, "}\n"])
 

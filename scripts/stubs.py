@@ -306,6 +306,7 @@ def methods() -> str:
     stub.take("collections.abc", "Iterable")
     bind.insert(1, "names: Iterable[str]")
     stub.lines.append(definition("bind_promised", (bind, "None")))
+    stub.lines.append(definition("bind_later", ([bind[1], "module: str", bind[2]], "None")))
     contents = "contents: Mapping[str, Mapping[str, str]]"
     stub.lines.append(definition("promise", ([contents, "folder: str"], "None")))
     made = [bind[-1]], "dict[str, Callable[..., Any]]"

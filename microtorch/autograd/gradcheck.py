@@ -23,12 +23,18 @@ from ..engine.record import constant
 from ..handles.scalar import Scalar
 from ..handles.tensor import Tensor
 from .grad_mode import enable_grad, no_grad
-from .gradients import grad
 
 if TYPE_CHECKING:
     from ..base.types import Array
 
 Inputs: TypeAlias = "Tensor | Scalar | Sequence[Any]"  # what func takes: all of it, or one
+
+
+def grad(*arguments: Any, **options: Any) -> Any:
+    """``torch.autograd.grad``, whose file, and that of backward, is imported when first needed."""
+    from . import gradients
+
+    return gradients.grad(*arguments, **options)
 
 
 class GradcheckError(RuntimeError):

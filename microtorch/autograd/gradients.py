@@ -13,7 +13,6 @@ from ..engine.backward import run, run_loss
 from ..engine.gradient_hooks import as_tensor
 from ..engine.leaf import AccumulateGrad
 from ..engine.listening import foreseers, listeners
-from ..engine.one_step import one_step
 from ..engine.record import constant
 from ..engine.recorded import RECORDED, Recorded
 from ..graph import Mode, Node, hooks_of, mode
@@ -27,7 +26,6 @@ if TYPE_CHECKING:
     from ..base.types import Gradient, Root, Tree
 
 _RECORD, _QUIET = Mode(True), Mode(False)
-Node.call = one_step  # grad_fn(grad)
 
 
 def backward(

@@ -23,7 +23,7 @@ from ..arrays import draws
 from ..arrays.device import CPU
 from ..arrays.memory_order import in_rows, lying
 from ..base.errors import message
-from .table import defines, definition, definitions, forget
+from .table import defines, definition, definitions, forget, shared
 
 if TYPE_CHECKING:
 
@@ -144,7 +144,7 @@ class Reference:
             return Reference.threaded(kernel)
         if name not in definitions:
             raise AttributeError(f"the {self.name} backend has no kernel '{name}'")
-        return MethodType(definition(name), self)
+        return shared.get(name) or MethodType(definition(name), self)
 
     def choose(self, kernels: type[Reference]) -> None:
         """From now on, take the kernels from ``kernels``: Reference or a subclass.

@@ -25,6 +25,8 @@ definitions: Promises[Any] = Promises()
 # them converted copies
 uncopied: set[str] = set()
 real_only: set[str] = set()  # ops that complex numbers do not have
+# kernels that are the same for all dtypes on the CPU, and are called without F
+shared: dict[str, Argument] = {}
 # how to run a kernel (kernel, operands, options), if the operands decide how the result lies in
 # memory
 layouts: dict[str, Argument] = {}

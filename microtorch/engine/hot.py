@@ -35,7 +35,7 @@ from .operands import exponent, numbers_of, taken_by
 from .out import NOT_GIVEN, by_keyword
 from .record import check_whole, constant_of, note_order, recorded_of
 from .short import several, single
-from .views import link_view
+from .views import link_view, viewer
 
 if TYPE_CHECKING:
     from ..base.types import Argument
@@ -272,7 +272,7 @@ def viewing(op: Op, name: str | None = None) -> Callable[[Tensor, Any], Tensor]:
             t = constant_of(out, dev)
         return link_view(t, input, op, attrs)
 
-    return view
+    return viewer(view, op, kernels, name)
 
 
 def whole(op: Op, written: Callable[..., Tensor]) -> Callable[..., Tensor]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..base.errors import message
-from ..graph import mode
+from ..graph import Node, mode
 from .backward import contributions
 from .gradient_hooks import as_tensor
 from .handle import Handle
@@ -12,7 +12,6 @@ from .recorded import RECORDED
 
 if TYPE_CHECKING:
     from ..base.types import Contribution
-    from ..graph import Node
 
 
 def one_step(
@@ -46,3 +45,6 @@ def one_step(
         d = left.pop(next(i for i, (y, _) in enumerate(left) if y is x))[1]
         found.append(None if d is None else as_tensor(d, node))
     return found[0] if len(found) == 1 else tuple(found)
+
+
+Node.call = one_step

@@ -97,7 +97,7 @@ def written_operands(tensors: Sequence[Any], recorded: bool) -> tuple[Any, ...] 
 # gradient is to be ``recorded``, whether one may lie otherwise than row by row, and the rank of all
 # (-1: they differ, one is empty, or of another kind). None of what is not all this.
 operands_of: Callable[..., tuple[Any, ...] | None] = taught(
-    "operands_of", (Handle, written_operands), (), written_operands
+    "operands_of", (written_operands,), (), written_operands
 )
 
 

@@ -1,6 +1,7 @@
 """``Node``: one value of the graph and how it was made."""
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
@@ -116,10 +117,12 @@ class Node:
         """
         return RemovableHandle(hooks_of(self).pre, hook)
 
-    call: ClassVar[Callable[..., object]]  # what a call does: engine/one_step.py
+    call: ClassVar[Callable[..., object]] = ABSENT  # what a call does: engine/one_step.py sets it
 
     def __call__(self, *grad_outputs: object) -> object:
         """What this one step of backward hands to the inputs, in the order of next_functions."""
+        if Node.call is None:  # few programs call one
+            importlib.import_module("..engine.one_step", __package__)
         return Node.call(self, *grad_outputs)
 
     def where(self) -> Site | None:

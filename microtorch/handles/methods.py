@@ -5,6 +5,7 @@ Which they are, with their signatures, the stub ``methods.pyi`` says, for editor
 """
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -13,9 +14,10 @@ from ..base.promises import Promises
 from ..engine.handle import Handle
 from ..engine.registry import REGISTRY
 from ..graph import Node
+from ..notation import formulas
 from ..ops.contents import CONTENTS
+from ..ops.elementwise import PARTS  # which promises a method for each formula
 from ..ops.surface import FUNCTIONS, METHODS
-from .twins import IN_PLACE
 
 if TYPE_CHECKING:
     from ..base.types import Argument
@@ -59,13 +61,35 @@ def bind_promised(
         setattr(to, name, Promised(name, methods, to))
 
 
+class Later:
+    """Stands for a method that a file binds (``bind_methods``) when it is imported."""
+
+    def __init__(self, name: str, module: str, cls: type):
+        self.name, self.module, self.cls = name, module, cls
+
+    def __get__(self, instance: object, owner: type) -> Argument:
+        importlib.import_module(self.module)
+        if vars(self.cls).get(self.name) is self:
+            raise AttributeError(f"{self.name} of {owner.__name__}, which {self.module} is to bind")
+        return getattr(owner if instance is None else instance, self.name)
+
+
+def bind_later(names: Iterable[str], module: str, to: type = Methods) -> None:
+    """Have a file imported that binds these methods, when one of them is first asked for."""
+    for name in names:
+        setattr(to, name, Later(name, module, to))
+
+
 def promise(contents: Mapping[str, Mapping[str, str]], folder: str) -> None:
     """Promise what the files of a folder declare, by the table that scripts/contents.py writes."""
     kinds = {"ops": REGISTRY, "kernels": definitions, "functions": FUNCTIONS, "methods": METHODS}
     for family, declared in contents.items():
         module = f"microtorch.{folder}.{family}"
         for kind, names in declared.items():
-            kinds[kind].promise(names.split(), module)
+            if kind == "bound":
+                bind_later(names.split(), module)
+            else:
+                kinds[kind].promise(names.split(), module)
         definitions.promise(declared.get("ops", "").split(), module)  # an op is a kernel, too
 
 
@@ -76,4 +100,6 @@ def bind_all(to: type = Methods) -> dict[str, Callable[..., Any]]:
 
 promise(CONTENTS, "ops")
 bind_promised(METHODS, METHODS.names())
-bind_promised(IN_PLACE, IN_PLACE.names())
+# the twin of each formula; those of all else are in the table of the files
+OWN_TWINS = {*formulas.TABLE} - {*PARTS, "where"}
+bind_later([f"{name}_" for name in OWN_TWINS], "microtorch.handles.twins")

@@ -24,6 +24,7 @@ from ..ops.node_names import rename
 from ..ops.surface import FUNCTIONS
 from .inplace import DISCARDS, apply_inplace, check_leaf, copy_op, put_straight, straight, type_name
 from .memory import repeats_itself
+from .methods import bind_methods
 from .overlaps import (
     check_overlap,
     expanded,
@@ -336,3 +337,6 @@ def _of_dtype(
         )
     array = make(value, d) if number else dtypes.converted(np.asarray(value), d)
     return constant(array, like.node.dev)
+
+
+bind_methods({"__setitem__": setitem})

@@ -18,29 +18,23 @@ from ..engine.hot import bind
 from ..engine.leaf import leaf
 from ..engine.record import constant, constant_node, constant_of, note_order
 from ..engine.unfollowed import stale, unfollowed
+from ..engine.views import storage_of
 from ..graph import (
     Node,
     RemovableHandle,
     hooks_of,
     last_write,
     shown,
-    storage_of,
     tick,
 )  # fmt: skip
 from ..ops.index import getitem
 from ..ops.permute import IDENTITY, matrices_transposed, matrix_T
 from ..ops.surface import METHODS
-from . import attributes as attributes  # its functions are methods of Tensor
-from . import conversions as conversions  # so are these
-from . import metadata as metadata  # so are these
-from . import storage as storage
-from .memory import copied
+from . import storage as storage  # its functions are methods of Tensor
 from .properties import Properties
 from .protocols import warn_of_a_number
-from .put import setitem
 from .size import Size as Size  # old pickles look for it here
 from .size import sizes_or_data
-from .views import let_claim
 
 if TYPE_CHECKING:
     from ..base.types import Array, Chain, Hook
@@ -116,7 +110,7 @@ class Tensor(Properties):
         else:
             self.node = constant_node(self.array, node.dev)
             self.node.grad, self.node.storage = node.grad, storage_of(node)
-        let_claim(self)
+        _claimed(self)
 
     def requires_grad_(self, requires_grad: bool = True) -> Tensor:
         """Set requires_grad and return the tensor. True may also be said to what is no leaf."""
@@ -245,7 +239,7 @@ class Tensor(Properties):
         kept = self.node.grad if self.node.op is None else None
         self.node = constant_node(self.array, self.node.dev)
         self.node.storage, self.node.grad = storage, kept
-        let_claim(self)
+        _claimed(self)
         return self
 
     @property
@@ -331,7 +325,7 @@ class Tensor(Properties):
     def __reversed__(self) -> Tensor:
         return METHODS["flip"](self, 0) if self.array.ndim else self
 
-    __getitem__, __setitem__ = getitem, setitem
+    __getitem__ = getitem
 
     # ---- as text, and in files -------------------------------------------------------------------
     def __repr__(self) -> str:
@@ -373,12 +367,14 @@ class Tensor(Properties):
                     fix="copy.deepcopy(x.detach())",
                 )
             )
+        from copy import deepcopy  # slow to import
+
+        from .memory import copied
+
         t = _rebuild(type(self), copied(self.array, memo), self.node.needs)
         if self.node.grad is not None:
             t.node.grad = constant(copied(self.node.grad.array, memo), self.node.dev)
         memo[id(self)] = t
-        from copy import deepcopy  # slow to import
-
         t.__dict__.update(deepcopy(self.__dict__, memo))
         return t
 
@@ -428,6 +424,14 @@ class Tensor(Properties):
                 fix="mH takes batches of matrices",
             )
         )
+
+
+def _claimed(t: Tensor) -> None:
+    """Let the views of ``t`` know that it has come to require gradient, or to require none."""
+    if (storage := t.node.storage) is not None and storage.views:
+        from .views import let_claim  # a program that writes nothing in place needs no more of it
+
+        let_claim(t)
 
 
 def _numbers(data: Any) -> Any:

@@ -22,6 +22,7 @@ from ..engine.hot import viewing
 from ..engine.op import Op
 from ..engine.record import constant
 from ..engine.short import single
+from ..engine.views import by_c
 from ..engine.whole import on_arrays
 from .arguments import rows
 from .index_parsing import (
@@ -199,7 +200,7 @@ def _read_op(
     )
 
 
-slice_op = _read_op("slice", _slice, view=True)
+slice_op = _read_op("slice", by_c("at_index", _select, "slice", "select"), view=True)
 select_op = _read_op("select", _select, view=True)
 sliced, selected = viewing(slice_op, "index"), viewing(select_op, "index")
 index_op = _read_op("index", _taken)

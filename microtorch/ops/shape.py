@@ -22,7 +22,7 @@ from ..engine.calling import is_int
 from ..engine.hot import viewing
 from ..engine.op import Op
 from ..engine.record import constant
-from ..graph import storage_of
+from ..engine.views import by_c, storage_of
 from .arguments import LARGE, copied, dim_of, dims_of, given_once, no_tensor, shape_of
 from .index import opened, selected, sliced
 from .strided import at_strides
@@ -95,9 +95,10 @@ def _reshape_op(
     )
 
 
+by_c("in_shape", _reshaping, "reshape", "squeeze")
 reshape_op = _reshape_op("reshape", torch_name="View", explain=explain_reshape)
 squeeze_op = _reshape_op("squeeze")
-unsqueeze_op = _reshape_op("unsqueeze", _unsqueezing)
+unsqueeze_op = _reshape_op("unsqueeze", by_c("with_one", _unsqueezing, "unsqueeze"))
 squeeze_dim_op = squeeze_op.shown_as("SqueezeBackward1")
 
 
@@ -121,7 +122,7 @@ def _expand(F: Namespace, x: Array, shape: Shape) -> Array:
 
 expand_op = Op(  # the derivative is g itself: the engine sums it down to the input's shape
     "expand",
-    _expand,
+    by_c("expanded", _expand, "expand"),
     vjps=(lambda F, g, out, x, shape: g,),
     rule=("g, summed over the copies",),
     view=True,

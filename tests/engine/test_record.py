@@ -3,15 +3,19 @@
 import ast
 import gc
 import operator
+import random
 import sys
 import weakref
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 import microtorch as torch
+from microtorch.backends import definitions
 from microtorch.backends.core import library
+from microtorch.backends.table import shared
 from microtorch.engine import record, short, views
 from microtorch.engine.handle import Handle
 from microtorch.engine.registry import REGISTRY
@@ -243,3 +247,59 @@ def test_slots_are_found_where_they_lie():
         places = [library.place_of(Three, name) for name in "abc"]
         assert len({*places}) == 3 and min(places) >= object.__basicsize__
         assert places[:2] == [library.place_of(Two, name) for name in "ab"]
+
+
+def seen(make, *arguments):
+    """All that can be seen of a view; of one that is refused, the error's class."""
+    try:
+        out = make(*arguments)
+    except Exception as error:
+        return type(error)
+    own = arguments[0]
+    shared = isinstance(own, np.ndarray) and np.may_share_memory(out, own)
+    flags = out.flags.writeable, out.flags.c_contiguous, out.flags.aligned
+    strides = out.strides if out.size else None
+    place = out.ctypes.data if shared and out.size else None
+    return type(out), out.dtype, out.shape, strides, flags, shared, place, out.tolist()
+
+
+@pytest.mark.parametrize("name", ["reshape", "unsqueeze", "expand", "slice", "select"])
+def test_arrays_of_views_are_made_by_c_as_is_written(name):
+    """Of arrays that lie in all ways, with dimensions of one element, none, and wrong requests."""
+    draw, attribute = random.Random(0), "index" if name in ("slice", "select") else "shape"
+    written, made = definitions[name], shared[name]
+    parts = (0, 1, -1, -2, 9, None, None, ..., slice(None), slice(1, None), slice(0, 1),
+             slice(None, None, 2), slice(5, 3), True, 1.5)  # fmt: skip
+    for _ in range(1500):
+        shape = tuple(draw.choice((1, 2, 3, 1, 4, 0)) for _ in range(draw.randrange(5)))
+        x = np.arange(np.prod(shape, dtype=int), dtype=draw.choice("fdib")).reshape(shape)
+        if shape:
+            ways = x, x.T, x[..., ::2], x[:, None][:1], x[None][:, :1]
+            x = draw.choice((*ways, np.broadcast_to(x, (2, *shape))))
+        x.flags.writeable = x.flags.writeable and draw.random() < 0.9
+        if name in ("slice", "select"):
+            given = tuple(draw.choice(parts) for _ in range(draw.randrange(5)))
+            given = given if ... in given else (*given, ...)
+        elif name == "reshape":
+            given = draw.sample(x.shape, x.ndim)
+            given.insert(draw.randrange(x.ndim + 1), draw.choice((1, 1, -1, 2)))
+            given = draw.choice((tuple(given), (x.size,), (-1,), (-1, 2), (-1, -1), x.shape))
+        elif name == "unsqueeze":
+            d = draw.randrange(x.ndim + 1)
+            given = (*x.shape[:d], 1, *x.shape[d:])
+        else:
+            given = tuple(n if n != 1 or draw.random() < 0.5 else 3 for n in x.shape)
+            given = draw.choice(((), (1,), (2,), (2, 1))) + given
+        found, meant = seen(made, x, given), seen(partial(written, None), x, given)
+        assert found == meant, (x.shape, x.strides, given)
+    x, shapes = np.ones((2, 3), np.float32), {"reshape": (3, 2), "expand": (4, 2, 3)}
+    good = (1, ...) if attribute == "index" else shapes.get(name, (2, 1, 3))
+    before = [sys.getrefcount(v) for v in (x, x.dtype, good, None)]
+    for _ in range(100):
+        made(x, good)
+        made(x, **{attribute: good})
+    after = [sys.getrefcount(v) for v in (x, x.dtype, good, None)]
+    assert all(abs(a - b) < 20 for a, b in zip(after, before, strict=True))
+    for wrong in ((), (x,), (x, good, 1)):
+        with pytest.raises(TypeError):
+            made(*wrong)
