@@ -22,7 +22,7 @@ from .record import constant_of, kept, note_order, recorded_of
 from .views import link_view
 
 if TYPE_CHECKING:
-    from ..base.types import Argument, Attrs
+    from ..base.types import Argument, Attrs, Backend
     from ..handles.tensor import Tensor
     from .op import Op
 else:
@@ -99,6 +99,18 @@ def written_operands(tensors: Sequence[Any], recorded: bool) -> tuple[Any, ...] 
 operands_of: Callable[..., tuple[Any, ...] | None] = taught(
     "operands_of", (Handle, written_operands), (), written_operands
 )
+
+
+def unrecorded_arrays(*tensors: Tensor) -> tuple[Backend, Any] | None:
+    """The backend and the arrays of Tensors of one floating dtype and one rank, in rows, of which
+    nothing is recorded; None of all others.
+
+    A function made of several ops computes with these at once: nobody sees what is between.
+    """
+    if (found := operands_of(tensors, True)) is None:
+        return None
+    arrays, _, dev, needs, turned, ndim = found
+    return None if needs or turned or ndim < 0 or dev is dev.rest else (dev, *arrays)
 
 
 def several(op: Op, inputs: Sequence[Any], attrs: Attrs | None = None) -> Tensor:

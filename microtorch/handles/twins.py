@@ -26,9 +26,8 @@ from ..graph import mode, tick
 from ..notation import formulas
 from ..ops.arguments import tensors_only
 from ..ops.elementwise import ALIASES, ELEMENTWISE, OF_OPS, PARTS, TENSORS_ONLY
-from ..ops.gather import scatter_over
 from ..ops.node_names import rename
-from ..ops.surface import METHODS
+from ..ops.surface import METHODS, OVER
 from . import in_turn
 from .inplace import (
     apply_inplace,
@@ -67,7 +66,6 @@ COMPOSED = (  # of functions made of several ops
     "nan_to_num", "polygamma", "put", "renorm", "round", "scatter", "scatter_add",
     "scatter_reduce", "sgn", "square", "tril", "triu",
 )  # fmt: skip
-OVER: dict[str, Callable[..., bool]] = {"scatter": scatter_over}  # what can write straight over
 BY_ELEMENT = frozenset(
     "add sub div addcdiv addcmul clamp clamp_max clamp_min clip ldexp lerp".split()
 )
