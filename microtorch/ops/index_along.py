@@ -158,7 +158,10 @@ def index_add_over(
 ) -> bool:
     if alpha != 1 or (found := _rows_to_add(input, dim, index, source)) is None:
         return False
-    return input.node.dev.added_rows(*found) is not None
+    out = input.node.dev.added_rows(*found)
+    if out is not None and out is not found[0]:  # of 16 bits: computed in float32
+        found[0][...] = out
+    return out is not None
 
 
 @public()
