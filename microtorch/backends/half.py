@@ -228,7 +228,7 @@ class Half(Reference):
 
     def cast(self, x: Operand, dtype: Operand) -> Operand:
         """``x`` in another dtype: the one op whose result is not rounded to its own."""
-        dtype = getattr(dtype, "numpy", dtype)
+        dtype = dtype if isinstance(dtype, np.dtype) else dtype.numpy
         if dtype in (F32, F64):
             return self.by_dtype[dtype].widen(x)
         if dtype.kind in "biu":

@@ -82,7 +82,10 @@ def picked(name: str, input: Tensor, index: Array, dim: int, squeeze: bool) -> P
     """(values, indices) of ``input`` at ``index`` (an int array of the same rank) along ``dim``."""
     dev, node = input.node.dev, input.node
     if not node.needs and type(index) is np.ndarray and type(input.array) is np.ndarray:
-        found = dev.gathered(input.array, index, dim) if index.ndim else None
+        if index.ndim == 1 and index.size <= FEW:  # numpy reads them in half the time
+            found = input.array[index]
+        else:
+            found = dev.gathered(input.array, index, dim) if index.ndim else None
         if found is not None:
             if squeeze:
                 found, index = found.squeeze(dim), index.squeeze(dim)
