@@ -22,7 +22,7 @@ from .record import constant_of, kept, note_order, recorded_of
 from .views import link_view
 
 if TYPE_CHECKING:
-    from ..base.types import Argument, Attrs, Backend
+    from ..base.types import Argument, Attrs
     from ..handles.tensor import Tensor
     from .op import Op
 else:
@@ -101,7 +101,7 @@ operands_of: Callable[..., tuple[Any, ...] | None] = taught(
 )
 
 
-def unrecorded_arrays(*tensors: Tensor) -> tuple[Backend, Any] | None:
+def unrecorded_arrays(*tensors: Tensor) -> tuple[Any, ...] | None:
     """The backend and the arrays of Tensors of one floating dtype and one rank, in rows, of which
     nothing is recorded; None of all others.
 

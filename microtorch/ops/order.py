@@ -83,7 +83,7 @@ def picked(name: str, input: Tensor, index: Array, dim: int, squeeze: bool) -> P
     dev, node = input.node.dev, input.node
     if not node.needs and type(index) is np.ndarray and type(input.array) is np.ndarray:
         if index.ndim == 1 and index.size <= FEW:  # numpy reads them in half the time
-            found = input.array[index]
+            found: Array | None = input.array[index]
         else:
             found = dev.gathered(input.array, index, dim) if index.ndim else None
         if found is not None:

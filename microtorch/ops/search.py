@@ -35,8 +35,10 @@ def searchsorted(
 
     ``right`` (or ``side="right"``): after equal elements. ``sorter``: the indices that sort.
     """
-    plain = _plain(sorted_sequence, input)
-    if plain is not None and plain[1].ndim == 1 and sorter is side is None and not out_int32:
+    plain = None
+    if sorter is None and side is None and not out_int32:
+        plain = _plain(sorted_sequence, input)
+    if plain is not None and plain[1].ndim == 1:
         dev, x, values = plain  # of which nothing below is to be asked
         return constant_of(dev.searched(x, values, right), dev.of(I64))
     x, values = _checked(sorted_sequence, input, right, side, sorter)
@@ -165,15 +167,15 @@ def isin(
 ) -> Tensor:  # fmt: skip
     """Is each element among ``test_elements`` (``invert``: not among them)?"""
     if (plain := _plain(elements, test_elements)) is not None:
-        dev, x, among = plain
-        return constant_of(dev.member(x, among, invert), dev.of(BOOL))
+        dev, *arrays = plain
+        return constant_of(dev.member(*arrays, invert), dev.of(BOOL))
     for x in (elements, test_elements):
         check_type("isin", "elements", "TensorLike", x)
         if _values(x).dtype.kind in "bc":
             raise RuntimeError(
                 message(f"Unsupported input type encountered for isin(): {describe(x)}")
             )
-    dev = (elements if isinstance(elements, Handle) else test_elements).node.dev
+    dev = (elements if hasattr(elements, "node") else test_elements).node.dev
     given = _values(elements), _values(test_elements)
     common = _common(elements, test_elements)
     found = on_arrays("isin", _member, *given, common=common, invert=invert)
