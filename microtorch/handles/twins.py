@@ -167,7 +167,7 @@ def _composed(name: str) -> Callable[..., Tensor]:
                 )
             )
         try:
-            plain = straight(self, (*args, *kwargs.values()), whole)
+            plain = straight(self, (*args, *kwargs.values()) if kwargs else args, whole)
         except NotDense as met:
             return met.tensor.in_place(f"{name}_", self, args, kwargs)
         if plain:

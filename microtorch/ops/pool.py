@@ -133,13 +133,14 @@ def _max_pool(
     op: str, n: int, input: Tensor, kernel_size: Pair, stride: Pair | None, padding: Pair,
     dilation: Pair, ceil_mode: bool, return_indices: bool,
 ) -> Tensor | tuple[Tensor, Tensor]:  # fmt: skip
-    check(op, input, n)
-    attrs = geometry_of(op, input, n, kernel_size, stride, padding, dilation, ceil_mode)
-    if n == 1 and not return_indices and input.array.ndim == 3:
+    given = kernel_size, stride, padding, dilation, ceil_mode
+    if n == 1 and not return_indices and len(shape := input.array.shape) == 3:
         if (found := unrecorded_arrays(input)) is not None:  # nobody sees the images
-            dev, a = found
-            images = dev.max_pool2d(a.reshape(*a.shape[:2], 1, a.shape[2]), **attrs)
-            return constant_of(images.reshape(*a.shape[:2], -1), dev)
+            (dev, x), attrs = found, geometry_of(op, input, n, *given)
+            images = dev.max_pool2d(x.reshape(shape[0], shape[1], 1, shape[2]), **attrs)
+            return constant_of(images.reshape(shape[0], shape[1], -1), dev)
+    check(op, input, n)
+    attrs = geometry_of(op, input, n, *given)
     x = to_images(input, n)
     out = single(max_pool2d_op, x, attrs)
     if not return_indices:
