@@ -81,7 +81,8 @@ FLOATING = [  # kernels for float and double
     "ext/complex.c",
 ]
 FLOAT = ["ext/bfloat.c", "ext/gamma.c"]  # for float alone
-ANY = ["ext/along.c", "ext/bytes.c", "ext/extremes.c"]  # for float, double and whole numbers
+# for float, double and whole numbers
+ANY = ["ext/along.c", "ext/bytes.c", "ext/extremes.c", "ext/search.c"]
 INTEGERS = ["ext/limits.c"]  # for whole numbers
 WHOLE = ["ext/whole.c"]  # for those of 64 bits
 KERNELS = [*FLOATING, *FLOAT, *ANY, *INTEGERS, *WHOLE]

@@ -26,6 +26,7 @@ INLINE void NAME(copy_row)(real *to, const real *from, int64_t n)
 #include "along.c"
 #include "bytes.c"
 #include "extremes.c"
+#include "search.c"
 #include "limits.c"
 #undef FN
 #undef ORDERED

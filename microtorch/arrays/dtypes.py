@@ -255,6 +255,8 @@ def as_numpy(d: DTypeLike) -> DType:
 
 def of_number(value: Any) -> DType:
     """The dtype of a tensor made from one number of Python's, or of numpy's taken as one."""
+    if type(value) is builtins.float:
+        return _default.numpy
     if isinstance(value, np.generic):
         value = value.item()
     if isinstance(value, builtins.bool):

@@ -77,8 +77,8 @@ output_op = Op(  # the projection: one output of several
 
 def followed(a: object) -> bool:
     """Is it a Tensor of the graph? A sparse one goes to forward as it is."""
-    if not isinstance(a, Tensor):
-        return False
+    if type(a) is Tensor or not isinstance(a, Tensor):
+        return type(a) is Tensor
     if a.is_sparse and a.requires_grad:
         raise NotImplementedError(
             errors.message(
@@ -159,7 +159,10 @@ def apart(y: Operand, ctx: FunctionCtx, args: tuple[Any, ...]) -> Operand:
 
 
 def _is_among(x: Any, things: tuple[Any, ...]) -> bool:
-    return any(x is y for y in things)
+    for y in things:
+        if x is y:
+            return True
+    return False
 
 
 def wrap(node: Node, i: int, y: Any, ctx: FunctionCtx, args: tuple[Any, ...]) -> Any:

@@ -228,7 +228,7 @@ class Half(Reference):
 
     def cast(self, x: Operand, dtype: Operand) -> Operand:
         """``x`` in another dtype: the one op whose result is not rounded to its own."""
-        dtype = getattr(dtype, "numpy", dtype)
+        dtype = dtype if isinstance(dtype, np.dtype) else dtype.numpy
         if dtype in (F32, F64):
             return self.by_dtype[dtype].widen(x)
         if dtype.kind in "biu":
@@ -247,6 +247,10 @@ class Half(Reference):
     @cached_property
     def _linear(self) -> Kernel:
         return rounded(self.wide, self.wide.linear, self.dtype)
+
+    @cached_property
+    def _nll_loss(self) -> Kernel:
+        return rounded(self.wide, self.wide.nll_loss, self.dtype)
 
     def matmul(self, x: Array, y: Array) -> Operand:
         """x @ y. Some processors multiply bfloat16 twice as fast as float32."""
@@ -315,6 +319,16 @@ class Half(Reference):
     def trace(self, x: Array) -> Array:
         """The sum of the diagonal: only that is widened."""
         return self.wide.narrow(self.wide.sum(self.wide.widen(x.diagonal())), self.dtype)
+
+    def nll_loss(
+        self, x: Array, t: Array, w: Array | None = None, *, reduction: str, ignore_index: int
+    ) -> Operand:
+        """Of ``x`` only what the targets name is widened."""
+        given, n = {"reduction": reduction, "ignore_index": ignore_index}, x.shape[1]
+        if w is None and x.ndim == 2 and t.size and not 0 <= ignore_index < n:
+            if t.view(np.uint64).max() < n:  # all count, and none is wrong
+                x, t = x[np.arange(len(t)), t][:, None], np.zeros_like(t)
+        return self._nll_loss(x, t, w, **given)
 
     index, taken, embedding = of_rows("index"), of_rows("taken"), of_rows("embedding")
 

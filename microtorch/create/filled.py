@@ -230,7 +230,8 @@ randn, randn_like = _filled(
 
 def _list_of_sizes(size: Sequence[int], name: str) -> Shape:
     """``sizes_of`` a list; TypeError for one number, whose place a value has otherwise."""
-    return sizes_of((_list_in({"size": size}, name),), name)
+    given = size if type(size) is tuple else _list_in({"size": size}, name)
+    return sizes_of((given,), name)
 
 
 @export

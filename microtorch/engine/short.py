@@ -101,6 +101,18 @@ operands_of: Callable[..., tuple[Any, ...] | None] = taught(
 )
 
 
+def unrecorded_arrays(*tensors: Tensor) -> tuple[Any, ...] | None:
+    """The backend and the arrays of Tensors of one floating dtype and one rank, in rows, of which
+    nothing is recorded; None of all others.
+
+    A function made of several ops computes with these at once: nobody sees what is between.
+    """
+    if (found := operands_of(tensors, True)) is None:
+        return None
+    arrays, _, dev, needs, turned, ndim = found
+    return None if needs or turned or ndim < 0 or dev is dev.rest else (dev, *arrays)
+
+
 def several(op: Op, inputs: Sequence[Any], attrs: Attrs | None = None) -> Tensor:
     """``apply`` for Tensors of one floating dtype on one device: layers, losses, joins."""
     if (found := operands_of(inputs, op.differentiable)) is None:

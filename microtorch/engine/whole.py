@@ -11,6 +11,8 @@ from collections.abc import Callable
 from functools import partial, wraps
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
+import numpy as np
+
 from .record import constant
 
 if TYPE_CHECKING:
@@ -46,10 +48,11 @@ def on_arrays(name: str, function: Kernel, *arrays: Array, **attrs: Operand) -> 
     The arrays may be of other kinds of numbers (kinds/): ``function`` sees numpy's, one call for
     each sample of batches, without tangents.
     """
-    kinds: list[Any] = [a for a in arrays if hasattr(a, "level")]
-    if kinds:
-        outside = max(kinds, key=lambda a: a.level.birth)
-        return outside.dev.by_numpy(partial(on_arrays, name, function), arrays, attrs)
+    for a in arrays:
+        if type(a) is not np.ndarray and hasattr(a, "level"):
+            kinds: list[Any] = [a for a in arrays if hasattr(a, "level")]
+            outside = max(kinds, key=lambda a: a.level.birth)
+            return outside.dev.by_numpy(partial(on_arrays, name, function), arrays, attrs)
     if not writers:
         return function(*arrays, **attrs)
 

@@ -26,9 +26,8 @@ from ..graph import mode, tick
 from ..notation import formulas
 from ..ops.arguments import tensors_only
 from ..ops.elementwise import ALIASES, ELEMENTWISE, OF_OPS, PARTS, TENSORS_ONLY
-from ..ops.gather import scatter_over
 from ..ops.node_names import rename
-from ..ops.surface import METHODS
+from ..ops.surface import METHODS, OVER
 from . import in_turn
 from .inplace import (
     apply_inplace,
@@ -68,7 +67,6 @@ COMPOSED = (  # of functions made of several ops
     "nan_to_num", "polygamma", "put", "renorm", "round", "scatter", "scatter_add",
     "scatter_reduce", "sgn", "square", "tril", "triu",
 )  # fmt: skip
-OVER: dict[str, Callable[..., bool]] = {"scatter": scatter_over}  # what can write straight over
 BY_ELEMENT = frozenset(
     "add sub div addcdiv addcmul clamp clamp_max clamp_min clip ldexp lerp".split()
 )
@@ -170,7 +168,7 @@ def _composed(name: str) -> Callable[..., Tensor]:
                 )
             )
         try:
-            plain = straight(self, (*args, *kwargs.values()), whole)
+            plain = straight(self, (*args, *kwargs.values()) if kwargs else args, whole)
         except NotDense as met:
             return met.tensor.in_place(f"{name}_", self, args, kwargs)
         if plain:

@@ -121,7 +121,10 @@ def by_numpy(
 
             found = whole(name, on_tensors, *operands, **settings)
             return tuple([t.array for t in found]) if isinstance(found, tuple) else found.array
-        return each(partial(function, **settings), *[primal_of(t.array) for t in operands])
+        arrays = [t.array for t in operands]
+        if all([type(a) is np.ndarray for a in arrays]):  # as mostly
+            return function(*arrays, **settings)
+        return each(partial(function, **settings), *map(primal_of, arrays))
     except np.linalg.LinAlgError as error:
         what = "the input matrix is singular" if "ingular" in str(error) else str(error)
         if "converge" in what:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 def _same_dtype(name: str, input: Tensor, one: Tensor, two: Tensor) -> None:
     """Raise unless all three are of one dtype, which is not bool."""
-    kinds = [t.array.dtype for t in (input, one, two)]
+    kinds = input.array.dtype, one.array.dtype, two.array.dtype
     if kinds[1] != kinds[2] or kinds[0] != kinds[1]:
         who = "mat1 and mat2" if kinds[1] != kinds[2] else "self and mat2"
         wrong = kinds[1:] if kinds[1] != kinds[2] else kinds[::2]
@@ -57,7 +57,8 @@ def _whole(factor: AnyNumber, input: Tensor) -> AnyNumber:
 
 def _check_fits(name: str, input: Tensor, shape: Shape) -> None:
     """Raise unless ``input`` can be expanded to ``shape``."""
-    own = input.array.shape
+    if (own := input.array.shape) == shape:
+        return
     last = shape[len(shape) - len(own) :] if len(own) <= len(shape) else ()
     if own != last and (len(own) != len(last) or any(
         n != m and n != 1 for n, m in zip(own, last, strict=True)
@@ -81,7 +82,8 @@ def added(
     """beta * input + alpha * product. ``ignore``: of a matrix product, which is ignored with its
     NaN if alpha is 0, and gives rows.
     """
-    beta, alpha = _whole(beta, input), _whole(alpha, input)
+    if not (type(beta) is type(alpha) is int and beta == alpha == 1):
+        beta, alpha = _whole(beta, input), _whole(alpha, input)
     _check_fits(name, input, product.array.shape)
     if input.array.dtype != product.array.dtype:  # a number would leave the product its dtype
         input = input.expand(product.array.shape)
@@ -118,7 +120,7 @@ def numbers_first(name: str, *given: Any) -> tuple[list[Any], AnyNumber, AnyNumb
 
 
 def _check_rank(name: str, tensors: tuple[Tensor, Tensor], ranks: tuple[int, int]) -> None:
-    given = tuple(t.array.ndim for t in tensors)
+    given = tensors[0].array.ndim, tensors[1].array.ndim
     if given != ranks:
         raise RuntimeError(
             message(

@@ -79,7 +79,7 @@ CONTENTS = {
     },
     "gather": {
         "ops": "gather scatter scatter_sum",
-        "kernels": "check_gathered gathered scattered",
+        "kernels": "check_gathered gathered scatter_summed scattered",
         "functions": "gather scatter scatter_add take_along_dim",
         "methods": "gather scatter scatter_add take_along_dim",
     },
@@ -90,7 +90,7 @@ CONTENTS = {
         "methods": "argwhere nonzero nonzero_static",
     },
     "index_along": {
-        "kernels": "check_along",
+        "kernels": "added_rows check_along",
         "functions": "index_add index_copy index_fill index_reduce index_select",
         "methods": "index_add index_copy index_fill index_reduce index_select",
     },
@@ -222,6 +222,7 @@ CONTENTS = {
         "methods": "scatter_reduce",
     },
     "search": {
+        "kernels": "member searched",
         "functions": "bucketize isin searchsorted unique unique_consecutive unravel_index",
         "methods": "unique unique_consecutive",
     },

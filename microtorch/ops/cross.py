@@ -9,6 +9,8 @@ from ..arrays.dtypes import TORCH_TYPES
 from ..base.errors import broadcast_error, describe, message, warn
 from ..engine.apply import apply
 from ..engine.op import Op
+from ..engine.record import constant_of
+from ..engine.short import unrecorded_arrays
 from .arguments import dim_of, owned
 from .surface import public
 
@@ -95,6 +97,10 @@ def kron(input: Tensor, other: Tensor) -> Tensor:
         return owned((input.reshape(-1, 1) * other).reshape(-1))
     a, b = input.array.shape, other.array.shape
     a, b = (1,) * (n - len(a)) + a, (1,) * (n - len(b)) + b
-    blocks = input.reshape([s for size in a for s in (size, 1)])
-    inside = other.reshape([s for size in b for s in (1, size)])
-    return owned((blocks * inside).reshape([p * q for p, q in zip(a, b, strict=True)]))
+    apart = [s for size in a for s in (size, 1)], [s for size in b for s in (1, size)]
+    shape = [p * q for p, q in zip(a, b, strict=True)]
+    if (found := unrecorded_arrays(input, other)) is not None:
+        dev, x, y = found
+        return constant_of(dev.mul(x.reshape(apart[0]), y.reshape(apart[1])).reshape(shape), dev)
+    blocks, inside = input.reshape(apart[0]), other.reshape(apart[1])
+    return owned((blocks * inside).reshape(shape))

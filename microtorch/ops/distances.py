@@ -8,9 +8,8 @@ import numpy as np
 
 from ..arrays.dtypes import TORCH_TYPES
 from ..base.errors import describe, message
-from ..engine.apply import apply
 from ..engine.op import Op
-from ..engine.short import single
+from ..engine.short import several, single
 from .surface import METHODS, public
 
 if TYPE_CHECKING:
@@ -134,7 +133,7 @@ def cdist(
         if compute_mode == MODES[0] or a.size * b.shape[-2] > LARGE:
             return _by_products(x1, x2)
     if p == 2 and a.size and b.size and a.shape[:-2] == b.shape[:-2]:
-        return apply(cdist_op, (x1, x2))
+        return several(cdist_op, (x1, x2))
     return _row_norms(x1.unsqueeze(-2) - x2.unsqueeze(-3), p)
 
 

@@ -24,7 +24,7 @@ from .index import put
 from .index_parsing import Place
 from .settled import linked
 from .shape import expand, reshape
-from .surface import METHODS, public
+from .surface import METHODS, public, writes_over
 
 if TYPE_CHECKING:
     from ..base.types import Array, Backend, Gradient, Namespace, Number, Operand, Shape, TensorLike
@@ -34,8 +34,8 @@ if TYPE_CHECKING:
 def unrecorded(
     input: Tensor, dim: int, index: Tensor, src: Tensor
 ) -> tuple[Array, Array, Array, int] | None:
-    """The arrays of floats in rows, of an int64 index that ``dim`` has and of what it places there,
-    and ``dim`` in [0, ndim), if nothing is to be recorded; None of all else.
+    """The arrays of floats in rows, of an int64 index and of what it places there, and ``dim`` in
+    [0, ndim), if nothing is to be recorded; None of all else.
     """
     if type(dim) is not int or not type(index) is type(input) is type(src):
         return None
@@ -46,7 +46,7 @@ def unrecorded(
     if i.dtype is not I64 or not i.size or x.dtype.kind != "f" or not x.flags.c_contiguous:
         return None
     d = dim if dim >= 0 else dim + x.ndim
-    return (x, i, g, d) if 0 <= d < x.ndim and within(i, x.shape[d]) else None
+    return (x, i, g, d) if 0 <= d < x.ndim else None
 
 
 def along(index: Array, dim: int) -> Place:
@@ -236,6 +236,14 @@ def gathered(F: Backend, x: Array, index: Array, dim: int) -> Array | None:
 
 
 @defines
+def scatter_summed(F: Backend, src: Array, index: Array, shape: Shape, dim: int) -> Array | None:
+    """``scatter_sum``, by a backend that finds an index out of range as it adds; None if it does,
+    or if shapes differ along other dimensions.
+    """
+    return None
+
+
+@defines
 def scattered(
     F: Backend, x: Array, index: Array, src: Array, dim: int, *, over: bool = False
 ) -> Array | None:
@@ -279,14 +287,12 @@ def _scattered(input: Tensor, dim: int, index: Tensor, given: Operand, over: boo
     return None
 
 
+@writes_over("scatter")
 def scatter_over(
     input: Tensor, dim: int, index: Tensor, src: TensorLike | None = None,
     *, value: Number | None = None, reduce: str | None = None,
 ) -> bool:  # fmt: skip
-    """``scatter`` of a number into ``input`` itself, of which nothing is recorded.
-
-    False if nothing was written.
-    """
+    """``scatter`` of a number."""
     given = value if src is None else src
     return reduce is None and _scattered(input, dim, index, given, True) is not None
 
@@ -342,15 +348,28 @@ def scatter(
     return out if same else owned(reshape(out, *input.array.shape))
 
 
+def _sums(input: Tensor, dim: int, index: Tensor, src: Tensor) -> Array | None:
+    """What ``scatter_add`` adds, if nothing is recorded, of operands that fit; None of others."""
+    if (found := unrecorded(input, dim, index, src)) is None:
+        return None
+    a, k, g, d = found
+    return input.node.dev.scatter_summed(g, k, a.shape, d)
+
+
+@writes_over("scatter_add")
+def scatter_add_over(input: Tensor, dim: int, index: Tensor, src: Tensor) -> bool:
+    if (sums := _sums(input, dim, index, src)) is None:
+        return False
+    input.array[...] = input.node.dev.add(input.array, sums)
+    return True
+
+
 @public()
 def scatter_add(input: Tensor, dim: int, index: Tensor, src: Tensor) -> Tensor:
     """A copy of ``input`` with ``src`` added at ``index`` along ``dim``."""
-    if (found := unrecorded(input, dim, index, src)) is not None:
-        a, k, g, d = found  # what is checked below, at once
-        shape, given = a.shape, k.shape
-        if g.shape == given and given[:d] == shape[:d] and given[d + 1 :] == shape[d + 1 :]:
-            dev = input.node.dev
-            return constant_of(dev.add(a, dev.scatter_sum(g, k, shape=shape, dim=d)), dev)
+    if (sums := _sums(input, dim, index, src)) is not None:
+        dev = input.node.dev
+        return constant_of(dev.add(input.array, sums), dev)
     x, d, i, s = operands("scatter_add", input, dim, index, src)
     return laid(input + added(x, d, i, s, input.array.shape))
 

@@ -30,7 +30,7 @@ from .index import index_op, index_put_op
 from .index_parsing import Place
 from .select import where
 from .shape import expand, reshape
-from .surface import METHODS, public
+from .surface import METHODS, public, writes_over
 
 if TYPE_CHECKING:
     from ..base.types import Array, Backend, Number, TensorLike
@@ -132,16 +132,45 @@ def index_select(input: Tensor, dim: int, index: Tensor) -> Tensor:
     return owned(reshape(single(index_op, reshape(input, 1), {"index": place})))
 
 
+@defines
+def added_rows(F: Backend, out: Array, g: Array, index: Place) -> Array | None:
+    """``out`` with ``g`` added at ``[:, ..., integers]``, in its own memory, by a backend that can;
+    None if it cannot, or if an index is out of range: then ``out`` may be half written.
+    """
+    return None
+
+
+def _rows_to_add(
+    input: Tensor, dim: int, index: Tensor, source: Tensor
+) -> tuple[Array, Array, Place] | None:
+    """What ``index_add`` takes, if nothing is recorded, of operands that fit; None of others."""
+    if (found := unrecorded(input, dim, index, source)) is None:
+        return None
+    a, i, g, d = found
+    if i.ndim != 1 or g.shape != (*a.shape[:d], i.size, *a.shape[d + 1 :]):
+        return None
+    return (a, g, (*(slice(None),) * d, i)) if within(i, a.shape[d]) else None
+
+
+@writes_over("index_add")
+def index_add_over(
+    input: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: Number = 1
+) -> bool:
+    if alpha != 1 or (found := _rows_to_add(input, dim, index, source)) is None:
+        return False
+    out = input.node.dev.added_rows(*found)
+    if out is not None and out is not found[0]:  # of 16 bits: computed in float32
+        found[0][...] = out
+    return out is not None
+
+
 @public()
 def index_add(
     input: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: Number = 1
 ) -> Tensor:
     """A copy of ``input`` with ``alpha * source`` added at the slices ``index`` along ``dim``."""
-    if alpha == 1 and (found := unrecorded(input, dim, index, source)) is not None:
-        a, i, g, d = found  # what is checked below, at once
-        if i.ndim == 1 and g.shape == (*a.shape[:d], i.size, *a.shape[d + 1 :]):
-            dev = input.node.dev
-            return constant_of(dev.index_put(a, g, (*(slice(None),) * d, i), True), dev)
+    if alpha == 1 and (found := _rows_to_add(input, dim, index, source)) is not None:
+        return constant_of((dev := input.node.dev).index_put(*found, True), dev)
     place = _place(
         "index_add", input, dim, index, ("int32", "int64"), RuntimeError, writes=True
     )

@@ -12,9 +12,9 @@ import numpy as np
 
 from ..base.errors import ShapeError, describe, message
 from ..engine.out import into
-from ..engine.record import constant
+from ..engine.record import constant, constant_of
 from ..engine.registry import REGISTRY
-from ..engine.short import single
+from ..engine.short import single, unrecorded_arrays
 from .arguments import not_floating
 from .conv import layout
 from .pool_ops import adaptive_avg_pool2d_op, avg_pool2d_op, max_pool2d_op, pool_place_op
@@ -71,7 +71,9 @@ def _geometry(
     op: str, sizes: Shape, n: int, kernel: Pair, stride: Pair | None, padding: Pair,
     dilation: Pair, ceil_mode: bool,
 ) -> Attrs | None:  # fmt: skip
-    """``geometry_of`` images of these sizes; None where no window fits."""
+    """``geometry_of`` images of these sizes, of one dimension that of images of height 1; None
+    where no window fits.
+    """
     kernels = numbers(kernel, n, "kernel_size", op, 1)
     unset = stride is None or (isinstance(stride, (tuple, list)) and not stride)
     steps = kernels if unset else numbers(stride, n, "stride", op, 1)
@@ -79,7 +81,10 @@ def _geometry(
     padded = _padded(sizes, kernels, steps, around, dilations, ceil_mode)
     if padded is None:
         return None
-    return {"kernel": kernels, "stride": steps, "padding": padded, "dilation": dilations}
+    attrs: Attrs = {
+        "kernel": kernels, "stride": steps, "padding": padded, "dilation": dilations
+    }  # fmt: skip
+    return image_attrs(attrs) if n == 1 else attrs
 
 
 _geometry_of_ints = lru_cache(1024)(_geometry)
@@ -128,11 +133,15 @@ def _max_pool(
     op: str, n: int, input: Tensor, kernel_size: Pair, stride: Pair | None, padding: Pair,
     dilation: Pair, ceil_mode: bool, return_indices: bool,
 ) -> Tensor | tuple[Tensor, Tensor]:  # fmt: skip
+    given = kernel_size, stride, padding, dilation, ceil_mode
+    if n == 1 and not return_indices and len(shape := input.array.shape) == 3:
+        if (found := unrecorded_arrays(input)) is not None:  # nobody sees the images
+            (dev, x), attrs = found, geometry_of(op, input, n, *given)
+            images = dev.max_pool2d(x.reshape(shape[0], shape[1], 1, shape[2]), **attrs)
+            return constant_of(images.reshape(shape[0], shape[1], -1), dev)
     check(op, input, n)
-    attrs = geometry_of(op, input, n, kernel_size, stride, padding, dilation, ceil_mode)
+    attrs = geometry_of(op, input, n, *given)
     x = to_images(input, n)
-    if n == 1:
-        attrs = image_attrs(attrs)
     out = single(max_pool2d_op, x, attrs)
     if not return_indices:
         return from_images(out, input, n, n == 1 and out.node.needs)
@@ -197,7 +206,9 @@ def averages(
     op: str, n: int, input: Tensor, kernel_size: Pair, stride: Pair | None, padding: Pair,
     ceil_mode: bool, count_include_pad: bool, divisor_override: int | None,
 ) -> Attrs:  # fmt: skip
-    """The attrs of a mean over the windows of n spatial dimensions. Raises for what has none."""
+    """The attrs of a mean over the windows of n spatial dimensions, of one as of images of height
+    1. Raises for what has none.
+    """
     given = kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override
     x = input.array
     ints = type(kernel_size) is type(padding) is int and (stride is None or type(stride) is int)
@@ -226,6 +237,8 @@ def _means(
         return None
     del attrs["dilation"]
     around = numbers(padding, n, "padding", op)
+    if n == 1:
+        sizes, around = (1, *sizes), (0, *around)
     attrs["divisor"] = divisor_override or _divisor(
         sizes, attrs["kernel"], attrs["stride"], around, attrs["padding"], count_include_pad
     )
@@ -256,10 +269,6 @@ def _avg_pool(
             op, n, input.double(), kernel_size, stride, padding, ceil_mode, count_include_pad,
             divisor_override,
         ).trunc().to(input.dtype)  # fmt: skip
-    if n == 1:
-        attrs = image_attrs(attrs)
-        if not isinstance(attrs["divisor"], int):
-            attrs["divisor"] = (attrs["divisor"],)
     return from_images(single(pool, to_images(input, n), attrs), input, n, n == 1)
 
 

@@ -7,17 +7,20 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..arrays import dtypes
+from ..arrays.dtypes import BOOL, I64
+from ..backends import cpu, defines
 from ..base.errors import describe, message
 from ..engine.calling import check_type
-from ..engine.record import constant
-from ..engine.whole import on_arrays
+from ..engine.handle import Handle
+from ..engine.record import constant, constant_of
+from ..engine.whole import on_arrays, writers
 from .arguments import dim_of, refuse_complex
 from .row_order import order, sort_key
 from .settled import settled
 from .surface import public
 
 if TYPE_CHECKING:
-    from ..base.types import Array, DType, Operand, TensorLike
+    from ..base.types import Array, Backend, DType, Operand, TensorLike
     from ..handles.tensor import Tensor
 
 
@@ -32,6 +35,37 @@ def searchsorted(
 
     ``right`` (or ``side="right"``): after equal elements. ``sorter``: the indices that sort.
     """
+    plain = None
+    if sorter is None and side is None and not out_int32:
+        plain = _plain(sorted_sequence, input)
+    if plain is not None and plain[1].ndim == 1:
+        dev, x, values = plain  # of which nothing below is to be asked
+        return constant_of(dev.searched(x, values, right), dev.of(I64))
+    x, values = _checked(sorted_sequence, input, right, side, sorter)
+    right, common = right or side == "right", _common(sorted_sequence, input)
+    dev, d = sorted_sequence.node.dev, np.dtype(np.int32 if out_int32 else np.int64)
+    found: Array = on_arrays(
+        "searchsorted", _found, x, values, common=common, right=right, dtype=d
+    )
+    return constant(found, getattr(found, "dev", dev))
+
+
+def _plain(a: Any, b: Any) -> tuple[Backend, Array, Array] | None:
+    """The backend and the arrays of two Tensors of one dtype of ordered numbers; None of others."""
+    if writers or type(a) is not type(b) or not isinstance(a, Handle):
+        return None
+    x, y = a.array, b.array
+    if not type(x) is type(y) is np.ndarray or (d := x.dtype) is not y.dtype:
+        return None
+    fine = d.kind in "iu" or (d.kind == "f" and d.itemsize > 2)
+    return (a.node.dev, x, y) if fine else None
+
+
+def _checked(
+    sorted_sequence: Tensor, input: TensorLike, right: bool, side: str | None,
+    sorter: Tensor | None,
+) -> tuple[Array, Array]:  # fmt: skip
+    """The sequence, in order, and what is looked for; raises for operands that do not fit."""
     check_type("searchsorted", "input", "TensorLike", input)
     x, values = sorted_sequence.array, _values(input)
     if "c" in (x.dtype.kind, values.dtype.kind):
@@ -58,28 +92,28 @@ def searchsorted(
         if x.size and not (sorter.array.min() >= 0 and sorter.array.max() < x.shape[-1]):
             raise _wrong("sorter index out of range")
         x = np.take_along_axis(x, sorter.array, -1)
-    end = "right" if right or side == "right" else "left"
     if x.ndim != 1 and (values.ndim != x.ndim or values.shape[:-1] != x.shape[:-1]):
         raise _wrong(
             "boundaries tensor should be 1 dimension or the first N-1 dimensions of boundaries "
             "tensor and input value tensor must match, but we got boundaries tensor "
             f"{list(x.shape)} and input value tensor {list(values.shape)}"
         )
-    dev, d = sorted_sequence.node.dev, np.int32 if out_int32 else np.int64
-    common = _common(sorted_sequence, input)
-    found: Array = on_arrays(
-        "searchsorted", _found, x, values, common=common, end=end, dtype=np.dtype(d)
-    )
-    return constant(found, getattr(found, "dev", dev))
+    return x, values
 
 
-def _found(
-    x: Array, values: Array, common: DType | None, end: Operand, dtype: np.dtype[Any]
-) -> Array:
+def _found(x: Array, values: Array, common: DType | None, right: bool, dtype: DType) -> Array:
     x, values = _comparable(x, common), _comparable(values, common)
+    found: Array = cpu.of(x.dtype).searched(x, values, right)
+    return found if found.dtype is dtype else found.astype(dtype)
+
+
+@defines
+def searched(F: Backend, x: Array, values: Array, right: bool) -> Array:
+    """The places of ``values`` in the sorted rows of ``x``, or in its only one."""
+    end: Any = "right" if right else "left"
     if x.ndim == 1:
-        return np.asarray(x.searchsorted(values, end)).astype(dtype, copy=False)
-    found = np.empty(values.shape, dtype)
+        return np.asarray(x.searchsorted(values, end))
+    found = np.empty(values.shape, I64)
     for row in np.ndindex(*x.shape[:-1]):
         found[row] = np.searchsorted(x[row], values[row], end)
     return found
@@ -97,19 +131,16 @@ def bucketize(
 
 
 def _values(x: Any) -> Array:
-    return x.array if hasattr(x, "node") else np.asarray(x)
+    return x.array if isinstance(x, Handle) else np.asarray(x)
 
 
 def _common(*operands: Operand) -> DType | None:
     """The dtype in which operands are compared, if it is floating: a number beside a tensor of
     floats is one of them, and 0.7 is found among float32s. Integers are compared as they are.
     """
-    own = {x.array.dtype if hasattr(x, "node") else None for x in operands}
-    if len(own) == 1 and (d := own.pop()) is not None:  # as mostly
-        return d if d.kind in "fV" else None
     given = [(x, _values(x).dtype) for x in operands]
     ranks = [
-        (d, 1 + (x.array.ndim > 0)) if hasattr(x, "node") else (dtypes.of_number(x), 0)
+        (d, 1 + (x.array.ndim > 0)) if isinstance(x, Handle) else (dtypes.of_number(x), 0)
         for x, d in given
     ]
     common = dtypes.promote(ranks)
@@ -129,15 +160,15 @@ def _wrong(what: str) -> Exception:
 
 
 # ---- in sets -------------------------------------------------------------------------------------
-FEW = 16  # so many are compared with every element
-
-
 @public(method=False)
 def isin(
     elements: TensorLike, test_elements: TensorLike, *, assume_unique: bool = False,
     invert: bool = False,
 ) -> Tensor:  # fmt: skip
     """Is each element among ``test_elements`` (``invert``: not among them)?"""
+    if (plain := _plain(elements, test_elements)) is not None:
+        dev, *arrays = plain
+        return constant_of(dev.member(*arrays, invert), dev.of(BOOL))
     for x in (elements, test_elements):
         check_type("isin", "elements", "TensorLike", x)
         if _values(x).dtype.kind in "bc":
@@ -153,10 +184,14 @@ def isin(
 
 def _member(x: Array, among: Array, common: DType | None, invert: bool) -> Array:
     x, among = _comparable(x, common), _comparable(among, common)
-    if among.size > FEW or x.size > FEW * FEW:
-        return np.isin(x, among, invert=invert)
-    found = (x[..., None] == among.reshape(-1)).any(-1)  # np.isin asks twenty questions first
-    return ~found if invert else found
+    found: Array = cpu.of(x.dtype).member(x, among, invert)
+    return found
+
+
+@defines
+def member(F: Backend, x: Array, among: Array, invert: bool) -> Array:
+    """Is each element of ``x`` one of ``among``, or (``invert``) none of them?"""
+    return np.isin(x, among, invert=invert)
 
 
 # ---- among equals --------------------------------------------------------------------------------
@@ -177,7 +212,9 @@ def unique(
         places = order(x, 0) if x.size else np.zeros(0, np.int64)
         ordered = x[places]
         first = _first(ordered)
-        out, counts = ordered[first], np.diff(np.flatnonzero(np.append(first, True)))
+        out = ordered[first]
+        if return_counts:
+            counts = np.diff(np.flatnonzero(np.append(first, True)))
         if return_inverse:
             inverse = np.empty(x.shape, np.int64)
             inverse[places] = np.cumsum(first) - 1
@@ -226,7 +263,10 @@ def _distinct(x: Array, dim: int) -> tuple[Array, Array, Array]:
 
 def _first(x: Array) -> Array:
     """Does each element of a flat array differ from the one before it?"""
-    return np.concatenate((np.ones(min(len(x), 1), bool), x[1:] != x[:-1]))
+    first = np.empty(x.shape, bool)
+    first[:1] = True
+    np.not_equal(x[1:], x[:-1], out=first[1:])
+    return first
 
 
 @public()

@@ -22,6 +22,20 @@ F = TypeVar("F", bound=Callable[..., Any])
 # Those of a family are made when the first of them is asked for (contents.py)
 METHODS: Promises[Callable[..., Any]] = Promises()
 FUNCTIONS: Promises[Callable[..., Any]] = Promises()
+# what writes a function's result into its first operand, if it can (handles/twins.py); made with it
+OVER: dict[str, Callable[..., bool]] = {}
+
+
+def writes_over(name: str) -> Callable[[F], F]:
+    """A decorator of what does ``name`` in the memory of its first operand, of which nothing is
+    recorded. It answers False if nothing was written.
+    """
+
+    def note(f: F) -> F:
+        OVER[name] = f
+        return f
+
+    return note
 
 
 # PyTorch's functions without ``out=``: views, and those that answer no tensor

@@ -76,6 +76,9 @@ BINARY = {
     "group_norm": lambda x, y: F.group_norm(x[:, :4, None], 2, y[0, :4], y[1, :4]),
     "layer_norm": lambda x, y: F.layer_norm(x, (5,), y[0], y[1]),
     "pool": lambda x, y: F.avg_pool2d((x * y)[None], 2),
+    "nll_loss": lambda x, y: F.nll_loss(x, torch.arange(4)),
+    "nll_loss of some": lambda x, y: F.nll_loss(x, torch.tensor([-100, 0, 4, -100])),
+    "nll_loss of others": lambda x, y: F.nll_loss(x, torch.arange(4), ignore_index=2),
 }
 
 

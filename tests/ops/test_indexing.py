@@ -381,10 +381,18 @@ def test_short_ways_of_indices_along_a_dimension(dtype, dim):
                     with pytest.raises(type(error)) as caught:
                         function(layout, *given)
                     assert str(caught.value).splitlines()[0] == str(error).splitlines()[0]
+                    if (twin := getattr(layout.clone(), f"{function.__name__}_", None)) is not None:
+                        with pytest.raises(type(error)):
+                            twin(*given)
+                        assert torch.equal(twin.__self__, layout)  # nothing was written
                     continue
                 found = function(layout, *given)
                 assert torch.equal(found, expected) and found.stride() == expected.stride()
                 assert found.dtype is dtype and found.is_leaf
+                if (twin := getattr(layout.clone(), f"{function.__name__}_", None)) is not None:
+                    before = twin.__self__._version
+                    assert torch.equal(twin(*given), expected)
+                    assert twin.__self__._version == before + 1
 
 
 def test_what_an_index_does_not_fit_is_said_as_before():

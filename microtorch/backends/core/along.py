@@ -113,32 +113,35 @@ class Along(Reference):
         return out if done and not wrong[0] else None
 
     def scatter_sum(self, src: Array, index: Array, shape: Shape, dim: int) -> Array:
+        out = self.scatter_summed(src, index, shape, dim)
+        return definition("scatter_sum")(self, src, index, shape, dim) if out is None else out
+
+    @calls("scatter_sum")
+    def scatter_summed(self, src: Array, index: Array, shape: Shape, dim: int) -> Array | None:
         sizes = sizes_of(shape, index.shape, dim) if src.shape == index.shape else None
-        if sizes is not None:
-            src, index = np.ascontiguousarray(src), np.ascontiguousarray(index)
-            out, wrong = np.empty(shape, self.dtype), np.empty(1, U8)
-            arrays = src, index, wrong, out
-            done = self.kernels.scatter_sum(*sizes, *arrays)
-            if done and not wrong[0]:
-                return out
-        return definition("scatter_sum")(self, src, index, shape, dim)
+        if sizes is None:
+            return None
+        out, wrong = np.empty(shape, self.dtype), np.empty(1, U8)
+        src, index = np.ascontiguousarray(src), np.ascontiguousarray(index)
+        done = self.kernels.scatter_sum(*sizes, src, index, wrong, out)
+        return out if done and not wrong[0] else None
 
     def place(self, g: Array, index: Place, shape: Shape, unique: bool = False) -> Array:
         if not unique and type(index[-1]) is np.ndarray:
-            out = self._added(np.zeros(shape, self.dtype), g, index)
+            out = self.added_rows(np.zeros(shape, self.dtype), g, index)
             if out is not None:
                 return out
         return definition("place")(self, g, index, shape, unique)
 
     def index_put(self, x: Array, v: Array, index: Place, accumulate: bool = False) -> Array:
         if accumulate and type(index[-1]) is np.ndarray and x.ndim:
-            out = self._added(np.array(x, order="C"), v, index)
+            out = self.added_rows(np.array(x, order="C"), v, index)
             if out is not None:
                 return out
         return definition("index_put")(self, x, v, index, accumulate)
 
-    def _added(self, out: Array, g: Array, index: Place) -> Array | None:
-        """``out`` with ``g`` added at the index, if that is ``[:, ..., integers]``."""
+    @calls("combine_rows")
+    def added_rows(self, out: Array, g: Array, index: Place) -> Array | None:
         *lead, places = index
         d = len(lead)
         if places.dtype is not I64 or d >= out.ndim:
@@ -233,7 +236,9 @@ class Along(Reference):
     def _tapped(
         self, kernel: Kernel, sizes: Shape, x: Array, index: Array, weight: Array, shape: Shape
     ) -> Array | None:
-        x, weight = np.ascontiguousarray(x), weight.astype(self.dtype, copy=False)
+        x = np.ascontiguousarray(x)
+        if weight.dtype is not self.dtype:
+            weight = weight.astype(self.dtype)
         out, wrong, (outer, n, inner) = np.empty(shape, self.dtype), np.empty(1, U8), sizes
         count, k = index.shape
         arrays = x, index, weight, wrong, out

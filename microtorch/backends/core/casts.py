@@ -36,7 +36,7 @@ class Casts(Reference):
 
     @calls("of_bytes", "of_whole", "of_float", "of_double", "to_whole", "to_mask")
     def cast(self, x: Array, dtype: Operand) -> Array:
-        dtype = getattr(dtype, "numpy", dtype)
+        dtype = dtype if isinstance(dtype, np.dtype) else dtype.numpy
         if type(x) is np.ndarray and x.nbytes < MANY and dtype.itemsize != 2:
             if x.dtype.kind != "c" and 0 not in x.strides:
                 return x.astype(dtype)  # what the definition does, at a third of the time

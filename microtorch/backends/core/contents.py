@@ -7,8 +7,8 @@ from __future__ import annotations
 FAMILIES = {
     "along": (
         "Along",
-        "flip gather gathered index index_put place scatter scatter_reduce scatter_sum scattered "
-        "taken tapped taps tril triu",
+        "added_rows flip gather gathered index index_put place scatter scatter_reduce scatter_sum "
+        "scatter_summed scattered taken tapped taps tril triu",
     ),
     "convolution": (
         "Convolution",
@@ -42,8 +42,8 @@ FAMILIES = {
     ),
     "scans": (
         "Scans",
-        "best cumprod cumprod_vjp0 cumsum full key_order logcumsumexp nth recurrence row_order "
-        "running_extreme spaced stepped",
+        "best cumprod cumprod_vjp0 cumsum full key_order logcumsumexp member nth recurrence "
+        "row_order running_extreme searched spaced stepped",
     ),
     "special": (
         "Special",
@@ -51,7 +51,8 @@ FAMILIES = {
     ),
     "whole": (
         "Whole",
-        "best clamp conv2d conv_transpose2d cumsum einsum flip gather index_put matmul place "
-        "relu6 round running_extreme scatter scatter_reduce scatter_sum threshold tril triu",
+        "best clamp conv2d conv_transpose2d cumsum einsum flip gather index_put matmul member "
+        "place relu6 round running_extreme scatter scatter_reduce scatter_sum searched threshold "
+        "tril triu",
     ),
 }

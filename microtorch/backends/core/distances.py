@@ -21,7 +21,7 @@ class Distances(Reference):
     def cdist(self, a: Array, b: Array) -> Array:
         (n, k), m, batch = a.shape[-2:], b.shape[-2], a.shape[:-2]
         a = np.ascontiguousarray(a).reshape(math.prod(batch), n, k)
-        columns = np.ascontiguousarray(np.swapaxes(b, -1, -2)).reshape(-1, k, m)
+        columns = np.ascontiguousarray(b.swapaxes(-1, -2)).reshape(-1, k, m)
         out = np.empty((len(a), n, m), self.dtype)
         for x, y, d in zip(a, columns, out, strict=True):
             if not self.kernels.distances(n, m, k, x, y, d):

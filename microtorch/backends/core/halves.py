@@ -57,7 +57,7 @@ class Halves(Casts):
         return out if multiplied else None
 
     def cast(self, x: Array, dtype: DType) -> Array:
-        dtype = getattr(dtype, "numpy", dtype)
+        dtype = dtype if isinstance(dtype, np.dtype) else dtype.numpy
         if dtype.itemsize == 2 and dtype.kind in "fV":
             return self.narrow(x, dtype)
         return super().cast(x, dtype)

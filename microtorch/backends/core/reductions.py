@@ -19,10 +19,9 @@ if TYPE_CHECKING:
     Step: TypeAlias = tuple[int, int, int, Shape]  # outer, n, inner, and the shape of the result
 
 
+@lru_cache(1024)
 def blocks(shape: Shape, dim: int) -> tuple[int, int, int]:
     """How many elements lie before, along and after a dimension."""
-    if len(shape) == 2:  # at a third of the time
-        return (shape[0], shape[1], 1) if dim else (1, *shape)
     return math.prod(shape[:dim]), shape[dim], math.prod(shape[dim + 1 :])
 
 

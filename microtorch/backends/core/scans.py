@@ -1,11 +1,13 @@
-"""Running sums, products and extremes, recurrences (ext/scan.c), and order (ext/order.c), in C."""
+"""Running sums, products and extremes, recurrences (ext/scan.c), order (ext/order.c), and places
+among others (ext/search.c), in C.
+"""
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ...arrays.dtypes import F64, I64, U8
+from ...arrays.dtypes import BOOL, F64, I64, U8
 from ..reference import Reference
 from ..table import definition
 from .library import calls, get_num_threads
@@ -16,13 +18,16 @@ if TYPE_CHECKING:
 
 
 MOST_BEST = MOST_RANKED = 64  # as ext/order.c has it
+MOST_AMONG = 16  # with which C compares each number
 LONG = 1 << 10  # numbers of a row that are worth segments
 ENOUGH = 1 << 13  # keys to order that are worth a thread
 FEW = 1 << 14  # bytes that numpy fills sooner
 
 
 class Scans(Reference):
-    """The ops of ops/scan.py, and kernels of ops/order, ops/row_order and create/counted."""
+    """The ops of ops/scan.py, and kernels of ops/order, ops/row_order, ops/search and
+    create/counted.
+    """
 
     def cumsum(self, x: Array, dim: int) -> Array:
         return self._scan(self.kernels.cumsum, x, dim, "cumsum")
@@ -59,6 +64,23 @@ class Scans(Reference):
         if self.kernels.running_extreme(*blocks(x.shape, dim), smallest, x, index):
             return index
         return definition("running_extreme")(self, x, dim, smallest)
+
+    @calls("searchsorted")
+    def searched(self, x: Array, values: Array, right: bool) -> Array:
+        n, count = x.shape[-1], values.size
+        rows = 1 if x.ndim == 1 else x.size // n if n else 0
+        out = np.empty(values.shape, I64)
+        if rows and self.kernels.searchsorted(rows, n, count // rows, right, x, values, out):
+            return out
+        return definition("searched")(self, x, values, right)
+
+    @calls("isin")
+    def member(self, x: Array, among: Array, invert: bool) -> Array:
+        if among.size <= MOST_AMONG:
+            out = np.empty(x.shape, BOOL)
+            if self.kernels.isin(x.size, among.size, invert, x, among, out):
+                return out
+        return definition("member")(self, x, among, invert)
 
     def recurrence(self, a: Array, b: Array, dim: int) -> Array:
         if a.shape == b.shape and b.size:

@@ -44,7 +44,7 @@ class Integers(Along):
         super().__init__(dtype)
         self.kernels = Kernels(dtype)
 
-    running_extreme = Scans.running_extreme
+    running_extreme, searched, member = Scans.running_extreme, Scans.searched, Scans.member
 
 
 OF = {d: Integers(d) for d in INTEGERS}
@@ -103,6 +103,18 @@ def _of_integers(name: str, places: bool = False) -> Callable[..., Any]:
     return named(kernel, name)
 
 
+def _as_it_is(name: str) -> Callable[..., Any]:
+    """The kernel ``name`` of whole numbers of a dtype that C has, few or many."""
+    kernels = {dtype: getattr(of, name) for dtype, of in OF.items()}
+
+    def kernel(self: Reference, x: Array, *others: Operand) -> Operand:
+        if (found := kernels.get(x.dtype)) is None:
+            return definition(name)(self, x, *others)
+        return found(x, *others)
+
+    return named(kernel, name)
+
+
 def _by_float64(name: str) -> Callable[..., Any]:
     """The order of whole numbers is that of the same ones in float64, as long as it has them."""
 
@@ -123,6 +135,7 @@ class Whole(Reference):
     _summed, _added_to = _of_integers("place"), _of_integers("index_put")
     running_extreme = _of_integers("running_extreme", places=True)
     tril, triu = of_width("tril"), of_width("triu")
+    searched, member = _as_it_is("searched"), _as_it_is("member")
     best = _by_float64("best")
 
     def place(

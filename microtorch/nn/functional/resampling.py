@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import lru_cache
+from itertools import product
 from types import NoneType
 from typing import Any
 
@@ -15,10 +16,11 @@ import numpy as np
 
 from ...arrays.dtypes import uint8
 from ...base.errors import describe, message, warn
-from ...base.types import Argument, Operand, Shape
+from ...base.types import Argument, Attrs, Operand, Shape
 from ...create.data import from_numpy
 from ...engine.calling import check_type, is_int
-from ...engine.short import single
+from ...engine.record import constant_of
+from ...engine.short import single, unrecorded_arrays
 from ...handles.tensor import Tensor
 from ...ops.arguments import tensors_only
 from ...ops.pool import adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d
@@ -27,6 +29,10 @@ from . import byte_images
 
 _NEEDS = {"linear": 3, "bilinear": 4, "bicubic": 4, "lanczos": 4, "trilinear": 5}
 _ANY = ("nearest", "nearest-exact", "area")
+# the types of most calls' arguments, as `_known_steps` takes them
+_PLAIN = frozenset(
+    product((str,), (NoneType, bool), (NoneType, int), (NoneType, int, float), (NoneType, bool))
+)
 Scale = float | Sequence[float]
 
 
@@ -47,12 +53,16 @@ def interpolate(
     elements do.
     """
     tensors_only("interpolate", input=input)
+    given = mode, align_corners, size, scale_factor, recompute_scale_factor
+    types = tuple(map(type, given))
+    if types in _PLAIN and not antialias and input.array.dtype.kind == "f":
+        steps = _known_steps(input.array.shape, input.array.dtype.itemsize == 8, *given)
+        if steps is not None:
+            return _resampled(input, steps)
     if align_corners is not None:
         _check_corners(mode, align_corners)
     shape = input.array.shape
-    given = size, scale_factor, recompute_scale_factor
-    plain = all([type(x) in (int, float, NoneType) for x in given])  # as mostly
-    sizes, scales = (_known_sizes if plain else _sizes)(shape, *given)
+    sizes, scales = _sizes(shape, size, scale_factor, recompute_scale_factor)
     _check_mode(input, mode, align_corners, antialias)
     if 0 in shape[1:] or min(sizes) <= 0:
         raise RuntimeError(
@@ -73,21 +83,56 @@ def interpolate(
                 fix="input.float(), or mode='nearest'",
             )
         )
-    kind = np.dtype(np.float64 if input.dtype.itemsize == 8 else np.float32)
     if antialias:
         for i in (1, 0):
             table = _smooth_table(mode, shape[i + 2], sizes[i], scales[i], align_corners)
             weights = from_numpy(table).to(input.device, input.dtype)
             input = input @ weights.transpose(0, 1) if i else weights @ input
         return input
-    # The last dimension first: PyTorch sums in this order.
+    return _resampled(input, _steps(shape, input.dtype.itemsize == 8, mode, sizes, scales,
+                                    align_corners))  # fmt: skip
+
+
+def _resampled(input: Tensor, steps: Sequence[Attrs]) -> Tensor:
+    """``input`` after the steps of `taps_op`, one for each dimension."""
+    if (found := unrecorded_arrays(input)) is not None:
+        dev, out = found
+        for attrs in steps:
+            out = dev.taps(out, **attrs)
+        return constant_of(out, dev)
+    for attrs in steps:
+        input = single(taps_op, input, attrs)
+    return input
+
+
+def _steps(
+    shape: Shape, wide: bool, mode: str, sizes: list[int], scales: list[float | None],
+    align_corners: bool | None,
+) -> list[Attrs]:  # fmt: skip
+    """The attrs of `taps_op` for each dimension, the last one first: PyTorch sums in this order."""
+    kind, steps = np.dtype(np.float64 if wide else np.float32), []
     for i in reversed(range(len(sizes))):
-        dim, n, scale = i + 2, shape[i + 2], scales[i]
-        if mode == "nearest" and input.ndim == 4 and sizes[i] in (n, 2 * n):
+        n, scale = shape[i + 2], scales[i]
+        if mode == "nearest" and len(shape) == 4 and sizes[i] in (n, 2 * n):
             scale = None  # PyTorch takes 1 and 2 for the scales of images here, whatever is given
         index, weight = _table(mode, n, sizes[i], scale, align_corners, kind)
-        input = single(taps_op, input, {"index": index, "weight": weight, "dim": dim})
-    return input
+        steps.append({"index": index, "weight": weight, "dim": i + 2})
+    return steps
+
+
+@lru_cache(1024, typed=True)
+def _known_steps(
+    shape: Shape, wide: bool, mode: str, align_corners: bool | None, size: int | None,
+    scale_factor: float | None, recompute: bool | None,
+) -> list[Attrs] | None:  # fmt: skip
+    """``_steps`` of floating images; None of what `interpolate` is to look at."""
+    fits = mode in _ANY[:2] and align_corners is None and 3 <= len(shape) <= 5
+    if not (fits or (_NEEDS.get(mode) == len(shape) and mode != "lanczos")) or 0 in shape[1:]:
+        return None
+    sizes, scales = _sizes(shape, size, scale_factor, recompute)
+    if min(sizes) <= 0:
+        return None
+    return _steps(shape, wide, mode, sizes, scales, align_corners)
 
 
 def _check_corners(mode: str, align_corners: bool) -> None:
@@ -205,9 +250,6 @@ def _sizes(
     return sizes, [None if recompute else float(f) for f in factors]
 
 
-_known_sizes = lru_cache(1024, typed=True)(_sizes)  # which nobody changes
-
-
 def _check_count(shape: Shape, what: str, given: list[Any]) -> None:
     if len(given) != max(len(shape) - 2, 0):
         raise ValueError(
@@ -317,7 +359,8 @@ def _table(*sizes: Argument) -> tuple[np.ndarray[Any, Any], ...]:
 
     Most calls of a script have the sizes of one before.
     """
-    tables = tuple(np.stack(part) for part in zip(*_taps(*sizes), strict=True))
+    index, weight = [np.stack(part) for part in zip(*_taps(*sizes), strict=True)]
+    tables = index, weight.astype(sizes[-1])
     for table in tables:
         table.flags.writeable = False
     return tables

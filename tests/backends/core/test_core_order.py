@@ -1,5 +1,7 @@
-"""Order (ext/order.c), products of others (prod.c), sums at places (along.c) and whole numbers
-(whole.c), against numpy; long rows also on several threads, with the same bits."""
+"""Order (ext/order.c), places among others (search.c), products of others (prod.c), sums at places
+(along.c) and whole numbers (whole.c), against numpy; long rows also on several threads, with the
+same bits.
+"""
 
 import numpy as np
 import pytest
@@ -50,6 +52,30 @@ def test_the_best_and_the_nth_of_a_long_row(dtype, isa):
     for k in (0, 7, LONG // 2, LONG - 1):
         found = with_threads(lambda k=k: kernels.nth(x[None], k))
         assert found[0] == up[k]
+
+
+@pytest.mark.parametrize("dtype", [*DTYPES, np.int64, np.int32, np.int16, np.uint8, np.uint64])
+def test_places_among_others(dtype, isa):
+    few = [-5, 0, 7, 3, 3, np.nan, -np.inf, -0.0] if dtype in DTYPES else [0, 7, 250, 3, 3, 100]
+    x = np.array(few).astype(dtype)
+    values, kernels = np.concatenate((x, x + x.dtype.type(1))), cpu.of(x.dtype)
+    for right in (False, True):
+        end = "right" if right else "left"
+        for n in range(len(x) + 1):
+            row = np.sort(x[:n])
+            expected = np.searchsorted(row, values, end)
+            np.testing.assert_array_equal(kernels.searched(row, values, right), expected)
+        rows = np.sort(np.stack([x, x[::-1]]), -1)
+        for given in (values.reshape(2, -1), values[::-1].reshape(2, -1)[:, ::2]):
+            found = kernels.searched(rows, given, right)
+            for row, v, places in zip(rows, given, found, strict=True):
+                np.testing.assert_array_equal(places, np.searchsorted(row, v, end))
+        for n in (0, 1, 3, 40):  # beyond 16 it is numpy's
+            among = np.resize(x[:3], n) if n else x[:0]
+            for given in (values, values.reshape(2, -1)[:, ::2], values[0].reshape(())):
+                found = kernels.member(given, among, right)
+                np.testing.assert_array_equal(found, np.isin(given, among, invert=right))
+                assert found.dtype == bool and found.shape == given.shape
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
