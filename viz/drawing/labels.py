@@ -224,7 +224,7 @@ def module_box(path: str, text: str, parameters: list[TraceNode], t: Theme) -> s
     """A collapsed module: its path and class, and one row per parameter."""
     fill, line = t.module
     blue = t.roles["parameter"][1]
-    head = f"{bold(escape(path))}&nbsp;&nbsp;{font(escape(text), t.secondary, SMALL)}"
+    head = f"{bold(escape(path))}&nbsp;&nbsp;{font(escape(text, 60), t.secondary, SMALL)}"
     rows = [row(cell(head, span=3))]
     if parameters:
         rows.append("<HR/>")
@@ -351,7 +351,7 @@ def loop_box(
                 )
             )
         )
-    last = newest.size if newest.number is None else numbers.number(newest.number)
+    last = f"shape {newest.size}" if newest.number is None else numbers.number(newest.number)
     rows.append(row(label("last value", t), cell(font(last, t.ink), "RIGHT")))
     if newest.needs:
         rows.append(_size_of_gradient(newest, f"its {t.derivative}", " rms", t))
