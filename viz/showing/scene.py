@@ -71,8 +71,12 @@ def scene(trace: Trace) -> Scene:
         thumbnails=drawn <= FEW // 2,
     )
     light, dark = (Drawing(shown, replace(options, theme=t)) for t in ("light", "dark"))
-    drawn = (render.render(d.digraph.source, "svg", over=True) for d in (light, dark))
-    return _Writer(trace, light).write(*map(ET.fromstring, drawn))
+    trees = [_laid_out(d) for d in (light, dark)]
+    return _Writer(trace, light).write(*trees)
+
+
+def _laid_out(drawing: Drawing) -> ET.Element:
+    return ET.fromstring(render.render(drawing.digraph.source, "svg", over=True))
 
 
 class _Writer:
