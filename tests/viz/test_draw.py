@@ -618,6 +618,25 @@ def test_an_arrow_passes_below_the_title_of_a_frame_in_a_page():
     assert titles[0] > last and not first < titles[1] < last
 
 
+@pytest.mark.needs("dot")
+def test_arrows_of_a_page_begin_where_their_value_stands():
+    net = nn.Sequential(*[m for k in range(16, 0, -1) for m in (nn.Linear(k + 1, k), nn.Tanh())])
+    trace = viz.trace(net(torch.ones(1, 17)).sum()).trace
+    svg = scene(trace).svg  # of so many values that parameters stand beside their ops
+    boxes = {}
+    for name, body in re.findall(r'<g class="n [a-z]+" id="(v\d+)">(.*?)</g>', svg):
+        points = re.findall(r"([-\d.]+),([-\d.]+)", body)
+        boxes[name] = [sorted(map(float, axis)) for axis in zip(*points, strict=True)]
+    found = 0
+    for target, at, body in re.findall(r'<g class="e" id="e(\d+)_(\d)">(.*?)</g>', svg):
+        ends = re.search(r'd="M([-\d.]+),([-\d.]+)', body).groups()
+        source = trace.nodes[int(target)].inputs[int(at)]
+        box = boxes[f"v{source}"]
+        assert all(a[0] - 3 < float(v) < a[-1] + 3 for v, a in zip(ends, box, strict=True)), source
+        found += 1
+    assert found == len(trace.edges) > 60
+
+
 def test_titles_that_no_arrow_crosses_stay():
     frame = (
         'digraph g {\n\tgraph [bb="0,0,9,9"];\n\tsubgraph cluster_0 {\n\t\tgraph [bb="0,0,99,99",\n'
