@@ -220,10 +220,15 @@ def frames(trace: Trace, width: int = 80, height: int = 24, color: bool = False)
 
 
 # ---- keys ----------------------------------------------------------------------------------------
-def run(trace: Trace) -> None:
-    """Step by keys on a terminal; print all frames where there is none, or it clears no screen."""
+def has_keys() -> bool:
+    """Is there a terminal, with keys and with a screen that can be cleared?"""
     dumb = os.environ.get("TERM") == "dumb"
-    if dumb or not (sys.stdin.isatty() and sys.stdout.isatty()):
+    return not dumb and sys.stdin.isatty() and sys.stdout.isatty()
+
+
+def run(trace: Trace) -> None:
+    """Step by keys on a terminal; print all frames where there is none."""
+    if not has_keys():
         print(("\n" + "─" * 80 + "\n").join(frames(trace)))
         return
     with raw_keys() as key:
