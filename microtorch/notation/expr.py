@@ -60,6 +60,8 @@ class Dialect:
 @cache
 def parse(formula: str) -> ast.expr:
     """The checked syntax tree of a formula. Raises FormulaError on anything outside the grammar."""
+    if not formula.isascii():  # Python would read gᵀ as the name gT
+        raise FormulaError(f"{formula!r} is not an expression: a formula is written in ASCII")
     try:
         tree = ast.parse(formula, mode="eval").body
     except SyntaxError as e:

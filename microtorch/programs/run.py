@@ -56,7 +56,10 @@ def _run_and_show(prog: str, about: str, arguments: list[str] | None, what: str)
         split = given.index("--")
         given, own = given[:split], given[split + 1 :]
     parser = _parser(prog, about, what)
-    options = parser.parse_args(given)
+    options, unknown = parser.parse_known_args(given)
+    if unknown:
+        words = " ".join(unknown)
+        parser.error(f"{words}: no option of {prog}; what is for the script comes after --")
     steps = _checked(parser, options, what)
     watch, of_program = Watch(), options.program or getattr(options, "memory", False)
     try:
@@ -159,10 +162,12 @@ def _show_program(variables: Variables, options: argparse.Namespace, steps: bool
         found = {k: v for k, v in found.items() if k == options.var}
     if len({*map(id, found.values())}) != 1:
         there = ", ".join(k for k, v in variables.items() if compiled_of(v) is not None)
-        what = f"no compiled function is called {options.var}" if options.var else (
-            "which program? --var names the compiled function" if found else "nothing is compiled"
-        )  # fmt: skip
-        raise LookupError(f"{what}. There are: {there or 'none'}")
+        if not there:
+            raise LookupError("no variable holds a compiled function, f = torch.compile(f)")
+        what = "which program? --var names the compiled function"
+        if options.var:
+            what = f"no compiled function is called {options.var}"
+        raise LookupError(f"{what}. There are: {there}")
     (f, *_) = found.values()
     look = Options(**_look(options), legend=getattr(options, "legend", False))
     picture = memory(f, options.theme) if getattr(options, "memory", False) else program(f, look)

@@ -65,6 +65,7 @@ def test_printing_keeps_the_meaning_with_few_parentheses(formula, printed):
         ("'x'", "constant is a number"),
         ("x[0]", "Subscript is not in the grammar"),
         ("lambda: x", "not in the grammar"),
+        ("gᵀ", "ASCII"),
     ],
 )
 def test_what_is_not_a_formula(formula, reason):

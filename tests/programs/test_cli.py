@@ -144,6 +144,7 @@ def test_a_script_that_fails_leaves_the_picture_of_its_failure(folder, capsys):
         (["profile", "--trace", "none/x.json", "neuron.py"], "there is no folder none"),
         (["step", "neuron.py", "--quiz"], "-o quiz.html"),
         (["draw", "neuron.py", "--theme", "neon"], "invalid choice"),
+        (["draw", "neuron.py", "--epochs", "3"], "for the script comes after --"),
     ],
 )
 def test_mistakes_on_the_command_line(folder, capsys, arguments, words):
@@ -158,6 +159,8 @@ def test_what_cannot_be_shown_is_said(folder, capsys):
         "no variable 'e' holds a Tensor or a Scalar. There are: a, b, c, d"
         in capsys.readouterr().err
     )
+    assert microtorch(["draw", "neuron.py", "--program"]) == 1
+    assert "no variable holds a compiled function" in capsys.readouterr().err
     (folder / "empty.py").write_text("print(1)")
     assert microtorch(["step", "empty.py"]) == 1
     assert "no backward() ran" in capsys.readouterr().err

@@ -13,8 +13,10 @@ from pathlib import Path
 import pytest
 from microtorch.viz.drawing import render, style, titles
 from microtorch.viz.reading import numbers
+from microtorch.viz.reading.modules import arguments
 from microtorch.viz.reading.summary import thumbnail
 from microtorch.viz.reading.take import take
+from microtorch.viz.showing.scene import scene
 
 import microtorch as torch
 from microtorch import Scalar, nn, viz
@@ -74,7 +76,10 @@ def labels(graph):
 
 
 def edges(graph):
-    return re.findall(r"^\t+(\w+) -> (\w+)(.*)$", graph.source, re.M)
+    """Tail, head and look of each arrow; one that is written from its head is turned around."""
+    found = re.findall(r"^\t+(\w+) -> (\w+)(.*)$", graph.source, re.M)
+    back = graph.options.grads != "edges"  # there "back" is a gradient
+    return [(b, a, look) if back and "dir=back" in look else (a, b, look) for a, b, look in found]
 
 
 # ---- the scalar picture --------------------------------------------------------------------------
@@ -294,6 +299,52 @@ def test_tensor_picture_has_one_node_per_value_and_a_frame_per_layer():
     del net
 
 
+@pytest.mark.parametrize(
+    ("module", "words"),
+    [
+        (nn.Linear(2, 3), "2, 3"),
+        (nn.Linear(2, 3, bias=False), "2, 3, bias=False"),
+        (nn.Conv2d(1, 6, 5, padding=2), "1, 6, 5, padding=2"),
+        (nn.Conv2d(1, 6, (3, 5), stride=2), "1, 6, (3, 5), stride=2"),
+        (nn.ConvTranspose2d(8, 4, 2, 2), "8, 4, 2, stride=2"),
+        (nn.MaxPool2d(2), "2"),
+        (nn.AvgPool2d(3, 2), "3, stride=2"),
+        (nn.BatchNorm2d(8), "8"),
+        (nn.LayerNorm((4, 5)), "(4, 5)"),
+        (nn.GRU(3, 4, num_layers=2, batch_first=True), "3, 4, num_layers=2, batch_first=True"),
+        (nn.ReLU(inplace=True), "inplace=True"),
+        (nn.Softmax(dim=1), "dim=1"),
+    ],
+    ids=repr,
+)
+def test_a_module_is_called_as_it_was_made(module, words):
+    assert arguments(module) == words
+
+
+@pytest.mark.needs("dot")
+@pytest.mark.parametrize("rankdir", ["LR", "TB", "RL", "BT"])
+def test_the_way_of_the_data_goes_straight_through_the_frames(rankdir):
+    """Parameters stand beside their ops, weight first, and push no frame aside."""
+    net = nn.Sequential(
+        nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.Flatten(), nn.Linear(144, 8),
+        nn.ReLU(), nn.Linear(8, 3, bias=False), nn.Sigmoid(), nn.Linear(3, 1),
+    )  # fmt: skip
+    graph = viz.draw(net(torch.ones(2, 1, 8, 8)).sum(), rankdir=rankdir)
+    rows = [r.split(" ") for r in render.render(graph.source, "plain").decode().splitlines()]
+    at = {r[1]: [float(v) for v in r[2:6]] for r in rows if r[0] == "node"}
+    along, across = (0, 1) if rankdir in ("LR", "RL") else (1, 0)
+    ops = [t for t in graph.trace.nodes if t.op]
+    middle = [at[f"v{t.id}"][across] for t in ops]
+    assert max(middle) - min(middle) < 0.3
+    for t in ops:
+        beside = [graph.trace.nodes[i] for i in t.inputs if graph.trace.nodes[i].parameter]
+        for p in beside:
+            x, y = (at[f"v{n.id}"] for n in (p, t))
+            assert abs(x[along] - y[along]) < 0.02
+            before = x[across] < y[across]
+            assert before == ((p.parameter == "weight") != (across == 1))  # y grows upwards
+
+
 def test_weights_and_chips_show_what_is_stored():
     net, loss = mlp()
     loss.backward()
@@ -446,6 +497,20 @@ def test_loops_of_scalars_fold_by_their_line():
     g = viz.draw(y)
     (words,) = [w for name, w in labels(g).items() if name.startswith("l")]
     assert "100 iterations" in words and len(labels(g)) <= 3
+    assert words[words.index("its grad") + 1] == numbers.short(1 - y.data**2)
+
+
+def test_the_gradient_of_a_folded_loop_of_tensors_is_shown():
+    x = torch.ones(3, requires_grad=True)
+    for _ in range(100):
+        x = x * 0.99 + 0.01
+    y = x.sum()
+    for known in (numbers.MISSING, "1"):
+        if known == "1":
+            y.backward()
+        (words,) = [w for name, w in labels(viz.draw(y)).items() if name.startswith("l")]
+        assert words[words.index("last value") + 1] == "shape 3"
+        assert words[words.index("its grad rms") + 1] == known
 
 
 def test_a_large_graph_is_refused_at_once_with_its_size():
@@ -536,14 +601,40 @@ def test_an_arrow_passes_below_the_title_of_a_frame(theme):
     words = "Net.dec \xa0Sequential()" if "Net.dec \xa0" in svg else "Net.dec &#160;Sequential()"
     assert svg.count(words) == 1
     assert svg.index(words) > svg.rindex('class="edge"')
-    plain = render.render(graph.source, "svg").decode()  # as a page takes it
-    assert plain.index(words) < plain.index('class="node"')
     wide = float(re.search(r"0 0\.00 ([\d.]+)", svg)[1])
     moved = float(re.search(r"translate\(([\d.]+)", svg)[1])
     frame = svg[svg.index('class="cluster"') :].partition("</g>")[0].partition("path")[2]
     across = [float(x) + moved for x in re.findall(r"([-\d.]+),[-\d.]+", frame)]
     assert min(across) > 4 and max(across) < wide - 4
     assert graph.pipe("png").startswith(b"\x89PNG") and graph.pipe("pdf").startswith(b"%PDF")
+
+
+@pytest.mark.needs("dot")
+def test_an_arrow_passes_below_the_title_of_a_frame_in_a_page():
+    net = nn.Sequential(nn.Conv2d(1, 6, 5, padding=2), nn.ReLU(), nn.Conv2d(6, 16, 5, padding=2))
+    svg = scene(viz.trace(net(torch.ones(1, 1, 8, 8)).sum()).trace).svg
+    first, last = svg.index('class="e"'), svg.rindex('class="e"')
+    titles = [svg.index(f">net.{m} \xa0Conv2d(") for m in (0, 2)]
+    assert titles[0] > last and not first < titles[1] < last
+
+
+@pytest.mark.needs("dot")
+def test_arrows_of_a_page_begin_where_their_value_stands():
+    net = nn.Sequential(*[m for k in range(16, 0, -1) for m in (nn.Linear(k + 1, k), nn.Tanh())])
+    trace = viz.trace(net(torch.ones(1, 17)).sum()).trace
+    svg = scene(trace).svg  # of so many values that parameters stand beside their ops
+    boxes = {}
+    for name, body in re.findall(r'<g class="n [a-z]+" id="(v\d+)">(.*?)</g>', svg):
+        points = re.findall(r"([-\d.]+),([-\d.]+)", body)
+        boxes[name] = [sorted(map(float, axis)) for axis in zip(*points, strict=True)]
+    found = 0
+    for target, at, body in re.findall(r'<g class="e" id="e(\d+)_(\d)">(.*?)</g>', svg):
+        ends = re.search(r'd="M([-\d.]+),([-\d.]+)', body).groups()
+        source = trace.nodes[int(target)].inputs[int(at)]
+        box = boxes[f"v{source}"]
+        assert all(a[0] - 3 < float(v) < a[-1] + 3 for v, a in zip(ends, box, strict=True)), source
+        found += 1
+    assert found == len(trace.edges) > 60
 
 
 def test_titles_that_no_arrow_crosses_stay():

@@ -135,6 +135,8 @@ def test_where_it_is_cut(how, words):
     assert words in str(answer) and "the graph of loss does not contain w" in str(answer)
     picture = html.unescape(answer.draw().source)
     assert "arrowhead=tee" in picture and answer.cut[:20] in picture
+    said = re.search(r'cut \[label="(.*?)" ', picture)[1].split("\\n")
+    assert " ".join(said[1:]).split() == answer.cut.split() and max(map(len, said)) <= 60
 
 
 def test_never_used():

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from microtorch.viz.drawing import render
 from microtorch.viz.reading.trace import Push
 
 import microtorch as torch
@@ -157,6 +158,37 @@ def test_a_derivative_is_framed_and_says_what_its_choices_are(monkeypatch):
     assert first[0] == "relu" and first[-2:] == ["mul", "sum"]
 
 
+def of_a_jvp():
+    x, w = torch.ones(3, requires_grad=True), torch.ones(3, requires_grad=True)
+    return func.jvp(lambda x: (x * w).tanh().sum(), (x,), (torch.ones(3),))[1], 1
+
+
+def of_a_jvp_through_a_module():
+    net = nn.Linear(3, 1)
+    return func.jvp(net, (torch.ones(3),), (torch.ones(3),))[1].sum(), 1
+
+
+def of_steps_of_descent():
+    x, w = torch.ones(3), torch.ones(1, requires_grad=True)
+    v = w
+    for _ in range(3):
+        (g,) = torch.autograd.grad(((v * x) ** 2).mean(), v, create_graph=True)
+        v = v - 0.1 * g
+    return (v * x).sum(), 3
+
+
+@pytest.mark.needs("dot")
+@pytest.mark.parametrize("make", [of_a_jvp, of_a_jvp_through_a_module, of_steps_of_descent])
+def test_no_arrow_goes_back_into_the_frame_of_a_derivative(make):
+    root, frames = make()
+    graph = viz.draw(root, rankdir="LR")
+    assert graph.source.count("subgraph cluster") == frames
+    rows = [r.split(" ") for r in render.render(graph.source, "plain").decode().splitlines()]
+    at = {r[1]: float(r[2]) for r in rows if r[0] == "node"}
+    arrows = [(r[1], r[2]) for r in rows if r[0] == "edge"]
+    assert len(arrows) >= 5 and all(at[a] <= at[b] for a, b in arrows)
+
+
 def test_a_power_of_a_derivative_records_no_choice():
     a = torch.Scalar(2.0)
     (g,) = torch.autograd.grad(a**3, [a], create_graph=True)
@@ -196,6 +228,6 @@ def test_inside_of_vmap_and_of_jvp():
     way = torch.tensor([[0.0, 1.0], [0.0, 0.0]], dtype=torch.float64)
     for f in (curved, pushed):
         trace = viz.step(f(w), mode="forward", wrt=w, direction=(0, 1)).trace
-        _, wanted = torch.func.jvp(f, (w.detach(),), (way,))
+        _, wanted = func.jvp(f, (w.detach(),), (way,))
         assert trace.steps[-1].contribution == pytest.approx(float(wanted))
         assert all(s.check.ok for s in trace.steps if getattr(s, "check", None))

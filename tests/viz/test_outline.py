@@ -54,6 +54,8 @@ def test_tikz_places_every_box(tmp_path):
     assert text.count(r"\node[") == 3 and text.count(r"\draw[->]") >= 2
     assert "nan" not in text
     net = nn.Sequential(nn.Linear(2, 3), nn.ReLU())
+    text = viz.draw(net(torch.ones(1, 2)).sum()).pipe("tex").decode()
+    assert text.count(r"\draw[->]") == 4 and text.count(r"\draw[<-]") == 1  # bias, beside its op
     path = viz.draw(net(torch.ones(1, 2)).sum(), depth=0).save(tmp_path / "net.tex")
     with open(path, encoding="utf-8") as file:
         assert "Sequential" in file.read()

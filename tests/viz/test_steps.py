@@ -131,6 +131,20 @@ def test_rules_are_written_with_the_users_names(make, rule):
     assert [s.rule for s in steps][: len(rule)] == rule
 
 
+def test_no_letter_of_a_rule_is_left():
+    """Rules are told in the names of the program, also where they are no formula."""
+    k = torch.ones(2, 3, requires_grad=True)
+    a_name_of_more_than_24_letters = k.t() @ k
+    loss = a_name_of_more_than_24_letters.mT.sum()
+    steps = viz.step(loss).trace.steps
+    assert [s.rule for s in steps if s.kind == "contribution"][1:] == [
+        "∂loss/∂a_name_of_more_than_24_letters += ∂loss/∂v₃ᵀ",
+        "∂loss/∂v₁ += ∂loss/∂a_name_of_more_than_24_letters @ kᵀ",
+        "∂loss/∂k += v₁ᵀ @ ∂loss/∂a_name_of_more_than_24_letters",
+        "∂loss/∂k += ∂loss/∂v₁ᵀ",
+    ]
+
+
 def test_every_gradient_agrees_with_its_finite_difference():
     for root in (neuron(), mlp()[1]):
         checked = viz.check(root)
@@ -320,6 +334,8 @@ def test_the_result_of_a_long_line_is_not_cut_off():
         assert "…" not in text.split("\n", 1)[1]
     narrow = "\n".join(viz.step(a**2 / b).frames(60, 24))
     assert "/ b / b\n   = −1.0000" in narrow and "/ (−3.0000) = −0.4444\n" in narrow
+    low = "\n".join(viz.step(a**2 / b).frames(60, 20))
+    assert "/ b / b\n   = −1.0000" in low  # there is room, as the graph is small
 
 
 def test_values_and_gradients_appear_when_they_are_computed():
@@ -354,6 +370,29 @@ def test_without_a_terminal_every_frame_is_printed(capsys, monkeypatch):
     viz.step(neuron()).run()
     out = capsys.readouterr().out
     assert out.count(" step ") >= 18 and "\x1b" not in out
+    for stream in (sys.stdin, sys.stdout):
+        monkeypatch.setattr(stream, "isatty", lambda: True)
+    monkeypatch.setenv("TERM", "dumb")  # cannot clear its screen
+    viz.step(neuron()).run()
+    assert capsys.readouterr().out == out
+
+
+@pytest.mark.parametrize("width", [40, 80])
+def test_every_screen_says_how_to_leave(width, monkeypatch, capsys):
+    a_name_that_is_as_long_as_a_line = Scalar(2.0)
+    trace = viz.step(a_name_that_is_as_long_as_a_line * 3 * 3 * 3).trace
+    monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.setattr(os, "get_terminal_size", lambda *_: os.terminal_size((width, 24)))
+    pressed = iter("bgc?q1\rq1\x03/nothing\rq1\rq\x1b/\x1bx")
+    terminal._loop(trace, lambda: next(pressed))
+    assert next(pressed, None) is None
+    for screen in capsys.readouterr().out.split("\x1b[2J\x1b[H")[1:]:
+        said, *asked = screen.rstrip("\r\n").split("\r\x1b[2K")
+        assert said.endswith("   x quit") or "any key: back" in said
+        assert all(
+            len(question.partition("\x1b")[0]) < width and "(Esc: back)" in question
+            for question in asked
+        )
 
 
 def test_a_loop_that_reads_one_leaf_can_be_laid_out(tmp_path):

@@ -8,6 +8,7 @@ tell why, since what was cut off is not in it; then the user's source is read (r
 
 from __future__ import annotations
 
+import textwrap
 from itertools import pairwise
 from typing import Any
 
@@ -30,7 +31,7 @@ from ..reading.subject import Subject, subject
 from ..reading.summary import rms
 from ..reading.take import Root, caller
 from ..reading.trace import Edge, Trace
-from ..telling.words import display_names
+from ..telling.words import display_names, printable
 
 PATHS = 8  # written out
 FLAT = 0.01  # a local derivative below which a function is called flat
@@ -335,11 +336,8 @@ class _Paths(Drawing):
                 "fillcolor": self.t.nan[0],
                 "fontcolor": self.t.nan[1],
             }
-            self.digraph.node(
-                "cut",
-                label=f"{graphviz.escape(answer.name)}\\n{graphviz.escape(answer.cut)}",
-                **look,
-            )
+            words = [answer.name, *textwrap.wrap(printable(answer.cut), 60)]
+            self.digraph.node("cut", label="\\n".join(map(graphviz.escape, words)), **look)
             look = {
                 "style": "dashed",
                 "arrowhead": "tee",

@@ -67,6 +67,7 @@ class Drawing:
         self.inlined = self._inlined()
         self.frames = self._frames()
         self.rankdir = options.rankdir or self._direction()
+        self.beside = self._beside()
         self.digraph = self._open()
         self._draw_nodes()
         self._draw_edges()
@@ -99,6 +100,29 @@ class Drawing:
             return "TB"
         columns = self._columns()
         return "LR" if len(columns) <= MAX_LR_RANKS and sum(columns) <= WIDEST else "TB"
+
+    def _beside(self) -> dict[int, bool]:
+        """Leaves that stand beside the one op that reads them, in its frame: before or after it.
+
+        Above the op they would push it away from the op before, each frame further than the last.
+        """
+        beside: dict[int, bool] = {}
+        unit = self.plan.unit
+        for n in self.nodes if self.grads in ("values", "none") else ():
+            around = self._clusters(unit[n.id]) if n.op and n.id in unit else []
+            own = [
+                i
+                for i in n.inputs
+                if around
+                and not self.nodes[i].op
+                and self.uses[i] == 1
+                and i in unit
+                and self._clusters(unit[i]) == around
+                and unit[i].kind == unit[n.id].kind == "value"
+            ]
+            turned = self.rankdir in ("LR", "RL")  # dot turns a row around
+            beside.update((i, (2 * k < len(own)) != turned) for k, i in enumerate(own))
+        return beside
 
     def _columns(self) -> list[int]:
         """The widths of the columns of a left-to-right picture, about, in points, with the gaps."""
@@ -197,6 +221,9 @@ class Drawing:
                 self._emit(inner, sub)
         for u in cluster.units if several else ():  # after them, so that rank 0 stands left
             self._unit(u, g)
+        for u in cluster.units:
+            if any(i in self.beside for i in self.nodes[u.newest].inputs):
+                self._row(self.nodes[u.newest], g)
 
     def _title(self, call: int) -> str:
         if call < 0:
@@ -262,6 +289,19 @@ class Drawing:
             look |= {"shape": "box", "height": "0.3", "margin": "0.09,0.03"}
             g.node(f"o{n.id}", label=_quote(_clean(symbol)), style="rounded,filled", **look)
 
+    def _row(self, n: TraceNode, g: Digraph) -> None:
+        """An op and the leaves beside it, at one height."""
+        leaves = [i for i in n.inputs if i in self.beside]
+        with g.subgraph() as row:
+            row.attr(rank="same")
+            for i in leaves:
+                row.node(f"v{i}")
+            row.node(self._head(n))
+
+    def _head(self, n: TraceNode) -> str:
+        """Where the arrows of a node's operands end."""
+        return f"o{n.id}" if self.separate and n.op else self.plan.unit[n.id].id
+
     def _label(self, n: TraceNode) -> str:
         t, o = self.t, self.options
         if n.role == "average":
@@ -287,11 +327,9 @@ class Drawing:
         ``ordering`` counts the arrows of grads="edges" as well, and would ruin their layout.
         """
         single = len(n.inputs) > 1 and all(self.uses[i] == 1 for i in n.inputs)
-        framed = bool(self.frames) and self.rankdir in (
-            "LR",
-            "RL",
-        )  # where dot turns the order around
-        return {"ordering": "in"} if single and not framed and self.grads != "edges" else {}
+        turned = bool(self.frames) and self.rankdir in ("LR", "RL")  # dot turns the order around
+        free = turned or any(i in self.beside for i in n.inputs)
+        return {"ordering": "in"} if single and not free and self.grads != "edges" else {}
 
     def _tooltip(self, n: TraceNode) -> str:
         what = n.name or n.expression or n.op or n.role
@@ -326,8 +364,7 @@ class Drawing:
                         seen.add(key)
                         self._boxes_edge(origin, target, e)
                     continue
-                head = f"o{n.id}" if self.separate and n.op else target.id
-                self._edge(origin.id, head, e, **self._place(e, n))
+                self._edge(origin.id, self._head(n), e, **self._place(e, n))
 
     def _number(self, e: Edge, n: TraceNode) -> None:
         """A Python number: plain text attached to its edge, one for each use."""
@@ -336,8 +373,7 @@ class Drawing:
         text = "number" if value is None else numbers.literal(value)
         look = {"height": "0.2", "width": "0.15", "margin": "0.03", "fontcolor": self.t.secondary}
         self.digraph.node(name, label=_quote(text), shape="plaintext", **look)
-        head = f"o{n.id}" if self.separate else f"v{n.id}"
-        self.digraph.edge(name, head, **self._place(e, n))
+        self.digraph.edge(name, self._head(n), **self._place(e, n))
 
     def _place(self, e: Edge, n: TraceNode) -> dict[str, str]:
         """Operand numbers, where the order matters and the layout may not keep it."""
@@ -385,6 +421,8 @@ class Drawing:
                 look["label"] = f" ◂ {text} "
                 if zero:
                     look["fontcolor"] = t.zero_edge
+        if e is not None and self.beside.get(e.source) is False:
+            tail, head, look = head, tail, {**look, "dir": "back"}  # dot orders a row by its edges
         self.digraph.edge(tail, head, **look)
         if self.grads == "edges" and self.trace.backward:
             # as an arrow from head to tail it would be laid around the nodes between them

@@ -187,22 +187,22 @@ def tensor_value(
     if n.needs:
         if leaf and n.grad is not None and thumbnails and n.grad.cells and n.grad.number is None:
             rows.append(row(label(t.derivative, t, True), cell(cells(n.grad, t, True), "RIGHT")))
-        one = not n.shape or (n.grad is not None and n.grad.number is not None)
-        word = t.derivative if one else f"{t.derivative} rms"
-        rows.append(row(label(word, t, True), cell(chip(n.grad, n.grad_state, t), "RIGHT")))
+        rows.append(_size_of_gradient(n, t.derivative, " rms", t))
     return framed(rows, n.role, t, spacing=1)
+
+
+def _size_of_gradient(n: TraceNode, word: str, several: str, t: Theme) -> str:
+    """Its row: a number is called by the ``word``, the size of an array by ``several`` as well."""
+    one = not n.shape or (n.grad is not None and n.grad.number is not None)
+    words = label(word if one else word + several, t, True)
+    return row(words, cell(chip(n.grad, n.grad_state, t), "RIGHT"))
 
 
 def average(n: TraceNode, t: Theme, shapes: bool) -> str:
     """What several processes have averaged: the parameter's name, and the size of the mean."""
     head = f"{bold('all-reduce')} {font(escape(n.name), t.secondary, SMALL)}"
     right = font(numbers.shape(n.shape) if shapes else "", t.secondary, SMALL)
-    one = not n.shape or (n.grad is not None and n.grad.number is not None)
-    word = "mean" if one else "mean, rms"
-    rows = [
-        row(cell(head), cell(right, "RIGHT")),
-        row(label(word, t, True), cell(chip(n.grad, n.grad_state, t), "RIGHT")),
-    ]
+    rows = [row(cell(head), cell(right, "RIGHT")), _size_of_gradient(n, "mean", ", rms", t)]
     return framed(rows, n.role, t, spacing=1)
 
 
@@ -224,7 +224,7 @@ def module_box(path: str, text: str, parameters: list[TraceNode], t: Theme) -> s
     """A collapsed module: its path and class, and one row per parameter."""
     fill, line = t.module
     blue = t.roles["parameter"][1]
-    head = f"{bold(escape(path))}&nbsp;&nbsp;{font(escape(text), t.secondary, SMALL)}"
+    head = f"{bold(escape(path))}&nbsp;&nbsp;{font(escape(text, 60), t.secondary, SMALL)}"
     rows = [row(cell(head, span=3))]
     if parameters:
         rows.append("<HR/>")
@@ -351,19 +351,10 @@ def loop_box(
                 )
             )
         )
-    if newest.value is not None and newest.value.number is not None:
-        rows.append(
-            row(
-                label("last value", t),
-                cell(font(numbers.number(newest.value.number), t.ink), "RIGHT"),
-            )
-        )
+    last = f"shape {newest.size}" if newest.number is None else numbers.number(newest.number)
+    rows.append(row(label("last value", t), cell(font(last, t.ink), "RIGHT")))
     if newest.needs:
-        g = _known(newest)
-        grad = numbers.number(None if g is None else g.number)
-        rows.append(
-            row(label(f"its {t.derivative}", t, True), cell(font(grad, t.gradient), "RIGHT"))
-        )
+        rows.append(_size_of_gradient(newest, f"its {t.derivative}", " rms", t))
     return table(rows, edge, fill, 1.6, spacing=1)
 
 

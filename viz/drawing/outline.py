@@ -98,7 +98,7 @@ def tikz(trace: Trace, plan: Plan, source: str, options: Options) -> str:
     plain = render.render(source, "plain").decode()
     t = style.theme(options.theme)
     lines = [r"\begin{tikzpicture}[>=stealth, font=\sffamily\small]"]
-    found, _ = boxes(trace, plan)
+    found, edges = boxes(trace, plan)
     for role in dict.fromkeys(b.role for b in found):
         fill, line = t.module if role == "module" else t.roles[role]
         lines += [rf"  \definecolor{{{role}fill}}{{HTML}}{{{fill[1:].upper()}}}",
@@ -125,7 +125,8 @@ def tikz(trace: Trace, plan: Plan, source: str, options: Options) -> str:
             path = at[0]
             for k in range(1, len(at) - 2, 3):
                 path += f" .. controls {at[k]} and {at[k + 1]} .. {at[k + 2]}"
-            drawn.append(rf"  \draw[->] {path};")
+            back = (fields[1], fields[0]) in edges  # written from its head, beside which it stands
+            drawn.append(rf"  \draw[{'<-' if back else '->'}] {path};")
     return "\n".join([*lines, *drawn, r"\end{tikzpicture}"]) + "\n"
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ..reading import numbers
 from ..reading.names import Given, given_names, node_of
 from ..reading.take import Drawable, Root, caller, fill, skeleton, take
 from ..reading.trace import Trace
@@ -68,9 +69,8 @@ class Graph(Saved):
     def __repr__(self) -> str:
         ops = sum(1 for n in self.trace.nodes if n.op)
         leaves = len(self.trace.nodes) - ops
-        return (
-            f"<Graph of {ops} operations on {leaves} leaves; .save('graph.svg') writes a picture>"
-        )
+        size = f"{numbers.count(ops, 'operation')} on {numbers.count(leaves, 'leaf', 'leaves')}"
+        return f"<Graph of {size}; .save('graph.svg') writes a picture>"
 
 
 def draw(

@@ -8,6 +8,7 @@ from __future__ import annotations
 import ast
 import inspect
 import re
+from collections.abc import Iterator
 
 from microtorch import nn
 
@@ -24,24 +25,28 @@ def spelled(module: nn.Module) -> str:
     return f"{kind} {', '.join(words)}" if words else kind
 
 
+def arguments(module: nn.Module) -> str:
+    """``3, 64, 7, padding=3``: those of the call that makes it."""
+    parts = []
+    for key, value in _unusual(module):
+        text = str(_one(value))
+        plain = key in ("", "in_features", "out_features", *PLAIN)
+        parts.append(text if plain else f"{key}={text}")
+    text = ", ".join(parts)
+    return text if len(text) <= 40 else text[:39] + "…"
+
+
 def _arguments(module: nn.Module) -> list[str]:
-    defaults = {
-        name: p.default for name, p in inspect.signature(type(module).__init__).parameters.items()
-    }
     said: list[str] = []
     given = {}
-    for position, part in enumerate(_split(module.extra_repr())):
-        key, equals, text = part.partition("=")
-        value = _value(text if equals else part)
-        if not equals:
+    for position, (key, value) in enumerate(_unusual(module)):
+        if not key:
             arrow = position == 1 and said and isinstance(value, int)
             said[-1:] = [f"{said[-1]} → {value}"] if arrow else [*said[-1:], _plain(value)]
             continue
         given[key] = value
-        if key in TOLD or (key in defaults and _same(value, defaults[key])):
+        if key in TOLD:
             continue
-        if key == "stride" and _same(value, given.get("kernel_size")):
-            continue  # a pool
         if key == "padding" and _half(value, given.get("kernel_size")):
             continue  # the shape stays; that it does is seen
         if key == "out_features" and said:
@@ -54,6 +59,19 @@ def _arguments(module: nn.Module) -> list[str]:
             said.append(f"{key.replace('_', ' ')} {_plain(_one(value))}")
     channels = len(said) == 1 and "Norm" in type(module).__name__  # the shape tells them
     return [] if channels else said
+
+
+def _unusual(module: nn.Module) -> Iterator[tuple[str, object]]:
+    """The names ("" for the first ones) and values that ``extra_repr`` tells, without defaults."""
+    kind = type(module)
+    usual = {n: p.default for n, p in inspect.signature(kind.__init__).parameters.items()}
+    for part in _split(module.extra_repr()):
+        key, equals, text = part.partition("=")
+        value = _value(text if equals else part)
+        if key == "kernel_size" and "Pool" in kind.__name__:
+            usual["stride"] = value
+        if not equals or key not in usual or not _same(value, usual[key]):
+            yield key if equals else "", value
 
 
 def _split(text: str) -> list[str]:

@@ -16,7 +16,7 @@ from typing import TypeAlias
 from microtorch.graph import Site
 
 UNDER = ("no_grad", "inference_mode")
-LONGEST = 24  # a longer target is not a name any more
+LONGEST = 24  # a longer target is no name any more, unless it is a variable
 _LOOPS = (
     ast.For,
     ast.While,
@@ -49,7 +49,7 @@ def text(node: ast.AST) -> str:
     if not isinstance(inner, ast.Name):
         return ""
     name = ast.unparse(node).removeprefix("self.")
-    return name if len(name) <= LONGEST else ""
+    return name if len(name) <= LONGEST or inner is node else ""
 
 
 class Source:

@@ -15,7 +15,6 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from microtorch import nn
 from microtorch.base import errors
 from microtorch.graph import Node, Scope, in_order, user_frame
 from microtorch.graph import Site as CodeSite
@@ -28,6 +27,7 @@ from .frames import Frame
 from .held import held
 from .kinds import of_a_kind
 from .measure import Computation, parted
+from .modules import arguments
 from .names import Names, Pairs, node_of
 from .summary import summary
 from .trace import Edge, ModuleCall, Site, Trace, TraceNode, too_large
@@ -127,7 +127,9 @@ def _checked(root: Root, function: str) -> Node:
         what = "a module" if module else type(root).__name__
         fix = "pass the loss, or any other result"
         if module:
-            fix = "draw what it computes: viz.draw(model(x))"
+            fix = f"pass what it computes: viz.{function}(model(x))"
+        elif isinstance(root, (int, float)):
+            fix = "a number has no graph: pass the tensor that .item() was called of"
         what = f"{function}() takes a Tensor or a Scalar, but got {what}"
         raise TypeError(errors.message(what, fix=fix))
     if node.op is None:
@@ -200,24 +202,12 @@ def _module(trace: Trace, scope: Scope, calls: dict[Scope, int]) -> int | None:
         outer = trace.modules[parent].path + "." if parent is not None else ""
         path = s.label if s.label.startswith(outer) or parent is None else outer + s.label
         plain = module is None or kind in CONTAINERS or module._modules
-        text = f"{kind}()" if plain else f"{kind}({_brief(module)})"
+        text = f"{kind}()" if plain else f"{kind}({arguments(module)})"
         size = 0 if module is None else sum(p.array.size for p in module.parameters())
         call = ModuleCall(len(trace.modules), parent, path, kind, text, kind in CONTAINERS, size)
         trace.modules.append(call)
         parent = calls[s] = call.id
     return calls.get(scope, parent)
-
-
-def _brief(module: nn.Module) -> str:
-    """``2, 16`` for ``in_features=2, out_features=16, bias=True``: only the unusual is named."""
-    parts = []
-    for part in module.extra_repr().split(", "):
-        key, equals, value = part.partition("=")
-        if equals and (key, value) in (("bias", "True"), ("inplace", "False")):
-            continue
-        parts.append(value if equals and key in ("in_features", "out_features") else part)
-    text = ", ".join(parts)
-    return text if len(text) <= 40 else text[:39] + "…"
 
 
 # ---- names, values, gradients --------------------------------------------------------------------

@@ -26,7 +26,7 @@ from ..reading.folding import folded
 from ..reading.parts import Account, Part
 from ..reading.places import Places, places_of, shorter
 from ..telling.words import cut, printable
-from .terminal import raw_keys
+from .terminal import has_keys, raw_keys
 
 FORMATS = ("html", "txt")
 KEYS = "←/→ step   b backward   u update   x quit"
@@ -88,7 +88,7 @@ class ProgramStepper:
 
     def run(self) -> None:
         """Step with the keyboard; where there is no terminal, print all screens."""
-        if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        if not has_keys():
             print(("\n" + "─" * 80 + "\n").join(self.frames()))
             return
         phases = [p.phase for p in self.account.parts]

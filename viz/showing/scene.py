@@ -71,8 +71,12 @@ def scene(trace: Trace) -> Scene:
         thumbnails=drawn <= FEW // 2,
     )
     light, dark = (Drawing(shown, replace(options, theme=t)) for t in ("light", "dark"))
-    trees = [ET.fromstring(render.render(d.digraph.source, "svg")) for d in (light, dark)]
+    trees = [_laid_out(d) for d in (light, dark)]
     return _Writer(trace, light).write(*trees)
+
+
+def _laid_out(drawing: Drawing) -> ET.Element:
+    return ET.fromstring(render.render(drawing.digraph.source, "svg", over=True))
 
 
 class _Writer:
@@ -124,6 +128,11 @@ class _Writer:
             where = "e" + tail[1:]
         else:
             found = [e for e in self.trace.edges if self._joins(e, tail, head)]
+            if not found:  # an arrow that is written from its head, beside which the operand stands
+                tail, head = head, tail
+                found = [e for e in self.trace.edges if self._joins(e, tail, head)]
+                for way in (*a.iter(f"{SVG}path"), *b.iter(f"{SVG}path")):
+                    way.set("d", _backwards(way.get("d", "")))
             if head[0] in "vo" and tail[0] == "v":
                 k = self.taken[tail, head] = self.taken.get((tail, head), -1) + 1
                 found = found[k : k + 1]
@@ -139,6 +148,8 @@ class _Writer:
 
     def _node(self, a: ET.Element, b: ET.Element) -> str:
         name = a.findtext(f"{SVG}title", "")
+        if name.startswith("title"):  # of a frame, where an arrow crosses it
+            return f'<g class="cluster">{"".join(self._shapes(a, b))}</g>'
         if name[0] == "c":
             op = name[1:].partition("_")[0]
             return f'<g class="k" data-of="{op}">{"".join(self._shapes(a, b))}</g>'
@@ -244,6 +255,12 @@ def _drawn(a: ET.Element, b: ET.Element) -> list[tuple[ET.Element, ET.Element]]:
     """Shapes and texts below two groups that differ in their colours only, pair by pair."""
     pairs = zip(a.iter(), b.iter(), strict=True)
     return [(x, y) for x, y in pairs if _tag(x) in ("path", "polygon", "text", "ellipse")]
+
+
+def _backwards(way: str) -> str:
+    """A chain of Bézier curves, ``M1,2C3,4 5,6 7,8``, from its end to its beginning."""
+    points = re.findall(r"[-\d.]+,[-\d.]+", way)[::-1]
+    return f"M{points[0]}C{' '.join(points[1:])}" if points else way
 
 
 def _tag(x: ET.Element) -> str:

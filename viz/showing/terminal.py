@@ -24,14 +24,15 @@ from ..telling.pushing import over
 from ..telling.words import cut, display_names, expression, partial, printable
 
 Held: TypeAlias = dict[int, complex | str]  # the gradients collected so far: numbers, or |rms|
-KEYS = "←/→ step   b backward   q quiz   g users of {name}   c in C   / find   x quit"
+KEYS = "←/→ step   b backward   q quiz   g users of {name}   c in C   / find"
+QUIT = "   x quit"  # said on every screen, whatever else is
 QUIET, ACTIVE, GRADIENT, GOOD, BAD = "bright_black", "bold", "dark_orange3", "green", "red"
 
 
 def frame(
     trace: Trace, step: int, width: int = 80, height: int = 24, color: bool = False, note: str = ""
 ) -> str:
-    """The screen at a step (0 is the first). ``note`` stands in place of the keys."""
+    """The screen at a step (0 is the first). ``note`` stands in place of most keys."""
     from rich.text import Text
 
     names = display_names(trace)
@@ -44,7 +45,7 @@ def frame(
     head = Text(" #  FORWARD: values ↓".ljust(left), QUIET) + Text(f"│ {back}", QUIET)
     lines += [head, Text("─" * left + "┼" + "─" * (width - left - 1), QUIET)]
     told = isinstance(now, (Contribution, Push))
-    below = _explanation(now, width, height)
+    below = _explanation(now, width, whole=height > min(20, len(rows) + len(lines) + 5))
     space = max(3, height - len(lines) - max(len(below), 2 + told) - 1)
     at = next(k for k, t in enumerate(rows) if t.id == now.node)
     first = max(0, min(at - space // 2, len(rows) - space))
@@ -63,7 +64,7 @@ def frame(
         backward = _gradient(trace, names, t.id, held, now, width - left - 2)
         lines.append(forward + Text("│ ", QUIET) + Text(backward, _look(t.id, now, held)))
     lines += below
-    lines.append(Text(_cut(note or _keys(trace, now), width), QUIET))
+    lines.append(Text(_cut(note or _keys(trace, now), width - len(QUIT)) + QUIT, QUIET))
     return _print(lines, width, color)
 
 
@@ -141,11 +142,11 @@ def _look(i: int, now: Step, held: Held) -> str:
     return GRADIENT if i in held else QUIET
 
 
-def _explanation(now: Step, width: int, height: int) -> list[Text]:
+def _explanation(now: Step, width: int, whole: bool) -> list[Text]:
     """One line of mathematics with its check, and a remark.
 
     A line that is too long goes on below, from a "=" on: its end, the result, is never cut off. Not
-    so on a screen of few lines.
+    so on a screen of few lines (not ``whole``).
     """
     from rich.text import Text
 
@@ -163,7 +164,7 @@ def _explanation(now: Step, width: int, height: int) -> list[Text]:
         rule.append(f" = {numbers.number(now.contribution)}")
     parts = [""]
     for piece in rule:
-        if parts[-1] and len(parts[-1]) + len(piece) > width and height > 20:
+        if parts[-1] and len(parts[-1]) + len(piece) > width and whole:
             parts.append("  ")
         parts[-1] += piece
     lines = [Text(" "), *(Text(_cut(part, width)) for part in parts)]
@@ -219,9 +220,15 @@ def frames(trace: Trace, width: int = 80, height: int = 24, color: bool = False)
 
 
 # ---- keys ----------------------------------------------------------------------------------------
+def has_keys() -> bool:
+    """Is there a terminal, with keys and with a screen that can be cleared?"""
+    dumb = os.environ.get("TERM") == "dumb"
+    return not dumb and sys.stdin.isatty() and sys.stdout.isatty()
+
+
 def run(trace: Trace) -> None:
     """Step by keys on a terminal; print all frames where there is none."""
-    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+    if not has_keys():
         print(("\n" + "─" * 80 + "\n").join(frames(trace)))
         return
     with raw_keys() as key:
@@ -229,7 +236,7 @@ def run(trace: Trace) -> None:
 
 
 def _loop(trace: Trace, key: Callable[[], str]) -> None:
-    color = not os.environ.get("NO_COLOR") and os.environ.get("TERM", "") != "dumb"
+    color = not os.environ.get("NO_COLOR")
     last = len(trace.steps) - 1
     start = next((k for k, s in enumerate(trace.steps) if s.phase == "backward"), last)
     at, note = 0, ""
@@ -317,7 +324,10 @@ def _quiz(trace: Trace, at: int, key: Callable[[], str]) -> tuple[int, str]:
     for ahead, step in enumerate(trace.steps[at + 1 :], at + 1):
         if not isinstance(step, Contribution) or step.contribution is None:
             continue
-        guess = answer(_ask(f"{step.text}: {step.chain.partition(' += ')[2]} = ", key))
+        given = _ask(f"{step.text}: {step.chain.partition(' += ')[2]} = ", key)
+        if not given:
+            return at, ""
+        guess = answer(given)
         true = step.contribution
         if guess is None:
             return at, "type a number such as 0.5 or 1/2"
@@ -334,13 +344,17 @@ def _find(trace: Trace, at: int, word: str) -> tuple[int, str]:
 
 
 def _ask(prompt: str, key: Callable[[], str]) -> str:
-    text = ""
+    """A line of text; nothing if the question is left."""
+    text, hint = "", "   (Esc: back)"
     while True:
-        sys.stdout.write(f"\r\x1b[2K{prompt}{text}")
+        room = os.get_terminal_size().columns - len(text) - len(hint) - 1
+        sys.stdout.write(f"\r\x1b[2K{_cut(prompt, room)}{text}{hint}\x1b[{len(hint)}D")
         sys.stdout.flush()
         pressed = key()
-        if pressed in ("\r", "\n", "\x1b", "\x03", ""):
+        if pressed in ("\r", "\n"):
             return text
+        if pressed in ("\x1b", "\x03", ""):
+            return ""
         text = (
             text[:-1]
             if pressed in ("\x7f", "\b")
