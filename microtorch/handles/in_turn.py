@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 
 from ..arrays.memory_order import is_dense, memory_order, overlaps_itself
+from ..engine.whole import unrepeatable
 from ..ops.index import strides_at_index
 from .memory import copied, owner
-from .overlaps import are_one
+from .overlaps import are_one, plain_array
 
 if TYPE_CHECKING:
     from ..base.types import Argument, Array, Attrs, Shape
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     Steps: TypeAlias = Sequence[Sequence[int]]  # of each operand its strides
 
 MOST_COPIED = 1 << 20  # bytes of memory of which a copy is made to try it out
+READS_ITSELF = "a write reads what it has written before: .clone() what it reads"
 FEW = 16  # elements, which PyTorch writes one after the other; more of them in vectors, or not
 
 
@@ -58,9 +60,8 @@ def one_after_another(
     of a small target, or only as the elements that are written, and the target shows each element
     once: then all is read before anything is written.
     """
-    if type(target) is not np.ndarray:
-        return None
-    arrays = [getattr(x, "array", None) for x in operands]
+    target = plain_array(target)
+    arrays = [plain_array(getattr(x, "array", x)) for x in operands]
     others = [a for a in arrays if type(a) is np.ndarray and not are_one(a, target)]
     if not _tries(target, *others):
         return None
@@ -68,6 +69,7 @@ def one_after_another(
     reads = any([owner(a) is own and np.may_share_memory(a, target) for a in others])
     if reads and target.size >= FEW:
         return None
+    unrepeatable(READS_ITSELF)
     out = copied(target, memo)
     read: list[Any] = []
     for x, a in zip(operands, arrays, strict=True):
@@ -82,10 +84,10 @@ def one_after_another(
     order = memory_order(shape, tuple(steps))
     for place in _turns(shape, order, not reads and bool(shape)):
         place = (*place, ...)
-        out[place] = function(
+        out[place] = plain_array(function(
             out[place],
             *[x[place if x.ndim else ...] if type(x) is np.ndarray else x for x in read],
-        )
+        ))  # fmt: skip
     return out.copy()
 
 
@@ -169,8 +171,10 @@ def at_indices(
 
     ``turns(target, source, *given)`` says which and in what order. None where that does not matter.
     """
+    target, source = plain_array(target), plain_array(source)
     if type(source) is not np.ndarray or not _tries(target, source):
         return None
+    unrepeatable(READS_ITSELF)
     memo = dict[Any, Any]()
     out, read = copied(target, memo), copied(source, memo)
     if not out.ndim:

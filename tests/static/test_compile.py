@@ -177,6 +177,12 @@ def test_a_python_random_number_runs_as_it_is_written():
     both(make, [lambda x=x: x for x in XS], warns="cannot be watched, a Random")
 
 
+def chained(x, write):
+    y = x.clone()
+    write(y)
+    return y
+
+
 @pytest.mark.parametrize("f", [
     lambda x: x * 2 if x.sum() > 0 else x * 3,
     lambda x: x * x.sum().item(),
@@ -189,6 +195,10 @@ def test_a_python_random_number_runs_as_it_is_written():
     lambda x: str(x),
     lambda x: x.view(4, 3),
     lambda x: x.unique(),
+    lambda x: chained(x, lambda y: y[:, 1:].mul_(y[:, :-1])),  # which reads what it writes
+    lambda x: chained(x, lambda y: y[:, 1:].addcmul_(y[:, :-1], y[:, 1:])),
+    lambda x: chained(x, lambda y: y[:, 1:].index_add_(0, torch.tensor([0]), y[:1, :-1])),
+    lambda x: chained(x, lambda y: y[:, 1:].index_put_((torch.tensor([0]),), y[:1, :-1])),
 ])  # fmt: skip
 def test_what_cannot_be_repeated_runs_as_it_is_written(f):
     with warnings.catch_warnings(record=True) as said:
