@@ -24,8 +24,13 @@ if TYPE_CHECKING:
 
 MOST_COPIED = 1 << 20  # bytes of memory of which a copy is made to try it out
 READS_ITSELF = "a write reads what it has written before: .clone() what it reads"
-MOST_WORK = 1000  # of numpy, to find out whether two arrays have an element in common
 FEW = 16  # elements, which PyTorch writes one after the other; more of them in vectors, or not
+
+
+def _meet(a: Array, b: Array) -> bool:
+    """Have two arrays an element in common, as far as some work of numpy tells?"""
+    share: Callable[..., bool] = np.may_share_memory
+    return share(a, b, 1000)
 
 
 def _tries(target: Array, *operands: Argument) -> bool:
@@ -34,7 +39,7 @@ def _tries(target: Array, *operands: Argument) -> bool:
         return False
     own = owner(target)
     if not any([type(a) is np.ndarray and a.dtype == target.dtype and owner(a) is own
-                and np.may_share_memory(a, target, MOST_WORK) for a in operands]):  # fmt: skip
+                and _meet(a, target) for a in operands]):  # fmt: skip
         if target.flags.writeable or not overlaps_itself(target):
             return False
     return is_dense(own) and own.nbytes <= MOST_COPIED
@@ -67,7 +72,7 @@ def one_after_another(
     if not _tries(target, *others):
         return None
     own, shape, memo = owner(target), target.shape, dict[Any, Any]()
-    reads = any([owner(a) is own and np.may_share_memory(a, target, MOST_WORK) for a in others])
+    reads = any([owner(a) is own and _meet(a, target) for a in others])
     if reads and target.size >= FEW:
         return None
     unrepeatable(READS_ITSELF)
