@@ -148,6 +148,17 @@ def test_an_op_without_c_is_named_and_not_the_one_before_it(tmp_path):
         f.export(tmp_path)
 
 
+def test_what_nobody_reads_needs_no_c(tmp_path):
+    def f(x):
+        spectrum = torch.fft.rfft(x).abs()
+        torch.linalg.matrix_exp(x[:, :3]) * spectrum.sum()
+        return x.half().float().sum(), (x * 3).sum()
+
+    with pytest.raises(RuntimeError, match=r"cast, at .*\n.*\n.*float16"):
+        exported(tmp_path, f, torch.randn(3, 4))
+    exported(tmp_path, lambda x: f(x)[1] + torch.rand(2).sum(), torch.randn(3, 4))
+
+
 def test_the_gradient_of_a_maximum_goes_where_it_goes_in_python(tmp_path):
     """To the last NaN of a window, and to the first of equal numbers."""
     p = torch.randn(1, 2, 7, 7)
