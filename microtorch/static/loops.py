@@ -86,8 +86,11 @@ class Plan:
             s = None if id(step) in refused else found[id(step)]
             if s is not None:
                 chain.extend(s)
-            elif chain and next(step.reads(), None) is None and next(step.gives(), None):
-                self.items.append(step)  # random numbers, zeros: they may be made before
+            elif chain and next(step.reads(), None) is None and next(step.gives(), None) and not (
+                step.draws and any(isinstance(s, Call) and s.checks == 1 for s in chain)
+            ):  # fmt: skip
+                # random numbers, zeros: they may be made before what raises no error
+                self.items.append(step)
             else:
                 bad |= self.close(chain, i)
                 chain = []
