@@ -15,7 +15,7 @@ from ..arrays.memory_order import is_dense, memory_order, overlaps_itself
 from ..engine.whole import unrepeatable
 from ..ops.index import strides_at_index
 from .memory import copied, owner
-from .overlaps import are_one, plain_array
+from .overlaps import are_one, recorded_array
 
 if TYPE_CHECKING:
     from ..base.types import Argument, Array, Attrs, Shape
@@ -66,8 +66,10 @@ def one_after_another(
     of a small target, or only as the elements that are written, and the target shows each element
     once: then all is read before anything is written.
     """
-    target = plain_array(target)
-    arrays = [plain_array(getattr(x, "array", x)) for x in operands]
+    target = recorded_array(target)
+    if type(target) is not np.ndarray:
+        return None
+    arrays = [recorded_array(getattr(x, "array", x)) for x in operands]
     others = [a for a in arrays if type(a) is np.ndarray and not are_one(a, target)]
     if not _tries(target, *others):
         return None
@@ -90,7 +92,7 @@ def one_after_another(
     order = memory_order(shape, tuple(steps))
     for place in _turns(shape, order, not reads and bool(shape)):
         place = (*place, ...)
-        out[place] = plain_array(function(
+        out[place] = recorded_array(function(
             out[place],
             *[x[place if x.ndim else ...] if type(x) is np.ndarray else x for x in read],
         ))  # fmt: skip
@@ -177,7 +179,7 @@ def at_indices(
 
     ``turns(target, source, *given)`` says which and in what order. None where that does not matter.
     """
-    target, source = plain_array(target), plain_array(source)
+    target, source = recorded_array(target), recorded_array(source)
     if type(source) is not np.ndarray or not _tries(target, source):
         return None
     unrepeatable(READS_ITSELF)
