@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 
 from ..arrays.memory_order import is_dense, memory_order, overlaps_itself
+from ..engine.whole import unrepeatable
 from ..ops.index import strides_at_index
 from .memory import copied, owner
-from .overlaps import are_one
+from .overlaps import are_one, recorded_array
 
 if TYPE_CHECKING:
     from ..base.types import Argument, Array, Attrs, Shape
@@ -22,7 +23,14 @@ if TYPE_CHECKING:
     Steps: TypeAlias = Sequence[Sequence[int]]  # of each operand its strides
 
 MOST_COPIED = 1 << 20  # bytes of memory of which a copy is made to try it out
+READS_ITSELF = "a write reads what it has written before: .clone() what it reads"
 FEW = 16  # elements, which PyTorch writes one after the other; more of them in vectors, or not
+
+
+def _meet(a: Array, b: Array) -> bool:
+    """Have two arrays an element in common, as far as some work of numpy tells?"""
+    share: Callable[..., bool] = np.may_share_memory
+    return share(a, b, 1000)
 
 
 def _tries(target: Array, *operands: Argument) -> bool:
@@ -31,7 +39,7 @@ def _tries(target: Array, *operands: Argument) -> bool:
         return False
     own = owner(target)
     if not any([type(a) is np.ndarray and a.dtype == target.dtype and owner(a) is own
-                and np.may_share_memory(a, target) for a in operands]):  # fmt: skip
+                and _meet(a, target) for a in operands]):  # fmt: skip
         if target.flags.writeable or not overlaps_itself(target):
             return False
     return is_dense(own) and own.nbytes <= MOST_COPIED
@@ -58,16 +66,18 @@ def one_after_another(
     of a small target, or only as the elements that are written, and the target shows each element
     once: then all is read before anything is written.
     """
+    target = recorded_array(target)
     if type(target) is not np.ndarray:
         return None
-    arrays = [getattr(x, "array", None) for x in operands]
+    arrays = [recorded_array(getattr(x, "array", x)) for x in operands]
     others = [a for a in arrays if type(a) is np.ndarray and not are_one(a, target)]
     if not _tries(target, *others):
         return None
     own, shape, memo = owner(target), target.shape, dict[Any, Any]()
-    reads = any([owner(a) is own and np.may_share_memory(a, target) for a in others])
+    reads = any([owner(a) is own and _meet(a, target) for a in others])
     if reads and target.size >= FEW:
         return None
+    unrepeatable(READS_ITSELF)
     out = copied(target, memo)
     read: list[Any] = []
     for x, a in zip(operands, arrays, strict=True):
@@ -82,10 +92,10 @@ def one_after_another(
     order = memory_order(shape, tuple(steps))
     for place in _turns(shape, order, not reads and bool(shape)):
         place = (*place, ...)
-        out[place] = function(
+        out[place] = recorded_array(function(
             out[place],
             *[x[place if x.ndim else ...] if type(x) is np.ndarray else x for x in read],
-        )
+        ))  # fmt: skip
     return out.copy()
 
 
@@ -169,8 +179,10 @@ def at_indices(
 
     ``turns(target, source, *given)`` says which and in what order. None where that does not matter.
     """
+    target, source = recorded_array(target), recorded_array(source)
     if type(source) is not np.ndarray or not _tries(target, source):
         return None
+    unrepeatable(READS_ITSELF)
     memo = dict[Any, Any]()
     out, read = copied(target, memo), copied(source, memo)
     if not out.ndim:

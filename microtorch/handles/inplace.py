@@ -32,7 +32,7 @@ from ..graph import last_write, mode, storage_of, tick
 from ..ops import index as indexing
 from ..ops.settled import settled
 from . import in_turn
-from .overlaps import check_overlap
+from .overlaps import check_overlap, recorded_array
 from .views import lead, rebind, renew_views, without_hooks, write
 from .whole import is_whole, recording, requiring
 
@@ -246,7 +246,7 @@ def _check_outcome(
 ) -> None:
     """Raise unless ``outcome`` can be written into ``target``; carry target to its kind of numbers.
     """
-    plain = type(target.array) is np.ndarray
+    plain = type(recorded_array(target.array)) is np.ndarray
     values = None
     if plain and op is indexing.index_put_op:
         values = in_turn.index_put(target.array, others[0].array, **attrs or {})

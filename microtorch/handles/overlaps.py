@@ -73,6 +73,12 @@ def plain_array(array: Array) -> Array:
     return real if type(real) is np.ndarray and real.shape == array.shape else array
 
 
+def recorded_array(array: Array) -> Array:
+    """The numpy array of plain numbers that it is, or stands for while a function is recorded; of
+    kinds of numbers (kinds/), whose elements are more than that, the argument itself."""
+    return array if hasattr(array, "level") else plain_array(array)
+
+
 def _apart(a: Array, b: Array) -> bool:
     """Are these two owners of memory, each of its own? (Lent memory has a base.)"""
     return a is not b and a.base is None and b.base is None

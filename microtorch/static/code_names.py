@@ -1,4 +1,5 @@
-"""What names a user's code reads: of globals, attributes and modules; and whose code it is."""
+"""What a user's code says: the names of globals, attributes and modules that it reads, whose code
+it is, and what it does with a result."""
 from __future__ import annotations
 
 import dis
@@ -102,3 +103,49 @@ def _read_by(base: type) -> frozenset[str]:
     """The names of a class of the package, and those that its functions read."""
     functions = [f for f in vars(base).values() if isinstance(f, FunctionType)]
     return frozenset(vars(base)).union(*[names_of(f.__code__) for f in functions])
+
+
+# how many values at the top of the stack an instruction reads, at most; a call, its arguments, too
+_READS = {
+    "KW_NAMES": 0, "PUSH_NULL": 0, "LOAD_ATTR": 1, "LOAD_METHOD": 1,
+    "LOAD_SUPER_ATTR": 3, "COMPARE_OP": 2, "CALL": 2, "CALL_KW": 3,
+    "CALL_METHOD": 2, "CALL_FUNCTION": 1, "CALL_FUNCTION_KW": 2, "BINARY_SLICE": 3,
+    "BUILD_SLICE": 3,
+}  # fmt: skip
+_OTHERS = {"LOAD": 0, "UNARY": 1, "BINARY": 2}  # by the first word of their names
+_PUTS = {"BUILD_TUPLE": (1, 0), "BUILD_LIST": (1, 0), "BUILD_CONST_KEY_MAP": (1, 1),
+         "BUILD_MAP": (2, 0)}  # values for each of what is put together, and more of them above
+
+
+@_once
+def only_returned(code: CodeType, offset: int) -> bool:
+    """Does a function return the result of the call at ``offset`` and do nothing else with it?
+
+    It may stand in tuples, lists and dicts. Followed is how many values lie above it on the stack;
+    an instruction that is not known here is taken to read it.
+    """
+    above = 0
+    for i in dis.get_instructions(code):
+        name, count = i.opname, i.arg or 0
+        if i.offset <= offset or name in ("CACHE", "PRECALL"):
+            continue
+        if name == "RETURN_VALUE":
+            return not above
+        if name in _PUTS:
+            times, more = _PUTS[name]
+            if times * count + more > above:
+                if above < more or (times == 2 and above % 2):  # it is a key
+                    return False
+                above = 0  # from now on, what it has been put into
+                continue
+        else:
+            called = name.startswith("CALL")
+            reads = _READS.get(name, _OTHERS.get(name.partition("_")[0], above + 1))
+            reads += count * called
+            if reads > above:
+                return False
+            if called:
+                above += 1 - reads
+                continue
+        above += dis.stack_effect(i.opcode, i.arg)
+    return False

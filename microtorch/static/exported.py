@@ -13,6 +13,7 @@ import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import is_dataclass
 from os import PathLike
 from typing import IO, TYPE_CHECKING, NoReturn
 
@@ -44,7 +45,8 @@ if TYPE_CHECKING:
 
 FIX = "leave this axis out of dynamic_shapes; or let the model do the same for every size"
 __all__ = ["Dim", "ExportGraphSignature", "ExportedProgram", "InputKind", "InputSpec", "OutputKind",
-           "OutputSpec", "TensorArgument", "dims", "export", "load", "save"]  # fmt: skip
+           "OutputSpec", "TensorArgument", "dims", "export", "load", "register_dataclass",
+           "save"]  # fmt: skip
 
 
 # ---- what export gives ---------------------------------------------------------------------------
@@ -398,6 +400,15 @@ def export(
     compiled: Compiled = vars(traced)["_compiled"]
     compiled.most = sys.maxsize
     return ExportedProgram(mod, compiled, example, labels, named, filled, dynamic, len(by_name))
+
+
+def register_dataclass(cls: type, *, serialized_type_name: str | None = None) -> None:
+    """Let a model take and return objects of a dataclass, as it may anyhow: nothing happens.
+
+    ValueError for what is no dataclass. ``serialized_type_name`` is accepted without effect.
+    """
+    if not is_dataclass(cls):
+        raise ValueError(message(f"{cls} is not a dataclass", fix="@dataclass above it"))
 
 
 class ByPosition(Module):

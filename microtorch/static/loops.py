@@ -18,7 +18,7 @@ from .joined import joined
 from .lower import lowered
 from .memory import LINE
 from .parts import new
-from .program import Program, Step, Writer
+from .program import Program, Step, Writer, live
 from .region import Region, in_own_order
 from .remade import remade
 from .rounds import renumbered
@@ -61,9 +61,10 @@ class Plan:
         self.needed, self.alone = set(needed), alone
         found = {id(s): lowered(program, s, arrays, alone) for s in self.steps}
         if alone:
+            used = {id(s) for s in live(self.steps, needed, lambda s: s.draws)}
             for s in self.steps:
-                if found[id(s)] is None:
-                    found[id(s)] = by_meaning(program, s, arrays)
+                if found[id(s)] is None:  # and of what nobody reads nothing is left
+                    found[id(s)] = by_meaning(program, s, arrays) if id(s) in used else []
             found = self.copied(found)
         self.unwritten = [s for s in self.steps if found[id(s)] is None]
         self.items: list[Step | Region] = []
@@ -85,8 +86,11 @@ class Plan:
             s = None if id(step) in refused else found[id(step)]
             if s is not None:
                 chain.extend(s)
-            elif chain and next(step.reads(), None) is None and next(step.gives(), None):
-                self.items.append(step)  # random numbers, zeros: they may be made before
+            elif chain and next(step.reads(), None) is None and next(step.gives(), None) and not (
+                step.draws and any(isinstance(s, Call) and s.checks == 1 for s in chain)
+            ):  # fmt: skip
+                # random numbers, zeros: they may be made before what raises no error
+                self.items.append(step)
             else:
                 bad |= self.close(chain, i)
                 chain = []

@@ -15,7 +15,7 @@ from .entry import Run
 from .guards import Watch
 from .keys import opaque, structure
 from .recording import Recording
-from .returned import check_kept, late_backward, marks, modes, output, owned
+from .returned import OTHER_NUMBER, check_kept, late_backward, marks, modes, output, owned
 from .settings import DRAWS, foreign_draws
 from .source import unique
 from .watched import About, Slots, TooMuch, Unnamed, Unwatchable
@@ -88,8 +88,8 @@ def note_outputs(r: Recording, result: Operand, outputs: list[Output], outside: 
     """Write down what the call returns. ``outside``: an argument's graph was begun before it."""
     r.program.outputs = output(r, result, outputs)
     r.program.returned = [o.number for o in outputs]
-    if r.late is not None and not any(o.kind == "number" for o in outputs):
-        r.give_up("it reads a number, and returns something else")
+    if len(r.late) != sum(o.kind == "number" for o in outputs):
+        r.give_up(OTHER_NUMBER)
     r.find_owners()
     r.program.split = len(r.program.steps)
     if r.backward and outside:

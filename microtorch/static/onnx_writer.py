@@ -19,6 +19,7 @@ from ..notation import expr, formulas
 from . import onnx_places, onnx_windows
 from .elements import IN_PLACE, OPERATORS, letters_of
 from .onnx_nodes import NODES
+from .program import live
 from .spelled import spelled
 from .templates import Ref, replaced
 
@@ -168,7 +169,8 @@ class Writer:
         step = self.step
         assert step is not None
         what = f"{step.name}, at {step.site}, has no ONNX form{why}"
-        return RuntimeError(message(f"torch.onnx.export: {what}", fix="leave it out of the model"))
+        fix = "give the random numbers as an input" if step.draws else "leave it out of the model"
+        return RuntimeError(message(f"torch.onnx.export: {what}", fix=fix))
 
     # ---- memory ----------------------------------------------------------------------------------
     def layout(self, n: int) -> tuple[int, Array]:
@@ -229,15 +231,8 @@ class Writer:
     # ---- steps -----------------------------------------------------------------------------------
     def needed(self) -> list[Step]:
         """The steps that an output comes of, or that write; conditions are not part of a model."""
-        live = {o.number for o in self.entry.outputs}
-        found: list[Step] = []
-        for step in reversed(self.program.steps[: self.program.split]):
-            gives, reads = {*step.gives()}, {*step.reads()}
-            writes = not gives or gives & reads or "out" in step.attrs
-            if step.kind != "suppose" and (writes or gives & live):
-                found.append(step)
-                live |= reads
-        return found[::-1]
+        steps = [s for s in self.program.steps[: self.program.split] if s.kind != "suppose"]
+        return live(steps, [o.number for o in self.entry.outputs], lambda s: False)
 
     def write(self) -> None:
         for step in self.needed():

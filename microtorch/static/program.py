@@ -69,6 +69,21 @@ class Step:
         return refs(self.result)
 
 
+def live(
+    steps: Sequence[Step], needed: Iterable[int], stays: Callable[[Step], bool]
+) -> list[Step]:
+    """The steps that a needed value comes of, or that write; and those of which ``stays`` is true.
+    """
+    wanted, found = {*needed}, list[Step]()
+    for step in reversed(steps):
+        gives, reads = {*step.gives()}, {*step.reads()}
+        writes = not gives or gives & reads or "out" in step.attrs
+        if writes or gives & wanted or stays(step):
+            found.append(step)
+            wanted |= reads
+    return found[::-1]
+
+
 @dataclass
 class Program:
     """The steps of one run of a function, and all that is needed to run them again."""

@@ -11,7 +11,6 @@ program could not repeat are answered. They only spoil the recording (``reason``
 """
 from __future__ import annotations
 
-import dis
 import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
@@ -32,6 +31,7 @@ from ..kinds.level import Kind
 from ..notation import formulas
 from ..utils import kernels
 from .asked import Asked
+from .code_names import only_returned
 from .effects import Effects
 from .program import Leaf, Step
 from .recorded import BY_DATA, Recorded
@@ -89,7 +89,7 @@ class Recording(Values, Turn):
         self.code = code
         self.asked = Asked(self)
         self.effects = Effects()
-        self.late: tuple[float, Recorded] | None = None  # the number that it returns, if it does
+        self.late: list[tuple[float, Recorded]] = []  # the numbers that it returns, in turn
         # what kernels were given of groups of optimizers: by group and key
         self.rated: dict[tuple[int, str, int | None], tuple[dict[str, Operand], Rate]] = {}
         self.numbers = set(map(id, operands.kept_numbers()))
@@ -134,19 +134,18 @@ class Recording(Values, Turn):
 
     # ---- a number that is returned ----
     def returns_now(self) -> bool:
-        """Does the recorded function itself ask, in the last call before its return?"""
+        """Does the recorded function itself ask, and return the answer and do nothing else with it?
+        """
         frame = user_frame(sys._getframe(1))
         code = self.code
-        if code is None or frame.f_code is not code or self.late is not None or self.closed:
+        if code is None or frame.f_code is not code or self.closed:
             return False
-        later = (i for i in dis.get_instructions(code) if i.offset > frame.f_lasti)
-        following = next((i for i in later if i.opname != "CACHE"), None)
-        return following is not None and following.opname == "RETURN_VALUE"
+        return only_returned(code, frame.f_lasti)
 
     def late_number(self, x: Recorded) -> float | int | bool:
         """The number in ``x``, which the program returns at each call."""
         number: float = x.value.item()
-        self.late = (number, x)
+        self.late.append((number, x))
         return number
 
     # ---- tensors ---------------------------------------------------------------------------------
@@ -280,7 +279,8 @@ class Recording(Values, Turn):
             for x in self.within((arguments, attrs)):
                 if x.number in self.program.constants and id(owner(x.value)) in shown:
                     self.impure.add(x.number)
-        if name.removeprefix("np.") in BY_DATA or (name == "getitem" and _by_mask((real, named))):
+        by_mask = name == "getitem" and _by_mask((real[1:], named))
+        if by_mask or name.removeprefix("np.") in BY_DATA:
             self.give_up(f"the size of {name}'s result depends on data")
         self.asked.note_writes(step, arguments, attrs)
         step.sized = not (pure or name in SIZED_BY_SHAPE or kind == "operator")

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 
 RETAINS = "it asks retain_grad() of a tensor that it returns: ask outside of the function"
+OTHER_NUMBER = "it reads a number, and returns something else"
 MOST_WORK = 1000  # to find out whether two arrays share memory
 
 
@@ -48,8 +49,10 @@ def output(r: Recording, x: Operand, outputs: list[Output]) -> Operand:
         return {k: output(r, y, outputs) for k, y in x.items()}
     if is_record(x):
         return Record(type(x), output(r, {**vars(x)}, outputs))
-    if r.late is not None and x is r.late[0]:
-        found = r.late[1]
+    if any(x is number for number, _ in r.late):
+        number, found = r.late[min(sum(o.kind == "number" for o in outputs), len(r.late) - 1)]
+        if x is not number:  # small whole numbers are one object of Python
+            r.give_up(OTHER_NUMBER)
         outputs.append(Output("number", found.number, constant(found.value)))
         return Ref(len(outputs) - 1)
     if not isinstance(x, SIMPLE):

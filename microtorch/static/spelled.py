@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -23,6 +24,7 @@ from .lower import lowered
 from .program import Program, Step
 from .recorded import Recorded
 from .recording import Recording
+from .statements import C_TYPES
 from .templates import Ref, Value, refs, replaced
 from .turns import Busy
 
@@ -46,6 +48,9 @@ def meaning(step: Step) -> Kernel | None:
             found: Kernel | None = rules[int(place)] if int(place) < len(rules) else None
             return found
         return lambda F, *given, **attrs: tuple([v and v(F, *given, **attrs) for v in rules])
+    if step.kind == "vjp" and isinstance(step.function, partial):  # of an op that has no entry
+        found = step.function.func
+        return found
     return None
 
 
@@ -73,7 +78,9 @@ def spelled(program: Program, step: Step) -> tuple[list[Step], dict[int, Array]]
     None."""
     function, values = meaning(step), program.values
     numbers = [*dict.fromkeys(step.reads())]
-    if function is None or not numbers or any(values[n].dtype.kind not in "fiub" for n in numbers):
+    if function is None or not numbers or any(
+        values[n].dtype.name not in C_TYPES for n in [*numbers, *step.gives()]
+    ):
         return None
     if any(s < 0 for n in numbers for s in values[n].strides) or 0 in [
         k for n in numbers for k in values[n].shape

@@ -314,6 +314,40 @@ def _picked(s: Look) -> list[Lowered] | None:
     return [done, _add(s, to, x) if vjp else _take(s, to, x)]
 
 
+@tabled.entry("kernel pool_gather", "kernel pool_scatter")
+def _at_places(s: Look) -> list[Lowered] | None:
+    """Places in each window, counted along the kernel; of those in the border there is no element.
+    """
+    (x, place), out, adds = s.given, s.step.result, s.step.name == "pool_scatter"
+    if not s.rows(x, out) or not s.lies_in_rows(place):
+        return None
+    own, (*images, h, w) = s.shape(place), s.shape(out if adds else x)
+    kernel, stride, padding = s.attr("kernel"), s.attr("stride"), s.attr("padding")
+    each = (*own[2:], math.prod(kernel))
+
+    def elements() -> Array:
+        """Of one image, by window and place; -1 in the border."""
+        i, j, k, m = np.indices((*own[2:], *kernel))
+        row, column = (at * stride[d] - padding[d][0] + step * s.attr("dilation")[d]
+                       for d, (at, step) in enumerate(((i, k), (j, m))))  # fmt: skip
+        inside = (row >= 0) & (row < h) & (column >= 0) & (column < w)
+        return np.where(inside, row * w + column, -1)
+
+    def begins() -> Array:
+        return np.broadcast_to(counted(each)[..., 0], own)
+
+    def firsts() -> Array:
+        return np.broadcast_to(counted((*images, 1, 1)) * (h * w), own)
+
+    body, which, to = Body(s), places(s, own), places(s, own)
+    flat = body.seen(place, (s.size(place),))
+    body.each("x + y", (s.size(place),), which, x=flat, y=known(s, own, begins))
+    none = -math.prod(images) * h * w  # what is added to a negative number, which stays one
+    tables = known(s, own, firsts), which, known(s, each, elements)
+    found = call(s, "along", s.size(place), none, 1, *tables, to, makes=to)
+    return [*body.done, found, _add(s, to, x) if adds else _take(s, to, x)]
+
+
 @tabled.entry("whole places_of_maxima")
 def _places_of_maxima(s: Look) -> list[Lowered] | None:
     x, out, tables = s.given[0], s.step.result, s.attr("taps")

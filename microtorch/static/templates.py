@@ -90,6 +90,9 @@ class Record(NamedTuple):
         found.__dict__.update(self.held)
         return found
 
+    def __repr__(self) -> str:
+        return f"{self.kind.__name__}({', '.join(f'{k}={v}' for k, v in self.held.items())})"
+
 
 class Value(NamedTuple):
     """What is known of a value before the program runs."""

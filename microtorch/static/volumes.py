@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -69,6 +70,24 @@ def _convolution(s: Look) -> list[Lowered] | None:  # fmt: skip
         seen = body.seen(bias, (made[1], *[1] * (len(made) - 2)))
         body.each("x + y", made, out, x=plain, y=seen)
     return body.done
+
+
+# ops whose kernels are derivatives of others, for they are differentiated themselves
+DERIVED = {
+    "conv2d_weight": "conv2d_vjp1", "conv3d_weight": "conv3d_vjp1",
+    "avg_spread": "avg_pool2d_vjp0", "avg_spread3d": "avg_pool3d_vjp0",
+    "adaptive_spread": "adaptive_avg_pool2d_vjp0", "adaptive_spread3d": "adaptive_avg_pool3d_vjp0",
+}  # fmt: skip
+
+
+@volumes.entry(*(f"kernel {name}" for name in DERIVED))
+def _derived(s: Look) -> list[Lowered] | None:
+    """As the step that stands in a backward pass: of (g, out, x, weight), where what is only asked
+    for its shape may be the result."""
+    x, *g = s.given
+    name, given = DERIVED[s.step.name], (*g, x, x, s.step.result) if g else (x, x, s.step.result)
+    step = replace(s.step, name=name, kind="vjp", arguments=given)
+    return volumes.lowered(s.program, step, True)
 
 
 @volumes.entry(*(f"{kind} {name}_pool{d}d{end}" for name in ("avg", "adaptive_avg") for d in (2, 3)

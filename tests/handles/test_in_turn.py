@@ -82,3 +82,16 @@ def test_what_pytorch_refuses_is_refused(write):
     with pytest.raises(RuntimeError, match="single memory location"):
         _run(write, m)
     assert m.tolist() == [1, 2, 3, 4, 5, 6]
+
+
+@pytest.mark.parametrize("rows", [2, 20])
+def test_a_tangent_is_that_of_the_operands_before(rows):
+    def chained(x):
+        y = x.clone()
+        y[:, 1:3].mul_(y[:, :2])
+        return y
+
+    x = torch.arange(2.0, 2 + 4 * rows).reshape(rows, 4)
+    tangent = torch.func.jvp(chained, (x,), (torch.ones(rows, 4),))[1]
+    assert torch.equal(tangent[:, 1:3], x[:, 1:3] + x[:, :2])
+    assert (tangent[:, ::3] == 1).all()

@@ -497,6 +497,26 @@ def test_a_class_that_is_computed_is_looked_at_before_anything_is_written(writte
     assert torch.equal(w, before[0]) and w.grad is before[1] and (count == 5).all()
 
 
+def test_what_would_be_drawn_after_an_error_is_not_drawn():
+    w, y = t(4, 3), torch.tensor([0, 2])
+
+    def f(x, y):
+        noise = F.dropout(x)
+        return (F.embedding(y, w) @ (noise * 2 + 1).mT).sum() * torch.rand(3)
+
+    compiled = torch.compile(f)
+    for _ in range(4):
+        compiled(t(2, 3), y)
+    assert not compiled.reason and compiled.c_source()
+    drawn = []
+    for g in (f, compiled):
+        torch.manual_seed(0)
+        with pytest.raises(IndexError):
+            g(t(2, 3), y + 3)
+        drawn.append(torch.rand(1).item())
+    assert drawn[0] == drawn[1]
+
+
 def test_what_nobody_reads_may_be_asked_whether_it_could_be_made():
     """The targets are looked at; the loss is made only by the steps that raise."""
     w, y = t(4, 3), torch.tensor([0, 2])

@@ -177,6 +177,12 @@ def test_a_python_random_number_runs_as_it_is_written():
     both(make, [lambda x=x: x for x in XS], warns="cannot be watched, a Random")
 
 
+def chained(x, write):
+    y = x.clone()
+    write(y)
+    return y
+
+
 @pytest.mark.parametrize("f", [
     lambda x: x * 2 if x.sum() > 0 else x * 3,
     lambda x: x * x.sum().item(),
@@ -189,6 +195,10 @@ def test_a_python_random_number_runs_as_it_is_written():
     lambda x: str(x),
     lambda x: x.view(4, 3),
     lambda x: x.unique(),
+    lambda x: chained(x, lambda y: y[:, 1:].mul_(y[:, :-1])),  # which reads what it writes
+    lambda x: chained(x, lambda y: y[:, 1:].addcmul_(y[:, :-1], y[:, 1:])),
+    lambda x: chained(x, lambda y: y[:, 1:].index_add_(0, torch.tensor([0]), y[:1, :-1])),
+    lambda x: chained(x, lambda y: y[:, 1:].index_put_((torch.tensor([0]),), y[:1, :-1])),
 ])  # fmt: skip
 def test_what_cannot_be_repeated_runs_as_it_is_written(f):
     with warnings.catch_warnings(record=True) as said:
@@ -498,7 +508,14 @@ def test_a_number_that_is_returned_at_once():
     both(make, [lambda x=x: x for x in XS])
     plain(lambda x: (x > 0).any().item(), *XS)
     plain(lambda x: x.sum().item() + 1, *XS, warns="item")
-    plain(lambda x: (x, x.sum().item()), *XS, warns="item")
+    plain(lambda x: [x.sum().item(), {"n": (x > 0).sum().item(), "x": (x * 2).abs()}], *XS)
+    plain(lambda x: (True, (x > 9).any().item(), x[:, 0].min().item()), *XS)
+    plain(lambda x: (x * 2, round(x.sum().item(), 3)), *XS, warns="item")
+    plain(lambda x: (x * 2, x.sum().item() + 1), *XS, warns="item")
+    plain(lambda x: {x.sum().item(): 1}, *XS, warns="item")
+    plain(lambda x: (x.sum().item() > 0, 1), *XS, warns="item")
+    plain(lambda x: (3, (x > -9).sum().item() // 4), *XS, warns="item")
+    plain(lambda x: ((x > -9).sum(0)[0].item(), 3), *XS, warns="something else")
 
     def under_condition(x):
         if x.sum() > 1000:
@@ -863,6 +880,17 @@ def test_masks_windows_and_checked_indices_have_programs():
         wrong = torch.tensor([[0], [bad], [1]])
         with pytest.raises(RuntimeError, match="out of bounds"):
             c(XS[0][0], wrong)
+
+
+@pytest.mark.parametrize("write", [
+    lambda z: z.__setitem__((slice(None), 1), z[:, 0]),  # beside what it reads, in one memory
+    lambda z: z.__setitem__(slice(1, None), False),
+    lambda z: z.__setitem__(((0, 2),), z[1].clone()),
+    lambda z: z[0, 1].logical_not_(),
+    lambda z: z.__setitem__(z, False),
+])  # fmt: skip
+def test_parts_of_a_mask_are_written(write):
+    plain(lambda x: chained(x > 0, write), *XS)
 
 
 def test_a_large_array_is_summed():

@@ -148,6 +148,17 @@ def test_an_op_without_c_is_named_and_not_the_one_before_it(tmp_path):
         f.export(tmp_path)
 
 
+def test_what_nobody_reads_needs_no_c(tmp_path):
+    def f(x):
+        spectrum = torch.fft.rfft(x).abs()
+        torch.linalg.matrix_exp(x[:, :3]) * spectrum.sum()
+        return x.half().float().sum(), (x * 3).sum()
+
+    with pytest.raises(RuntimeError, match=r"cast, at .*\n.*\n.*float16"):
+        exported(tmp_path, f, torch.randn(3, 4))
+    exported(tmp_path, lambda x: f(x)[1] + torch.rand(2).sum(), torch.randn(3, 4))
+
+
 def test_the_gradient_of_a_maximum_goes_where_it_goes_in_python(tmp_path):
     """To the last NaN of a window, and to the first of equal numbers."""
     p = torch.randn(1, 2, 7, 7)
@@ -271,6 +282,34 @@ def test_means_of_windows(tmp_path):
         return loss.detach(), *torch.autograd.grad(loss, x)
 
     exported(tmp_path, f, x)
+
+
+def test_a_penalty_of_gradients(tmp_path):
+    """Second derivatives: of convolutions and windows, of a choice, of counts that are drawn."""
+    torch.manual_seed(0)
+    w = torch.randn(2, 2, 5, 4, 7).requires_grad_()
+    k, deep = torch.randn(2, 2, 3, 3), torch.randn(2, 1, 2, 3, 3)
+
+    def step(x):
+        y = x * w
+        flat = y[:, :, 0]
+        parts = [
+            F.conv2d(flat, k, stride=2, padding=1), F.conv3d(y, deep, groups=2),
+            F.conv_transpose2d(flat, k, stride=2), F.conv1d(flat[:, 0, :3], k[0], padding=1),
+            F.avg_pool2d(flat, 3, 2, 1, True, count_include_pad=False), F.avg_pool3d(y, 2),
+            F.adaptive_avg_pool2d(flat, 3), F.adaptive_avg_pool3d(y, (2, 3, 1)),
+            F.max_pool2d(flat, 2), F.max_pool2d(flat, 3, 1, 1), F.max_pool1d(flat[0], 3, 2, 1, 2),
+            torch.poisson(flat.detach().abs().requires_grad_()) * flat,
+        ]  # fmt: skip
+        (g,) = torch.autograd.grad(sum(z.tanh().sum() for z in parts), y, create_graph=True)
+        loss = g.square().sum()
+        w.grad = None
+        loss.backward()
+        with torch.no_grad():
+            w.sub_(0.001 * w.grad)
+        return loss.detach()
+
+    exported(tmp_path, step, torch.randn(2, 2, 5, 4, 7))
 
 
 def test_integers(tmp_path):

@@ -3,6 +3,7 @@
 import copy
 import io
 import operator
+from dataclasses import dataclass
 
 import pytest
 
@@ -238,12 +239,33 @@ def test_a_model_that_does_something_else_for_another_size():
     (lambda m, x: torch.export.export(m, (x,)).graph_module(x), RuntimeError, r"ep\.module\(\)"),
     (lambda m, x: torch.export.save(torch.export.export(m, (x,)), io.BytesIO()),
      NotImplementedError, r"jit\.trace\(model, args\)\.save"),
+    (lambda m, x: torch.export.register_dataclass(int), ValueError, "not a dataclass"),
     (lambda m, x: torch.export.ShapesCollection(), AttributeError, "dynamic_shapes="),
     (lambda m, x: torch.export.load("f.pt2"), NotImplementedError, "torch.onnx.export"),
 ])  # fmt: skip
 def test_what_is_refused_says_why(call, error, why):
     with pytest.raises(error, match=why):
         call(nn.Linear(4, 2), torch.ones(2, 4))
+
+
+@dataclass
+class Batch:
+    x: torch.Tensor
+    y: torch.Tensor
+
+
+class OfBatches(nn.Module):
+    def forward(self, batch):
+        return Batch(batch.x * 2, batch.y + 1)
+
+
+def test_a_dataclass_goes_in_and_comes_out():
+    torch.export.register_dataclass(Batch)
+    batch = Batch(torch.ones(2), torch.ones(3))
+    program = torch.export.export(OfBatches(), (batch,))
+    assert "return Batch(x=mul, y=add)" in str(program) and len(program.graph.nodes) == 5
+    found = program.module()(batch)
+    assert type(found) is Batch and (found.x == 2).all() and (found.y == 2).all()
 
 
 class ByName(nn.Module):
