@@ -41,12 +41,12 @@ def at_strides(x: Array, shape: Shape, strides: Shape, offset: int) -> Array:
     an expanded array: to write it is a matter of its own (handles/in_turn.py).
     """
     memory = owner(x)
-    if 0 in shape:
-        offset = 0  # numpy looks whether even that of nothing lies within the memory
     if not memory.flags.c_contiguous:  # a buffer is read row by row
         memory = memory.transpose(np.argsort([-s for s in memory.strides], kind="stable"))
     if memory is not x:
         offset += x.ctypes.data - memory.ctypes.data
+    if 0 in shape:
+        offset = 0  # numpy looks whether even that of nothing lies within the memory
     view: Array = np.ndarray(shape, x.dtype, memory, offset, strides)
     view.flags.writeable = x.flags.writeable and not overlaps_itself(view)
     return view
