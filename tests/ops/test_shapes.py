@@ -179,6 +179,7 @@ WRONG = [
     (lambda: torch.cat([1]), TypeError),
     (lambda: torch.hsplit(v, 3), RuntimeError),
     (lambda: torch.hsplit(x, "a"), TypeError),
+    (lambda: torch.hsplit(x), TypeError),
     (lambda: torch.vsplit(v, 2), RuntimeError),
     (lambda: torch.dsplit(x, 1), RuntimeError),
     (lambda: torch.tensor_split(v, 0), RuntimeError),
