@@ -163,7 +163,9 @@ def as_strided(
     def attrs(t: Tensor, at: int) -> dict[str, Any]:
         return {"size": size, "stride": stride, "offset": start - at, "own": steps(t.array)}
 
-    if base is input or not _among(input, size, stride, start - own):
+    # a base without gradient passes none on; what x shows of it then does, as in PyTorch
+    lost = input.node.needs and not base.node.needs
+    if base is input or not (lost or _among(input, size, stride, start - own)):
         return single(as_strided_op, base, attrs(base, base_at))
     out = single(as_strided_op, input, attrs(input, own))
     # from the base on, whose elements lie without gaps: so the same values give the same view
