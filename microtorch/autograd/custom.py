@@ -43,6 +43,7 @@ class Saved(NamedTuple):
     output: int  # the number of the output, else -1
     storage: Storage
     dev: Backend
+    made: Callable[[], Node | None] = lambda: None  # of an output: its node, on which hooks are
 
 
 def saved_tensors(node: Node) -> tuple[Any, ...]:
@@ -60,7 +61,8 @@ def saved_tensors(node: Node) -> tuple[Any, ...]:
         if entry is not None and entry.storage.written > node.seq:
             raise stale_error(node, entry.node or node, -1)
         if entry is not None:
-            place = entry.node or _output_node(node, entry.output, entry.array, entry.dev)
+            place = entry.node or entry.made()
+            place = place or _output_node(node, entry.output, entry.array, entry.dev)
         out.append(None if entry is None else handle(entry.array, place))
     return tuple(out)
 
@@ -215,16 +217,32 @@ def _output_node(node: Node, i: int, array: Array, dev: Backend) -> Node:
 
 
 def save(
-    t: Tensor | None, outputs: tuple[Any, ...], wrapped: tuple[Any, ...]
-) -> Saved | Tensor | None:
+    t: Tensor | None, ctx: FunctionCtx, args: tuple[Any, ...], outputs: tuple[Any, ...],
+    wrapped: tuple[Any, ...], by_setup: bool,
+) -> Saved | Tensor | None:  # fmt: skip
+    """``t`` as it is kept: as an output, or as what it was before; so is an input that is returned
+    as it came. RuntimeError where ``by_setup``, setup_context, cannot have told which is meant.
+    """
     if t is None or t.is_sparse:
         return t  # a sparse tensor as it is: its parts are no array of the graph
-    for i, y in enumerate(outputs):
+    returned = _is_among(t, args) and not _is_among(t, ctx._dirty)
+    if returned and by_setup and _is_among(t, outputs):
+        raise RuntimeError(
+            errors.message(
+                "An input that has been returned as-is as output is being saved for backward. This "
+                "is not supported if you override setup_context.",
+                errors.describe(t),
+                fix="return x.view_as(x) from forward, and save that",
+            )
+        )
+    for i, y in enumerate(() if returned else outputs):
         if y is t:
             made = wrapped[i]
             if not made.node.needs:  # a constant: whole numbers, or marked as such
                 return Saved(made.array, made.node, -1, storage_of(made.node), made.node.dev)
-            return Saved(made.array, None, i, storage_of(made.node), made.node.dev)
+            return Saved(
+                made.array, None, i, storage_of(made.node), made.node.dev, ref(made.node)
+            )
     return Saved(t.array, t.node, -1, storage_of(t.node), t.node.dev)
 
 

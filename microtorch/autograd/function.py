@@ -205,7 +205,9 @@ class Function:
         last = {id(y): i for i, y in enumerate(outputs)}  # one output for what is returned twice
         made = {i: wrap(node, i, outputs[i], ctx, args) for i in last.values()}
         wrapped = tuple([made[last[id(y)]] for y in outputs])
-        node.saved = tuple([save(t, outputs, wrapped) for t in ctx.saved_for_backward()])
+        setup = cls.setup_context is not None
+        saved = ctx.saved_for_backward()
+        node.saved = tuple([save(t, ctx, args, outputs, wrapped, setup) for t in saved])
         if (pair := packing.current()) is not None:
             node.saved = tuple([packed(node, pair, s) for s in node.saved])
         ctx._to_save = ctx._non_differentiable = ctx._dirty = ()

@@ -15,7 +15,7 @@ from ..engine.leaf import AccumulateGrad
 from ..engine.listening import foreseers, listeners
 from ..engine.record import constant
 from ..engine.recorded import RECORDED, Recorded
-from ..graph import Mode, Node, hooks_of, mode
+from ..graph import Mode, Node, mode
 from ..handles.methods import ScalarMethods, bind_methods
 from ..handles.scalar import Scalar
 from ..handles.tensor import Tensor
@@ -85,19 +85,13 @@ def _accumulate(
     """Add the gradients of ``wanted`` alone to their ``.grad``."""
     if not wanted:
         raise RuntimeError(errors.message("`inputs` argument to `backward()` cannot be empty."))
-    targets = [node_of(x) for x in wanted]
-    found = _run(roots, seeds, retain, create_graph, frozenset(targets))
-    for node in dict.fromkeys(targets):
-        if node in found:
-            g = found[node]
-            if isinstance(node, (AccumulateGrad, Scalar)):
-                node.accumulate(g if isinstance(g, (Tensor, float, Scalar)) else g.copy())
-            else:
-                hooks = hooks_of(node)
-                if not hooks.retain:  # else the walk has added it
-                    g = as_tensor(g, node)
-                    node.grad = g if node.grad is None else node.grad + g
-                    hooks.retain = True  # as PyTorch does
+    for x in wanted:
+        if isinstance(x, Tensor):
+            x.retain_grad()  # where x is no leaf, the walk adds to its .grad, after the hooks
+    targets = frozenset([node_of(x) for x in wanted])
+    for node, g in _run(roots, seeds, retain, create_graph, targets).items():
+        if isinstance(node, (AccumulateGrad, Scalar)):
+            node.accumulate(g if isinstance(g, (Tensor, float, Scalar)) else g.copy())
 
 
 def _tensor_backward(

@@ -11,6 +11,7 @@ from ..backends import cpu, defines
 from ..base.errors import message
 from ..engine.calling import is_int
 from ..engine.operands import NUMBERS, element
+from ..engine.out import NOT_GIVEN
 from .finish import chosen, export, finish, number
 
 if TYPE_CHECKING:
@@ -43,8 +44,8 @@ def _whole(*numbers: Argument) -> Tensor:
 
 
 def arange(
-    start: Tensor | AnyNumber | None = None,
-    end: Tensor | AnyNumber | None = None,
+    start: Tensor | AnyNumber = NOT_GIVEN,
+    end: Tensor | AnyNumber = NOT_GIVEN,
     step: Tensor | AnyNumber = 1,
     *,
     dtype: DTypeLike | None = None,
@@ -57,11 +58,11 @@ def arange(
     cut to integers; for int64 that comes before the count, for the others after it. ValueError for
     an int64 step that is cut to 0.
     """
-    if end is None:
+    if end is NOT_GIVEN:
         start, end = 0, start
-    if end is None:
+    if end is NOT_GIVEN:
         raise TypeError(message("arange() takes at least an end", fix="torch.arange(10)"))
-    first, stop, by = number(0 if start is None else start), number(end), number(step)
+    first, stop, by = number(0 if start is NOT_GIVEN else start), number(end), number(step)
     given = first, stop, by
     _check_range(first, stop, by)
     integers = float not in map(type, given)

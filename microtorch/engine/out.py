@@ -204,7 +204,7 @@ class NotGiven:
         return "..."
 
 
-NOT_GIVEN = NotGiven()
+NOT_GIVEN: Any = NotGiven()
 
 
 def by_keyword(

@@ -203,8 +203,9 @@ def identity(n: int, like: Tensor, columns: int | None = None) -> Tensor:
 
 
 def raise_singular(
-    name: str, A: Tensor, info: Array, what: str, error: type[Exception] = LinAlgError
-) -> None:
+    name: str, A: Tensor, info: Array, what: str, error: type[Exception] = LinAlgError,
+    fix: str = "",
+) -> None:  # fmt: skip
     """Raise if one of the numbers in ``info`` is not 0.
 
     They are those of LAPACK: the 1-based place where the algorithm failed. ``{info}`` in ``what``
@@ -215,4 +216,4 @@ def raise_singular(
     at = int(np.flatnonzero(info)[0])
     where = f"(Batch element {at}): " if info.ndim else ""
     text = what.format(info=int(info.ravel()[at]))
-    raise error(message(f"linalg.{name}: {where}{text}", describe(A)))
+    raise error(message(f"linalg.{name}: {where}{text}", describe(A), fix=fix))

@@ -36,6 +36,7 @@ ZERO_PIVOT = (
     "still want to perform the factorization, consider calling linalg.lu(A, pivot) or "
     "linalg.lu_factor_ex(A, pivot)"
 )
+TO_POSITIVE = "A + 1e-6 * torch.eye(n), where rounding alone stands in the way"
 
 
 # ---- Cholesky ------------------------------------------------------------------------------------
@@ -69,7 +70,7 @@ def cholesky_ex(
     found = Found(_name, kernels.cholesky, A, hermitian=True)
     info = found.results[1]
     if check_errors:
-        raise_singular(_name, A, info, NOT_POSITIVE)
+        raise_singular(_name, A, info, NOT_POSITIVE, fix=TO_POSITIVE)
     return results.cholesky_ex(_Cholesky.apply(A, found), as_tensor(info))
 
 

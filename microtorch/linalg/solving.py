@@ -58,7 +58,7 @@ def inv_ex(A: Tensor, *, check_errors: bool = False, _name: str = "inv_ex") -> r
     found = Found(_name, kernels.inv, A)
     info = found.results[1]
     if check_errors:
-        raise_singular(_name, A, info, NOT_INVERTIBLE)
+        raise_singular(_name, A, info, NOT_INVERTIBLE, fix="linalg.pinv(A)")
     return results.inv_ex(_Inv.apply(A, found), as_tensor(info))
 
 
@@ -131,7 +131,7 @@ def solve_ex(
     found = Found(_name, kernels.solve, A, B)
     info = found.results[1]
     if check_errors:
-        raise_singular(_name, A, info, NOT_SOLVABLE)
+        raise_singular(_name, A, info, NOT_SOLVABLE, fix="linalg.lstsq(A, B).solution")
     return results.solve_ex(_Solve.apply(A, B, found), as_tensor(info))
 
 

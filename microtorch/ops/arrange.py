@@ -308,9 +308,7 @@ def dsplit(
 
 def _one(places: tuple[Any, ...], named: Any) -> Any:
     """``2`` or ``(1, 3)``, by position or by name; several numbers are indices."""
-    if named is not None:
-        return named
-    return places[0] if len(places) == 1 else places
+    return named if not places else places[0] if len(places) == 1 else places
 
 
 # ---- combined ------------------------------------------------------------------------------------

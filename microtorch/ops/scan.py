@@ -158,8 +158,10 @@ WIDE = 600  # numbers whose exponentials double holds beside one another
 def _logcumsumexp(F: Namespace, x: Array, dim: int) -> Array:
     if type(x) is np.ndarray and x.dtype.kind == "f":
         return rows(np.logaddexp.accumulate(x, dim))
-    if x.dtype.kind == "c" and x.size and (out := _log_of_sums(x, dim)) is not None:
-        return out
+    if x.dtype.kind == "c":
+        out = _log_of_sums(x, dim) if x.size else x.copy()
+        if out is not None:
+            return out
     return F.stack(*itertools.accumulate(_slices(F, x, dim), F.logaddexp), dim=dim)
 
 

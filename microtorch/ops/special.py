@@ -96,7 +96,14 @@ TABLE: dict[str, Row] = {
     "digamma": ("psi", (lambda F, g, out, x: g * F.polygamma(x, n=1),)),
     "erfinv": ("erfinv", ("0.8862269254527580 * g * exp(out * out)",)),
     "erfcx": ("erfcx", ("(2 * x * out - 1.1283791670955126) * g",)),
-    "log_ndtr": ("log_ndtr", ("0.3989422804014327 * g * exp(-out - x * x / 2)",)),
+    # the density over ndtr, which far below 0 are too small: their exponents would cancel
+    "log_ndtr": (
+        "log_ndtr",
+        (
+            "g * where(x < 0, 0.7978845608028654 / erfcx(minimum(x, 0) * -0.7071067811865476),"
+            " 0.3989422804014327 * exp(where(x < 0, 0, -out) - x * x / 2))",
+        ),
+    ),
     "ndtri": ("ndtri", ("2.5066282746310002 * g * exp(out * out / 2)",)),
     # modified Bessel functions of the first kind; the names in e are scaled by exp(-|x|)
     "i0": ("i0", ("g * i1(x)",)),

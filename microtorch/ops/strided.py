@@ -41,12 +41,12 @@ def at_strides(x: Array, shape: Shape, strides: Shape, offset: int) -> Array:
     an expanded array: to write it is a matter of its own (handles/in_turn.py).
     """
     memory = owner(x)
-    if 0 in shape:
-        offset = 0  # numpy looks whether even that of nothing lies within the memory
     if not memory.flags.c_contiguous:  # a buffer is read row by row
         memory = memory.transpose(np.argsort([-s for s in memory.strides], kind="stable"))
     if memory is not x:
         offset += x.ctypes.data - memory.ctypes.data
+    if 0 in shape:
+        offset = 0  # numpy looks whether even that of nothing lies within the memory
     view: Array = np.ndarray(shape, x.dtype, memory, offset, strides)
     view.flags.writeable = x.flags.writeable and not overlaps_itself(view)
     return view
@@ -163,7 +163,9 @@ def as_strided(
     def attrs(t: Tensor, at: int) -> dict[str, Any]:
         return {"size": size, "stride": stride, "offset": start - at, "own": steps(t.array)}
 
-    if base is input or not _among(input, size, stride, start - own):
+    # a base without gradient passes none on; what x shows of it then does, as in PyTorch
+    lost = input.node.needs and not base.node.needs
+    if base is input or not (lost or _among(input, size, stride, start - own)):
         return single(as_strided_op, base, attrs(base, base_at))
     out = single(as_strided_op, input, attrs(input, own))
     # from the base on, whose elements lie without gaps: so the same values give the same view

@@ -67,6 +67,12 @@ def test_inputs_limits_where_gradients_go():
     assert x.grad is None and w.grad.tolist() == [36] and h.grad.tolist() == [12]
     with pytest.raises(RuntimeError, match="cannot be empty"):
         (x * w).backward(inputs=[])
+    h = x * w
+    h.register_hook(lambda g: 10 * g)
+    (h * 1).backward(inputs=[h, w])  # the hook's, although the walk goes on below h
+    assert h.grad.tolist() == [10] and w.grad.tolist() == [66]
+    with pytest.raises(RuntimeError, match="requires_grad=False"):
+        (x * w).backward(inputs=[x, torch.ones(1)])
 
 
 def test_several_roots():

@@ -231,6 +231,55 @@ def test_an_input_returned_as_it_is():
     assert x.grad.tolist() == [-1, -1]
 
 
+def test_an_input_returned_as_it_is_is_saved_as_the_input():
+    class Scaled(Function):
+        @staticmethod
+        def forward(ctx, x):
+            ctx.save_for_backward(x)
+            return x
+
+        @staticmethod
+        def backward(ctx, g):
+            x, = ctx.saved_tensors
+            return g * x * x
+
+    class Apart(Scaled):
+        @staticmethod
+        def forward(x):
+            return x
+
+        @staticmethod
+        def setup_context(ctx, inputs, output):
+            ctx.save_for_backward(*inputs)
+
+    x = torch.tensor([1.0, 3.0], requires_grad=True)
+    g, = torch.autograd.grad(Scaled.apply(x * 1).sum(), x, create_graph=True)
+    assert torch.autograd.grad(g.sum(), x)[0].tolist() == [2, 6]  # not g * x * x once more
+    with pytest.raises(RuntimeError, match="returned as-is as output is being saved"):
+        Apart.apply(x)
+
+
+def test_a_hook_on_one_of_several_outputs_sees_what_comes_by_the_saved_output():
+    class Square(Function):
+        @staticmethod
+        def forward(ctx, x):
+            y = x * x
+            ctx.save_for_backward(x, y)
+            return y, y + 1
+
+        @staticmethod
+        def backward(ctx, g, h):
+            x, y = ctx.saved_tensors
+            return (g + h) * 2 * y / x
+
+    x, seen = torch.tensor(3.0, dtype=torch.float64, requires_grad=True), []
+    y, _ = Square.apply(x)
+    y.register_hook(lambda g: seen.append(g.item()) or g * 10)
+    g, = torch.autograd.grad(y * y, x, create_graph=True)
+    g.backward()  # g is 10 * 2 y * 2 y / x: its derivative by y, 80 y / x, goes through the hook
+    assert seen == [18, 240] and x.grad.item() == pytest.approx(240 * 10 * 6 - 10 * 4 * 81 / 9)
+
+
 def test_once_differentiable_raises_instead_of_dropping_terms():
     class Square(Function):
         @staticmethod

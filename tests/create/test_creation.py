@@ -86,8 +86,9 @@ def test_ranges():
     for wrong in ((5, 0), (0, 5, 0)):
         with pytest.raises(RuntimeError):
             torch.arange(*wrong)
-    with pytest.raises(TypeError):
-        torch.arange()
+    for bounds in ((), (None,), (0, None), (None, 5)):
+        with pytest.raises(TypeError):
+            torch.arange(*bounds)
     assert torch.linspace(0, 1, 5).tolist() == [0, 0.25, 0.5, 0.75, 1]
     assert torch.linspace(0, 1, 1).tolist() == [0]
     assert torch.linspace(0, 1, 0).tolist() == []

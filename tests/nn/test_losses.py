@@ -187,6 +187,15 @@ def test_the_second_derivative_for_a_logit():
     assert torch.allclose(curve, torch.tensor([far, far, far, far, 0.25]), rtol=1e-5)
 
 
+def test_the_soft_margin_far_on_the_wrong_side_does_not_overflow():
+    x = torch.tensor([-100.0, -20.0, 20.0], requires_grad=True)
+    loss = F.soft_margin_loss(x, torch.ones(3), reduction="none")
+    slope, = torch.autograd.grad(loss.sum(), x)
+    far = math.exp(-20.0)
+    assert torch.allclose(loss, torch.tensor([100.0, 20.0, far]), rtol=1e-5, atol=0)
+    assert torch.allclose(slope, torch.tensor([-1.0, -1.0, -far]), rtol=1e-5, atol=0)
+
+
 def test_the_second_derivative_of_binary_cross_entropy_is_no_difference_of_large_numbers():
     x = torch.tensor([1e-7, 1e-5, 1e-7, 1 - 2**-24, 0.3, 0.0, 1.0], requires_grad=True)
     y = torch.tensor([0.0, 0.0, 1.0, 1.0, 0.4, 0.0, 1.0], requires_grad=True)

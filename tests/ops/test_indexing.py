@@ -308,6 +308,12 @@ def test_segments():
             torch.segment_reduce(data, "sum", **wrong)
 
 
+def test_none_in_a_view_without_elements_that_begins_behind_its_memory():
+    x = (torch.ones(1) + torch.ones(1, 3, 0)).view(3, 0)[1:2]
+    assert x[None, 0].shape == (1, 0)
+    x[None, 0] *= 2
+
+
 # ---- masks and arrays of numpy's that are not what PyTorch takes them for ------------------------
 @pytest.mark.parametrize("shape", [(0,), (2, 0), (0, 3)])
 def test_a_mask_without_elements_has_to_fit_too(shape):

@@ -400,6 +400,7 @@ def test_logcumsumexp_of_nothing_but_minus_infinity():
     x = torch.tensor([-inf, -inf, 1.0, -800.0], requires_grad=True)
     x.logcumsumexp(0).sum().backward()
     assert x.grad.tolist() == [0.0, 0.0, 2.0, 0.0]
+    assert torch.zeros(0, 2, dtype=torch.complex64).logcumsumexp(0).shape == (0, 2)
 
 
 # ---- errors --------------------------------------------------------------------------------------

@@ -103,6 +103,9 @@ def test_views_by_strides_show_their_base():
     assert torch.autograd.gradgradcheck(
         lambda x: x.expand(2, 3).as_strided((2, 2), (1, 1), 0) ** 2, wide
     )
+    x = torch.arange(6.0).reshape(2, 3).requires_grad_()  # whose base has no gradient
+    x.diagonal().as_strided((2,), (1,)).sum().backward()
+    assert x.grad.tolist() == [[1, 0, 0], [0, 0, 0]]  # x.diagonal() does not show x[0, 1]
 
 
 def test_repeat_and_tile_never_share_memory():
@@ -179,6 +182,7 @@ WRONG = [
     (lambda: torch.cat([1]), TypeError),
     (lambda: torch.hsplit(v, 3), RuntimeError),
     (lambda: torch.hsplit(x, "a"), TypeError),
+    (lambda: torch.hsplit(x), TypeError),
     (lambda: torch.vsplit(v, 2), RuntimeError),
     (lambda: torch.dsplit(x, 1), RuntimeError),
     (lambda: torch.tensor_split(v, 0), RuntimeError),

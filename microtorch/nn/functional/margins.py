@@ -161,7 +161,7 @@ def soft_margin_loss(
     """log(1 + exp(-target input)), for targets 1 and -1."""
     tensors_only("soft_margin_loss", input=input, target=target)
     reduction = legacy_reduction(size_average, reduce, reduction)
-    return reduce_loss(put_into((-target * input).exp().log1p(), input), reduction)
+    return reduce_loss(put_into(-logsigmoid(target * input), input), reduction)
 
 
 def multilabel_soft_margin_loss(
