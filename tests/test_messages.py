@@ -131,6 +131,8 @@ class Twice(torch.autograd.Function):
         (lambda: nn.Sequential(nn.ReLU), TypeError, r"^ReLU is not a Module(?s:.*)ReLU\("),
         (lambda: nn.Sequential(torch.relu), TypeError, r"^relu is not a Module(?s:.*)relu\(x\)"),
         (lambda: NoSuperCalled()(1), AttributeError, r"is not made yet. super\(\).__init__\(\)"),
+        (lambda: iter(DataLoader([1])).next(), AttributeError, r"fix: next\(iterator\)"),
+        (lambda: torch.eye(2).symeig(), AttributeError, "fix: torch.linalg.eigh"),
         (lambda: nn.MSELoss().backward(), AttributeError, "no attribute 'backward'$"),
         (lambda: torch.ones(2).to("float32"), RuntimeError, "torch.float32 is a dtype"),
         (lambda: torch.ones(2, dtype=numpy.float32), TypeError, "not numpy.float32"),

@@ -91,6 +91,7 @@ ABSENT |= dict.fromkeys(
     ).split(),
     COORDINATES,
 )
+ABSENT |= {f"Tensor.{name}": ABSENT[name] for name in ("eig", "lstsq", "solve", "symeig")}
 ABSENT["Tensor.to_mkldnn"] = "tensors have one layout here, which the kernels take as it is"
 
 
