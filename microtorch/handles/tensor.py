@@ -72,8 +72,8 @@ class Tensor(Properties):
         if isinstance(source, Tensor):  # the same memory in its own dtype, and its gradient
             return source.as_subclass(cls)
         d = dtypes.FROM_NUMPY[dtypes.default_numpy()]
-        make, given = ("tensor", source) if shape is None else ("empty", shape)
-        array = FUNCTIONS[make](given, dtype=d, device="cpu").array
+        make, what = ("tensor", source) if shape is None else ("empty", shape)
+        array = FUNCTIONS[make](what, dtype=d, device="cpu").array
         self = object.__new__(cls)
         self.array, self.origin, self.node = array, None, constant(array).node
         return self
