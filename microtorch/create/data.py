@@ -137,7 +137,8 @@ def _same_memory(obj: object, t: Tensor) -> bool:
 def from_numpy(ndarray: Array) -> Tensor:
     """A tensor on the memory of a numpy array."""
     if not isinstance(ndarray, np.ndarray):
-        raise TypeError(f"expected np.ndarray (got {type(ndarray).__name__})")
+        what = f"expected np.ndarray (got {type(ndarray).__name__})"
+        raise TypeError(message(what, fix="torch.tensor(data)"))
     if ndarray.dtype is not F32:  # which needs no look into the table
         dtypes.of(ndarray)
     if not ndarray.flags.carray:  # contiguous and writable
