@@ -211,6 +211,13 @@ def test_a_layer_or_function_of_nn_is_imported_when_it_is_named():
     assert same == "True True microtorch.nn.functional"
 
 
+@pytest.mark.parametrize("name", ["autograd", "distributions", "nn.utils", "optim.lr_scheduler"])
+def test_completion_offers_what_is_not_imported_yet(name):
+    program = f"import microtorch.{name} as m; print(*m.__all__); print(*dir(m))"
+    public, listed = (set(line.split()) for line in run(program).splitlines())
+    assert {n for n in public if n[0] != "_"} <= listed
+
+
 def test_an_optimizer_or_schedule_is_imported_when_it_is_named():
     program = (
         "import sys, microtorch.optim as optim\n"

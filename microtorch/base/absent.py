@@ -27,7 +27,11 @@ ABSENT = {
     ),
     "_dynamo.explain": COMPILER,
     "_dynamo.export": "torch.export.export(model, args)",
+    "_logging": COMPILER,
     "ao": QUANTISED,
+    "compiler.set_stance": "call the function that torch.compile was given, and it runs as it is "
+    "written",
+    "cond": "torch.where(condition, a, b)",
     "quantization": QUANTISED,
     "distributed._shard": SHARDED,
     "distributed.checkpoint": "torch.save(model.state_dict(), file) on rank 0",
@@ -56,6 +60,7 @@ ABSENT = {
     "of torch.autograd",
     "utils._python_dispatch": OVERRIDES,
     "utils.bottleneck": "microtorch profile script.py says where its time goes",
+    "utils.swap_tensors": "x.data, y.data = y.data, x.data",
     "utils.collect_env": "microtorch doctor says what there is on this machine",
     "nested": "pad the sequences: nn.utils.rnn.pad_sequence, and a mask",
     "utils.mobile_optimizer": MOBILE,
@@ -91,6 +96,7 @@ ABSENT |= dict.fromkeys(
     ).split(),
     COORDINATES,
 )
+ABSENT |= {f"Tensor.{name}": ABSENT[name] for name in ("eig", "lstsq", "solve", "symeig")}
 ABSENT["Tensor.to_mkldnn"] = "tensors have one layout here, which the kernels take as it is"
 
 

@@ -244,8 +244,13 @@ def elsewhere(module: str, name: str) -> ModuleType | None:
 
 
 def missing(module: str, known: Iterable[str]) -> Callable[[str], Any]:
-    """The ``__getattr__`` of a module: an unknown name raises and offers the nearest known one."""
+    """The ``__getattr__`` of a module: an unknown name raises and offers the nearest known one.
+
+    ``dir(module)``, and so completion, has the known ones also where they are not imported yet.
+    """
     names = [name for name in known if not name.startswith("_")]
+    if (place := sys.modules.get(module)) is not None:
+        vars(place).setdefault("__dir__", lambda: sorted({*vars(place), *names}))
 
     def __getattr__(name: str) -> Any:
         found = elsewhere(module, name)

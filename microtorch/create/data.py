@@ -137,7 +137,8 @@ def _same_memory(obj: object, t: Tensor) -> bool:
 def from_numpy(ndarray: Array) -> Tensor:
     """A tensor on the memory of a numpy array."""
     if not isinstance(ndarray, np.ndarray):
-        raise TypeError(f"expected np.ndarray (got {type(ndarray).__name__})")
+        what = f"expected np.ndarray (got {type(ndarray).__name__})"
+        raise TypeError(message(what, fix="torch.tensor(data)"))
     if ndarray.dtype is not F32:  # which needs no look into the table
         dtypes.of(ndarray)
     if not ndarray.flags.carray:  # contiguous and writable
@@ -226,7 +227,7 @@ def _all_fit(array: Array, d: DType) -> bool:
 
 
 def _from_lists(data: Any, target: DType | None) -> Array:
-    _check_lists(data, 0)
+    _check_lists(data, 0, target)
     plain = _plain(data, target is not None and target.kind in "iub")
     try:
         array = np.asarray(plain)
@@ -242,7 +243,7 @@ def _from_lists(data: Any, target: DType | None) -> Array:
         return array
     flat = np.asarray(plain, object)
     if bad := [v for v in flat.flat if not isinstance(v, ANY_NUMBER)]:
-        raise _no_number(data, bad[0])
+        raise _no_number(data, bad[0], target)
     try:
         return flat.astype(WIDEST[(target or _inferred(data)).kind])
     except OverflowError:
@@ -256,18 +257,27 @@ WIDEST = {"b": np.bool_, "i": np.int64, "u": np.uint64, "f": np.float64, "V": np
           "c": np.complex128}  # fmt: skip
 
 
-def _no_number(data: Any, bad: object) -> Exception:
-    """PyTorch's error for data with ``bad`` in it."""
-    given = f"tensor({data!r})"[:120]
-    text = isinstance(bad, (str, bytes))
-    if isinstance(data, str) or (text and not isinstance(_first(data), str)):
-        what = f"new(): invalid data type '{type(bad if text else data).__name__}'"
-        return TypeError(message(what, given, fix="tensors hold numbers"))
-    if isinstance(bad, str):
-        return ValueError(message("too many dimensions 'str'", given, fix="tensors hold numbers"))
-    return RuntimeError(
-        message(f"Could not infer dtype of {type(bad).__name__}", f"found in {given}")
-    )
+def _no_number(data: Any, bad: object, target: DType | None) -> Exception:
+    """PyTorch's error for data with ``bad`` in it: with a dtype there is none to infer."""
+    given, kind, fix = f"found in tensor({data!r})"[:120], type(bad).__name__, _mend(data, bad)
+    if isinstance(data, str) or (isinstance(bad, str) and isinstance(_first(data), str)):
+        if data is not bad:
+            return ValueError(message("too many dimensions 'str'", given, fix=fix))
+        return TypeError(message(f"new(): invalid data type '{kind}'", given, fix=fix))
+    if target is not None:
+        what = f"must be real number, not {kind}"
+        if target.kind in "iub":
+            what = f"'{kind}' object cannot be interpreted as an integer"
+        return TypeError(message(what, given, fix=fix))
+    if isinstance(bad, (str, bytes)):
+        return TypeError(message(f"new(): invalid data type '{kind}'", given, fix=fix))
+    return RuntimeError(message(f"Could not infer dtype of {kind}", given, fix=fix))
+
+
+def _mend(data: Any, bad: object, fix: str = "tensors hold numbers") -> str:
+    if isinstance(data, tuple) and isinstance(bad, dict):
+        return "take the first of the two: observation, info = env.reset()"
+    return fix
 
 
 def _first(data: object) -> object:
@@ -348,18 +358,20 @@ def _has_dtype(v: object) -> bool:
     return isinstance(v, (*ANY_NUMBER, np.ndarray, Tensor)) or type(v) in COERCE
 
 
-def _check_lists(data: Any, dim: int) -> None:
+def _check_lists(data: Any, dim: int, target: DType | None) -> None:
     """Raise PyTorch's error for lists of unequal lengths, or of unequal depth."""
     if not _nested(data):
         return
     kinds = set(map(type, data))
     if kinds <= PLAIN.keys():
         return
-    lengths = [len(v) if _nested(v) else None for v in data]
+    sized = (dict, set) if target is not None and _nested(data[0]) else ()  # as PyTorch's have
+    lengths = [len(v) if _nested(v) or isinstance(v, sized) else None for v in data]
     for v, n in zip(data, lengths, strict=True):
         if n != lengths[0] and (n is None or lengths[0] is None):
             if bad := [x for x in (v, data[0]) if not _nested(x) and not _has_dtype(x)]:
-                raise _no_number(data, bad[0])  # PyTorch asks for a dtype before it asks for sizes
+                # PyTorch asks for a dtype, where none is given, before it asks for sizes
+                raise _no_number(data, bad[0], target)
             raise TypeError(
                 message(
                     f"expected a sequence of equal depth at dim {dim + 1}, but got "
@@ -372,7 +384,7 @@ def _check_lists(data: Any, dim: int) -> None:
                 message(
                     f"expected sequence of length {lengths[0]} at dim {dim + 1} (got {n})",
                     f"tensor({data!r})"[:120],
-                    fix="every row needs the same length",
+                    fix=_mend(data, v, "every row needs the same length"),
                 )
             )
     if lengths and lengths[0] is not None and not isinstance(data, np.ndarray):
@@ -380,7 +392,7 @@ def _check_lists(data: Any, dim: int) -> None:
             shapes = {v.shape if isinstance(v, np.ndarray) else None for v in data}
             data = data if len(shapes) == 1 else [list(v) for v in data]
         for v in data:
-            _check_lists(v, dim + 1)
+            _check_lists(v, dim + 1, target)
 
 
 # ---- torch.FloatTensor and its like --------------------------------------------------------------
@@ -405,7 +417,7 @@ class LegacyType:
             return same(source, self.dtype)
         if shape is None:
             return copied(source, self.dtype, None)
-        return constant(np.empty(shape, self.dtype.numpy))
+        return cast("Tensor", FUNCTIONS["empty"](shape, dtype=self.dtype, device="cpu"))
 
     def __instancecheck__(self, x: object) -> bool:
         return isinstance(x, Tensor) and x.dtype is self.dtype

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, TypeVar
 
 from ..autograd import no_grad
-from ..base.errors import warn
+from ..base.errors import message, warn
 from ..handles.size import Size
 from ..handles.tensor import Tensor
 from ..ops.arguments import everywhere
@@ -33,6 +33,13 @@ D = TypeVar("D", bound="Distribution")
 def parameters(**by_name: Constraint) -> dict[str, Constraint]:
     """The parameters of a class of distributions, each with what it must satisfy."""
     return by_name
+
+
+def _whence(value: Tensor) -> str:
+    """What to do about invalid values: most are nan, of a training that has left its bounds."""
+    if not value.isnan().any():
+        return ""
+    return "torch.autograd.set_detect_anomaly(True) finds the derivative that is nan first"
 
 
 class Distribution:
@@ -89,11 +96,14 @@ class Distribution:
             value = getattr(self, name)
             if not everywhere(constraint.check(value)):
                 raise ValueError(
-                    f"Expected parameter {name} "
-                    f"({type(value).__name__} of shape {tuple(value.shape)}) "
-                    f"of distribution {self!r} "
-                    f"to satisfy the constraint {constraint!r}, "
-                    f"but found invalid values:\n{value}"
+                    message(
+                        f"Expected parameter {name} "
+                        f"({type(value).__name__} of shape {tuple(value.shape)}) "
+                        f"of distribution {self!r} "
+                        f"to satisfy the constraint {constraint!r}, "
+                        f"but found invalid values:\n{value}",
+                        fix=_whence(value),
+                    )
                 )
 
     def _is_lazy(self, name: str) -> bool:
@@ -238,18 +248,28 @@ class Distribution:
     def _validate_sample(self, value: Tensor) -> None:
         """Raise ValueError if `value` does not fit in shape, or lies outside the support."""
         if not isinstance(value, Tensor):
-            raise ValueError("The value argument to log_prob must be a Tensor")
+            raise ValueError(
+                message(
+                    "The value argument to log_prob must be a Tensor",
+                    f"got {type(value).__name__}",
+                    fix="torch.tensor(value)",
+                )
+            )
         actual, expected = value.shape, self._batch_shape + self._event_shape
         if actual[len(actual) - len(self._event_shape) :] != self._event_shape:
             raise ValueError(
-                "The right-most size of value must match event_shape: "
-                f"{actual} vs {self._event_shape}."
+                message(
+                    "The right-most size of value must match event_shape: "
+                    f"{actual} vs {self._event_shape}."
+                )
             )
         for i, j in zip(reversed(actual), reversed(expected), strict=False):
             if i != 1 and j != 1 and i != j:
                 raise ValueError(
-                    "Value is not broadcastable with batch_shape+event_shape: "
-                    f"{actual} vs {expected}."
+                    message(
+                        "Value is not broadcastable with batch_shape+event_shape: "
+                        f"{actual} vs {expected}."
+                    )
                 )
         try:
             support = self.support
@@ -262,11 +282,14 @@ class Distribution:
             return
         if not everywhere(support.check(value)):
             raise ValueError(
-                "Expected value argument "
-                f"({type(value).__name__} of shape {tuple(value.shape)}) "
-                f"to be within the support ({support!r}) "
-                f"of the distribution {self!r}, "
-                f"but found invalid values:\n{value}"
+                message(
+                    "Expected value argument "
+                    f"({type(value).__name__} of shape {tuple(value.shape)}) "
+                    f"to be within the support ({support!r}) "
+                    f"of the distribution {self!r}, "
+                    f"but found invalid values:\n{value}",
+                    fix=_whence(value),
+                )
             )
 
     def __repr__(self) -> str:

@@ -17,6 +17,7 @@ from ..engine.calling import reading
 from ..handles.tensor import Tensor
 from ..ops.surface import FUNCTIONS
 from . import linear_algebra
+from .paths import PYTORCH
 
 # importing them has promised their functions in FUNCTIONS
 ENTERED = (create, linear_algebra)
@@ -171,6 +172,8 @@ def find(name: str) -> Any:
         return getattr(importlib.import_module(f"microtorch.facade.{file}"), name)
     if name in LAZY:
         module, part = LAZY[name]
+        if not part and name in PYTORCH:  # by this name, which it then speaks of
+            module = name
         found = importlib.import_module(f"microtorch.{module}")
         return getattr(found, part) if part else found
     if said := absent(name):

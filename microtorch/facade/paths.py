@@ -20,7 +20,7 @@ from types import ModuleType
 from typing import Any, cast
 
 from ..base.absent import ABSENT, absent
-from ..base.errors import second_names
+from ..base.errors import missing, second_names
 
 _PACKAGE = __name__.partition(".")[0]
 
@@ -249,6 +249,7 @@ class Finder(SecondName):
             module = importlib.import_module(f"{_PACKAGE}.{PATHS[name]}")
             if any(row.startswith(f"{name}.") for row in (*PATHS, *ABSENT)):
                 vars(module).setdefault("__path__", [])  # a package to Python: it asks here further
+            _speaking(name, module)
             _enter_loaded(name, module)
             return self.spec(fullname, module)
         if said := absent(name):
@@ -256,6 +257,14 @@ class Finder(SecondName):
         if name.rpartition(".")[0] in PATHS:
             raise ModuleNotFoundError(f"No module named {fullname!r}", name=fullname)
         return None
+
+
+def _speaking(name: str, module: ModuleType) -> None:
+    """Let the module speak of names that it lacks as one at PyTorch's path: the first of its paths
+    that is asked for, unless it has a ``__getattr__`` of its own."""
+    if name in PYTORCH and not name.startswith("vision."):
+        known = getattr(module, "__all__", None) or [*vars(module)]
+        vars(module).setdefault("__getattr__", missing(f"{_PACKAGE}.{name}", known))
 
 
 def _enter_loaded(above: str, owner: ModuleType, taken: Collection[str] = ()) -> None:
@@ -282,4 +291,7 @@ def install(names: Collection[str]) -> None:
     """
     sys.meta_path.insert(0, Finder())
     second_names.update(PYTORCH)
+    for name, real in PYTORCH.items():
+        if (module := sys.modules.get(f"{_PACKAGE}.{real}")) is not None:
+            _speaking(name, module)
     _enter_loaded("", sys.modules[_PACKAGE], names)

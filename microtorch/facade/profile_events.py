@@ -106,8 +106,9 @@ class Averages(list[Sum]):
             )
         events = sorted(self, key=lambda event: -getattr(event, key))[:row_limit]
         total = self.self_cpu_time_total
-        head = ["Name", "Self CPU %", "Self CPU", "CPU total %", "CPU total", "CPU average"]
-        head += ["CPU memory", "Self memory"] * self.memory + ["Calls"] + ["Shapes"] * self.shapes
+        head = ["Name", "Self CPU %", "Self CPU", "CPU total %", "CPU total", "CPU time avg"]
+        head += ["CPU Mem", "Self CPU Mem"] * self.memory + ["# of Calls"]
+        head += ["Input Shapes"] * self.shapes
         rows = [head]
         for e in events:
             row = [e.key]

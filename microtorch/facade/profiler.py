@@ -240,6 +240,8 @@ class profile:
         """key_averages().table()."""
         return self.key_averages().table(sort_by, **settings)
 
+    __str__ = table
+
     def total_average(self) -> Sum:
         """key_averages().total_average()."""
         return self.key_averages().total_average()

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from ..base.types import Array, Index, TensorLike
     from .tensor import Tensor
 
+ONE = "x.item() is its one number"
 # tensor == what no tensor can be made of
 NEVER_EQUAL = (type(None), str, tuple, list, dict, type)
 
@@ -222,12 +223,12 @@ class Protocols(Methods):
 
     def __len__(self) -> int:
         if not self.array.ndim:
-            raise TypeError("len() of a 0-d tensor")
+            raise TypeError(errors.message("len() of a 0-d tensor", fix=ONE))
         return self.array.shape[0]
 
     def __iter__(self) -> Iterator[Tensor]:
         if not self.array.ndim:
-            raise TypeError("iteration over a 0-d tensor")
+            raise TypeError(errors.message("iteration over a 0-d tensor", fix=ONE))
         return iter(METHODS["unbind"](self, 0))
 
     def __contains__(self, value: Any) -> bool:

@@ -99,7 +99,10 @@ def _sizes_or_data(
         pass
     elif len(args) == 1 and isinstance(args[0], Size):
         return tuple(args[0]), None
-    elif len(args) == 1 and isinstance(args[0], (bool, float, complex, str, type(None))):
+    elif len(args) == 1 and (
+        isinstance(args[0], (bool, float, complex, str, dict, type(None)))
+        or not (hasattr(args[0], "__getitem__") or hasattr(args[0], "__index__"))
+    ):
         raise TypeError(
             message(
                 f"new(): data must be a sequence (got {type(args[0]).__name__})",

@@ -29,10 +29,9 @@ from ..graph import (
 )  # fmt: skip
 from ..ops.index import getitem
 from ..ops.permute import IDENTITY, matrices_transposed, matrix_T
-from ..ops.surface import METHODS
+from ..ops.surface import FUNCTIONS, METHODS
 from . import storage as storage  # its functions are methods of Tensor
 from .properties import Properties
-from .protocols import warn_of_a_number
 from .size import Size as Size  # old pickles look for it here
 from .size import sizes_or_data
 
@@ -66,10 +65,9 @@ class Tensor(Properties):
         shape, source = sizes_or_data(data, given)
         if isinstance(source, Tensor):  # the same memory in its own dtype, and its gradient
             return source.as_subclass(cls)
-        if shape is not None:
-            array = np.empty(shape, dtypes.default_numpy())
-        else:
-            array = np.array(_numbers(source), dtypes.default_numpy())
+        d = dtypes.FROM_NUMPY[dtypes.default_numpy()]
+        make, what = ("tensor", source) if shape is None else ("empty", shape)
+        array = FUNCTIONS[make](what, dtype=d, device="cpu").array
         self = object.__new__(cls)
         self.array, self.origin, self.node = array, None, constant(array).node
         return self
@@ -432,15 +430,6 @@ def _claimed(t: Tensor) -> None:
         from .views import let_claim  # a program that writes nothing in place needs no more of it
 
         let_claim(t)
-
-
-def _numbers(data: Any) -> Any:
-    """Data without Tensors, also where they lie in lists; one that requires gradient is warned of.
-    """
-    if isinstance(data, Tensor):
-        warn_of_a_number(data)
-        return data.numpy(force=True)
-    return [_numbers(x) for x in data] if isinstance(data, (list, tuple)) else data
 
 
 def _rebuild(cls: type[Tensor], array: Array, requires_grad: bool) -> Tensor:

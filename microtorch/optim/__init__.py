@@ -45,7 +45,3 @@ __all__ = [
 ]
 
 __getattr__ = on_demand(globals(), OPTIMIZERS, missing(__name__, __all__))
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *OPTIMIZERS} - {"OPTIMIZERS", "TYPE_CHECKING"})

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from ..base.errors import unknown
+from ..base.errors import missing
 
 __all__ = ["benchmark", "checkpoint", "data", "dlpack", "gc_paused"]
 
@@ -35,14 +35,12 @@ def gc_paused() -> Iterator[None]:
             gc.enable()
 
 
+_missing = missing(__name__, __all__)
+
+
 def __getattr__(name: str) -> Any:
     if name in __all__:  # loaded when first named: nn and optim come here without them
         return importlib.import_module(f"{__name__}.{name}")
     if name in _FACADE:
         return importlib.import_module(f"{__name__}.{name}")
-    if name == "collect_env":
-        raise AttributeError(
-            "torch.utils.collect_env is part of PyTorch, but not of microtorch. "
-            "`microtorch doctor` describes this installation."
-        )
-    raise unknown("module 'torch.utils'", name, __all__)
+    return _missing(name)

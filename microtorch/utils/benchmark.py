@@ -10,6 +10,7 @@ Measuring by counted instructions (Callgrind) is not here.
 from __future__ import annotations
 
 import statistics
+import textwrap
 import timeit
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING
@@ -116,6 +117,10 @@ class Timer:
             )
         if num_threads < 1:
             raise RuntimeError(message(f"Timer: num_threads must be positive, not {num_threads}"))
+        stmt, setup = (  # texts may be indented as the program is
+            textwrap.dedent(text).strip() if isinstance(text, str) else text
+            for text in (stmt, setup)
+        )
         self._timer = timeit.Timer(stmt, setup, timer, dict(globals or {}))
         self._names = (label or str(stmt), sub_label or "", description or "")
         self._threads = num_threads

@@ -201,3 +201,13 @@ def test_a_path_is_an_attribute_too():
         *paths.split(),
     )
     assert found.split() == [f"microtorch.{PATHS[path]}" for path in paths.split()]
+
+
+@pytest.mark.parametrize(
+    "path", ["compiler", "random", "nn.parallel", "utils", "types"]
+)
+def test_a_module_speaks_of_what_it_lacks_under_the_path_of_pytorch(path):
+    module = importlib.import_module(f"microtorch.{path}")
+    with pytest.raises(AttributeError, match=f"^module 'torch.{path}' has no attribute 'lack'"):
+        module.lack  # noqa: B018
+    assert not hasattr(module, "__wrapped__")

@@ -32,6 +32,7 @@ def test_a_row_for_each_kernel_derivative_module_and_named_block():
     assert ("linear", ((4, 2), (3, 2), (3,))) in by_shape
     text = p.key_averages().table(sort_by="cuda_time_total", row_limit=2)
     assert "step" in text and "Linear" not in text and "Self CPU time total" in text
+    assert str(p) == p.table() and "CPU time avg" in str(p) and "# of Calls" in str(p)
     total = p.key_averages().total_average()
     assert total.cpu_time_total == pytest.approx(rows["step"].cpu_time_total)
     with pytest.raises(ValueError, match=r"sort by 'colour'(.|\n)*expected one of count"):

@@ -28,12 +28,30 @@ def test_data(make):
     learned = torch.tensor(2.0, requires_grad=True)
     assert make([learned, torch.ones(())]).tolist() == [2, 1] and make([[learned], [3]]).ndim == 2
     assert make(data=[2]).tolist() == [2] and make(torch.tensor(3.0)).shape == ()
-    for wrong in (2.5, np.float64(2), True, "x"):
+    for wrong in (2.5, np.float64(2), True, "x", {}, {1}, object(), map(int, "1")):
         with pytest.raises(TypeError, match="data must be a sequence"):
             make(wrong)
     for wrong in ([1, [2]], {"size": 2}, {"data": [1], "size": (1,)}, {"shape": (2,)}):
         with pytest.raises((TypeError, ValueError)):
             make(**wrong) if isinstance(wrong, dict) else make(*wrong)
+
+
+@pytest.mark.parametrize("make", [*MAKERS, lambda x: torch.tensor(x, dtype=torch.float32)])
+@pytest.mark.parametrize(
+    ("data", "error", "says"),
+    [
+        ([1, None], TypeError, "must be real number, not NoneType"),  # and not nan, as numpy has it
+        ([1, "a"], TypeError, "must be real number, not str"),
+        (["a"], ValueError, "too many dimensions 'str'"),
+        ([torch.ones(2)], ValueError, r"only one element(?s:.*)torch.stack\(list\)"),
+        ([[1, 2], [3]], ValueError, r"expected sequence of length 2 at dim 1 \(got 1\)"),
+        ((np.ones(4), {}), ValueError, r"length 4 at dim 1 \(got 0\)(?s:.*)= env.reset\(\)"),
+        (np.array([None]), TypeError, "can't convert np.ndarray of type object"),
+    ],
+)
+def test_data_that_is_no_numbers_of_the_dtype(make, data, error, says):
+    with pytest.raises(error, match=says):
+        make(data)
 
 
 def test_a_tensor_without_dimensions_has_no_size_in_one():

@@ -9,6 +9,10 @@ def test_timer():
     made = Timer("x + x", globals={"x": torch.ones(3)}, label="add").timeit(50)
     assert made.number_per_run == 50 and 0 < made.median < 1 and made.mean == made.median
     auto = Timer("x + x", globals={"x": torch.ones(3)}).blocked_autorange(min_run_time=0.01)
+    Timer("""
+        y = x + x
+        y * y
+    """, "\n    x = 3").timeit(1)  # indented, as they are in a program
     assert len(auto.times) >= 1 and auto.iqr >= 0 and "Measurement" in repr(auto)
     assert "add" in repr(made) and "50 runs" in repr(made)
 

@@ -181,7 +181,3 @@ __all__ = [
 ]  # fmt: skip
 
 __getattr__ = on_demand(globals(), FUNCTIONS, missing(__name__, __all__), as_called)
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *FUNCTIONS})

@@ -50,7 +50,3 @@ __all__ = [
 ]
 
 __getattr__ = on_demand(globals(), SCHEDULERS, missing(__name__, __all__))
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *SCHEDULERS})

@@ -245,6 +245,12 @@ class Batches:
     def __len__(self) -> int:
         return len(self._sized)
 
+    def __getattr__(self, name: str) -> object:
+        what = f"'{type(self).__name__}' object has no attribute '{name}'"
+        if name == "next":  # programs of Python 2's days have it
+            what += "\n  fix: next(iterator)"
+        raise AttributeError(what, name=name, obj=self)
+
 
 def _excluded(what: str) -> ValueError:
     return ValueError(message(what, fix="give one of them"))
