@@ -13,7 +13,7 @@ from microtorch.viz.drawing import render, style, titles
 from microtorch.viz.reading import numbers
 from microtorch.viz.reading.summary import thumbnail
 from microtorch.viz.reading.take import take
-from repository import python
+from repository import ROOT, python
 
 import microtorch as torch
 from microtorch import Scalar, nn, viz
@@ -478,7 +478,7 @@ def test_deep_chains_are_walked_without_recursion():
 # ---- text, themes, errors ------------------------------------------------------------------------
 SCRIPT = """
 import sys
-sys.path.insert(0, {here!r})
+sys.path[:0] = {paths!r}
 import test_draw as t
 from microtorch import viz
 o = t.neuron(); o.backward()
@@ -489,7 +489,7 @@ sys.stdout.buffer.write((viz.draw(o).source + viz.draw(loss, legend=True).source
 
 def test_the_source_is_the_same_in_every_process():
     def source(seed):
-        return python("-c", SCRIPT.format(here=HERE), PYTHONHASHSEED=seed)
+        return python("-c", SCRIPT.format(paths=[HERE, str(ROOT / "tests")]), PYTHONHASHSEED=seed)
 
     one, two = source("1"), source("2")
     assert one == two and len(one) > 5000
