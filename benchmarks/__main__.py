@@ -9,6 +9,7 @@ import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 # Settings that change the speed of numpy and PyTorch by factors: OPENBLAS_CORETYPE=Haswell halves
@@ -57,6 +58,48 @@ def with_two_threads(seconds: float) -> list:
     return [Result(r["name"], r["what"], r["figures"], threads=2) for r in results]
 
 
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks", description="microtorch beside its rivals."
+    )
+    add = parser.add_argument
+    add("names", nargs="*", metavar="NAME", help="groups or cases (default: all); see --list")
+    add("--list", action="store_true", help="show the names")
+    add("--threads", type=int, default=1, help="threads for every library (default 1)")
+    add("--seconds", type=float, default=1.5, help="time for each case (default 1.5)")
+    add("--json", type=Path, metavar="FILE", help="write the figures to a file")
+    return parser
+
+
+def measured(
+    options: argparse.Namespace, cases: list, own_processes: dict[str, Callable[[], list]],
+    several_cpus: bool,
+) -> list:  # fmt: skip
+    """The results of what was chosen, cases first. Raises Disagreement."""
+    from .cases import measure
+
+    def chosen(*names: str) -> bool:
+        return not options.names or any(name in options.names for name in names)
+
+    def told(name: str) -> None:
+        print(f"{name} ...", file=sys.stderr, flush=True)
+
+    apart = []
+    for name, group in own_processes.items():  # fresh processes first: they may use every CPU
+        if chosen(name):
+            told(name)
+            apart += group()
+    if not options.names and options.threads == 1 and several_cpus:
+        told("two threads")
+        apart += with_two_threads(options.seconds)
+    results = []
+    for case in cases:
+        if chosen(case.name, case.group):
+            told(case.name)
+            results.append(measure(case, options.seconds, options.threads))
+    return [*results, *apart]
+
+
 def main(arguments: list[str]) -> int:
     """Measure what the command line asks for; 1 if contestants disagree, else 0.
 
@@ -68,15 +111,7 @@ def main(arguments: list[str]) -> int:
         if threads:
             restart_clean(arguments, 2 if "--threads" in arguments else threads)
         return importlib.import_module(f".{name}", __package__).main(arguments[1:])
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks", description="microtorch beside its rivals."
-    )
-    add = parser.add_argument
-    add("names", nargs="*", metavar="NAME", help="groups or cases (default: all); see --list")
-    add("--list", action="store_true", help="show the names")
-    add("--threads", type=int, default=1, help="threads for every library (default 1)")
-    add("--seconds", type=float, default=1.5, help="time for each case (default 1.5)")
-    add("--json", type=Path, metavar="FILE", help="write the figures to a file")
+    parser = _parser()
     options = parser.parse_args(arguments)
     restart_clean(arguments, options.threads)
 
@@ -87,7 +122,7 @@ def main(arguments: list[str]) -> int:
         convolution, elementwise, first_calls, large, loading, optimizers, oversubscribed,
         processes, products, recurrent, report, rows, scalars, static, tiny, training,
     )  # fmt: skip
-    from .cases import Disagreement, installed, measure
+    from .cases import Disagreement, installed
 
     suites = (
         tiny, scalars, training, large, elementwise, products, rows, optimizers, recurrent,
@@ -109,9 +144,6 @@ def main(arguments: list[str]) -> int:
         if name not in known:
             parser.error(f"no group or case '{name}'; there are: {' '.join(known)}")
 
-    def chosen(*names: str) -> bool:
-        return not options.names or any(name in options.names for name in names)
-
     about = report.machine()
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # µ, where the terminal has it
@@ -121,25 +153,11 @@ def main(arguments: list[str]) -> int:
         import torch
 
         torch.set_num_threads(options.threads)
-    results = []
     try:
-        # fresh processes first: they may use every CPU
-        for name, group in own_processes.items():
-            if chosen(name):
-                print(f"{name} ...", file=sys.stderr, flush=True)
-                results += group()
-        if not options.names and options.threads == 1 and about["cpus"] > 1:
-            print("two threads ...", file=sys.stderr, flush=True)
-            results += with_two_threads(options.seconds)
-        measured = []
-        for case in cases:
-            if chosen(case.name, case.group):
-                print(f"{case.name} ...", file=sys.stderr, flush=True)
-                measured.append(measure(case, options.seconds, options.threads))
+        results = measured(options, cases, own_processes, about["cpus"] > 1)
     except Disagreement as error:
         print(f"Not measured, since the results differ: {error}", file=sys.stderr)
         return 1
-    results = [*measured, *results]
     print(f"\n{report.markdown(results)}\n")
     print("Per operation or step, the fastest round of each contestant.")
     print("The ratio is microtorch's figure divided by its rival's.")

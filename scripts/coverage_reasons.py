@@ -87,7 +87,8 @@ DIFFERENT: tuple[str, ...] = (
     "Elements of equal value come in the order of `stable=True` from `sort`, `argsort`, `topk`, "
     "`mode` and `kthvalue`; PyTorch leaves their order open.",
     "The signs of singular vectors and eigenvectors are LAPACK's, which differ between its builds.",
-    "`as_strided_scatter` passes no gradient to the elements that it overwrites; PyTorch's does.",
+    "`as_strided_scatter` passes no gradient to the elements that it overwrites; PyTorch's does, "
+    "and drops the rest.",
     "Backward nodes have PyTorch's names where one op here is one op there. A function that is "
     "made of several ops shows each of them.",
     "A backward node that is called, `y.grad_fn(g)`, gives each input a gradient of the input's "
@@ -103,7 +104,7 @@ DIFFERENT: tuple[str, ...] = (
     "A checkpoint (`use_reentrant=False`) whose second run records other operations raises "
     "CheckpointError, also where PyTorch stops before it would notice.",
     "`inference_mode` is `no_grad`: what is made in it is a tensor like any other, which backward "
-    "may use later; PyTorch refuses.",
+    "may use later and which may be written; PyTorch refuses.",
     "Where PyTorch's gradient is wrong without an error, the right one is given: `scatter_reduce` "
     "with `include_self=False` where `amax` or `amin` meets the old value, `det` of a singular "
     "matrix, `embedding_bag` with `scale_grad_by_freq`, `cosine_similarity` of vectors shorter "

@@ -110,6 +110,16 @@ def require():
     return require_part
 
 
+@pytest.fixture
+def threads():
+    """``threads(n)`` sets the number of the core's threads, which is restored afterwards."""
+    from microtorch.backends import core
+
+    before = core.get_num_threads()
+    yield core.set_num_threads
+    core.set_num_threads(before)
+
+
 def pytest_configure(config):
     # Without the core, every program that a test starts would warn that it runs on numpy. The
     # skipped tests say so already.

@@ -1,9 +1,8 @@
 """The layers of the package, as docs/layers.txt lists them, lowest first."""
 
-from pathlib import Path
 from typing import NamedTuple
 
-ROOT = Path(__file__).parents[1]
+from repository import ROOT
 
 
 class Layer(NamedTuple):

@@ -1,12 +1,9 @@
 """The benchmarks: each case runs, and its contestants agree. No test here depends on speed."""
 import json
-import os
-import subprocess
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
+from repository import ran
 
 import microtorch as torch
 from benchmarks import (
@@ -26,7 +23,6 @@ from benchmarks import (
 from benchmarks.__main__ import clean
 from benchmarks.cases import Case, Disagreement, Result, as_arrays, compare, measure
 
-ROOT = Path(__file__).resolve().parent.parent
 CASES = [*tiny.CASES, *scalars.CASES, *training.CASES, *large.CASES, *convolution.CASES,
          *static.CASES]  # fmt: skip
 
@@ -154,11 +150,7 @@ def test_the_command(tmp_path):
     """As a user runs it, with a setting in the environment that must be dropped."""
 
     def run(*arguments):
-        return subprocess.run(
-            [sys.executable, "-m", "benchmarks", *arguments], cwd=ROOT,
-            env=os.environ | {"OPENBLAS_CORETYPE": "Haswell"},
-            capture_output=True, text=True, encoding="utf-8",
-        )  # fmt: skip
+        return ran("-m", "benchmarks", *arguments, OPENBLAS_CORETYPE="Haswell")
 
     file = tmp_path / "figures.json"
     done = run("mul", "scalar", "--seconds", "0", "--json", str(file))

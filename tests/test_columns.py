@@ -1,10 +1,9 @@
 """No line of code or prose is longer than 100 columns."""
 import re
-from pathlib import Path
 
 import pytest
+from repository import ROOT
 
-ROOT = Path(__file__).parents[1]
 FOLDERS = ("benchmarks", "docs", "ext", "microtorch", "scripts", "tests", "viz")
 SUFFIXES = (".py", ".pyi", ".c", ".h", ".cl", ".sh", ".md")
 FILES = sorted(

@@ -3,12 +3,11 @@ import ast
 import contextlib
 import io
 import re
-from pathlib import Path
 
 import pytest
 from layers import table
+from repository import ROOT
 
-ROOT = Path(__file__).resolve().parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 

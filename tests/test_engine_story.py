@@ -9,16 +9,15 @@ import runpy
 import sys
 import textwrap
 import weakref
-from pathlib import Path
 
 import numpy as np
 import pytest
+from repository import ROOT
 
 import microtorch as torch
 from benchmarks import engine_steps
 from benchmarks.cases import compare, measure
 
-ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / "docs" / "engine"
 PAGE = (ROOT / "docs" / "engine.md").read_text(encoding="utf-8")
 PROGRAMS = sorted(FOLDER.glob("step*.py"))

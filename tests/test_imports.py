@@ -6,14 +6,12 @@ functions count; those under TYPE_CHECKING, which never run, may point anywhere.
 """
 
 import ast
-import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 from layers import layers
+from repository import ROOT, python
 
-ROOT = Path(__file__).parents[1]
 LEVEL = {name: i for i, layer in enumerate(layers()) for name in layer.folders}
 PURE = set(layers()[0].folders)
 HEAVY = {
@@ -169,8 +167,7 @@ def test_a_package_file_names_more_than_it_defines():
 
 
 def run(program):
-    command = [sys.executable, "-c", program]
-    return subprocess.run(command, check=True, capture_output=True, text=True, cwd=ROOT).stdout
+    return python("-c", program)
 
 
 def test_import_loads_nothing_heavy():
@@ -272,11 +269,7 @@ def test_arithmetic_is_silent_even_where_warnings_are_errors():
         "y.sum().backward()\n"
         "print(torch.tensor([1.0]) / 0, torch.tensor([1]) // torch.tensor([2]))"
     )
-    out = subprocess.run(
-        [sys.executable, "-W", "error", "-c", program],
-        check=True, capture_output=True, text=True, cwd=ROOT,
-    )  # fmt: skip
-    assert out.stdout == "tensor([inf]) tensor([0])\n" and out.stderr == ""
+    assert python("-W", "error", "-c", program) == "tensor([inf]) tensor([0])\n"
 
 
 def test_import_stays_lean():

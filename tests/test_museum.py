@@ -5,12 +5,12 @@ import shutil
 from pathlib import Path
 
 import pytest
+from repository import ROOT
 
 from microtorch.__main__ import main
 from microtorch.programs import museum
 
 EXHIBITS = museum.exhibits()
-ROOT = Path(__file__).resolve().parents[1]
 
 
 @pytest.mark.parametrize("exhibit", EXHIBITS, ids=lambda e: f"{e.number}-{e.title.split()[-1]}")

@@ -13,11 +13,11 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from repository import ROOT
 
 pytest.importorskip("setuptools")
 pytest.importorskip("cffi")
 
-ROOT = Path(__file__).resolve().parent.parent
 LEFT_OUT = shutil.ignore_patterns(
     ".*", "build", "dist", "out", "*.egg-info", "__pycache__", "*.so", "*.pyd", "*.o",
     "docs", "tests", "benchmarks",

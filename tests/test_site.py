@@ -1,23 +1,21 @@
 """`make site`: its parts, and a small site. `make site-check` builds it all, opens each page."""
 
-import importlib.util
 import re
 import sys
-from pathlib import Path
 
 import pytest
+from repository import ROOT, loaded
 
-ROOT = Path(__file__).resolve().parents[1]
 sys.path.append(str(ROOT / "scripts" / "site"))
 
-import check  # noqa: E402
-import docstrings  # noqa: E402
-import pages  # noqa: E402
-import programs  # noqa: E402
-import reference  # noqa: E402
-import signatures  # noqa: E402
+import check
+import docstrings
+import pages
+import programs
+import reference
+import signatures
 
-import microtorch as torch  # noqa: E402
+import microtorch as torch
 
 
 def test_every_page_is_staged_and_every_link_leads_to_one(tmp_path, monkeypatch):
@@ -53,10 +51,7 @@ def test_what_a_program_draws_and_steps_through_stands_below_it(tmp_path):
 @pytest.mark.needs("sphinx", "browser", "dot")
 def test_a_site_with_a_page_of_each_kind(tmp_path, monkeypatch):
     """One program runs, and little of the reference is written: that takes most of the time."""
-    file = ROOT / "scripts" / "site" / "__main__.py"
-    spec = importlib.util.spec_from_file_location("make_site", file)
-    make = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(make)
+    make = loaded("scripts/site/__main__.py")
     one = "docs/course/02-chain-rule.md"
     monkeypatch.setattr(pages, "_run", lambda t, staged: {one: programs.run(one, t[one], staged)})
     monkeypatch.setattr(reference, "MODULES", {"microtorch.func": "torch.func"})

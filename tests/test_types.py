@@ -10,8 +10,8 @@ import tokenize
 from pathlib import Path
 
 import pytest
+from repository import ROOT
 
-ROOT = Path(__file__).resolve().parent.parent
 FILES = sorted(path for top in ("microtorch", "viz") for path in (ROOT / top).rglob("*.py"))
 
 ANY = 540  # lower it when you have replaced some by a noun of microtorch/base/types.py

@@ -84,6 +84,7 @@ class Module(Stateful):
     # what PyTorch's class keeps among its attributes and ours derives: part of what `__getstate__`
     # gives, so that PyTorch finds it in files
     _derived: tuple[str, ...] = ()
+    _shown: tuple[str, ...] = ()  # the settings that repr() shows, unless by `extra_repr`
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         """Most of PyTorch's functions are built in: `conv = torch.conv2d` makes no method of one.
@@ -400,7 +401,7 @@ class Module(Stateful):
 
     def extra_repr(self) -> str:
         """The text between the brackets of repr(): a layer's settings."""
-        return ""
+        return ", ".join(f"{name}={getattr(self, name)}" for name in self._shown)
 
     def _get_name(self) -> str:
         return type(self).__name__

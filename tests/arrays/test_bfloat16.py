@@ -2,13 +2,11 @@
 
 import copy
 import math
-import os
 import pickle
-import subprocess
-import sys
 
 import numpy as np
 import pytest
+from repository import python
 
 import microtorch as torch
 
@@ -22,11 +20,7 @@ UNIFORM = [-0.98828125, -0.68359375, -0.142578125, -0.91796875]
 
 
 def run(program):
-    done = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, env=os.environ
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+    return python("-c", program)
 
 
 def test_ml_dtypes_is_imported_when_the_first_array_needs_it():

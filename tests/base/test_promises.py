@@ -1,23 +1,18 @@
 """Values that are made when they are first asked for."""
 
 import re
-import subprocess
-import sys
 import threading
 from pathlib import Path
 
 import pytest
+from repository import python, ran
 
 from microtorch import ops
 from microtorch.base.promises import Promises
 
-ROOT = Path(__file__).parents[2]
-
 
 def run(program):
-    return subprocess.run(
-        [sys.executable, "-c", program], check=True, capture_output=True, text=True, cwd=ROOT
-    ).stdout
+    return python("-c", program)
 
 
 def test_a_value_is_made_once_and_only_when_asked_for():
@@ -106,8 +101,7 @@ print(all(sorted(f) == sorted(found[0]) for f in found), len(found[0]), "Error" 
 
 
 def test_the_tables_of_contents_are_up_to_date():
-    script = [sys.executable, "scripts/contents.py"]
-    done = subprocess.run(script, capture_output=True, text=True, cwd=ROOT)
+    done = ran("scripts/contents.py")
     assert done.returncode == 0, f"python scripts/contents.py --write: {done.stdout}{done.stderr}"
 
 

@@ -4,13 +4,12 @@ import importlib
 import os
 import pickle
 import re
-import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
 
 import pytest
+from repository import ran
 
 import microtorch as torch
 from microtorch import distributed as dist
@@ -19,17 +18,13 @@ from microtorch import nn
 from microtorch.distributed import run, spawned
 
 PROGRAMS = Path(__file__).parent / "programs"
-ROOT = Path(__file__).parents[2]
 
 
 def start(n, program, *arguments, **variables):
     """Run a program in n processes; returns the exit status and what they printed."""
-    environment = os.environ | {"PYTHONPATH": str(ROOT), "OPENBLAS_NUM_THREADS": "1"} | variables
-    command = [sys.executable, "-m", "microtorch.distributed.run", "--nproc_per_node", str(n)]
-    done = subprocess.run(
-        [*command, str(PROGRAMS / program), *arguments],
-        env=environment, capture_output=True, text=True, timeout=120, cwd=PROGRAMS,
-    )  # fmt: skip
+    command = ["-m", "microtorch.distributed.run", "--nproc_per_node", n, PROGRAMS / program]
+    variables = {"OPENBLAS_NUM_THREADS": "1"} | variables
+    done = ran(*command, *arguments, timeout=120, cwd=PROGRAMS, **variables)
     return done.returncode, done.stdout + done.stderr
 
 
@@ -84,11 +79,7 @@ def alive(process):
 
 @pytest.mark.needs("mpi")
 def test_spawned_processes_can_communicate_and_raise():
-    command = [sys.executable, str(PROGRAMS / "spawning.py")]
-    done = subprocess.run(
-        command, env=os.environ | {"PYTHONPATH": str(ROOT)}, capture_output=True, text=True,
-        timeout=120,
-    )  # fmt: skip
+    done = ran(PROGRAMS / "spawning.py", timeout=120)
     assert done.returncode == 0 and "-- Process 1 terminated" in done.stdout, done.stderr
     assert "ValueError: the sum is 3" in done.stdout
     assert "[(0, 3), (1, 3)] [1.0, 2.0]" in done.stdout  # a queue and a shared tensor were sent
@@ -189,10 +180,7 @@ def test_data_parallel_is_the_module_under_another_name():
 
 @pytest.mark.needs("opencl")
 def test_data_parallel_on_two_devices():
-    done = subprocess.run(
-        [sys.executable, str(PROGRAMS / "two_devices.py")], capture_output=True, text=True,
-        env=os.environ | {"PYTHONPATH": str(ROOT), "POCL_DEVICES": "basic basic"}, timeout=120,
-    )  # fmt: skip
+    done = ran(PROGRAMS / "two_devices.py", timeout=120, POCL_DEVICES="basic basic")
     if "two devices are needed" in done.stderr:
         pytest.skip("this driver cannot show one device as two")
     assert done.stdout == "ok\n", done.stderr

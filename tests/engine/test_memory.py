@@ -4,13 +4,11 @@ And training leaks nothing. Each program runs in a process of its own, with the 
 off, and reports its peak memory.
 """
 import gc
-import os
-import subprocess
 import sys
 import weakref
-from pathlib import Path
 
 import pytest
+from repository import python
 
 import microtorch as torch
 from microtorch import Scalar, graph, nn
@@ -31,14 +29,8 @@ except (OSError, IndexError):
 
 def run(program):
     """What a program printed; the last number is its peak memory in MB."""
-    env = {
-        **os.environ,
-        "OMP_NUM_THREADS": "1",
-        "OPENBLAS_NUM_THREADS": "1",
-    }  # threads have memory of their own
-    out = subprocess.run([sys.executable, "-c", START + program + END], check=True,
-                         capture_output=True, text=True, env=env,
-                         cwd=Path(__file__).parents[2]).stdout.split()  # fmt: skip
+    one = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}  # threads have memory of their own
+    out = python("-c", START + program + END, **one).split()
     unit = 1024**2 if sys.platform == "darwin" else 1024
     return [float(v) for v in out[:-1]] + [float(out[-1]) / unit]
 
@@ -169,9 +161,7 @@ def test_backward_drops_large_values_but_keeps_the_skeleton():
     z.backward()
     assert array() is None
     assert [n.name() for n in graph.in_order([z.node])][1:] == [
-        "MulBackward0",
-        "ExpBackward0",
-        "SumBackward0",
+        "MulBackward0", "ExpBackward0", "SumBackward0"
     ]
     assert z.node.inputs[0].shape == (500, 500)
 

@@ -1,17 +1,13 @@
 """`microtorch run`: a script for torch runs as under python, and leaves nothing behind."""
-import os
-import subprocess
 import sys
 import types
-from pathlib import Path
 
 import pytest
+from repository import python
 
 import microtorch
 from microtorch.__main__ import main
 from microtorch.facade import alias
-
-ROOT = Path(microtorch.__file__).parent.parent
 
 
 def write(folder, text, name="script.py"):
@@ -206,7 +202,5 @@ def test_as_a_process(tmp_path):
     script = write(
         tmp_path, "import torch\nprint(torch.tensor([1.0, 2.0]).sum().item(), torch.__name__)\n"
     )
-    command = [sys.executable, "-m", "microtorch", "run", script.name]
-    environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
-    assert (done.returncode, done.stdout, done.stderr) == (0, "3.0 microtorch\n", "")
+    said = python("-m", "microtorch", "run", script.name, cwd=tmp_path)
+    assert said == "3.0 microtorch\n"

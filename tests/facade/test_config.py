@@ -1,15 +1,10 @@
 """``torch.__config__`` says what is there, on machines that have it and on those that have not."""
 
-import os
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
+from repository import python
 
 import microtorch as torch
-
-ROOT = Path(__file__).parents[2]
 
 
 def devices():
@@ -38,11 +33,9 @@ def test_without_opencl_it_says_why_and_fails_nowhere(missing, tmp_path):
     block = "import sys; sys.modules['pyopencl'] = None\n" if missing == "pyopencl" else ""
     program = f"{block}import microtorch as torch; print(torch.__config__.show())"
     nowhere = {"OCL_ICD_VENDORS": f"{tmp_path}/", "OPENCL_VENDOR_PATH": str(tmp_path)}
-    env = {**os.environ, **nowhere, "PYTHONPATH": str(ROOT)}
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, env=env)
-    assert done.returncode == 0, done.stderr
+    said = python("-c", program, **nowhere)
     reasons = {
         "pyopencl": "the OpenCL backend needs Python's package pyopencl, which does not import",
         "driver": "no OpenCL device was found",
     }
-    assert f"devices: cpu ({reasons[missing]}" in done.stdout
+    assert f"devices: cpu ({reasons[missing]}" in said

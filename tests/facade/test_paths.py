@@ -1,17 +1,13 @@
 """Import paths: PyTorch's, and ours of earlier versions, lead to the module that has the names."""
 
 import importlib
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from repository import python
 
 import microtorch
 from microtorch.facade.paths import PATHS, PYTORCH
-
-ROOT = Path(microtorch.__file__).parents[1]
 
 # What PyTorch 2.13 has under these paths, as far as microtorch has it anywhere; what ours had.
 NAMES = {
@@ -76,12 +72,6 @@ NAMES = {
 }
 
 
-def python(program, *arguments):
-    env = {**os.environ, "PYTHONPATH": str(ROOT)}
-    command = [sys.executable, "-c", program, *arguments]
-    return subprocess.run(command, check=True, capture_output=True, text=True, env=env).stdout
-
-
 @pytest.mark.parametrize("path", PATHS)
 def test_a_path_is_the_module_of_its_row(path):
     module = importlib.import_module(f"microtorch.{path}")
@@ -126,7 +116,7 @@ def test_attributes_after_an_import():
         "print(microtorch.nn.modules.linear.Linear is torch.nn.Linear)\n"
         "print(torch.utils.data._utils.collate.default_collate is torch.utils.data.default_collate)"
     )
-    assert python(program).split() == ["True", "True"]
+    assert python("-c", program).split() == ["True", "True"]
 
 
 def test_modules_is_there_without_an_import():
@@ -135,7 +125,7 @@ def test_modules_is_there_without_an_import():
         "layer = torch.nn.BatchNorm2d(3)\n"
         "print(isinstance(layer, torch.nn.modules.batchnorm._BatchNorm))"
     )
-    assert python(program) == "True\n"
+    assert python("-c", program) == "True\n"
 
 
 def test_nothing_is_loaded_before_it_is_asked_for():
@@ -144,7 +134,7 @@ def test_nothing_is_loaded_before_it_is_asked_for():
         "print(*[name for name in sys.modules if name.startswith('microtorch.nn')"
         " or name.startswith('microtorch.utils') or name.startswith('microtorch.optim')])"
     )
-    assert python(program) == "\n"
+    assert python("-c", program) == "\n"
 
 
 @pytest.mark.parametrize("prefix", ["microtorch", "torch"])
@@ -159,13 +149,10 @@ def test_no_path_changes_what_a_public_name_means(prefix, tmp_path):
         "    importlib.import_module(f'{sys.argv[1]}.{path}')\n"
         "print([name for name in torch.__all__ if getattr(torch, name) is not before[name]])\n"
     )
-    run = ["run"] if prefix == "torch" else []
-    program = "import sys; from microtorch.__main__ import main; main(sys.argv[1:])"
-    if not run:
-        program = f"import sys; exec(open({str(script)!r}).read())"
-        assert python(program, prefix, *PATHS) == "[]\n"
+    if prefix == "torch":
+        assert python("-m", "microtorch", "run", script, prefix, *PYTORCH) == "[]\n"
     else:
-        assert python(program, *run, str(script), prefix, *PYTORCH) == "[]\n"
+        assert python(script, prefix, *PATHS) == "[]\n"
 
 
 def test_scripts_for_pytorch_may_use_its_paths(tmp_path):
@@ -184,8 +171,7 @@ def test_scripts_for_pytorch_may_use_its_paths(tmp_path):
         "print(Linear is torch.nn.Linear, torch.nn.modules.conv._ConvNd.__name__,\n"
         "      issubclass(Linear, Module))\n"
     )
-    program = "import sys; from microtorch.__main__ import main; sys.exit(main(sys.argv[1:]))"
-    out = python(program, "run", str(script)).split()
+    out = python("-m", "microtorch", "run", script).split()
     assert out == ["torch.nn.modules.nothing", "True", "_ConvNd", "True"]
 
 
@@ -196,6 +182,7 @@ def test_a_path_is_an_attribute_too():
         "utils.data._utils distributed.algorithms vision.transforms.transforms cuda.random"
     )
     found = python(
+        "-c",
         "import sys, operator, microtorch, microtorch.vision\n"
         "for p in sys.argv[1:]: print(operator.attrgetter(p)(microtorch).__name__)",
         *paths.split(),

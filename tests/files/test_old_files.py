@@ -3,11 +3,11 @@
 tests/data/make.py says what is in them. Each is compared with the same objects made today.
 """
 
-import importlib.util
 import pickle
 from pathlib import Path
 
 import pytest
+from repository import loaded
 
 import microtorch as torch
 from microtorch import nn
@@ -15,14 +15,7 @@ from microtorch import nn
 DATA = Path(__file__).parents[1] / "data"
 
 
-def load_maker():
-    spec = importlib.util.spec_from_file_location("make_old_files", DATA / "make.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-make = load_maker()
+make = loaded("tests/data/make.py")
 MODULES, VALUES = make.modules(), make.values()
 
 

@@ -1,24 +1,15 @@
 """The stubs say what is there: they are what scripts/stubs.py prints, and miss no method."""
 
 import ast
-import importlib.util
-from pathlib import Path
+
+from repository import ROOT, script
 
 import microtorch as torch
 from microtorch.handles.methods import Methods, ScalarMethods, bind_all
 
-ROOT = Path(torch.__file__).parent.parent
-
-
-def printer():
-    spec = importlib.util.spec_from_file_location("stubs", ROOT / "scripts" / "stubs.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
 
 def test_they_are_up_to_date():
-    stale = [str(path.relative_to(ROOT)) for path in printer().out_of_date()]
+    stale = [str(path.relative_to(ROOT)) for path in script("stubs").out_of_date()]
     assert not stale, f"{stale}: python scripts/stubs.py --write"
 
 

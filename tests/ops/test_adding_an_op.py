@@ -3,16 +3,13 @@
 import contextlib
 import io
 import re
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
+from repository import ROOT, ran
 
 from microtorch.backends import definitions
 from microtorch.engine.registry import REGISTRY
 
-ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "docs" / "adding-an-op.md").read_text(encoding="utf-8")
 
 
@@ -39,7 +36,6 @@ spec.loader.exec_module(formulas)
 formulas.TABLE.update({{{row}}})
 # the package finds the table with the row in it
 sys.modules["microtorch.notation.formulas"] = formulas
-sys.path.insert(0, {str(ROOT)!r})
 import microtorch as torch
 x = torch.tensor([0.5, -2.0], dtype=torch.float64, requires_grad=True)
 expected = [v * math.tanh(v) for v in (0.5, -2.0)]
@@ -52,9 +48,7 @@ s.lisht().backward()
 x.lisht().sum().backward()
 assert abs(s.grad - x.grad[0].item()) < 1e-12
 """
-    done = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, check=False
-    )
+    done = ran("-c", program)
     assert done.returncode == 0, done.stderr
 
 

@@ -7,17 +7,15 @@ import re
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import pytest
+from repository import ROOT, ran
 
-import microtorch as torch
 from microtorch.__main__ import COMMANDS
 from microtorch.__main__ import main as microtorch
 from microtorch.programs import demo, run
 from microtorch.programs import tour as demo_tour
 
-ROOT = Path(torch.__file__).parent.parent
 TRAINING = """
 import sys
 import torch
@@ -56,10 +54,7 @@ def folder(tmp_path, monkeypatch):
 
 
 def python(*arguments, **environment):
-    env = os.environ | {"PYTHONPATH": str(ROOT), "NO_COLOR": "1"} | environment
-    return subprocess.run(
-        [sys.executable, *arguments], env=env, capture_output=True, text=True, encoding="utf-8"
-    )
+    return ran(*arguments, cwd=None, NO_COLOR="1", **environment)
 
 
 @pytest.mark.needs("dot")

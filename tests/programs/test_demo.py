@@ -4,21 +4,17 @@ import re
 import subprocess
 import sys
 import types
-from pathlib import Path
 
 import pytest
+from repository import ROOT, ran
 
 import microtorch as torch
 from microtorch.programs import demo
 
-ROOT = Path(torch.__file__).parent.parent
-
 
 def run(arguments, **environment):
     """python -m microtorch.programs.demo in a process of its own, with this checkout."""
-    env = os.environ | {"PYTHONPATH": str(ROOT), "NO_COLOR": "1"} | environment
-    command = [sys.executable, "-m", "microtorch.programs.demo", *arguments]
-    return subprocess.run(command, env=env, capture_output=True, text=True, encoding="utf-8")
+    return ran("-m", "microtorch.programs.demo", *arguments, NO_COLOR="1", **environment)
 
 
 def reached(printed):

@@ -7,6 +7,7 @@ import xml.etree.ElementTree as ET
 import pytest
 from microtorch.viz.drawing import animate, render
 from microtorch.viz.drawing import film as films
+from repository import loaded
 
 import microtorch as torch
 from microtorch import Scalar, nn, viz
@@ -166,14 +167,7 @@ def test_the_picture_is_one_file_that_needs_no_script(tmp_path):
 
 
 def test_the_picture_of_the_readme_is_small(tmp_path):
-    import importlib.util
-    from pathlib import Path
-
-    file = Path(__file__).parents[2] / "docs" / "pictures" / "make.py"
-    spec = importlib.util.spec_from_file_location("make_pictures", file)
-    make = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(make)
-    paths = make.main(tmp_path)
+    paths = loaded("docs/pictures/make.py").main(tmp_path)
     assert [p.rpartition("/")[2] for p in paths] == [
         "neuron.svg",
         "neuron-steps.svg",

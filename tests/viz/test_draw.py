@@ -4,11 +4,9 @@ import html
 import json
 import os
 import re
-import subprocess
 import sys
 import time
 import xml.etree.ElementTree as ET
-from pathlib import Path
 
 import pytest
 from microtorch.viz.drawing import render, style, titles
@@ -17,12 +15,12 @@ from microtorch.viz.reading.modules import arguments
 from microtorch.viz.reading.summary import thumbnail
 from microtorch.viz.reading.take import take
 from microtorch.viz.showing.scene import scene
+from repository import ROOT, python
 
 import microtorch as torch
 from microtorch import Scalar, nn, viz
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-ROOT = str(Path(__file__).parents[2])
 
 
 def neuron():
@@ -545,8 +543,7 @@ def test_deep_chains_are_walked_without_recursion():
 # ---- text, themes, errors ------------------------------------------------------------------------
 SCRIPT = """
 import sys
-sys.path.insert(0, {root!r})
-sys.path.insert(0, {here!r})
+sys.path[:0] = {paths!r}
 import test_draw as t
 from microtorch import viz
 o = t.neuron(); o.backward()
@@ -557,26 +554,22 @@ sys.stdout.buffer.write((viz.draw(o).source + viz.draw(loss, legend=True).source
 
 def test_the_source_is_the_same_in_every_process():
     def source(seed):
-        script = SCRIPT.format(root=ROOT, here=HERE)
-        env = {**os.environ, "PYTHONHASHSEED": seed}
-        return subprocess.run(
-            [sys.executable, "-c", script], env=env, capture_output=True, check=True
-        ).stdout
+        return python("-c", SCRIPT.format(paths=[HERE, str(ROOT / "tests")]), PYTHONHASHSEED=seed)
 
     one, two = source("1"), source("2")
     assert one == two and len(one) > 5000
-    assert b"0x" not in one
+    assert "0x" not in one
 
 
 def test_viz_is_not_imported_by_microtorch_and_imports_no_graphviz():
     script = (
-        f"import sys; sys.path.insert(0, {ROOT!r}); import microtorch; "
+        "import sys; import microtorch; "
         "assert not [m for m in sys.modules if 'viz' in m], 'microtorch imports viz'; "
         "import microtorch.viz; "
         "assert not {'graphviz', 'rich', 'pygraphviz', 'PIL'} & set(sys.modules); "
         "from microtorch import Scalar; microtorch.viz.draw; assert 'rich' not in sys.modules"
     )
-    subprocess.run([sys.executable, "-c", script], check=True)
+    assert not python("-c", script)
 
 
 EVIL = '<script>alert(1)</script>"&<\\N\n{}|'

@@ -6,19 +6,15 @@ must differ in lightness or in form.
 """
 
 import itertools
-import os
 import re
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 from microtorch.viz.drawing import style
+from repository import ran
 
 import microtorch as torch
 from microtorch import Scalar, nn, viz
 
-ROOT = str(Path(__file__).parents[2])
 NEURON = """
 import sys
 from pathlib import Path
@@ -46,12 +42,9 @@ def test_without_the_program_dot_two_processes_write_the_same_bytes(tmp_path):
     script.write_text(NEURON)
     empty.mkdir()
     for k, seed in enumerate(("1", "2")):  # another order of sets in each
-        env = os.environ | {"PYTHONPATH": ROOT, "PATH": str(empty), "PYTHONHASHSEED": seed}
-        command = [sys.executable, "-W", "error", str(script), str(tmp_path / f"n{k}")]
-        done = subprocess.run(command, env=env, capture_output=True, text=True)
-        assert (done.returncode, done.stdout) == (0, ""), (
-            done.stderr
-        )  # fontconfig may grumble there
+        alone = {"PATH": str(empty), "PYTHONHASHSEED": seed}
+        done = ran("-W", "error", script, tmp_path / f"n{k}", **alone)
+        assert (done.returncode, done.stdout) == (0, ""), done.stderr  # fontconfig may grumble
     first, second = ((tmp_path / f"n{k}.svg").read_bytes() for k in (0, 1))
     assert (
         first == second and first.startswith(b"<?xml") and first.count(b'class="node"') == 15

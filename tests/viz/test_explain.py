@@ -1,19 +1,14 @@
 """Why a gradient is None or zero, and crashes: each cause is made on purpose and must be named."""
 
 import html
-import os
 import re
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
+from repository import ran
 
 import microtorch as torch
 from microtorch import Scalar, nn, viz
 from microtorch.base import errors
-
-ROOT = Path(torch.__file__).parent.parent
 
 
 @pytest.fixture(autouse=True)
@@ -251,20 +246,9 @@ def test_the_hook_draws_what_ended_the_program(tmp_path):
         "import microtorch as torch\nfrom microtorch import viz\nviz.draw_errors('boom.svg')\n"
         "a = torch.ones(2, 3, requires_grad=True)\nb = a * 2\nc = b @ a\n"
     )
-    env = os.environ | {"PYTHONPATH": str(ROOT)}
-    done = subprocess.run(
-        [sys.executable, str(script)],
-        cwd=tmp_path,
-        env=env,
-        capture_output=True,
-        text=True,
-        encoding="utf-8",
-    )
-    assert (
-        done.returncode == 1
-        and "RuntimeError: mat1" in done.stderr
-        and "boom.svg" in done.stderr.splitlines()[-1]
-    )
+    done = ran(script, cwd=tmp_path)
+    assert done.returncode == 1 and "RuntimeError: mat1" in done.stderr
+    assert "boom.svg" in done.stderr.splitlines()[-1]
     assert "2×3 @ 2×3" in html.unescape((tmp_path / "boom.svg").read_text(encoding="utf-8"))
 
 

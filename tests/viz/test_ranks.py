@@ -4,7 +4,6 @@ import json
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,11 +11,10 @@ from microtorch.viz.drawing.dot import Drawing
 from microtorch.viz.drawing.options import Options
 from microtorch.viz.showing.html import page
 from microtorch.viz.telling.together import side_by_side
+from repository import ROOT
 
 import microtorch as torch
 from microtorch import nn, viz
-
-ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")

@@ -2,11 +2,7 @@
 
 import json
 import math
-import os
-import subprocess
-import sys
 from importlib.util import find_spec
-from pathlib import Path
 
 import pytest
 from microtorch.viz.asking.changes import Difference
@@ -23,11 +19,11 @@ from microtorch.viz.showing.html import page
 from microtorch.viz.showing.stepper import Stepper
 from microtorch.viz.telling.table import Table
 from microtorch.viz.telling.words import display_names
+from repository import python
 
 import microtorch as torch
 from microtorch import Scalar, nn, viz
 
-ROOT = Path(__file__).parents[2]
 pytestmark = pytest.mark.filterwarnings("ignore::RuntimeWarning:microtorch")
 
 
@@ -144,7 +140,6 @@ def test_every_output_is_made_from_the_file_alone(name, backward, tmp_path):
 
 ALONE = """
 import sys
-sys.path.insert(0, {root!r})
 from microtorch.viz.reading.trace import Trace
 from microtorch.viz.drawing.dot import Drawing
 from microtorch.viz.drawing.options import Options
@@ -162,14 +157,10 @@ sys.stdout.buffer.write(out.encode())
 def test_another_process_that_never_saw_the_program(tmp_path):
     trace = viz.step(network()).trace
     path = written(trace, tmp_path, "network")
-    program = ALONE.format(root=str(ROOT), path=str(path))
-    done = subprocess.run(  # readline tells children COLUMNS, of which os.environ knows nothing
-        [sys.executable, "-c", program], capture_output=True, cwd=tmp_path, check=True,
-        env=dict(os.environ),
-    )  # fmt: skip
+    told = python("-c", ALONE.format(path=str(path)), cwd=tmp_path)
     drawn = Drawing(trace, Options()).digraph.source
     screens = "\n".join(terminal.frames(trace))
-    assert done.stdout.decode() == drawn + str(Table(trace)) + screens
+    assert told == drawn + str(Table(trace)) + screens
 
 
 def test_a_film_of_a_file_has_the_frames_of_the_living(tmp_path):

@@ -56,6 +56,8 @@ class LeakyReLU(_Inplace):
 class PReLU(Module):
     """x where x > 0, else weight * x; the slope is learned: one, or one per channel (dim 1)."""
 
+    _shown = ("num_parameters",)
+
     def __init__(
         self,
         num_parameters: int = 1,
@@ -73,9 +75,6 @@ class PReLU(Module):
 
     def forward(self, input: Tensor) -> Tensor:
         return F.prelu(input, self.weight)
-
-    def extra_repr(self) -> str:
-        return f"num_parameters={self.num_parameters}"
 
 
 class ELU(_Inplace):
@@ -202,6 +201,8 @@ class Hardswish(Hardsigmoid):
 class Softplus(Module):
     """log(1 + exp(beta * x)) / beta; x itself where beta * x > threshold."""
 
+    _shown = ("beta", "threshold")
+
     def __init__(self, beta: float = 1.0, threshold: float = 20.0) -> None:
         super().__init__()
         self.beta = beta
@@ -209,9 +210,6 @@ class Softplus(Module):
 
     def forward(self, input: Tensor) -> Tensor:
         return F.softplus(input, self.beta, self.threshold)
-
-    def extra_repr(self) -> str:
-        return f"beta={self.beta}, threshold={self.threshold}"
 
 
 class Tanh(Module):
@@ -305,6 +303,8 @@ class Softshrink(Hardshrink):
 class GLU(Module):
     """a * sigmoid(b), where a and b are the halves of x along `dim`."""
 
+    _shown = ("dim",)
+
     def __init__(self, dim: int = -1) -> None:
         super().__init__()
         self.dim = dim
@@ -312,12 +312,11 @@ class GLU(Module):
     def forward(self, input: Tensor) -> Tensor:
         return F.glu(input, self.dim)
 
-    def extra_repr(self) -> str:
-        return f"dim={self.dim}"
-
 
 class Softmax(Module):
     """exp(x) / sum(exp(x)) along `dim`."""
+
+    _shown = ("dim",)
 
     def __init__(self, dim: int | None = None) -> None:
         super().__init__()
@@ -325,9 +324,6 @@ class Softmax(Module):
 
     def forward(self, input: Tensor) -> Tensor:
         return F.softmax(input, self.dim)
-
-    def extra_repr(self) -> str:
-        return f"dim={self.dim}"
 
 
 class LogSoftmax(Softmax):

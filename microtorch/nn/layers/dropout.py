@@ -11,6 +11,8 @@ from ..module import Module
 class _DropoutNd(Module):
     """What all share: the probability."""
 
+    _shown = ("p", "inplace")
+
     def __init__(self, p: float = 0.5, inplace: bool = False) -> None:
         super().__init__()
         if not 0 <= p <= 1:
@@ -22,9 +24,6 @@ class _DropoutNd(Module):
             )
         self.p = p
         self.inplace = inplace
-
-    def extra_repr(self) -> str:
-        return f"p={self.p}, inplace={self.inplace}"
 
 
 class Dropout(_DropoutNd):

@@ -20,6 +20,7 @@ from .conv import repeated
 
 class _MaxPoolNd(Module):
     function: Callable[..., Any]
+    _shown = ("kernel_size", "stride", "padding", "dilation", "ceil_mode")
 
     def __init__(
         self,
@@ -44,12 +45,6 @@ class _MaxPoolNd(Module):
             self.dilation,
             self.ceil_mode,
             self.return_indices,
-        )
-
-    def extra_repr(self) -> str:
-        return (
-            f"kernel_size={self.kernel_size}, stride={self.stride}, padding={self.padding}, "
-            f"dilation={self.dilation}, ceil_mode={self.ceil_mode}"
         )
 
 
@@ -78,6 +73,7 @@ class AvgPool2d(Module):
     """The mean of each window; padding is 0 and counted unless `count_include_pad=False`."""
 
     function: Callable[..., Tensor] = staticmethod(F.avg_pool2d)
+    _shown = ("kernel_size", "stride", "padding")
 
     def __init__(
         self,
@@ -104,9 +100,6 @@ class AvgPool2d(Module):
             self.divisor_override,
         )
 
-    def extra_repr(self) -> str:
-        return f"kernel_size={self.kernel_size}, stride={self.stride}, padding={self.padding}"
-
 
 class AvgPool3d(AvgPool2d):
     """The mean of each window of volumes (N, C, D, H, W) or (C, D, H, W). See AvgPool2d."""
@@ -116,6 +109,8 @@ class AvgPool3d(AvgPool2d):
 
 class AvgPool1d(Module):
     """The mean of each window of a sequence."""
+
+    _shown = AvgPool2d._shown
 
     def __init__(
         self,
@@ -141,11 +136,10 @@ class AvgPool1d(Module):
             self.count_include_pad,
         )
 
-    extra_repr = AvgPool2d.extra_repr
-
 
 class _Adaptive(Module):
     function: Callable[..., Any]
+    _shown = ("output_size",)
 
     def __init__(self, output_size: int | Sequence[int | None] | None) -> None:
         super().__init__()
@@ -153,9 +147,6 @@ class _Adaptive(Module):
 
     def forward(self, input: Tensor) -> Tensor:
         return self.function(input, self.output_size)
-
-    def extra_repr(self) -> str:
-        return f"output_size={self.output_size}"
 
 
 class AdaptiveAvgPool2d(_Adaptive):
@@ -182,6 +173,7 @@ class AdaptiveAvgPool3d(_Adaptive):
 class _AdaptiveMaxPool(Module):
     """With `return_indices`, a pair: the maxima, and their places (int64)."""
 
+    _shown = ("output_size",)
     function: Callable[..., Pooled]
 
     def __init__(
@@ -192,8 +184,6 @@ class _AdaptiveMaxPool(Module):
 
     def forward(self, input: Tensor) -> Pooled:
         return self.function(input, self.output_size, self.return_indices)
-
-    extra_repr = _Adaptive.extra_repr
 
 
 class AdaptiveMaxPool1d(_AdaptiveMaxPool):
@@ -290,6 +280,7 @@ class _LPPoolNd(Module):
     """(Σ xᵖ)^(1/p) over each window, with p = `norm_type`."""
 
     function: Callable[..., Tensor]
+    _shown = ("norm_type", "kernel_size", "stride", "ceil_mode")
 
     def __init__(
         self,
@@ -305,12 +296,6 @@ class _LPPoolNd(Module):
     def forward(self, input: Tensor) -> Tensor:
         return self.function(
             input, float(self.norm_type), self.kernel_size, self.stride, self.ceil_mode
-        )
-
-    def extra_repr(self) -> str:
-        return (
-            f"norm_type={self.norm_type}, kernel_size={self.kernel_size}, stride={self.stride}, "
-            f"ceil_mode={self.ceil_mode}"
         )
 
 
@@ -337,6 +322,7 @@ class _MaxUnpoolNd(Module):
 
     n: int
     function: Callable[..., Tensor]
+    _shown = ("kernel_size", "stride", "padding")
 
     def __init__(
         self, kernel_size: Size, stride: Size | None = None, padding: Size = 0
@@ -353,9 +339,6 @@ class _MaxUnpoolNd(Module):
         return self.function(
             input, indices, self.kernel_size, self.stride, self.padding, output_size
         )
-
-    def extra_repr(self) -> str:
-        return f"kernel_size={self.kernel_size}, stride={self.stride}, padding={self.padding}"
 
 
 class MaxUnpool1d(_MaxUnpoolNd):

@@ -159,15 +159,14 @@ setattr(stochastic_depth, "fx_leaf", True)  # noqa: B010 - one node in a graph o
 class StochasticDepth(nn.Module):
     """``stochastic_depth`` as a module."""
 
+    _shown = ("p", "mode")
+
     def __init__(self, p: float, mode: str) -> None:
         super().__init__()
         self.p, self.mode = p, mode
 
     def forward(self, input: Tensor) -> Tensor:
         return stochastic_depth(input, self.p, self.mode, self.training)
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}(p={self.p}, mode={self.mode})"
 
 
 class FrozenBatchNorm2d(nn.Module):

@@ -134,6 +134,8 @@ class Augment(Module):
 class AutoAugment(Augment):
     """A random one of the pairs of steps of `policy` (E. Cubuk et al. 2019), on bytes."""
 
+    _shown = ("policy", "fill")
+
     def __init__(
         self,
         policy: AutoAugmentPolicy = AutoAugmentPolicy.IMAGENET,
@@ -171,12 +173,11 @@ class AutoAugment(Augment):
             img = self.done(img, operation, by)
         return img
 
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}(policy={self.policy}, fill={self.fill})"
-
 
 class RandAugment(Augment):
     """`num_ops` random operations, all of one `magnitude` (E. Cubuk et al. 2020), on bytes."""
+
+    _shown = ("num_ops", "magnitude", "num_magnitude_bins", "interpolation", "fill")
 
     def __init__(
         self,
@@ -200,16 +201,11 @@ class RandAugment(Augment):
             img = self.done(img, operation, self.drawn(operation, known, self.magnitude))
         return img
 
-    def __repr__(self) -> str:
-        return (
-            f"{type(self).__name__}(num_ops={self.num_ops}, magnitude={self.magnitude}, "
-            f"num_magnitude_bins={self.num_magnitude_bins}, interpolation={self.interpolation}, "
-            f"fill={self.fill})"
-        )
-
 
 class TrivialAugmentWide(Augment):
     """One random operation of a random magnitude (S. Müller, F. Hutter 2021), on bytes."""
+
+    _shown = ("num_magnitude_bins", "interpolation", "fill")
 
     def __init__(
         self,
@@ -227,12 +223,6 @@ class TrivialAugmentWide(Augment):
         operation = list(known)[integer(0, len(known))]
         bin = 0 if known[operation][0] is None else integer(0, bins)
         return self.done(img, operation, self.drawn(operation, known, bin))
-
-    def __repr__(self) -> str:
-        return (
-            f"{type(self).__name__}(num_magnitude_bins={self.num_magnitude_bins}, "
-            f"interpolation={self.interpolation}, fill={self.fill})"
-        )
 
 
 MIXED = ("ShearX", "ShearY", "TranslateX", "TranslateY", "Rotate", "Posterize", "Solarize",

@@ -119,6 +119,8 @@ class Normalize(Module):
     ValueError for fewer than three dimensions or a std of 0.
     """
 
+    _shown = ("mean", "std")
+
     def __init__(
         self, mean: float | Sequence[float], std: float | Sequence[float], inplace: bool = False
     ) -> None:
@@ -127,9 +129,6 @@ class Normalize(Module):
 
     def forward(self, tensor: Tensor) -> Tensor:
         return F.normalize(tensor, self.mean, self.std, self.inplace)
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}(mean={self.mean}, std={self.std})"
 
 
 class Resize(Module):
@@ -168,6 +167,8 @@ class Resize(Module):
 class CenterCrop(Module):
     """The middle of the picture: `size` (height, width), or a square."""
 
+    _shown = ("size",)
+
     def __init__(self, size: Size) -> None:
         super().__init__()
         self.size = square(size, TWO_DIMENSIONS)
@@ -175,12 +176,11 @@ class CenterCrop(Module):
     def forward(self, img: Picture) -> Picture:
         return F.center_crop(img, self.size)
 
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}(size={self.size})"
-
 
 class Pad(Module):
     """More picture around: `padding`, `fill` and `padding_mode` as of `functional.pad`."""
+
+    _shown = ("padding", "fill", "padding_mode")
 
     def __init__(self, padding: Size, fill: Fill = 0, padding_mode: str = "constant") -> None:
         super().__init__()
@@ -202,15 +202,11 @@ class Pad(Module):
     def forward(self, img: Picture) -> Picture:
         return F.pad(img, self.padding, self.fill, self.padding_mode)
 
-    def __repr__(self) -> str:
-        return (
-            f"{type(self).__name__}(padding={self.padding}, fill={self.fill}, "
-            f"padding_mode={self.padding_mode})"
-        )
-
 
 class Grayscale(Module):
     """The picture in grey, with 1 or 3 channels."""
+
+    _shown = ("num_output_channels",)
 
     def __init__(self, num_output_channels: int = 1) -> None:
         super().__init__()
@@ -219,12 +215,11 @@ class Grayscale(Module):
     def forward(self, img: Picture) -> Picture:
         return F.rgb_to_grayscale(img, self.num_output_channels)
 
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}(num_output_channels={self.num_output_channels})"
-
 
 class FiveCrop(Module):
     """A tuple of the four corners and the middle: `size` (height, width), or squares."""
+
+    _shown = ("size",)
 
     def __init__(self, size: Size) -> None:
         super().__init__()
@@ -233,12 +228,11 @@ class FiveCrop(Module):
     def forward(self, img: Picture) -> tuple[Picture, ...]:
         return F.five_crop(img, self.size)
 
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}(size={self.size})"
-
 
 class TenCrop(Module):
     """`FiveCrop` of the picture and of its mirror image."""
+
+    _shown = ("size", "vertical_flip")
 
     def __init__(self, size: Size, vertical_flip: bool = False) -> None:
         super().__init__()
@@ -247,9 +241,6 @@ class TenCrop(Module):
 
     def forward(self, img: Picture) -> tuple[Picture, ...]:
         return F.ten_crop(img, self.size, self.vertical_flip)
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}(size={self.size}, vertical_flip={self.vertical_flip})"
 
 
 class LinearTransformation(Module):

@@ -30,6 +30,8 @@ class ColorJitter(Module):
     give (low, high).
     """
 
+    _shown = ("brightness", "contrast", "saturation", "hue")
+
     def __init__(
         self, brightness: Range = 0, contrast: Range = 0, saturation: Range = 0, hue: Range = 0
     ) -> None:
@@ -60,12 +62,6 @@ class ColorJitter(Module):
                 img = steps[i](img, factor)
         return img
 
-    def __repr__(self) -> str:
-        return (
-            f"{type(self).__name__}(brightness={self.brightness}, contrast={self.contrast}, "
-            f"saturation={self.saturation}, hue={self.hue})"
-        )
-
 
 def _bounds(
     value: Range,
@@ -92,6 +88,8 @@ def _bounds(
 class RandomGrayscale(Module):
     """Grey, with as many channels as before, with probability `p`."""
 
+    _shown = ("p",)
+
     def __init__(self, p: float = 0.1) -> None:
         super().__init__()
         self.p = p
@@ -102,12 +100,11 @@ class RandomGrayscale(Module):
             return F.rgb_to_grayscale(img, num_output_channels=channels)
         return img
 
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}(p={self.p})"
-
 
 class GaussianBlur(Module):
     """Blurred with a random width `sigma` (low, high), in pixels, or a fixed one."""
+
+    _shown = ("kernel_size", "sigma")
 
     def __init__(self, kernel_size: Size, sigma: Range = (0.1, 2.0)) -> None:
         super().__init__()
@@ -137,9 +134,6 @@ class GaussianBlur(Module):
         sigma = self.get_params(self.sigma[0], self.sigma[1])
         return F.gaussian_blur(img, self.kernel_size, [sigma, sigma])
 
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}(kernel_size={self.kernel_size}, sigma={self.sigma})"
-
 
 class RandomErasing(Module):
     """A rectangle of a Tensor erased with probability `p` (Z. Zhong et al. 2017).
@@ -147,6 +141,8 @@ class RandomErasing(Module):
     `scale`: its share of the area; `ratio`: its shape; `value`: a number, one for each channel, or
     "random".
     """
+
+    _shown = ("p", "scale", "ratio", "value", "inplace")
 
     def __init__(
         self,
@@ -213,17 +209,12 @@ class RandomErasing(Module):
             )
         return F.erase(img, *self.get_params(img, self.scale, self.ratio, value), self.inplace)
 
-    def __repr__(self) -> str:
-        return (
-            f"{type(self).__name__}(p={self.p}, scale={self.scale}, ratio={self.ratio}, "
-            f"value={self.value}, inplace={self.inplace})"
-        )
-
 
 class _Maybe(Module):
     """One function of the picture, with probability `p`."""
 
     functions: ClassVar[ModuleType] = F  # those of this version of the transforms
+    _shown = ("p",)
 
     def __init__(self, p: float = 0.5) -> None:
         super().__init__()
@@ -234,9 +225,6 @@ class _Maybe(Module):
 
     def forward(self, img: Picture) -> Picture:
         return self.changed(img) if bool(torch.rand(1).item() < self.p) else img
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}(p={self.p})"
 
 
 class RandomInvert(_Maybe):

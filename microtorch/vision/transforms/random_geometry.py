@@ -25,6 +25,8 @@ from .sizing import square
 class RandomCrop(Module):
     """A part of `size` anywhere in the picture, after `padding` (and more `pad_if_needed`)."""
 
+    _shown = ("size", "padding")
+
     def __init__(
         self,
         size: Size,
@@ -71,9 +73,6 @@ class RandomCrop(Module):
     def forward(self, img: Picture) -> Picture:
         img = self._padded(img)
         return F.crop(img, *self.get_params(img, self.size))
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}(size={self.size}, padding={self.padding})"
 
 
 class RandomResizedCrop(Module):
@@ -140,6 +139,8 @@ def _aspect(log_ratio: Tensor) -> float:
 class RandomHorizontalFlip(Module):
     """Left and right exchanged with probability `p`."""
 
+    _shown = ("p",)
+
     def __init__(self, p: float = 0.5) -> None:
         super().__init__()
         self.p = p
@@ -147,12 +148,11 @@ class RandomHorizontalFlip(Module):
     def forward(self, img: Picture) -> Picture:
         return F.hflip(img) if at_random(self.p) else img
 
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}(p={self.p})"
-
 
 class RandomVerticalFlip(Module):
     """Top and bottom exchanged with probability `p`."""
+
+    _shown = ("p",)
 
     def __init__(self, p: float = 0.5) -> None:
         super().__init__()
@@ -160,9 +160,6 @@ class RandomVerticalFlip(Module):
 
     def forward(self, img: Picture) -> Picture:
         return F.vflip(img) if at_random(self.p) else img
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}(p={self.p})"
 
 
 def _check_sequence(x: object, name: str, lengths: tuple[int, ...]) -> None:
@@ -302,6 +299,8 @@ class RandomAffine(Module):
 class RandomPerspective(Module):
     """Bent, with probability `p`: each corner moves inwards, by at most `distortion_scale` / 2."""
 
+    _shown = ("p",)
+
     def __init__(
         self,
         distortion_scale: float = 0.5,
@@ -338,9 +337,6 @@ class RandomPerspective(Module):
         start, end = self.get_params(width, height, self.distortion_scale)
         return F.perspective(img, start, end, self.interpolation, self.fill)
 
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}(p={self.p})"
-
 
 class ElasticTransform(Module):
     """Each pixel moved a little, neighbours alike: as seen through water.
@@ -348,6 +344,8 @@ class ElasticTransform(Module):
     The displacement is noise, blurred with a width of `sigma` pixels and scaled by `alpha`, each a
     number or one for x and one for y.
     """
+
+    _shown = ("alpha", "sigma", "interpolation", "fill")
 
     def __init__(
         self,
@@ -379,12 +377,6 @@ class ElasticTransform(Module):
         _, height, width = F.get_dimensions(tensor)
         moved = self.get_params(self.alpha, self.sigma, [height, width])
         return F.elastic_transform(tensor, moved, self.interpolation, self.fill)
-
-    def __repr__(self) -> str:
-        return (
-            f"{type(self).__name__}(alpha={self.alpha}, sigma={self.sigma}, "
-            f"interpolation={self.interpolation}, fill={self.fill})"
-        )
 
 
 def _two(value: float | Sequence[float], name: str) -> list[float]:

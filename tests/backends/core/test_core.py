@@ -1,10 +1,10 @@
 """The C core: generated loops against their formulas, the naive product, and life without the
 core."""
-import subprocess
 import sys
 
 import numpy as np
 import pytest
+from repository import python, ran
 
 from microtorch.arrays.dtypes import F32
 from microtorch.backends import core
@@ -151,8 +151,7 @@ except RuntimeError as error:
 else:
     raise AssertionError("matmul_naive ran without C")
 """
-    program = program.format(path=formulas.__file__)
-    run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    run = ran("-c", program.format(path=formulas.__file__))
     assert run.returncode == 0, run.stderr
     assert run.stderr.count("running on numpy without the C core") == 1
 
@@ -168,18 +167,15 @@ formulas.TABLE["square"] = ("x * x * x", ("3 * g * x * x",))
 from microtorch.backends import core
 assert not core.is_available() and "formulas that have changed" in core.reason, core.reason
 """
-    run = subprocess.run([sys.executable, "-c", program.format(path=formulas.__file__)],
-                         capture_output=True, text=True)
+    run = ran("-c", program.format(path=formulas.__file__))
     assert run.returncode == 0, run.stderr
 
 
 def test_the_generated_c_can_be_printed():
     pytest.importorskip("cffi")
-    run = subprocess.run([sys.executable, "ext/build_core.py", "--print"], capture_output=True,
-                         text=True)
-    assert run.returncode == 0, run.stderr
-    assert "/* silu: x / (1 + exp(-x)) */" in run.stdout
-    assert "x / ((real)1 + ALL(exp)(-x))" in run.stdout
+    printed = python("ext/build_core.py", "--print")
+    assert "/* silu: x / (1 + exp(-x)) */" in printed
+    assert "x / ((real)1 + ALL(exp)(-x))" in printed
 
 
 # ---- memory --------------------------------------------------------------------------------------

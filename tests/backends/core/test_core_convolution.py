@@ -18,12 +18,6 @@ reference = Reference()
 TOLERANCE = {F32: {"rtol": 2e-4, "atol": 2e-4}, F64: {"rtol": 1e-10, "atol": 1e-10}}
 
 
-@pytest.fixture
-def threads():
-    yield core.set_num_threads
-    core.set_num_threads(1)
-
-
 def numbers(rng, *shape, dtype=F32):
     return rng.standard_normal(shape).astype(dtype)
 

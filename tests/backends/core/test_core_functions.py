@@ -33,14 +33,6 @@ NUMPY = (np.exp, np.exp2, np.expm1, np.log, np.log2, np.log10, np.log1p, np.sin,
 FUNCTIONS = {f.__name__: f for f in (*NUMPY, sigmoid, erf, erfc)}
 
 
-@pytest.fixture
-def threads():
-    """A function that sets the number of threads; one afterwards."""
-    before = core.lib.get_threads()
-    yield core.set_num_threads
-    core.set_num_threads(before)
-
-
 def finite_floats():
     """float32 numbers of every exponent and sign, and all near the places where a method
     changes."""

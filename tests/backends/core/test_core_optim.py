@@ -33,13 +33,6 @@ ADAM = [
 TOLERANCE = {F32: {"rtol": 1e-5, "atol": 1e-6}, F64: {"rtol": 1e-13, "atol": 1e-14}}
 
 
-@pytest.fixture
-def threads():
-    before = core.library.lib.get_threads()
-    yield core.set_num_threads
-    core.set_num_threads(before)
-
-
 def normal(shape, dtype, seed):
     return np.random.default_rng(seed).normal(size=shape).astype(dtype)
 

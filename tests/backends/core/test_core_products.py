@@ -3,16 +3,15 @@ every instruction set and with several threads."""
 import ctypes
 import itertools
 import mmap
-import subprocess
 import sys
 import threading
 
 import numpy as np
 import pytest
+from repository import python
 
 import microtorch as torch
 from microtorch.arrays.dtypes import F32, F64
-from microtorch.backends import core
 from microtorch.backends.core import library, products
 from microtorch.backends.core.library import Kernels
 from microtorch.backends.reference import Reference
@@ -20,13 +19,6 @@ from microtorch.backends.table import definition
 
 pytestmark = pytest.mark.needs("core")
 DTYPES = [F32, F64]
-
-
-@pytest.fixture
-def threads():
-    """A function that sets the number of threads; the number is 1 again afterwards."""
-    yield core.set_num_threads
-    core.set_num_threads(1)
 
 
 def random(shape, dtype, layout="C", seed=0):
@@ -270,7 +262,7 @@ np.testing.assert_allclose(out, expected, rtol=1e-4)
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="/proc and RLIMIT_AS")
 def test_without_memory_for_packed_copies_the_product_is_still_right():
-    subprocess.run([sys.executable, "-c", WITHOUT_MEMORY], check=True)
+    assert not python("-c", WITHOUT_MEMORY)
 
 
 def test_several_python_threads_multiply_at_once(threads):

@@ -6,15 +6,14 @@ repeat each call with one argument replaced by something that C must not touch: 
 (and to raise TypeError for what is no array), and leave every array as it was.
 """
 import gc
-import importlib.util
 import os
 import re
 import sys
 from contextlib import suppress
-from pathlib import Path
 
 import numpy as np
 import pytest
+from repository import loaded
 from test_core import ROWS, by_numpy, operands
 
 import microtorch as torch
@@ -28,7 +27,6 @@ from microtorch.nn import functional as F
 from microtorch.notation import expr, formulas
 
 pytestmark = [pytest.mark.needs("core"), pytest.mark.filterwarnings("ignore::RuntimeWarning")]
-ROOT = Path(__file__).resolve().parents[3]
 LARGEST = 20_000  # elements of a call that is recorded
 SIZES = (0, 1, 2, 3, 5, 7, 13, 17, 31)
 # in numpy's arithmetic, which sums in another order; float32 of numbers of size 1
@@ -358,9 +356,7 @@ def test_naive_kernels_agree_with_the_fast_ones(recorder, dtype):
 # ---- what must be refused ------------------------------------------------------------------------
 def declarations():
     """The kernels as declared in C, by name."""
-    spec = importlib.util.spec_from_file_location("declarations", ROOT / "ext/declarations.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    module = loaded("ext/declarations.py")
     found = {}
     for name, text in texts.texts().items():
         elementwise = name.partition("_vjp")[0] in {*formulas.TABLE, *formulas.VALUES}

@@ -9,15 +9,13 @@ stop the run.
 import functools
 import math
 import os
-import subprocess
 import sys
 from itertools import product
-from pathlib import Path
 
 import numpy as np
 import pytest
+from repository import python
 
-ROOT = Path(__file__).resolve().parents[3]
 TIME_LIMIT = 400  # seconds; a program takes some 5, and under a sanitizer many times as long
 THREADS = (1, 2, 5)
 TOLERANCES = {"float32": 2e-5, "float64": 1e-12}  # of each array's largest element
@@ -226,11 +224,9 @@ def check_empty():
 def in_a_process(call):
     """Run a call of this module's in a process of its own, for TIME_LIMIT at most."""
     text = f"import sys; sys.path.insert(0, 'tests'); import test_core_sizes as t; t.{call}"
-    command = [sys.executable, "-W", "ignore", "-X", "faulthandler", "-c", text]
-    env = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
-    done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True,
-                          timeout=TIME_LIMIT)
-    assert done.returncode == 0, done.stderr
+    path = os.pathsep.join(filter(None, sys.path))
+    options = ("-W", "ignore", "-X", "faulthandler")
+    assert not python(*options, "-c", text, timeout=TIME_LIMIT, PYTHONPATH=path)
 
 
 @pytest.mark.needs("core")

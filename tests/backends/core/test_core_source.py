@@ -3,17 +3,16 @@ import inspect
 import re
 import shutil
 import subprocess
-from pathlib import Path
 
 import numpy as np
 import pytest
+from repository import ROOT
 
 import microtorch as torch
 from microtorch.backends import core
 from microtorch.backends.core import texts
 from microtorch.notation import formulas
 
-ROOT = Path(__file__).resolve().parents[3]
 pytestmark = pytest.mark.needs("core")
 
 

@@ -11,20 +11,14 @@ from microtorch.backends.core import ufuncs
 from microtorch.backends.core.casts import KERNELS
 from microtorch.backends.cpu import cpu
 
-pytestmark = [
-    pytest.mark.needs("core"),
-    pytest.mark.filterwarnings("ignore::RuntimeWarning"),
-]
+pytestmark = [pytest.mark.needs("core"), pytest.mark.filterwarnings("ignore::RuntimeWarning")]
 RNG = np.random.default_rng(0)
 SHAPE = (24, 520)
 
 
 @pytest.fixture(autouse=True)
-def threads():
-    before = core.get_num_threads()
-    core.set_num_threads(3)
-    yield
-    core.set_num_threads(before)
+def three_threads(threads):
+    threads(3)
 
 
 def numbers(dtype, shape=SHAPE):

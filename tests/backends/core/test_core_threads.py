@@ -7,27 +7,18 @@ import sys
 import textwrap
 import threading
 import time
-from pathlib import Path
 
 import numpy as np
 import pytest
+from repository import ROOT
 
 import microtorch as torch
 from microtorch.backends import core
 from microtorch.backends.core import library
 
-ROOT = Path(__file__).resolve().parents[3]
 needs_core = pytest.mark.needs("core")
 needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork()")
 VARIABLES = ("MICROTORCH_NUM_THREADS", "OMP_NUM_THREADS")
-
-
-@pytest.fixture
-def threads():
-    """``threads(n)`` sets the number, which is restored afterwards."""
-    before = core.get_num_threads()
-    yield core.set_num_threads
-    core.set_num_threads(before)
 
 
 def program(text, **environment):

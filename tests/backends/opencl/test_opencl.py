@@ -6,16 +6,14 @@ test_opencl_kernels.py.
 
 import copy
 import io
-import os
 import pickle
 import re
-import subprocess
-import sys
 import warnings
 from pathlib import Path
 
 import numpy as np
 import pytest
+from repository import ROOT, python
 from test_scripts import SCRIPTS, assert_same, output_of
 
 import microtorch as torch
@@ -446,15 +444,10 @@ except RuntimeError as e:
 )
 def test_without_a_driver_or_without_pyopencl(hide, expected, tmp_path):
     nowhere = {"OCL_ICD_VENDORS": f"{tmp_path}/", "OPENCL_VENDOR_PATH": str(tmp_path)}
-    environment = os.environ | (nowhere if hide == "driver" else {})
     block = "import sys; sys.modules['pyopencl'] = None\n" if hide == "pyopencl" else ""
-    root = Path(__file__).resolve().parents[3]
-    command = [sys.executable, "-c", block + PROBE]
-    done = subprocess.run(
-        command, capture_output=True, text=True, cwd=root, env=environment, check=True
-    )
-    assert done.stdout.startswith("False None 0\nRuntimeError ")
-    assert all(part in done.stdout for part in expected), done.stdout
+    said = python("-c", block + PROBE, **(nowhere if hide == "driver" else {}))
+    assert said.startswith("False None 0\nRuntimeError ")
+    assert all(part in said for part in expected), said
 
 
 def test_out_of_memory():
@@ -561,7 +554,7 @@ def test_pictures_and_the_stepper_show_the_kernels():
 
 
 def test_the_page_about_opencl_runs(capsys):
-    text = (Path(__file__).resolve().parents[3] / "docs" / "opencl.md").read_text(encoding="utf-8")
+    text = (ROOT / "docs" / "opencl.md").read_text(encoding="utf-8")
     (program,) = re.findall(r"```python\n(.*?)```", text, re.S)
     exec(compile(program, "opencl.md", "exec"), {"__name__": "page"})
     assert capsys.readouterr().out == "tensor([[1., 2.]])\n"
@@ -570,11 +563,11 @@ def test_the_page_about_opencl_runs(capsys):
         "torch.tensor([0.5], device='opencl', requires_grad=True).sigmoid().sum().backward(); "
         "print(opencl.source('sigmoid_vjp0'))"
     )  # in a fresh process: `source` gives what was built last
-    made = subprocess.run([sys.executable, "-c", show], capture_output=True, text=True, check=True)
+    made = python("-c", show)
     (kernel,) = [
         block for block in re.findall(r"```c\n(.*?)```", text, re.S) if "sigmoid_vjp0" in block
     ]
-    assert kernel.strip() in made.stdout  # the page shows what is generated ...
+    assert kernel.strip() in made  # the page shows what is generated ...
     tiled = (Path(opencl.__file__).parent / "kernels" / "matmul.cl").read_text(encoding="utf-8")
     for block in re.findall(r"```c\n(.*?)```", text, re.S):  # ... and what stands in the file
         if "sigmoid" not in block:

@@ -12,6 +12,7 @@ import time
 
 import numpy as np
 import pytest
+from repository import python
 from small_data import lists
 
 import microtorch as torch
@@ -318,7 +319,4 @@ def test_a_script_for_torch_may_spawn(tmp_path):
             print([batch.tolist() for batch in loader])
     """)
     )
-    environment = dict(os.environ, PYTHONPATH=os.pathsep.join(sys.path))
-    command = [sys.executable, "-m", "microtorch", "run", str(program)]
-    done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=60)
-    assert done.stdout == "[[0, 2], [4]]\n", done.stderr
+    assert python("-m", "microtorch", "run", program, timeout=60) == "[[0, 2], [4]]\n"
