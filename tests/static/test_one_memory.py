@@ -227,3 +227,24 @@ def test_lent_memory_that_lies_apart_has_a_program():
             step(a)
     assert step.count == 1
     assert w.tolist() == pytest.approx([-5.2, -5.0, -4.8, -4.6])
+
+
+CUT = {
+    "a column": lambda x, held: x.clone()[:, -1].as_strided((2,), (1,)),
+    "of a tensor outside": lambda x, held: held[:, -1].as_strided((2,), (1,)),
+    "of an argument": lambda x, held: x.as_strided((2,), (1,)),
+    "from the beginning of the memory": lambda x, held: x[1:].as_strided((2,), (1,), 2),
+}
+
+
+@pytest.mark.parametrize("cut", CUT.values(), ids=CUT)
+def test_where_a_view_by_strides_begins(cut):
+    """Where an argument lies in another's memory is another matter at each call."""
+    held = torch.arange(8.0).reshape(2, 4)
+    g = torch.compile(lambda x: cut(x, held) * 2, backend="eager")
+    for whole in [False] * 4 + [True] * 2 + [*range(1, 4)]:
+        z = torch.arange(12.0) + 100 * whole
+        x = torch.ones(3, 4) if whole is False else z[whole : whole + 8].reshape(2, 4)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            assert g(x).tolist() == (cut(x, held) * 2).tolist()
