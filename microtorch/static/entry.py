@@ -176,7 +176,7 @@ class Entry:
         given = [*self.gives, *(self.late.takes if self.late is not None else ())]
         start = len(w.lines)
         write(w, plan, known, runners, given, reused)
-        w.lines[start:] = self.undo.around(w, w.lines[start:])
+        w.lines[start:] = self.undo.around(w, w.stopping(start))
         return "".join(f"v{n}, " for n in given)
 
     def to_be_reused(self, plan: Plan) -> Reused:

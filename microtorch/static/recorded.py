@@ -142,8 +142,8 @@ class Recorded:
     def storage_offset(self) -> int:
         """The elements of its owner's memory before it. No guard knows it of what is given at each
         call, and shows memory of others."""
-        if any(leaf.kind != "tensor" and owner(leaf.array) is owner(self.value)
-               and leaf.array.base is not None for leaf in self.recording.leaves.values()):  # fmt: skip
+        home, leaves = owner(self.value), self.recording.leaves.values()
+        if any(x.kind != "tensor" and home is owner(x.array) is not x.array for x in leaves):
             self.recording.give_up("it asks where an argument, a view, lies in memory: .clone() it")
         return offset(self.value) // self.itemsize
 

@@ -54,6 +54,8 @@ SIZED_BY_SHAPE = frozenset(
     "layer_norm max_pool2d avg_pool2d embedding cast clone copy expand reshape transpose permute "
     "bitwise_and bitwise_or bitwise_xor isfinite isinf isnan".split()
 )
+AT_PLACES = frozenset({"nll_loss", "embedding"})  # those of them that may meet a wrong index
+
 
 def elementwise(name: str) -> bool:
     """Is a kernel's name that of an elementwise op with a formula, or of a comparison?"""
@@ -279,12 +281,14 @@ class Recording(Values, Turn):
             for x in self.within((arguments, attrs)):
                 if x.number in self.program.constants and id(owner(x.value)) in shown:
                     self.impure.add(x.number)
-        by_mask = name == "getitem" and _by_mask((real[1:], named))
-        if by_mask or name.removeprefix("np.") in BY_DATA:
+        places = _kinds((real[1:], named)) if name == "getitem" else ()
+        if "b" in places or name.removeprefix("np.") in BY_DATA:
             self.give_up(f"the size of {name}'s result depends on data")
         self.asked.note_writes(step, arguments, attrs)
         step.sized = not (pure or name in SIZED_BY_SHAPE or kind == "operator")
-        if step.sized and next(step.gives(), None) is not None:  # a result of which to ask
+        result = next(step.gives(), None) is not None
+        step.stops = bool(places) or name in AT_PLACES or (step.sized and result)
+        if step.stops:
             self.asked.may_stop()
         self.program.steps.append(step)
         return wrapped
@@ -409,10 +413,10 @@ def _holds_arrays(function: Operand) -> bool:
     return False
 
 
-def _by_mask(given: Operand) -> bool:
-    """Is an array of bools among the operands, as an index?"""
+def _kinds(given: Operand) -> set[str]:
+    """The kinds of numbers in the arrays among the operands, as an index."""
     if isinstance(given, dict):
         given = tuple(given.values())
     if isinstance(given, (tuple, list)):
-        return any(map(_by_mask, given))
-    return isinstance(given, np.ndarray) and given.dtype == bool
+        return {kind for x in given for kind in _kinds(x)}
+    return {given.dtype.kind} if isinstance(given, np.ndarray) else set()
