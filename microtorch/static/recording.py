@@ -55,6 +55,10 @@ SIZED_BY_SHAPE = frozenset(
     "bitwise_and bitwise_or bitwise_xor isfinite isinf isnan".split()
 )
 AT_PLACES = frozenset({"nll_loss", "embedding"})  # those of them that may meet a wrong index
+TWO_TENSORS = (
+    "two tensors that it reads, as x and x.data are, have one memory, and may have two later: "
+    ".clone() one"
+)
 
 
 def elementwise(name: str) -> bool:
@@ -82,6 +86,8 @@ class Recording(Values, Turn):
         self.inside = self.backward = False
         self.leaves: dict[int, Leaf] = {}  # number -> leaf
         self.nodes: dict[int, Node] = {}  # number of a leaf -> its tensor's node, before the run
+        # tensors that show a leaf's memory, too, by their ids
+        self.twins: dict[int, tuple[Leaf, Tensor, Node]] = {}
         self.versions: dict[int, int] = {}
         self.before: dict[int, Array] = {}  # number of a leaf -> a copy of its memory
         self.lent: list[Array] = []  # of leaves: memory that is no array's
@@ -169,9 +175,21 @@ class Recording(Values, Turn):
         if leaf is not None and leaf.tensor is not t and not (
             leaf.kind == "argument" and id(t) in self.place  # which a key knows
         ):  # fmt: skip
-            self.give_up("two tensors that it reads, as x and x.detach() are, have one memory, and "
-                         "may have two later: .clone() one")  # fmt: skip
+            self.twin(leaf, t)
         return cast("Array", found)  # it passes for one
+
+    def twin(self, leaf: Leaf, t: Tensor) -> None:
+        """Another tensor of a leaf's memory, as w.detach() is; the leaf is the one with gradient.
+        Guards see to it that they stay one, and writes to one count as writes to both."""
+        if t.node.needs:
+            leaf.tensor, t = t, leaf.tensor
+            self.nodes[leaf.number] = leaf.tensor.node
+        node, storage = t.node, t.node.storage
+        self.twins[id(t)] = leaf, t, node
+        if leaf.kind != "tensor" or storage is None or storage is not leaf.tensor.node.storage or (
+            node.needs or node.hooks or leaf.tensor.node.hooks or leaf.tensor.node.op is not None
+        ):  # fmt: skip
+            self.give_up(TWO_TENSORS)
 
     def lift(self, t: Tensor, array: Array) -> Recorded:
         """A leaf: the memory of a tensor that was there before."""
@@ -208,6 +226,8 @@ class Recording(Values, Turn):
     def find_owners(self) -> None:
         """A gradient is found in its tensor at each call, for another may have taken its place:
         that tensor is a leaf, too, where no step has read it."""
+        if any(x.kind != "tensor" or t.node is not n for x, t, n in self.twins.values()):
+            self.give_up(TWO_TENSORS)
         for leaf in [*self.program.leaves]:
             t = self.owners.get(id(leaf.tensor))
             if t is None or leaf.kind == "gradient":
