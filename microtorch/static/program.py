@@ -188,7 +188,7 @@ class Writer:
             return lines
         self.names |= {"ERRORS": ERRORS, "Otherwise": Otherwise}
         return ["try:", *[f"    {x}" for x in lines[:count]],
-                "except ERRORS as e: raise Otherwise(e)", *lines[count:]]  # fmt: skip
+                "except ERRORS as e: raise Otherwise(str(e)) from e", *lines[count:]]  # fmt: skip
 
     def add(self, step: Step, known: set[int]) -> None:
         given = [self.operand(x) for x in step.arguments]
