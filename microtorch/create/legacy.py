@@ -1,7 +1,7 @@
 """PyTorch's constructors of its early days: ``x.new``, ``torch.FloatTensor`` and its like."""
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Union, cast
+from typing import TYPE_CHECKING, Union, cast
 
 from ..arrays import dtypes
 from ..base.errors import message
@@ -41,7 +41,7 @@ class LegacyType:
     def __init__(self, kind: str, d: dtypes.dtype):
         self.__name__, self.dtype = f"{kind}Tensor", d
 
-    def __call__(self, *data: Any, **given: Any) -> Tensor:
+    def __call__(self, *data: int | Sequence[int], **given: object) -> Tensor:
         shape, source = sizes_or_data(data, given)
         if isinstance(source, Tensor):
             return same(source, self.dtype)
