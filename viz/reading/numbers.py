@@ -88,6 +88,13 @@ def count(n: int, word: str, plural: str = "") -> str:
     return f"{n:,} {word if n == 1 else plural or word + 's'}"
 
 
+def size_of(n: float) -> str:
+    """``640 bytes``, ``25.0 KB``, ``1.2 MB``."""
+    if n < 1024:
+        return f"{n:.0f} bytes"
+    return f"{n / 1024:.1f} KB" if n < 2**20 else f"{n / 2**20:.1f} MB"
+
+
 # what TeX calls the letters that a name may have and that pdflatex does not know
 GREEK = {
     chr(0x3B1 + k): rf"\{name}"
