@@ -8,10 +8,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from microtorch.engine.saved import NO_ATTRIBUTES, SHOWN
-
 from ..reading import numbers
-from ..reading.kept import total
+from ..reading.kept import NO_ATTRIBUTES, SHOWN, total
 from ..reading.trace import Kept, Trace, TraceNode
 from ..telling.words import cut
 from .options import Options

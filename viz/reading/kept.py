@@ -15,7 +15,8 @@ import numpy as np
 
 from microtorch.autograd.custom import CustomOp
 from microtorch.engine.packing import Packed
-from microtorch.engine.saved import SHOWN
+from microtorch.engine.saved import NO_ATTRIBUTES as NO_ATTRIBUTES
+from microtorch.engine.saved import SHOWN as SHOWN
 from microtorch.graph import Node
 
 from .measure import parted
