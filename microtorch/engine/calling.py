@@ -118,14 +118,15 @@ def _reader(
         """The call with the function's own names, and ``out``."""
         if len(args) > first:
             args = look(args)
+        parameters, as_is = parameters_of(f), True
         for name, value in kwargs.items():
-            if isinstance(value, (np.generic, Handle)) and name in names:
-                kwargs[name] = value = _number_in(f, name, value)
-            if type(value) in known.get(name, ()) or (open_ended and _one_of_any(f, name)):
-                continue
-            if not fitting(f, name, value, known, strict):
-                break
-        else:
+            own = name if name in parameters else OTHER_NAMES.get(name, name)
+            as_is = as_is and (name in parameters or (open_ended and name not in OTHERS))
+            if isinstance(value, (np.generic, Handle)) and own in names:
+                kwargs[name] = value = _number_in(f, own, value)
+            if type(value) not in known.get(own, ()):
+                fitting(f, own, value, known, strict)
+        if as_is:
             return args, kwargs, None
         target = kwargs.pop("out", None) if out else None
         return *placed(f.__name__, names, args, kwargs, open_ended), target
@@ -249,11 +250,6 @@ def reading(
 
     vars(function)["reading"] = True  # for scripts/stubs.py
     return cast(F, function)
-
-
-def _one_of_any(f: Callable[..., Any], name: str) -> bool:
-    """Is ``name`` none of a function's parameters, nor another name of one?"""
-    return name not in OTHERS and name not in parameters_of(f)
 
 
 # ---- what an argument is not ---------------------------------------------------------------------

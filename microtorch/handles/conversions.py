@@ -183,6 +183,10 @@ def type_(
             known = errors.nearest(dtype, names)
             raise ValueError(errors.message(f"invalid type: '{dtype}'.{known}"))
         return self.to(dtype=getattr(dtypes, names[dtype]))
+    if not isinstance(dtype, (dtypes.dtype, type)):
+        what = f"dtype must be a type, str, or dtype object, not {type(dtype).__name__}"
+        fix = "x.type_as(other)" if isinstance(dtype, Handle) else ""
+        raise TypeError(errors.message(what, fix=fix))
     return self.to(dtype=getattr(dtype, "dtype", dtype))
 
 
