@@ -221,10 +221,9 @@ def cuda(
 def _to_dtype(name: str, dtype: dtypes.dtype) -> Callable[..., Tensor]:
     def method(self: Tensor, memory_format: memory_format | None = None) -> Tensor:
         if memory_format is None:
-            return _cast(self, d) if type(self).to is to else self.to(dtype)
+            return _cast(self, dtype.numpy) if type(self).to is to else self.to(dtype)
         return self.to(dtype, memory_format=memory_format)
 
-    d = dtype.numpy
     return named(method, name, f"Converted to {dtype}.")
 
 
