@@ -13,8 +13,8 @@ from ..arrays.dtypes import TORCH_TYPES
 from ..arrays.memory_format import contiguous_format, preserve_format
 from ..base import errors
 from ..base.naming import named
+from ..engine.argument_types import check_type
 from ..engine.basic_ops import place
-from ..engine.calling import check_type
 from ..engine.handle import Handle
 from ..engine.record import constant, note_order
 from ..engine.registry import REGISTRY
