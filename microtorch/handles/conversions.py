@@ -183,11 +183,12 @@ def type_(
             known = errors.nearest(dtype, names)
             raise ValueError(errors.message(f"invalid type: '{dtype}'.{known}"))
         return self.to(dtype=getattr(dtypes, names[dtype]))
-    if not isinstance(dtype, (dtypes.dtype, type)):
+    is_tensor = isinstance(dtype, Handle)
+    own = dtype if is_tensor else getattr(dtype, "dtype", dtype)  # an old class has it
+    if not isinstance(own, (dtypes.dtype, type)):
         what = f"dtype must be a type, str, or dtype object, not {type(dtype).__name__}"
-        fix = "x.type_as(other)" if isinstance(dtype, Handle) else ""
-        raise TypeError(errors.message(what, fix=fix))
-    return self.to(dtype=getattr(dtype, "dtype", dtype))
+        raise TypeError(errors.message(what, fix="x.type_as(other)" if is_tensor else ""))
+    return self.to(dtype=own)
 
 
 def type_as(self: Tensor, other: Tensor) -> Tensor:
