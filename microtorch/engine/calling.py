@@ -115,14 +115,15 @@ def _reader(
         """The call with the function's own names, and ``out``."""
         if len(args) > first:
             args = look(args)
+        parameters, as_is = parameters_of(f), True
         for name, value in kwargs.items():
-            if isinstance(value, (np.generic, Handle)) and name in names:
-                kwargs[name] = value = _number_in(f, name, value)
-            if type(value) in known.get(name, ()) or (open_ended and _one_of_any(f, name)):
-                continue
-            if not fitting(f, name, value, known, strict):
-                break
-        else:
+            own = name if name in parameters else OTHER_NAMES.get(name, name)
+            as_is = as_is and (name in parameters or (open_ended and name not in OTHERS))
+            if isinstance(value, (np.generic, Handle)) and own in names:
+                kwargs[name] = value = _number_in(f, own, value)
+            if type(value) not in known.get(own, ()):
+                fitting(f, own, value, known, strict)
+        if as_is:
             return args, kwargs, None
         target = kwargs.pop("out", None) if out else None
         return *placed(f.__name__, names, args, kwargs, open_ended), target
@@ -247,23 +248,18 @@ def reading(
     return cast(F, function)
 
 
-def _one_of_any(f: Callable[..., Any], name: str) -> bool:
-    """Is ``name`` none of a function's parameters, nor another name of one?"""
-    return name not in OTHERS and name not in parameters_of(f)
-
-
 def fitting(
     f: Callable[..., Any], name: str, value: object, known: dict[str, set[type]],
     strict: bool = True,
-) -> bool:  # fmt: skip
-    """Does ``f`` have a parameter of this name? TypeError if the value does not fit it.
+) -> None:  # fmt: skip
+    """TypeError if ``f`` has a parameter of this name that the value does not fit.
 
     Unless ``strict``, only flags and Tensors in the place of numbers are looked at. The types that
     always fit are noted in ``known``.
     """
     parameter = parameters_of(f).get(name)
     if parameter is None or parameter.kind is parameter.VAR_KEYWORD:
-        return False
+        return
     annotation = parameter.annotation
     if isinstance(annotation, str) and value is not parameter.default and (
         strict or name in FLAGS or (isinstance(value, Handle) and READ & {*kinds(annotation)})
@@ -271,4 +267,3 @@ def fitting(
         check_type(f.__name__, name, annotation, value)
     if not isinstance(value, Handle) or "Tensor" in str(annotation):  # one may stand for a number
         known.setdefault(name, set()).add(type(value))
-    return True

@@ -183,7 +183,12 @@ def type_(
             known = errors.nearest(dtype, names)
             raise ValueError(errors.message(f"invalid type: '{dtype}'.{known}"))
         return self.to(dtype=getattr(dtypes, names[dtype]))
-    return self.to(dtype=getattr(dtype, "dtype", dtype))
+    is_tensor = isinstance(dtype, Handle)
+    own = dtype if is_tensor else getattr(dtype, "dtype", dtype)  # an old class has it
+    if not isinstance(own, (dtypes.dtype, type)):
+        what = f"dtype must be a type, str, or dtype object, not {type(dtype).__name__}"
+        raise TypeError(errors.message(what, fix="x.type_as(other)" if is_tensor else ""))
+    return self.to(dtype=own)
 
 
 def type_as(self: Tensor, other: Tensor) -> Tensor:

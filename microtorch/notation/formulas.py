@@ -27,6 +27,23 @@ _NEAR = "minimum(maximum(x, -30), 30)"
 _CUBIC = f"1.5957691216057308 * ({_NEAR} + 0.044715 * {_NEAR} * {_NEAR} * {_NEAR})"
 _TAIL = f"sigmoid(where(x > 0, -({_CUBIC}), {_CUBIC}))"
 
+# the smaller part of 2**x + 2**y, over the larger
+_LESS = "exp2(where(x > y, y - x, x - y))"
+
+# the derivative of sinc, over x, near 0: (-1)**k * 2k * pi**2k / (2k + 1)! * x**(2k - 2) for k from
+# 1 to 7, of which double sees no more where x is below 0.1
+_SMALL = "where(abs(x) < 0.1, x, 0)"
+_SQUARE = f"{_SMALL} * {_SMALL}"
+_SERIES = (
+    f"-3.289868133696453 + {_SQUARE} * ("
+    f"3.2469697011334144 + {_SQUARE} * ("
+    f"-1.1445109447325053 + {_SQUARE} * ("
+    f"0.2091827825412384 + {_SQUARE} * ("
+    f"-0.023460810354558236 + {_SQUARE} * ("
+    f"0.001781145516372852 + {_SQUARE} * ("
+    "-9.766223126318933e-05))))))"
+)
+
 TABLE: dict[str, Row] = {
     # arithmetic
     "add": ("x + y", ("g", "g")),
@@ -51,7 +68,10 @@ TABLE: dict[str, Row] = {
     "rsqrt": ("1 / sqrt(x)", ("-0.5 * g * out * out * out",)),
     "abs": ("abs(x)", ("g * sgn(x)",)),
     # x / |x|; of real numbers the sign, whose derivative is 0
-    "sgn": ("sgn(x)", ("where(x == 0, 0, (g - out * out * conj(g)) / (2 * abs(x)))",)),
+    "sgn": (
+        "sgn(x)",
+        ("where(x == 0, 0, g - out * out * conj(g)) / (2 * where(x == 0, 1, abs(x)))",),
+    ),
     "fmod": ("fmod(x, y)", ("g", "-g * trunc(x / y)")),
     "remainder": ("remainder(x, y)", ("g", "-g * floor(x / y)")),
     "hypot": ("sqrt(x * x + y * y)", ("g * x / out", "g * y / out")),
@@ -75,7 +95,11 @@ TABLE: dict[str, Row] = {
     ),
     "logaddexp2": (
         "where(x == y, x + 1, maximum(x, y) + 1.4426950408889634 * log1p(exp2(-abs(x - y))))",
-        ("g / (1 + exp2(y - x))", "g / (1 + exp2(x - y))"),
+        # exp2 of what is below 0: it cannot overflow, and the smaller share keeps its digits
+        (
+            f"where(x > y, g / (1 + {_LESS}), g * {_LESS} / (1 + {_LESS}))",
+            f"where(x > y, g * {_LESS} / (1 + {_LESS}), g / (1 + {_LESS}))",
+        ),
     ),
     "xlogy": (
         "where(x == 0, where(y != y, y, 0), x * log(y))",
@@ -121,12 +145,12 @@ TABLE: dict[str, Row] = {
     "atanh": ("atanh(x)", ("g / (1 - x * x)",)),
     "deg2rad": ("x * 0.017453292519943295", ("g * 0.017453292519943295",)),
     "rad2deg": ("x * 57.29577951308232", ("g * 57.29577951308232",)),
-    # sin(pi x) / (pi x); near 0 it is 1 - (pi x)^2 / 6
+    # sin(pi x) / (pi x); near 0 its derivative would be a difference of equals
     "sinc": (
         "where(x == 0, 1 + 0 * x, sin(x * 3.141592653589793) / (x * 3.141592653589793))",
         (
-            "where(x == 0, g * x * -3.289868133696453,"
-            " g * (cos(x * 3.141592653589793) - out) / where(x == 0, 1, x))",
+            f"where(abs(x) < 0.1, g * {_SMALL} * ({_SERIES}),"
+            " g * (cos(x * 3.141592653589793) - out) / where(abs(x) < 0.1, 1, x))",
         ),
     ),
     # the error function (Abramowitz and Stegun 7.1.1); 1.128... is 2 / sqrt(pi)

@@ -117,12 +117,13 @@ def _publish_sum(op: Op, doc: str) -> None:
         if out is not None:
             options = {"dtype": dtype, "axis": axis, "keepdims": keepdims}
             return into(out, METHODS[op.name], (input, dim, keepdim), options)
-        if axis is not None or keepdims:  # numpy's names
+        if axis is not None or keepdims is not False:  # numpy's names
             for name, twice in (("dim", axis is not None and dim is not None),
                                 ("keepdim", keepdims and keepdim)):  # fmt: skip
                 if twice:
                     raise TypeError(message(f"{op.name}() got multiple values for '{name}'"))
-            dim, keepdim = axis if dim is None else dim, keepdims or keepdim
+            dim = axis if dim is None else dim
+            keepdim = keepdim if keepdims is False else keepdims
         try:
             ndim = input.array.ndim
         except NotDense as met:

@@ -71,6 +71,8 @@ def test_numbers_first():
         lambda: torch.linalg.solve(X, None), lambda: torch.fft.fft(X, norm=1),
         lambda: F.conv2d(None, X), lambda: F.mse_loss(X, "a"), lambda: F.max_pool2d(X, "a"),
         lambda: torch.eye(2, requires_grad=1), lambda: torch.amax(X, dim=0, input=X),
+        lambda: X.std(0, keepdims="yes"), lambda: X.argmax(axis=0, keepdims=1),
+        lambda: X.sum(0, keepdims=None), lambda: X.type(X), lambda: X.type([1]),
     ],
 )  # fmt: skip
 def test_wrong_types(call):

@@ -280,6 +280,12 @@ def test_not_holomorphic(function):
     assert torch.allclose(tangent, numeric, atol=1e-8)
 
 
+def test_size_and_sign_at_0_turn_no_direction_into_nan():
+    z = torch.tensor([0j, 0j], dtype=torch.complex128)
+    for f in (torch.sgn, func.grad(lambda z: z.abs().sum())):
+        assert [x.tolist() for x in func.jvp(f, (z,), (DIRECTION,))] == [[0, 0]] * 2
+
+
 def test_in_place_in_both_kinds_at_once():
     x, c = torch.tensor([0.3, -1.2]).double(), torch.tensor([2.0, 3.0]).double()
 

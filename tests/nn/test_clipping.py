@@ -36,6 +36,9 @@ def test_clipping():
     with pytest.raises(RuntimeError, match="non-finite"):
         nn.utils.clip_grad_norm_(params, 1.0, error_if_nonfinite=True)
     assert nn.utils.clip_grad_norm_([], 1.0).item() == 0
+    for max_norm, order in (("much", 2.0), (1.0, "max")):  # with nothing to clip, too
+        with pytest.raises(ValueError, match="could not convert"):
+            nn.utils.clip_grad_norm_([], max_norm, order)
 
 
 def test_parameters_as_a_vector():

@@ -56,6 +56,8 @@ REFUSED = {
     "celu of 0": (RuntimeError, lambda: F.celu(X, 0.0)),
     "a size that is no tuple": (TypeError, lambda: torch.nn.Unflatten(1, 3)),
     "sizes that are no numbers": (TypeError, lambda: torch.nn.Unflatten(1, (2, "a"))),
+    "corners": (TypeError, lambda: F.grid_sample(X[None], X[None, ..., :2], align_corners=1)),
+    "corners of a map": (TypeError, lambda: F.affine_grid(X[:, :2, :3], (2, 1, 2, 2), "yes")),
     "a mode": (NotImplementedError, lambda: F.interpolate(X, size=2, mode="best")),
 }  # fmt: skip
 

@@ -217,25 +217,51 @@ def bell(x):
     return math.exp(-abs(x)) / (1 + math.exp(-abs(x))) ** 2
 
 
+def bell2(x):
+    """The second derivative of log2(2**x + 1)."""
+    return LN2 * bell(x * LN2)
+
+
+def sinc2(x):
+    """The second derivative of sin(pi x) / (pi x)."""
+    a = math.pi * x
+    if abs(x) < 0.05:
+        return -(math.pi**2) * (1 / 3 - a**2 / 10 + a**4 / 168 - a**6 / 6480)
+    value = math.sin(a) / a
+    return -(math.pi**2) * value - 2 * (math.cos(a) - value) / x**2
+
+
+LN2 = math.log(2)
 TAILS = [-80.0, -20.5, -12.0, -3.0, 0.0, 3.0, 12.0, 20.5, 80.0]
 
 
 @pytest.mark.parametrize(
-    "f",
+    ("f", "second", "places"),
     [
-        torch.nn.functional.logsigmoid,
-        lambda x: -torch.logaddexp(x, torch.zeros_like(x)),
-        lambda x: -torch.logaddexp(torch.zeros_like(x), x),
+        (torch.nn.functional.logsigmoid, lambda x: -bell(x), TAILS),
+        (lambda x: torch.logaddexp(x, torch.zeros_like(x)), bell, TAILS),
+        (lambda x: torch.logaddexp(torch.zeros_like(x), x), bell, TAILS),
+        (lambda x: torch.logaddexp2(x, torch.zeros_like(x)), bell2, TAILS),
+        (lambda x: torch.logaddexp2(torch.zeros_like(x), x), bell2, TAILS),
+        (torch.sinc, sinc2, [0.0, 1e-30, -1e-8, 1e-4, -0.01, 0.0625, 0.5, 1.0, -3.5]),
     ],
 )
 @pytest.mark.parametrize(
     ("dtype", "digits"), [(torch.float64, 1e-13), (torch.float32, 1e-5), (torch.bfloat16, 0.02)]
 )
-def test_second_derivatives_keep_their_digits_in_both_tails(f, dtype, digits):
-    x = torch.tensor(TAILS, dtype=dtype, requires_grad=True)
+def test_second_derivatives_keep_their_digits(f, second, places, dtype, digits):
+    x = torch.tensor(places, dtype=dtype, requires_grad=True)
     (g,) = autograd.grad(f(x).sum(), x, create_graph=True)
     (h,) = autograd.grad(g.sum(), x)
-    assert h.tolist() == [pytest.approx(-bell(v), rel=digits, abs=0) for v in TAILS]
+    assert h.tolist() == [pytest.approx(second(v), rel=digits, abs=0) for v in x.tolist()]
+
+
+def test_second_derivatives_where_nothing_is_left_of_the_smaller_one():
+    x = torch.tensor([-math.inf, -2000.0, 2000.0, math.inf], requires_grad=True)
+    for f in (torch.logaddexp, torch.logaddexp2):
+        (g,) = autograd.grad(f(x, torch.zeros_like(x)).sum(), x, create_graph=True)
+        (h,) = autograd.grad(g.sum(), x)
+        assert g.tolist() == [0, 0, 1, 1] and h.tolist() == [0] * 4
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64])

@@ -26,13 +26,15 @@ SAMPLING = ("bilinear", "nearest", "bicubic")
 OUTSIDE = ("zeros", "border", "reflection")
 
 
-def _warn_default(align_corners: bool | None) -> bool:
+def _corners(name: str, align_corners: bool | None) -> bool:
     if align_corners is None:
         warn(
             "Default grid_sample and affine_grid behavior has changed to align_corners=False since "
             "1.3.0. Please specify align_corners=True if the old behavior is desired. See the "
             "documentation of grid_sample for details.",
         )
+    else:
+        check_type(name, "align_corners", "bool", align_corners)
     return bool(align_corners)
 
 
@@ -44,7 +46,7 @@ def affine_grid(
     `size` is (N, C, H, W) or (N, C, D, H, W). The result, (N, H, W, 2) or (N, D, H, W, 3), is for
     grid_sample.
     """
-    corners = _warn_default(align_corners)
+    corners = _corners("affine_grid", align_corners)
     check_type("affine_grid", "size", "Sequence[int]", tuple(size))
     size = tuple(int(m) for m in size)
     n = len(size) - 2
@@ -113,7 +115,7 @@ def grid_sample(
                 f"'reflection', but got: '{padding_mode}'"
             )
         )
-    corners = _warn_default(align_corners)
+    corners = _corners("grid_sample", align_corners)
     n = input.ndim - 2
     _check(input, grid, n, mode)
     sizes = tuple(input.shape[2:])
@@ -281,10 +283,10 @@ def grid_sampler(
 ) -> Tensor:
     """grid_sample, whose modes are given by number, in the order of its documentation."""
     return grid_sample(
-        input, grid, SAMPLING[interpolation_mode], OUTSIDE[padding_mode], bool(align_corners)
+        input, grid, SAMPLING[interpolation_mode], OUTSIDE[padding_mode], align_corners
     )
 
 
 def affine_grid_generator(theta: Tensor, size: Sequence[int], align_corners: bool) -> Tensor:
     """affine_grid under the name that it has in torch."""
-    return affine_grid(theta, size, bool(align_corners))
+    return affine_grid(theta, size, align_corners)

@@ -140,9 +140,7 @@ def _check_corners(mode: str, align_corners: bool) -> None:
                 f"interpolate: {mode=}",
             )
         )
-    if not isinstance(align_corners, bool):
-        what = f"argument 'align_corners' must be bool, not {type(align_corners).__name__}"
-        raise TypeError(message(f"interpolate(): {what}"))
+    check_type("interpolate", "align_corners", "bool", align_corners)
 
 
 def _check_mode(

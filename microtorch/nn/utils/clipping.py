@@ -70,9 +70,10 @@ def get_total_norm(
     `error_if_nonfinite` is set. `foreach` is accepted and ignored.
     """
     tensors = [tensors] if isinstance(tensors, Tensor) else list(tensors)
+    order = number(norm_type)
     if not tensors:
         return tensor(0.0)
-    return _norm(tensors, _backend(tensors), number(norm_type), error_if_nonfinite)
+    return _norm(tensors, _backend(tensors), order, error_if_nonfinite)
 
 
 def _norm(
@@ -115,11 +116,12 @@ def clip_grad_norm_(
                 "`parameters` is an empty generator, no gradient clipping will occur.",
             )
     grads = _gradients(parameters, "clip_grad_norm_")
+    order, most = number(norm_type), number(max_norm)
     if not grads:
         return tensor(0.0)
     dev = _backend(grads)
-    total = _norm(grads, dev, number(norm_type), error_if_nonfinite)
-    _scale(grads, dev, number(max_norm), total)
+    total = _norm(grads, dev, order, error_if_nonfinite)
+    _scale(grads, dev, most, total)
     return total
 
 
@@ -134,8 +136,9 @@ def clip_grads_with_norm_(
     The second half of `clip_grad_norm_`; `get_total_norm` is the first.
     """
     grads = _gradients(parameters, "clip_grads_with_norm_")
+    most = number(max_norm)
     if grads:
-        _scale(grads, _backend(grads), number(max_norm), total_norm)
+        _scale(grads, _backend(grads), most, total_norm)
 
 
 def _scale(grads: list[Tensor], dev: Backend | None, max_norm: float, total: Tensor) -> None:
