@@ -136,7 +136,9 @@ def steps(x: Array) -> Shape:
 def storage_offset(input: Tensor) -> int:
     """How many elements of its storage lie before the first element of this tensor."""
     x = input.array
-    if type(x) is not np.ndarray or x.base is None:
+    if type(x) is not np.ndarray:
+        return getattr(x, "storage_offset", 0)  # of a recording's
+    if x.base is None:
         return 0
     return (x.ctypes.data - owner(x).ctypes.data) // x.itemsize
 

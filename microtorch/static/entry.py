@@ -37,6 +37,8 @@ class Run(NamedTuple):
 
     def fails(self, tensors: Sequence[Tensor]) -> str:
         """In what a call finds another state of Python and of gradients, in words, or ""."""
+        if any(t.array is not leaf.array for leaf, t, _ in self.recording.twins.values()):
+            return "two tensors that it reads no longer have one memory"
         for leaf, had in zip(self.leaves, self.grads, strict=True):
             t = tensors[leaf.place] if leaf.kind == "argument" else leaf.tensor
             if leaf.kind == "tensor":
@@ -79,10 +81,10 @@ class Entry:
         self.leaves = [leaf for leaf in r.program.leaves if leaf.kind != "seed"]
         self.grads = run.grads
         self.nodes = [leaf.tensor.node.needs for leaf in self.leaves]
-        self.written = [
-            leaf for leaf in self.leaves
+        self.written = [*{  # one of those that are dated together
+            id(s): leaf for leaf in self.leaves
             if (s := leaf.tensor.node.storage) is not None and s.version > r.versions[leaf.number]
-        ]  # fmt: skip
+        }.values()]  # fmt: skip
         self.owners = {id(owner(x.array)): x.number for x in self.leaves if x.kind != "argument"}
         self.lent = [x.array for x in self.leaves if x.kind != "argument" and is_lent(x.array)]
         # what the function gives back: the values of outputs, then new gradients
@@ -103,6 +105,9 @@ class Entry:
             (leaf.tensor, leaf.array, leaf.tensor.node, had)
             for leaf, _, had in every if leaf.kind == "tensor"
         ]  # fmt: skip
+        self.fixed += [
+            (t, leaf.array, node, node.grad is not None) for leaf, t, node in r.twins.values()
+        ]
         self.changing = [x for x in every if x[0].kind != "tensor"]
         self.gradients = [leaf for leaf in self.leaves if leaf.kind == "gradient"]
         self.count = sum(o.kind != "leaf" for o in self.outputs)
@@ -176,7 +181,7 @@ class Entry:
         given = [*self.gives, *(self.late.takes if self.late is not None else ())]
         start = len(w.lines)
         write(w, plan, known, runners, given, reused)
-        w.lines[start:] = self.undo.around(w, w.lines[start:])
+        w.lines[start:] = self.undo.around(w, w.stopping(start))
         return "".join(f"v{n}, " for n in given)
 
     def to_be_reused(self, plan: Plan) -> Reused:

@@ -37,7 +37,7 @@ from .signature import (
     OutputSpec,
     TensorArgument,
 )
-from .supposed import random_state
+from .supposed import Otherwise, random_state
 from .templates import Value, through
 
 if TYPE_CHECKING:
@@ -265,7 +265,10 @@ class ExportedProgram:
                             fix="export the model anew; or change weights in place",
                         )
                     )
-            return entry.run(tensors, template)
+            try:
+                return entry.run(tensors, template)
+            except Otherwise as e:
+                raise e.__cause__ or e from None
         why = self.dynamic.fails(given, tensors)
         if not why and any(t.origin is not None or not t.is_contiguous() for t in tensors):
             return self.run(through(tuple(given), _in_rows), {})

@@ -463,6 +463,7 @@ def compiled(
                 continue
             w.step(step, known)
             known.update(step.gives())
+        w.lines = w.stopping()
         steps = w.function("steps", takes, "(" + "".join(f"v{n}, " for n in r.gives) + ")")
         runners[r.name] = Loops(program, e, c, steps)
     return text, runners

@@ -46,6 +46,13 @@ class Output(NamedTuple):
         return dev
 
 
+ONE_BACKWARD = "a compiled function has one backward for all that it returns, which has run"
+AT_ONCE = (
+    "backward() of the sum of what it returns, or with retain_graph=True for all but the last; or "
+    "compile the whole step, or a function for each of them"
+)
+
+
 def _walked(F: Operand, g: Operand, node: Node) -> Operand:
     raise GraphError(
         message(
@@ -88,8 +95,11 @@ class Replayed(Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: FunctionCtx, *grads: Tensor) -> Operand:
-        ctx.saved_tensors  # noqa: B018  raises if one was overwritten, or freed
         call: Call = ctx.call
+        try:
+            ctx.saved_tensors  # noqa: B018  raises if one was overwritten, or freed
+        except GraphError as e:
+            raise GraphError(message(str(e).splitlines()[0], ONE_BACKWARD, fix=AT_ONCE)) from None
         seeds = [None if g is None else g.array for g in grads]
         return (None, *[g if g is None else constant(g) for g in call.late(call.values, seeds)])
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..base.errors import message
-from .supposed import Otherwise
+from .supposed import ERRORS, Otherwise
 from .templates import Rate, Ref, Value, refs, replaced, shown
 
 if TYPE_CHECKING:
@@ -54,6 +54,7 @@ class Step:
     kind: str
     sized: bool = False  # is the size of its result to be checked?
     number: bool = False  # is its result a number of numpy, to be made an array?
+    stops: bool = False  # if it raises, is the function to be called, which says more?
 
     @property
     def draws(self) -> bool:
@@ -144,6 +145,7 @@ class Writer:
         self.called: dict[int, str] = {}
         self.arrays: set[int] = set()  # values that C will read: numbers of numpy are none
         self.lines: list[str] = []
+        self.stops = 0  # how many lines raise Otherwise if they raise
 
     def constant(self, x: Operand, hint: str) -> str:
         """The name under which the function finds an object."""
@@ -176,6 +178,19 @@ class Writer:
 
     def step(self, step: Step, known: set[int]) -> None:
         """The line of one step."""
+        self.add(step, known)
+        self.stops = len(self.lines) if step.stops else self.stops
+
+    def stopping(self, start: int = 0) -> list[str]:
+        """The lines from ``start`` on, which raise Otherwise where a step of them stops."""
+        lines, count = self.lines[start:], self.stops - start
+        if count <= 0:
+            return lines
+        self.names |= {"ERRORS": ERRORS, "Otherwise": Otherwise}
+        return ["try:", *[f"    {x}" for x in lines[:count]],
+                "except ERRORS as e: raise Otherwise(str(e)) from e", *lines[count:]]  # fmt: skip
+
+    def add(self, step: Step, known: set[int]) -> None:
         given = [self.operand(x) for x in step.arguments]
         given += [f"{k}={self.operand(x)}" for k, x in step.attrs.items()]
         call = f"{self.constant(step.function, step.name)}({', '.join(given)})"

@@ -16,6 +16,7 @@ import numpy as np
 
 from ..base.errors import message
 from ..graph import Node
+from ..handles.memory import offset, owner
 
 if TYPE_CHECKING:
     from ..base.types import Array, Backend, DType, Kernel, Operand, Shape
@@ -136,6 +137,15 @@ class Recorded:
     def base(self) -> object:
         base = self.value.base
         return base if base is None else self.recording.known(base)
+
+    @property
+    def storage_offset(self) -> int:
+        """The elements of its owner's memory before it. No guard knows it of what is given at each
+        call, and shows memory of others."""
+        home, leaves = owner(self.value), self.recording.leaves.values()
+        if any(x.kind != "tensor" and home is owner(x.array) is not x.array for x in leaves):
+            self.recording.give_up("it asks where an argument, a view, lies in memory: .clone() it")
+        return offset(self.value) // self.itemsize
 
     @property
     def dev(self) -> Backend:

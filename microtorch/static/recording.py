@@ -54,6 +54,12 @@ SIZED_BY_SHAPE = frozenset(
     "layer_norm max_pool2d avg_pool2d embedding cast clone copy expand reshape transpose permute "
     "bitwise_and bitwise_or bitwise_xor isfinite isinf isnan".split()
 )
+AT_PLACES = frozenset({"nll_loss", "embedding"})  # those of them that may meet a wrong index
+TWO_TENSORS = (
+    "two tensors that it reads, as x and x.data are, have one memory, and may have two later: "
+    ".clone() one"
+)
+
 
 def elementwise(name: str) -> bool:
     """Is a kernel's name that of an elementwise op with a formula, or of a comparison?"""
@@ -80,6 +86,8 @@ class Recording(Values, Turn):
         self.inside = self.backward = False
         self.leaves: dict[int, Leaf] = {}  # number -> leaf
         self.nodes: dict[int, Node] = {}  # number of a leaf -> its tensor's node, before the run
+        # tensors that show a leaf's memory, too, by their ids
+        self.twins: dict[int, tuple[Leaf, Tensor, Node]] = {}
         self.versions: dict[int, int] = {}
         self.before: dict[int, Array] = {}  # number of a leaf -> a copy of its memory
         self.lent: list[Array] = []  # of leaves: memory that is no array's
@@ -167,9 +175,21 @@ class Recording(Values, Turn):
         if leaf is not None and leaf.tensor is not t and not (
             leaf.kind == "argument" and id(t) in self.place  # which a key knows
         ):  # fmt: skip
-            self.give_up("two tensors that it reads, as x and x.detach() are, have one memory, and "
-                         "may have two later: .clone() one")  # fmt: skip
+            self.twin(leaf, t)
         return cast("Array", found)  # it passes for one
+
+    def twin(self, leaf: Leaf, t: Tensor) -> None:
+        """Another tensor of a leaf's memory, as w.detach() is; the leaf is the one with gradient.
+        Guards see to it that they stay one, and writes to one count as writes to both."""
+        if t.node.needs:
+            leaf.tensor, t = t, leaf.tensor
+            self.nodes[leaf.number] = leaf.tensor.node
+        node, storage = t.node, t.node.storage
+        self.twins[id(t)] = leaf, t, node
+        if leaf.kind != "tensor" or storage is None or storage is not leaf.tensor.node.storage or (
+            node.needs or node.hooks or leaf.tensor.node.hooks or leaf.tensor.node.op is not None
+        ):  # fmt: skip
+            self.give_up(TWO_TENSORS)
 
     def lift(self, t: Tensor, array: Array) -> Recorded:
         """A leaf: the memory of a tensor that was there before."""
@@ -206,6 +226,8 @@ class Recording(Values, Turn):
     def find_owners(self) -> None:
         """A gradient is found in its tensor at each call, for another may have taken its place:
         that tensor is a leaf, too, where no step has read it."""
+        if any(x.kind != "tensor" or t.node is not n for x, t, n in self.twins.values()):
+            self.give_up(TWO_TENSORS)
         for leaf in [*self.program.leaves]:
             t = self.owners.get(id(leaf.tensor))
             if t is None or leaf.kind == "gradient":
@@ -279,12 +301,14 @@ class Recording(Values, Turn):
             for x in self.within((arguments, attrs)):
                 if x.number in self.program.constants and id(owner(x.value)) in shown:
                     self.impure.add(x.number)
-        by_mask = name == "getitem" and _by_mask((real[1:], named))
-        if by_mask or name.removeprefix("np.") in BY_DATA:
+        places = _kinds((real[1:], named)) if name == "getitem" else ()
+        if "b" in places or name.removeprefix("np.") in BY_DATA:
             self.give_up(f"the size of {name}'s result depends on data")
         self.asked.note_writes(step, arguments, attrs)
         step.sized = not (pure or name in SIZED_BY_SHAPE or kind == "operator")
-        if step.sized and next(step.gives(), None) is not None:  # a result of which to ask
+        result = next(step.gives(), None) is not None
+        step.stops = bool(places) or name in AT_PLACES or (step.sized and result)
+        if step.stops:
             self.asked.may_stop()
         self.program.steps.append(step)
         return wrapped
@@ -409,10 +433,10 @@ def _holds_arrays(function: Operand) -> bool:
     return False
 
 
-def _by_mask(given: Operand) -> bool:
-    """Is an array of bools among the operands, as an index?"""
+def _kinds(given: Operand) -> set[str]:
+    """The kinds of numbers in the arrays among the operands, as an index."""
     if isinstance(given, dict):
         given = tuple(given.values())
     if isinstance(given, (tuple, list)):
-        return any(map(_by_mask, given))
-    return isinstance(given, np.ndarray) and given.dtype == bool
+        return {kind for x in given for kind in _kinds(x)}
+    return {given.dtype.kind} if isinstance(given, np.ndarray) else set()

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from .program import Writer
     from .recording import Recording
 
+ERRORS = (IndexError, ValueError, RuntimeError)  # of kernels, about their data
 ASKING = frozenset({"__bool__", "is_nonzero"})  # functions that ask for whoever calls them
 
 

@@ -28,9 +28,7 @@ except build.CompilerError:
     pytest.skip("no C compiler", allow_module_level=True)
 
 
-@pytest.fixture(autouse=True)
-def own_cache(monkeypatch, tmp_path):
-    monkeypatch.setenv("MICROTORCH_CACHE", str(tmp_path))
+pytestmark = pytest.mark.usefixtures("own_cache")
 
 
 def t(*shape, seed=0):
@@ -242,11 +240,11 @@ def test_a_compiler_that_is_ended(monkeypatch, tmp_path, ends):
     assert bool(c.c_source()) is (ends == "Ctrl-C") and "array" not in vars(torch.Tensor)
 
 
-def test_a_library_that_cannot_be_loaded_is_made_anew(monkeypatch, tmp_path):
+def test_a_library_that_cannot_be_loaded_is_made_anew(monkeypatch, own_cache):
     """It was made where C's library is another, say, and is whole."""
     text = "int answer(void) { return 42; }"
     build.loaded(text)
-    (path,) = tmp_path.glob("*.so")
+    (path,) = own_cache.glob("*.so")
     before = path.stat().st_ino
     load, refused = ctypes.CDLL, []
 
@@ -261,7 +259,7 @@ def test_a_library_that_cannot_be_loaded_is_made_anew(monkeypatch, tmp_path):
     assert refused == [str(path)] and path.stat().st_ino != before and build.is_whole(str(path))
 
 
-def test_two_processes_one_cache(tmp_path):
+def test_two_processes_one_cache(own_cache, tmp_path):
     script = (
         "import microtorch as torch\n"
         "c = torch.compile(lambda x: (x.tanh() * 2 + 1).sum())\n"
@@ -276,11 +274,11 @@ def test_two_processes_one_cache(tmp_path):
         for _ in range(2)
     ]
     assert {r.communicate()[0].strip() for r in runs} == {"12.616"}
-    names = [n for n in os.listdir(tmp_path) if n.endswith(".so")]
+    names = [n for n in os.listdir(own_cache) if n.endswith(".so")]
     assert len(names) == 2  # the program, and what compares its guards
 
 
-def test_a_library_that_was_cut_short_is_made_anew(tmp_path):
+def test_a_library_that_was_cut_short_is_made_anew(own_cache, tmp_path):
     """To load it would end the process."""
     def run():
         c = torch.compile(lambda x: x.tanh() * 2 + 1)
@@ -289,7 +287,7 @@ def test_a_library_that_was_cut_short_is_made_anew(tmp_path):
         assert c.c_source() and not c.reason
 
     run()
-    libraries = {p: p.read_bytes() for p in tmp_path.glob("*.so")}
+    libraries = {p: p.read_bytes() for p in own_cache.glob("*.so")}
     for path, whole in libraries.items():
         assert build.is_whole(path)
         part = tmp_path / "part"

@@ -251,9 +251,9 @@ def test_hooks_of_tensors_and_a_graph_that_is_kept_over_calls():
         y.backward()
         (once,) = torch.autograd.grad((x * w).tanh().sum(), w)
         assert torch.allclose(w.grad, 2 * once)
-        with pytest.raises(RuntimeError, match="second time"):
+        with pytest.raises(RuntimeError, match="second time") as said:
             y.backward()
-    assert c.count == 1 and not c.reason
+    assert c.count == 1 and not c.reason and "the sum of what it returns" in str(said.value)
 
 
 def test_fullgraph_raises():
@@ -571,6 +571,45 @@ def test_layers_that_are_more_than_an_op(kind):
     if kind == "attention":
         with pytest.raises(IndexError, match="index out of range"):
             compiled(call(0) + 9, y)
+
+
+def counted(i, count):
+    count.add_(1)
+    return F.embedding(i, TABLE) * count[:3] * torch.rand(1)
+
+
+TABLE = torch.arange(15.0).reshape(5, 3)
+AT_PLACES = {
+    "embedding": lambda i, _: F.embedding(i, TABLE),
+    "gather": lambda i, _: TABLE.gather(0, i[:, None]),
+    "cross_entropy": lambda i, _: F.cross_entropy(TABLE[:2].mT[:2], i),
+    "an index": lambda i, _: TABLE[i],
+    "a write": lambda i, _: torch.zeros(5).index_put((i,), torch.ones(2)),
+    "scatter_add": lambda i, count: count.scatter_add_(0, i, torch.ones(2)).sum(),
+    "a division": lambda i, _: TABLE[0].long() // (9 - i[1:]),
+    "after a write": counted,
+}
+
+
+@pytest.mark.parametrize("backend", ["eager", "inductor"])
+@pytest.mark.parametrize("f", AT_PLACES.values(), ids=AT_PLACES)
+def test_an_error_is_the_functions_own(f, backend):
+    """Its words, its line, and what is left behind; and the program is used again."""
+    def seen(f):
+        torch.manual_seed(0)
+        count, found = torch.zeros(5), []
+        for i in [[0, 1]] * 4 + [[0, 9], [1, 0], [0, 9], [1, 1]]:
+            try:
+                got = f(torch.tensor(i), count).float().reshape(-1)
+                found.append(got.round(decimals=4).tolist())
+            except (IndexError, RuntimeError) as e:
+                found.append((type(e), str(e)))
+            found.append((count.tolist(), torch.rand(1).item()))
+        return found
+
+    compiled = torch.compile(f, backend=backend)
+    assert seen(compiled) == (wanted := seen(f))
+    assert sum(isinstance(x[0], type) for x in wanted) == 2 and compiled.count == 1
 
 
 def test_gradients_accumulate_and_are_clipped():

@@ -5,13 +5,13 @@ Each test builds one program of several functions.
 
 import numpy as np
 import pytest
-from test_export_ops import exported, own_cache
+from test_export_ops import exported
 
 import microtorch as torch
 from microtorch import linalg
 from microtorch.nn import functional as F
 
-own_cache = own_cache  # a fixture of this module, too
+pytestmark = pytest.mark.usefixtures("compiler")
 
 
 def values_and_gradients(*functions):

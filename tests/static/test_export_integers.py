@@ -1,11 +1,12 @@
 """Integers of all sizes, and truths, in exported C: moved, put in order, put at places."""
 
-from test_export_ops import exported, own_cache
+import pytest
+from test_export_ops import exported
 
 import microtorch as torch
 from microtorch.nn import functional as F
 
-own_cache = own_cache  # a fixture of this module, too
+pytestmark = pytest.mark.usefixtures("compiler")
 WHOLE = torch.tensor([[3, 1, 2], [0, 5, 4]])
 GIVEN = WHOLE, WHOLE > 2, torch.tensor([1, 0]), WHOLE.int(), WHOLE.to(torch.uint8)
 

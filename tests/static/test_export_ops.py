@@ -11,14 +11,7 @@ from microtorch import nn
 from microtorch.nn import functional as F
 from microtorch.static import build
 
-
-@pytest.fixture(autouse=True)
-def own_cache(monkeypatch, tmp_path):
-    monkeypatch.setenv("MICROTORCH_CACHE", str(tmp_path / "cache"))
-    try:
-        build.compiler()
-    except build.CompilerError as error:
-        pytest.skip(str(error))
+pytestmark = pytest.mark.usefixtures("compiler")
 
 
 def exported(folder, f, *given, steps=5):

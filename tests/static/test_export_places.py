@@ -6,11 +6,13 @@ import warnings
 
 import numpy as np
 import pytest
-from test_export_ops import exported, own_cache  # noqa: F401
+from test_export_ops import exported
 
 import microtorch as torch
 from microtorch import nn
 from microtorch.nn import functional as F
+
+pytestmark = pytest.mark.usefixtures("compiler")
 
 
 def descent(folder, f, *given):

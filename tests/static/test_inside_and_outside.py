@@ -137,7 +137,7 @@ OPTIONS = {
     "momentum": 0.9, "nesterov": True, "amsgrad": True, "maximize": True, "weight_decay": 0.1,
     "centered": True, "decoupled_weight_decay": True, "lr_decay": 0.1, "foreach": True,
 }  # fmt: skip
-OPTIMIZERS = [n for n in dir(optim) if n[0].isupper() and n not in ("Optimizer", "SparseAdam")]
+OPTIMIZERS = [n for n in optim.__all__ if n[0].isupper() and n not in ("Optimizer", "SparseAdam")]
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS)

@@ -24,9 +24,7 @@ class Net(nn.Module):
         return self.fc2(self.drop(torch.relu(self.fc1(x))))
 
 
-@pytest.fixture(autouse=True)
-def own_cache(monkeypatch, tmp_path):
-    monkeypatch.setenv("MICROTORCH_CACHE", str(tmp_path))
+pytestmark = pytest.mark.usefixtures("own_cache")
 
 
 def test_the_block_of_the_introduction():

@@ -141,6 +141,42 @@ def test_tensors_that_come_to_share_memory_or_no_longer_do(name, backend):
     assert found[0] == found[1]
 
 
+READ = {
+    "the weight first": lambda w, u, x: (w * x).sin() * u,
+    "what is cut from it first": lambda w, u, x: (u * x + w).sin(),
+    "writes through it": lambda w, u, x: (u.add_(x), w * 2 + u)[1],
+}
+
+
+@pytest.mark.parametrize("f", READ.values(), ids=READ)
+def test_a_weight_and_what_is_cut_from_it_are_one(f):
+    """Its gradient is the weight's, and an optimizer's write is seen in both, and dated."""
+    def seen(wrap):
+        w = torch.arange(3.0).requires_grad_()
+        u, optimizer, found = w.detach(), torch.optim.SGD([w], lr=0.1), []
+
+        def step(x):
+            optimizer.zero_grad()
+            loss = f(w, u, x).sum()
+            loss.backward()
+            optimizer.step()
+            return loss.detach()
+
+        step = wrap(step)
+        for i in range(9):
+            if i == 6:
+                w.data = torch.full((3,), 2.0)  # from now on they are two
+            before = w._version
+            found.append((step(torch.full((3,), i / 10)).tolist(), w.tolist(), u.tolist()))
+            found.append((w.grad.tolist(), w._version > before, w._version == u._version, u.grad))
+        return found, step
+
+    (wanted, _), (found, compiled) = (
+        seen(w) for w in (lambda g: g, partial(torch.compile, backend="eager"))
+    )
+    assert found == wanted and compiled.count and not compiled.reason
+
+
 @pytest.mark.parametrize("backend", ["inductor", "eager"])
 @pytest.mark.parametrize("shared", [slice(5), slice(5, 9), slice(2, 6)])
 def test_an_argument_that_is_cut_from_a_tensor_outside(shared, backend):
@@ -227,3 +263,24 @@ def test_lent_memory_that_lies_apart_has_a_program():
             step(a)
     assert step.count == 1
     assert w.tolist() == pytest.approx([-5.2, -5.0, -4.8, -4.6])
+
+
+CUT = {
+    "a column": lambda x, held: x.clone()[:, -1].as_strided((2,), (1,)),
+    "of a tensor outside": lambda x, held: held[:, -1].as_strided((2,), (1,)),
+    "of an argument": lambda x, held: x.as_strided((2,), (1,)),
+    "from the beginning of the memory": lambda x, held: x[1:].as_strided((2,), (1,), 2),
+}
+
+
+@pytest.mark.parametrize("cut", CUT.values(), ids=CUT)
+def test_where_a_view_by_strides_begins(cut):
+    """Where an argument lies in another's memory is another matter at each call."""
+    held = torch.arange(8.0).reshape(2, 4)
+    g = torch.compile(lambda x: cut(x, held) * 2, backend="eager")
+    for whole in [False] * 4 + [True] * 2 + [*range(1, 4)]:
+        z = torch.arange(12.0) + 100 * whole
+        x = torch.ones(3, 4) if whole is False else z[whole : whole + 8].reshape(2, 4)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            assert g(x).tolist() == (cut(x, held) * 2).tolist()

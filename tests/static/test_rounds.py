@@ -17,9 +17,8 @@ STEPS, BATCH = 6, 5
 
 
 @pytest.fixture(autouse=True)
-def quickly_compiled(monkeypatch, tmp_path):
+def quickly_compiled(monkeypatch, own_cache):
     """What is tested is the text, not how fast it is."""
-    monkeypatch.setenv("MICROTORCH_CACHE", str(tmp_path))
     monkeypatch.setattr(build, "FLAGS", ("-std=gnu99", "-O0", "-fPIC", "-shared", "-w"))
 
 

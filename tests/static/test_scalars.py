@@ -24,8 +24,7 @@ except build.CompilerError:
 
 
 @pytest.fixture(autouse=True)
-def own_cache(monkeypatch, tmp_path):
-    monkeypatch.setenv("MICROTORCH_CACHE", str(tmp_path))
+def quickly_compiled(monkeypatch, own_cache):
     quick = ("-std=gnu99", "-O1", "-ffp-contract=off", "-fPIC", "-shared", "-w")
     monkeypatch.setattr(build, "FLAGS", quick)
 

@@ -9,7 +9,6 @@ import pytest
 import microtorch as torch
 from microtorch import nn
 from microtorch.nn import functional as F
-from microtorch.static import build
 from microtorch.static import spelled as spelled_file
 from microtorch.static.program import Program, Step
 from microtorch.static.spelled import MOST_NUMBERS, meaning, spelled
@@ -101,12 +100,7 @@ def given():
     return torch.randn(4, 3), torch.randn(5, 3), torch.tensor([[0, 1], [2, 0], [1, 2], [0, 2]])
 
 
-def test_exported_without_a_text_of_their_own(monkeypatch, tmp_path):
-    monkeypatch.setenv("MICROTORCH_CACHE", str(tmp_path / "cache"))
-    try:
-        compiler = build.compiler()
-    except build.CompilerError as error:
-        pytest.skip(str(error))
+def test_exported_without_a_text_of_their_own(compiler, tmp_path):
     f = torch.compile(step, backend="eager")
     for _ in range(3):
         f(*given())

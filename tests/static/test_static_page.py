@@ -18,14 +18,13 @@ BLOCKS = re.findall(
 
 
 @pytest.mark.parametrize("number", range(len(BLOCKS)))
-def test_a_program_of_the_page(number, tmp_path, monkeypatch):
+def test_a_program_of_the_page(number, tmp_path, own_cache, monkeypatch):
     program, kind, expected = BLOCKS[number]
     if kind == "c":
         try:
             build.compiler()
         except build.CompilerError:
             pytest.skip("no C compiler")
-    monkeypatch.setenv("MICROTORCH_CACHE", str(tmp_path))
     monkeypatch.chdir(tmp_path)
     file = tmp_path / "f.py"
     file.write_text(program, encoding="utf-8")
