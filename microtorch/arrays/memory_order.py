@@ -43,7 +43,8 @@ def viewed_strides(have: Shape, strides: Shape, shape: Shape) -> Shape:
     Source: PyTorch's computeStride. Dimensions that lie in memory as one, from the last one on, are
     divided as those of a new array would be. It counts those of one element, too.
     """
-    found, at, base, size = list[int](), len(shape) - 1, strides[-1], 1
+    found: list[int] = []
+    at, base, size = len(shape) - 1, strides[-1], 1
     for d in reversed(range(len(have))):
         size *= have[d]
         if d and (have[d - 1] == 1 or strides[d - 1] == size * base):

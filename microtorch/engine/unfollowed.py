@@ -16,11 +16,11 @@ import numpy as np
 from ..backends import cpu
 from ..backends.table import HotTable
 from ..base import errors
-from ..graph import mode, storage_of, user_frame
+from ..graph import mode, user_frame
 from .op import Op
 from .record import check_whole, constant_of, recorded_of
 from .short import single
-from .views import UNRECORDED, unfollowing
+from .views import UNRECORDED, storage_of, unfollowing
 
 if TYPE_CHECKING:
     from ..base.types import Attrs, Chain
@@ -84,37 +84,23 @@ def mark(t: Tensor, function: str, output: int, why: str) -> None:
         t.origin = (base, (*chain, (unfollowed, attrs)))
 
 
-class Pieces:
-    """What views of one tensor at consecutive places have in common.
+class Way:
+    """The chain of one of many views: written out when somebody asks for it, which is seldom.
 
-    ``lead``: an index of the dimensions before; ``first``: the number of the first one among the
-    function's outputs; ``chain``: from the base to the tensor.
+    ``common``, what all views of the call have in common: their op, an index of the dimensions
+    before, the places, the function, the number of the first one among its outputs, and the chain
+    from the base to the tensor.
     """
 
-    __slots__ = ("chain", "first", "function", "lead", "op", "places")
-
-    def __init__(
-        self, op: Op, lead: tuple[slice, ...], places: Sequence[Any], function: str, first: int,
-        chain: Chain,
-    ):  # fmt: skip
-        self.op, self.lead, self.places = op, lead, places
-        self.function, self.first, self.chain = function, first, chain
-
-    def attrs(self, i: int) -> Attrs:
-        return {"index": (*self.lead, self.places[i], ...)}
-
-
-class Way:
-    """The chain of one of many views: written out when somebody asks for it, which is seldom."""
-
-    __slots__ = ("i", "pieces")
+    __slots__ = ("common", "i")
+    common: tuple[Op, tuple[slice, ...], Sequence[Any], str, int, Chain]
     i: int
-    pieces: Pieces
 
     def __iter__(self) -> Iterator[tuple[Op, Attrs | None]]:
-        p, i = self.pieces, self.i
-        mark = {"function": p.function, "output": p.first + i, "why": SEVERAL}
-        return iter((*p.chain, (p.op, p.attrs(i)), (unfollowed, mark)))
+        op, lead, places, function, first, chain = self.common
+        mark = {"function": function, "output": first + self.i, "why": SEVERAL}
+        attrs = {"index": (*lead, places[self.i], ...)}
+        return iter((*chain, (op, attrs), (unfollowed, mark)))
 
 
 def marked_views(
@@ -126,35 +112,35 @@ def marked_views(
     They are made as ``single`` makes each, but what they have in common is found once. Without a
     ``function``, writes through them are followed.
     """
-    base, chain = input.origin if input.origin is not None else (input, ())
-    chain = tuple([step for step in chain if step[1] is not UNRECORDED]) if chain else ()
-    pieces = Pieces(op, (slice(None),) * dim, places, function, first, chain)
+    lead: tuple[slice, ...] = (slice(None),) * dim
+    views: list[Any] = []
     if not function or type(input.array) is not np.ndarray or HotTable.aside:
-        views = [single(op, input, pieces.attrs(i)) for i in range(len(places))]
+        views += [single(op, input, {"index": (*lead, place, ...)}) for place in places]
         for i, t in enumerate(views if function else (), first):
             mark(t, function, i, SEVERAL)
         return views
-    a, x, m = input.node, input.array, mode.get()
-    inputs, dev, storage, flows = (a,), a.dev, storage_of(a), a.needs and m.grad
-    flows = flows and (a.dev is not cpu or check_whole(op, inputs))
-    views, lead = list[Any](), pieces.lead
-    if flows:
-        frame = user_frame(sys._getframe(1))
+    base, chain = input.origin if input.origin is not None else (input, ())
+    chain = tuple([step for step in chain if step[1] is not UNRECORDED]) if chain else ()
+    common = (op, lead, places, function, first, chain)
+    a, x, flows = input.node, input.array, False
+    inputs, dev, storage = (a,), a.dev, storage_of(a)
+    if a.needs and (m := mode.get()).grad and (dev is not cpu or check_whole(op, inputs)):
+        frame, flows = user_frame(sys._getframe(1)), True
         code, lasti = frame.f_code, frame.f_lasti
     for i, place in enumerate(places):
-        index = (*lead, place, ...)
-        out = x[index]
+        index = (*lead, place, ...) if lead else (place, ...)
         if flows:
-            attrs = {"index": index}
-            t = recorded_of(op.node, inputs, inputs, out, dev, attrs, m.scope, code, lasti)
+            t = recorded_of(
+                op.node, inputs, inputs, x[index], dev, {"index": index}, m.scope, code, lasti
+            )
         else:
-            t = constant_of(out, dev)
+            t = constant_of(x[index], dev)
         t.node.storage = storage
         way = Way()
-        way.pieces, way.i = pieces, i
+        way.common, way.i = common, i
         t.origin = (base, way)
         views.append(t)
-    storage.add_views([ref(t) for t in views])
+    storage.add_views(map(ref, views))
     return views
 
 

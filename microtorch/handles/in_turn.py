@@ -73,7 +73,8 @@ def one_after_another(
     others = [a for a in arrays if type(a) is np.ndarray and not are_one(a, target)]
     if not _tries(target, *others):
         return None
-    own, shape, memo = owner(target), target.shape, dict[Any, Any]()
+    memo: dict[Any, Any] = {}
+    own, shape = owner(target), target.shape
     reads = any([owner(a) is own and _meet(a, target) for a in others])
     if reads and target.size >= FEW:
         return None
@@ -183,7 +184,7 @@ def at_indices(
     if type(source) is not np.ndarray or not _tries(target, source):
         return None
     unrepeatable(READS_ITSELF)
-    memo = dict[Any, Any]()
+    memo: dict[Any, Any] = {}
     out, read = copied(target, memo), copied(source, memo)
     if not out.ndim:
         out, read = out.reshape(1), read.reshape(1)

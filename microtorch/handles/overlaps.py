@@ -95,7 +95,8 @@ def are_one(a: Array, b: Array) -> bool:
 
 def strides_at(array: Array, place: Sequence[Any]) -> list[int]:
     """The strides of ``array[place]``, where a place has integers, slices, None and ``...``."""
-    own, found, d = array.strides, list[int](), 0
+    found: list[int] = []
+    own, d = array.strides, 0
     used = sum(p is not None and p is not Ellipsis for p in place)
     for p in place:
         if p is None:

@@ -120,7 +120,10 @@ def opened(x: Array, index: Place, out: Array) -> Array:
             return x.reshape(out.shape)  # numpy gives it the same strides
         if out.ndim == rank + 1:  # at the end
             return x.view((x.dtype, (1,)))
-    d, shape, steps, rest = 0, list[int](), list[int](), list[Any]()
+    shape: list[int] = []
+    steps: list[int] = []
+    rest: list[Any] = []
+    d = 0
     unnamed = rank - sum([p is not None and p is not Ellipsis for p in index])
     for p in index:
         if p is None:
@@ -155,7 +158,8 @@ def _taken(F: Namespace, x: Array, index: Place) -> Array:
 
 def strides_at_index(x: Array, index: Place, rank: int) -> list[int]:
     """For each dimension of ``x[index]`` its stride in x; 0 for those of the index's arrays."""
-    own, found, d, first, last = x.strides, list[int](), 0, -1, -1
+    found: list[int] = []
+    own, d, first, last = x.strides, 0, -1, -1
     taken = [p.ndim if hasattr(p, "dtype") and p.dtype == bool else 1 for p in index]
     used = sum(n for n, p in zip(taken, index, strict=True) if p is not None and p is not Ellipsis)
     for p, n in zip(index, taken, strict=True):
@@ -258,7 +262,7 @@ def getitem(x: Tensor, index: Index) -> Tensor:
         if t.node.op is not None:
             keep_index(t, index)
         return t
-    return (selected if any(type(p) is int for p in place) else sliced)(x, place)
+    return (selected if int in map(type, place) else sliced)(x, place)
 
 
 # ---- where elements are --------------------------------------------------------------------------

@@ -188,8 +188,8 @@ def _array(part: Any) -> Array | int:
 
     A 0-d integer becomes a Python int, which selects.
     """
-    if isinstance(part, Handle) and (given := part.array).dtype is I64 and given.ndim:
-        return given.copy()  # the common case
+    if isinstance(part, Handle) and type(given := part.array) is np.ndarray and given.dtype is I64:
+        return given.copy() if given.ndim else int(given)  # the common cases
     if isinstance(part, str):
         fix = "an index is a number, a slice, a list or a mask"
         raise TypeError(message("new(): invalid data type 'str'", f"index {part!r}", fix=fix))

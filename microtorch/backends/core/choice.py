@@ -75,9 +75,9 @@ def any_power(formula: str) -> bool:
 
 
 # ---- products of matrices ------------------------------------------------------------------------
-LEAST = 2048  # elements; smaller operands always go to numpy
+LEAST = 2048  # elements; smaller operands always go to numpy, unless a bias is added
 MULTIPLICATIONS = 1 << 17
-FEW = 256  # elements of a product to which a bias is added
+FEW = 1 << 15  # multiplications; where a bias is added, for which numpy takes a second call, C wins
 
 
 def worthwhile(m: int, k: int, n: int) -> bool:
@@ -86,4 +86,9 @@ def worthwhile(m: int, k: int, n: int) -> bool:
     By measurement (``python -m benchmarks products``). numpy's call takes 0.2 us less, which
     decides up to 50 x 50, and a few rows or columns would leave C's tiles half empty.
     """
-    return m >= 8 and n >= 16 and m * k * n >= MULTIPLICATIONS
+    return m * k * n >= MULTIPLICATIONS and fills_tiles(m, n)
+
+
+def fills_tiles(m: int, n: int) -> bool:
+    """Does a product of this shape fill C's tiles? Then C wins where a bias is added, too."""
+    return m >= 8 and n >= 16

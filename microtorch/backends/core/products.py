@@ -8,7 +8,7 @@ import numpy as np
 
 from ..reference import Reference
 from ..table import definition
-from .choice import FEW, LEAST, worthwhile
+from .choice import FEW, LEAST, fills_tiles, worthwhile
 from .elementwise import as_array
 from .library import Kernels, calls, kernel_of, required
 
@@ -21,25 +21,31 @@ FEW_PRODUCTS = 4  # of small matrices: numpy's call takes 0.5 us more, C 0.1 us 
 class Products(Reference):
     """The ops that multiply matrices; numpy takes other dtypes and a third batch dimension."""
 
-    def matmul(self, x: Array, y: Array) -> Array:
-        if x.size >= LEAST <= y.size:
+    @kernel_of
+    def matmul(self) -> Kernel:
+        multiply, dtype, empty = self.kernels.matmul, self.dtype, np.empty
+        product, batches = np.matmul, self._batches
+
+        def matmul(x: Array, y: Array) -> Array:
             if x.ndim == 2 == y.ndim:
-                (m, k), n = x.shape, y.shape[1]
-                if worthwhile(m, k, n):
-                    out = np.empty((m, n), self.dtype)
-                    if self.kernels.matmul(1, 1, m, k, n, x, y, None, out):
-                        return out
-            elif x.ndim > 1 < y.ndim:
-                return self._batches(x, y)
-        elif x.ndim == 3 == y.ndim and x.size and len(x) == len(y) <= FEW_PRODUCTS:
-            (b, m, k), n = x.shape, y.shape[2]
-            out = np.empty((b, m, n), self.dtype)
-            if self.kernels.matmul(1, b, m, k, n, x, y, None, out):
-                return out
-        # as the op's definition does; np.dot would cost as much again to call
-        if (x.ndim == 2 and y.ndim == 2) or 0 < x.ndim < 3 > y.ndim > 0:
-            return x.dot(y)
-        return np.matmul(x, y, order="C")
+                if x.size >= LEAST <= y.size:
+                    (m, k), n = x.shape, y.shape[1]
+                    if worthwhile(m, k, n):
+                        out = empty((m, n), dtype)
+                        if multiply(1, 1, m, k, n, x, y, None, out):
+                            return out
+                return x.dot(y)  # np.dot would cost as much again to call
+            if x.size >= LEAST <= y.size and x.ndim > 1 < y.ndim:
+                return batches(x, y)
+            if x.ndim == 3 == y.ndim and x.size and len(x) == len(y) <= FEW_PRODUCTS:
+                (b, m, k), n = x.shape, y.shape[2]
+                out = empty((b, m, n), dtype)
+                if multiply(1, b, m, k, n, x, y, None, out):
+                    return out
+            # as the op's definition does
+            return x.dot(y) if 0 < x.ndim < 3 > y.ndim > 0 else product(x, y, order="C")
+
+        return matmul
 
     def _batches(self, x: Array, y: Array) -> Array:
         (*batch_x, m, k), (*batch_y, _, n) = x.shape, y.shape
@@ -54,22 +60,27 @@ class Products(Reference):
     @kernel_of
     @calls("matmul")
     def linear(self) -> Kernel:
-        multiply, dtype, empty = self.kernels.matmul, self.dtype, np.empty
+        multiply, dtype, empty, add = self.kernels.matmul, self.dtype, np.empty, np.add
 
         def linear(x: Array, w: Array, b: Array | None = None) -> Array:
             if w.ndim == 2 and x.ndim > 1:
                 n, k = w.shape
                 rows = x if x.ndim == 2 else x.reshape(-1, k) if x.shape[-1] == k and k else None
                 if rows is not None and (b is None or b.shape == (n,)):
-                    m = rows.shape[0]
-                    # numpy's sum of a few rows and a bias takes longer than C's call
-                    few = b is not None and m * n < FEW
-                    if few or (x.size >= LEAST <= w.size and worthwhile(m, k, n)):
-                        out, columns = empty((m, n), dtype), w.T
-                        if multiply(1, 1, m, k, n, rows, columns, b, out):
-                            return out if rows is x else out.reshape((*x.shape[:-1], n))
-                    elif b is None and rows is x:
-                        return x.dot(w.T)
+                    m, columns = rows.shape[0], w.T
+                    out: Array | None = None
+                    if (
+                        x.size >= LEAST <= w.size and worthwhile(m, k, n) if b is None
+                        else m * k * n < FEW or fills_tiles(m, n)
+                    ):  # fmt: skip
+                        out = empty((m, n), dtype)
+                        if not multiply(1, 1, m, k, n, rows, columns, b, out):
+                            out = None
+                    if out is None:
+                        out = rows.dot(columns)
+                        if b is not None:
+                            add(out, b, out)
+                    return out if rows is x else out.reshape((*x.shape[:-1], n))
             return definition("linear")(self, x, w, b)
 
         return linear

@@ -298,7 +298,7 @@ def test_the_backend_agrees_with_the_definition(dtype):
         out, expected = F.matmul(x, y), definition("matmul")(Reference(), x, y)
         assert out.dtype == dtype and out.shape == expected.shape
         np.testing.assert_allclose(out, expected, rtol=1e-3 if dtype == F32 else 1e-11, atol=1e-4)
-    for shape in [(3, 4), (64, 40), (5, 7, 40), (40,), (0, 40)]:
+    for shape in [(3, 4), (64, 40), (5, 7, 40), (40,), (0, 40), (2, 900), (2, 3, 900)]:
         for bias in (True, False):
             x, w = random((1, *shape), dtype)[0], random((50, shape[-1]), dtype)
             args = (x, w, random((1, 50), dtype)[0]) if bias else (x, w)
