@@ -58,7 +58,8 @@ static PyObject *show_otherwise(PyObject *const *by, PyObject *const *given, Py_
     return PyObject_CallFunctionObjArgs(by[SHOWN_WRITTEN], given[0], given[1], NULL);
 }
 
-/* The array to be shown, the first of two arguments, of which the second may be named; NULL if there is none, or one of no elements. */
+/* The array to be shown, the first of two arguments, of which the second may be named; NULL if
+ * there is none, or one of no elements. */
 static const struct array *seen_array(PyObject *const *given, Py_ssize_t count)
 {
     const struct array *a = count == 2 ? plain_array(given[0]) : NULL;

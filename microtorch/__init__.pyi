@@ -66,7 +66,6 @@ from microtorch.create import quasirandom as quasirandom
 from microtorch.create.counted import arange as arange
 from microtorch.create.counted import linspace as linspace
 from microtorch.create.counted import logspace as logspace
-from microtorch.create.data import LegacyType
 from microtorch.create.data import as_tensor as as_tensor
 from microtorch.create.data import asarray as asarray
 from microtorch.create.data import from_numpy as from_numpy
@@ -80,6 +79,7 @@ from microtorch.create.filled import full as full
 from microtorch.create.filled import full_like as full_like
 from microtorch.create.filled import tril_indices as tril_indices
 from microtorch.create.filled import triu_indices as triu_indices
+from microtorch.create.legacy import LegacyType
 from microtorch.create.random import Generator as Generator
 from microtorch.create.random import bernoulli as bernoulli
 from microtorch.create.random import default_generator as default_generator

@@ -301,12 +301,9 @@ def methods() -> str:
         stub.lines.append(definition(name, made, 4))
     bind = ["methods: Mapping[str, Callable[..., Any]]", "to: builtins.type = ..."]
     stub.lines.append("\n" + definition("bind_methods", (bind, "None")))
-    stub.take("microtorch.base.promises", "Promises")
-    bind[0] = "methods: Promises[Callable[..., Any]]"
     stub.take("collections.abc", "Iterable")
-    bind.insert(1, "names: Iterable[str]")
-    stub.lines.append(definition("bind_promised", (bind, "None")))
-    stub.lines.append(definition("bind_later", ([bind[1], "module: str", bind[2]], "None")))
+    bind[:1] = "names: Iterable[str]", "by: str | Callable[[str], Callable[..., Any]]"
+    stub.lines.append(definition("promise_methods", (bind, "None")))
     contents = "contents: Mapping[str, Mapping[str, str]]"
     stub.lines.append(definition("promise", ([contents, "folder: str"], "None")))
     made = [bind[-1]], "dict[str, Callable[..., Any]]"

@@ -108,7 +108,17 @@ def memory() -> viz.MemoryPlan:
     return viz.memory(step())
 
 
-EXAMPLES = (neuron, neuron_steps, mlp, vanishing, architecture, zoom, program, memory)
+def kept() -> viz.Graph:
+    """The small network before backward: what each op keeps for it."""
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.Linear(2, 16), nn.ReLU(), nn.Linear(16, 1))
+    x, y = torch.randn(32, 2), torch.randn(32, 1)
+    pred = net(x)
+    loss = nn.functional.mse_loss(pred, y)
+    return viz.draw(loss, show_saved=True, show_attrs=True)
+
+
+EXAMPLES = (neuron, neuron_steps, mlp, vanishing, architecture, zoom, program, memory, kept)
 
 
 def main(folder: Path = HERE) -> list[str]:

@@ -1,11 +1,11 @@
 """``torch.autograd``: backward, grad, grad modes, custom functions, gradient checking."""
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..base.errors import missing
-from ..handles.methods import ScalarMethods, bind_later
+from ..base.promises import on_demand
+from ..handles.methods import ScalarMethods, promise_methods
 from . import grad_mode
 from .anomaly import detect_anomaly, set_detect_anomaly
 from .anomaly import is_anomaly_enabled as is_anomaly_enabled  # torch.is_anomaly_enabled
@@ -39,23 +39,11 @@ __all__ = [
 ]  # fmt: skip
 
 
-# imported when first used
-_LAZY = {
-    "Function": "function", "Variable": "variable", "backward": "gradients", "grad": "gradients"
+_FILES = {
+    "Function": ".function", "Variable": ".variable", "backward": ".gradients",
+    "grad": ".gradients", "forward_ad": "", "functional": "", "graph": "",
 }  # fmt: skip
-_LAZY_MODULES = ("forward_ad", "functional", "graph")
-_missing = missing(__name__, [*__all__, "is_anomaly_enabled"])
+__getattr__ = on_demand(globals(), _FILES, missing(__name__, [*__all__, "is_anomaly_enabled"]))
 
-
-def __getattr__(name: str) -> Any:
-    if name in _LAZY:
-        module = importlib.import_module(f"{__name__}.{_LAZY[name]}")
-        value = globals()[name] = getattr(module, name)
-        return value
-    if name in _LAZY_MODULES:
-        return importlib.import_module(f"{__name__}.{name}")
-    return _missing(name)
-
-
-bind_later(["backward"], f"{__name__}.gradients")
-bind_later(["backward"], f"{__name__}.gradients", ScalarMethods)
+promise_methods(["backward"], f"{__name__}.gradients")
+promise_methods(["backward"], f"{__name__}.gradients", ScalarMethods)

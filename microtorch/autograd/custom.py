@@ -79,8 +79,10 @@ output_op = Op(  # the projection: one output of several
 
 def followed(a: object) -> bool:
     """Is it a Tensor of the graph? A sparse one goes to forward as it is."""
-    if type(a) is Tensor or not isinstance(a, Tensor):
-        return type(a) is Tensor
+    if type(a) is Tensor:  # as mostly
+        return True
+    if not isinstance(a, Tensor):
+        return False
     if a.is_sparse and a.requires_grad:
         raise NotImplementedError(
             errors.message(
@@ -225,8 +227,8 @@ def save(
     """
     if t is None or t.is_sparse:
         return t  # a sparse tensor as it is: its parts are no array of the graph
-    returned = _is_among(t, args) and not _is_among(t, ctx._dirty)
-    if returned and by_setup and _is_among(t, outputs):
+    as_it_came = _is_among(t, args) and not _is_among(t, ctx._dirty)
+    if as_it_came and by_setup and _is_among(t, outputs):
         raise RuntimeError(
             errors.message(
                 "An input that has been returned as-is as output is being saved for backward. This "
@@ -235,14 +237,13 @@ def save(
                 fix="return x.view_as(x) from forward, and save that",
             )
         )
-    for i, y in enumerate(() if returned else outputs):
+    for i, y in enumerate(() if as_it_came else outputs):
         if y is t:
-            made = wrapped[i]
-            if not made.node.needs:  # a constant: whole numbers, or marked as such
-                return Saved(made.array, made.node, -1, storage_of(made.node), made.node.dev)
-            return Saved(
-                made.array, None, i, storage_of(made.node), made.node.dev, ref(made.node)
-            )
+            if (made := wrapped[i]).node.needs:
+                storage, dev = storage_of(made.node), made.node.dev
+                return Saved(made.array, None, i, storage, dev, ref(made.node))
+            t = made  # a constant: whole numbers, or marked as such
+            break
     return Saved(t.array, t.node, -1, storage_of(t.node), t.node.dev)
 
 

@@ -1,8 +1,5 @@
 """Making tensors: from data, filled, counted, and with random numbers."""
-from ..handles.methods import bind_promised, promise
-from ..ops.surface import METHODS
+from ..handles.methods import promise
 from .contents import CONTENTS
 
 promise(CONTENTS, "create")
-_methods = [row.get("methods", "").split() for row in CONTENTS.values()]
-bind_promised(METHODS, [name for names in _methods for name in names])

@@ -10,10 +10,8 @@ CONTENTS = {
         "functions": "arange linspace logspace",
     },
     "data": {
-        "functions": (
-            "BFloat16Tensor BoolTensor ByteTensor CharTensor DoubleTensor FloatTensor HalfTensor "
-            "IntTensor LongTensor ShortTensor as_tensor asarray from_numpy tensor"
-        ),
+        "functions": "as_tensor asarray from_numpy tensor",
+        "methods": "new_tensor",
     },
     "exchange": {
         "functions": "from_dlpack from_file frombuffer to_dlpack",
@@ -24,7 +22,14 @@ CONTENTS = {
             "empty empty_like eye full full_like ones ones_like rand rand_like randn randn_like "
             "tril_indices triu_indices zeros zeros_like"
         ),
-        "methods": "new new_empty new_full new_ones new_tensor new_zeros",
+        "methods": "new_empty new_full new_ones new_zeros",
+    },
+    "legacy": {
+        "functions": (
+            "BFloat16Tensor BoolTensor ByteTensor CharTensor DoubleTensor FloatTensor HalfTensor "
+            "IntTensor LongTensor ShortTensor"
+        ),
+        "methods": "new",
     },
     "random": {
         "kernels": "check_chances",

@@ -9,7 +9,7 @@ import numpy as np
 from ..arrays import dtypes, rounding
 from ..backends import cpu, defines
 from ..base.errors import message
-from ..engine.calling import is_int
+from ..engine.argument_types import is_int
 from ..engine.operands import NUMBERS, element
 from ..engine.out import NOT_GIVEN
 from .finish import chosen, export, finish, number

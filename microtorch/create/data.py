@@ -5,7 +5,7 @@ import operator
 from collections import deque
 from collections.abc import Callable
 from itertools import chain
-from typing import TYPE_CHECKING, Any, Union, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -15,9 +15,8 @@ from ..base.errors import message, warn
 from ..engine.operands import COERCE
 from ..engine.record import constant
 from ..handles.protocols import warn_of_a_number
-from ..handles.size import sizes_or_data
 from ..handles.tensor import Tensor
-from ..ops.surface import FUNCTIONS
+from ..ops.surface import FUNCTIONS, METHODS
 from .finish import export, finish
 
 if TYPE_CHECKING:
@@ -50,6 +49,16 @@ def tensor(
     if isinstance(data, Tensor):
         warn_of_a_copy("torch.tensor(sourceTensor)")
     return copied(data, dtype, device, requires_grad, pin_memory)
+
+
+def new_tensor(self: Tensor, data: Any, **options: Any) -> Tensor:
+    """tensor() in this tensor's dtype and device, unless ``options`` name others."""
+    if isinstance(data, Tensor):
+        warn_of_a_copy("tensor.new_tensor(sourceTensor)")
+    return copied(data, **{"dtype": self.dtype, "device": self.device, **options})
+
+
+METHODS["new_tensor"] = new_tensor
 
 
 def copied(
@@ -275,6 +284,7 @@ def _no_number(data: Any, bad: object, target: DType | None) -> Exception:
 
 
 def _mend(data: Any, bad: object, fix: str = "tensors hold numbers") -> str:
+    """``fix``, or what else to do about ``bad`` in ``data``: gymnasium's reset() gives a pair."""
     if isinstance(data, tuple) and isinstance(bad, dict):
         return "take the first of the two: observation, info = env.reset()"
     return fix
@@ -399,46 +409,3 @@ def _check_lists(data: Any, dim: int, target: DType | None) -> None:
             data = data if len(shapes) == 1 else [list(v) for v in data]
         for v in data:
             _check_lists(v, dim + 1, target)
-
-
-# ---- torch.FloatTensor and its like --------------------------------------------------------------
-def same(x: Tensor, d: dtypes.dtype) -> Tensor:
-    """A view of ``x``, which the gradient goes through; TypeError unless its dtype is ``d``."""
-    if x.dtype is not d:
-        kind = dtypes.TORCH_TYPES[d.numpy.name]
-        what = f"expected torch.{kind}Tensor (got {x.type()})"
-        raise TypeError(message(what, fix=f"x.to({d})"))
-    return x.as_subclass(Tensor)
-
-
-class LegacyType:
-    """A constructor of PyTorch's early days, of data or of sizes; ``isinstance`` works as well."""
-
-    def __init__(self, kind: str, d: dtypes.dtype):
-        self.__name__, self.dtype = f"{kind}Tensor", d
-
-    def __call__(self, *data: Any, **given: Any) -> Tensor:
-        shape, source = sizes_or_data(data, given)
-        if isinstance(source, Tensor):
-            return same(source, self.dtype)
-        if shape is None:
-            return copied(source, self.dtype, None)
-        return cast("Tensor", FUNCTIONS["empty"](shape, dtype=self.dtype, device="cpu"))
-
-    def __instancecheck__(self, x: object) -> bool:
-        return isinstance(x, Tensor) and x.dtype is self.dtype
-
-    def __or__(self, other: object) -> object:
-        """``torch.LongTensor | None``, as annotations have it."""
-        return Union[self, other]  # noqa: UP007  that operator is made here
-
-    def __ror__(self, other: object) -> object:
-        return Union[other, self]  # noqa: UP007
-
-    def __repr__(self) -> str:
-        return f"<class 'torch.{self.__name__}'>"
-
-
-for _name, _kind in dtypes.TORCH_TYPES.items():
-    if not _kind.startswith("Complex"):  # PyTorch has no such constructors
-        export(LegacyType(_kind, getattr(dtypes, _name)), f"{_kind}Tensor")

@@ -14,15 +14,13 @@ from ..arrays.memory_order import in_memory_order, outermost_first
 from ..backends import cpu, home
 from ..base.errors import message, no_memory
 from ..base.naming import named
-from ..engine.calling import check_type, is_int
+from ..engine.argument_types import check_type, is_int
 from ..engine.handle import NotDense
 from ..engine.operands import element
 from ..engine.record import constant_of
-from ..handles.size import sizes_or_data
 from ..handles.tensor import Tensor
 from ..ops.arguments import given_once, shape_of
 from ..ops.surface import METHODS
-from .data import copied, same, warn_of_a_copy
 from .finish import check_layout, chosen, export, finish, number
 
 if TYPE_CHECKING:
@@ -284,24 +282,7 @@ def new_full(
     return finish(dev.full(shape, element(value, d).item(), d), dev.device, requires_grad)
 
 
-def new_tensor(self: Tensor, data: Any, **options: Any) -> Tensor:
-    """tensor() in this tensor's dtype and device, unless ``options`` name others."""
-    if isinstance(data, Tensor):
-        warn_of_a_copy("tensor.new_tensor(sourceTensor)")
-    return copied(data, **{"dtype": self.dtype, "device": self.device, **options})
-
-
-def new(self: Tensor, *data: int | Sequence[int], **given: object) -> Tensor:
-    """PyTorch's old constructor: of sizes, without initial values; of a list or array, a copy; of a
-    tensor, a view of it.
-    """
-    shape, source = sizes_or_data(data, given)
-    if isinstance(source, Tensor):
-        return same(source, self.dtype)
-    return copied(source, self.dtype, self.device) if shape is None else self.new_empty(shape)
-
-
-METHODS.update(new_full=new_full, new_tensor=new_tensor, new=new)
+METHODS["new_full"] = new_full
 
 
 @export

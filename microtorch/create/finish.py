@@ -14,7 +14,8 @@ from ..arrays.device import CPU, default
 from ..arrays.layout import strided
 from ..backends import cpu, home
 from ..base.errors import describe, message, no_memory
-from ..engine.calling import beyond, check_type, fitting, looker, mistaken, reading
+from ..engine.argument_types import check_type
+from ..engine.calling import fitting, looker, reading
 from ..engine.leaf import leaf
 from ..engine.operands import NUMBERS
 from ..engine.out import into
@@ -89,11 +90,12 @@ def with_options(f: F, plain: Callable[..., Tensor]) -> F:
             if isinstance(out, Handle) and not of_tensors:
                 kwargs = {"dtype": out.dtype, "device": out.device} | kwargs
             return into(out, f, args, kwargs)
-        except (MemoryError, ValueError) as e:
-            raise beyond(f, args) or no_memory(e) from None
-        except (AttributeError, RuntimeError) as e:
-            other = beyond(f, args) or mistaken(f, args, kwargs, e)
-            if other is e:
+        except (MemoryError, ValueError, AttributeError, RuntimeError) as e:
+            from ..engine.mistakes import beyond, mistaken
+
+            of_numpy = isinstance(e, (MemoryError, ValueError))
+            other = no_memory(e) if of_numpy else mistaken(f, args, kwargs, e)
+            if (other := beyond(f, args) or other) is e:
                 raise
             raise other from None
 

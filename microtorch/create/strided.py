@@ -8,7 +8,7 @@ import numpy as np
 
 from ..arrays.dtypes import get_default_dtype
 from ..base.errors import message, warn
-from ..engine.calling import check_type
+from ..engine.argument_types import check_type
 from ..ops.arguments import shape_of
 from ..ops.surface import METHODS
 from .counted import arange

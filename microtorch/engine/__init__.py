@@ -6,6 +6,8 @@ Forward:
 - ``apply``     how an op runs; ``operands``: what the user gave, as Tensors of one
                 dtype; ``record``: the one place where a node is made
 - ``hot``       ``apply`` written out for one and two operands, and held equal to it by tests
+- ``calling``   how a user's call is read; ``argument_types``: what may be given; ``mistakes``: what
+                was wrong with a call that has failed
 - ``basic_ops`` cast, clone, transfer; ``views``: a view and its base know each other
 
 Backward:

@@ -2,26 +2,24 @@
 
 ``reading`` is put around a function where it is exported. A call by position, and one with the
 function's own names, goes straight through; all else happens when a name is not one of them, or
-when the call has failed. Then the arguments are held against the function's annotations, and what
-does not fit one is a TypeError, as in PyTorch, which looks at types before it computes.
+when the call has failed (mistakes.py). Then the arguments are held against the function's
+annotations, and what does not fit one is a TypeError, as in PyTorch, which looks at types before it
+computes.
 """
 from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import sys
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import numpy as np
 
-from ..arrays.device import device
-from ..arrays.dtypes import dtype
-from ..arrays.layout import layout
-from ..arrays.memory_format import memory_format
-from ..base.errors import NoTensor, message, no_memory
+from ..base.errors import message
 from . import autocast
+from .argument_types import NUMBERS, READ, TENSORS, check_type, is_one, kinds, parameters_of
 from .handle import Handle
-from .operands import COERCE
 from .out import into
 
 if TYPE_CHECKING:
@@ -39,7 +37,6 @@ OTHER_NAMES = {
     "tensor1": "tensor", "tensor2": "other", "scalar1": "tensor", "scalar2": "other",
     "tensor": "input", "from": "from_",
 }  # fmt: skip
-MOST = 2**63
 # flags that functions which PyTorch writes in Python hand on to its C++, which looks at types
 FLAGS = frozenset({
     "training", "is_causal", "log_target", "log_input", "ceil_mode", "normalized", "onesided",
@@ -149,7 +146,7 @@ def looker(
     """
     names = f.__code__.co_varnames[: f.__code__.co_argcount]
     marked = [i for i, p in enumerate(names) if _is_marked(f, p, strict)]
-    first = marked[0] if marked else MOST
+    first = marked[0] if marked else sys.maxsize
     fits: set[type | tuple[type, ...]] = set()  # one alone also by itself
     known: dict[str, set[type]] = {}  # per parameter that was ever looked at
 
@@ -174,7 +171,7 @@ def _number_in(f: Callable[..., Any], name: str, value: Argument) -> Argument:
     annotation = f.__annotations__.get(name)
     if not isinstance(annotation, str) or TENSORS & (possible := {*kinds(annotation)}):
         return value
-    one = isinstance(value, np.generic) or ("int" in possible and _one(value, "iu"))
+    one = isinstance(value, np.generic) or ("int" in possible and is_one(value, "iu"))
     return value.item() if one else value
 
 
@@ -228,10 +225,7 @@ def reading(
                     if type(value) not in known.get(name, ()):
                         args, kwargs, target = read(args, kwargs)
                         break
-                if target is None:
-                    result = f(*args, **kwargs)
-                else:
-                    result = into(target, f, args, kwargs)
+                result = f(*args, **kwargs) if target is None else into(target, f, args, kwargs)
             if after is None:
                 return result
             if rank:
@@ -240,6 +234,8 @@ def reading(
                     return result  # nothing was recorded. (A sparse tensor has no node)
             return after(result, args, kwargs)
         except Exception as e:
+            from .mistakes import mistaken, plain
+
             if (again := plain(f, args, kwargs)) is not None:
                 more = {} if target is None else {"out": target}
                 return function(*again[0], **again[1], **more)
@@ -254,121 +250,6 @@ def reading(
 def _one_of_any(f: Callable[..., Any], name: str) -> bool:
     """Is ``name`` none of a function's parameters, nor another name of one?"""
     return name not in OTHERS and name not in parameters_of(f)
-
-
-# ---- what an argument is not ---------------------------------------------------------------------
-def _is_tensor(x: object) -> bool:
-    return isinstance(x, Handle) or type(x) in COERCE
-
-
-def _one(x: Argument, kinds: str) -> bool:
-    """A tensor of one element, whose dtype is of ``kinds``: PyTorch reads it as a number, unless it
-    requires gradient, which a number does not carry.
-    """
-    if not isinstance(x, Handle) or x.array.ndim or x.array.dtype.kind not in kinds:
-        return False
-    return not x.node.needs
-
-
-def is_int(x: object) -> bool:
-    """What PyTorch takes for an int: no bool, but an integer tensor of one element."""
-    if type(x) is int:
-        return True
-    if isinstance(x, (bool, Handle, np.ndarray)):
-        return _one(x, "iu")
-    return hasattr(x, "__index__")
-
-
-def _is_number(x: object) -> bool:
-    return isinstance(x, (bool, int, float, complex, np.number)) or _one(x, "biufcV")
-
-
-def _is_float(x: object) -> bool:
-    real = isinstance(x, (bool, int, float, np.floating, np.integer))
-    return real or _one(x, "biufV")
-
-
-def _is_type(x: object) -> bool:
-    return isinstance(x, dtype) or (isinstance(x, type) and x in (bool, int, float, complex))
-
-
-def _is_generator(x: object) -> bool:
-    from ..arrays.generator import Generator
-
-    return isinstance(x, Generator)
-
-
-def _all(test: Callable[[Any], bool]) -> Callable[[Any], bool]:
-    return lambda x: isinstance(x, (tuple, list)) and all(test(v) for v in x)
-
-
-def _one_or_all(test: Callable[[Any], bool]) -> Callable[[Any], bool]:
-    return lambda x: test(x) or _all(test)(x)
-
-
-# annotation -> (does a value fit it?, how PyTorch names the type)
-TYPES: dict[str, tuple[Callable[[Any], bool], str]] = {
-    "Tensor": (_is_tensor, "Tensor"),
-    "TensorLike": (lambda x: _is_tensor(x) or _is_number(x), "Tensor"),
-    "bool": (lambda x: isinstance(x, (bool, np.bool_)), "bool"),
-    "int": (is_int, "int"),
-    "float": (_is_float, "float"),
-    "Number": (_is_number, "Number"),
-    "AnyNumber": (_is_number, "Number"),
-    "Norm": (lambda x: isinstance(x, str), "str"),
-    "str": (lambda x: isinstance(x, str), "str"),
-    "None": (lambda x: x is None, "None"),
-    "Dims": (lambda x: x is None or _one_or_all(is_int)(x), "tuple of ints"),
-    "Pair": (_one_or_all(is_int), "tuple of ints"),
-    "Size": (_one_or_all(is_int), "tuple of ints"),
-    "Shape": (_all(is_int), "tuple of ints"),
-    "Sequence[int]": (_all(is_int), "tuple of ints"),
-    "Sequence[float]": (_all(_is_float), "tuple of floats"),
-    "Sequence[Tensor]": (_all(_is_tensor), "tuple of Tensors"),
-    "DTypeLike": (_is_type, "torch.dtype"),
-    "dtype": (_is_type, "torch.dtype"),
-    "DeviceLike": (lambda x: isinstance(x, (device, str)) or is_int(x), "torch.device"),
-    "layout": (lambda x: isinstance(x, layout), "torch.layout"),
-    "memory_format": (lambda x: isinstance(x, memory_format), "torch.memory_format"),
-    "Generator": (_is_generator, "torch.Generator"),
-}  # fmt: skip
-
-
-INTS = frozenset({"int", "Dims", "Pair", "Size", "Sequence[int]"})
-NUMBERS = frozenset({"float", "Number", "AnyNumber"})
-READ = INTS | NUMBERS  # what a tensor of one element may stand for, unless it requires gradient
-TENSORS = frozenset({"Tensor", "TensorLike", "Any"})
-
-
-@functools.cache
-def kinds(annotation: str) -> Sequence[str]:
-    return [kind.strip() for kind in annotation.split("|")]
-
-
-def misfit(annotation: str, value: object) -> str:
-    """What a value should have been to fit an annotation; "" if it does, or if nobody can tell."""
-    possible = kinds(annotation)
-    if not TYPES.keys() >= set(possible) or any(TYPES[kind][0](value) for kind in possible):
-        return ""
-    return " or ".join(dict.fromkeys(TYPES[k][1] for k in possible if k != "None"))
-
-
-def no_fit(should: str) -> type[TypeError]:
-    """The class of the error for what is not what it ``should`` be."""
-    return NoTensor if should == "Tensor" else TypeError
-
-
-def check_type(name: str, argument: str, annotation: str, value: object, fix: str = "") -> None:
-    """TypeError for a value that does not fit the annotation of a function's argument."""
-    if should := misfit(annotation, value):
-        what = f"argument '{argument}' must be {should}, not {type(value).__name__}"
-        raise no_fit(should)(message(f"{name}(): {what}", fix=fix or remedy(value, should)))
-
-
-@functools.cache
-def parameters_of(f: Callable[..., Any]) -> Mapping[str, inspect.Parameter]:
-    """A function's parameters, read once: to inspect it takes longer than most of them do."""
-    return inspect.signature(f).parameters
 
 
 def fitting(
@@ -391,112 +272,3 @@ def fitting(
     if not isinstance(value, Handle) or "Tensor" in str(annotation):  # one may stand for a number
         known.setdefault(name, set()).add(type(value))
     return True
-
-
-MAKES = {
-    "Tensor": "torch.tensor(...) makes a tensor",
-    "torch.Generator": "torch.Generator().manual_seed(seed)",
-    "torch.memory_format": "torch.contiguous_format, torch.channels_last, ...",
-    "torch.dtype": "torch.float32, torch.int64, ...",
-}
-
-
-def remedy(value: object, should: str) -> str:
-    """What most likely was meant by a value that is not what it ``should`` be."""
-    if should.startswith(("Number", "float")) and isinstance(value, Handle) and value.node.needs:
-        return "x.item() is its number, through which no gradient flows"
-    if should == "tuple of ints" and is_int(value):
-        return f"({value},) is a tuple of one"
-    return MAKES.get(should, "")
-
-
-def plain(
-    f: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]
-) -> tuple[list[Any], dict[str, Any]] | None:
-    """A call with Python's numbers in the place of numpy's, and of tensors that stand for an int.
-
-    None if there are none. It is made when the call as it was given has failed.
-    """
-    parameters = parameters_of(f)
-    names = [p.name for p in parameters.values() if p.kind is p.POSITIONAL_OR_KEYWORD]
-    found = False
-
-    def number(value: Argument, name: str | None) -> Argument:
-        nonlocal found
-        one = isinstance(value, np.generic)
-        if not one and name is not None and name in parameters and _one(value, "iu"):
-            one = not {"Tensor", "TensorLike", "Any"} & {*kinds(str(parameters[name].annotation))}
-        found = found or one
-        return value.item() if one else value
-
-    named = dict(zip(range(len(args)), names, strict=False))
-    again = [number(x, named.get(i)) for i, x in enumerate(args)]
-    more = {k: number(x, k) for k, x in kwargs.items()}
-    return (again, more) if found else None
-
-
-def _no_tensor(
-    f: Callable[..., Any], args: Iterable[Any], kwargs: Mapping[str, Any], e: AttributeError
-) -> NoTensor | None:
-    """The error for an argument, or for one in a list, that is no tensor: it lacks an attribute."""
-    for name, x in [*(("", x) for x in args), *kwargs.items()]:
-        for one in (x, *(x if isinstance(x, (tuple, list)) else ())):
-            if one is e.obj and not isinstance(one, Handle):
-                what = f"expected a Tensor, but got {type(one).__name__}"
-                annotation = getattr(parameters_of(f).get(name), "annotation", "")
-                if name and "Tensor" not in str(annotation):
-                    what = f"argument '{name}' cannot be {type(one).__name__}"
-                return NoTensor(message(f"{f.__name__}(): {what}"))
-    return None
-
-
-def beyond(f: Callable[..., Any], args: Sequence[Argument]) -> Exception | None:
-    """The error for an int that 64 bits do not hold, in a call that failed; None if there is none.
-
-    TypeError in a list of sizes, ValueError where one int is expected.
-    """
-    listed = bool(args) and isinstance(args[0], (tuple, list))
-    if listed or f.__code__.co_flags & inspect.CO_VARARGS:
-        for i, n in enumerate(args[0] if listed else args, 1):
-            if type(n) is int and not -MOST <= n < MOST:
-                what = f"{f.__name__}(): argument 'size' failed to unpack the object at pos {i} "
-                return TypeError(message(what + 'with error "Overflow when unpacking long long"'))
-    for n, p in zip(args, parameters_of(f).values(), strict=False):
-        if type(n) is int and not -MOST <= n < MOST and INTS & {*kinds(str(p.annotation))}:
-            return ValueError(message("Overflow when unpacking long long"))
-    return None
-
-
-def mistaken(
-    f: Callable[..., Any], args: Iterable[Any], kwargs: Mapping[str, Any], e: Exception,
-    strict: bool = True,
-) -> Exception:  # fmt: skip
-    """A call's error, or the TypeError for an argument of a wrong type, where there is one.
-
-    Unless ``strict`` also a choice ("mean") may be of any type: the function itself refuses it.
-    """
-    if isinstance(e, TypeError) and "\n  at " in str(e):  # Python's own name no argument
-        return e
-    if isinstance(e, MemoryError):
-        return e if isinstance(e, RuntimeError) else no_memory(e)
-    parameters = parameters_of(f)
-    if isinstance(e, AttributeError) and (wrong := _no_tensor(f, args, kwargs, e)) is not None:
-        return wrong
-    names = [p.name for p in parameters.values() if p.kind is p.POSITIONAL_OR_KEYWORD]
-    for i, (name, value) in enumerate([*zip(names, args, strict=False), *kwargs.items()], 1):
-        annotation = parameters[name].annotation if name in parameters else None
-        if isinstance(annotation, str) and value is not parameters[name].default:
-            if type(value) is int and not -MOST <= value < MOST and INTS & set(kinds(annotation)):
-                return ValueError(message("Overflow when unpacking long long"))
-            if should := misfit(annotation, value):
-                # PyTorch's Python says so before its C++ looks at types
-                if not strict and (
-                    isinstance(e, (ValueError, AssertionError))
-                    or (should in ("str", "bool") and type(e) is not RuntimeError)
-                ):
-                    return e
-                place = f" (position {i})" if name not in kwargs else ""
-                what = f"argument '{name}'{place} must be {should}, not {type(value).__name__}"
-                fix = remedy(value, should)
-                return no_fit(should)(message(f"{f.__name__}(): {what}", fix=fix))
-    return e

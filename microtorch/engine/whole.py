@@ -48,11 +48,10 @@ def on_arrays(name: str, function: Kernel, *arrays: Array, **attrs: Operand) -> 
     The arrays may be of other kinds of numbers (kinds/): ``function`` sees numpy's, one call for
     each sample of batches, without tangents.
     """
-    for a in arrays:
-        if type(a) is not np.ndarray and hasattr(a, "level"):
-            kinds: list[Any] = [a for a in arrays if hasattr(a, "level")]
-            outside = max(kinds, key=lambda a: a.level.birth)
-            return outside.dev.by_numpy(partial(on_arrays, name, function), arrays, attrs)
+    kinds: list[Any] = [a for a in arrays if type(a) is not np.ndarray and hasattr(a, "level")]
+    if kinds:
+        outside = max(kinds, key=lambda a: a.level.birth)
+        return outside.dev.by_numpy(partial(on_arrays, name, function), arrays, attrs)
     if not writers:
         return function(*arrays, **attrs)
 

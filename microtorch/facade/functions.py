@@ -13,7 +13,8 @@ import numpy as np
 from ..base import errors
 from ..base.errors import message, missing
 from ..base.naming import named
-from ..engine.calling import check_type, reading
+from ..engine.argument_types import check_type
+from ..engine.calling import reading
 from ..engine.record import constant
 from ..handles.tensor import Tensor
 from ..nn import functional as F

@@ -11,7 +11,7 @@ from typing import Any
 
 from ..base.naming import named
 from ..engine.entering import entered
-from ..handles.methods import bind_promised
+from ..handles.methods import promise_methods
 from ..ops.surface import FUNCTIONS, METHODS
 
 BOTH = (  # functions and methods
@@ -41,4 +41,4 @@ SPARSE = ("sparse_mask", "to_sparse", "to_sparse_coo")
 METHODS.promise(BOTH, when_called)
 METHODS.promise(SPARSE, partial(when_called, module="sparse"))
 METHODS.promise(SPECTRA, partial(when_called, module="fft.short_time"))
-bind_promised(METHODS, (*BOTH, *SPARSE, *SPECTRA))
+promise_methods((*BOTH, *SPARSE, *SPECTRA), METHODS.__getitem__)

@@ -7,7 +7,7 @@ import numpy as np
 
 from ..base.errors import message
 from ..create.finish import chosen, finish
-from ..engine.calling import check_type
+from ..engine.argument_types import check_type
 from ..engine.out import into
 from ..ops.arguments import dim_of
 from ..ops.surface import FUNCTIONS

@@ -13,8 +13,8 @@ from ..arrays.dtypes import TORCH_TYPES
 from ..arrays.memory_format import contiguous_format, preserve_format
 from ..base import errors
 from ..base.naming import named
+from ..engine.argument_types import check_type
 from ..engine.basic_ops import place
-from ..engine.calling import check_type
 from ..engine.handle import Handle
 from ..engine.record import constant, note_order
 from ..engine.registry import REGISTRY
@@ -217,10 +217,9 @@ def cuda(
 def _to_dtype(name: str, dtype: dtypes.dtype) -> Callable[..., Tensor]:
     def method(self: Tensor, memory_format: memory_format | None = None) -> Tensor:
         if memory_format is None:
-            return _cast(self, d) if type(self).to is to else self.to(dtype)
+            return _cast(self, dtype.numpy) if type(self).to is to else self.to(dtype)
         return self.to(dtype, memory_format=memory_format)
 
-    d = dtype.numpy
     return named(method, name, f"Converted to {dtype}.")
 
 

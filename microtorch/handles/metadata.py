@@ -24,7 +24,7 @@ from ..ops.shape import reshape_op
 from ..ops.surface import FUNCTIONS, METHODS
 from .inplace import check_leaf
 from .memory import offset, owner
-from .methods import bind_methods, bind_promised
+from .methods import bind_methods, promise_methods
 from .storage import UntypedStorage
 from .views import check_followed, place_as_seen, renew_views, views_of
 from .whole import recording
@@ -238,7 +238,7 @@ def _moved(t: Tensor) -> Node:
 
 VIEWS_IN_PLACE: Promises[Callable[..., Tensor]] = Promises(apart=True)
 VIEWS_IN_PLACE.promise([f"{name}_" for name in VIEWS], _view_in_place)
-bind_promised(VIEWS_IN_PLACE, VIEWS_IN_PLACE.names())
+promise_methods(VIEWS_IN_PLACE.names(), VIEWS_IN_PLACE.__getitem__)
 bind_methods({f.__name__: f for f in (resize, resize_, set_)})
 bind_methods({f.__name__: reading(f, out=False) for f in (resize_as, resize_as_)})
 FUNCTIONS["resize_as_"] = resize_as_

@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from ..backends import definitions
-from ..base.promises import Promises
 from ..engine.handle import Handle
 from ..engine.registry import REGISTRY
 from ..graph import Node
@@ -43,41 +42,31 @@ def bind_methods(methods: Mapping[str, Callable[..., Any]], to: type = Methods) 
 class Promised:
     """Stands for a method that is made when it is first asked for, and then takes this place."""
 
-    def __init__(self, name: str, methods: Promises[Callable[..., Any]], cls: type):
-        self.name, self.methods, self.cls = name, methods, cls
+    def __init__(self, name: str, by: str | Callable[[str], Callable[..., Any]], cls: type):
+        self.name, self.by, self.cls = name, by, cls
 
     def __get__(self, instance: object, owner: type) -> Argument:
-        method = self.methods[self.name]
-        if vars(self.cls).get(self.name) is self:
-            setattr(self.cls, self.name, method)
+        # of a str, the method of this very class: `instance` may override it, and ask by super()
+        if isinstance(self.by, str):
+            importlib.import_module(self.by)
+            method = vars(self.cls)[self.name]
+            if method is self:
+                raise AttributeError(f"{self.name}, which {self.by} has not bound, or not yet")
+        else:
+            method = self.by(self.name)
+            if vars(self.cls).get(self.name) is self:
+                setattr(self.cls, self.name, method)
         return method.__get__(instance, owner)
 
 
-def bind_promised(
-    methods: Promises[Callable[..., Any]], names: Iterable[str], to: type = Methods
+def promise_methods(
+    names: Iterable[str], by: str | Callable[[str], Callable[..., Any]], to: type = Methods
 ) -> None:
-    """As ``bind_methods``, of methods that were promised."""
+    """As ``bind_methods``, of methods that are made when they are first asked for: by the module
+    that binds them when it is imported, or by a function of the name.
+    """
     for name in names:
-        setattr(to, name, Promised(name, methods, to))
-
-
-class Later:
-    """Stands for a method that a file binds (``bind_methods``) when it is imported."""
-
-    def __init__(self, name: str, module: str, cls: type):
-        self.name, self.module, self.cls = name, module, cls
-
-    def __get__(self, instance: object, owner: type) -> Argument:
-        importlib.import_module(self.module)
-        if vars(self.cls).get(self.name) is self:
-            raise AttributeError(f"{self.name} of {owner.__name__}, which {self.module} is to bind")
-        return getattr(owner if instance is None else instance, self.name)
-
-
-def bind_later(names: Iterable[str], module: str, to: type = Methods) -> None:
-    """Have a file imported that binds these methods, when one of them is first asked for."""
-    for name in names:
-        setattr(to, name, Later(name, module, to))
+        setattr(to, name, Promised(name, by, to))
 
 
 def promise(contents: Mapping[str, Mapping[str, str]], folder: str) -> None:
@@ -87,9 +76,10 @@ def promise(contents: Mapping[str, Mapping[str, str]], folder: str) -> None:
         module = f"microtorch.{folder}.{family}"
         for kind, names in declared.items():
             if kind == "bound":
-                bind_later(names.split(), module)
+                promise_methods(names.split(), module)
             else:
                 kinds[kind].promise(names.split(), module)
+        promise_methods(declared.get("methods", "").split(), METHODS.__getitem__)
         definitions.promise(declared.get("ops", "").split(), module)  # an op is a kernel, too
 
 
@@ -98,8 +88,10 @@ def bind_all(to: type = Methods) -> dict[str, Callable[..., Any]]:
     return {name: getattr(to, name) for name in list(vars(to))}
 
 
+promise_methods(METHODS.names(), METHODS.__getitem__)  # of formulas
+# and their twins; those of all else are in the table of the files
+promise_methods(
+    [f"{name}_" for name in formulas.TABLE if name not in (*PARTS, "where")],
+    "microtorch.handles.twins",
+)
 promise(CONTENTS, "ops")
-bind_promised(METHODS, METHODS.names())
-# the twin of each formula; those of all else are in the table of the files
-OWN_TWINS = {*formulas.TABLE} - {*PARTS, "where"}
-bind_later([f"{name}_" for name in OWN_TWINS], "microtorch.handles.twins")

@@ -11,7 +11,7 @@ import numpy as np
 
 from ..arrays import dtypes
 from ..base import errors
-from ..engine.calling import check_type
+from ..engine.argument_types import check_type
 from ..engine.handle import Handle
 from ..engine.operands import COERCE, NUMBERS, element, lone_element
 from ..engine.record import constant, packers

@@ -42,7 +42,7 @@ from .inplace import (
     type_name,
     written_over,
 )  # fmt: skip
-from .methods import bind_promised
+from .methods import promise_methods
 from .overlaps import check_overlap
 from .put import copied_into, copy_, fill_, zero_
 from .views import lead, without_hooks
@@ -272,4 +272,4 @@ IN_PLACE.promise(
 )
 IN_PLACE.promise([*(f"{name}_" for name in COMPOSED), *SAME], _twin)
 IN_PLACE.update(copy_=copy_, fill_=fill_, zero_=zero_, float_power_=float_power_)
-bind_promised(IN_PLACE, IN_PLACE.names())
+promise_methods(IN_PLACE.names(), IN_PLACE.__getitem__)

@@ -1,15 +1,14 @@
 """torch.nn: modules, layers, losses, initial values."""
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from ..base.errors import unknown
+from ..base.errors import missing
+from ..base.promises import on_demand
 from . import functional as functional
 from . import init as init
 from . import layers
 from . import utils as utils
 from .buffer import Buffer as Buffer
-from .contents import LAYERS
 from .parameter import Parameter as Parameter
 from .parameter import UninitializedBuffer as UninitializedBuffer
 from .parameter import UninitializedParameter as UninitializedParameter
@@ -24,17 +23,7 @@ NAMES = [
 if not TYPE_CHECKING:  # a checker takes the names from the imports
     __all__ = NAMES
 
-
-def __getattr__(name: str) -> Any:
-    if name in LAYERS and name in NAMES:  # a layer's file is imported when it is named
-        return globals().setdefault(name, getattr(layers, name))
-    if name in ("parallel", "DataParallel"):  # few programs need it
-        parallel = importlib.import_module(f"{__name__}.parallel")
-        return parallel if name == "parallel" else parallel.DataParallel
-    if name in ("attention", "grad", "modules"):  # attention, modules: facade/paths.py
-        return importlib.import_module(f"{__name__}.{name}")
-    raise unknown("module 'torch.nn'", name, NAMES)
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *NAMES})
+_FILES = dict.fromkeys(layers.NAMES, ".layers") | {
+    "DataParallel": ".parallel", "grad": "", "parallel": ""
+}  # fmt: skip
+__getattr__ = on_demand(globals(), _FILES, missing(__name__, NAMES))

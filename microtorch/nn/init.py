@@ -22,7 +22,7 @@ from ..base.naming import named
 from ..create.data import from_numpy
 from ..create.filled import empty
 from ..create.random import Generator, randperm
-from ..engine.calling import check_type
+from ..engine.argument_types import check_type
 from ..handles.tensor import Tensor
 
 _LINEAR = (

@@ -12,7 +12,7 @@ from ..backends.complex import CHECKED
 from ..backends.reference import Reference
 from ..base.errors import NoTensor, describe, dim_error, message
 from ..engine import operands
-from ..engine.calling import check_type, is_int
+from ..engine.argument_types import check_type, is_int
 from ..engine.handle import Handle
 from ..engine.op import Op
 from ..engine.record import constant

@@ -13,7 +13,7 @@ import numpy as np
 from ..arrays import dtypes
 from ..arrays.memory_format import contiguous_format
 from ..base.errors import ShapeError, describe, message
-from ..engine.calling import check_type
+from ..engine.argument_types import check_type
 from ..engine.record import constant
 from ..engine.short import several
 from ..engine.whole import known

@@ -16,7 +16,7 @@ from ..arrays.dtypes import TORCH_TYPES
 from ..backends import defines
 from ..base.errors import describe, message
 from ..engine.apply import apply
-from ..engine.calling import check_type
+from ..engine.argument_types import check_type
 from ..engine.op import Op
 from ..engine.record import constant, record
 from ..engine.rows import Rows

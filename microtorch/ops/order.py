@@ -16,7 +16,7 @@ from ..backends import defines
 from ..backends.reference import Reference
 from ..base.errors import describe, message
 from ..base.naming import named, return_type_text
-from ..engine.calling import is_int
+from ..engine.argument_types import is_int
 from ..engine.checks import watch
 from ..engine.op import Op
 from ..engine.record import constant, constant_of, has_order, laid, note_order

@@ -9,8 +9,8 @@ import numpy as np
 from ..arrays.dtypes import TORCH_TYPES
 from ..base.errors import describe, message
 from ..base.naming import named
+from ..engine.argument_types import is_int
 from ..engine.basic_ops import clone
-from ..engine.calling import is_int
 from ..engine.handle import Handle
 from ..engine.record import constant, constant_of
 from ..engine.short import single

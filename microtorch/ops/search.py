@@ -10,7 +10,7 @@ from ..arrays import dtypes
 from ..arrays.dtypes import BOOL, I64
 from ..backends import cpu, defines
 from ..base.errors import describe, message
-from ..engine.calling import check_type
+from ..engine.argument_types import check_type
 from ..engine.handle import Handle
 from ..engine.record import constant, constant_of
 from ..engine.whole import on_arrays, writers

@@ -11,7 +11,7 @@ from ..backends import cpu
 from ..base.errors import describe, message, warn
 from ..engine import operands
 from ..engine.apply import apply
-from ..engine.calling import check_type
+from ..engine.argument_types import check_type
 from ..engine.op import Formula, Op
 from ..engine.operands import NUMBERS, lone_element, number, weak_number
 from ..engine.record import record

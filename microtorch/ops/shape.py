@@ -18,7 +18,7 @@ from ..arrays import dtypes
 from ..arrays.dtypes import OBJECT
 from ..arrays.memory_order import expanded_strides, row_strides, viewed_strides
 from ..base.errors import ShapeError, broadcast_error, describe, message
-from ..engine.calling import is_int
+from ..engine.argument_types import is_int
 from ..engine.hot import viewing
 from ..engine.op import Op
 from ..engine.record import constant

@@ -12,7 +12,7 @@ from ..arrays.dtypes import TORCH_TYPES
 from ..arrays.rounding import spaced
 from ..base.errors import describe, message, warn
 from ..base.naming import return_type_text
-from ..engine.calling import is_int
+from ..engine.argument_types import is_int
 from ..engine.handle import Handle
 from ..engine.record import constant
 from ..engine.whole import on_arrays, whole

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 from ..base.errors import message
 from ..base.naming import alias, named, with_parameters
 from ..base.promises import Promises
-from ..engine.calling import EXPORTED, is_int
+from ..engine.argument_types import is_int
+from ..engine.calling import EXPORTED
 from ..engine.entering import called, entered
 from .node_names import naming
 

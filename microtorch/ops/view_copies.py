@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from ..arrays.memory_format import contiguous_format
 from ..base.naming import named
-from ..engine.calling import is_int
+from ..engine.argument_types import is_int
 from .arguments import dim_of
 from .surface import FUNCTIONS, one_list, public
 

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
 from ..base.errors import message
-from ..engine.calling import is_int
+from ..engine.argument_types import is_int
 from ..engine.record import constant_of
 from ..graph import storage_of
 from .arguments import owned

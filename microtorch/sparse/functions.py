@@ -13,7 +13,7 @@ from ..arrays.dtypes import dtype as DTypeOf
 from ..base.errors import describe, message
 from ..create.data import as_tensor, from_numpy, tensor
 from ..create.filled import full, zeros
-from ..engine.calling import check_type
+from ..engine.argument_types import check_type
 from ..engine.rows import Rows
 from ..handles.size import Size
 from ..handles.tensor import Tensor

@@ -6,17 +6,13 @@ And a pause of the garbage collector, for building deep graphs.
 from __future__ import annotations
 
 import gc
-import importlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 from ..base.errors import missing
+from ..base.promises import on_demand
 
 __all__ = ["benchmark", "checkpoint", "data", "dlpack", "gc_paused"]
-
-# modules under other names (facade/paths.py)
-_FACADE = ("_pytree", "hooks", "model_zoo", "tensorboard")
 
 
 @contextmanager
@@ -35,12 +31,5 @@ def gc_paused() -> Iterator[None]:
             gc.enable()
 
 
-_missing = missing(__name__, __all__)
-
-
-def __getattr__(name: str) -> Any:
-    if name in __all__:  # loaded when first named: nn and optim come here without them
-        return importlib.import_module(f"{__name__}.{name}")
-    if name in _FACADE:
-        return importlib.import_module(f"{__name__}.{name}")
-    return _missing(name)
+# nn and optim come here without them
+__getattr__ = on_demand(globals(), dict.fromkeys(__all__, ""), missing(__name__, __all__))

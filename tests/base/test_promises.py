@@ -162,6 +162,24 @@ def test_a_module_that_does_not_enter_what_it_promised():
         d["absent"]
 
 
+def test_an_override_that_asks_super_for_a_promised_method_runs_once():
+    program = """
+import microtorch as torch
+class Counting(torch.Tensor):
+    ran = []
+for name in ("backward", "add_", "exp", "fill_", "new_zeros"):
+    def method(self, *args, name=name):
+        self.ran.append(name)
+        return getattr(super(Counting, self), name)(*args)
+    setattr(Counting, name, method)
+x = torch.zeros(3).as_subclass(Counting)
+x.exp(); x.add_(1); x.fill_(2); x.new_zeros(2)
+torch.ones((), requires_grad=True).as_subclass(Counting).backward()
+print(*Counting.ran)
+"""
+    assert run(program).split() == "exp add_ fill_ new_zeros backward".split()
+
+
 def test_the_map_of_ops_names_every_file():
     rows = re.findall(r"^    [a-z, ]+?  +([a-z_ 0-9]+)$", ops.__doc__, re.MULTILINE)
     files = [path.stem for path in Path(ops.__file__).parent.glob("*.py")]

@@ -177,6 +177,7 @@ def test_the_picture_of_the_readme_is_small(tmp_path):
         "zoom.svg",
         "program.svg",
         "memory.svg",
+        "kept.svg",
     ]
     assert (tmp_path / "neuron-steps.svg").stat().st_size < 150_000
     strip = (tmp_path / "vanishing.svg").read_text()

@@ -285,3 +285,11 @@ def test_a_function_that_returns_no_gradient_and_a_tensor_without_elements():
     loss.backward()
     said = str(viz.explain_grad(empty, loss))
     assert "no elements" in said and "nan" not in said.lower()
+
+
+def test_a_gradient_of_another_loss_is_said_to_be_that():
+    x = torch.ones(2, requires_grad=True)
+    (x * 2).sum().backward()
+    for loss in (torch.tensor(1.0), (torch.ones(2, requires_grad=True) * 3).sum()):
+        text = str(viz.explain_grad(x, loss))
+        assert text.startswith("x.grad comes from an earlier backward(): the ")

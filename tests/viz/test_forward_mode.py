@@ -54,7 +54,7 @@ def test_scalars_in_the_terminal_and_in_the_table():
     o = n.tanh()
     screen = viz.step(o, mode="forward", wrt=w).frames()[-1]
     assert "TANGENTS ↓: ∂/∂w" in screen and "finite difference 1.269479 ✓" in screen
-    assert "∂o/∂w = ∂n/∂w · (1 − o²) = 2.0000 · (1 − (−0.6044)²) = 1.2695" in screen
+    assert "∂o/∂w = ∂n/∂w · (1 − o²) = 2.0000 · (1 − (−0.60437)²) = 1.2695" in screen
     rows = str(viz.trace(o, mode="forward", wrt="x")).splitlines()
     assert rows[0].split() == "forward: values ↓ value │ and their tangents ↓ tangent".split()
     assert "∂(x·w)/∂x = ∂x/∂x · w" in rows[5] and rows[-1].endswith("−0.3174")

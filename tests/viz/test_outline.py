@@ -30,6 +30,9 @@ def test_mermaid_has_every_box_and_edge():
     edges = re.findall(r"(v\d+) --> (v\d+)", text)
     assert len(edges) == len(set(edges)) == 5  # h × h is one arrow
     assert text.startswith("flowchart ")
+    text = graph(show_saved=True).pipe("mmd").decode()
+    assert '"tanh → h<br/>3×4<br/>keeps result#58; output, 48 bytes"' in text.replace(":", "#58;")
+    assert text.startswith('---\ntitle: "kept for backward: ')
 
 
 def test_names_are_only_text():
@@ -55,6 +58,8 @@ def test_tikz_places_every_box(tmp_path):
     assert "nan" not in text
     net = nn.Sequential(nn.Linear(2, 3), nn.ReLU())
     text = viz.draw(net(torch.ones(1, 2)).sum()).pipe("tex").decode()
+    kept = viz.draw(net(torch.ones(1, 2)).sum(), show_saved=True).pipe("tex").decode()
+    assert "keeps result: output, 12 bytes}" in kept and "{kept for backward: " in kept
     assert text.count(r"\draw[->]") == 4 and text.count(r"\draw[<-]") == 1  # bias, beside its op
     path = viz.draw(net(torch.ones(1, 2)).sum(), depth=0).save(tmp_path / "net.tex")
     with open(path, encoding="utf-8") as file:

@@ -84,11 +84,11 @@ def explain_grad(p: Root, loss: Root = None, params: Given = None) -> Explanatio
     if made is not None:
         return made
     if asked.loss is None:
-        what = f"{name}.grad is None, and no result computed from tensors is among your variables."
+        what = f"{name}.grad {asked.state}, and no result of tensors is among your variables."
         return Explanation([what, "Pass the loss: viz.explain_grad(p, loss)"])
     if not asked.has_graph:
         why = "the loss has no graph, so nothing can flow back from it."
-        what = f"{name}.grad is {asked.state}: {why}"
+        what = f"{name}.grad {asked.state}: {why}"
         guess = ["Was it computed under no_grad(), or from detached values?"]
         return Explanation([what, *(cuts(frame, p, name) or guess)])
     trace = asked.trace(frame, given)
@@ -145,15 +145,13 @@ def _itself(p: Subject) -> Explanation | None:
 # ---- p is not in the graph -----------------------------------------------------------------------
 def _absent(answer: Explanation, p: Subject, root: str, found: list[str]) -> Explanation:
     name = p.name
-    answer.lines = [f"{name}.grad is {p.state}: the graph of {root} does not contain {name}."]
+    answer.lines = [f"{name}.grad {p.state}: the graph of {root} does not contain {name}."]
     if found:
         answer.lines += ["What was computed from it is cut off on the way:", *found]
         answer.cut = found[0].strip()
     else:
         never = f"it seems that {name} is never used on the way to {root}."
         answer.lines.append(f"No cut was found in the source: {never}")
-    if p.grad is not None:
-        answer.lines.append("Its .grad comes from an earlier backward().")
     return answer
 
 
@@ -166,7 +164,7 @@ def _present(answer: Explanation, trace: Trace, found: Computation, p: Subject, 
     g = back.gradients.get(j)
     if not answer.paths:
         where = f"{name} is in the graph of {root}, but no gradient flows to it from there."
-        answer.lines = [f"{name}.grad is {p.state}: {where}"]
+        answer.lines = [f"{name}.grad {p.state}: {where}"]
         return
     ways = f"{count} paths lead" if count > 1 else "one path leads"
     if back.reason:

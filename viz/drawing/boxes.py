@@ -8,21 +8,21 @@ from .plan import Unit
 from .style import Theme
 
 
-def box(trace: Trace, u: Unit, t: Theme) -> tuple[str, str]:
-    """The label and the tooltip of a unit that is no single value."""
+def box(trace: Trace, u: Unit, t: Theme, more: labels.Lines = ()) -> tuple[str, str]:
+    """The label and the tooltip of a unit that is no single value; ``more`` lines at its end."""
     if u.kind == "fold":
-        return _fold(trace, u, t)
+        return _fold(trace, u, t, more)
     if u.kind == "average":
         averages = [trace.nodes[i] for i in u.members]
         return labels.average_box(averages, t), f"the mean of {len(averages)} gradients"
     if u.kind == "loop" or u.call is None:
-        return _loop(trace, u, t)
+        return _loop(trace, u, t, more)
     m = trace.modules[u.call]
     parameters = [trace.nodes[i] for i in u.members if not trace.nodes[i].op]
-    return labels.module_box(m.path, m.text, parameters, t), f"{m.path} {m.text}"
+    return labels.module_box(m.path, m.text, parameters, t, more), f"{m.path} {m.text}"
 
 
-def _fold(trace: Trace, u: Unit, t: Theme) -> tuple[str, str]:
+def _fold(trace: Trace, u: Unit, t: Theme, more: labels.Lines) -> tuple[str, str]:
     blocks = u.blocks
     first = blocks[0]
     path = _range(_paths(trace, blocks))
@@ -43,7 +43,9 @@ def _fold(trace: Trace, u: Unit, t: Theme) -> tuple[str, str]:
     inside = {i for b in blocks for v in b for i in v.members}
     rest = [trace.nodes[i] for i in u.members if i not in inside]
     shared = [n for n in rest if n.role == "parameter"]  # one module called again and again
-    label = labels.fold_box(path, " → ".join(texts), len(blocks), size, words, strip, shared, t)
+    label = labels.fold_box(
+        path, " → ".join(texts), len(blocks), size, words, strip, shared, t, more
+    )
     return label, f"{path}: {len(blocks)} equal blocks"
 
 
@@ -57,13 +59,14 @@ def _paths(trace: Trace, blocks: list[list[Unit]]) -> list[str]:
     return [block[0] for block in paths]
 
 
-def _loop(trace: Trace, u: Unit, t: Theme) -> tuple[str, str]:
+def _loop(trace: Trace, u: Unit, t: Theme, more: labels.Lines) -> tuple[str, str]:
     ops = [trace.nodes[i] for i in u.members if trace.nodes[i].op]
     symbols = list(dict.fromkeys(n.symbol for n in ops))
     counted = ", ".join(f"{sum(n.symbol == s for n in ops):,} {s}" for s in symbols[:4])
     newest = ops[-1]
     code = trace.line(newest.site)
-    label = labels.loop_box(u.line, u.count, counted, newest, len(u.members) - len(ops), code, t)
+    inside = len(u.members) - len(ops)
+    label = labels.loop_box(u.line, u.count, counted, newest, inside, code, t, more)
     return label, f"loop in line {u.line}: {len(ops)} operations"
 
 

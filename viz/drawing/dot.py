@@ -18,6 +18,7 @@ from ..reading import numbers
 from ..reading.trace import Edge, Trace, TraceNode, Value
 from ..telling.words import cut, printable
 from . import boxes, labels, style
+from .details import caption, details
 from .options import Options
 from .plan import Plan, Unit
 
@@ -143,6 +144,8 @@ class Drawing:
                 width = max(62 + cells + 30 * (cells > 0), 8 * len(n.name + n.symbol) + 48, 98) + 44
             else:
                 width = 285 if u.kind == "fold" else 185
+            lines = details(self.trace, u, self.options)
+            width = max([width, *(6 * len(left + right) + 72 for left, right in lines)])
             widest[rank[u.id]] = max(widest.get(rank[u.id], 0), width)
         return [widest[r] for r in sorted(widest)]
 
@@ -171,10 +174,13 @@ class Drawing:
             penwidth="1.2",
             arrowsize="0.6",
         )
+        below = [labels.sentence(s, t) for s in caption(self.trace) if o.show_saved]
         if o.legend:
             roles = [r for r in style.ROLES if any(n.role == r for n in self.nodes)]
             heat = any(n.shape for n in self.nodes)
-            g.attr(label=f"<{labels.legend(roles, heat, t)}>", labelloc="b", labeljust="l")
+            below.append(labels.row(labels.cell(labels.legend(roles, heat, t))))
+        if below:
+            g.attr(label=f"<{labels.plain(''.join(below))}>", labelloc="b", labeljust="l")
         return g
 
     # ---- nodes -----------------------------------------------------------------------------------
@@ -260,7 +266,7 @@ class Drawing:
         if u.kind == "value":
             self._value(self.nodes[u.newest], g)
             return
-        label, tooltip = boxes.box(self.trace, u, self.t)
+        label, tooltip = boxes.box(self.trace, u, self.t, details(self.trace, u, self.options))
         g.node(u.id, label=f"<{label}>", tooltip=_quote(tooltip))
 
     def _value(self, n: TraceNode, g: Canvas) -> None:
@@ -306,11 +312,12 @@ class Drawing:
         t, o = self.t, self.options
         if n.role == "average":
             return labels.average(n, t, o.show_shapes)
+        more = details(self.trace, self.plan.unit[n.id], o)
         if self.separate:
             return (
-                labels.tensor_value(n, t, o.show_shapes, o.thumbnails)
+                labels.tensor_value(n, t, o.show_shapes, o.thumbnails, more=more)
                 if n.shape
-                else labels.scalar_value(n, t)
+                else labels.scalar_value(n, t, more)
             )
         module = ""
         if n.op and n.module is not None and n.module not in self.frames:
@@ -318,7 +325,7 @@ class Drawing:
             if sum(x.module == n.module and x.op != "" for x in self.nodes) == 1:
                 module = f"{m.path}  {m.text}" if m.parent is not None else m.text
         return labels.tensor_value(
-            n, t, o.show_shapes, o.thumbnails, self.inlined.get(n.id, ""), module
+            n, t, o.show_shapes, o.thumbnails, self.inlined.get(n.id, ""), module, more
         )
 
     def _order(self, n: TraceNode) -> dict[str, str]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import html
 from collections.abc import Sequence
+from typing import TypeAlias
 
 from ..reading import numbers
 from ..reading.trace import TraceNode, Value
@@ -17,6 +18,7 @@ from ..telling.words import cut, printable
 from . import style
 from .style import Theme
 
+Lines: TypeAlias = "Sequence[tuple[str, str]]"
 SMALL = 10
 CHIP = (50, 17)
 
@@ -128,8 +130,20 @@ def label(word: str, t: Theme, gradient: bool = False, note: str = "") -> str:
     return cell(text + (f" {font(note, t.secondary, 10)}" if note else ""))
 
 
+def details(lines: Sequence[tuple[str, str]], t: Theme, columns: int = 2) -> list[str]:
+    """Below a rule, rows of two texts (details.py) at the end of a table of so many columns."""
+    rows = [
+        row(
+            label(escape(left), t),
+            cell(font(escape(right, 100), t.ink, SMALL), "RIGHT", columns - 1),
+        )
+        for left, right in lines
+    ]
+    return ["<HR/>", *rows] if rows else []
+
+
 # ---- scalar nodes --------------------------------------------------------------------------------
-def scalar_value(n: TraceNode, t: Theme) -> str:
+def scalar_value(n: TraceNode, t: Theme, more: Lines = ()) -> str:
     """micrograd's record: a bold name over a rule, then data and grad."""
     name = n.name or n.expression
     rows = []
@@ -144,13 +158,14 @@ def scalar_value(n: TraceNode, t: Theme) -> str:
             else numbers.MISSING
         )
         rows.append(row(label(t.derivative, t, True), cell(font(grad, t.gradient), "RIGHT")))
-    return framed(rows, n.role, t)
+    return framed(rows + details(more, t), n.role, t)
 
 
 # ---- tensor nodes --------------------------------------------------------------------------------
 def tensor_value(
-    n: TraceNode, t: Theme, shapes: bool, thumbnails: bool, symbol: str = "", module: str = ""
-) -> str:
+    n: TraceNode, t: Theme, shapes: bool, thumbnails: bool, symbol: str = "", module: str = "",
+    more: Lines = (),
+) -> str:  # fmt: skip
     """Head: op → name, and the shape. Then a leaf's cells, a number, the size of the gradient."""
     leaf = not n.op
     if leaf:
@@ -188,7 +203,7 @@ def tensor_value(
         if leaf and n.grad is not None and thumbnails and n.grad.cells and n.grad.number is None:
             rows.append(row(label(t.derivative, t, True), cell(cells(n.grad, t, True), "RIGHT")))
         rows.append(_size_of_gradient(n, t.derivative, " rms", t))
-    return framed(rows, n.role, t, spacing=1)
+    return framed(rows + details(more, t), n.role, t, spacing=1)
 
 
 def _size_of_gradient(n: TraceNode, word: str, several: str, t: Theme) -> str:
@@ -220,7 +235,9 @@ def average_box(averages: list[TraceNode], t: Theme) -> str:
 
 
 # ---- boxes ---------------------------------------------------------------------------------------
-def module_box(path: str, text: str, parameters: list[TraceNode], t: Theme) -> str:
+def module_box(
+    path: str, text: str, parameters: list[TraceNode], t: Theme, more: Lines = ()
+) -> str:
     """A collapsed module: its path and class, and one row per parameter."""
     fill, line = t.module
     blue = t.roles["parameter"][1]
@@ -240,7 +257,7 @@ def module_box(path: str, text: str, parameters: list[TraceNode], t: Theme) -> s
                 cell(font(f"and {len(parameters) - 6} more parameters", t.secondary, SMALL), span=3)
             )
         )
-    return table(rows, line, fill, 1.6, spacing=1)
+    return table(rows + details(more, t, 3), line, fill, 1.6, spacing=1)
 
 
 def fold_box(
@@ -252,6 +269,7 @@ def fold_box(
     strip: Sequence[TraceNode | None],
     shared: list[TraceNode],
     t: Theme,
+    more: Lines = (),
 ) -> str:
     """Equal blocks in a row: how many, of what, and the gradient of each as a strip of heat.
 
@@ -284,7 +302,7 @@ def fold_box(
                 cell(font(f"last {last}", t.gradient, SMALL), "RIGHT"),
             )
         )
-    return table(rows, line, fill, 1.6, spacing=1)
+    return table(rows + details(more, t), line, fill, 1.6, spacing=1)
 
 
 def _shared_row(p: TraceNode, t: Theme) -> str:
@@ -322,8 +340,9 @@ def _known(n: TraceNode | None) -> Value | None:
 
 
 def loop_box(
-    line: int, times: int, ops: str, newest: TraceNode, leaves: int, code: str, t: Theme
-) -> str:
+    line: int, times: int, ops: str, newest: TraceNode, leaves: int, code: str, t: Theme,
+    more: Lines = (),
+) -> str:  # fmt: skip
     """A folded loop of scalar code: its line, how often it ran, and what it left."""
     fill, edge = t.module
     often = font(numbers.count(times, "iteration"), t.secondary, SMALL)
@@ -355,7 +374,12 @@ def loop_box(
     rows.append(row(label("last value", t), cell(font(last, t.ink), "RIGHT")))
     if newest.needs:
         rows.append(_size_of_gradient(newest, f"its {t.derivative}", " rms", t))
-    return table(rows, edge, fill, 1.6, spacing=1)
+    return table(rows + details(more, t), edge, fill, 1.6, spacing=1)
+
+
+def sentence(text: str, t: Theme) -> str:
+    """A row below the picture."""
+    return row(cell(font(escape(text, 200), t.secondary, SMALL)))
 
 
 # ---- legend --------------------------------------------------------------------------------------

@@ -27,6 +27,9 @@ class Options:
     legend: bool = False
     max_nodes: int = 400
     bg: str | None = None
+    show_saved: bool = False
+    show_attrs: bool = False
+    max_attr_chars: int = 50
     name: str = "microtorch"
 
     def check(self) -> None:
@@ -38,7 +41,7 @@ class Options:
                 raise ValueError(
                     f"{key}={getattr(self, key)!r} is not known; choose one of {words}"
                 )
-        for key in ("depth", "max_nodes"):
+        for key in ("depth", "max_nodes", "max_attr_chars"):
             value = getattr(self, key)
             if value is not None and (
                 not isinstance(value, int) or isinstance(value, bool) or value < 0

@@ -13,6 +13,7 @@ from ..reading import numbers
 from ..reading.trace import Trace
 from ..telling.words import cut, printable
 from . import render, style
+from .details import caption, details
 from .options import Options
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ class Box:
     lines: list[str]
 
 
-def boxes(trace: Trace, plan: Plan) -> tuple[list[Box], list[tuple[str, str]]]:
+def boxes(trace: Trace, plan: Plan, options: Options) -> tuple[list[Box], list[tuple[str, str]]]:
     """The boxes of a picture in the order of creation, and the edges between them, each once."""
     edges: dict[tuple[str, str], None] = {}
     for e in trace.edges:
@@ -39,7 +40,10 @@ def boxes(trace: Trace, plan: Plan) -> tuple[list[Box], list[tuple[str, str]]]:
             a, b = plan.unit[e.source].id, plan.unit[e.target].id
             if a != b:
                 edges[a, b] = None
-    return [_box(trace, u) for u in plan.units], list(edges)
+    found = [_box(trace, u) for u in plan.units]
+    for box, u in zip(found, plan.units, strict=True):
+        box.lines += _lines(*(f"{left}: {right}" for left, right in details(trace, u, options)))
+    return found, list(edges)
 
 
 def _box(trace: Trace, u: Unit) -> Box:
@@ -66,11 +70,13 @@ def _lines(*lines: str) -> list[str]:
 
 
 # ---- Mermaid -------------------------------------------------------------------------------------
-def mermaid(trace: Trace, plan: Plan, rankdir: str, theme: str = "light") -> str:
+def mermaid(trace: Trace, plan: Plan, rankdir: str, options: Options) -> str:
     """A flowchart, as GitHub and GitLab draw it inside ```` ```mermaid ````."""
-    found, edges = boxes(trace, plan)
-    t = style.theme(theme)
+    found, edges = boxes(trace, plan, options)
+    t = style.theme(options.theme)
     lines = [f"flowchart {rankdir}"]
+    if options.show_saved:
+        lines = ["---", f'title: "{"; ".join(caption(trace))}"', "---", *lines]
     for b in found:
         text = "<br/>".join(_entities(line) for line in b.lines)
         lines.append(f'    {b.id}["{text}"]:::{b.role}')
@@ -98,7 +104,7 @@ def tikz(trace: Trace, plan: Plan, source: str, options: Options) -> str:
     plain = render.render(source, "plain").decode()
     t = style.theme(options.theme)
     lines = [r"\begin{tikzpicture}[>=stealth, font=\sffamily\small]"]
-    found, edges = boxes(trace, plan)
+    found, edges = boxes(trace, plan, options)
     for role in dict.fromkeys(b.role for b in found):
         fill, line = t.module if role == "module" else t.roles[role]
         lines += [rf"  \definecolor{{{role}fill}}{{HTML}}{{{fill[1:].upper()}}}",
@@ -127,6 +133,9 @@ def tikz(trace: Trace, plan: Plan, source: str, options: Options) -> str:
                 path += f" .. controls {at[k]} and {at[k + 1]} .. {at[k + 2]}"
             back = (fields[1], fields[0]) in edges  # written from its head, beside which it stands
             drawn.append(rf"  \draw[{'<-' if back else '->'}] {path};")
+    if options.show_saved:
+        text = r"\\ ".join(_tex(s) for s in caption(trace))
+        lines.append(rf"  \node[anchor=north west, align=left] at (0, 0) {{{text}}};")
     return "\n".join([*lines, *drawn, r"\end{tikzpicture}"]) + "\n"
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..reading import numbers
+from ..reading import kept, numbers
 from ..reading.names import Given, given_names, node_of
 from ..reading.take import Drawable, Root, caller, fill, skeleton, take
 from ..reading.trace import Trace
@@ -61,8 +61,7 @@ class Graph(Saved):
         """Mermaid, which needs no Graphviz, or TikZ."""
         drawing = Drawing(self.trace, outline.merged(self.options))
         if format == "mmd":
-            theme = self.options.theme
-            return outline.mermaid(self.trace, drawing.plan, drawing.rankdir, theme)
+            return outline.mermaid(self.trace, drawing.plan, drawing.rankdir, drawing.options)
         source = str(drawing.digraph.source)
         return outline.tikz(self.trace, drawing.plan, source, drawing.options)
 
@@ -89,6 +88,8 @@ def draw(
     engine: str = "auto",
     max_nodes: int = 400,
     bg: str | None = None,
+    show_saved: bool = False,
+    show_attrs: bool = False,
 ) -> Graph | ProgramPicture:
     """The computation graph of a Tensor or Scalar as a picture. Changes nobody's ``.grad``.
 
@@ -103,14 +104,17 @@ def draw(
     ops             "separate" (circles between values) or "merged" (op and result in one node)
     theme, bg       "light", "dark" or "print"; background, such as "transparent"
     engine          "auto", "dot" (the program) or "pygraphviz"
+    show_saved      what each op keeps for backward and how many bytes, and below, the sum
+    show_attrs      each op's static arguments, such as dim, keepdim, stride
 
     A gradient that backward has not computed is drawn as ``–``. Raises TypeError for what is no
     Tensor or Scalar, GraphError where no operation was recorded, GraphTooLarge above ``max_nodes``
     drawn nodes; RuntimeError for a compiled function that has no program as yet.
     """
     options = Options(
-        rankdir, depth, grads, ops, theme, show_shapes, thumbnails, legend, max_nodes, bg
-    )
+        rankdir, depth, grads, ops, theme, show_shapes, thumbnails, legend, max_nodes, bg,
+        show_saved, show_attrs,
+    )  # fmt: skip
     options.check()
     if node_of(root) is None and not isinstance(root, (Drawable, dict, tuple, list)):
         from .program import program  # loads what compiles, which few programs need
@@ -127,6 +131,8 @@ def draw(
 
 def _graph(trace: Trace, options: Options, engine: str = "auto") -> Graph:
     """The drawn trace, which keeps numbers and text and lets the tensors go."""
+    if options.show_saved:
+        kept.find(trace)
     graph = Graph(trace, Drawing(trace, options).digraph, engine, options)
     trace.computation = None
     return graph
@@ -139,11 +145,16 @@ def make_dot(
     show_saved: bool = False,
     max_attr_chars: int = 50,
 ) -> Digraph:
-    """pytorchviz's spelling: a ``graphviz.Digraph``. The last three arguments change nothing."""
+    """pytorchviz's spelling: a ``graphviz.Digraph``.
+
+    ``show_attrs`` and ``show_saved`` as in ``draw``; attributes are cut at ``max_attr_chars``.
+    """
     from .dot_file import Dot  # graphviz is slow to import
 
     trace = take(var, "make_dot", caller(), given_names(params))
-    dot, drawn = Dot("microtorch"), Drawing(trace, Options()).digraph
+    options = Options(show_saved=show_saved, show_attrs=show_attrs, max_attr_chars=max_attr_chars)
+    options.check()
+    dot, drawn = Dot("microtorch"), _graph(trace, options).digraph
     dot.body, dot.comment = drawn.body, drawn.comment
     return dot
 

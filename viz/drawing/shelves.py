@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 
+from ..reading.numbers import size_of
 from ..reading.parts import Part
 from ..reading.places import Band, Places, Rect, places, shorter
 from . import style
@@ -70,13 +71,6 @@ def memory(f: object, theme: str = "light") -> MemoryPlan:
     """
     style.theme(theme)
     return MemoryPlan(places(f, "memory"), theme)
-
-
-def size_of(n: float) -> str:
-    """``640 bytes``, ``25.0 KB``, ``1.2 MB``."""
-    if n < 1024:
-        return f"{n:.0f} bytes"
-    return f"{n / 1024:.1f} KB" if n < 2**20 else f"{n / 2**20:.1f} MB"
 
 
 def title(band: Band) -> str:

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 MISSING = "–"
 
 
-def number(v: complex | None) -> str:
+def number(v: complex | None, decimals: int = 4) -> str:
     """A value in a node: four decimals, ``1.7e−9`` when small, ``0`` only when exactly zero.
 
     A complex number has two: ``0.5000+1.7e−9i``.
@@ -21,14 +21,19 @@ def number(v: complex | None) -> str:
     if v is None:
         return MISSING
     if isinstance(v, complex):
-        return _complex(number(v.real), number(v.imag))
+        return _complex(number(v.real, decimals), number(v.imag, decimals))
     if isinstance(v, bool):
         return str(v)
     if isinstance(v, int):
         return str(v).replace("-", "−")
-    return _special(v) or (
-        _scientific(v) if not 1e-3 <= abs(v) < 1e5 else f"{v:.4f}".replace("-", "−")
-    )
+    if not 1e-3 <= abs(v) < 1e5:
+        return _special(v) or _scientific(v, decimals - 3)
+    return f"{v:.{decimals}f}".replace("-", "−")
+
+
+def value(text: str) -> float:
+    """The number that a text of ``number`` says."""
+    return float(text.replace("−", "-").replace("∞", "inf"))
 
 
 def short(v: complex | None) -> str:
@@ -86,6 +91,13 @@ def shape(s: Sequence[int]) -> str:
 def count(n: int, word: str, plural: str = "") -> str:
     """``1 node``, ``12,345 nodes``."""
     return f"{n:,} {word if n == 1 else plural or word + 's'}"
+
+
+def size_of(n: float) -> str:
+    """``640 bytes``, ``25.0 KB``, ``1.2 MB``."""
+    if n < 1024:
+        return f"{n:.0f} bytes"
+    return f"{n / 1024:.1f} KB" if n < 2**20 else f"{n / 2**20:.1f} MB"
 
 
 # what TeX calls the letters that a name may have and that pdflatex does not know

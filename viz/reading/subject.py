@@ -46,8 +46,10 @@ class Subject:
 
     @property
     def state(self) -> str:
-        """Its gradient in a word."""
-        return "None" if self.grad is None else "not None" if np.any(self.grad) else "zero"
+        """What is to be said of its gradient where this loss gives it none."""
+        if self.grad is None or not np.any(self.grad):
+            return "is None" if self.grad is None else "is zero"
+        return "comes from an earlier backward()"
 
     @property
     def rebound(self) -> bool:

@@ -101,6 +101,25 @@ class Site:
 
 
 @dataclass(slots=True)
+class Kept:
+    """One value that a node keeps for backward under PyTorch's ``name`` (kept.py).
+
+    ``what``: "input", "output", "copy" (of its own), "argument" (such as an index), "packed" (by
+    the user's hooks) or "freed"; "unread": what no derivative reads, but the graph holds.
+    Views of one ``memory`` of ``whole`` bytes have ``size`` bytes each.
+    """
+
+    name: str
+    what: str
+    node: int  # whose value it is; -1: of none
+    size: int = 0
+    memory: int | None = None  # None: nothing that is counted
+    view: int = 0  # equal for the same elements
+    whole: int = 0
+    leaf: bool = False  # does the memory belong to a leaf, and so live on without the graph?
+
+
+@dataclass(slots=True)
 class TraceNode:
     """One value, and how it was made.
 
@@ -137,6 +156,7 @@ class TraceNode:
     kernels: list[str] = field(default_factory=list)  # a device's text of the op and of each vjp
     rank: int | None = None  # the process that made it, where there are several
     several: bool = False
+    kept: list[Kept] = field(default_factory=list)  # where a picture asked for it
 
     @property
     def size(self) -> str:
@@ -386,7 +406,7 @@ def _value(data: Data | None) -> Value | None:
 def _node(data: Data) -> TraceNode:
     site = None if data["site"] is None else Site(**data["site"])
     made = {"site": site, "value": _value(data["value"]), "grad": _value(data["grad"])}
-    return TraceNode(**data | made)
+    return TraceNode(**data | made | {"kept": [Kept(**k) for k in data.get("kept", ())]})
 
 
 def _edge(data: Data) -> Edge:

@@ -20,9 +20,10 @@ from ..drawing.program import ProgramPicture, counted
 from ..drawing.render import render
 from ..drawing.rows import Rows
 from ..drawing.saved import suffix_of, write
-from ..drawing.shelves import Shelves, size_of
+from ..drawing.shelves import Shelves
 from ..reading.compiled import account, compiled_of, kernel_source
 from ..reading.folding import folded
+from ..reading.numbers import size_of
 from ..reading.parts import Account, Part
 from ..reading.places import Places, places_of, shorter
 from ..telling.words import cut, printable

@@ -25,7 +25,7 @@ from ..reading.tangents import Pushed, direction_of, held, linear, push
 from ..reading.trace import Comparison, Push, Step, Trace, TraceNode, Value
 from .differences import DERIVATIVE, Forward, H
 from .lookup import find
-from .steps import SATURATED, attributes, rule_of, written
+from .steps import SATURATED, attributes, in_numbers, rule_of, written
 from .words import display_names, expression, partial, wrap
 
 REVERSE, FORWARD = "reverse", "forward"
@@ -152,8 +152,8 @@ def _rule(trace: Trace, names: list[str], t: TraceNode) -> tuple[str, str]:
     moving = [p for p, j in enumerate(t.inputs) if trace.nodes[j].needs]
     parts = [_term(trace, names, t, p) for p in moving]
     symbolic = " + ".join(text for text, _ in parts)
-    in_numbers = [n for _, n in parts]
-    return symbolic, " + ".join(in_numbers) if all(in_numbers) else ""
+    numeric = [n for _, n in parts]
+    return symbolic, " + ".join(numeric) if all(numeric) else ""
 
 
 def _term(trace: Trace, names: list[str], t: TraceNode, p: int) -> tuple[str, str]:
@@ -170,21 +170,15 @@ def _term(trace: Trace, names: list[str], t: TraceNode, p: int) -> tuple[str, st
     text = rule_of(trace, t, p) or "g"
     operands = list(zip(LETTERS, t.inputs, strict=False))
     letters = {letter: wrap(names[k]) for letter, k in operands} | {"out": names[t.id], "g": dot}
-    values = {letter: _shown(trace.nodes[k].value) for letter, k in operands}
-    values |= {"out": _shown(t.value), "g": _shown(trace.nodes[j].grad)}
-    values |= {k: numbers.literal(v) for k, v in attributes(t).items()}
+    tangent = trace.nodes[j].grad
+    values = {letter: trace.nodes[k].number for letter, k in operands}
+    values |= {"out": t.number, "g": None if tangent is None else tangent.number}
     try:
-        needed = expr.names(text)
         symbolic = written(text, letters)
-        numeric = written(text, values) if all(values.get(k) for k in needed) else ""
+        numeric = in_numbers(text, values, attributes(t))
     except expr.FormulaError:
         return re.sub(r"\bg\b", dot, text), ""
     return symbolic, numeric
-
-
-def _shown(a: Value | None) -> str:
-    v = None if a is None else a.number
-    return "" if v is None else numbers.number(v)
 
 
 def _remark(trace: Trace, t: TraceNode, names: list[str], step: Push) -> str:

@@ -14,6 +14,8 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
+from collections.abc import Callable
+from functools import cache
 
 from microtorch.notation import expr
 from microtorch.notation.formulas import LETTERS
@@ -151,17 +153,41 @@ def rule(trace: Trace, names: list[str], i: int, position: int) -> tuple[str, st
     if t.op == "linear":  # whose rule calls its weight w
         letters["w"] = names[t.inputs[1]]
     letters |= {"out": names[i], "g": partial(names, trace.root, i)}
-    values = {letter: _shown(trace.nodes[j].value) for letter, j in operands}
-    values |= {"out": _shown(t.value), "g": _shown(t.grad)}
-    values |= {k: numbers.literal(v) for k, v in attributes(t).items()}
+    values = {letter: trace.nodes[j].number for letter, j in operands}
+    values |= {"out": t.number, "g": None if t.grad is None else t.grad.number}
     try:
         expr.parse(text)
-        needed = expr.names(text)
     except expr.FormulaError:
         words = r"\b(out|[gxyzwvut])(?=\b|ᵀ)(?!\u0302)"  # x̂ is a name of its own
         return re.sub(words, lambda m: letters.get(m[1], m[1]), text), ""
     symbolic = written(text, {k: wrap(v) for k, v in letters.items()})
-    return symbolic, written(text, values) if all(values.get(k) for k in needed) else ""
+    return symbolic, in_numbers(text, values, attributes(t))
+
+
+def in_numbers(text: str, values: dict[str, complex | None], static: dict[str, float]) -> str:
+    """A formula with numbers for its names; "" where one is not known, or an array.
+
+    Each has as many decimals as the shown result needs: ``1 − (−0.9993)²`` is not 0.0013.
+    """
+    known = {k: v for k in expr.names(text) if (v := static.get(k, values.get(k))) is not None}
+    if len(known) < len(expr.names(text)):
+        return ""
+    shown = {k: numbers.literal(v) if k in static else numbers.number(v) for k, v in known.items()}
+    if not any(isinstance(v, complex) for v in known.values()):
+        f = _function(text, ", ".join(known))
+        result = numbers.number(f(*known.values()))
+        for decimals in range(5, 9):
+            if numbers.number(f(*map(numbers.value, shown.values()))) == result:
+                break
+            for k in known.keys() - static.keys():
+                if numbers.value(shown[k]) != known[k]:
+                    shown[k] = numbers.number(known[k], decimals)
+    return written(text, shown)
+
+
+@cache
+def _function(text: str, parameters: str) -> Callable[..., float]:
+    return expr.compile_scalar(text, parameters)
 
 
 def rule_of(trace: Trace, t: TraceNode, position: int) -> str:
@@ -217,12 +243,6 @@ def attributes(t: TraceNode) -> dict[str, float]:
         except ValueError:
             continue
     return out
-
-
-def _shown(a: Value | None) -> str:
-    """A number as text; empty for arrays of several elements and for what was freed."""
-    v = None if a is None else a.number
-    return "" if v is None else numbers.number(v)
 
 
 # ---- words ---------------------------------------------------------------------------------------

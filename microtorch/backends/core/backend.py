@@ -51,7 +51,7 @@ class Later:
         for name, method in vars(getattr(module, self.family)).items():
             if not name.startswith("__"):
                 setattr(self.to, name, method)
-        return getattr(owner if backend is None else backend, self.name)
+        return vars(self.to)[self.name].__get__(backend, owner)
 
 
 for _module, (_family, _names) in FAMILIES.items():

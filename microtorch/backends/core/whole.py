@@ -103,14 +103,14 @@ def _of_integers(name: str, places: bool = False) -> Callable[..., Any]:
     return named(kernel, name)
 
 
-def _as_it_is(name: str) -> Callable[..., Any]:
-    """The kernel ``name`` of whole numbers of a dtype that C has, few or many."""
-    kernels = {dtype: getattr(of, name) for dtype, of in OF.items()}
+def _of_dtype(name: str) -> Callable[..., Any]:
+    """The kernel ``name`` of whole numbers of a dtype that C has, few or many; all operands are of
+    it.
+    """
 
     def kernel(self: Reference, x: Array, *others: Operand) -> Operand:
-        if (found := kernels.get(x.dtype)) is None:
-            return definition(name)(self, x, *others)
-        return found(x, *others)
+        of = OF.get(x.dtype)
+        return definition(name)(self, x, *others) if of is None else getattr(of, name)(x, *others)
 
     return named(kernel, name)
 
@@ -135,7 +135,7 @@ class Whole(Reference):
     _summed, _added_to = _of_integers("place"), _of_integers("index_put")
     running_extreme = _of_integers("running_extreme", places=True)
     tril, triu = of_width("tril"), of_width("triu")
-    searched, member = _as_it_is("searched"), _as_it_is("member")
+    searched, member = _of_dtype("searched"), _of_dtype("member")
     best = _by_float64("best")
 
     def place(

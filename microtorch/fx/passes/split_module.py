@@ -47,31 +47,13 @@ def split_module(
     Arguments and weights stay outside, and are given to the parts. ``qualname_map`` gets the path
     of each layer in the parts -> its path before. RuntimeError where parts need each other.
     """
-    parts: dict[str, Part] = {}
-    of: dict[Node, Part] = {}
-    for n in m.graph.nodes:
-        if n.op not in OUTSIDE:
-            name = str(split_callback(n))
-            of[n] = parts.setdefault(name, Part(f"submod_{name}"))
-            of[n].nodes.append(n)
-    for n in m.graph.nodes:
-        mine = of.get(n)
-        for read in [*nodes_in(n.args), *nodes_in(n.kwargs)]:
-            other = of.get(read)
-            if mine is other:
-                continue
-            if other is not None:
-                other.gives[read] = None
-            if mine is not None:
-                mine.takes[read] = None
-                mine.after |= {other: None} if other is not None else {}
     graph, made, held = Graph(), dict[Node, Any](), dict[str, Any]()
     for n in m.graph.nodes:
         if n.op in ("placeholder", "get_attr"):
             made[n] = graph.node_copy(n)
             if n.op == "get_attr":
                 held[str(n.target)] = _at(m, str(n.target))
-    for part in _in_order([*parts.values()]):
+    for part in _in_order(_parts(m.graph, split_callback)):
         held[part.name] = part.module(m)
         for n in part.nodes:
             if n.op == "call_module" and qualname_map is not None:
@@ -87,6 +69,29 @@ def split_module(
     result = GraphModule(held, graph)
     result.training = m.training
     return result
+
+
+def _parts(graph: Graph, split_callback: Callable[[Node], Hashable]) -> list[Part]:
+    """The parts, each with what it takes from others and gives to them."""
+    parts: dict[str, Part] = {}
+    of: dict[Node, Part] = {}
+    for n in graph.nodes:
+        if n.op not in OUTSIDE:
+            name = str(split_callback(n))
+            of[n] = parts.setdefault(name, Part(f"submod_{name}"))
+            of[n].nodes.append(n)
+    for n in graph.nodes:
+        mine = of.get(n)
+        for read in [*nodes_in(n.args), *nodes_in(n.kwargs)]:
+            other = of.get(read)
+            if mine is other:
+                continue
+            if other is not None:
+                other.gives[read] = None
+            if mine is not None:
+                mine.takes[read] = None
+                mine.after |= {other: None} if other is not None else {}
+    return [*parts.values()]
 
 
 def _at(root: Module, path: str) -> Argument:

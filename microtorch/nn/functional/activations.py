@@ -13,7 +13,7 @@ from ...arrays.dtypes import dtype, float64, uint8
 from ...arrays.memory_format import contiguous_format
 from ...base.errors import describe, message, warn
 from ...create.filled import empty, empty_like, ones_like, zeros_like
-from ...engine.calling import check_type
+from ...engine.argument_types import check_type
 from ...engine.operands import element
 from ...engine.out import into
 from ...engine.registry import REGISTRY

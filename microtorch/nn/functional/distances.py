@@ -7,7 +7,7 @@ import numpy as np
 from ...arrays import dtypes
 from ...autograd import no_grad
 from ...base.errors import describe, message
-from ...engine.calling import check_type
+from ...engine.argument_types import check_type
 from ...engine.out import into
 from ...handles.tensor import Tensor
 from ...ops.arguments import tensors_only

@@ -15,7 +15,7 @@ from ...arrays.dtypes import int64
 from ...base.errors import describe, message, warn
 from ...create.counted import linspace
 from ...create.filled import ones
-from ...engine.calling import check_type
+from ...engine.argument_types import check_type
 from ...engine.record import laid
 from ...handles.tensor import Tensor
 from ...ops.join import stack

@@ -8,17 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import lru_cache
-from itertools import product
 from types import NoneType
 from typing import Any
 
 import numpy as np
 
-from ...arrays.dtypes import uint8
-from ...base.errors import describe, message, warn
-from ...base.types import Argument, Attrs, Operand, Shape
+from ...arrays.dtypes import FROM_NUMPY, uint8
+from ...base.errors import message, warn
+from ...base.types import Argument, Attrs, DType, Operand, Shape
 from ...create.data import from_numpy
-from ...engine.calling import check_type, is_int
+from ...engine.argument_types import check_type, is_int
 from ...engine.record import constant_of
 from ...engine.short import single, unrecorded_arrays
 from ...handles.tensor import Tensor
@@ -29,10 +28,7 @@ from . import byte_images
 
 _NEEDS = {"linear": 3, "bilinear": 4, "bicubic": 4, "lanczos": 4, "trilinear": 5}
 _ANY = ("nearest", "nearest-exact", "area")
-# the types of most calls' arguments, as `_known_steps` takes them
-_PLAIN = frozenset(
-    product((str,), (NoneType, bool), (NoneType, int), (NoneType, int, float), (NoneType, bool))
-)
+_PLAIN = {str, bool, int, float, NoneType}  # the types of most calls' arguments
 Scale = float | Sequence[float]
 
 
@@ -53,44 +49,59 @@ def interpolate(
     elements do.
     """
     tensors_only("interpolate", input=input)
-    given = mode, align_corners, size, scale_factor, recompute_scale_factor
-    types = tuple(map(type, given))
-    if types in _PLAIN and not antialias and input.array.dtype.kind == "f":
-        steps = _known_steps(input.array.shape, input.array.dtype.itemsize == 8, *given)
-        if steps is not None:
-            return _resampled(input, steps)
+    shape, dtype = input.array.shape, input.array.dtype
+    given = mode, align_corners, antialias, size, scale_factor, recompute_scale_factor
+    plan = _known_plan if {*map(type, given)} <= _PLAIN else _plan
+    sizes, scales, steps = plan(shape, dtype, *given)
+    if steps is not None:
+        return _resampled(input, steps)
+    if mode == "area":
+        return _area(input, sizes)
+    if input.dtype == uint8:
+        return _of_bytes(input, mode, sizes, scales, align_corners, antialias)
+    for i in (1, 0):
+        table = _smooth_table(mode, shape[i + 2], sizes[i], scales[i], align_corners)
+        weights = from_numpy(table).to(input.device, input.dtype)
+        input = input @ weights.transpose(0, 1) if i else weights @ input
+    return input
+
+
+def _plan(
+    shape: Shape, dtype: DType, mode: str, align_corners: bool | None, antialias: bool,
+    size: int | Sequence[int] | None, scale_factor: Scale | None, recompute: bool | None,
+) -> tuple[list[int], list[float | None], list[Attrs] | None]:  # fmt: skip
+    """`_sizes`, and the steps of `_resampled`: None where other code does it. Raises for what does
+    not fit together.
+    """
+    what = f"{dtype.name} {shape}"
     if align_corners is not None:
         _check_corners(mode, align_corners)
-    shape = input.array.shape
-    sizes, scales = _sizes(shape, size, scale_factor, recompute_scale_factor)
-    _check_mode(input, mode, align_corners, antialias)
+    sizes, scales = _sizes(shape, size, scale_factor, recompute)
+    _check_mode(len(shape), what, mode, align_corners, antialias)
     if 0 in shape[1:] or min(sizes) <= 0:
         raise RuntimeError(
             message(
                 f"Input and output sizes should be greater than 0, but got input "
                 f"{list(shape)} and output {sizes}",
-                f"interpolate: {describe(input)}",
+                f"interpolate: {what}",
             )
         )
-    if mode == "area":
-        return _area(input, sizes)
-    if mode in _NEEDS and input.dtype == uint8 and input.ndim == 4:
-        return _of_bytes(input, mode, sizes, scales, align_corners, antialias)
-    if mode in _NEEDS and not input.dtype.is_floating_point:
+    d = FROM_NUMPY[dtype]
+    if mode == "area" or (mode in _NEEDS and d == uint8 and len(shape) == 4):
+        return sizes, scales, None
+    if mode in _NEEDS and not d.is_floating_point:
         raise NotImplementedError(
             message(
-                f"interpolate: mode {mode!r} is not implemented for {input.dtype}",
+                f"interpolate: mode {mode!r} is not implemented for {d}",
                 fix="input.float(), or mode='nearest'",
             )
         )
-    if antialias:
-        for i in (1, 0):
-            table = _smooth_table(mode, shape[i + 2], sizes[i], scales[i], align_corners)
-            weights = from_numpy(table).to(input.device, input.dtype)
-            input = input @ weights.transpose(0, 1) if i else weights @ input
-        return input
-    return _resampled(input, _steps(shape, input.dtype.itemsize == 8, mode, sizes, scales,
-                                    align_corners))  # fmt: skip
+    wide = dtype.itemsize == 8
+    steps = None if antialias else _steps(shape, wide, mode, sizes, scales, align_corners)
+    return sizes, scales, steps
+
+
+_known_plan = lru_cache(1024, typed=True)(_plan)  # which nobody changes
 
 
 def _resampled(input: Tensor, steps: Sequence[Attrs]) -> Tensor:
@@ -120,21 +131,6 @@ def _steps(
     return steps
 
 
-@lru_cache(1024, typed=True)
-def _known_steps(
-    shape: Shape, wide: bool, mode: str, align_corners: bool | None, size: int | None,
-    scale_factor: float | None, recompute: bool | None,
-) -> list[Attrs] | None:  # fmt: skip
-    """``_steps`` of floating images; None of what `interpolate` is to look at."""
-    fits = mode in _ANY[:2] and align_corners is None and 3 <= len(shape) <= 5
-    if not (fits or (_NEEDS.get(mode) == len(shape) and mode != "lanczos")) or 0 in shape[1:]:
-        return None
-    sizes, scales = _sizes(shape, size, scale_factor, recompute)
-    if min(sizes) <= 0:
-        return None
-    return _steps(shape, wide, mode, sizes, scales, align_corners)
-
-
 def _check_corners(mode: str, align_corners: bool) -> None:
     if mode in _ANY:
         raise ValueError(
@@ -150,18 +146,18 @@ def _check_corners(mode: str, align_corners: bool) -> None:
 
 
 def _check_mode(
-    input: Tensor, mode: str, align_corners: bool | None, antialias: bool
+    ndim: int, what: str, mode: str, align_corners: bool | None, antialias: bool
 ) -> None:
-    """Raise for a mode that there is not, or not for inputs of this rank."""
-    if antialias and (mode not in _SMOOTH or input.ndim != 4):
+    """Raise for a mode that there is not, or not for inputs of this rank (``what``: the input)."""
+    if antialias and (mode not in _SMOOTH or ndim != 4):
         raise ValueError(
             message(
                 "Anti-alias option is restricted to bilinear, bicubic, and lanczos modes and "
                 "requires a 4-D tensor as input",
-                f"interpolate: {mode=}, input {describe(input)}",
+                f"interpolate: {mode=}, input {what}",
             )
         )
-    if mode == "lanczos" and input.ndim == 4 and (align_corners or not antialias):
+    if mode == "lanczos" and ndim == 4 and (align_corners or not antialias):
         raise ValueError(
             message(
                 "Lanczos mode does not support align_corners=True"
@@ -169,15 +165,15 @@ def _check_mode(
                 else "Lanczos mode requires antialias=True"
             )
         )
-    if (mode not in _ANY and _NEEDS.get(mode) != input.ndim) or not 3 <= input.ndim <= 5:
+    if (mode not in _ANY and _NEEDS.get(mode) != ndim) or not 3 <= ndim <= 5:
         raise NotImplementedError(
             message(
-                f"Got {input.ndim}D input, but {mode} mode needs {_NEEDS[mode]}D input"
+                f"Got {ndim}D input, but {mode} mode needs {_NEEDS[mode]}D input"
                 if mode in _NEEDS
                 else "Input Error: Only 3D, 4D and 5D input Tensors supported "
-                f"(got {input.ndim}D) for the modes: nearest | linear | bilinear | bicubic | "
+                f"(got {ndim}D) for the modes: nearest | linear | bilinear | bicubic | "
                 f"trilinear | area | nearest-exact (got {mode})",
-                f"interpolate: {describe(input)}",
+                f"interpolate: {what}",
             )
         )
 

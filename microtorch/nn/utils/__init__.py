@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import importlib
 from typing import TYPE_CHECKING
 
 from ...base.errors import missing
+from ...base.promises import on_demand
 
 if TYPE_CHECKING:
-    from ...base.types import Argument
     from . import rnn
     from .clipping import (
         clip_grad_norm,
@@ -46,25 +45,14 @@ __all__ = [
     "weight_norm",
 ]
 
-# Imported when they are named: programs name few, and some need the layers, which need this one.
-_MODULES = ("fusion", "parametrizations", "parametrize", "prune", "rnn", "stateless")
-_LATER = {name: "" for name in _MODULES}
-_LATER |= {name: "clipping" for name in (*(n for n in __all__ if "clip_" in n), "get_total_norm")}
-_LATER |= {name: "vectors" for name in ("parameters_to_vector", "vector_to_parameters")}
-_LATER |= {
-    name: "norms"
-    for name in ("remove_spectral_norm", "remove_weight_norm", "spectral_norm", "weight_norm")
-}
-_LATER |= {name: "fusion" for name in __all__ if name.startswith("fuse_")}
-_LATER |= {f"convert_conv{n}d_weight_memory_format": "fresh" for n in (2, 3)}
-_LATER["skip_init"] = "fresh"
+# programs name few, and some need the layers, which need this one
+_FILES = dict.fromkeys(
+    ("fusion", "parametrizations", "parametrize", "prune", "rnn", "stateless"), ""
+)
+_FILES |= {name: ".clipping" for name in (*(n for n in __all__ if "clip_" in n), "get_total_norm")}
+_FILES |= dict.fromkeys(("parameters_to_vector", "vector_to_parameters"), ".vectors")
+_FILES |= {name: ".norms" for name in __all__ if name.endswith(("spectral_norm", "weight_norm"))}
+_FILES |= {name: ".fusion" for name in __all__ if name.startswith("fuse_")}
+_FILES |= {name: ".fresh" for name in __all__ if name.startswith(("convert_", "skip_"))}
 
-
-_missing = missing(__name__, __all__)
-
-
-def __getattr__(name: str) -> Argument:
-    if name not in _LATER:
-        return _missing(name)
-    module = importlib.import_module(f"{__name__}.{_LATER[name] or name}")
-    return getattr(module, name) if _LATER[name] else module
+__getattr__ = on_demand(globals(), _FILES, missing(__name__, __all__))

@@ -1,8 +1,7 @@
 """Steps from a picture to the tensor a network takes, as in `torchvision.transforms`."""
 
-import importlib
-
 from ...base.errors import missing
+from ...base.promises import on_demand
 from . import functional
 from .augment import AugMix, AutoAugment, RandAugment, TrivialAugmentWide
 from .basic import (
@@ -94,10 +93,4 @@ __all__ = [
     "v2",
 ]
 
-_missing = missing(__name__, __all__)
-
-
-def __getattr__(name: str) -> object:
-    if name == "v2":  # imported when first named
-        return importlib.import_module(f"{__name__}.v2")
-    return _missing(name)
+__getattr__ = on_demand(globals(), {"v2": ""}, missing(__name__, __all__))
