@@ -17,7 +17,7 @@ from microtorch import nn, optim
 from microtorch.utils.data import DataLoader, TensorDataset
 
 PACKAGE = Path(torch.__file__).parent
-FOLDERS = ("nn", "optim", "utils", "files", "vision")
+FOLDERS = ("nn", "optim", "utils", "files", "vision", "distributions")
 FILES = sorted(path for folder in FOLDERS for path in (PACKAGE / folder).rglob("*.py"))
 FILES += [path for path in PACKAGE.rglob("generator.py") if "opencl" not in path.parts]
 # hasattr asks for AttributeError in silence, and its text has one line as Python's own;

@@ -44,7 +44,10 @@ class _Switch:
             raise
 
     def __exit__(self, *exc: object) -> None:
-        mode.set(self._before.pop())
+        before, scope = self._before.pop(), mode.get().scope
+        if before.scope is not scope:  # a generator that is left in another call than entered
+            before = Mode(before.grad, scope, before.inference)
+        mode.set(before)
 
     def clone(self) -> _Switch:
         return type(self)()

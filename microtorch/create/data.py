@@ -370,8 +370,8 @@ def _has_dtype(v: object) -> bool:
 
 def _check_lists(data: Any, dim: int, target: DType | None) -> None:
     """Raise PyTorch's error for lists of unequal lengths, or of unequal depth."""
-    if not _nested(data):
-        return
+    if not _nested(data) or (isinstance(data, np.ndarray) and data.dtype != object):
+        return  # an array of numbers needs no look at its elements
     kinds = set(map(type, data))
     if kinds <= PLAIN.keys():
         return
@@ -398,7 +398,13 @@ def _check_lists(data: Any, dim: int, target: DType | None) -> None:
                 )
             )
     if lengths and lengths[0] is not None and not isinstance(data, np.ndarray):
-        if np.ndarray in kinds:  # of one shape they need no look at their elements
+        if np.ndarray in kinds:
+            if lengths[0]:
+                warn(
+                    "Creating a tensor from a list of numpy.ndarrays is extremely slow in PyTorch. "
+                    "Please consider converting the list to a single numpy.ndarray with "
+                    "numpy.array() before converting to a tensor."
+                )
             shapes = {v.shape if isinstance(v, np.ndarray) else None for v in data}
             data = data if len(shapes) == 1 else [list(v) for v in data]
         for v in data:

@@ -95,7 +95,7 @@ __all__ = [
 __all__ += transforms.__all__
 
 # imported for what it enters, and for users who name it
-ENTERED = (constraints, kl_pairs)
+_ENTERED = (constraints, kl_pairs)
 
 _unknown = missing(__name__, [*__all__, "constraints", "transforms"])
 

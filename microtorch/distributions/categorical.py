@@ -5,6 +5,7 @@ import math
 from typing import TYPE_CHECKING
 
 from ..arrays import dtypes
+from ..base.errors import message
 from ..create.counted import arange
 from ..create.filled import eye, full, ones_like, zeros
 from ..create.random import multinomial
@@ -46,7 +47,7 @@ class Categorical(Odds):
         weights = logits if probs is None else probs
         assert weights is not None  # given() has seen to it
         if weights.dim() < 1:
-            raise ValueError(f"`{name}` parameter must be at least one-dimensional.")
+            raise ValueError(message(f"`{name}` parameter must be at least one-dimensional."))
         if name == "probs":
             normalized = weights / weights.sum(-1, keepdim=True)
         else:
@@ -187,7 +188,7 @@ class Multinomial(OfCategorical):
         validate_args: bool | None = None,
     ) -> None:
         if not isinstance(total_count, int):
-            raise NotImplementedError("inhomogeneous total_count is not supported")
+            raise NotImplementedError(message("inhomogeneous total_count is not supported"))
         self.total_count = total_count
         self._build_on(Categorical(probs, logits), validate_args)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..autograd import no_grad
+from ..base.errors import message
 from ..ops.gather import gather
 from . import constraints
 from .categorical import Categorical
@@ -41,8 +42,10 @@ class Independent(Distribution):
         batch, event = base_distribution.batch_shape, base_distribution.event_shape
         if reinterpreted_batch_ndims > len(batch):
             raise ValueError(
-                "Expected reinterpreted_batch_ndims <= len(base_distribution.batch_shape), "
-                f"actual {reinterpreted_batch_ndims} vs {len(batch)}"
+                message(
+                    "Expected reinterpreted_batch_ndims <= len(base_distribution.batch_shape), "
+                    f"actual {reinterpreted_batch_ndims} vs {len(batch)}"
+                )
             )
         cut = len(batch) - reinterpreted_batch_ndims
         self.base_dist = base_distribution
@@ -84,7 +87,9 @@ class Independent(Distribution):
 
     def enumerate_support(self, expand: bool = True) -> Tensor:
         if self.reinterpreted_batch_ndims > 0:
-            raise NotImplementedError("Enumeration over cartesian product is not implemented")
+            raise NotImplementedError(
+                message("Enumeration over cartesian product is not implemented")
+            )
         return self.base_dist.enumerate_support(expand=expand)
 
     def __repr__(self) -> str:
@@ -110,18 +115,22 @@ class TransformedDistribution(Distribution):
             self.transforms = [transforms]
         elif isinstance(transforms, list):
             if not all(isinstance(t, Transform) for t in transforms):
-                raise ValueError("transforms must be a Transform or a list of Transforms")
+                raise ValueError(message("transforms must be a Transform or a list of Transforms"))
             self.transforms = transforms
         else:
-            raise ValueError(f"transforms must be a Transform or list, but was {transforms}")
+            raise ValueError(
+                message(f"transforms must be a Transform or list, but was {transforms}")
+            )
         base_shape = base_distribution.batch_shape + base_distribution.event_shape
         base_dims = len(base_distribution.event_shape)
         all_ = ComposeTransform(self.transforms)
         inner, outer = all_.domain.event_dim, all_.codomain.event_dim
         if len(base_shape) < inner:
             raise ValueError(
-                "base_distribution needs to have shape with size at least "
-                f"{inner}, but got {base_shape}."
+                message(
+                    "base_distribution needs to have shape with size at least "
+                    f"{inner}, but got {base_shape}."
+                )
             )
         # parameters of the transforms may broadcast the base; its batch may become an event
         shape = all_.forward_shape(base_shape)
@@ -211,13 +220,17 @@ class MixtureSameFamily(Distribution):
     ) -> None:
         if not isinstance(mixture_distribution, Categorical):
             raise ValueError(
-                " The Mixture distribution needs to be an "
-                " instance of torch.distributions.Categorical"
+                message(
+                    " The Mixture distribution needs to be an "
+                    " instance of torch.distributions.Categorical"
+                )
             )
         if not isinstance(component_distribution, Distribution):
             raise ValueError(
-                "The Component distribution needs to be an "
-                "instance of torch.distributions.Distribution"
+                message(
+                    "The Component distribution needs to be an "
+                    "instance of torch.distributions.Distribution"
+                )
             )
         self._mixture_distribution = mixture_distribution
         self._component_distribution = component_distribution
@@ -225,15 +238,19 @@ class MixtureSameFamily(Distribution):
         for m, c in zip(reversed(ours), reversed(theirs), strict=False):
             if m != 1 and c != 1 and m != c:
                 raise ValueError(
-                    f"`mixture_distribution.batch_shape` ({ours}) is not compatible with "
-                    f"`component_distribution.batch_shape`({theirs})"
+                    message(
+                        f"`mixture_distribution.batch_shape` ({ours}) is not compatible with "
+                        f"`component_distribution.batch_shape`({theirs})"
+                    )
                 )
         weights = mixture_distribution.logits.shape[-1]
         components = component_distribution.batch_shape[-1]
         if weights != components:
             raise ValueError(
-                f"`mixture_distribution component` ({weights}) does not equal "
-                f"`component_distribution.batch_shape[-1]` ({components})"
+                message(
+                    f"`mixture_distribution component` ({weights}) does not equal "
+                    f"`component_distribution.batch_shape[-1]` ({components})"
+                )
             )
         event_shape = component_distribution.event_shape
         self._event_ndims = len(event_shape)

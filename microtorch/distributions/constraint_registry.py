@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeAlias, overload
 
+from ..base.errors import message
 from . import constraints, transforms
 from .constraints import Constraint
 from .transforms import Transform
@@ -43,8 +44,10 @@ class ConstraintRegistry:
         kind = type(constraint) if isinstance(constraint, Constraint) else constraint
         if not isinstance(kind, type) or not issubclass(kind, Constraint):
             raise TypeError(
-                "Expected constraint to be either a Constraint subclass or instance, "
-                f"but got {kind}"
+                message(
+                    "Expected constraint to be either a Constraint subclass or instance, "
+                    f"but got {kind}"
+                )
             )
         self._registry[kind] = factory
         return factory
@@ -53,7 +56,9 @@ class ConstraintRegistry:
         """Raises NotImplementedError for a constraint whose class is not entered."""
         factory = self._registry.get(type(constraint))
         if factory is None:
-            raise NotImplementedError(f"Cannot transform {type(constraint).__name__} constraints")
+            raise NotImplementedError(
+                message(f"Cannot transform {type(constraint).__name__} constraints")
+            )
         return factory(constraint)
 
 

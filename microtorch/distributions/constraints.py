@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from ..arrays import dtypes
+from ..base.errors import message
 from ..create.filled import full
 from ..linalg import cholesky_ex, eigvalsh, vector_norm
 from ..ops.arguments import everywhere
@@ -85,7 +86,7 @@ class _Dependent(Constraint):
         if name in ("is_discrete", "event_dim"):
             value = super().__getattribute__(f"_{name}")
             if value is None:
-                raise NotImplementedError(f".{name} cannot be determined statically")
+                raise NotImplementedError(message(f".{name} cannot be determined statically"))
             return value
         return super().__getattribute__(name)
 
@@ -102,7 +103,7 @@ class _Dependent(Constraint):
         )
 
     def check(self, value: Tensor) -> Tensor:
-        raise ValueError("Cannot determine validity of dependent constraint")
+        raise ValueError(message("Cannot determine validity of dependent constraint"))
 
 
 def is_dependent(constraint: object) -> bool:
@@ -142,7 +143,9 @@ class _DependentProperty(_Dependent, property):
 # ---- made of others ------------------------------------------------------------------------------
 def _expect(constraint: object, name: str = "base_constraint") -> None:
     if not isinstance(constraint, Constraint):
-        raise AssertionError(f"{name} must be a Constraint, got {type(constraint).__name__}")
+        raise AssertionError(
+            message(f"{name} must be a Constraint, got {type(constraint).__name__}")
+        )
 
 
 class _IndependentConstraint(Constraint):
@@ -158,7 +161,9 @@ class _IndependentConstraint(Constraint):
     def check(self, value: Tensor) -> Tensor:
         valid = self.base_constraint.check(value)
         if valid.dim() < self.reinterpreted_batch_ndims:
-            raise ValueError(f"Expected value.dim() >= {self.event_dim} but got {value.dim()}")
+            raise ValueError(
+                message(f"Expected value.dim() >= {self.event_dim} but got {value.dim()}")
+            )
         kept = valid.shape[: valid.dim() - self.reinterpreted_batch_ndims]
         return valid.reshape((*kept, -1)).all(-1)
 
@@ -179,7 +184,9 @@ class MixtureSameFamilyConstraint(Constraint):
     def check(self, value: Tensor) -> Tensor:
         valid = self.base_constraint.check(value.unsqueeze(-1 - self.event_dim))
         if value.dim() < self.event_dim:
-            raise ValueError(f"Expected value.dim() >= {self.event_dim} but got {value.dim()}")
+            raise ValueError(
+                message(f"Expected value.dim() >= {self.event_dim} but got {value.dim()}")
+            )
         return valid.reshape((*valid.shape[: value.dim() - self.event_dim], -1)).all(-1)
 
     def __repr__(self) -> str:
@@ -191,7 +198,7 @@ class _Several(Constraint):
 
     def __init__(self, cseq: Sequence[Constraint], dim: int = 0) -> None:
         if not all(isinstance(c, Constraint) for c in cseq):
-            raise AssertionError("All elements of cseq must be Constraint instances")
+            raise AssertionError(message("All elements of cseq must be Constraint instances"))
         self.cseq = list(cseq)
         self.dim = dim
         self.is_discrete = any(c.is_discrete for c in self.cseq)
@@ -200,7 +207,7 @@ class _Several(Constraint):
     def _expect_dim(self, value: Tensor) -> None:
         if not -value.dim() <= self.dim < value.dim():
             raise AssertionError(
-                f"dim {self.dim} out of range for value with {value.dim()} dimensions"
+                message(f"dim {self.dim} out of range for value with {value.dim()} dimensions")
             )
 
 
@@ -214,7 +221,7 @@ class _Cat(_Several):
         self.lengths = [1] * len(self.cseq) if lengths is None else list(lengths)
         if len(self.lengths) != len(self.cseq):
             raise AssertionError(
-                f"lengths ({len(self.lengths)}) must match cseq ({len(self.cseq)})"
+                message(f"lengths ({len(self.lengths)}) must match cseq ({len(self.cseq)})")
             )
 
     def check(self, value: Tensor) -> Tensor:

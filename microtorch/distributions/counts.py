@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from ..arrays import dtypes
 from ..autograd import no_grad
+from ..base.errors import message
 from ..create.counted import arange
 from ..create.filled import empty, zeros_like
 from ..create.random import bernoulli
@@ -109,10 +110,12 @@ class Geometric(Odds):
             invalid = value[~(value > 0)]
             if invalid.numel():
                 raise ValueError(
-                    "Expected parameter probs "
-                    f"({type(value).__name__} of shape {tuple(value.shape)}) "
-                    f"of distribution {self!r} "
-                    f"to be positive but found invalid values:\n{invalid.detach()}"
+                    message(
+                        "Expected parameter probs "
+                        f"({type(value).__name__} of shape {tuple(value.shape)}) "
+                        f"of distribution {self!r} "
+                        f"to be positive but found invalid values:\n{invalid.detach()}"
+                    )
                 )
 
     @property
@@ -210,7 +213,7 @@ class Binomial(Counted):
         n = int(self.total_count.max())
         if self.total_count.min() != n:
             raise NotImplementedError(
-                f"Inhomogeneous total count not supported by `{method}`."
+                message(f"Inhomogeneous total count not supported by `{method}`.")
             )
         return n
 

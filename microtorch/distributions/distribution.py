@@ -148,8 +148,10 @@ class Distribution:
     def _get_checked_instance(self: D, cls: type, _instance: D | None = None) -> D:
         if _instance is None and origin(type(self), "__init__") is not origin(cls, "__init__"):
             raise NotImplementedError(
-                f"Subclass {type(self).__name__} of {cls.__name__} that defines a custom __init__ "
-                "method must also define a custom .expand() method."
+                message(
+                    f"Subclass {type(self).__name__} of {cls.__name__} that defines a custom "
+                    "__init__ method must also define a custom .expand() method."
+                )
             )
         return type(self).__new__(type(self)) if _instance is None else _instance
 

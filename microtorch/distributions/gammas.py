@@ -5,6 +5,7 @@ import math
 from typing import TYPE_CHECKING
 
 from ..arrays import dtypes
+from ..base.errors import message
 from ..create.data import as_tensor, tensor
 from ..create.filled import empty, zeros_like
 from ..nn.functional import one_hot
@@ -210,7 +211,7 @@ class Dirichlet(ExponentialFamily):
 
     def __init__(self, concentration: Tensor, validate_args: bool | None = None) -> None:
         if concentration.dim() < 1:
-            raise ValueError("`concentration` parameter must be at least one-dimensional.")
+            raise ValueError(message("`concentration` parameter must be at least one-dimensional."))
         self.concentration = concentration
         shape = concentration.shape
         super().__init__(shape[:-1], shape[-1:], validate_args=validate_args)

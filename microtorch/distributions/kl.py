@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 from .. import autograd
-from ..base.errors import warn
+from ..base.errors import message, warn
 from ..create.filled import full_like
 from ..linalg import solve_triangular
 from ..nn.functional import softplus
@@ -51,7 +51,9 @@ def register_kl(type_p: type[Distribution], type_q: type[Distribution]) -> Calla
     """
     for name, kind in (("type_p", type_p), ("type_q", type_q)):
         if not isinstance(kind, type):
-            raise TypeError(f"Expected {name} to be a Distribution subclass but got {kind}")
+            raise TypeError(
+                message(f"Expected {name} to be a Distribution subclass but got {kind}")
+            )
 
     def decorator(fun: F) -> F:
         _KL_REGISTRY[type_p, type_q] = fun
@@ -97,8 +99,10 @@ def kl_divergence(p: Distribution, q: Distribution) -> Tensor:
     fun = _KL_MEMOIZE[pair]
     if fun is None:
         raise NotImplementedError(
-            "No KL(p || q) is implemented for p type "
-            f"{type(p).__name__} and q type {type(q).__name__}"
+            message(
+                "No KL(p || q) is implemented for p type "
+                f"{type(p).__name__} and q type {type(q).__name__}"
+            )
         )
     return fun(p, q)
 
@@ -121,7 +125,7 @@ def _bernoulli(p: Bernoulli, q: Bernoulli) -> Tensor:
 def _binomial(p: Binomial, q: Binomial) -> Tensor:
     if (p.total_count < q.total_count).any():
         raise NotImplementedError(
-            "KL between Binomials where q.total_count > p.total_count is not implemented"
+            message("KL between Binomials where q.total_count > p.total_count is not implemented")
         )
     each = p.probs * (p.logits - q.logits) + (-p.probs).log1p() - (-q.probs).log1p()
     return (p.total_count * each).masked_fill(p.total_count > q.total_count, math.inf)
@@ -155,8 +159,10 @@ def _exponential_family(p: ExponentialFamily, q: ExponentialFamily) -> Tensor:
     """F(q) - F(p) - ⟨q - p, ∇F(p)⟩: the Bregman divergence of the log normalizer."""
     if type(p) is not type(q):
         raise NotImplementedError(
-            "The cross KL-divergence between different exponential families cannot "
-            "be computed using Bregman divergences"
+            message(
+                "The cross KL-divergence between different exponential families cannot "
+                "be computed using Bregman divergences"
+            )
         )
     ours = [theta.detach().requires_grad_() for theta in p._natural_params]
     theirs = q._natural_params
@@ -266,8 +272,10 @@ def _gaussian(p: Gaussian, q: Gaussian) -> Tensor:
         both = low and type(p) is type(q)
         kind = "Low Rank " if both else "(Low Rank) " if low else ""
         raise ValueError(
-            f"KL-divergence between two {kind}Multivariate Normals with "
-            "different event shapes cannot be computed"
+            message(
+                f"KL-divergence between two {kind}Multivariate Normals with "
+                "different event shapes cannot be computed"
+            )
         )
     if isinstance(p, LowRankMultivariateNormal):
         root = p._unbroadcasted_cov_diag.sqrt()
@@ -303,7 +311,7 @@ for _p in (MultivariateNormal, LowRankMultivariateNormal):
 def _transformed(p: TransformedDistribution, q: TransformedDistribution) -> Tensor:
     if p.transforms != q.transforms or p.event_shape != q.event_shape:
         raise NotImplementedError(
-            "KL between transformed distributions is implemented for equal transforms only"
+            message("KL between transformed distributions is implemented for equal transforms only")
         )
     return kl_divergence(p.base_dist, q.base_dist)
 
@@ -312,7 +320,9 @@ def _transformed(p: TransformedDistribution, q: TransformedDistribution) -> Tens
 def _independent(p: Independent, q: Independent) -> Tensor:
     if p.reinterpreted_batch_ndims != q.reinterpreted_batch_ndims:
         raise NotImplementedError(
-            "KL between Independents is implemented for equal reinterpreted_batch_ndims only"
+            message(
+                "KL between Independents is implemented for equal reinterpreted_batch_ndims only"
+            )
         )
     result = kl_divergence(p.base_dist, q.base_dist)
     return sum_rightmost(result, p.reinterpreted_batch_ndims)

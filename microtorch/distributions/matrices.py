@@ -5,7 +5,7 @@ import math
 from typing import TYPE_CHECKING
 
 from ..arrays import dtypes
-from ..base.errors import warn
+from ..base.errors import message, warn
 from ..create.counted import arange
 from ..create.data import tensor
 from ..create.filled import randn, tril_indices
@@ -36,7 +36,7 @@ LOG_2 = math.log(2)
 def multivariate_digamma(x: Tensor, p: int) -> Tensor:
     """The derivative of mvlgamma by x."""
     if not everywhere(x.gt((p - 1) / 2)):
-        raise AssertionError("Wrong domain for multivariate digamma function.")
+        raise AssertionError(message("Wrong domain for multivariate digamma function."))
     steps = arange(p, dtype=x.dtype, device=x.device) / 2
     return (x.unsqueeze(-1) - steps).digamma().sum(-1)
 
@@ -71,14 +71,18 @@ class Wishart(ByMatrix, ExponentialFamily):
         )
         if len(matrices) != 1:
             raise AssertionError(
-                "Exactly one of covariance_matrix or precision_matrix or scale_tril "
-                "may be specified."
+                message(
+                    "Exactly one of covariance_matrix or precision_matrix or scale_tril "
+                    "may be specified."
+                )
             )
         (param,) = matrices.values()
         if param.dim() < 2:
             raise ValueError(
-                "scale_tril must be at least two-dimensional, "
-                "with optional leading batch dimensions"
+                message(
+                    "scale_tril must be at least two-dimensional, "
+                    "with optional leading batch dimensions"
+                )
             )
         if isinstance(df, NUMBER):
             batch_shape = param.shape[:-2]
@@ -89,7 +93,9 @@ class Wishart(ByMatrix, ExponentialFamily):
         event_shape = param.shape[-2:]
         p = event_shape[-1]
         if self.df.le(p - 1).any():
-            raise ValueError(f"Value of df={df} expected to be greater than ndim - 1 = {p - 1}.")
+            raise ValueError(
+                message(f"Value of df={df} expected to be greater than ndim - 1 = {p - 1}.")
+            )
         self._keep(matrices, batch_shape)
         if self.df.lt(p).any():
             warn(
@@ -214,7 +220,9 @@ class LKJCholesky(Distribution):
     ) -> None:
         if dim < 2:
             raise ValueError(
-                f"Expected dim to be an integer greater than or equal to 2. Found dim={dim}."
+                message(
+                    f"Expected dim to be an integer greater than or equal to 2. Found dim={dim}."
+                )
             )
         self.dim = dim
         (self.concentration,) = broadcast_all(concentration)

@@ -4,6 +4,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+from ..base.errors import message
 from ..create.filled import eye
 from ..handles.size import Size
 from ..linalg import cholesky, solve_triangular
@@ -116,7 +117,7 @@ class MultivariateNormal(ByMatrix):
         validate_args: bool | None = None,
     ) -> None:
         if loc.dim() < 1:
-            raise ValueError("loc must be at least one-dimensional.")
+            raise ValueError(message("loc must be at least one-dimensional."))
         matrices = only(
             covariance_matrix=covariance_matrix,
             precision_matrix=precision_matrix,
@@ -124,14 +125,19 @@ class MultivariateNormal(ByMatrix):
         )
         if len(matrices) != 1:
             raise ValueError(
-                "Exactly one of covariance_matrix or precision_matrix or scale_tril "
-                "may be specified."
+                message(
+                    "Exactly one of covariance_matrix or precision_matrix or scale_tril "
+                    "may be specified."
+                )
             )
         ((name, matrix),) = matrices.items()
         if matrix.dim() < 2:
             name = "scale_tril matrix" if name == "scale_tril" else name
             raise ValueError(
-                f"{name} must be at least two-dimensional, with optional leading batch dimensions"
+                message(
+                    f"{name} must be at least two-dimensional, with optional leading batch "
+                    "dimensions"
+                )
             )
         batch_shape = Size(broadcast_shapes(matrix.shape[:-2], loc.shape[:-1]))
         self._keep(matrices, batch_shape)
@@ -194,26 +200,32 @@ class LowRankMultivariateNormal(Distribution):
         validate_args: bool | None = None,
     ) -> None:
         if loc.dim() < 1:
-            raise ValueError("loc must be at least one-dimensional.")
+            raise ValueError(message("loc must be at least one-dimensional."))
         event_shape = loc.shape[-1:]
         if cov_factor.dim() < 2:
             raise ValueError(
-                "cov_factor must be at least two-dimensional, "
-                "with optional leading batch dimensions"
+                message(
+                    "cov_factor must be at least two-dimensional, "
+                    "with optional leading batch dimensions"
+                )
             )
         if cov_factor.shape[-2:-1] != event_shape:
             raise ValueError(
-                f"cov_factor must be a batch of matrices with shape {event_shape[0]} x m"
+                message(f"cov_factor must be a batch of matrices with shape {event_shape[0]} x m")
             )
         if cov_diag.shape[-1:] != event_shape:
-            raise ValueError(f"cov_diag must be a batch of vectors with shape {event_shape}")
+            raise ValueError(
+                message(f"cov_diag must be a batch of vectors with shape {event_shape}")
+            )
         columns = loc.unsqueeze(-1), cov_factor, cov_diag.unsqueeze(-1)
         try:
             all_locs, self.cov_factor, all_diags = broadcast_tensors(*columns)
         except RuntimeError as e:
             raise ValueError(
-                f"Incompatible batch shapes: loc {loc.shape}, "
-                f"cov_factor {cov_factor.shape}, cov_diag {cov_diag.shape}"
+                message(
+                    f"Incompatible batch shapes: loc {loc.shape}, "
+                    f"cov_factor {cov_factor.shape}, cov_diag {cov_diag.shape}"
+                )
             ) from e
         self.loc, self.cov_diag = all_locs[..., 0], all_diags[..., 0]
         self._unbroadcasted_cov_factor = cov_factor

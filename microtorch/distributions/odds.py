@@ -3,6 +3,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ..base.errors import message
 from .distribution import Distribution
 from .utils import lazy_property, logits_to_probs, probs_to_logits
 
@@ -18,7 +19,7 @@ def given(probs: Real | None, logits: Real | None) -> dict[str, Real]:
         return {"probs": probs}
     if logits is not None and probs is None:
         return {"logits": logits}
-    raise ValueError("Either `probs` or `logits` must be specified, but not both.")
+    raise ValueError(message("Either `probs` or `logits` must be specified, but not both."))
 
 
 class Odds(Distribution):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
+from ..base.errors import message
 from ..create.data import as_tensor
 from ..create.filled import full_like, ones_like, rand, zeros_like
 from ..nn.functional import binary_cross_entropy_with_logits
@@ -156,7 +157,7 @@ class ContinuousBernoulli(Odds, ExponentialFamily):
         if probs is not None:
             (value,) = broadcast_all(probs)
             if validate_args is not None and not everywhere(CHANCE["probs"].check(value)):
-                raise ValueError("The parameter probs has invalid values")
+                raise ValueError(message("The parameter probs has invalid values"))
             parameter["probs"] = clamp_probs(value)
         self._lims = lims
         self._declare(validate_args, **parameter)

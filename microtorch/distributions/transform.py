@@ -9,6 +9,7 @@ import functools
 import operator
 from typing import TYPE_CHECKING, Any
 
+from ..base.errors import message
 from ..create.filled import zeros_like
 from ..handles.size import Size
 from . import constraints
@@ -33,7 +34,7 @@ class Transform:
 
     def __init__(self, cache_size: int = 0) -> None:
         if cache_size not in (0, 1):
-            raise ValueError("cache_size must be 0 or 1")
+            raise ValueError(message("cache_size must be 0 or 1"))
         self._cache_size = cache_size
         self._inv: Transform | None = None
         self._cached_x_y: tuple[Tensor | None, Tensor | None] = None, None
@@ -55,7 +56,7 @@ class Transform:
     def event_dim(self) -> int:
         if self.domain.event_dim == self.codomain.event_dim:
             return self.domain.event_dim
-        raise ValueError("Please use either .domain.event_dim or .codomain.event_dim")
+        raise ValueError(message("Please use either .domain.event_dim or .codomain.event_dim"))
 
     @property
     def inv(self) -> Transform:
@@ -78,7 +79,7 @@ class Transform:
             return self
         own = origin(type(self), "__init__")
         if own is not Transform and origin(type(self), "_arguments") is Transform:
-            raise NotImplementedError(f"{type(self)}.with_cache is not implemented")
+            raise NotImplementedError(message(f"{type(self)}.with_cache is not implemented"))
         make: Callable[..., Transform] = type(self)
         return make(*self._arguments(), cache_size=cache_size)
 
@@ -289,12 +290,12 @@ class IndependentTransform(Transform):
 
     def _call(self, x: Tensor) -> Tensor:
         if x.dim() < self.domain.event_dim:
-            raise ValueError("Too few dimensions on input")
+            raise ValueError(message("Too few dimensions on input"))
         return self.base_transform(x)
 
     def _inverse(self, y: Tensor) -> Tensor:
         if y.dim() < self.codomain.event_dim:
-            raise ValueError("Too few dimensions on input")
+            raise ValueError(message("Too few dimensions on input"))
         return self.base_transform.inv(y)
 
     def log_abs_det_jacobian(self, x: Tensor, y: Tensor) -> Tensor:

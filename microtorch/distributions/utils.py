@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Generic, TypeAlias, TypeVar, overload
 
 from ..arrays import dtypes
 from ..autograd import enable_grad
-from ..base.errors import broadcast_error
+from ..base.errors import broadcast_error, message
 from ..create.counted import arange
 from ..create.data import tensor
 from ..create.filled import empty, zeros
@@ -45,8 +45,10 @@ def broadcast_all(*values: Tensor | Number) -> tuple[Tensor, ...]:
             tensors.append(v)
         elif not isinstance(v, NUMBER):
             raise ValueError(
-                "Input arguments must all be instances of Number, "
-                "torch.Tensor or objects implementing __torch_function__."
+                message(
+                    "Input arguments must all be instances of Number, "
+                    "torch.Tensor or objects implementing __torch_function__."
+                )
             )
         elif first is None:
             tensors.append(tensor(v, dtype=dtypes.get_default_dtype()))
@@ -130,7 +132,7 @@ def tril_matrix_to_vec(mat: Tensor, diag: int = 0) -> Tensor:
     """The lower triangle of matrices (..., n, n) up to diagonal `diag`, row after row."""
     n = mat.shape[-1]
     if not -n <= diag < n:
-        raise ValueError(f"diag ({diag}) provided is outside [{-n}, {n - 1}].")
+        raise ValueError(message(f"diag ({diag}) provided is outside [{-n}, {n - 1}]."))
     return mat[..., _below(n, diag, mat)]
 
 
@@ -142,8 +144,10 @@ def vec_to_tril_matrix(vec: Tensor, diag: int = 0) -> Tensor:
     n = round(exact)
     if abs(n - exact) > dtypes.finfo(vec.dtype).eps:
         raise ValueError(
-            f"The size of last dimension is {length} which cannot be expressed as "
-            "the lower triangular part of a square D x D matrix."
+            message(
+                f"The size of last dimension is {length} which cannot be expressed as "
+                "the lower triangular part of a square D x D matrix."
+            )
         )
     mat = zeros((*vec.shape[:-1], n, n), dtype=vec.dtype, device=vec.device)
     mat[..., _below(n, diag, vec)] = vec

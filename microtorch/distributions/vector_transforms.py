@@ -7,6 +7,7 @@ import operator
 from typing import TYPE_CHECKING, Any
 
 from ..arrays import dtypes
+from ..base.errors import message
 from ..create.counted import arange
 from ..create.filled import eye, zeros
 from ..handles.size import Size
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
 def _at_least(shape: Size, dims: int) -> None:
     if len(shape) < dims:
-        raise ValueError("Too few dimensions on input")
+        raise ValueError(message("Too few dimensions on input"))
 
 
 # ---- to the simplex ------------------------------------------------------------------------------
@@ -152,13 +153,13 @@ class CorrCholeskyTransform(Transform):
         n = shape[-1]
         d = round((0.25 + 2 * n) ** 0.5 + 0.5)
         if d * (d - 1) // 2 != n:
-            raise ValueError("Input is not a flattened lower-diagonal number")
+            raise ValueError(message("Input is not a flattened lower-diagonal number"))
         return shape[:-1] + Size([d, d])
 
     def inverse_shape(self, shape: Size) -> Size:
         _at_least(shape, 2)
         if shape[-2] != shape[-1]:
-            raise ValueError("Input is not square")
+            raise ValueError(message("Input is not square"))
         return shape[:-2] + Size([shape[-1] * (shape[-1] - 1) // 2])
 
 
@@ -172,7 +173,7 @@ class ReshapeTransform(Transform):
     ) -> None:
         self.in_shape, self.out_shape = Size(in_shape), Size(out_shape)
         if self.in_shape.numel() != self.out_shape.numel():
-            raise ValueError("in_shape, out_shape have different numbers of elements")
+            raise ValueError(message("in_shape, out_shape have different numbers of elements"))
         super().__init__(cache_size=cache_size)
 
     def _arguments(self) -> tuple[Any, ...]:
@@ -207,7 +208,7 @@ class ReshapeTransform(Transform):
         _at_least(shape, len(event))
         cut = len(shape) - len(event)
         if shape[cut:] != event:
-            raise ValueError(f"Shape mismatch: expected {shape[cut:]} but got {event}")
+            raise ValueError(message(f"Shape mismatch: expected {shape[cut:]} but got {event}"))
         return shape[:cut]
 
 
@@ -223,11 +224,14 @@ class _Parts(Transform):
         for name, x in tensors:
             if not -x.dim() <= self.dim < x.dim():
                 raise AssertionError(
-                    f"dim {self.dim} out of range for {name} with {x.dim()} dimensions"
+                    message(f"dim {self.dim} out of range for {name} with {x.dim()} dimensions")
                 )
             if x.size(self.dim) != self._size():
                 raise AssertionError(
-                    f"{name}.size({self.dim}) = {x.size(self.dim)} must equal {self._expected()}"
+                    message(
+                        f"{name}.size({self.dim}) = {x.size(self.dim)} must equal "
+                        f"{self._expected()}"
+                    )
                 )
         return zip(self.transforms, *[self._pieces(x) for _, x in tensors], strict=True)
 
@@ -256,7 +260,7 @@ class _Parts(Transform):
 
 def _checked(tseq: Sequence[Transform], cache_size: int) -> list[Transform]:
     if not all(isinstance(t, Transform) for t in tseq):
-        raise AssertionError("All elements of tseq must be Transform instances")
+        raise AssertionError(message("All elements of tseq must be Transform instances"))
     return [t.with_cache(cache_size) for t in tseq] if cache_size else list(tseq)
 
 
@@ -275,7 +279,9 @@ class CatTransform(_Parts):
         self.lengths = [1] * len(self.transforms) if lengths is None else list(lengths)
         if len(self.lengths) != len(self.transforms):
             raise AssertionError(
-                f"lengths ({len(self.lengths)}) must match transforms ({len(self.transforms)})"
+                message(
+                    f"lengths ({len(self.lengths)}) must match transforms ({len(self.transforms)})"
+                )
             )
         self.dim = dim
         self.bijective = all(t.bijective for t in self.transforms)

@@ -87,8 +87,8 @@ def into(
         if any(t.dtype != asked for t in targets):
             raise _wrong_dtype(function.__name__, asked, targets[0])
     now = mode.get()
-    token = mode.set(Mode(False, now.scope, now.inference))
     try:
+        mode.set(Mode(False, now.scope, now.inference))
         given = _tensors((args, kwargs))
         if given and function.__name__ in DRAWS:
             result = _drawn(function, args, kwargs, given, targets[0].array)
@@ -104,7 +104,7 @@ def into(
         _check_memory(function.__name__, results, targets, given)
         _write(function.__name__, results, targets, given)
     finally:
-        mode.reset(token)
+        mode.set(now)
     if not isinstance(result, tuple):
         return targets[0]
     return type(result)(*targets) if hasattr(result, "_fields") else targets

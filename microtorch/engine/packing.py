@@ -69,8 +69,8 @@ def packed(pair: Pair, t: Tensor) -> Packed:
     """
     storage, now = storage_of(t.node), mode.get()
     version = storage.version
-    mode.set(Mode(False, now.scope, now.inference))
     try:
+        mode.set(Mode(False, now.scope, now.inference))
         thing = pair.pack(t)
     finally:
         mode.set(now)

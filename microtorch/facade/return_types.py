@@ -12,9 +12,7 @@ from ..ops.statistics import histogram, histogramdd
 
 globals().update(_PAIRS)
 globals().update({_results.name_of(kind): kind for kind in _results.KINDS})
-lu_unpack, qr, slogdet = _results.lu, _results.qr, _results.slogdet
 
 __all__ = [
     *_PAIRS, *map(_results.name_of, _results.KINDS), "aminmax", "frexp", "histogram", "histogramdd",
-    "lu_unpack", "qr", "slogdet",
 ]  # fmt: skip

@@ -18,15 +18,15 @@ overwritten exactly when its storage was written after the node was made:
 """
 from .clock import Storage, last_write, tick, ticks
 from .hooks import Hooks, RemovableHandle
-from .mode import Mode, Scope, enter_scope, leave_scope, mode
+from .mode import Mode, Scope, mode
 from .node import ABSENT, Node, edge, hooks_of, shown, storage_of
 from .source import Site, here, is_library, last_user_code, told_frame, user_frame, users
 from .walk import by_seq, check, in_order, reachable
 
 __all__ = [
     "ABSENT", "Hooks", "Mode", "Node", "RemovableHandle", "Scope", "Site", "Storage",
-    "by_seq", "check", "edge", "enter_scope", "here", "hooks_of", "in_order", "is_library",
-    "last_user_code", "last_write", "leave_scope", "mode", "reachable", "shown", "storage_of",
+    "by_seq", "check", "edge", "here", "hooks_of", "in_order", "is_library",
+    "last_user_code", "last_write", "mode", "reachable", "shown", "storage_of",
     "tick",
     "ticks",
     "told_frame", "user_frame", "users",

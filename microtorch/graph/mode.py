@@ -1,7 +1,7 @@
 """What new nodes are made under: is gradient recorded, and in which module call."""
 from __future__ import annotations
 
-from contextvars import ContextVar, Token
+from contextvars import ContextVar
 from typing import Any
 
 
@@ -18,7 +18,8 @@ class Mode:
 
 
 # a ContextVar: right in threads and in asyncio (B039 warns of a mutable default; a Mode is never
-# changed)
+# changed). Who changes it for a while does so inside the try whose finally sets the old one again:
+# Ctrl-C may come as soon as `set` has returned, and the rest of a session would run in that mode.
 mode: ContextVar[Mode] = ContextVar("microtorch.mode", default=Mode())  # noqa: B039
 
 
@@ -43,12 +44,3 @@ class Scope:
             chain.append(scope)
             scope = scope.parent
         return tuple(reversed(chain))
-
-
-def enter_scope(module: Any, label: str, kind: type | None = None) -> Token[Mode]:
-    """Nodes made from now on belong to ``module`` (a weak reference), shown as ``label``."""
-    now = mode.get()
-    return mode.set(Mode(now.grad, Scope(now.scope, module, label, kind), now.inference))
-
-
-leave_scope = mode.reset

@@ -278,8 +278,8 @@ def _put_at_arrays(
 
 def _put_region(t: Tensor, index: Index, parsed: parsing.Place, value: Tensor) -> None:
     """``t[index] = value`` for an index of integers and slices: a copy into that view."""
-    check_leaf(t, "copy")
     region = t if parsing.is_whole(parsed, t.array.shape) else indexing.getitem(t, index)
+    check_leaf(region, "copy")
     shape = region.array.shape
     if not value.array.ndim and shape:
         fill_(region, value)

@@ -148,6 +148,10 @@ def storage(self: Tensor) -> TypedStorage:
     As numbers of this tensor's dtype, whatever the dtype of the memory's owner; bytes that remain
     at the end do not count.
     """
+    errors.warn(
+        "TypedStorage is deprecated. It will be removed in the future: use tensor.untyped_storage()"
+        " instead of tensor.storage()"
+    )
     row, size = _bytes(self), self.array.itemsize
     return TypedStorage(self, row[: len(row) // size * size].view(self.array.dtype))
 

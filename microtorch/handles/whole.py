@@ -64,8 +64,8 @@ def requiring(target: Tensor, *written: Argument, name: str) -> Tensor:
 def recording(grad: bool) -> Iterator[None]:
     """In the block gradients are recorded, or are not."""
     now = mode.get()
-    mode.set(Mode(grad, now.scope, now.inference))
     try:
+        mode.set(Mode(grad, now.scope, now.inference))
         yield
     finally:
         mode.set(now)

@@ -353,8 +353,8 @@ def transposed_twice(
     """
     now = mode.get()
     dtype = next(t.dtype for t in tangents if t is not None)  # that of Python's numbers beside it
-    mode.set(Mode(True))
     try:
+        mode.set(Mode(True))
         primals = [x if hasattr(x, "dtype") else inner.full((), x, dtype) for x in primals]
         inputs = [constant(x, inner.of(x.dtype)) for x in primals]
         for x, t in zip(inputs, tangents, strict=True):

@@ -148,12 +148,12 @@ def lu_factor(A: Tensor, *, pivot: bool = True) -> results.lu_factor:
 def lu(A: Tensor, *, pivot: bool = True) -> results.lu:
     """(P, L, U) with A = P L U: a permutation, a unit lower and an upper triangular matrix."""
     LU, pivots, _ = lu_factor_ex(A, pivot=pivot, _name="lu_factor")
-    return lu_unpack(LU, pivots)
+    return results.lu(*lu_unpack(LU, pivots))
 
 
 def lu_unpack(
     LU_data: Tensor, LU_pivots: Tensor, unpack_data: bool = True, unpack_pivots: bool = True
-) -> results.lu:
+) -> results.lu_unpack:
     """(P, L, U) of a compact factorization; what is not asked for is an empty tensor."""
     matrices("lu_unpack", LU_data)
     if unpack_pivots and LU_pivots.array.dtype != np.int32:
@@ -173,7 +173,7 @@ def lu_unpack(
         U = LU_data[..., :k, :].triu()
     if unpack_pivots:
         P = _permutation(LU_pivots, LU_data)
-    return results.lu(P, L, U)
+    return results.lu_unpack(P, L, U)
 
 
 def _permutation(pivots: Tensor, LU: Tensor) -> Tensor:

@@ -13,9 +13,9 @@ from ..base.errors import describe, message, warn
 from ..engine.autocast import wide
 from ..engine.entering import called
 from ..ops.surface import FUNCTIONS
-from . import factors, norms, orthogonal, pseudoinverse, results, solving, spectra
+from . import determinants, factors, norms, orthogonal, pseudoinverse, results, solving, spectra
 from .checks import LinAlgError, broadcast_batches, floating, identity, matrices, square
-from .determinants import det, logdet, slogdet
+from .determinants import det, logdet
 from .factors import lu_unpack
 from .orthogonal import geqrf, ormqr
 from .products import matrix_exp, matrix_power, multi_dot
@@ -122,11 +122,9 @@ def cholesky_inverse(input: Tensor, upper: bool = False) -> Tensor:
 
 def lu(
     input: Tensor, pivot: bool = True, get_infos: bool = False
-) -> results.lu_factor | results.lu_factor_ex:
-    """torch.linalg.lu_factor, or with ``get_infos`` torch.linalg.lu_factor_ex."""
-    if get_infos:
-        return factors.lu_factor_ex(input, pivot=pivot)
-    return factors.lu_factor(input, pivot=pivot)
+) -> tuple[Tensor, ...]:
+    """torch.linalg.lu_factor, or with ``get_infos`` torch.linalg.lu_factor_ex, as a plain tuple."""
+    return tuple((factors.lu_factor_ex if get_infos else factors.lu_factor)(input, pivot=pivot))
 
 
 def lu_solve(input: Tensor, LU_data: Tensor, LU_pivots: Tensor) -> Tensor:
@@ -134,9 +132,14 @@ def lu_solve(input: Tensor, LU_data: Tensor, LU_pivots: Tensor) -> Tensor:
     return factors.lu_solve(LU_data, LU_pivots, input)
 
 
-def qr(input: Tensor, some: bool = True) -> results.qr:
+def qr(input: Tensor, some: bool = True) -> results.qr_of_torch:
     """torch.linalg.qr, with ``some=False`` in its complete form."""
-    return orthogonal.qr(input, "reduced" if some else "complete")
+    return results.qr_of_torch(*orthogonal.qr(input, "reduced" if some else "complete"))
+
+
+def slogdet(input: Tensor) -> results.slogdet_of_torch:
+    """torch.linalg.slogdet."""
+    return results.slogdet_of_torch(*determinants.slogdet(input))
 
 
 def orgqr(input: Tensor, input2: Tensor) -> Tensor:

@@ -99,8 +99,25 @@ class triangular_solve(NamedTuple):
     cloned_coefficient: Tensor
 
 
-svd_with_v.__name__ = "svd"
-_OLDER = (svd_with_v, geqrf, triangular_solve)  # functions of torch, the others of torch.linalg
+class slogdet_of_torch(NamedTuple):
+    sign: Tensor
+    logabsdet: Tensor
+
+
+class qr_of_torch(NamedTuple):
+    Q: Tensor
+    R: Tensor
+
+
+class lu_unpack(NamedTuple):
+    P: Tensor
+    L: Tensor
+    U: Tensor
+
+
+svd_with_v.__name__, slogdet_of_torch.__name__, qr_of_torch.__name__ = "svd", "slogdet", "qr"
+# of functions of torch, the others of torch.linalg
+_OLDER = (svd_with_v, geqrf, triangular_solve, slogdet_of_torch, qr_of_torch, lu_unpack)
 
 
 def name_of(kind: type) -> str:

@@ -28,6 +28,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from .. import graph
 from ..backends.core.library import taught
 from ..base.errors import NoAttribute, describe, message, nearest_name
+from ..graph import Mode, Scope, mode
 from ..handles.tensor import Tensor
 from . import global_hooks, hooks
 from .buffer import Buffer
@@ -144,18 +145,26 @@ class Module(Stateful):
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         # Hot path: once per layer per step. A try block costs nothing unless something is raised.
-        token = graph.enter_scope(weakref.ref(self), self._scope_label, type(self))
+        outer = mode.get()
+        scope = Scope(outer.scope, weakref.ref(self), self._scope_label, type(self))
+        inner = Mode(outer.grad, scope, outer.inference)
         try:
+            mode.set(inner)
             if self._hooked or global_hooks.ANY:
                 from .called import call_with_hooks  # backward hooks import much, and few use them
 
-                return call_with_hooks(self, args, kwargs)
-            return self.forward(*args, **kwargs)
+                result = call_with_hooks(self, args, kwargs)
+            else:
+                result = self.forward(*args, **kwargs)
+            left = mode.get()
+            if left is not inner:  # forward has called set_grad_enabled, which lasts
+                outer = Mode(left.grad, outer.scope, left.inference)
+            return result
         except Exception as error:
             note_path(error, self)
             raise
         finally:
-            graph.leave_scope(token)
+            mode.set(outer)
 
     def register_forward_pre_hook(
         self, hook: Hook, *, prepend: bool = False, with_kwargs: bool = False

@@ -92,6 +92,10 @@ CASES = {
         ["a leaf Variable that requires grad is being used in an in-place operation",
          "mul_ on float32 (3,)", "torch.no_grad()"],
     ),
+    "a written part of a leaf": (
+        lambda: ones(3, requires_grad=True).__setitem__(0, 2), RuntimeError,
+        ["a view of a leaf Variable that requires grad", "copy_ on float32 ()"],
+    ),
     "numpy of a tensor with gradient": (
         lambda: ones(1, requires_grad=True).numpy(), RuntimeError, ["tensor.detach().numpy()"],
     ),

@@ -246,8 +246,13 @@ def test_the_classes_of_results():
     assert isinstance(torch.max(x, 0), kinds.max)
     assert type(torch.linalg.eigh(x)) is kinds.linalg_eigh and type(torch.svd(x)) is kinds.svd
     assert not isinstance(torch.min(x, 0), kinds.max)
+    with pytest.warns(UserWarning, match="deprecated in favor of"):
+        older, pair = torch.qr(x), torch.lu(torch.eye(2))
+    assert type(older) is kinds.qr and type(x.slogdet()) is kinds.slogdet and type(pair) is tuple
+    assert type(torch.lu_unpack(*pair)) is kinds.lu_unpack
+    assert repr(x.slogdet()).startswith("torch.return_types.slogdet(")
     assert type(x.untyped_storage()) is torch.UntypedStorage
-    for pair in (x.sort(0), torch.mode(x), torch.aminmax(x), torch.linalg.eigh(x)):
+    for pair in (x.sort(0), torch.mode(x), torch.aminmax(x), torch.linalg.eigh(x), older):
         assert type(pickle.loads(pickle.dumps(pair))) is type(pair)
 
 

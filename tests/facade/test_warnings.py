@@ -2,6 +2,7 @@
 
 import warnings
 
+import numpy
 import pytest
 
 import microtorch as torch
@@ -13,6 +14,10 @@ image = torch.ones(1, 1, 4, 4)
 three = torch.ones(2, 3)
 
 USER = {
+    "Creating a tensor from a list of numpy.ndarrays is extremely slow": (
+        lambda: torch.tensor([numpy.ones(2), numpy.ones(2)])
+    ),
+    "TypedStorage is deprecated": lambda: x.detach().storage(),
     "`nn.functional.upsample` is deprecated": lambda: F.upsample(image, 2),
     "`nn.functional.upsample_nearest` is deprecated": lambda: F.upsample_nearest(image, 2),
     "`nn.functional.upsample_bilinear` is deprecated": lambda: F.upsample_bilinear(image, 2),

@@ -1,5 +1,7 @@
 """The graph as its readers see it: PyTorch's surface, the user's line, scopes, invariants."""
+import ast
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -243,6 +245,63 @@ def test_module_scope():
     assert len(labels["tanh"]) == 3 and labels["tanh"][0] == "Net"
     assert y.node.scope.path()[0].module() is net
     assert (y + 1).node.scope is None
+
+
+def test_a_block_left_in_another_call_than_entered_keeps_the_scope():
+    """A generator is left where it is driven, or collected; the names of pictures are not its."""
+
+    class Net(nn.Module):
+        def forward(self, x):
+            self.steps = self.draw()
+            next(self.steps)
+            return x * 2
+
+        def draw(self):
+            with torch.enable_grad():
+                yield
+
+    net, x = Net(), leaf(1.0)
+    assert net(x).node.scope.label == "Net"
+    del net.steps
+    assert (x * 1).node.scope is None
+
+
+def test_what_forward_sets_lasts_and_its_scope_does_not():
+    class Off(nn.Module):
+        def forward(self, x):
+            torch.set_grad_enabled(False)
+            return x
+
+    with torch.enable_grad():
+        Off()(leaf(1.0))
+        assert not torch.is_grad_enabled() and graph.mode.get().scope is None
+    assert torch.is_grad_enabled()
+
+
+def sets(tree):
+    """The calls mode.set(...) in it."""
+    return {
+        n for n in ast.walk(tree) if isinstance(n, ast.Call) and ast.unparse(n.func) == "mode.set"
+    }
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        p
+        for p in sorted(Path(torch.__file__).parent.rglob("*.py"))
+        if "mode.set(" in p.read_text("utf-8")
+    ],
+    ids=lambda path: path.name,
+)
+def test_ctrl_c_finds_the_mode_in_a_try(path):
+    """Between a `mode.set` and a try after it Ctrl-C would leave the mode to all that follows."""
+    for function in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(function, ast.FunctionDef):
+            tries = [n for n in ast.walk(function) if isinstance(n, ast.Try)]
+            restored = set().union(*[sets(ast.Module(n.finalbody, [])) for n in tries])
+            inside = set().union(*[sets(n) for n in tries])
+            assert not restored or sets(function) == inside
 
 
 # ---- invariants ----------------------------------------------------------------------------------

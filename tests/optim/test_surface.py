@@ -467,3 +467,9 @@ def test_update_bn_leaves_the_mode_and_the_momentum():
     with pytest.raises(ValueError, match="expected 2D"):
         swa_utils.update_bn([torch.ones(2)], model)
     assert model.training and not model[0].training and model[0].momentum == 0.3
+
+
+@pytest.mark.parametrize("name", ["Adam", "AdamW"])
+def test_betas_of_a_list_are_shown_and_saved_as_a_pair(name):
+    optimizer = getattr(optim, name)([parameter()], betas=[0.5, 0.9])
+    assert optimizer.param_groups[0]["betas"] == (0.5, 0.9)
