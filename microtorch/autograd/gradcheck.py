@@ -25,12 +25,12 @@ from ..handles.tensor import Tensor
 from .grad_mode import enable_grad, no_grad
 
 if TYPE_CHECKING:
-    from ..base.types import Array
+    from ..base.types import Argument, Array
 
 Inputs: TypeAlias = "Tensor | Scalar | Sequence[Any]"  # what func takes: all of it, or one
 
 
-def grad(*arguments: Any, **options: Any) -> Any:
+def grad(*arguments: Argument, **options: Argument) -> Argument:
     """``torch.autograd.grad``, whose file, and that of backward, is imported when first needed."""
     from . import gradients
 

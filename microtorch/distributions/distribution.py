@@ -37,7 +37,7 @@ def parameters(**by_name: Constraint) -> dict[str, Constraint]:
 
 def _whence(value: Tensor) -> str:
     """What to do about invalid values: most are nan, of a training that has left its bounds."""
-    if not value.isnan().any():
+    if everywhere(value == value):
         return ""
     return "torch.autograd.set_detect_anomaly(True) finds the derivative that is nan first"
 

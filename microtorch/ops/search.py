@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -50,9 +50,9 @@ def searchsorted(
     return constant(found, getattr(found, "dev", dev))
 
 
-def _plain(a: Any, b: Any) -> tuple[Backend, Array, Array] | None:
+def _plain(a: object, b: object) -> tuple[Backend, Array, Array] | None:
     """The backend and the arrays of two Tensors of one dtype of ordered numbers; None of others."""
-    if writers or type(a) is not type(b) or not isinstance(a, Handle):
+    if writers or not (isinstance(a, Handle) and isinstance(b, Handle)) or type(a) is not type(b):
         return None
     x, y = a.array, b.array
     if not type(x) is type(y) is np.ndarray or (d := x.dtype) is not y.dtype:
@@ -110,7 +110,7 @@ def _found(x: Array, values: Array, common: DType | None, right: bool, dtype: DT
 @defines
 def searched(F: Backend, x: Array, values: Array, right: bool) -> Array:
     """The places of ``values`` in the sorted rows of ``x``, or in its only one."""
-    end: Any = "right" if right else "left"
+    end: Literal["left", "right"] = "right" if right else "left"
     if x.ndim == 1:
         return np.asarray(x.searchsorted(values, end))
     found = np.empty(values.shape, I64)
@@ -130,7 +130,7 @@ def bucketize(
     return searchsorted(boundaries, input, out_int32=out_int32, right=right)
 
 
-def _values(x: Any) -> Array:
+def _values(x: TensorLike) -> Array:
     return x.array if isinstance(x, Handle) else np.asarray(x)
 
 

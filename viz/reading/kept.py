@@ -112,11 +112,11 @@ def _memory(a: Any) -> tuple[int, int]:
     return _start(a), _size(a)
 
 
-def _start(a: Any) -> int:
+def _start(a: object) -> int:
     return int(a.__array_interface__["data"][0]) if isinstance(a, np.ndarray) else id(a)
 
 
-def _size(a: Any) -> int:
+def _size(a: object) -> int:
     """The bytes of its elements; those that stand for several places count once."""
     shape = getattr(a, "shape", ())
     steps = getattr(a, "strides", None) or (1,) * len(shape)
@@ -124,7 +124,7 @@ def _size(a: Any) -> int:
     return int(one * np.prod([n if s or not n else 1 for n, s in zip(shape, steps, strict=True)]))
 
 
-def _same(a: Any, b: Any) -> bool:
+def _same(a: object, b: object) -> bool:
     """Do they share memory?"""
     if isinstance(a, np.ndarray) and isinstance(b, np.ndarray):
         return np.may_share_memory(a, b)

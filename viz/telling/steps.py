@@ -15,6 +15,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from functools import cache
 
 from microtorch.notation import expr
@@ -173,8 +174,10 @@ def in_numbers(text: str, values: dict[str, complex | None], static: dict[str, f
     if len(known) < len(expr.names(text)):
         return ""
     shown = {k: numbers.literal(v) if k in static else numbers.number(v) for k, v in known.items()}
-    if not any(isinstance(v, complex) for v in known.values()):
-        f = _function(text, ", ".join(known))
+    if any(isinstance(v, complex) for v in known.values()):
+        return written(text, shown)
+    f = _function(text, ", ".join(known))
+    with suppress(NameError):  # of a function that Scalars do not have, such as digamma
         result = numbers.number(f(*known.values()))
         for decimals in range(5, 9):
             if numbers.number(f(*map(numbers.value, shown.values()))) == result:
