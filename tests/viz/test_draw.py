@@ -967,6 +967,19 @@ def test_files_have_the_format_of_their_suffix(tmp_path):
 
 
 @pytest.mark.needs("dot")
+def test_render_as_graphviz_spells_it(tmp_path, monkeypatch):
+    opened = []
+    monkeypatch.setattr("graphviz.view", opened.append)
+    g = viz.draw(neuron())
+    path = g.render(tmp_path / "a", format="png", view=True)
+    assert opened == [path] == [str(tmp_path / "a.png")]
+    assert viz.draw_dot(neuron()).render(tmp_path / "b", cleanup=False).endswith("b.svg")
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["a.png", "b.gv", "b.svg"]
+    with pytest.raises(ValueError, match="'gif' is not known; choose one of svg"):
+        g.render(tmp_path / "c", format="gif")
+
+
+@pytest.mark.needs("dot")
 def test_an_unreadable_bitmap_is_refused(tmp_path):
     g = viz.draw(_chain(300), rankdir="LR")
     with pytest.raises(viz.RenderError, match=r"pixels.*svg"):

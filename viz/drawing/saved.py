@@ -52,6 +52,23 @@ class Saved(ABC):
         """
         return write(path, self.pipe(suffix_of(path, self.formats), dpi))
 
+    def render(
+        self, filename: str | os.PathLike[str], *, format: str = "svg", view: bool = False,
+        cleanup: bool = True,
+    ) -> str:  # fmt: skip
+        """graphviz's spelling of ``save``: writes ``filename.format`` and returns that path.
+
+        ``view`` opens it in the system's viewer. Unless ``cleanup``, the DOT text lies beside it.
+        """
+        path = self.save(f"{os.fspath(filename)}.{self.checked(format)}")
+        if not cleanup:
+            self.save(f"{os.fspath(filename)}.gv")
+        if view:
+            import graphviz  # slow to import
+
+            graphviz.view(path)
+        return path
+
     def checked(self, format: str) -> str:
         """The format in small letters, if it is one of them."""
         if format.lower() not in self.formats:
