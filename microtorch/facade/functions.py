@@ -24,7 +24,7 @@ from ..ops.arguments import owned
 from ..ops.batch_norm import per_channel
 
 if TYPE_CHECKING:
-    from ..base.types import Shape
+    from ..base.types import AnyNumber, Shape
 
 LOSSES = {  # and their parameters, in PyTorch's order
     "binary_cross_entropy_with_logits": "input target weight pos_weight reduction",
@@ -128,9 +128,9 @@ def instance_norm(
     )
 
 
-def constant_pad_nd(input: Tensor, pad: Sequence[int], value: float = 0) -> Tensor:
+def constant_pad_nd(input: Tensor, pad: Sequence[int], value: AnyNumber = 0) -> Tensor:
     """nn.functional.pad with a constant."""
-    return F.pad(input, pad, "constant", value)
+    return F.pad(input, pad, "constant", cast("float", value))
 
 
 def norm_except_dim(v: Tensor, pow: int = 2, dim: int = 0) -> Tensor:

@@ -84,6 +84,8 @@ def test_other_orders():
         assert [t.requires_grad for t in out] == [True, False, False]
     padded = torch.constant_pad_nd(x, [1, 2], 3.0)
     assert torch.equal(padded, F.pad(x, [1, 2], value=3.0))
+    turned = torch.constant_pad_nd(x.to(torch.complex64), [1, 0], value=2 + 1j)
+    assert turned[..., 0].eq(2 + 1j).all()
     norms = np.linalg.norm(x.numpy().reshape(4, -1), axis=1)
     np.testing.assert_allclose(torch.norm_except_dim(x).numpy().ravel(), norms)
     # of one dimension: each number has a norm of its own
