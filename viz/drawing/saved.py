@@ -53,8 +53,8 @@ class Saved(ABC):
         return write(path, self.pipe(suffix_of(path, self.formats), dpi))
 
     def render(
-        self, filename: str | os.PathLike[str], *, format: str = "svg", view: bool = False,
-        cleanup: bool = True,
+        self, filename: str | os.PathLike[str] = "graph", *, format: str = "svg",
+        view: bool = False, cleanup: bool = True,
     ) -> str:  # fmt: skip
         """graphviz's spelling of ``save``: writes ``filename.format`` and returns that path.
 
