@@ -1,4 +1,4 @@
-"""Compiled functions beside threads, forks, signals and exceptions: nothing is left behind."""
+"""Compiled functions beside threads, forks, signals and errors: nothing is left behind."""
 
 import os
 import signal
@@ -86,7 +86,7 @@ def test_ctrl_c_at_any_moment():
         return loss
 
     warm = exact(f)
-    for _ in range(3):  # what is imported on the way: Python warns of a file whose import is cut off
+    for _ in range(3):  # all is imported now: Python warns of a file whose import is cut off
         warm(t(2, 3))
     before = signal.signal(signal.SIGALRM, interrupt)
     stopped = 0
