@@ -14,9 +14,7 @@ from typing import Any
 
 from ..facade import alias
 from ..viz.drawing import picture
-from ..viz.drawing.dot import Drawing
 from ..viz.drawing.options import CHOICES, Options
-from ..viz.drawing.picture import Graph
 from ..viz.drawing.render import RenderError
 from ..viz.drawing.style import THEMES
 from ..viz.reading.ranks import first_rank
@@ -61,7 +59,8 @@ def _run_and_show(prog: str, about: str, arguments: list[str] | None, what: str)
         words = " ".join(unknown)
         parser.error(f"{words}: no option of {prog}; what is for the script comes after --")
     steps = _checked(parser, options, what)
-    watch, of_program = Watch(), options.program or getattr(options, "memory", False)
+    watch = Watch(getattr(options, "saved", False))
+    of_program = options.program or getattr(options, "memory", False)
     try:
         # a backward that is watched runs as it is written, and so would a compiled function
         with nullcontext() if of_program else watch:
@@ -110,6 +109,8 @@ def _parser(prog: str, about: str, what: str) -> argparse.ArgumentParser:
     add("--program", action="store_true", help=help)
     if what == "draw":
         add("--legend", action="store_true", help="say what the colours mean")
+        add("--saved", action="store_true", help="what each op keeps for backward, in bytes")
+        add("--attrs", action="store_true", help="each op's arguments, such as dim and stride")
         add("--memory", action="store_true", help="the memory plan of that program")
     else:
         help = "hide each contribution until it is predicted (.html)"
@@ -150,6 +151,13 @@ def _look(options: argparse.Namespace) -> dict[str, Any]:
     return {"theme": options.theme, "rankdir": options.rankdir, "depth": options.depth}
 
 
+def _drawn(options: argparse.Namespace) -> Options:
+    """The options of a drawing; those that a command lacks stay as they are by default."""
+    flags = {"legend": "legend", "saved": "show_saved", "attrs": "show_attrs"}
+    given = {name: getattr(options, flag, False) for flag, name in flags.items()}
+    return Options(**_look(options), **given)
+
+
 def _show_program(variables: Variables, options: argparse.Namespace, steps: bool) -> None:
     """The program of a compiled function: drawn, stepped, or its memory plan."""
     from ..viz.drawing.program import program
@@ -169,7 +177,7 @@ def _show_program(variables: Variables, options: argparse.Namespace, steps: bool
             what = f"no compiled function is called {options.var}"
         raise LookupError(f"{what}. There are: {there}")
     (f, *_) = found.values()
-    look = Options(**_look(options), legend=getattr(options, "legend", False))
+    look = _drawn(options)
     picture = memory(f, options.theme) if getattr(options, "memory", False) else program(f, look)
     if not steps and picture is not None:
         print(picture.save(options.output or _named_after(options, ".svg")))
@@ -183,13 +191,13 @@ def _show_program(variables: Variables, options: argparse.Namespace, steps: bool
 
 def _save_drawing(watch: Watch, variables: Variables, options: argparse.Namespace) -> None:
     root = watch.find(variables, options.var)
-    look = Options(**_look(options), legend=getattr(options, "legend", False))
+    look = _drawn(options)
     look.check()
     trace = watch.trace(root, "draw", variables)
     if not first_rank():
         return
     path = options.output or _named_after(options, ".svg")
-    print(Graph(trace, Drawing(trace, look).digraph).save(path))
+    print(picture.drawn(trace, look).save(path))
 
 
 def _show_steps(watch: Watch, variables: Variables, options: argparse.Namespace) -> None:

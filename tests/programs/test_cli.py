@@ -72,6 +72,16 @@ def test_draw_shows_the_last_backward_of_an_unedited_script(folder, capsys):
     )
 
 
+def test_draw_shows_what_backward_has_freed_and_the_optimizer_overwritten(folder, capsys):
+    assert microtorch(["draw", "train.py", "-o", "graph.dot", "--saved", "--attrs"]) == 0
+    text = html.unescape((folder / "graph.dot").read_text(encoding="utf-8"))
+    text = re.sub(r"<[^>]*>", "", text).replace("\xa0", " ")
+    assert "input weight, 16 bytes" in text and "keepdim" in text
+    assert "freed" not in text and "own copy" not in text
+    assert microtorch(["draw", "neuron.py", "-o", "neuron.dot", "--saved"]) == 0
+    assert "numbers" in (folder / "neuron.dot").read_text(encoding="utf-8")
+
+
 def test_the_values_are_those_of_the_last_backward(folder, capsys):
     """The picture's loss is the one that was printed: leaves are put back to what they were."""
     assert microtorch(["draw", "train.py", "-o", "graph.json"]) == 0

@@ -126,10 +126,10 @@ def draw(
     if len(trace.nodes) > max_nodes:
         Plan(trace, depth, max_nodes)  # refuses before names and numbers are looked for
     fill(trace, caller(), given_names(params, names))
-    return _graph(trace, options, engine)
+    return drawn(trace, options, engine)
 
 
-def _graph(trace: Trace, options: Options, engine: str = "auto") -> Graph:
+def drawn(trace: Trace, options: Options, engine: str = "auto") -> Graph:
     """The drawn trace, which keeps numbers and text and lets the tensors go."""
     if options.show_saved:
         kept.find(trace)
@@ -154,8 +154,8 @@ def make_dot(
     trace = take(var, "make_dot", caller(), given_names(params))
     options = Options(show_saved=show_saved, show_attrs=show_attrs, max_attr_chars=max_attr_chars)
     options.check()
-    dot, drawn = Dot("microtorch"), _graph(trace, options).digraph
-    dot.body, dot.comment = drawn.body, drawn.comment
+    dot, digraph = Dot("microtorch"), drawn(trace, options).digraph
+    dot.body, dot.comment = digraph.body, digraph.comment
     return dot
 
 
@@ -163,4 +163,4 @@ def draw_dot(root: Root, format: str = "svg", rankdir: str = "LR") -> Graph:
     """micrograd's spelling: values and ops apart, ``data | grad`` on each value."""
     options = Options(rankdir, ops="separate")
     options.check()
-    return _graph(take(root, "draw_dot", caller()), options)
+    return drawn(take(root, "draw_dot", caller()), options)

@@ -3,7 +3,7 @@
 The picture is made after the program has ended, and by then its optimizer has overwritten what
 backward had used. So, after each backward, the leaves and their gradients are copied (two copies in
 memory, whatever the number of steps), together with the variables of the caller; ``put_back``
-restores them for the one graph that is shown.
+restores them for the one graph that is shown. What backward frees is remembered on wish.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import numpy as np
 
 from microtorch.backends import host
 from microtorch.base import errors
-from microtorch.engine.listening import listen
+from microtorch.engine.listening import foresee, listen
 from microtorch.graph import Node, RemovableHandle, in_order
 from microtorch.handles.scalar import Scalar
 from microtorch.handles.tensor import Tensor
@@ -28,35 +28,52 @@ from .trace import Trace
 
 
 class Watch:
-    """A context manager; afterwards ``root`` is what the last backward started from, or None."""
+    """A context manager; afterwards ``root`` is what the last backward started from, or None.
 
-    def __init__(self) -> None:
+    With ``saved``, what its nodes kept for backward can be shown, too.
+    """
+
+    def __init__(self, saved: bool = False) -> None:
+        self.saved = saved
         self.root: Root = None
         self.frame: Frame | None = None  # the variables where it ran
-        self._leaves: list[tuple[Node, np.ndarray, Any]] = []  # with their values and gradients
-        self._listening: RemovableHandle | None = None
+        # with their arrays, and copies of these and of the gradients
+        self._leaves: list[tuple[Node, Any, np.ndarray, Any]] = []
+        self._kept: list[tuple[Node, Any]] = []  # the nodes with what they kept
+        self._listening: list[RemovableHandle] = []
 
     def __enter__(self) -> Watch:
-        self._listening = listen(self._note)
+        self._listening = [listen(self._note)]
+        if self.saved:
+            self._listening.append(foresee(self._keep))
         return self
 
     def __exit__(self, *exc: object) -> None:
-        if self._listening is not None:
-            self._listening.remove()
+        for handle in self._listening:
+            handle.remove()
+
+    def _keep(self, roots: list[Root], create_graph: bool) -> None:
+        self._kept = [(n, n.saved) for n in in_order([_node(roots[0])]) if n.saved]
 
     def _note(self, roots: list[Root]) -> None:
         frame = caller()
         self.root = root = roots[0]
         self.frame = SimpleNamespace(f_locals=local_variables(frame), f_globals=frame.f_globals)
         leaves = [n for n in in_order([_node(root)]) if n.op is None]
-        self._leaves = [(n, np.array(host(n.value), copy=True), _copy(n.grad)) for n in leaves]
+        self._leaves = [
+            (n, n.value, np.array(host(n.value), copy=True), _copy(n.grad)) for n in leaves
+        ]
 
     def put_back(self) -> None:
         """Give the leaves the values and gradients that they had after the last backward."""
-        for node, value, grad in self._leaves:
+        arrays = [x for x in self._leaves if not isinstance(x[0], Scalar)]
+        restored = {id(array): value for _, array, value, _ in arrays}
+        for node, saved in self._kept:
+            node.saved = tuple(restored.get(id(v), v) for v in saved)
+        for node, _, value, grad in self._leaves:
             node.value = float(value) if isinstance(node, Scalar) else value
             node.grad, node.storage = grad, None
-        self._leaves = []
+        self._leaves, self._kept = [], []
 
     def find(self, variables: Mapping[str, object], name: str = "") -> Root:
         """The value of the variable ``name``.
