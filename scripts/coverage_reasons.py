@@ -73,8 +73,8 @@ DIFFERENT: tuple[str, ...] = (
     "An error message says what PyTorch's says, then the shapes, the line of your program and the "
     "likely fix. Classes are PyTorch's.",
     "A result of an op on an instance of your own subclass of Tensor is a plain Tensor; PyTorch "
-    "passes the subclass on through `__torch_function__`, and here a class that has one of its own is "
-    "warned of. `as_subclass` makes an instance.",
+    "passes the subclass on through `__torch_function__`, of which a class that has one of its own "
+    "is warned here. `as_subclass` makes an instance.",
     "numpy's names `x`, `x1` and `x2` are taken by all functions but those of which the call is "
     "most of the time: elementwise ones of one or two operands, `sum`, `mean` and views. `axis` "
     "and `keepdims` are taken wherever PyTorch takes them.",

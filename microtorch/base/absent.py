@@ -120,7 +120,8 @@ class Absent:
 
 def absent_of(kind: str) -> dict[str, Absent]:
     """The rows of the attributes of a class, by their names."""
-    return {n.rpartition(".")[2]: Absent(n) for n in {**ABSENT, **FOREIGN} if n.startswith(f"{kind}.")}
+    names = [n for n in (*ABSENT, *FOREIGN) if n.startswith(f"{kind}.")]
+    return {n.rpartition(".")[2]: Absent(n) for n in names}
 
 
 def absent(name: str) -> str:

@@ -80,9 +80,8 @@ class Tensor(Properties):
         for name in ("__torch_function__", "__torch_dispatch__"):
             own = vars(cls).get(name)
             if own is not None and getattr(own, "__name__", "") != "_disabled_torch_function_impl":
-                errors.warn(
-                    f"{cls.__name__}.{name} is not called, and results are plain Tensors: {OVERRIDES}"
-                )
+                what = f"{cls.__name__}.{name} is not called, and results are plain Tensors"
+                errors.warn(f"{what}: {OVERRIDES}")
 
     def __hash__(self) -> int:
         return id(self)
