@@ -33,7 +33,7 @@ ABSENT: tuple[tuple[str, str], ...] = (
         "the rest of torch.jit, torch.compile and torch.fx: compilers and serialised programs",
         "compile compiler *jit* sym_* Sym* parse_* import_ir* merge_type* unify_type* cond "
         "while_loop *ScriptModule* get_file_path vitals* init_num_threads classproperty "
-        "compiled_with_cxx11_abi is_storage read_vitals set_vital",
+        "compiled_with_cxx11_abi read_vitals set_vital",
     ),
     ("named dimensions, which PyTorch has given up", "names rename* refine_names align_*"),
     ("the memory below a tensor: use x.data_ptr(), x.numpy()", "*storage* Storage *Storage"),
