@@ -70,18 +70,3 @@ def test_a_missing_attribute_is_explained_when_somebody_reads():
     assert not hasattr(layer, "nothing") and getattr(layer, "nothing", 1) == 1
     with pytest.raises(AttributeError, match=r"no attribute 'wieght'\. Did"):
         layer.wieght  # noqa: B018
-
-
-@pytest.mark.parametrize(
-    ("x", "name", "fix"),
-    [
-        (torch.ones(1), "astype", "x.to"), (torch.ones(1), "copy", "x.clone()"),
-        (torch, "array", "torch.tensor"), (torch, "expand_dims", "torch.unsqueeze"),
-        (nn, "Dense", "nn.Linear"), (nn.MSELoss(), "backward", r"MSELoss.* call it first"),
-        (nn.Sequential(), "add", ".append"),
-    ],
-)  # fmt: skip
-def test_an_attribute_of_another_library_or_of_the_result(x, name, fix):
-    assert not hasattr(x, name)
-    with pytest.raises(AttributeError, match=rf"has no attribute '{name}'(?s:.*)\n  fix: {fix}"):
-        getattr(x, name)
