@@ -173,7 +173,7 @@ class Twice(torch.autograd.Function):
         (lambda: nn.utils.clip_grad_norm_(nn.Linear(1, 1), 1), TypeError,
          r"not iterable(?s:.*)clip_grad_norm_\(model.parameters\(\)"),
         (lambda: nn.utils.clip_grad_value_(nn.Linear(1, 1).parameters, 1), TypeError, "brackets"),
-        (lambda: torch.tensor(1.0)[0], IndexError, "^invalid index of a 0-dim tensor. Use `tensor.i"),
+        (lambda: torch.tensor(1.0)[0], IndexError, "^invalid index of a 0-dim tensor. Use"),
         (lambda: torch.ones(3)[3], IndexError, "size 3(?s:.*)run from -3 to 2$"),
         (lambda: torch.ones(3, 2)[0, 2], IndexError, "dimension 1(?s:.*)run from -2 to 1$"),
         (lambda: torch.ones(3)[torch.tensor([0, -4])], IndexError, "run from -3 to 2$"),

@@ -45,6 +45,9 @@ def test_a_tensor_there_is_refused_in_either_class(device):
             torch.zeros(1, device=device)
         with pytest.raises(error, match="Torch not compiled with"):
             nn.Linear(1, 1).to(device)
+        for old in (torch.cuda.FloatTensor, "torch.cuda.LongTensor"):
+            with pytest.raises(error, match="Torch not compiled with"):
+                nn.Linear(1, 1).type(old)
 
 
 def test_an_accelerator_by_number_and_copies_that_do_not_wait():
