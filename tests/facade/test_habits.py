@@ -66,6 +66,8 @@ def test_an_accelerator_by_number_and_copies_that_do_not_wait():
         x.cuda("cpu")
     with pytest.raises(TypeError, match="must be str"):
         torch.device(True)
+    with pytest.raises(TypeError, match="'type'"):
+        torch.device()
     image = torch.ones(1, 2, 3, 4)
     assert image.cpu(memory_format=torch.channels_last).stride() == (24, 1, 8, 2)
     assert image.is_pinned(device="cuda") is False
