@@ -193,6 +193,7 @@ from microtorch.facade.settings import (
 )
 from microtorch.facade.settings import is_floating_point as is_floating_point
 from microtorch.facade.settings import is_nonzero as is_nonzero
+from microtorch.facade.settings import is_storage as is_storage
 from microtorch.facade.settings import is_tensor as is_tensor
 from microtorch.facade.settings import numel as numel
 from microtorch.facade.settings import promote_types as promote_types

@@ -33,7 +33,7 @@ ABSENT: tuple[tuple[str, str], ...] = (
         "the rest of torch.jit, torch.compile and torch.fx: compilers and serialised programs",
         "compile compiler *jit* sym_* Sym* parse_* import_ir* merge_type* unify_type* cond "
         "while_loop *ScriptModule* get_file_path vitals* init_num_threads classproperty "
-        "compiled_with_cxx11_abi is_storage read_vitals set_vital",
+        "compiled_with_cxx11_abi read_vitals set_vital",
     ),
     ("named dimensions, which PyTorch has given up", "names rename* refine_names align_*"),
     ("the memory below a tensor: use x.data_ptr(), x.numpy()", "*storage* Storage *Storage"),
@@ -73,7 +73,8 @@ DIFFERENT: tuple[str, ...] = (
     "An error message says what PyTorch's says, then the shapes, the line of your program and the "
     "likely fix. Classes are PyTorch's.",
     "A result of an op on an instance of your own subclass of Tensor is a plain Tensor; PyTorch "
-    "passes the subclass on through `__torch_function__`. `as_subclass` makes an instance.",
+    "passes the subclass on through `__torch_function__`, of which a class that has one of its own "
+    "is warned here. `as_subclass` makes an instance.",
     "numpy's names `x`, `x1` and `x2` are taken by all functions but those of which the call is "
     "most of the time: elementwise ones of one or two operands, `sum`, `mean` and views. `axis` "
     "and `keepdims` are taken wherever PyTorch takes them.",

@@ -39,6 +39,7 @@ PROGRAMS = [
     ("x = leaf(1.); x.register_hook(lambda g: g.double()); (x * 1).sum().backward()", RuntimeError),
     ("x = leaf(1.); r = torch.asarray(x).requires_grad, torch.asarray(x, requires_grad=False) is x",
      (True, False)),
+    ("y = leaf(1.) * 2; r = torch.asarray(y, requires_grad=True) is y, y.is_leaf", (True, False)),
     # ---- custom functions: arguments by name, defaults
     ("x = leaf(1.); Times.apply(x, k=4.).backward(); r = x.grad", [4]),
     ("x = leaf(1.); Seen.apply(x).backward(); r = x.grad, Seen.seen", ([3], 2)),

@@ -29,7 +29,7 @@ class device:
     type: str
     index: int | None
 
-    def __init__(self, type: DeviceLike = "cpu", index: int | None = None):
+    def __init__(self, type: DeviceLike, index: int | None = None):
         if isinstance(type, device):
             index = type.index if index is None else index
             type = type.type

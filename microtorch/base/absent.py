@@ -1,4 +1,4 @@
-"""PyTorch's modules that are not here, and what to do instead: one sentence for each.
+"""PyTorch's names that are not here, and other libraries', and what to do instead: one sentence.
 
 An import of one of them, or of what lies below it, raises ModuleNotFoundError; the attribute, as in
 ``torch.nested``, AttributeError.
@@ -98,6 +98,14 @@ ABSENT |= dict.fromkeys(
 )
 ABSENT |= {f"Tensor.{name}": ABSENT[name] for name in ("eig", "lstsq", "solve", "symeig")}
 ABSENT["Tensor.to_mkldnn"] = "tensors have one layout here, which the kernels take as it is"
+# names of other libraries, of which the nearest one of PyTorch's is not the one that is meant
+FOREIGN = {
+    "Tensor.astype": "x.to(dtype), or x.float(), x.long()",
+    "Tensor.copy": "x.clone()",
+    "array": "torch.tensor(data)",
+    "expand_dims": "torch.unsqueeze(x, dim)",
+    "nn.Dense": "nn.Linear(in_features, out_features)",
+}
 
 
 class Absent:
@@ -112,7 +120,8 @@ class Absent:
 
 def absent_of(kind: str) -> dict[str, Absent]:
     """The rows of the attributes of a class, by their names."""
-    return {n.rpartition(".")[2]: Absent(n) for n in ABSENT if n.startswith(f"{kind}.")}
+    names = [n for n in (*ABSENT, *FOREIGN) if n.startswith(f"{kind}.")]
+    return {n.rpartition(".")[2]: Absent(n) for n in names}
 
 
 def absent(name: str) -> str:
@@ -120,6 +129,10 @@ def absent(name: str) -> str:
 
     ``name`` may lie below a row: "distributed.rpc.options".
     """
+    if name in FOREIGN:
+        of, _, own = f"torch.{name}".rpartition(".")
+        owner = "'Tensor' object" if of == "torch.Tensor" else f"module '{of}'"
+        return f"{owner} has no attribute '{own}'\n  fix: {FOREIGN[name]}"
     parts = name.split(".")
     for i in range(len(parts), 0, -1):
         instead = ABSENT.get(".".join(parts[:i]))

@@ -209,16 +209,17 @@ class UnknownName(AttributeError):
 
 @seen_as(AttributeError)
 class NoAttribute(AttributeError):
-    """An object has no such attribute: ``NoAttribute(object, name)``.
+    """An object has no such attribute: ``NoAttribute(object, name, fix)``.
 
     ``hasattr`` and ``getattr(x, name, default)`` throw it away unread, so nothing is looked up and
-    no text is made before somebody reads it.
+    no text is made before somebody reads it, the fix by a function of both.
     """
 
     def __str__(self) -> str:
-        x, name = self.args
+        x, name, fix = self.args
         owner, known = f"'{type(x).__name__}' object", dir(x)
-        return str(UnknownName(owner, name, known))
+        text, instead = str(UnknownName(owner, name, known)), fix(x, name)
+        return f"{text}\n  fix: {instead}" if instead else text
 
     def __repr__(self) -> str:
         return f"AttributeError({str(self)!r})"

@@ -43,7 +43,8 @@ def export(f: F, name: str = "", plain: Callable[..., Tensor] | None = None) -> 
     code = getattr(f, "__code__", None)
     if code is not None:
         own = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
-        if "device" in own and "requires_grad" in own and "data" not in own:
+        new = not {"data", "obj"}.intersection(own)  # else it may be a tensor that there was
+        if new and "device" in own and "requires_grad" in own:
             f = with_options(f, plain or f)
         elif "generator" in own and "out" not in own and "device" not in own:
             FUNCTIONS[name or f.__name__] = reading(f)

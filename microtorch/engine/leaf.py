@@ -59,8 +59,10 @@ class AccumulateGrad(Node):
                         "it was detached in place, and then written",
                     )
                 )
+            leaf = self.variable
             for hook in list(self.hooks.accumulated.values()):
-                if hook(self.variable) is not None:
+                given = hook(leaf)
+                if given is not None and given is not leaf:  # which p.add_(...) returns
                     raise RuntimeError(
                         errors.message(
                             "Tensor post accumulate grad hooks should return None.",

@@ -82,8 +82,8 @@ LAZY |= {name: ("facade.functions", name) for name in OTHER_SIGNATURES}
 SETTINGS = (
     "are_deterministic_algorithms_enabled can_cast get_default_device get_deterministic_debug_mode "
     "get_float32_matmul_precision get_num_interop_threads get_num_threads is_complex "
-    "is_deterministic_algorithms_warn_only_enabled is_floating_point is_nonzero is_tensor numel "
-    "promote_types result_type set_default_device set_default_tensor_type "
+    "is_deterministic_algorithms_warn_only_enabled is_floating_point is_nonzero is_storage "
+    "is_tensor numel promote_types result_type set_default_device set_default_tensor_type "
     "set_deterministic_debug_mode set_float32_matmul_precision set_flush_denormal "
     "set_num_interop_threads set_num_threads typename use_deterministic_algorithms".split()
 )

@@ -14,6 +14,7 @@ from ..arrays.device import device
 from ..backends import core
 from ..base.errors import describe, message, warn
 from ..engine.calling import reading
+from ..handles.storage import UntypedStorage
 from ..handles.tensor import Tensor
 from ..ops.arguments import tensors_only
 
@@ -27,6 +28,11 @@ _deterministic = [False, False]  # the mode; only a warning?
 def is_tensor(obj: object) -> bool:
     """Is it a Tensor?"""
     return isinstance(obj, Tensor)
+
+
+def is_storage(obj: object) -> bool:
+    """Is it the memory of a tensor?"""
+    return isinstance(obj, UntypedStorage)
 
 
 def numel(input: Tensor) -> int:

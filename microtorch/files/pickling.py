@@ -170,8 +170,10 @@ class Pickler:
         storage = StorageId((*pid, None) if self.sequence else pid)
         path = f"torch._utils._rebuild_tensor_{'v3' if name is None else 'v2'}"
         made: tuple[object, ...] = (storage, *args) if name else (storage, *args, block.dtype)
-        if type(x) is Tensor and vars(x):  # attributes of the user's
-            tensor = Name("torch.Tensor")
+        if isinstance(x, (Parameter, Buffer)):  # whose attributes stand elsewhere, and whose class
+            pass
+        elif vars(x) or type(x) is not Tensor:  # attributes of the user's, or a class
+            tensor = Name("torch.Tensor") if type(x) is Tensor else type(x)
             path, made = "torch._tensor._rebuild_from_type_v2", (Name(path), tensor, made, vars(x))
         self.call(path, *made, of=of)
 
@@ -190,7 +192,11 @@ class Pickler:
             return
         kind = type(x)
         whole = allowed.user_name(kind) or modules.written(kind)
-        if isinstance(x, Module) and whole and not _made_otherwise(kind):
+        plain = not _made_otherwise(kind)
+        if isinstance(x, Tensor) and plain and (whole or program.written(kind)):
+            self.view(x, x.requires_grad, x)
+            return
+        if isinstance(x, Module) and whole and plain:
             self.name(whole)
             self.write(pickle.EMPTY_TUPLE + pickle.NEWOBJ)
             self.put(x)
@@ -226,7 +232,8 @@ class Pickler:
 
 def _made_otherwise(kind: type) -> bool:
     """Does the class say itself how its objects are made?"""
-    return any("__reduce__" in vars(k) or "__reduce_ex__" in vars(k) for k in kind.__mro__[:-1])
+    own = [vars(k) for k in kind.__mro__[:-1] if k is not Tensor]
+    return any("__reduce__" in names or "__reduce_ex__" in names for names in own)
 
 
 # ---- a function for each class -------------------------------------------------------------------

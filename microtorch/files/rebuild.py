@@ -115,14 +115,17 @@ REBUILD: dict[int, Call] = {
 def rebuild_from_type(
     guard: Guard, make: object, kind: object, args: object, state: object
 ) -> object:
-    """torch._tensor._rebuild_from_type_v2: a tensor that somebody gave attributes."""
+    """torch._tensor._rebuild_from_type_v2: a tensor that somebody gave attributes, or a class."""
     call = REBUILD.get(id(make))
-    if call is None or not isinstance(args, tuple) or kind not in (Tensor, Parameter):
+    known = kind if isinstance(kind, type) and issubclass(kind, Tensor) else None
+    if call is None or not isinstance(args, tuple) or known is None:
         raise refused(f"the file holds a subclass of Tensor, {brief(kind)}: that is no data alone")
     made = call(guard, *args)
     if kind is Parameter and isinstance(made, Parameter):
         return rebuild_parameter(guard, made, made.requires_grad, None, state)
     if isinstance(made, Tensor):
+        if kind not in (Tensor, Parameter):
+            made = made.detach().as_subclass(known).requires_grad_(made.requires_grad)
         _attributes(guard, made, state)
     return made
 

@@ -177,6 +177,8 @@ def type_(
         return f"torch.{TORCH_TYPES[self.array.dtype.name]}Tensor"
     if dtype == "torch.Tensor" or (isinstance(dtype, type) and issubclass(dtype, Handle)):
         dtype = dtypes.get_default_dtype()
+    if isinstance(dtype, (str, type)) and ".cuda." in f"{getattr(dtype, '__module__', '')}.{dtype}":
+        return cuda(self)  # torch.cuda.FloatTensor: it says why not
     if isinstance(dtype, str):
         names = {f"torch.{v}Tensor": k for k, v in TORCH_TYPES.items()}
         if dtype not in names:

@@ -13,7 +13,7 @@ import numpy as np
 from ..arrays import dtypes
 from ..backends import host
 from ..base import errors
-from ..base.absent import absent_of
+from ..base.absent import OVERRIDES, absent_of
 from ..engine.hot import bind
 from ..engine.leaf import leaf
 from ..engine.record import constant, constant_node, constant_of, note_order
@@ -74,6 +74,14 @@ class Tensor(Properties):
 
     def __init__(self, *_: Any, **__: Any) -> None:
         """Nothing: ``__new__`` has made the tensor, and a subclass's own may take more."""
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        for name in ("__torch_function__", "__torch_dispatch__"):
+            own = vars(cls).get(name)
+            if own is not None and getattr(own, "__name__", "") != "_disabled_torch_function_impl":
+                what = f"{cls.__name__}.{name} is not called, and results are plain Tensors"
+                errors.warn(f"{what}: {OVERRIDES}")
 
     def __hash__(self) -> int:
         return id(self)

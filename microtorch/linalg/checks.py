@@ -58,6 +58,7 @@ def square(name: str, A: Tensor) -> None:
                 f"linalg.{name}: A must be batches of square matrices, but they are {sizes} "
                 "matrices",
                 describe(A),
+                fix="torch.linalg.pinv(A)" if name == "inv" else "",
             )
         )
 

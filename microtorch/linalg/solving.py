@@ -143,6 +143,7 @@ def _fits(name: str, A: Tensor, B: Tensor) -> None:
                 f"linalg.{name}: Incompatible shapes of A and B for the equation AX = B",
                 describe(A),
                 describe(B),
+                fix=f"B has as many rows: {A.array.shape[-1]}, not {B.array.shape[-2]}",
             )
         )
 

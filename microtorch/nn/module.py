@@ -390,7 +390,7 @@ class Module(Stateful):
                 f"'{type(self).__name__}' object {lack}. super().__init__() has not been called: "
                 "make it the first line of __init__"
             ) from None
-        raise NoAttribute(self, name)
+        raise NoAttribute(self, name, _of_the_result)
 
     def __delattr__(self, name: str) -> None:
         for entries in self._stores():
@@ -422,6 +422,14 @@ class Module(Stateful):
         if not child_lines and len(extra_lines) <= 1:
             return f"{self._get_name()}({extra})"
         return f"{self._get_name()}(\n  " + "\n  ".join(extra_lines + child_lines) + "\n)"
+
+
+def _of_the_result(module: Module, name: str) -> str:
+    """What to write where an attribute of a tensor was asked of the module that returns it."""
+    if name == "add" and hasattr(module, "append"):  # Keras's name
+        return ".append(module)"
+    made = f"{module._get_name()}(...)"
+    return f"{made} is the module; call it first: {made}(input).{name}" * hasattr(Tensor, name)
 
 
 for _part in (Stateful, Tree):  # files of one class: Python's own errors say Module.eval()

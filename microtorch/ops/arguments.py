@@ -108,7 +108,10 @@ def shape_of(shape: Any, op: str) -> Shape:
     except (AttributeError, TypeError):
         kinds = ", ".join(type(s).__name__ for s in shape)
         raise TypeError(
-            message(f"{op}(): argument 'size' must be tuple of ints, but got ({kinds})")
+            message(
+                f"{op}(): argument 'size' must be tuple of ints, but got ({kinds})",
+                fix="int(size), or n // 2" if "float" in kinds else "",
+            )
         ) from None
 
 

@@ -66,9 +66,12 @@ def parse(index: Index, shape: Shape) -> tuple[Place, bool]:
         out.pop()  # PyTorch allows a further one that stands for nothing
         dots -= 1
     if used > len(shape):
+        what = f"too many indices for tensor of dimension {len(shape)}"
+        if not shape and type(index) is int:  # what loss.data[0] of an old program meets
+            what = "invalid index of a 0-dim tensor. Use `tensor.item()` in Python"
         raise IndexError(
             message(
-                f"too many indices for tensor of dimension {len(shape)}",
+                what,
                 f"shape {shape}, index {index_text(parts)}",
                 fix=_at_most(shape, masked=any(map(_is_mask, out))),
             )

@@ -380,7 +380,11 @@ def topk(input: Tensor, k: int, dim: int = -1, largest: bool = True, sorted: boo
     x, d = input.array, dim_of(dim, input.array.ndim, "topk")
     if not 0 <= k <= (x.shape[d] if x.ndim else 1):
         raise RuntimeError(
-            message("selected index k out of range", f"topk(k={k}, dim={dim}) of {describe(input)}")
+            message(
+                "selected index k out of range",
+                f"topk(k={k}, dim={dim}) of {describe(input)}",
+                fix=f"k=min({k}, {x.shape[d]})" if k > 0 < x.ndim else "",
+            )
         )
     if x.dtype.kind == "b":
         raise RuntimeError(message("topk does not support bool dtypes on CPU", fix="x.int()"))

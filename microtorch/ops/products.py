@@ -337,7 +337,11 @@ def dot(input: Tensor, tensor: Tensor) -> Tensor:
     one, two = input.array, tensor.array
     if one.ndim != 1 or two.ndim != 1:
         raise RuntimeError(
-            message(f"1D tensors expected, but got {one.ndim}D and {two.ndim}D tensors")
+            message(
+                f"1D tensors expected, but got {one.ndim}D and {two.ndim}D tensors",
+                f"dot: {describe(input)}, {describe(tensor)}",
+                fix="a @ b, the matrix product",
+            )
         )
     _same("dot", input, tensor, "vectors")
     if one.size != two.size:

@@ -33,11 +33,13 @@ def repeat(
     if repeats is not None:
         sizes = given_once("repeat", "repeats", sizes, repeats)
     times = shape_of(sizes, "repeat")
-    if len(times) < input.array.ndim:
+    if len(times) < (ndim := input.array.ndim):
         raise RuntimeError(
             message(
                 "Number of dimensions of repeat dims can not be smaller than number of dimensions "
-                "of tensor"
+                "of tensor",
+                f"{describe(input)}.repeat{times}".replace(",)", ")"),
+                fix=f"one number for each dimension: x.repeat{(1,) * (ndim - len(times)) + times}",
             )
         )
     if any(n < 0 for n in times):

@@ -338,7 +338,8 @@ def _not_wanted(want: Shape, input: Tensor) -> Shape:
                 message(
                     f"The expanded size of the tensor ({want[i]}) must match the existing size "
                     f"({h}) at non-singleton dimension {i}.  Target sizes: {list(want)}.  Tensor "
-                    f"sizes: {list(have)}"
+                    f"sizes: {list(have)}",
+                    fix="only a dimension of size 1 expands: x.repeat copies, x.unsqueeze adds one",
                 )
             )
     return ()

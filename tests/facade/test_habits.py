@@ -45,6 +45,9 @@ def test_a_tensor_there_is_refused_in_either_class(device):
             torch.zeros(1, device=device)
         with pytest.raises(error, match="Torch not compiled with"):
             nn.Linear(1, 1).to(device)
+        for old in (torch.cuda.FloatTensor, "torch.cuda.LongTensor"):
+            with pytest.raises(error, match="Torch not compiled with"):
+                nn.Linear(1, 1).type(old)
 
 
 def test_an_accelerator_by_number_and_copies_that_do_not_wait():
@@ -63,6 +66,8 @@ def test_an_accelerator_by_number_and_copies_that_do_not_wait():
         x.cuda("cpu")
     with pytest.raises(TypeError, match="must be str"):
         torch.device(True)
+    with pytest.raises(TypeError, match="'type'"):
+        torch.device()
     image = torch.ones(1, 2, 3, 4)
     assert image.cpu(memory_format=torch.channels_last).stride() == (24, 1, 8, 2)
     assert image.is_pinned(device="cuda") is False

@@ -142,6 +142,7 @@ def test_each_thread_has_its_own_default_device():
 
 def test_questions_about_tensors():
     x = torch.zeros(2, 3)
+    assert torch.is_storage(x.untyped_storage()) and not torch.is_storage(x)
     assert torch.is_tensor(x) and not torch.is_tensor([1]) and torch.numel(x) == 6
     assert torch.is_floating_point(x) and not torch.is_complex(x)
     assert not torch.is_nonzero(torch.tensor(0))

@@ -1,4 +1,4 @@
-"""Where PyTorch warns, and of what: the beginning of its text, and its category."""
+"""Where PyTorch warns, or does what we do not, and of what: the text's beginning, and category."""
 
 import warnings
 
@@ -66,6 +66,9 @@ USER = {
     "size_average and reduce args will be deprecated": (
         lambda: F.kl_div(three, three, size_average=True)
     ),
+    "Own.__torch_function__ is not called": (
+        lambda: type("Own", (torch.Tensor,), {"__torch_function__": classmethod(print)})
+    ),
 }
 FUTURE = {
     "keyword argument `min_value` is deprecated": lambda: nn.Hardtanh(min_value=-2.0),
@@ -83,6 +86,9 @@ QUIET = {
     "cross": lambda: torch.cross(three, three, dim=1),
     "scatter": lambda: torch.zeros(2).scatter(0, torch.tensor([0]), 1.0, reduce="add"),
     "linalg": lambda: (torch.linalg.qr(torch.eye(2)), torch.linalg.cholesky(torch.eye(2))),
+    "subclass": lambda: type("Own", (torch.Tensor,), {
+        "__torch_function__": torch._C._disabled_torch_function_impl,
+    }),
     "loader": lambda: list(torch.utils.data.DataLoader(range(3))),
 }
 

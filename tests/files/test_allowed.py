@@ -20,6 +20,15 @@ class Slotted:
     __slots__ = ("x",)
 
 
+class Named(torch.Tensor):
+    pass
+
+
+class Secret(torch.Tensor):
+    def __reduce__(self):
+        return loud, (3,)
+
+
 def loud(x):
     return ["called", x]
 
@@ -64,6 +73,22 @@ def test_objects_of_a_class_of_ones_own():
         torch.load(buffer)
     buffer.seek(0)
     assert torch.load(buffer, weights_only=False).y.tolist() == [1, 1]  # the program has the class
+
+
+def test_tensors_of_a_class_of_ones_own():
+    x = torch.arange(3.0).as_subclass(Named)
+    x.unit = "m"
+    named, part = through([x, torch.Tensor.detach(x)[1:]], weights_only=False)
+    assert type(named) is Named and named.unit == "m" and named.tolist() == [0, 1, 2]
+    assert type(part) is torch.Tensor and part.data_ptr() == named.data_ptr() + 4
+    leaf = through(torch.ones(1).as_subclass(Named).requires_grad_(), weights_only=False)
+    assert leaf.is_leaf and leaf.requires_grad
+    with pytest.raises(pickle.UnpicklingError, match=f"{__name__}.Named"):
+        through(x)
+    with serialization.safe_globals([Named]):
+        assert type(through(x)) is Named
+    with pytest.raises(TypeError, match="cannot save an object of type Secret"):
+        through(torch.ones(1).as_subclass(Secret))
 
 
 def test_functions_and_other_names():

@@ -417,6 +417,9 @@ def test_a_gradient_that_is_given():
     x = torch.ones(2, requires_grad=True)
     with pytest.raises(RuntimeError, match="can't assign Variable as its own grad"):
         x.grad = x
+    x.register_post_accumulate_grad_hook(lambda p: p.sub_(p.grad))
+    x.sum().backward()
+    assert x.tolist() == [0, 0]
     x.register_post_accumulate_grad_hook(lambda p: p.grad)
     with pytest.raises(RuntimeError, match="hooks should return None"):
         x.sum().backward()

@@ -354,6 +354,7 @@ class RNNBase(Module):
                         f"Expected {name} size {shape}, got {list(h.shape)}",
                         f"{type(self).__name__}: the state is (num_layers * directions, N, "
                         "hidden_size), also with batch_first=True",
+                        fix=f"torch.zeros{shape}, or no state, which begins with zeros",
                     )
                 )
         rows = [[h[i] if batched else h[i].unsqueeze(0) for i in range(count)] for h in given]
