@@ -171,16 +171,17 @@ INLINE void dots@(int rows, int inner, const real *restrict x, int xrow, int xco
 }
 
 
-/* the sums of the first n of `row` columns; four rows are added up first */
+/* the sums of the first n of `row` columns; eight rows are added up first */
 static inline void rows_sum@(int rows, int n, const real *restrict x, int row, real *restrict out)
 {
     for (; n > TILE; n -= TILE, x += TILE, out += TILE)
         rows_sum@(rows, TILE, x, row, out);
     double total[TILE] = {0};
     int i = 0;
-    for (; i + 4 <= rows; i += 4, x += 4 * row)
+    for (; i + 8 <= rows; i += 8, x += 8 * row)
         for (int j = 0; j < n; j++)
-            total[j] += (x[j] + x[j + row]) + (x[j + 2 * row] + x[j + 3 * row]);
+            total[j] += ((x[j] + x[j + row]) + (x[j + 2 * row] + x[j + 3 * row]))
+                + ((x[j + 4 * row] + x[j + 5 * row]) + (x[j + 6 * row] + x[j + 7 * row]));
     for (; i < rows; i++, x += row)
         for (int j = 0; j < n; j++)
             total[j] += x[j];
