@@ -149,9 +149,9 @@ APART void product_of_few@(int rows, int columns, int inner, const real *restric
 
 
 /* a column x y + bias, where y lies together; the last four parts of all sums are added up last */
-INLINE void dots@(int rows, int inner, const real *restrict x, int xrow, int xcolumn,
-                  const real *restrict y, real bias, real *restrict out, int outrow,
-                  real *restrict room)
+APART void dots@(int rows, int inner, const real *restrict x, int xrow, int xcolumn,
+                 const real *restrict y, real bias, real *restrict out, int outrow,
+                 real *restrict room)
 {
     for (int i = 0; i < rows; i++, x += xrow) {
         real sums[TILE] = {0};

@@ -56,8 +56,9 @@ INLINE void softmax_vjp0@(int rows, int n, const real *restrict g, const real *r
                           real *restrict dx)
 {
     for (int i = 0; i < rows; i++, g += n, out += n, dx += n) {
-        real total, room[4];
-        dots@(1, n, g, n, 1, out, 0, &total, 1, room);
+        real total = 0;
+        ADDED_UP for (int j = 0; j < n; j++)
+            total += g[j] * out[j];
         for (int j = 0; j < n; j++)
             dx[j] = out[j] * (g[j] - total);
     }
