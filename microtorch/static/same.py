@@ -81,8 +81,8 @@ def places() -> dict[str, int]:
         if ctypes.c_int.from_address(id(a) + found["dims"]).value != a.ndim:
             raise CompilerError("numpy's array objects have another layout here")
     found["digit"] = int.__basicsize__  # the lowest of a whole number
-    for x in (1000, 1 << 29):
-        if ctypes.c_uint32.from_address(id(x) + found["digit"]).value != x:
+    for number in (1000, 1 << 29):
+        if ctypes.c_uint32.from_address(id(number) + found["digit"]).value != number:
             raise CompilerError("Python's whole numbers have another layout here")
     return found | {"content": place_of(CellType(mark), mark), "class": place_of(node, Node)}
 
