@@ -155,11 +155,16 @@ def multiply(
         say("product", columns, rows, inner, y.begin, y.column, y.row, x.begin, x.column, "NULL",
             apart, rows)
         say("turned", rows, columns, apart, 1, rows, to.begin, to.row)
-    elif columns * (2 * inner // TILE + DOT) < inner:
-        if y.row != 1:
+    elif columns * (2 * inner // TILE + DOT) < inner:  # each column of it
+        room = columns * inner if y.row != 1 else 0
+        if room:
             turn(columns, inner, y.turned, inner)
             y = Matrix(apart, "0", 1, inner)
-        sums(e, s, sizes, x, y, to)
+        e.turned = max(e.turned, (room + 4 * rows) * d.itemsize)
+        for j in map(str, range(columns)):
+            say("dots", rows, inner, x.begin, x.row, x.column, y.along((j, y.column)),
+                "0" if s.bias is None else e.element(s.bias, j), to.along((j, 1)), to.row,
+                plus(apart, str(room)))
     elif columns < TILE:  # y filled up to a tile, and of what comes out the columns that are meant
         out = Matrix(apart, str(inner * TILE), TILE, 1)
         turn(inner, columns, y, TILE)
@@ -191,17 +196,3 @@ def multiply(
             turn(inner, columns, y, columns)
             y = Matrix(apart, "0", columns, 1)
         say("product", *sizes, x.begin, x.row, x.column, y.begin, y.row, bias, to.begin, to.row)
-
-
-def sums(e: Places, s: Product, sizes: Shape, x: Matrix, y: Matrix, to: Matrix) -> None:
-    """A product of few columns: for each element a sum, along which y lies together."""
-    d, (rows, columns, inner) = e.program.values[s.result].dtype, sizes
-    j = "j" if columns > 1 else "0"
-    given = f"{inner}, {x.along(('i', x.row))}, {x.column}, {y.along((j, y.column))}"
-    bias = "" if s.bias is None else f" + {e.element(s.bias, j)}"
-    e.call("dot", d)
-    e.lines.append(counting("i", rows).removesuffix(" {"))
-    if columns > 1:
-        e.lines.append("    " + counting("j", columns).removesuffix(" {"))
-    text = f"{to.element(('i', to.row), (j, 1))} = {named('dot', d.name)}({given}){bias};"
-    e.lines.append("    " * (1 + (columns > 1)) + text)

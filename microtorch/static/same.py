@@ -80,6 +80,10 @@ def places() -> dict[str, int]:
     for a in (array, array[0], array[None], np.zeros(())):
         if ctypes.c_int.from_address(id(a) + found["dims"]).value != a.ndim:
             raise CompilerError("numpy's array objects have another layout here")
+    found["digit"] = int.__basicsize__  # the lowest of a whole number
+    for number in (1000, 1 << 29):
+        if ctypes.c_uint32.from_address(id(number) + found["digit"]).value != number:
+            raise CompilerError("Python's whole numbers have another layout here")
     return found | {"content": place_of(CellType(mark), mark), "class": place_of(node, Node)}
 
 
@@ -106,8 +110,8 @@ def version_of_dicts() -> int:
 @cache
 def slots() -> bytes:
     """For C: where they lie (struct at of c/python.txt)."""
-    names = ("value", "grad", "node", "storage", "written", "version", "writer")
-    return pack("7N", *[places()[name] for name in names])
+    names = ("value", "grad", "node", "storage", "written", "version", "writer", "digit")
+    return pack("8N", *[places()[name] for name in names])
 
 
 def put_written() -> Kernel:

@@ -62,10 +62,7 @@ _MEANT = {
     "NUMBER": "#define NUMBER(i) (*(double *)(a[i] + 2 * sizeof(void *))) /* of a float */",
     "CALLED": """\
 #define CALLED(name, ...) \\
-    void *call_##name(void *self, const size_t *a) \\
-    { \\
-        return PyLong_FromLong(name(__VA_ARGS__)); \\
-    }""",
+    void *call_##name(void *own, const size_t *a) { return PyLong_FromLong(name(__VA_ARGS__)); }""",
     "CALLED_LONG": """\
 #define CALLED_LONG(name, ...) /* other threads of Python run meanwhile */ \\
     void *call_##name(void *self, const size_t *a) \\

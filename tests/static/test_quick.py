@@ -322,6 +322,12 @@ def test_numbers_of_scalars_are_changed_in_place_only_where_nobody_has_them():
     step()
     assert held == values and [x.storage.version for x in p] == [v + 1 for v in versions]
     np.testing.assert_allclose([x.data for x in p], [0.8 * v for v in values])
+    versions = [1000, 2**30 - 3, 2**30 - 1, 2**60 - 1, 7]  # some with a carry
+    for x, v in zip(p, versions, strict=True):
+        x.storage.version = int(str(v))
+    for i in range(1, 4):
+        step()
+        assert [x.storage.version for x in p] == [v + i for v in versions]
     handle = p[1].register_hook(lambda g: 0 * g)
     before = p[1].data
     with pytest.warns(UserWarning, match="hooks"):

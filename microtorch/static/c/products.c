@@ -148,33 +148,40 @@ APART void product_of_few@(int rows, int columns, int inner, const real *restric
 }
 
 
-/* the sum of x[k step] y[k], for k below n, in parts that are added up last */
-INLINE real dot@(int n, const real *restrict x, int step, const real *restrict y)
+/* a column x y + bias, where y lies together; the last four parts of all sums are added up last */
+APART void dots@(int rows, int inner, const real *restrict x, int xrow, int xcolumn,
+                 const real *restrict y, real bias, real *restrict out, int outrow,
+                 real *restrict room)
 {
-    real sums[TILE] = {0}, rest = 0;
-    int k = 0;
-    for (; k + TILE <= n; k += TILE)
-        for (int l = 0; l < TILE; l++)
-            sums[l] = ADD@(x[(k + l) * step], y[k + l], sums[l]);
-    for (; k < n; k++)
-        rest = ADD@(x[k * step], y[k], rest);
-    UNROLLED for (int half = TILE / 2; half; half /= 2)
-        for (int l = 0; l < half; l++)
-            sums[l] += sums[l + half];
-    return sums[0] + rest;
+    for (int i = 0; i < rows; i++, x += xrow) {
+        real sums[TILE] = {0};
+        for (int k = 0; k + TILE <= inner; k += TILE)
+            for (int l = 0; l < TILE; l++)
+                sums[l] = ADD@(x[(k + l) * xcolumn], y[k + l], sums[l]);
+        UNROLLED for (int half = TILE / 2; half >= 4; half /= 2)
+            for (int l = 0; l < half; l++)
+                sums[l] += sums[l + half];
+        for (int k = inner / TILE * TILE; k < inner; k++)
+            sums[0] = ADD@(x[k * xcolumn], y[k], sums[0]);
+        for (int l = 0; l < 4; l++)
+            room[4 * i + l] = sums[l];
+    }
+    for (int i = 0; i < rows; i++, room += 4)
+        out[i * outrow] = (room[0] + room[1]) + (room[2] + room[3]) + bias;
 }
 
 
-/* the sums of the first n of `row` columns; four rows are added up first */
+/* the sums of the first n of `row` columns; eight rows are added up first */
 static inline void rows_sum@(int rows, int n, const real *restrict x, int row, real *restrict out)
 {
     for (; n > TILE; n -= TILE, x += TILE, out += TILE)
         rows_sum@(rows, TILE, x, row, out);
     double total[TILE] = {0};
     int i = 0;
-    for (; i + 4 <= rows; i += 4, x += 4 * row)
+    for (; i + 8 <= rows; i += 8, x += 8 * row)
         for (int j = 0; j < n; j++)
-            total[j] += (x[j] + x[j + row]) + (x[j + 2 * row] + x[j + 3 * row]);
+            total[j] += ((x[j] + x[j + row]) + (x[j + 2 * row] + x[j + 3 * row]))
+                + ((x[j + 4 * row] + x[j + 5 * row]) + (x[j + 6 * row] + x[j + 7 * row]));
     for (; i < rows; i++, x += row)
         for (int j = 0; j < n; j++)
             total[j] += x[j];

@@ -56,7 +56,9 @@ INLINE void softmax_vjp0@(int rows, int n, const real *restrict g, const real *r
                           real *restrict dx)
 {
     for (int i = 0; i < rows; i++, g += n, out += n, dx += n) {
-        const real total = dot@(n, g, 1, out);
+        real total = 0;
+        ADDED_UP for (int j = 0; j < n; j++)
+            total += g[j] * out[j];
         for (int j = 0; j < n; j++)
             dx[j] = out[j] * (g[j] - total);
     }
