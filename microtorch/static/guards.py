@@ -115,6 +115,7 @@ class Watch(Compared):
         self.speaks_of_rates = False  # does a function name "lr": may it read a learning rate?
         self.kept: list[Operand] = []  # so that no id is used twice
         self.unnamed: list[tuple[Operand, set[str]]] = []  # attributes that no function names yet
+        self.ordered: set[int] = set()  # the ids of those whose order is watched
         self.classes: dict[type, None] = {}  # of the package
         todo = [*roots]
         try:
@@ -293,6 +294,8 @@ class Watch(Compared):
         names = held.names if isinstance(held, Slots) else held
         if read is None:
             yield from self.mapping(held, names, unread)
+            if not type(x).__module__.startswith("microtorch."):
+                self.unnamed.append((held, set()))
             return
         hidden = "_" if isinstance(x, Module) else "__"
         unnamed = {k for k in names if k not in read and not (_special(k) or k.startswith(hidden))}
@@ -303,7 +306,8 @@ class Watch(Compared):
         """Attributes that a function names which has been visited since they were found."""
         every = bool(self.names & BY_NAME)
         for held, left in self.unnamed:
-            if every and left and not isinstance(held, Slots):
+            if every and not isinstance(held, Slots) and id(held) not in self.ordered:
+                self.ordered.add(id(held))
                 self.copies.append((held, contents_of(held)))
             for name in sorted(left if every else left & self.names):
                 left.discard(name)

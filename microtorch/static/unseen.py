@@ -59,6 +59,9 @@ NAMES = {
     "__import__": "which gives modules that are not in its text",
 }  # fmt: skip
 
+# the same, of functions of Python's own, as their names may well be attributes of the user's
+BUILTINS = dict.fromkeys(("id", "hash"), "which asks where objects lie in memory")
+
 EVERY = frozenset({""})
 COLLECTOR = "which asks of Python's collector, that rests while a call is recorded"
 # functions by the module that has made them: which (EVERY: all but HARMLESS), and why
@@ -86,6 +89,7 @@ WORLD: dict[str, tuple[Collection[str], str]] = {
     "locale": (("getlocale", "localeconv", "setlocale"), "which reads a setting of Python"),
     "shutil": (("disk_usage", "which", "get_terminal_size"), FILES),
 }  # fmt: skip
+WORLD["builtins"] = BUILTINS.keys(), BUILTINS["id"]
 HARMLESS = frozenset(
     "sleep strptime mktime fspath fsencode fsdecode getenv collect enable disable freeze".split()
 )
@@ -106,12 +110,14 @@ def why_unseen(name: str, x: Operand) -> str:
 def unseen_name(f: FunctionType) -> str:
     """The first of a function's names that asks what no guard sees, in words, or ""."""
     asked = NAMES.keys() & attributes_of(f.__code__)
-    for name in NAMES.keys() & globals_of(f.__code__):  # which may be the user's own
+    every = NAMES | BUILTINS
+    wanted = every.keys() - {f.__name__.strip("_")}  # what `__hash__` asks of hash() is equality
+    for name in wanted & globals_of(f.__code__):  # which may be the user's own
         x = f.__globals__.get(name, print)
         users = isinstance(x, FunctionType) and is_users_code(x.__code__)
         if isinstance(x, (FunctionType, BuiltinFunctionType, type)) and not users:
             asked |= {name}
-    return f"it uses {min(asked)!r}, {NAMES[min(asked)]}" if asked else ""
+    return f"it uses {min(asked)!r}, {every[min(asked)]}" if asked else ""
 
 
 class Registered:

@@ -131,6 +131,10 @@ def chained(x, write):
     lambda x: str(x),
     lambda x: x.view(4, 3),
     lambda x: x.unique(),
+    lambda x: (x.argwhere(), x.argwhere().stride()),
+    lambda x: x * x.untyped_storage().nbytes(),
+    lambda x: x.clone().resize_(2),
+    lambda x: torch.from_dlpack(x.__dlpack__()) * 2,
     lambda x: chained(x, lambda y: y[:, 1:].mul_(y[:, :-1])),  # which reads what it writes
     lambda x: chained(x, lambda y: y[:, 1:].addcmul_(y[:, :-1], y[:, 1:])),
     lambda x: chained(x, lambda y: y[:, 1:].index_add_(0, torch.tensor([0]), y[:1, :-1])),
