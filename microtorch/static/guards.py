@@ -109,6 +109,8 @@ class Watch(Compared):
         self.scalars: list[Operand] = []  # that it can reach
         self.tensors: dict[int, Handle] = {}  # that have, or may get, a gradient
         self.reached: dict[int, Handle] = {}  # all tensors
+        # arguments that are gradients: their places, and of which tensors, or arguments
+        self.gradients: list[tuple[int, Tensor | int]] = []
         self.abstract = False  # does it name an abstract class?
         self.seen: set[int] = set()
         self.names: set[str] = set()  # of globals and attributes, in the user's functions

@@ -128,6 +128,9 @@ def watched(
         rated = {(n, key) for n, key, _ in r.rated}
         rated |= {(id(g), key) for g in idle for key in g}  # of a step that was left out
         watch.items = [x for x in watch.items if (id(x[0]), x[1]) not in rated]
+    places = {id(t): i for i, t in enumerate(r.arguments)}
+    watch.gradients = [(i, places.get(id(r.owners[n]), r.owners[n]))
+                       for n, i in places.items() if n in r.owners]  # fmt: skip
     named = {id(v) for _, _, v in watch.items}
     for leaf in program.leaves:  # a gradient that it finds elsewhere, too, is to be this one
         if leaf.kind == "gradient" and id(leaf.tensor) in named:
