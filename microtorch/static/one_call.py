@@ -13,7 +13,7 @@ from ..engine import autocast
 from ..handles.tensor import Tensor
 from .entry import Run
 from .guards import Watch
-from .keys import opaque, structure
+from .keys import containers, opaque, structure
 from .recording import Recording
 from .returned import OTHER_NUMBER, check_kept, late_backward, marks, modes, output, owned
 from .settings import DRAWS, foreign_draws
@@ -64,6 +64,11 @@ def recorded(
     for leaf in program.leaves:
         leaf.name = leaf.name or f"{leaf.kind}_{leaf.number}"
     watch = watched(c, r, args, kwargs, outside)
+    held = watch.seen.union(map(id, containers((args, kwargs))))
+    for x in containers(result):
+        if id(x) in held:  # the program would return a copy, and the caller may write to it
+            r.reason = r.reason or f"it returns a {type(x).__name__} that others have, too"
+        held.add(id(x))
     has = [
         (grads[id(t)][1] if id(t) in grads else t.node.grad) is not None
         for t in (leaf.tensor for leaf in program.leaves if leaf.kind != "seed")
