@@ -57,7 +57,7 @@ from .code_names import (
     read_by_bases,
 )
 from .compared import SIMPLE, UNWATCHED, Compared, is_simple
-from .unseen import Registered, unseen_name, why_unseen
+from .unseen import Registered, is_function, unseen_name, why_unseen
 from .watched import (
     Has,
     Slots,
@@ -149,7 +149,7 @@ class Watch(Compared):
             return
         if isinstance(x, Tensor) and x.is_sparse:
             raise Unwatchable("it can reach a sparse tensor")
-        if isinstance(x, (FunctionType, BuiltinFunctionType)):
+        if is_function(x):
             self.asks(x.__name__, x)
         if is_simple(x) or isinstance(x, _FIXED) or id(x) in self.seen:
             if isinstance(x, Handle) and x.node.dev is not None:
@@ -257,8 +257,7 @@ class Watch(Compared):
             named.add("__getattr__")
         for name in sorted(named):
             value = vars(x)[name]
-            if not ours:
-                self.asks(name, value)
+            self.asks(name, value)
             if isinstance(value, ModuleType):
                 yield from self.module(value, names, (*above, x))
             if users or (isinstance(value, FunctionType) and is_users_code(value.__code__)):

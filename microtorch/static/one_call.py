@@ -122,6 +122,8 @@ def watched(
     r.reason = r.reason or r.effects.unwatched(watch)
     if "grad_fn" in watch.names and outside:
         r.reason = r.reason or "it reads grad_fn of an argument, whose graph may be another"
+    if watch.speaks_of_rates and r.effects.groups:
+        r.reason = r.reason or "it may read a learning rate, which a schedule in it changes"
     if not watch.speaks_of_rates:  # the program reads them at each call
         written = {id(x.tensor) for x in program.leaves
                    if (s := x.tensor.node.storage) and s.version > r.versions.get(x.number, 0)}

@@ -224,7 +224,7 @@ def depth(n):
 
 held = Plain()
 refers, lock, steps = weakref.ref(held), threading.Lock(), itertools.count()
-place = id
+place, set_going = id, np.random.seed
 values, context = queue.SimpleQueue(), contextvars.ContextVar("context", default=1)
 
 ASKS = {
@@ -245,6 +245,12 @@ ASKS = {
     "reads a setting": [lambda: sys.getrefcount(held) > 0],
     "counts the calls": [lambda: cached.cache_info().hits >= 0],
     "asks where memory lies": [lambda: OTHER.storage_offset() == 0, lambda: OTHER.is_shared()],
+    "sets random numbers going": [
+        lambda: random.seed(1) or random.random() < 2, lambda: set_going(2),
+        lambda: np.random.set_state(np.random.get_state()),
+    ],
+    "asks for files": [lambda: np.loadtxt(["1 2"]).sum() > 9],
+    "which runs a text": [lambda: eval("held.n") > 9],
     "asks where objects lie": [
         lambda: id(held) % 7 == 0, lambda: hash(held) % 7 == 0, lambda: place(held) % 7 == 0,
     ],
@@ -269,7 +275,9 @@ def now(x):
 
 
 def test_a_name_of_the_users_own_is_no_question():
-    compiled = torch.compile(lambda x: now(x) + 1, backend="eager")
+    net = torch.nn.Dropout()
+    net.input = net.id = 1
+    compiled = torch.compile(lambda x: net.eval()(now(x) + net.id * net.input), backend="eager")
     for _ in range(4):
         assert compiled(torch.ones(2)).tolist() == [3, 3]
     assert compiled.count == 1
