@@ -54,7 +54,7 @@ def overwrite(array: Array, values: Array) -> None:
         unlocked(array)[...] = values
 
 
-def on_cpu(array: Array) -> Array | None:
+def on_cpu(array: Any) -> Array | None:
     """Memory of the CPU, for those who look at it as it lies; or None.
 
     A static graph is told, as what they do with it leaves no step.

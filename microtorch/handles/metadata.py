@@ -120,7 +120,7 @@ def resize_(self: Tensor, *sizes: int, memory_format: memory_format | None = Non
     if shape != self.array.shape:
         memory = on_cpu(self.array)
         if memory is None:
-            self.numpy()  # raises, and says what to do
+            memory = self.numpy()  # raises, and says what to do
         array = _resized(memory, shape)
         if not np.may_share_memory(array, memory) and memory.size:
             others = [v for v in views_of(self) if v is not self]
