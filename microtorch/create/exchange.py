@@ -13,6 +13,7 @@ import numpy as np
 from ..arrays import dtypes
 from ..base.errors import describe, message, warn
 from ..engine.record import constant
+from ..handles.memory import on_cpu
 from ..handles.tensor import Tensor
 from ..ops.surface import METHODS
 from .data import READ_ONLY
@@ -41,10 +42,11 @@ def _dlpack(self: Tensor, **options: object) -> object:
     Raises BufferError for a tensor that requires gradient, and for one on a device.
     """
     _check_exported(self)
-    if type(self.array) is not np.ndarray:
+    array = on_cpu(self.array)
+    if array is None:
         raise BufferError(message("only tensors on the CPU are exported", fix="x.cpu()"))
     options.pop("stream", None)
-    export: Callable[..., object] = self.array.__dlpack__
+    export: Callable[..., object] = array.__dlpack__
     return export(**options)
 
 

@@ -54,6 +54,16 @@ def overwrite(array: Array, values: Array) -> None:
         unlocked(array)[...] = values
 
 
+def on_cpu(array: Any) -> Array | None:
+    """Memory of the CPU, for those who look at it as it lies; or None.
+
+    A static graph is told, as what they do with it leaves no step.
+    """
+    if type(array) is not np.ndarray and hasattr(array, "recording"):
+        array = array.get()
+    return array if type(array) is np.ndarray else None
+
+
 def is_locked(array: Array) -> bool:
     """Has numpy forbidden to write to ``array``: to lent memory, or to repeated elements?"""
     return type(array) is np.ndarray and not array.flags.writeable

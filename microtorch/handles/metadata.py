@@ -23,7 +23,7 @@ from ..ops.node_names import rename
 from ..ops.shape import reshape_op
 from ..ops.surface import FUNCTIONS, METHODS
 from .inplace import check_leaf
-from .memory import offset, owner
+from .memory import offset, on_cpu, owner
 from .methods import bind_methods, promise_methods
 from .storage import UntypedStorage
 from .views import check_followed, place_as_seen, renew_views, views_of
@@ -118,10 +118,11 @@ def resize_(self: Tensor, *sizes: int, memory_format: memory_format | None = Non
             )
         )
     if shape != self.array.shape:
-        if type(self.array) is not np.ndarray:
-            self.numpy()  # raises, and says what to do
-        array = _resized(self.array, shape)
-        if not np.may_share_memory(array, self.array) and self.array.size:
+        memory = on_cpu(self.array)
+        if memory is None:
+            memory = self.numpy()  # raises, and says what to do
+        array = _resized(memory, shape)
+        if not np.may_share_memory(array, memory) and memory.size:
             others = [v for v in views_of(self) if v is not self]
             if self.origin is not None or others:
                 raise RuntimeError(

@@ -15,7 +15,7 @@ from ..arrays import dtypes
 from ..base import errors
 from ..engine.record import constant
 from ..graph import storage_of
-from .memory import owner, unlocked
+from .memory import on_cpu, owner, unlocked
 from .methods import bind_methods
 
 if TYPE_CHECKING:
@@ -127,8 +127,8 @@ class TypedStorage(UntypedStorage):
 
 def _bytes(x: Tensor) -> Array:
     """The memory that ``x`` looks at, from the first element of its owner to the last."""
-    array = x.array
-    if type(array) is not np.ndarray:
+    array = on_cpu(x.array)
+    if array is None:
         raise NotImplementedError(
             errors.message(
                 f"storage() shows memory of the CPU, and this tensor is on {x.device}",

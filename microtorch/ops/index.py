@@ -279,7 +279,7 @@ def nonzero(input: Tensor, *, as_tuple: bool = False) -> Tensor | tuple[Tensor, 
         return constant(x.nonzero()[0].reshape(-1, 1).copy(), dev)
     places = np.nonzero(x)
     # in PyTorch's order: all places of a dimension side by side
-    return constant(np.stack(places).T if type(x) is np.ndarray else np.stack(places, 1), dev)
+    return constant(np.stack(places).T, dev)
 
 
 @public()

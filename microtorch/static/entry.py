@@ -67,6 +67,10 @@ def strange(tensors: Sequence[Tensor], before: Sequence[Tensor], watch: Watch) -
     for t, old in zip(tensors, before, strict=True):
         if t is not old and (id(t) in watch.reached or id(old) in watch.reached):
             return "an argument is a tensor that it can also reach"
+    for place, of in watch.gradients:
+        t = tensors[of] if isinstance(of, int) else of
+        if t.node.grad is not tensors[place]:
+            return "an argument was the gradient of a tensor that it can also reach"
     return ""
 
 

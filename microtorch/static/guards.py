@@ -57,7 +57,7 @@ from .code_names import (
     read_by_bases,
 )
 from .compared import SIMPLE, UNWATCHED, Compared, is_simple
-from .unseen import Registered, unseen_name, why_unseen
+from .unseen import Registered, is_function, unseen_name, why_unseen
 from .watched import (
     Has,
     Slots,
@@ -109,12 +109,15 @@ class Watch(Compared):
         self.scalars: list[Operand] = []  # that it can reach
         self.tensors: dict[int, Handle] = {}  # that have, or may get, a gradient
         self.reached: dict[int, Handle] = {}  # all tensors
+        # arguments that are gradients: their places, and of which tensors, or arguments
+        self.gradients: list[tuple[int, Tensor | int]] = []
         self.abstract = False  # does it name an abstract class?
         self.seen: set[int] = set()
         self.names: set[str] = set()  # of globals and attributes, in the user's functions
         self.speaks_of_rates = False  # does a function name "lr": may it read a learning rate?
         self.kept: list[Operand] = []  # so that no id is used twice
         self.unnamed: list[tuple[Operand, set[str]]] = []  # attributes that no function names yet
+        self.ordered: set[int] = set()  # the ids of those whose order is watched
         self.classes: dict[type, None] = {}  # of the package
         todo = [*roots]
         try:
@@ -146,7 +149,7 @@ class Watch(Compared):
             return
         if isinstance(x, Tensor) and x.is_sparse:
             raise Unwatchable("it can reach a sparse tensor")
-        if isinstance(x, (FunctionType, BuiltinFunctionType)):
+        if is_function(x):
             self.asks(x.__name__, x)
         if is_simple(x) or isinstance(x, _FIXED) or id(x) in self.seen:
             if isinstance(x, Handle) and x.node.dev is not None:
@@ -254,8 +257,7 @@ class Watch(Compared):
             named.add("__getattr__")
         for name in sorted(named):
             value = vars(x)[name]
-            if not ours:
-                self.asks(name, value)
+            self.asks(name, value)
             if isinstance(value, ModuleType):
                 yield from self.module(value, names, (*above, x))
             if users or (isinstance(value, FunctionType) and is_users_code(value.__code__)):
@@ -293,6 +295,8 @@ class Watch(Compared):
         names = held.names if isinstance(held, Slots) else held
         if read is None:
             yield from self.mapping(held, names, unread)
+            if not type(x).__module__.startswith("microtorch."):
+                self.unnamed.append((held, set()))
             return
         hidden = "_" if isinstance(x, Module) else "__"
         unnamed = {k for k in names if k not in read and not (_special(k) or k.startswith(hidden))}
@@ -303,7 +307,8 @@ class Watch(Compared):
         """Attributes that a function names which has been visited since they were found."""
         every = bool(self.names & BY_NAME)
         for held, left in self.unnamed:
-            if every and left and not isinstance(held, Slots):
+            if every and not isinstance(held, Slots) and id(held) not in self.ordered:
+                self.ordered.add(id(held))
                 self.copies.append((held, contents_of(held)))
             for name in sorted(left if every else left & self.names):
                 left.discard(name)

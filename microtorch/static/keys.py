@@ -66,6 +66,20 @@ def opaque(x: Operand) -> Iterator[Operand]:
         yield x
 
 
+def containers(x: Operand) -> Iterator[Operand]:
+    """The lists, dicts and dataclasses in arguments, or in a result: what may be written to."""
+    if isinstance(x, (tuple, list)):
+        inner = [*x]
+    elif type(x) is dict or is_record(x):
+        inner = [*(x if type(x) is dict else vars(x)).values()]
+    else:
+        return
+    if not isinstance(x, tuple):
+        yield x
+    for y in inner:
+        yield from containers(y)
+
+
 class _Same:
     """An object as a part of a key: equal only to itself, and kept alive by the key."""
 

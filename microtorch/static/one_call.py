@@ -13,7 +13,7 @@ from ..engine import autocast
 from ..handles.tensor import Tensor
 from .entry import Run
 from .guards import Watch
-from .keys import opaque, structure
+from .keys import containers, opaque, structure
 from .recording import Recording
 from .returned import OTHER_NUMBER, check_kept, late_backward, marks, modes, output, owned
 from .settings import DRAWS, foreign_draws
@@ -64,6 +64,11 @@ def recorded(
     for leaf in program.leaves:
         leaf.name = leaf.name or f"{leaf.kind}_{leaf.number}"
     watch = watched(c, r, args, kwargs, outside)
+    held = watch.seen.union(map(id, containers((args, kwargs))))
+    for x in containers(result):
+        if id(x) in held:  # the program would return a copy, and the caller may write to it
+            r.reason = r.reason or f"it returns a {type(x).__name__} that others have, too"
+        held.add(id(x))
     has = [
         (grads[id(t)][1] if id(t) in grads else t.node.grad) is not None
         for t in (leaf.tensor for leaf in program.leaves if leaf.kind != "seed")
@@ -117,6 +122,8 @@ def watched(
     r.reason = r.reason or r.effects.unwatched(watch)
     if "grad_fn" in watch.names and outside:
         r.reason = r.reason or "it reads grad_fn of an argument, whose graph may be another"
+    if watch.speaks_of_rates and r.effects.groups:
+        r.reason = r.reason or "it may read a learning rate, which a schedule in it changes"
     if not watch.speaks_of_rates:  # the program reads them at each call
         written = {id(x.tensor) for x in program.leaves
                    if (s := x.tensor.node.storage) and s.version > r.versions.get(x.number, 0)}
@@ -128,6 +135,9 @@ def watched(
         rated = {(n, key) for n, key, _ in r.rated}
         rated |= {(id(g), key) for g in idle for key in g}  # of a step that was left out
         watch.items = [x for x in watch.items if (id(x[0]), x[1]) not in rated]
+    places = {id(t): i for i, t in enumerate(r.arguments)}
+    watch.gradients = [(i, places.get(id(r.owners[n]), r.owners[n]))
+                       for n, i in places.items() if n in r.owners]  # fmt: skip
     named = {id(v) for _, _, v in watch.items}
     for leaf in program.leaves:  # a gradient that it finds elsewhere, too, is to be this one
         if leaf.kind == "gradient" and id(leaf.tensor) in named:

@@ -284,7 +284,7 @@ def rows(entry: Entry, tensors: Sequence[Tensor]) -> Rows:
     if len({id(owner(t.array)) for t in tensors}) < len(tensors):
         raise ValueError("arguments that share memory are looked at by Python")
     homes = [owner(x.array) for x in entry.leaves if x.kind != "argument"]
-    if any(id(t) in entry.watch.reached for t in entry.arguments):
+    if entry.watch.gradients or any(id(t) in entry.watch.reached for t in entry.arguments):
         raise ValueError("an argument that the function also finds elsewhere is known by Python")
     read = {id(x.tensor) for x in entry.leaves}
     homes += [t.array for n, t in entry.watch.reached.items() if n not in read]

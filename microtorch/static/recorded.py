@@ -165,7 +165,7 @@ class Recorded:
         return _item(self, *place)
 
     tolist = _answer(".tolist()", np.ndarray.tolist)
-    get = _answer("numpy(), or printing,", lambda x: x)
+    get = _answer("numpy(), printing, or a look at memory,", lambda x: x)
     __int__ = _answer("int(x)", int)
     __index__ = _answer("an index, or int(x),", operator.index)
     __format__ = _answer("printing", lambda x, spec: format(x[()], spec))

@@ -7,7 +7,7 @@ of Python's own library (``WORLD``), under whatever name the user has it.
 from __future__ import annotations
 
 import abc
-from types import BuiltinFunctionType, FunctionType
+from types import BuiltinFunctionType, FunctionType, MethodType
 from typing import TYPE_CHECKING
 
 from .code_names import attributes_of, globals_of, is_users_code
@@ -24,9 +24,7 @@ CALLS = "which reads who calls"
 
 # of globals and attributes
 NAMES = {
-    "globals": "which gives names that are not in its text",
-    "eval": "which runs a text", "exec": "which runs a text", "open": "which reads a file",
-    "input": "which reads what is typed",
+    "open": "which reads a file",
     "_version": "a count that every write changes",
     **dict.fromkeys(
         ("initial_seed", "get_rng_state", "get_num_threads", "get_float32_matmul_precision",
@@ -59,6 +57,14 @@ NAMES = {
     "__import__": "which gives modules that are not in its text",
 }  # fmt: skip
 
+# the same, of functions of Python's own, as their names may well be attributes of the user's
+BUILTINS = {
+    "globals": "which gives names that are not in its text",
+    "eval": "which runs a text", "exec": "which runs a text",
+    "input": "which reads what is typed",
+    **dict.fromkeys(("id", "hash"), "which asks where objects lie in memory"),
+}
+
 EVERY = frozenset({""})
 COLLECTOR = "which asks of Python's collector, that rests while a call is recorded"
 # functions by the module that has made them: which (EVERY: all but HARMLESS), and why
@@ -69,6 +75,9 @@ WORLD: dict[str, tuple[Collection[str], str]] = {
                     (("abspath", "realpath", "expanduser", "expandvars", "lexists"), FILES)),
     **dict.fromkeys(("socket", "_socket", "subprocess", "tempfile", "secrets", "urllib.request"),
                     (EVERY, "which asks the world outside")),
+    "numpy": (("load", "loadtxt", "genfromtxt", "fromfile"), FILES),
+    **dict.fromkeys(("random", "numpy.random"),
+                    (("seed", "setstate", "set_state"), "which sets random numbers going")),
     "uuid": (("uuid1", "uuid4", "getnode"), "which draws numbers of its own"),
     **dict.fromkeys(("_thread", "threading"), (
         ("get_ident", "get_native_id", "current_thread", "currentThread", "active_count",
@@ -91,12 +100,20 @@ HARMLESS = frozenset(
 )
 
 
+def is_function(x: Operand) -> bool:
+    """Also numpy's, which Cython made."""
+    return isinstance(x, (FunctionType, BuiltinFunctionType, MethodType)) or (
+        type(x).__name__ == "cython_function_or_method"
+    )
+
+
 def why_unseen(name: str, x: Operand) -> str:
     """What a function that finds ``x`` under a name asks of the world, in words, or ""."""
-    if not isinstance(x, (FunctionType, BuiltinFunctionType)):
+    x = x.__func__ if isinstance(x, MethodType) else x
+    if not is_function(x) or (isinstance(x, FunctionType) and is_users_code(x.__code__)):
         return ""
-    if isinstance(x, FunctionType) and is_users_code(x.__code__):
-        return ""
+    if x.__module__ == "builtins" and x.__name__ in BUILTINS:
+        return f"it uses {name!r}, {BUILTINS[x.__name__]}"
     names, why = WORLD.get(x.__module__ or "", ((), ""))
     if x.__name__ in HARMLESS or not (names is EVERY or x.__name__ in names):
         return ""
@@ -106,12 +123,14 @@ def why_unseen(name: str, x: Operand) -> str:
 def unseen_name(f: FunctionType) -> str:
     """The first of a function's names that asks what no guard sees, in words, or ""."""
     asked = NAMES.keys() & attributes_of(f.__code__)
-    for name in NAMES.keys() & globals_of(f.__code__):  # which may be the user's own
+    every = NAMES | BUILTINS
+    wanted = every.keys() - {f.__name__.strip("_")}  # what `__hash__` asks of hash() is equality
+    for name in wanted & globals_of(f.__code__):  # which may be the user's own
         x = f.__globals__.get(name, print)
         users = isinstance(x, FunctionType) and is_users_code(x.__code__)
         if isinstance(x, (FunctionType, BuiltinFunctionType, type)) and not users:
             asked |= {name}
-    return f"it uses {min(asked)!r}, {NAMES[min(asked)]}" if asked else ""
+    return f"it uses {min(asked)!r}, {every[min(asked)]}" if asked else ""
 
 
 class Registered:

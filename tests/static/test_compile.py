@@ -38,6 +38,24 @@ def test_the_same_tensor_twice_and_then_two():
     plain(lambda a, b: a * b, *pairs, programs=2)
 
 
+KNOWN = [1]
+
+
+@pytest.mark.parametrize("f", [
+    lambda x, d: (x * 2, KNOWN),
+    lambda x, d: {"y": x * 2, "d": d["d"]},
+    lambda x, d: (lambda y: (y, y))([x * 2]),
+])  # fmt: skip
+def test_a_list_that_others_have_is_no_copy(f):
+    c, others = exact(f), {"d": {}}
+    with pytest.warns(UserWarning, match="that others have, too"):
+        for (x,) in XS:
+            found, want = ([*y.values()] if type(y) is dict else y
+                           for y in (c(x, others), f(x, others)))  # fmt: skip
+            assert (found[0] is found[1]) is (want[0] is want[1])
+            assert (found[1] is want[1]) is (want[1] is not want[0])
+
+
 def test_shapes_dtypes_layouts_and_python_arguments_are_guarded():
     xs = [x[0] for x in XS]
     calls = [(x,) for x in xs] + [(x.t(),) for x in xs] + [(x.double(),) for x in xs]
@@ -131,6 +149,10 @@ def chained(x, write):
     lambda x: str(x),
     lambda x: x.view(4, 3),
     lambda x: x.unique(),
+    lambda x: (x.argwhere(), x.argwhere().stride()),
+    lambda x: x * x.untyped_storage().nbytes(),
+    lambda x: x.clone().resize_(2),
+    lambda x: torch.from_dlpack(x.__dlpack__()) * 2,
     lambda x: chained(x, lambda y: y[:, 1:].mul_(y[:, :-1])),  # which reads what it writes
     lambda x: chained(x, lambda y: y[:, 1:].addcmul_(y[:, :-1], y[:, 1:])),
     lambda x: chained(x, lambda y: y[:, 1:].index_add_(0, torch.tensor([0]), y[:1, :-1])),

@@ -170,6 +170,25 @@ def test_an_optimizer_with_its_options(name):
         assert found[0] == found[1] and step.count == 1, option
 
 
+def test_a_rate_that_is_read_after_a_schedule_has_moved_it():
+    """Two recorded calls may well read the same."""
+    w = torch.ones(3, requires_grad=True)
+    optimizer = optim.SGD([w], lr=0.1)
+    schedule = optim.lr_scheduler.StepLR(optimizer, 2, 0.5)
+
+    @torch.compile(backend="eager")
+    def step(x):
+        optimizer.zero_grad()
+        (w * x).sum().backward()
+        optimizer.step()
+        schedule.step()
+        return optimizer.param_groups[0]["lr"]
+
+    with pytest.warns(UserWarning, match="may read a learning rate"):
+        rates = [step(torch.ones(3)) for _ in range(6)]
+    assert rates == [0.1, 0.05, 0.05, 0.025, 0.025, 0.0125]
+
+
 def test_lbfgs_runs_as_it_is_written():
     found = []
     for wrap in (lambda f: f, torch.compile):

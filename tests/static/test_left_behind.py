@@ -160,3 +160,24 @@ def test_a_gradient_that_is_an_argument_and_gets_more():
         for _ in range(3):
             f(w().grad)
     assert f(torch.zeros(3)).tolist() == [0, 0, 0] and w().grad.tolist() == [14, 14, 14]
+
+
+@pytest.mark.parametrize("backend", ["eager", "inductor"])
+@pytest.mark.parametrize("first", [True, False])
+@pytest.mark.parametrize("given", [False, True])
+def test_an_argument_that_is_a_gradient_in_some_calls_only(first, given, backend):
+    """... which the function finds at its tensor, too: then it reads one tensor, or two."""
+    def f(y, w=None):
+        s = ((HELD["w"] if w is None else w).grad * 2).sum()
+        y.add_(1)
+        return s
+
+    found = []
+    for wrap in (lambda f: f, lambda f: torch.compile(f, backend=backend)):
+        HELD["w"] = torch.ones(4, requires_grad=True)
+        (w() * 2).sum().backward()
+        step = wrap(f)
+        for is_gradient in (*[first] * 4, not first, first, *[not first] * 4, first):
+            y = w().grad if is_gradient else torch.ones(4)
+            found.append((step(y, w()) if given else step(y)).item())
+    assert found[:11] == found[11:] and step.count == 2 and not step.reason

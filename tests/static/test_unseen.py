@@ -86,6 +86,10 @@ def first_of(x):
     return 1.0 if next(iter(WORLD["dict"])) == "a" else 3.0
 
 
+def place_of_name():
+    return [*vars(WORLD["plain"])].index("p")
+
+
 def forgot(function):
     def change():
         WORLD["factor"] = 5.0
@@ -118,6 +122,14 @@ CHANGES = {
         lambda x: x * (1 if next(iter(vars(WORLD["plain"]))) == "p" else 3),
         lambda: reordered(vars(WORLD["plain"])),
     ),
+    "the order of a namespace": (
+        lambda x: x * (1 if next(iter(vars(WORLD["space"]))) == "p" else 3),
+        lambda: reordered(vars(WORLD["space"])),
+    ),
+    "the order of attributes that are named": (
+        lambda x: x * (WORLD["plain"].q + WORLD["plain"].p + place_of_name()),
+        lambda: reordered(vars(WORLD["plain"])),
+    ),
     "the order of a set": (
         lambda x: x * next(iter(WORLD["set"])), renewed,
     ),
@@ -148,6 +160,7 @@ def world():
     WORLD.update(
         dict={"a": 1.0, "b": 2.0}, set={8, 0}, plain=Plain(), factor=2.0, number=Number(3),
         array=np.array([Plain()], object), list=held, get=held.__getitem__,
+        space=types.SimpleNamespace(p=1, q=2),
     )  # fmt: skip
     vars(WORLD["plain"]).update(p=1, q=2)
     cached.cache_clear(), cached_few.cache_clear()
@@ -211,6 +224,7 @@ def depth(n):
 
 held = Plain()
 refers, lock, steps = weakref.ref(held), threading.Lock(), itertools.count()
+place, set_going = id, np.random.seed
 values, context = queue.SimpleQueue(), contextvars.ContextVar("context", default=1)
 
 ASKS = {
@@ -231,6 +245,15 @@ ASKS = {
     "reads a setting": [lambda: sys.getrefcount(held) > 0],
     "counts the calls": [lambda: cached.cache_info().hits >= 0],
     "asks where memory lies": [lambda: OTHER.storage_offset() == 0, lambda: OTHER.is_shared()],
+    "sets random numbers going": [
+        lambda: random.seed(1) or random.random() < 2, lambda: set_going(2),
+        lambda: np.random.set_state(np.random.get_state()),
+    ],
+    "asks for files": [lambda: np.loadtxt(["1 2"]).sum() > 9],
+    "which runs a text": [lambda: eval("held.n") > 9],
+    "asks where objects lie": [
+        lambda: id(held) % 7 == 0, lambda: hash(held) % 7 == 0, lambda: place(held) % 7 == 0,
+    ],
     "a weak reference": [lambda: refers() is None],
     "cannot be watched": [
         lambda: next(steps) < 0, lambda: values.empty(), lambda: context.get() == 1,
@@ -252,7 +275,9 @@ def now(x):
 
 
 def test_a_name_of_the_users_own_is_no_question():
-    compiled = torch.compile(lambda x: now(x) + 1, backend="eager")
+    net = torch.nn.Dropout()
+    net.input = net.id = 1
+    compiled = torch.compile(lambda x: net.eval()(now(x) + net.id * net.input), backend="eager")
     for _ in range(4):
         assert compiled(torch.ones(2)).tolist() == [3, 3]
     assert compiled.count == 1
