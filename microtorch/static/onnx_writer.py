@@ -58,6 +58,7 @@ def onnx_package() -> Operand:
     """The package onnx; ImportError says how to get it."""
     try:
         import onnx
+        import onnx.inliner
         import onnx.helper
         import onnx.numpy_helper
     except ImportError:
