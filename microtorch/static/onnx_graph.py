@@ -142,8 +142,9 @@ def written_out(onnx: Operand, model: Operand) -> Operand:
         more.CopyFrom(model)
         for node in nodes(more.graph):  # a body may read an attribute that is not given
             schema, given = definition(node), {a.name for a in node.attribute}
-            node.attribute.extend(a.default_value for k, a in (schema and schema.attributes or {})
-                                  .items() if a.default_value.type and k not in given)  # fmt: skip
+            settings = schema.attributes if schema else {}
+            node.attribute.extend(a.default_value for k, a in settings.items()
+                                  if a.default_value.type and k not in given)  # fmt: skip
         try:
             more = onnx.inliner.inline_selected_functions(
                 more, [*found], inline_schema_functions=True

@@ -18,7 +18,6 @@ from ..create.data import from_numpy
 from ..create.filled import full, zeros
 from ..create.random import multinomial
 from ..fft import transforms
-from ..nn import functional as F
 from ..ops.join import cat, stack
 from ..ops.select import where
 from ..ops.surface import FUNCTIONS

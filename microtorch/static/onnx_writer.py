@@ -58,8 +58,8 @@ def onnx_package() -> Operand:
     """The package onnx; ImportError says how to get it."""
     try:
         import onnx
-        import onnx.inliner
         import onnx.helper
+        import onnx.inliner
         import onnx.numpy_helper
     except ImportError:
         raise ImportError(
