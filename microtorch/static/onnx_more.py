@@ -12,11 +12,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..arrays.generator import Generator
 from ..create.counted import arange
 from ..create.data import from_numpy
 from ..create.filled import full, zeros
-from ..create.random import multinomial
+from ..create.random import Generator, multinomial
 from ..fft import transforms
 from ..ops.join import cat, stack
 from ..ops.select import where
@@ -168,7 +167,7 @@ def _max_unpool(
     small = [*x.shape[:2], *sizes]
     whole = small if size is None else ints(size)
     axes = np.unravel_index(places.numpy(), small)  # which are those of the smaller image
-    at = from_numpy(np.ravel_multi_index(axes, whole))
+    at = from_numpy(np.asarray(np.ravel_multi_index(axes, whole)))
     out = zeros([int(np.prod(whole))], dtype=x.dtype)
     return out.scatter(0, at.reshape(-1), x.reshape(-1)).reshape(whole)
 

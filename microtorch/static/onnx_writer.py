@@ -16,7 +16,7 @@ import numpy as np
 
 from ..base.errors import message
 from ..notation import expr, formulas
-from . import onnx_places, onnx_windows
+from . import onnx_counted, onnx_drawn, onnx_places, onnx_sized, onnx_windows
 from .elements import IN_PLACE, OPERATORS, letters_of
 from .onnx_nodes import NODES
 from .program import live
@@ -29,7 +29,8 @@ if TYPE_CHECKING:
     from .program import Step
 
 OPSET = 18
-ENTERED = onnx_places, onnx_windows  # importing them has entered their nodes into NODES
+# importing them has entered their nodes into NODES
+ENTERED = onnx_counted, onnx_drawn, onnx_places, onnx_sized, onnx_windows
 FUNCTIONS = {
     "exp": "Exp", "log": "Log", "sqrt": "Sqrt", "tanh": "Tanh", "erf": "Erf", "abs": "Abs",
     "sin": "Sin", "cos": "Cos", "tan": "Tan", "asin": "Asin", "acos": "Acos", "atan": "Atan",
@@ -81,6 +82,8 @@ class Writer:
         self.names: dict[int, str] = {}
         self.step: Step | None = None
         self.apart = False  # is each constant to be one of its own?
+        self.by_data: list[str] = []  # values with as many elements as the data says
+        self.varying = {*inputs}  # names of what an input leads to
         self.taken = {*inputs, *outputs, *names.values()}
         for leaf in entry.leaves:
             if leaf.kind == "argument":
@@ -150,6 +153,11 @@ class Writer:
         n = step.result.number
         return self.names.setdefault(n, self.fresh(f"v{n}") if n not in self.names else "")
 
+    def outs(self, step: Step) -> list[str]:
+        """The same of a step that gives several."""
+        return [self.names.setdefault(x.number, self.fresh(f"v{x.number}"))
+                for x in step.result]  # fmt: skip
+
     def node(self, op: str, inputs: Sequence[str], output: str = "", **attrs: Operand) -> str:
         """A node, and the name of its output."""
         return self.several(op, inputs, output or self.fresh(f"t{len(self.nodes) + 1}"), **attrs)[0]
@@ -164,6 +172,8 @@ class Writer:
         made = self.onnx.helper.make_node(
             op, [*inputs], [*outputs], name=name, doc_string=site, **attrs)  # fmt: skip
         self.nodes.append(made)
+        if self.varying.intersection(inputs):
+            self.varying.update(outputs)
         return outputs
 
     def refuse(self, why: str = "") -> RuntimeError:
@@ -232,7 +242,14 @@ class Writer:
     # ---- steps -----------------------------------------------------------------------------------
     def needed(self) -> list[Step]:
         """The steps that an output comes of, or that write; conditions are not part of a model."""
-        steps = [s for s in self.program.steps[: self.program.split] if s.kind != "suppose"]
+        steps = []
+        for s in self.program.steps[: self.program.split]:
+            if s.kind != "suppose":
+                steps.append(s)
+            elif isinstance(s.arguments[1], bytes):  # and in a model there are no others
+                raise RuntimeError(message(
+                    f"torch.onnx.export: a shape, at {s.site}, depends on the numbers in a tensor",
+                    fix="give it as a Python number: num_classes=, say"))  # fmt: skip
         return live(steps, [o.number for o in self.entry.outputs], lambda s: False)
 
     def write(self) -> None:
@@ -252,7 +269,7 @@ class Writer:
             n = step.result.number
             if step.name in IN_PLACE:
                 self.wrote(n, self.each(step, IN_PLACE[step.name], ("x", "y"), {}))
-            elif step.name != "astype":  # which returns an array of that dtype itself
+            elif step.name not in ("astype", "laid"):  # which return what is so already
                 raise self.refuse(": it writes into what it is given")
         elif step.attrs.get("out") is not None:
             raise self.refuse(": it writes into what it is given")
