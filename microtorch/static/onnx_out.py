@@ -123,7 +123,14 @@ def built(
         raise ValueError(message(
             f"torch.onnx.export: opset_version={opset}, but this package onnx has {newest} at most",
             fix=f"opset_version={OPSET}"))  # fmt: skip
-    w = Writer(entry, named, inputs, outputs)
+    opset = max(opset or OPSET, OPSET)
+    of = {**dict(zip(inputs, given, strict=True)), **{n: o.tensor for n, o in
+                                                      zip(outputs, entry.outputs, strict=True)}}
+    if odd := [n for n, t in of.items() if t.is_complex()]:
+        raise RuntimeError(message(
+            f"torch.onnx.export: {odd[0]!r} is complex, and ONNX has no complex numbers",
+            fix="torch.view_as_real and view_as_complex, inside the model"))  # fmt: skip
+    w = Writer(entry, named, inputs, outputs, opset)
     w.apart = bool(dynamic)  # equal numbers may be different ones for other sizes
     w.write()
     w.step = None
@@ -149,7 +156,7 @@ def built(
         kept,
     )  # fmt: skip
     made = helper.make_model(
-        graph, opset_imports=[helper.make_opsetid("", max(opset or OPSET, OPSET))],
+        graph, opset_imports=[helper.make_opsetid("", opset)],
         producer_name="microtorch", ir_version=9,
     )  # fmt: skip
     try:

@@ -16,7 +16,7 @@ import numpy as np
 
 from ..base.errors import message
 from ..notation import expr, formulas
-from . import onnx_counted, onnx_drawn, onnx_places, onnx_sized, onnx_windows
+from . import onnx_complex, onnx_counted, onnx_drawn, onnx_places, onnx_sized, onnx_windows
 from .elements import IN_PLACE, OPERATORS, letters_of
 from .onnx_nodes import NODES
 from .program import live
@@ -73,13 +73,15 @@ class Writer:
     """The nodes of a program. A value is called after its number, a weight as the model does."""
 
     def __init__(
-        self, entry: Entry, names: Mapping[int, str], inputs: Sequence[str], outputs: Sequence[str]
-    ) -> None:
-        self.onnx = onnx_package()
+        self, entry: Entry, names: Mapping[int, str], inputs: Sequence[str],
+        outputs: Sequence[str], opset: int,
+    ) -> None:  # fmt: skip
+        self.onnx, self.opset = onnx_package(), opset
         self.entry, self.program = entry, entry.program
         self.nodes: list[Operand] = []
         self.constants: dict[str, Array] = {}
         self.names: dict[int, str] = {}
+        self.imaginary: dict[int, str] = {}  # of complex numbers; their real parts are in names
         self.step: Step | None = None
         self.apart = False  # is each constant to be one of its own?
         self.by_data: list[str] = []  # values with as many elements as the data says
@@ -92,6 +94,10 @@ class Writer:
                 name = names.get(id(leaf.tensor)) or self.fresh(f"tensor_{leaf.number}")
                 self.names[leaf.number] = name
                 self.constants[name] = leaf.array
+                if leaf.array.dtype.kind == "c":
+                    self.constants[name] = leaf.array.real
+                    self.imaginary[leaf.number] = part = self.fresh(f"{name}_imag")
+                    self.constants[part] = leaf.array.imag
         self.weights = {*self.constants}
         self.trained = {self.names[x.number] for x in entry.leaves if x.tensor.requires_grad}
         # what is written into is, in ONNX, another value: the memory that values share, by its
@@ -263,7 +269,9 @@ class Writer:
     def one(self, step: Step) -> None:
         """The nodes of a step."""
         given = [x.number for x in step.arguments if type(x) is Ref]
-        if step.name == "setitem":
+        if onnx_complex.concerned(self, step):
+            onnx_complex.write(self, step)
+        elif step.name == "setitem":
             self.set_item(step)
         elif type(step.result) is Ref and step.result.number in given:
             n = step.result.number

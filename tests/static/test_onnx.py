@@ -121,6 +121,7 @@ def test_formulas_become_nodes_and_the_rest_is_named(tmp_path):
 
 
 AT = torch.tensor([2, 0, 1])
+TURNS = torch.polar(torch.ones(3, 2), torch.arange(6.0).reshape(3, 2))
 
 
 def written(x):
@@ -189,6 +190,17 @@ MANY = {
         torch.argwhere(x > 0), torch.unique(x.round()), x.sort(0)[0][torch.where(x[:, 0] > 0)],
         torch.unique(x.round() * 0, dim=0, return_counts=True)[1],
         x.index_put((x[:, 0] > 0,), x[0], accumulate=True)),
+    "spectra": lambda x: [
+        torch.fft.rfft(x).abs(), torch.fft.fft(x, n=7, norm="ortho").real, torch.fft.ifft2(x).imag,
+        torch.view_as_real(torch.fft.rfft2(x, norm="forward")), torch.fft.fft(x[0]).exp().real,
+        torch.fft.irfft2(torch.fft.rfft2(x)), torch.fft.irfft(torch.fft.fft(x), n=5, norm="ortho"),
+        torch.fft.hfft(torch.fft.ihfft(x), 4), torch.fft.fft(x + 1).angle(), torch.fft.irfft(x),
+        torch.view_as_real(torch.stft(x[None, 0].repeat(1, 8), 8, 2, window=torch.hann_window(8),
+                                      return_complex=True)),
+        torch.view_as_real(torch.view_as_complex(x.reshape(3, 2, 2)) * TURNS),
+        *[torch.view_as_real(y) for z in [torch.fft.fft(x)] for y in (
+            z * z.conj(), z / (z + 20), z + 1j, 2 - z, z / 2, z * (1 + 2j), -z, z @ z.T, z[1:, ::2],
+            z.reshape(-1), torch.cat([z, z]), torch.stack([z, z * x]), z.sum(1), z.roll(1, 0))]],
     "losses": lambda x: (
         F.mse_loss(x, x * 2), F.nll_loss(x, AT), F.cross_entropy(x, AT, ignore_index=1),
         F.huber_loss(x, x * 3)),
@@ -230,8 +242,11 @@ def test_what_else_has_a_form(tmp_path, name):
     (lambda x: x.repeat_interleave(x[:, 0].long(), 0), "a shape, at .*depends on the numbers"),
     (lambda x: torch.poisson(x.abs()), r"poisson, at .*\n(.|\n)*give the random numbers"),
     (lambda x: torch.unique_consecutive(x), "test_onnx.py"),
+    (lambda x: torch.fft.fft(x), "'output_0' is complex(.|\n)*view_as_real"),
+    (lambda x: torch.fft.fft(x).sin().real, "sin, at test_onnx.py.* no ONNX form of complex"),
+    (lambda x: torch.fft.fft(x).mul_(2).real, "at test_onnx.py.* no ONNX form of complex"),
 ])  # fmt: skip
-def test_what_would_hold_for_the_example_only_is_refused(tmp_path, f, why):
+def test_what_has_no_form_or_one_for_the_example_only_is_refused(tmp_path, f, why):
     with pytest.raises(RuntimeError, match=why):
         torch.onnx.export(f, torch.tensor([[1.0, -2], [2, 0.5]]), tmp_path / "f.onnx")
 
