@@ -18,7 +18,7 @@ def recorded(f, *args):
     return f
 
 
-def test_the_nodes_of_a_program():
+def test_the_nodes_of_a_program(capsys):
     table = torch.tensor([[1.0, 2.0]])
 
     def f(x):
@@ -44,6 +44,9 @@ def test_the_nodes_of_a_program():
     assert "%add : [num_users=1] = call_function[target=add](args = (%x, %tensor_1)" in (
         add.format_node()
     )
+    recorded(f, torch.ones(3, 2)).graph.print_tabular()
+    assert [line.split()[:2] for line in capsys.readouterr().out.splitlines()[2:]] == [
+        [n.op, n.name] for n in nodes]  # fmt: skip
 
 
 def test_the_nodes_are_those_of_fx_and_cannot_be_changed():
