@@ -126,9 +126,7 @@ def _abs(w: Writer, s: Step, like: DType, x: Pair) -> Pair:
 
 @rule("angle")
 def _angle(w: Writer, s: Step, like: DType, x: Pair) -> Pair:
-    from .onnx_writer import ALSO
-
-    return w.formula(expr.parse(ALSO["atan2"]), {"x": x[1], "y": x[0]}, like), ""
+    return w.formula(expr.parse("atan2(x, y)"), {"x": x[1], "y": x[0]}, like), ""
 
 
 # ---- arithmetic ----------------------------------------------------------------------------------
