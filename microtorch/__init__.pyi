@@ -116,6 +116,7 @@ from microtorch.facade import c_names, config, dynamo, other_devices
 from microtorch.facade import compiler as compiler
 from microtorch.facade import cpu as cpu
 from microtorch.facade import cuda as cuda
+from microtorch.facade import export as export
 from microtorch.facade import functional as functional
 from microtorch.facade import hub as hub
 from microtorch.facade import jit as jit
@@ -409,7 +410,6 @@ from microtorch.ops.strided import as_strided as as_strided
 from microtorch.ops.vector_norm import dist as dist
 from microtorch.sparse import sparse_coo_tensor as sparse_coo_tensor
 from microtorch.static import compile as compile
-from microtorch.static import exported
 from microtorch.utils.progress import progress as progress
 from microtorch.version import __version__ as __version__
 
@@ -420,7 +420,6 @@ xpu = other_devices
 grid_sampler_2d = grid_sampler
 grid_sampler_3d = grid_sampler
 adaptive_max_pool1d = adaptive_max_pool1d_with_indices
-export = exported
 __config__ = config
 serialization = files
 BFloat16Tensor: LegacyType

@@ -111,7 +111,7 @@ LAZY |= {
 }
 LAZY |= {name: ("fft.short_time", name) for name in linear_algebra.SPECTRA}
 LAZY |= {"compile": ("static", "compile"), "jit": ("facade.jit", "")}
-LAZY |= {"export": ("static.exported", "")}
+LAZY |= {"export": ("facade.export", "")}
 LAZY |= {
     "__config__": ("facade.config", ""),
     "_assert": ("facade.functions", "_assert"),

@@ -139,7 +139,7 @@ PYTORCH = {
     "cuda.amp.grad_scaler": "facade.cuda_amp",
     "hub": "facade.hub",
     "library": "facade.library",
-    "export": "static.exported",
+    "export": "facade.export",
     "jit": "facade.jit",
     "jit.annotations": "facade.annotations",
     "multiprocessing": "facade.multiprocessing",

@@ -207,22 +207,28 @@ def unique(
     refuse_complex("unique", input)
     if dim is not None:
         dim = _dim("unique", input.array, dim)
-    if dim is None:
-        x = input.array.reshape(-1)
-        places = order(x, 0) if x.size else np.zeros(0, np.int64)
-        ordered = x[places]
-        first = _first(ordered)
-        out = ordered[first]
-        if return_counts:
-            counts = np.diff(np.flatnonzero(np.append(first, True)))
-        if return_inverse:
-            inverse = np.empty(x.shape, np.int64)
-            inverse[places] = np.cumsum(first) - 1
-            inverse = inverse.reshape(input.array.shape)
-    else:
-        out, inverse, counts = _distinct(input.array, dim)
-    return _parts(input, out, inverse if return_inverse else None,
-                  counts if return_counts else None)  # fmt: skip
+    found = on_arrays("unique", _unique, input.array, dim=dim, inverse=return_inverse,
+                      counts=return_counts)  # fmt: skip
+    return _parts(input, *found)
+
+
+def _unique(x: Array, dim: int | None, inverse: bool, counts: bool) -> tuple[Array, ...]:
+    """The distinct elements, and what else is asked for."""
+    if dim is not None:
+        out, places, many = _distinct(x, dim)
+        return (out, *[places] * inverse, *[many] * counts)
+    flat = x.reshape(-1)
+    places = order(flat, 0) if flat.size else np.zeros(0, np.int64)
+    ordered = flat[places]
+    first = _first(ordered)
+    found = [ordered[first]]
+    if inverse:
+        which = np.empty(flat.shape, np.int64)
+        which[places] = np.cumsum(first) - 1
+        found.append(which.reshape(x.shape))
+    if counts:
+        found.append(np.diff(np.flatnonzero(np.append(first, True))))
+    return tuple(found)
 
 
 def _dim(name: str, x: Array, dim: int) -> int:

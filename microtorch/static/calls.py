@@ -131,12 +131,18 @@ def source(s: Look, index: Operand, through: frozenset[str]) -> Operand:
         index = made.arguments[0]
 
 
+def in_rows(s: Look, index: Operand) -> Operand:
+    """What an index is a copy of, if that lies in rows; else the index."""
+    first = source(s, index, SAME)
+    return first if s.rows(first, kind="int64") else index
+
+
 def in_range(s: Look, index: Operand, least: int, bound: int, ignored: int) -> Call:
     """Are indices in range? That is asked before all else; where there is no Python, it is asked of
     computed ones when they have been computed."""
     early = True
     if s.alone:
-        index, number = source(s, index, SAME), source(s, index, PART).number
+        index, number = in_rows(s, index), source(s, index, PART).number
         early = any(x.number == number for x in s.program.leaves) or number in s.program.constants
     given = [s.size(index), index, least, bound, ignored]
     return Call(s.step, "in_range", given, [], [], 1 if early else 2)

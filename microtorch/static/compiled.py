@@ -62,6 +62,7 @@ class Compiled(Shown):
         self.fullgraph = fullgraph
         self.most = MOST_PROGRAMS
         self.own_outputs = False  # are views that it returns to be copied?
+        self.by_data = False  # may sizes depend on data?
         self.entries: dict[Key, list[tuple[Entry | ScalarEntry, Operand]]] = {}
         self.pending: dict[Key, list[Run | ScalarRun]] = {}  # recorded once, for each state met
         self.recordings: dict[Key, int] = {}

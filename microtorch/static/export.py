@@ -7,6 +7,7 @@ page.py what a browser needs.
 """
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -54,7 +55,8 @@ make && ./model              reads weights.bin and input.bin, prints the results
 Any C99 compiler will do: cc -O2 -ffp-contract=off -o model model.c -lm
 
 weights.bin and input.bin begin with text, one line for each array (name, dtype, shape), and an
-empty line; then come the numbers, in this processor's byte order, row by row.
+empty line; then come the numbers, in this processor's byte order, row by row. weights.txt, if there
+is one, has the same weights as text.
 
 {inputs}
 {outputs}
@@ -229,6 +231,23 @@ class Folder:
             for h in arrays:
                 out.write(np.ascontiguousarray(h.content).tobytes())
             out.write(more)
+
+
+def as_text(folder: str | os.PathLike[str]) -> None:
+    """weights.txt: what weights.bin holds, each array under its line, row by row. The decimals are
+    as many as tell a number from its neighbours."""
+    with open(os.path.join(folder, "weights.bin"), "rb") as file:
+        heading, _, numbers = file.read().partition(b"\n\n")
+    with open(os.path.join(folder, "weights.txt"), "w", encoding="utf-8") as out:
+        for line in heading.decode().splitlines():
+            kind, _, sizes = line.rpartition("]")[0].rpartition(": ")[2].partition(" [")
+            if not kind:  # "nothing"
+                continue
+            shape = [int(n) for n in sizes.split(",") if n]
+            size = math.prod(shape) * np.dtype(kind).itemsize
+            rows = np.frombuffer(numbers[:size], kind).reshape(-1, *shape[-1:] or [1])
+            numbers = numbers[size:]
+            out.writelines([f"{line}\n", *[f"{' '.join(map(str, r))}\n" for r in rows]])
 
 
 def twister() -> bytes:

@@ -14,17 +14,16 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import is_dataclass
-from os import PathLike
-from typing import IO, TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from ..arrays.generator import Generator, default_generator
 from ..autograd.grad_mode import enable_grad, no_grad
-from ..base.errors import describe, message, unknown
+from ..base.errors import describe, message
 from ..handles.tensor import Tensor
 from ..nn.module import Module
 from ..nn.parameter import Parameter
 from .compiled import Compiled
-from .dims import Dim, Dynamic, dims, unlike
+from .dims import Dynamic, unlike
 from .entry import Entry
 from .keys import structure
 from .nodes import Graph, Node, Walk
@@ -44,9 +43,6 @@ if TYPE_CHECKING:
     from ..base.types import Operand, Shape
 
 FIX = "leave this axis out of dynamic_shapes; or let the model do the same for every size"
-__all__ = ["Dim", "ExportGraphSignature", "ExportedProgram", "InputKind", "InputSpec", "OutputKind",
-           "OutputSpec", "TensorArgument", "dims", "export", "load", "register_dataclass",
-           "save"]  # fmt: skip
 
 
 # ---- what export gives ---------------------------------------------------------------------------
@@ -65,7 +61,8 @@ class GraphModule:
         for n in self.graph.listed:
             if n.op == "call_function":
                 if n.site != site and n.site is not None:
-                    lines.append(f"    # {n.site} in {n.site.function}")
+                    inside = n.site.function  # which a file does not name
+                    lines.append(f"    # {n.site}" + f" in {inside}" * bool(inside))
                     site = n.site
                 given = [*map(repr, n.args), *[f"{k}={v!r}" for k, v in n.kwargs.items()]]
                 if n.target is operator.getitem:
@@ -191,6 +188,7 @@ class ExportedProgram:
             for x in entry.leaves:
                 if x.kind == "argument" and x.place == place:
                     numbers[x.number] = name
+        self.numbers, self.order = dict(numbers), order
         walk = Walk(entry.program, numbers, order, self.sizes(labels))
         self.graph = walk.graph
         self.graph_module = GraphModule(self.graph)
@@ -452,35 +450,3 @@ def _fresh(x: Operand) -> Operand:
         return x
     found = x.detach().clone().requires_grad_(x.requires_grad)
     return found if x.is_leaf else found.clone()
-
-
-def __getattr__(name: str) -> NoReturn:
-    if name in ("ShapesCollection", "AdditionalInputs"):
-        raise AttributeError(
-            message(
-                f"torch.export.{name} is not here",
-                fix='dynamic_shapes={"x": {0: torch.export.Dim("batch")}}',
-            )
-        )
-    raise unknown("module 'torch.export'", name, __all__)
-
-
-def _no_file(*args: Operand, **kwargs: Operand) -> NoReturn:
-    raise NotImplementedError(
-        message(
-            "torch.export has no files here: PyTorch's hold code and a graph of its own operations",
-            fix="torch.jit.trace(model, args).save(f) and torch.jit.load(f) for a program of "
-            "microtorch; torch.onnx.export(model, args, f) for other programs; "
-            "torch.save(model.state_dict(), f) for the weights",
-        )
-    )
-
-
-def save(ep: ExportedProgram, f: str | PathLike[str] | IO[bytes], **more: Operand) -> NoReturn:
-    """NotImplementedError, which says what to do instead."""
-    _no_file()
-
-
-def load(f: str | PathLike[str] | IO[bytes], **more: Operand) -> NoReturn:
-    """NotImplementedError, which says what to do instead."""
-    _no_file()

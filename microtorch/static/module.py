@@ -64,13 +64,13 @@ class OptimizedModule(Module):
 
     def export(
         self, folder: str | PathLike[str], target: str = "c",
-        data: Sequence[Operand] | None = None,
+        data: Sequence[Operand] | None = None, text: bool = False,
     ) -> None:  # fmt: skip
         """Write the program that was made last as C with a ``main``, and as a page
-        (``target="wasm"``); see static/export.py.
+        (``target="wasm"``); ``text``: its weights as text, too. See static/export.py.
         """
         made: Compiled = vars(self)["_compiled"]
-        made.export(folder, target=target, data=data)
+        made.export(folder, target=target, data=data, text=text)
 
     @property
     def code(self) -> str:

@@ -36,6 +36,7 @@ def recorded(
     ``others``: tensors that it may not read, and About them."""
     owners = {id(g): t for t, g in grads.values() if g is not None}
     r = Recording(c.__name__, tensors, getattr(c.function, "__code__", None), owners)
+    r.by_data = c.by_data
     outputs: list[Output] = []
     before = around(tensors)
     outside = any(has_graph(t.node) for t in tensors)

@@ -1,14 +1,14 @@
 """A graph of ONNX as calls of microtorch's functions: that of a model, or of a node such as If."""
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..arrays import dtypes
 from ..base.errors import message
 from ..create.data import from_numpy
-from . import onnx_attention, onnx_images, onnx_indexing, onnx_layers, onnx_recurrent
+from . import onnx_attention, onnx_images, onnx_indexing, onnx_layers, onnx_more, onnx_recurrent
 from .onnx_control import CONTROL
 from .onnx_ops import CALLS, lists, values_of
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from .onnx_ops import Function
 
 # importing them has entered their rows into CALLS
-ENTERED = (onnx_attention, onnx_images, onnx_indexing, onnx_layers, onnx_recurrent)
+ENTERED = (onnx_attention, onnx_images, onnx_indexing, onnx_layers, onnx_more, onnx_recurrent)
 
 
 class Bound(NamedTuple):
@@ -114,6 +114,47 @@ class Body:
                 found = lists(node.function(*given, **node.attrs))
             values.update(zip(node.made, found, strict=False))
         return [values[n] for n in self.outputs]
+
+
+def written_out(onnx: Operand, model: Operand) -> Operand:
+    """The model with the body in place of each call of a function: one of its own, or an operation
+    that is not in the tables and that ONNX itself defines by others."""
+    if model.functions:
+        model = onnx.inliner.inline_local_functions(model)
+
+    def nodes(graph: Operand) -> Iterator[Operand]:
+        for node in graph.node:
+            yield node
+            for a in node.attribute:
+                yield from nodes(a.g) if a.type == onnx.AttributeProto.GRAPH else ()
+
+    def definition(node: Operand) -> Operand:
+        if node.domain in ("", "ai.onnx") and node.op_type in {*CALLS, *CONTROL}:
+            return None
+        try:
+            schema = onnx.defs.get_schema(node.op_type, node.domain)
+        except onnx.defs.SchemaError:  # nobody's operation
+            return None
+        return schema if schema.has_function or schema.has_context_dependent_function else None
+
+    while found := {(n.domain, n.op_type) for n in nodes(model.graph) if definition(n)}:
+        more = onnx.ModelProto()
+        more.CopyFrom(model)
+        for node in nodes(more.graph):  # a body may read an attribute that is not given
+            schema, given = definition(node), {a.name for a in node.attribute}
+            settings = schema.attributes if schema else {}
+            node.attribute.extend(a.default_value for k, a in settings.items()
+                                  if a.default_value.type and k not in given)  # fmt: skip
+        try:
+            more = onnx.inliner.inline_selected_functions(
+                more, [*found], inline_schema_functions=True
+            )
+        except RuntimeError:  # it asks for the type of an input that is left out
+            break
+        if {(n.domain, n.op_type) for n in nodes(more.graph) if definition(n)} == found:
+            break  # this version's definition is none
+        model = more
+    return model
 
 
 def text(value: Operand) -> Operand:

@@ -16,7 +16,7 @@ from ..create.data import from_numpy
 from ..handles.tensor import Tensor
 from ..nn.module import Module
 from ..nn.parameter import Parameter
-from .onnx_graph import Body
+from .onnx_graph import Body, written_out
 from .onnx_ops import CALLS as CALLS
 from .onnx_writer import onnx_package
 
@@ -40,6 +40,7 @@ class OnnxModule(Module):
     def __init__(self, model: Operand):
         super().__init__()
         onnx = onnx_package()
+        model = written_out(onnx, model)
         graph = model.graph
         opsets = {o.domain: o.version for o in model.opset_import}
         self.opset: int = opsets.get("", opsets.get("ai.onnx", 1))

@@ -49,16 +49,16 @@ def _padded(x: Operand, pads: Pads, value: float) -> Operand:
 
 
 @op("Conv")
-def _conv(
+def conv(
     x: Operand, w: Operand, b: Operand = None, *, auto_pad: str, group: int,
     dilations: Operand = None, kernel_shape: Operand = None, pads: Operand = None,
     strides: Operand = None,
 ) -> Operand:  # fmt: skip
     by, gaps, around = windows(x.shape[2:], w.shape[2:], strides, dilations, pads, auto_pad)
-    conv = {1: F.conv1d, 2: F.conv2d, 3: F.conv3d}[w.ndim - 2]
+    function = {1: F.conv1d, 2: F.conv2d, 3: F.conv3d}[w.ndim - 2]
     even = all(i == j for i, j in around)
-    return conv(x if even else _padded(x, around, 0.0), w, b, by,
-                [i for i, _ in around] if even else 0, gaps, group)  # fmt: skip
+    return function(x if even else _padded(x, around, 0.0), w, b, by,
+                    [i for i, _ in around] if even else 0, gaps, group)  # fmt: skip
 
 
 @op("ConvTranspose")

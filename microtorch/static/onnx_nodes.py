@@ -279,7 +279,7 @@ def _nll(w: Writer, s: Step) -> None:
            ignore_index=s.attrs["ignore_index"])  # fmt: skip
 
 
-@node("max", "min", "sort", "topk", "kthvalue", "median", "mode", "nanmedian")
+@node("max", "min", "sort", "topk", "kthvalue", "median", "mode", "nanmedian", "cummax", "cummin")
 def _picked(w: Writer, s: Step) -> None:
     """The elements at places that are known: where the largest lies, say."""
     if len(s.arguments) != 2 or "dim" not in s.attrs:

@@ -113,7 +113,7 @@ for _onnx, _ours in {
     "Asin": "asin", "Acos": "acos", "Atan": "atan", "Sinh": "sinh", "Cosh": "cosh",
     "Asinh": "asinh", "Acosh": "acosh", "Atanh": "atanh", "Floor": "floor", "Ceil": "ceil",
     "Round": "round", "Sign": "sign", "Not": "logical_not", "IsNaN": "isnan",
-    "Reciprocal": "reciprocal", "Identity": "clone", "BitwiseNot": "bitwise_not", "Det": "det",
+    "Reciprocal": "reciprocal", "BitwiseNot": "bitwise_not", "Det": "det",
 }.items():  # fmt: skip
     op(_onnx)(_unary(_ours))
 for _onnx, _ours in {
@@ -138,6 +138,7 @@ op("ThresholdedRelu")(lambda x, *, alpha: where(x > alpha, x, x * 0))
 op("HardSigmoid")(lambda x, *, alpha, beta: (x * alpha + beta).clamp(0, 1))
 op("Gelu")(lambda x, *, approximate: F.gelu(x, approximate=approximate))
 op("Mod")(lambda x, y, *, fmod: x.fmod(y) if fmod else x.remainder(y))
+op("Identity")(lambda x: x.clone() if isinstance(x, Tensor) else (x,))
 op("Size")(lambda x: from_numpy(np.array(x.numel(), np.int64)))
 op("Max")(lambda *xs: reduce(Tensor.maximum, xs).clone())
 op("Min")(lambda *xs: reduce(Tensor.minimum, xs).clone())

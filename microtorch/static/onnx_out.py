@@ -8,12 +8,13 @@ import copy
 import os
 import re
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from typing import IO, TYPE_CHECKING
 
 import numpy as np
 
+from ..arrays import dtypes
 from ..autograd.grad_mode import no_grad
 from ..base.errors import message, warn
 from ..handles.tensor import Tensor
@@ -22,6 +23,7 @@ from ..nn.modes import modes_kept
 from ..nn.module import Module
 from .compiled import Compiled
 from .keys import structure
+from .onnx_drawn import DRAWING
 from .onnx_in import FIXED
 from .onnx_sizes import Sized, Unlike, symbols
 from .onnx_writer import OPSET, Writer, onnx_package
@@ -29,7 +31,7 @@ from .script import script, trace
 from .templates import Ref
 
 if TYPE_CHECKING:
-    from ..base.types import DType, Operand, Shape
+    from ..base.types import Array, DType, Operand, Shape
 
 
 def export(
@@ -57,13 +59,17 @@ def export(
         if isinstance(model, Module):
             model.eval()
         names = input_names, output_names, opset_version, dynamic_axes or {}
-        made = built(model, given, *names)
-        if dynamic_axes:
-            try:
-                agree(made, model, given, dynamic_axes)
-            except RuntimeError:
-                made = sized(made, model, given, *names)
-                agree(made, model, given, dynamic_axes)
+        made, by_data = built(model, given, *names)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of a trial
+            if by_data:
+                agree_on_data(made, by_data, model, given)
+            if dynamic_axes:
+                try:
+                    agree(made, model, given, dynamic_axes)
+                except RuntimeError:
+                    made = sized(made, model, given, *names)
+                    agree(made, model, given, dynamic_axes)
     if isinstance(f, (str, os.PathLike)):
         with open(f, "wb") as file:
             file.write(made.SerializeToString())
@@ -74,12 +80,14 @@ def export(
 def built(
     model: Operand, given: tuple[Tensor, ...], input_names: Sequence[str] | None,
     output_names: Sequence[str] | None, opset: int | None, dynamic: Mapping[str, Operand],
-) -> Operand:  # fmt: skip
-    """The model, as an object of the package onnx, checked."""
+) -> tuple[Operand, list[str]]:  # fmt: skip
+    """The model, as an object of the package onnx, checked; and its values whose number of elements
+    depends on data.
+    """
     onnx = onnx_package()
     made = script(model)
     compiled: Compiled = vars(made)["_compiled"] if isinstance(made, Module) else made
-    compiled.use_c = False
+    compiled.use_c, compiled.by_data = False, True
     with spelt_out():
         trace(made, given)
     entry = compiled.last()[0]
@@ -115,7 +123,14 @@ def built(
         raise ValueError(message(
             f"torch.onnx.export: opset_version={opset}, but this package onnx has {newest} at most",
             fix=f"opset_version={OPSET}"))  # fmt: skip
-    w = Writer(entry, named, inputs, outputs)
+    opset = max(opset or OPSET, OPSET)
+    of = {**dict(zip(inputs, given, strict=True)), **{n: o.tensor for n, o in
+                                                      zip(outputs, entry.outputs, strict=True)}}
+    if odd := [n for n, t in of.items() if t.is_complex()]:
+        raise RuntimeError(message(
+            f"torch.onnx.export: {odd[0]!r} is complex, and ONNX has no complex numbers",
+            fix="torch.view_as_real and view_as_complex, inside the model"))  # fmt: skip
+    w = Writer(entry, named, inputs, outputs, opset)
     w.apart = bool(dynamic)  # equal numbers may be different ones for other sizes
     w.write()
     w.step = None
@@ -141,7 +156,7 @@ def built(
         kept,
     )  # fmt: skip
     made = helper.make_model(
-        graph, opset_imports=[helper.make_opsetid("", max(opset or OPSET, OPSET))],
+        graph, opset_imports=[helper.make_opsetid("", opset)],
         producer_name="microtorch", ir_version=9,
     )  # fmt: skip
     try:
@@ -153,7 +168,7 @@ def built(
         raise RuntimeError(message(
             f"torch.onnx.export: {where}no valid ONNX model", said,
             fix="leave it out of the model, or give it other dtypes")) from None  # fmt: skip
-    return made
+    return made, w.by_data
 
 
 def called(what: str, names: Sequence[str] | None, values: Sequence[object]) -> list[str]:
@@ -179,9 +194,7 @@ def sized(
         for i, axis in places:
             for _ in range(more + 1):
                 other[i] = other[i].index_select(axis, _more(other[i], axis))
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        second = built(model, tuple(other), input_names, output_names, opset, dynamic)
+    second, _ = built(model, tuple(other), input_names, output_names, opset, dynamic)
     found = copy.deepcopy(made)
     try:
         Sized(onnx, found, second, sizes)
@@ -195,8 +208,6 @@ def agree(
     made: Operand, model: Operand, given: tuple[Tensor, ...], dynamic: Mapping[str, Operand]
 ) -> None:
     """RuntimeError if the model computes something else where the dynamic sizes are others."""
-    from onnx.reference import ReferenceEvaluator
-
     names = [i.name for i in made.graph.input]
     other: list[Tensor] = []
     for name, t in zip(names, given, strict=True):
@@ -204,24 +215,79 @@ def agree(
         for axis in axes:
             t = t.index_select(axis, _more(t, axis))
         other.append(t)
-    wanted: list[Operand] = []
-    structure(model(*other), wanted)
-    feeds = {n: t.detach().numpy() for n, t in zip(names, other, strict=True)}
-    why = "its numbers are others"
-    try:
-        got = ReferenceEvaluator(made).run(None, feeds)
-        same = len(got) == len(wanted) and all(
-            np.allclose(g, x.detach().numpy(), rtol=1e-3, atol=1e-4)
-            for g, x in zip(got, wanted, strict=True)
-        )
-    except Exception as e:  # whatever the evaluator or a comparison of shapes raises
-        same, why = False, f"{type(e).__name__}: {e}"
-    if not same:
+    _, why = compared(made, other, [*outputs_of(model, other)])
+    if why:
         raise RuntimeError(
             message("torch.onnx.export: the model does not compute the same for other sizes of "
                     f"the dynamic axes {dict(dynamic)}", why,
                     fix="export it without dynamic_axes, once for each size")
         )  # fmt: skip
+
+
+def agree_on_data(
+    made: Operand, by_data: Sequence[str], model: Operand, given: tuple[Tensor, ...]
+) -> None:
+    """RuntimeError if the model computes something else where masks choose another number of
+    elements; or if none of a few other inputs makes them do so."""
+    seen = copy.deepcopy(made)  # which also gives the values in question
+    for name in by_data:
+        seen.graph.output.add().name = name
+    first, _ = compared(seen, given, [*outputs_of(model, given)])
+    differ = False
+    sites = {n.doc_string for n in made.graph.node if {*n.output} & {*by_data}}
+    why = "none of a few other inputs makes it choose another number of elements"
+    for change in CHANGES:
+        other = [change(t) for t in given]
+        try:
+            wanted = [*outputs_of(model, other)]
+        except (IndexError, RuntimeError, ValueError):  # no inputs for this model
+            continue
+        found, fault = compared(seen, other, wanted)
+        differ |= not fault and [x.shape for x in found] != [x.shape for x in first]
+        if fault:
+            differ, why = False, fault
+            break
+    if not differ:
+        raise RuntimeError(
+            message(f"torch.onnx.export: {', '.join(sorted(sites))}: how many elements there are "
+                    "depends on data, and the model may not follow", why,
+                    fix="torch.where(mask, x, 0) keeps the size")
+        )  # fmt: skip
+
+
+# other inputs for which a mask may choose other elements
+CHANGES: tuple[Callable[[Tensor], Tensor], ...] = (
+    lambda t: ~t if t.dtype is dtypes.bool else -t,
+    lambda t: t.flip([*range(t.ndim)]) if t.ndim else t + 1,
+    lambda t: t.roll(1) // 2 if t.ndim and not t.is_floating_point() else t * 0.5 - 0.25,
+    lambda t: t * 0,
+)
+
+
+def outputs_of(model: Operand, given: Sequence[Tensor]) -> Iterator[Array]:
+    """The tensors that the model returns, as numpy's arrays."""
+    wanted: list[Operand] = []
+    structure(model(*[t.clone() for t in given]), wanted)
+    return (x.detach().numpy() for x in wanted)
+
+
+def compared(
+    made: Operand, given: Sequence[Tensor], wanted: list[Array]
+) -> tuple[list[Array], str]:
+    """What onnx's own evaluator gives beyond the wanted outputs, and how these differ, or ""."""
+    from onnx.reference import ReferenceEvaluator
+
+    feeds = {i.name: t.detach().numpy() for i, t in zip(made.graph.input, given, strict=True)}
+    drawn = any(n.op_type in DRAWING for n in made.graph.node)
+    try:
+        got: list[Array] = [*ReferenceEvaluator(made).run(None, feeds)]
+        same = all(
+            g.shape == x.shape if drawn else np.allclose(g, x, rtol=1e-3, atol=1e-4, equal_nan=True)
+            for g, x in zip(got, wanted, strict=False)
+        )
+    except Exception as e:  # whatever the evaluator or a comparison of shapes raises
+        return [], f"{type(e).__name__}: {e}"
+    return got[len(wanted) :], "" if same else "its numbers are others"
 
 
 def _more(t: Tensor, axis: int) -> Tensor:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .onnx_nodes import listed, node, pads
+from .onnx_sized import is_mask, masked, put_masked
 from .templates import Ref
 
 if TYPE_CHECKING:
@@ -121,9 +122,10 @@ def _index(w: Writer, s: Step) -> None:
     parts = [*index] if type(index) is tuple else [index]
     arrays = [i for i, part in enumerate(parts) if type(part) in (Ref, int)]
     whole = all(type(p) in (Ref, int) or p == slice(None) or p is Ellipsis for p in parts)
-    if not whole or Ellipsis in parts[:-1] or any(
-        type(i) is Ref and w.dtype(i).kind == "b" for i in parts
-    ):
+    if any(is_mask(w, p) for p in parts):
+        masked(w, s, x, parts)
+        return
+    if not whole or Ellipsis in parts[:-1]:
         _take_flat(w, s, x, parts)
         return
     if len(arrays) == 1 and type(parts[arrays[0]]) is Ref:
@@ -153,8 +155,6 @@ def _flat_places(w: Writer, shape: Shape, index: Sequence[Operand]) -> str:
     """The places of ``x[index]`` in x made flat, for an index of all kinds but masks: what is known
     of them, and for each array its numbers times how far a step goes, where numpy would put them.
     """
-    if any(type(i) is Ref and w.dtype(i).kind == "b" for i in index):
-        raise w.refuse(" for a mask, whose result has a size that depends on data")
     used = sum(i is not None and i is not Ellipsis for i in index)
     whole = [i for i in index if type(i) is Ref or i is not Ellipsis]
     at = next((k for k, i in enumerate(index) if i is Ellipsis), len(whole))
@@ -202,9 +202,13 @@ def _tuples(w: Writer, index: Sequence[Operand]) -> str:
 def _index_put(w: Writer, s: Step) -> None:
     x, values = s.arguments
     parts = [*s.attrs["index"]]
-    if len(parts) == 1 and type(parts[0]) is Ref and w.dtype(parts[0]).kind == "b" and (
-        math.prod(w.shape(values)) == 1 and not s.attrs.get("accumulate")
+    how = "add" if s.attrs.get("accumulate") else "none"
+    if any(is_mask(w, p) for p in parts) and (
+        len(parts) > 1 or math.prod(w.shape(values)) > 1 or how == "add"
     ):  # fmt: skip
+        put_masked(w, s, x, values, how)
+        return
+    if is_mask(w, parts[0]):
         one, mask = w.node("Reshape", [w.cast(values, w.dtype(x)), w.numbers()]), w.name(parts[0])
         rest = [*range(len(w.shape(parts[0])), len(w.shape(x)))]
         if rest:
@@ -213,8 +217,7 @@ def _index_put(w: Writer, s: Step) -> None:
         return
     while parts and parts[-1] in (slice(None), Ellipsis):
         parts.pop()
-    how = "add" if s.attrs.get("accumulate") else "none"
-    if any(type(i) not in (Ref, int) or (type(i) is Ref and w.dtype(i).kind == "b") for i in parts):
+    if any(type(i) not in (Ref, int) for i in parts):
         places = _flat_places(w, w.shape(x), [*s.attrs["index"]])
         shape = w.node("Shape", [places])
         new = w.node("Expand", [w.cast(values, w.dtype(x)), shape])
@@ -301,38 +304,46 @@ def _trace(w: Writer, s: Step) -> None:
 @node("scatter")
 def _scatter(w: Writer, s: Step) -> None:
     x, index, source = s.arguments
-    shape = w.shape(index)
-    given = w.node("Expand", [w.cast(source, w.dtype(x)), w.numbers(*shape)]) if (
-        type(source) is not Ref or w.shape(source) != shape
-    ) else w.name(source)  # fmt: skip
-    if type(source) is Ref and w.shape(source) not in ((), shape):
-        raise w.refuse(" for a source of another size than the index")
+    if type(source) is Ref and w.shape(source):
+        given = _as_large(w, source, index)
+    else:
+        given = w.node("Expand", [w.cast(source, w.dtype(x)), w.numbers(*w.shape(index))])
     w.node("ScatterElements", [w.name(x), w.name(index), given], w.out(s), axis=s.attrs["dim"])
+
+
+def _as_large(w: Writer, source: Operand, index: Operand) -> str:
+    """The part of a source that an index is for."""
+    shape = w.shape(index)
+    if w.shape(source) == shape:
+        return w.name(source)
+    zeros, axes = [0] * len(shape), range(len(shape))
+    return w.node("Slice", [w.name(source), *[w.numbers(*v) for v in (zeros, shape, axes)]])
 
 
 @node("scatter_sum")
 def _scatter_sum(w: Writer, s: Step) -> None:
     source, index = s.arguments
-    if w.shape(source) != w.shape(index):
-        raise w.refuse(" for a source of another size than the index")
     into = w.constant(np.zeros(s.attrs["shape"], w.dtype(source)))
-    w.node("ScatterElements", [into, w.name(index), w.name(source)], w.out(s),
+    w.node("ScatterElements", [into, w.name(index), _as_large(w, source, index)], w.out(s),
            axis=s.attrs["dim"], reduction="add")  # fmt: skip
 
 
 @node("scatter_reduce")
 def _scatter_reduce(w: Writer, s: Step) -> None:
     how = {"prod": "mul", "amax": "max", "amin": "min", "sum": "add"}.get(s.attrs["reduce"])
-    if how is None or len(s.arguments) != 3 or w.shape(s.arguments[1]) != w.shape(s.arguments[2]):
+    if how is None or len(s.arguments) != 3:
         raise w.refuse(" here")
-    w.node("ScatterElements", [w.name(x) for x in s.arguments], w.out(s), axis=s.attrs["dim"],
-           reduction=how)  # fmt: skip
+    x, index, source = s.arguments
+    given = [w.name(x), w.name(index), _as_large(w, source, index)]
+    w.node("ScatterElements", given, w.out(s), axis=s.attrs["dim"], reduction=how)  # fmt: skip
 
 
 @node("cat", "stack")
 def _cat(w: Writer, s: Step) -> None:
-    dim = s.attrs.get("dim", 0)
-    parts = [w.name(x) for x in s.arguments]
+    dim, given = s.attrs.get("dim", 0), s.arguments
+    if given and not isinstance(given[0], Ref):  # numpy's, of a list
+        given, dim = given[0], [*given[1:], s.attrs.get("axis", 0)][0]
+    parts = [w.name(x) for x in given]
     if s.name == "stack":
         parts = [w.node("Unsqueeze", [x, w.numbers(dim)]) for x in parts]
     w.node("Concat", parts, w.out(s), axis=dim)

@@ -16,7 +16,7 @@ import numpy as np
 
 from ..base.errors import message
 from ..notation import expr, formulas
-from . import onnx_places, onnx_windows
+from . import onnx_complex, onnx_counted, onnx_drawn, onnx_places, onnx_sized, onnx_windows
 from .elements import IN_PLACE, OPERATORS, letters_of
 from .onnx_nodes import NODES
 from .program import live
@@ -29,7 +29,8 @@ if TYPE_CHECKING:
     from .program import Step
 
 OPSET = 18
-ENTERED = onnx_places, onnx_windows  # importing them has entered their nodes into NODES
+# importing them has entered their nodes into NODES
+ENTERED = onnx_counted, onnx_drawn, onnx_places, onnx_sized, onnx_windows
 FUNCTIONS = {
     "exp": "Exp", "log": "Log", "sqrt": "Sqrt", "tanh": "Tanh", "erf": "Erf", "abs": "Abs",
     "sin": "Sin", "cos": "Cos", "tan": "Tan", "asin": "Asin", "acos": "Acos", "atan": "Atan",
@@ -59,6 +60,7 @@ def onnx_package() -> Operand:
     try:
         import onnx
         import onnx.helper
+        import onnx.inliner
         import onnx.numpy_helper
     except ImportError:
         raise ImportError(
@@ -71,15 +73,19 @@ class Writer:
     """The nodes of a program. A value is called after its number, a weight as the model does."""
 
     def __init__(
-        self, entry: Entry, names: Mapping[int, str], inputs: Sequence[str], outputs: Sequence[str]
-    ) -> None:
-        self.onnx = onnx_package()
+        self, entry: Entry, names: Mapping[int, str], inputs: Sequence[str],
+        outputs: Sequence[str], opset: int,
+    ) -> None:  # fmt: skip
+        self.onnx, self.opset = onnx_package(), opset
         self.entry, self.program = entry, entry.program
         self.nodes: list[Operand] = []
         self.constants: dict[str, Array] = {}
         self.names: dict[int, str] = {}
+        self.imaginary: dict[int, str] = {}  # of complex numbers; their real parts are in names
         self.step: Step | None = None
         self.apart = False  # is each constant to be one of its own?
+        self.by_data: list[str] = []  # values with as many elements as the data says
+        self.varying = {*inputs}  # names of what an input leads to
         self.taken = {*inputs, *outputs, *names.values()}
         for leaf in entry.leaves:
             if leaf.kind == "argument":
@@ -88,6 +94,10 @@ class Writer:
                 name = names.get(id(leaf.tensor)) or self.fresh(f"tensor_{leaf.number}")
                 self.names[leaf.number] = name
                 self.constants[name] = leaf.array
+                if leaf.array.dtype.kind == "c":
+                    self.constants[name] = leaf.array.real
+                    self.imaginary[leaf.number] = part = self.fresh(f"{name}_imag")
+                    self.constants[part] = leaf.array.imag
         self.weights = {*self.constants}
         self.trained = {self.names[x.number] for x in entry.leaves if x.tensor.requires_grad}
         # what is written into is, in ONNX, another value: the memory that values share, by its
@@ -149,6 +159,11 @@ class Writer:
         n = step.result.number
         return self.names.setdefault(n, self.fresh(f"v{n}") if n not in self.names else "")
 
+    def outs(self, step: Step) -> list[str]:
+        """The same of a step that gives several."""
+        return [self.names.setdefault(x.number, self.fresh(f"v{x.number}"))
+                for x in step.result]  # fmt: skip
+
     def node(self, op: str, inputs: Sequence[str], output: str = "", **attrs: Operand) -> str:
         """A node, and the name of its output."""
         return self.several(op, inputs, output or self.fresh(f"t{len(self.nodes) + 1}"), **attrs)[0]
@@ -163,6 +178,8 @@ class Writer:
         made = self.onnx.helper.make_node(
             op, [*inputs], [*outputs], name=name, doc_string=site, **attrs)  # fmt: skip
         self.nodes.append(made)
+        if self.varying.intersection(inputs):
+            self.varying.update(outputs)
         return outputs
 
     def refuse(self, why: str = "") -> RuntimeError:
@@ -231,7 +248,14 @@ class Writer:
     # ---- steps -----------------------------------------------------------------------------------
     def needed(self) -> list[Step]:
         """The steps that an output comes of, or that write; conditions are not part of a model."""
-        steps = [s for s in self.program.steps[: self.program.split] if s.kind != "suppose"]
+        steps = []
+        for s in self.program.steps[: self.program.split]:
+            if s.kind != "suppose":
+                steps.append(s)
+            elif isinstance(s.arguments[1], bytes):  # and in a model there are no others
+                raise RuntimeError(message(
+                    f"torch.onnx.export: a shape, at {s.site}, depends on the numbers in a tensor",
+                    fix="give it as a Python number: num_classes=, say"))  # fmt: skip
         return live(steps, [o.number for o in self.entry.outputs], lambda s: False)
 
     def write(self) -> None:
@@ -245,13 +269,15 @@ class Writer:
     def one(self, step: Step) -> None:
         """The nodes of a step."""
         given = [x.number for x in step.arguments if type(x) is Ref]
-        if step.name == "setitem":
+        if onnx_complex.concerned(self, step):
+            onnx_complex.write(self, step)
+        elif step.name == "setitem":
             self.set_item(step)
         elif type(step.result) is Ref and step.result.number in given:
             n = step.result.number
             if step.name in IN_PLACE:
                 self.wrote(n, self.each(step, IN_PLACE[step.name], ("x", "y"), {}))
-            elif step.name != "astype":  # which returns an array of that dtype itself
+            elif step.name not in ("astype", "laid"):  # which return what is so already
                 raise self.refuse(": it writes into what it is given")
         elif step.attrs.get("out") is not None:
             raise self.refuse(": it writes into what it is given")

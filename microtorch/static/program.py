@@ -116,6 +116,12 @@ class Program:
 
         return Walk(self).graph.listed
 
+    def print_tabular(self) -> None:
+        """Print them as a table."""
+        from .nodes import Walk
+
+        Walk(self).graph.print_tabular()
+
     def __str__(self) -> str:
         head = ", ".join(f"%{leaf.number}: {self.values[leaf.number]}" for leaf in self.leaves)
         lines = [f"graph {self.name}({head}):"]

@@ -11,7 +11,7 @@ import io
 import os
 import pickle
 import textwrap
-from typing import IO, TYPE_CHECKING, NamedTuple
+from typing import IO, TYPE_CHECKING, NamedTuple, TypeVar
 
 from ..autograd.grad_mode import is_grad_enabled
 from ..base.errors import message
@@ -28,7 +28,7 @@ from .stored import restored, stored
 from .templates import replaced
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from ..base.types import Array, Kernel, Operand
 
@@ -47,6 +47,7 @@ class TracerWarning(Warning):
     """What PyTorch warns of where it traces wrongly; never given here, but programs filter it."""
 
 
+T = TypeVar("T")
 PROGRAM, UNCALLED = "microtorch program", "microtorch module without a program"
 
 
@@ -412,7 +413,16 @@ def load(f: File, map_location: Operand = None, _extra_files: Extra = None) -> O
                 fix="jit.save writes one; torch.load reads tensors and state dicts",
             )
         )
-    return LoadedProgram(data)
+    return of_data(LoadedProgram, data)
+
+
+def of_data(kind: Callable[[dict[str, Operand]], T], data: dict[str, Operand]) -> T:
+    """A program that a file describes; RuntimeError if the data describe none."""
+    try:
+        return kind(data)
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError) as e:
+        why = f"{type(e).__name__}: {e}"
+        raise RuntimeError(message("the file is damaged: its program is none", why)) from None
 
 
 def freeze(mod: Operand, *args: Operand, **kwargs: Operand) -> Operand:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from ..base.errors import message
 from .entry import Entry
-from .export import export
+from .export import as_text, export
 from .scalars import alone
 from .scalars.entry import ScalarEntry, ScalarProgram
 from .scalars.mixed import Mixed
@@ -54,12 +54,13 @@ class Shown:
 
     def export(
         self, folder: str | PathLike[str], steps: int = 10, target: str = "c",
-        data: Sequence[Operand] | None = None, predict: Operand = None,
+        data: Sequence[Operand] | None = None, predict: Operand = None, text: bool = False,
     ) -> None:  # fmt: skip
         """Write the program that was made last as C with a ``main``, and as a page
         (``target="wasm"``), which runs ``predict``, a compiled function or Module, on the same
         weights. ``steps``: of training, checked and made by default; ``data``: for each tensor
-        among the arguments, rows of which each step takes the next, or None. See static/export.py.
+        among the arguments, rows of which each step takes the next, or None; ``text``: are the
+        weights to be written as text, too? See static/export.py.
         """
         other = getattr(predict, "_compiled", predict)
         if other is not None and not isinstance(other, Shown):
@@ -70,16 +71,17 @@ class Shown:
                 )
             )
         entry = self.entry
+        more = None if other is None else other.last()[0]
         if isinstance(entry, ScalarEntry):
             alone.export(entry, folder, steps, target)
-            return
-        more = None if other is None else other.last()[0]
-        if isinstance(self.mixed, Mixed):
+        elif isinstance(self.mixed, Mixed):
             inner, outputs = self.mixed.inner.last()
             again = self.mixed.again(inner, outputs, self.__name__)
             export(inner, folder, steps, target, data, more, again)
-            return
-        export(self.last()[0], folder, steps, target, data, more)
+        else:
+            export(self.last()[0], folder, steps, target, data, more)
+        if text:
+            as_text(folder)
 
     def last(self) -> tuple[Entry, Operand]:
         """The entry that was made last, which must be one of tensors, and its outputs."""

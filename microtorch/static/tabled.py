@@ -17,7 +17,7 @@ import numpy as np
 
 from ..backends import cpu
 from .bodies import Body
-from .calls import SAME, in_range, source
+from .calls import in_range, in_rows
 from .look import Look, Table
 from .parts import new
 from .statements import Call, Each, Lowered
@@ -146,7 +146,7 @@ def _check(s: Look) -> list[Lowered] | None:
         (index, bound), least = s.given, -s.given[1]
     else:
         index, bound, least = s.given[0], s.given[3], s.given[4]
-    if type(index) is not Ref or not s.rows(source(s, index, SAME), kind="int64"):
+    if type(index) is not Ref or not s.rows(in_rows(s, index), kind="int64"):
         return None
     return [in_range(s, index, least, bound, least)]
 

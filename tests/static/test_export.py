@@ -53,8 +53,11 @@ def test_several_outputs_and_doubles(tmp_path):
     given = torch.ones(4, 2, dtype=torch.float64), torch.full((3,), 2.0, dtype=torch.float64)
     for _ in range(3):
         f(*given)
-    f.export(tmp_path)
+    f.export(tmp_path, text=True)
     assert "the same numbers" in built(tmp_path, "check")
+    name, *rows = (tmp_path / "weights.txt").read_text().splitlines()
+    assert name.endswith(": float64 [2, 3]") and len(rows) == 2
+    assert [float(v) for v in " ".join(rows).split()] == w.flatten().tolist()
 
 
 def trained(folder, step, *given):

@@ -52,7 +52,8 @@ def test_indices(tmp_path):
         base = torch.zeros(4, 4)
         read = [q[i], p[:, i - 3], p[i - 2, :, i], p[:, i[:, None], j[None], 1:], q[j, 2], q.T[i]]
         found = [q.gather(1, j.expand(4, 3)), q.sort(0)[0][:2], q.topk(2, 1)[0], p.max(1)[0],
-                 q.sort(1, descending=True)[0][:, 0], q.gather(0, q.argsort(0)) * q]  # fmt: skip
+                 q.sort(1, descending=True)[0][:, 0], q.gather(0, q.argsort(0)) * q,
+                 q.gather(1, q.topk(2, 1)[1])]  # fmt: skip
         put = [base.scatter(0, i[None] * 0 + j[0], q[:1, :3]), base.index_add(0, i, q[:3]),
                base.index_put((i,), q[:3], accumulate=True), base.index_copy(0, j, q[:3]),
                base.scatter_add(1, j.expand(4, 3), q[:, :3])]  # fmt: skip

@@ -9,6 +9,7 @@ import pytest
 
 import microtorch as torch
 from microtorch import nn
+from microtorch.static.exported_files import FORMAT
 
 
 def recorded(f, *args):
@@ -18,7 +19,7 @@ def recorded(f, *args):
     return f
 
 
-def test_the_nodes_of_a_program():
+def test_the_nodes_of_a_program(capsys):
     table = torch.tensor([[1.0, 2.0]])
 
     def f(x):
@@ -44,6 +45,9 @@ def test_the_nodes_of_a_program():
     assert "%add : [num_users=1] = call_function[target=add](args = (%x, %tensor_1)" in (
         add.format_node()
     )
+    recorded(f, torch.ones(3, 2)).graph.print_tabular()
+    assert [line.split()[:2] for line in capsys.readouterr().out.splitlines()[2:]] == [
+        [n.op, n.name] for n in nodes]  # fmt: skip
 
 
 def test_the_nodes_are_those_of_fx_and_cannot_be_changed():
@@ -219,6 +223,49 @@ def test_a_model_that_does_something_else_for_another_size():
             ep.module()(torch.ones(2))
 
 
+def in_file(data):
+    file = io.BytesIO()
+    torch.save(data, file)
+    file.seek(0)
+    return file
+
+
+class Described(nn.Module):
+    """A weight that is not read, a buffer that is not kept, a tensor of the program's own."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv, self.norm = nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2)
+        self.register_buffer("shift", torch.ones(2, 1, 1), persistent=False)
+
+    def forward(self, x, y):
+        return {"a": self.norm(self.conv(x)).relu() + self.shift, "b": [y * TABLE, 3]}
+
+
+TABLE = torch.arange(3.0)
+
+
+def test_a_program_in_a_file():
+    """What is loaded has the same nodes, names, weights and results."""
+    model, given = Described().eval(), (torch.randn(2, 1, 5, 5), torch.randn(3))
+    ep, file = torch.export.export(model, given), io.BytesIO()
+    torch.export.save(ep, file)
+    file.seek(0)
+    again = torch.export.load(file)
+    lines = [[x for x in str(y).splitlines() if "py:" not in x] for y in (ep, again)]
+    assert lines[0] == lines[1] and str(again.graph) == str(ep.graph)
+    assert [*again.state_dict] == [*ep.state_dict] and [*again.constants] == [*ep.constants]
+    module, want = again.module(), model(*given)
+    for found in (module(*given), module(given[0], y=given[1])):
+        assert torch.equal(found["a"], want["a"]) and torch.equal(found["b"][0], want["b"][0])
+    with torch.no_grad():
+        for m in (module, model):
+            m.conv.weight.mul_(2)
+    assert torch.equal(module(*given)["a"], model(*given)["a"])
+    with pytest.raises(RuntimeError, match="was saved for"):
+        module(torch.ones(1, 1, 5, 5), given[1])
+
+
 @pytest.mark.parametrize(("call", "error", "why"), [
     (lambda m, x: torch.export.export(lambda x: x, (x,)), ValueError, "Expected `mod` to be an"),
     (lambda m, x: torch.export.export(m, x), TypeError, r"Expecting `args` to be a tuple"),
@@ -237,11 +284,14 @@ def test_a_model_that_does_something_else_for_another_size():
     (lambda m, x: torch.export.export(m, (x,)).module()(), TypeError, "takes input, but got 0"),
     (lambda m, x: torch.export.export(m, (x,)).module().eval(), NotImplementedError, "eval()"),
     (lambda m, x: torch.export.export(m, (x,)).graph_module(x), RuntimeError, r"ep\.module\(\)"),
-    (lambda m, x: torch.export.save(torch.export.export(m, (x,)), io.BytesIO()),
-     NotImplementedError, r"jit\.trace\(model, args\)\.save"),
+    (lambda m, x: torch.export.save(torch.export.export(m, (x,), dynamic_shapes=(
+        {0: torch.export.Dim("b")},)), io.BytesIO()), RuntimeError, "of the sizes of the example"),
     (lambda m, x: torch.export.register_dataclass(int), ValueError, "not a dataclass"),
     (lambda m, x: torch.export.ShapesCollection(), AttributeError, "dynamic_shapes="),
-    (lambda m, x: torch.export.load("f.pt2"), NotImplementedError, "torch.onnx.export"),
+    (lambda m, x: torch.export.load(in_file({"a": x})), RuntimeError, "no exported program"),
+    (lambda m, x: torch.export.load(in_file({"format": FORMAT, "name": "f", "values": 3})),
+     RuntimeError, "the file is damaged"),
+    (lambda m, x: torch.export.unflatten, AttributeError, "has the modules' names"),
 ])  # fmt: skip
 def test_what_is_refused_says_why(call, error, why):
     with pytest.raises(error, match=why):

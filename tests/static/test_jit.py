@@ -91,6 +91,23 @@ def test_a_loaded_file_calls_kernels_only(tmp_path):
             function_of(kind, name, torch.zeros(1).node.dev)
 
 
+def test_a_file_whose_program_is_none():
+    """Each field taken out, and some replaced."""
+    file = io.BytesIO()
+    with torch.no_grad():
+        torch.jit.trace(Net().eval(), torch.ones(2, 6)).save(file)
+    data = torch.load(io.BytesIO(file.getvalue()))
+    fields = ("name", "steps", "leaves", "values", "outputs", "gives", "fresh", "arrays")
+    for other in [{k: v for k, v in data.items() if k != field} for field in fields] + [
+        {**data, "steps": [["x"]]}, {**data, "values": 3}, {**data, "outputs": ["?", 3]}
+    ]:  # fmt: skip
+        file = io.BytesIO()
+        torch.save(other, file)
+        file.seek(0)
+        with pytest.raises(RuntimeError, match="the file is damaged"):
+            torch.jit.load(file)
+
+
 def test_a_program_that_no_file_can_hold_is_not_saved():
     bag = nn.EmbeddingBag(5, 2).eval()
     with torch.no_grad():

@@ -121,6 +121,7 @@ def test_formulas_become_nodes_and_the_rest_is_named(tmp_path):
 
 
 AT = torch.tensor([2, 0, 1])
+TURNS = torch.polar(torch.ones(3, 2), torch.arange(6.0).reshape(3, 2))
 
 
 def written(x):
@@ -177,6 +178,29 @@ MANY = {
         torch.logical_not(x), torch.logical_and(x, x > 1),
         x.clamp(min=torch.zeros(4)), x.half() * 2, x.long() + 0.5,
         torch.linspace(0, 1, 4) * x, x + torch.eye(3, 4), (x > 0) & (x < 1) | (x == 2)),
+    "runs": lambda x: (
+        x.cumprod(1), *x.cummax(1), *x.round().cummin(0), (x * 9).int().cummax(1)[0],
+        *torch.linalg.slogdet(x[:, :3]), torch.searchsorted(torch.arange(4.0), x),
+        torch.searchsorted(x.sort(1)[0], x + 0.1, right=True), torch.bucketize(x, AT.sort()[0]),
+        (x * 9).long() << 2, (x * 9).int() >> 1, (x * 99).long() >> 63, x.put(AT, x[0, :3]),
+        x.scatter(1, AT[:, None], x), x.scatter_reduce(0, AT[:2, None], x, "amax")),
+    "sizes that depend on data": lambda x: (
+        x[x > 0], x[:, x[0] > 0], x[x[:, 0] > -0.5].sum(0), x.masked_select(x < 0).mean(),
+        torch.stack([x, x + 1])[..., x > 0], x.nonzero(), torch.nonzero(x > 0, as_tuple=True),
+        torch.argwhere(x > 0), torch.unique(x.round()), x.sort(0)[0][torch.where(x[:, 0] > 0)],
+        torch.unique(x.round() * 0, dim=0, return_counts=True)[1],
+        x.index_put((x[:, 0] > 0,), x[0], accumulate=True)),
+    "spectra": lambda x: [
+        torch.fft.rfft(x).abs(), torch.fft.fft(x, n=7, norm="ortho").real, torch.fft.ifft2(x).imag,
+        torch.view_as_real(torch.fft.rfft2(x, norm="forward")), torch.fft.fft(x[0]).exp().real,
+        torch.fft.irfft2(torch.fft.rfft2(x)), torch.fft.irfft(torch.fft.fft(x), n=5, norm="ortho"),
+        torch.fft.hfft(torch.fft.ihfft(x), 4), torch.fft.fft(x + 1).angle(), torch.fft.irfft(x),
+        torch.view_as_real(torch.stft(x[None, 0].repeat(1, 8), 8, 2, window=torch.hann_window(8),
+                                      return_complex=True)),
+        torch.view_as_real(torch.view_as_complex(x.reshape(3, 2, 2)) * TURNS),
+        *[torch.view_as_real(y) for z in [torch.fft.fft(x)] for y in (
+            z * z.conj(), z / (z + 20), z + 1j, 2 - z, z / 2, z * (1 + 2j), -z, z @ z.T, z[1:, ::2],
+            z.reshape(-1), torch.cat([z, z]), torch.stack([z, z * x]), z.sum(1), z.roll(1, 0))]],
     "losses": lambda x: (
         F.mse_loss(x, x * 2), F.nll_loss(x, AT), F.cross_entropy(x, AT, ignore_index=1),
         F.huber_loss(x, x * 3)),
@@ -208,6 +232,51 @@ def test_what_else_has_a_form(tmp_path, name):
             g = g if isinstance(g, np.ndarray) else g.detach().numpy()
             assert g.dtype == want.numpy().dtype, i
             np.testing.assert_allclose(g, want.numpy(), rtol=1e-4, atol=1e-5, err_msg=str(i))
+
+
+@pytest.mark.parametrize(("f", "why"), [
+    (lambda x: x[x > 0].std(), "elements there are depends on data(.|\n)*its numbers are others"),
+    (lambda x: x[x * 0 == 0], "none of a few other inputs"),
+    (lambda x: x[x[:, 0] > 0, 1], "for a mask among other indices"),
+    (lambda x: F.one_hot(x.argmax(1)), r"a shape, at test_onnx.py:\d+, depends on the numbers"),
+    (lambda x: x.repeat_interleave(x[:, 0].long(), 0), "a shape, at .*depends on the numbers"),
+    (lambda x: torch.poisson(x.abs()), r"poisson, at .*\n(.|\n)*give the random numbers"),
+    (lambda x: torch.unique_consecutive(x), "test_onnx.py"),
+    (lambda x: torch.fft.fft(x), "'output_0' is complex(.|\n)*view_as_real"),
+    (lambda x: torch.fft.fft(x).sin().real, "sin, at test_onnx.py.* no ONNX form of complex"),
+    (lambda x: torch.fft.fft(x).mul_(2).real, "at test_onnx.py.* no ONNX form of complex"),
+])  # fmt: skip
+def test_what_has_no_form_or_one_for_the_example_only_is_refused(tmp_path, f, why):
+    with pytest.raises(RuntimeError, match=why):
+        torch.onnx.export(f, torch.tensor([[1.0, -2], [2, 0.5]]), tmp_path / "f.onnx")
+
+
+@pytest.mark.parametrize(("draw", "mean", "spread"), [
+    (lambda x: x + torch.randn(x.shape), 0.5, 1), (lambda x: x.normal_(2, 3), 2, 3),
+    (lambda x: torch.normal(x, 2.0), 0.5, 2), (lambda x: torch.rand_like(x), 0.5, 12**-0.5),
+    (lambda x: x.uniform_(1, 3), 2, 2 * 12**-0.5), (lambda x: torch.bernoulli(x * 0.4), 0.2, 0.4),
+    (lambda x: F.dropout(x, 0.2), 0.5, 0.25), (lambda x: x.exponential_(2), 0.5, 0.5),
+    (lambda x: x.geometric_(0.5), 2, 2**0.5), (lambda x: x.log_normal_(0, 0.1), 1.005, 0.1),
+    (lambda x: torch.randint(2, 6, x.shape), 3.5, 1.25**0.5),
+    (lambda x: torch.randperm(4000).float() / 4000, 0.5, 12**-0.5),
+    (lambda x: torch.multinomial(x[:3] * AT, 4000, True), 0.667, 0.943),
+    (lambda x: torch.multinomial(x, 400), 1999.5, 4000 * 12**-0.5),
+    (lambda x: F.rrelu(-x, 0.25, 0.75, training=True), -0.25, 0.5 * 0.5 * 12**-0.5),
+    (lambda x: x.cauchy_().atan(), 0, 3.1416 * 12**-0.5),
+])  # fmt: skip
+def test_random_numbers(tmp_path, draw, mean, spread):
+    """The distribution is kept; nothing is a constant."""
+    path, x = tmp_path / "f.onnx", torch.full((4000,), 0.5)
+    torch.onnx.export(lambda x: draw(x.clone()), x, path)
+    loaded = torch.onnx.load(path)
+    assert not torch.equal(loaded(x), loaded(x))
+    for y in (run(path, x)[0], loaded(x).detach().numpy()):
+        assert y.dtype == draw(x.clone()).numpy().dtype
+        width = spread * 6 / y.size**0.5
+        assert abs(y.mean() - mean) < width and abs(y.std() - spread) < 3 * width
+    torch.onnx.export(lambda x: x + torch.randn(x.shape), x, path, input_names=["x"],
+                      dynamic_axes={"x": [0]})  # fmt: skip
+    assert run(path, x[:7])[0].shape == (7,)
 
 
 def test_a_large_recurrent_layer(tmp_path):
