@@ -188,6 +188,17 @@ static void NAME(group_norm_body)(const void *task, size_t begin, size_t end)
     }
 }
 
+/* the sum of g * w; without w of g */
+static inline real NAME(weighed)(const real *g, const real *w, size_t n)
+{
+    struct NAME(sum) sum = NO_SUM;
+    if (w == NULL)
+        ADD_TERMS(&sum, n, GRADIENT);
+    else
+        ADD_TERMS(&sum, n, WEIGHED);
+    return NAME(rounded)(NAME(folded)(&sum));
+}
+
 /* dx, and of each channel of each example the sums of g * x^ and of g, from which those of the
  * group come */
 static void NAME(group_norm_vjps_body)(const void *task, size_t begin, size_t end)
@@ -202,19 +213,22 @@ static void NAME(group_norm_vjps_body)(const void *task, size_t begin, size_t en
         real *restrict dbias = t->dbias + r * t->channels;
         const struct NAME(moments) m = NAME(row_moments)(x, n, t->eps);
         const real mean = m.mean, rstd = m.rstd;
-        struct NAME(total) plain = {0, 0}, product = {0, 0};
-        for (size_t c = 0; c < t->channels; c++, x += t->places, g += t->places) {
-            struct NAME(sum) sum = NO_SUM, with_x = NO_SUM;
-            ADD_TERMS(&sum, t->places, GRADIENT);
-            ADD_TERMS(&with_x, t->places, PRODUCT);
-            const real w = weight == NULL ? 1 : weight[c];
-            dbias[c] = NAME(rounded)(NAME(folded)(&sum));
-            dweight[c] = NAME(rounded)(NAME(folded)(&with_x)) * rstd;
-            plain = NAME(plus)(plain, w * dbias[c]);
-            product = NAME(plus)(product, w * dweight[c]);
-        }
+        for (size_t c = 0; c < t->channels; c++, x += t->places, g += t->places)
+            if (t->places < 2 * LANES) { /* so few need no compensation */
+                real sum = 0, with_x = 0;
+                for (size_t i = 0; i < t->places; i++)
+                    sum += g[i], with_x += g[i] * (x[i] - mean);
+                dbias[c] = sum, dweight[c] = with_x * rstd;
+            } else {
+                struct NAME(sum) sum = NO_SUM, with_x = NO_SUM;
+                ADD_TERMS(&sum, t->places, GRADIENT);
+                ADD_TERMS(&with_x, t->places, PRODUCT);
+                dbias[c] = NAME(rounded)(NAME(folded)(&sum));
+                dweight[c] = NAME(rounded)(NAME(folded)(&with_x)) * rstd;
+            }
         x -= n, g -= n;
-        const real a = NAME(rounded)(plain) / (real)n, b = NAME(rounded)(product) / (real)n;
+        const real a = NAME(weighed)(dbias, weight, t->channels) / (real)n;
+        const real b = NAME(weighed)(dweight, weight, t->channels) / (real)n;
         for (size_t c = 0, at = 0; c < t->channels; c++) {
             const real w = weight == NULL ? 1 : weight[c];
             for (const size_t last = at + t->places; at < last; at++)
