@@ -171,10 +171,11 @@ class Found:
     def outputs(self, function: type[Function], *operands: Tensor) -> Any:
         """What ``function.apply`` gives. Where nothing is recorded, its forward gives that alone.
         """
-        plain = all([type(t.array) is np.ndarray for t in operands])
-        if plain and not records(*operands):
-            return function.forward(FunctionCtx(()), *operands, self)
-        return function.apply(*operands, self)
+        grad = mode.get().grad
+        for t in operands:
+            if (grad and t.node.needs) or type(t.array) is not np.ndarray:
+                return function.apply(*operands, self)
+        return function.forward(FunctionCtx(()), *operands, self)
 
 
 def _tensors(found: Argument) -> Argument:

@@ -112,9 +112,10 @@ def eigvalsh(A: Tensor, UPLO: str = "L") -> Tensor:
 
 
 def _triangle(UPLO: str) -> Any:
-    if str(UPLO).upper() not in ("L", "U"):
+    part = str(UPLO).upper()
+    if part not in ("L", "U"):
         raise RuntimeError(message(f"Expected UPLO argument to be 'L' or 'U', but got {UPLO}"))
-    return UPLO.upper()  # of numpy's type for it, Literal
+    return part  # of numpy's type for it, Literal
 
 
 # ---- other matrices ------------------------------------------------------------------------------
