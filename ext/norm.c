@@ -1,9 +1,9 @@
 /* norm.c - normalisation: (x - mean) / sqrt(var + eps) * weight + bias, and its derivatives.
  *
- * layer_norm takes the mean and the variance of each row of n neighbours (Ba et al. 2016), group_norm
- * those of some channels of an example (Wu and He 2018), which are neighbours, too, and batch_norm
- * those of each channel of x (batch, channels, places) over batch and places (Ioffe and Szegedy
- * 2015). With h = g * weight and x^ the normalised x,
+ * layer_norm takes the mean and the variance of each row of n neighbours (Ba et al. 2016),
+ * group_norm those of some channels of an example (Wu and He 2018), which are neighbours, too, and
+ * batch_norm those of each channel of x (batch, channels, places) over batch and places (Ioffe and
+ * Szegedy 2015). With h = g * weight and x^ the normalised x,
  *
  *     dx = (h - mean(h) - x^ * mean(h * x^)) / sqrt(var + eps)
  *     dweight = sum g * x^
