@@ -1,6 +1,7 @@
 /* norm.c - normalisation: (x - mean) / sqrt(var + eps) * weight + bias, and its derivatives.
  *
  * layer_norm takes the mean and the variance of each row of n neighbours (Ba et al. 2016),
+ * group_norm those of some channels of an example (Wu and He 2018), which are neighbours, too, and
  * batch_norm those of each channel of x (batch, channels, places) over batch and places (Ioffe and
  * Szegedy 2015). With h = g * weight and x^ the normalised x,
  *
@@ -158,6 +159,110 @@ KERNEL(layer_norm_vjps)(size_t rows, size_t n, real eps, ARRAY(const real, g, ro
     if (n > 0)
         parallel_for(pieces(rows, BLOCK), grain_of(PIECE / 2, (double)n * BLOCK),
                      NAME(layer_norm_vjps_body), &task);
+}
+
+/* ---- groups of channels ---- */
+struct NAME(groups) {
+    const real *g, *x, *weight, *bias;
+    real *out, *dweight, *dbias, eps;
+    size_t groups, channels, places; /* of an example, of a group, of a channel */
+};
+
+/* A row is a group. Its first channel is (r % groups) * channels of its example. */
+static void NAME(group_norm_body)(const void *task, size_t begin, size_t end)
+{
+    const struct NAME(groups) *t = task;
+    const size_t n = t->channels * t->places;
+    for (size_t r = begin; r < end; r++) {
+        const real *restrict x = t->x + r * n;
+        real *restrict out = t->out + r * n;
+        const struct NAME(moments) m = NAME(row_moments)(x, n, t->eps);
+        const real mean = m.mean, rstd = m.rstd;
+        size_t c = r % t->groups * t->channels;
+        for (size_t at = 0; at < n; c++) {
+            const real w = t->weight == NULL ? 1 : t->weight[c];
+            const real b = t->bias == NULL ? 0 : t->bias[c];
+            for (const size_t last = at + t->places; at < last; at++)
+                out[at] = (x[at] - mean) * rstd * w + b;
+        }
+    }
+}
+
+/* the sum of g * w; without w of g */
+static inline real NAME(weighed)(const real *g, const real *w, size_t n)
+{
+    struct NAME(sum) sum = NO_SUM;
+    if (w == NULL)
+        ADD_TERMS(&sum, n, GRADIENT);
+    else
+        ADD_TERMS(&sum, n, WEIGHED);
+    return NAME(rounded)(NAME(folded)(&sum));
+}
+
+/* dx, and of each channel of each example the sums of g * x^ and of g, from which those of the
+ * group come */
+static void NAME(group_norm_vjps_body)(const void *task, size_t begin, size_t end)
+{
+    const struct NAME(groups) *t = task;
+    const size_t n = t->channels * t->places;
+    for (size_t r = begin; r < end; r++) {
+        const real *restrict x = t->x + r * n, *restrict g = t->g + r * n;
+        const real *weight = t->weight == NULL ? NULL : t->weight + r % t->groups * t->channels;
+        real *restrict out = t->out + r * n;
+        real *restrict dweight = t->dweight + r * t->channels;
+        real *restrict dbias = t->dbias + r * t->channels;
+        const struct NAME(moments) m = NAME(row_moments)(x, n, t->eps);
+        const real mean = m.mean, rstd = m.rstd;
+        for (size_t c = 0; c < t->channels; c++, x += t->places, g += t->places)
+            if (t->places < 2 * LANES) { /* so few need no compensation */
+                real sum = 0, with_x = 0;
+                for (size_t i = 0; i < t->places; i++)
+                    sum += g[i], with_x += g[i] * (x[i] - mean);
+                dbias[c] = sum, dweight[c] = with_x * rstd;
+            } else {
+                struct NAME(sum) sum = NO_SUM, with_x = NO_SUM;
+                ADD_TERMS(&sum, t->places, GRADIENT);
+                ADD_TERMS(&with_x, t->places, PRODUCT);
+                dbias[c] = NAME(rounded)(NAME(folded)(&sum));
+                dweight[c] = NAME(rounded)(NAME(folded)(&with_x)) * rstd;
+            }
+        x -= n, g -= n;
+        const real a = NAME(weighed)(dbias, weight, t->channels) / (real)n;
+        const real b = NAME(weighed)(dweight, weight, t->channels) / (real)n;
+        for (size_t c = 0, at = 0; c < t->channels; c++) {
+            const real w = weight == NULL ? 1 : weight[c];
+            for (const size_t last = at + t->places; at < last; at++)
+                out[at] = rstd * (g[at] * w - a - (x[at] - mean) * rstd * b);
+        }
+    }
+}
+
+KERNEL(group_norm)(size_t batch, size_t groups, size_t channels, size_t places, real eps,
+                   ARRAY(const real, x, batch * groups * channels * places),
+                   OPTIONAL(const real, weight, groups * channels),
+                   OPTIONAL(const real, bias, groups * channels),
+                   ARRAY(real, out, batch * groups * channels * places))
+{
+    const struct NAME(groups) task = {.x = x, .weight = weight, .bias = bias, .out = out,
+                                      .eps = eps, .groups = groups, .channels = channels,
+                                      .places = places};
+    parallel_for(batch * groups, grain_of(PIECE / 2, (double)channels * (double)places),
+                 NAME(group_norm_body), &task);
+}
+
+KERNEL(group_norm_vjps)(size_t batch, size_t groups, size_t channels, size_t places, real eps,
+                        ARRAY(const real, g, batch * groups * channels * places),
+                        ARRAY(const real, x, batch * groups * channels * places),
+                        OPTIONAL(const real, weight, groups * channels),
+                        ARRAY(real, dx, batch * groups * channels * places),
+                        ARRAY(real, dweight, batch * groups * channels),
+                        ARRAY(real, dbias, batch * groups * channels))
+{
+    const struct NAME(groups) task = {.g = g, .x = x, .weight = weight, .out = dx,
+                                      .dweight = dweight, .dbias = dbias, .eps = eps,
+                                      .groups = groups, .channels = channels, .places = places};
+    parallel_for(batch * groups, grain_of(PIECE / 2, (double)channels * (double)places),
+                 NAME(group_norm_vjps_body), &task);
 }
 
 /* ---- channels ---- */

@@ -42,7 +42,7 @@ After: TypeAlias = "Callable[..., Any]"  # (result, args, kwargs) -> the result
 
 BEYOND = 65  # more dimensions than an array may have
 ROUNDED_ONCE = frozenset(
-    "addbmm addcdiv addcmul addmm addmv addr baddbmm group_norm interpolate lerp matrix_exp "
+    "addbmm addcdiv addcmul addmm addmv addr baddbmm interpolate lerp matrix_exp "
     "round scaled_dot_product_attention".split()
 )
 # those of them that are one op for tensors of one dtype and numbers, which rounds once by itself
@@ -107,7 +107,6 @@ def called(
 def _before(name: str, kinds: str, after: After | None) -> Before | None:
     """What precedes a function of this name; None: nothing does."""
     lists, rounds = name in LISTED, name in ROUNDED_ONCE
-    mixes = name != "group_norm"  # it takes float32 weights beside a 16-bit input
     if not (lists or rounds or kinds):
         return None
 
@@ -129,7 +128,7 @@ def _before(name: str, kinds: str, after: After | None) -> Before | None:
             return None
         if name in ONE_OP and _is_one_op(d, args, kwargs):
             return None
-        if mixes and any(_wider(x, first) for x in (*args, *kwargs.values())):
+        if any(_wider(x, first) for x in (*args, *kwargs.values())):
             return None  # promoted to the wider dtype, or refused
         out = kwargs.pop("out", None)
         if out is not None:  # it takes the rounded result

@@ -46,8 +46,6 @@ KEPT: dict[str, str | dict[str, str]] = {
     "soft_margin_loss": "input target", "multi_margin_loss": "input",
     "multilabel_margin_loss": "input target",
     "binary_cross_entropy_with_logits": "target weight pos_weight",
-    # normalisation
-    "group_norm": "input weight",
 }  # fmt: skip
 
 

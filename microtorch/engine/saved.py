@@ -25,6 +25,7 @@ INPUTS = {
     "clamp_between": "self min max",
     "conv2d": "input weight bias", "conv_transpose2d": "input weight bias",
     "layer_norm": "input weight bias", "batch_norm": "input weight bias",
+    "group_norm": "input weight bias",
     "fixed_norm": "input running_mean running_var weight bias", "mse_loss": "self target",
     "nll_loss": "self target weight", "embedding": "weight indices", "gather": "self index",
     "scatter": "self index src", "scatter_reduce": "self index src",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..arrays.dtypes import TORCH_TYPES
+from ..autograd.function import Function, FunctionCtx
 from ..base.errors import describe, message
 from ..engine.handle import Handle
 from ..engine.record import constant
@@ -168,20 +169,34 @@ class Found:
         return by_numpy(self.name, self.function, *operands, **self.settings)
 
 
+    def outputs(self, function: type[Function], *operands: Tensor) -> Any:
+        """What ``function.apply`` gives. Where nothing is recorded, its forward gives that alone.
+        """
+        grad = mode.get().grad
+        for t in operands:
+            if (grad and t.node.needs) or type(t.array) is not np.ndarray:
+                return function.apply(*operands, self)
+        return function.forward(FunctionCtx(()), *operands, self)
+
+
 def _tensors(found: Argument) -> Argument:
     return tuple(map(as_tensor, found)) if isinstance(found, tuple) else as_tensor(found)
 
 
 def as_tensor(result: Any) -> Tensor:
     """A result as a Tensor without gradient, where it lies; numpy's may be a number."""
-    return constant(np.asarray(result) if isinstance(result, (int, np.generic)) else result)
+    if type(result) is not np.ndarray and isinstance(result, (int, np.generic)):
+        result = np.asarray(result)
+    return constant(result)
 
 
 def records(*operands: Tensor) -> bool:
     """Is a gradient recorded through one of the operands, or does a tangent come with one?"""
-    if any(with_tangent(t.array) for t in operands):
-        return True
-    return mode.get().grad and any(t.requires_grad for t in operands)
+    grad = mode.get().grad
+    for t in operands:
+        if (grad and t.requires_grad) or with_tangent(t.array):
+            return True
+    return False
 
 
 def without_derivative(name: str, function: Callable[..., Any], *operands: Tensor) -> list[Tensor]:

@@ -17,7 +17,7 @@ from ..autograd.function import Function
 from ..graph import mode
 from ..ops.surface import FUNCTIONS
 from . import kernels, results
-from .checks import as_tensor, by_numpy, square
+from .checks import Found, as_tensor, by_numpy, square
 from .solving import inv, unchecked_inverse
 
 if TYPE_CHECKING:
@@ -30,17 +30,18 @@ class _Det(Function):
     node_name = "LinalgDetBackward0"
 
     @staticmethod
-    def forward(ctx: FunctionCtx, A: Tensor) -> Tensor:
-        d = as_tensor(by_numpy("det", np.linalg.det, A))
+    def forward(ctx: FunctionCtx, A: Tensor, found: Found) -> Tensor:
+        d = as_tensor(found(A))
         ctx.save_for_backward(A, d)
         return d
 
     @staticmethod
-    def backward(ctx: FunctionCtx, g: Tensor) -> Tensor:
+    def backward(ctx: FunctionCtx, g: Tensor) -> tuple[Tensor, None]:
         A, d = ctx.saved_tensors
         if not mode.get().grad:
-            return g[..., None, None] * as_tensor(by_numpy("det_derivative", _derivative, A, d))
-        return (g * d.conj())[..., None, None] * inv(A).mH
+            at_A = by_numpy("det_derivative", _derivative, A, d)
+            return g[..., None, None] * as_tensor(at_A), None
+        return (g * d.conj())[..., None, None] * inv(A).mH, None
 
 
 def _derivative(a: Array, d: Array) -> Array:
@@ -65,30 +66,30 @@ def det(A: Tensor) -> Tensor:
     Its second derivative at a singular matrix raises LinAlgError.
     """
     square("det", A)
-    return _Det.apply(A)
+    return Found("det", np.linalg.det, A).outputs(_Det, A)
 
 
 class _Slogdet(Function):
     node_name = "LinalgSlogdetBackward0"
 
     @staticmethod
-    def forward(ctx: FunctionCtx, A: Tensor) -> tuple[Tensor, Tensor]:
-        sign, log = map(as_tensor, by_numpy("slogdet", np.linalg.slogdet, A))
+    def forward(ctx: FunctionCtx, A: Tensor, found: Found) -> tuple[Tensor, Tensor]:
+        sign, log = map(as_tensor, found(A))
         ctx.save_for_backward(A, sign)
         return sign, log
 
     @staticmethod
-    def backward(ctx: FunctionCtx, g_sign: Tensor, g: Tensor) -> Tensor:
+    def backward(ctx: FunctionCtx, g_sign: Tensor, g: Tensor) -> tuple[Tensor, None]:
         A, sign = ctx.saved_tensors
         if A.is_complex():  # a real sign is constant where it is differentiable
             g = FUNCTIONS["complex"](g, (sign.conj() * g_sign).imag)
-        return g[..., None, None] * unchecked_inverse(A).mH
+        return g[..., None, None] * unchecked_inverse(A).mH, None
 
 
 def slogdet(A: Tensor) -> results.slogdet:
     """(sign, log |det A|) of square matrices, where the determinant itself could overflow."""
     square("slogdet", A)
-    return results.slogdet(*_Slogdet.apply(A))
+    return results.slogdet(*Found("slogdet", np.linalg.slogdet, A).outputs(_Slogdet, A))
 
 
 def logdet(input: Tensor) -> Tensor:

@@ -71,7 +71,7 @@ def cholesky_ex(
     info = found.results[1]
     if check_errors:
         raise_singular(_name, A, info, NOT_POSITIVE, fix=TO_POSITIVE)
-    return results.cholesky_ex(_Cholesky.apply(A, found), as_tensor(info))
+    return results.cholesky_ex(found.outputs(_Cholesky, A), as_tensor(info))
 
 
 def cholesky(A: Tensor, *, upper: bool = False) -> Tensor:
@@ -135,7 +135,7 @@ def lu_factor_ex(
     _, pivots, info = found.results
     if check_errors:
         raise_singular(_name, A, info, ZERO_PIVOT, RuntimeError)
-    factors = _LU.apply(A, found)
+    factors = found.outputs(_LU, A)
     return results.lu_factor_ex(factors, as_tensor(pivots), as_tensor(info))
 
 

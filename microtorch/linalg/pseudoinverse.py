@@ -105,7 +105,7 @@ def pinv(
     no_gradient_of("linalg_pinv", atol=atol, rtol=rtol)
 
     given = {"hermitian": hermitian, "atol": atol, "rtol": rtol}
-    return _Pinv.apply(A, Found("pinv", _inverse, A, settings=given))
+    return Found("pinv", _inverse, A, settings=given).outputs(_Pinv, A)
 
 
 def _inverse(a: Array, hermitian: bool, atol: Tolerance, rtol: Tolerance) -> Array:
@@ -186,7 +186,7 @@ def lstsq(
     A, B = broadcast_batches("lstsq", A, B)
     found = Found("lstsq", _least_squares, A, B, settings={"rcond": rcond})
     _, rank, values = found.results
-    solution = _Lstsq.apply(A, B, found)
+    solution = found.outputs(_Lstsq, A, B)
     m, n = A.array.shape[-2:]
     empty = as_tensor(np.empty(0, values.dtype))
     full = m > n and bool((rank == n).all()) and driver not in (None, "gelsy")

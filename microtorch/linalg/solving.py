@@ -59,7 +59,7 @@ def inv_ex(A: Tensor, *, check_errors: bool = False, _name: str = "inv_ex") -> r
     info = found.results[1]
     if check_errors:
         raise_singular(_name, A, info, NOT_INVERTIBLE, fix="linalg.pinv(A)")
-    return results.inv_ex(_Inv.apply(A, found), as_tensor(info))
+    return results.inv_ex(found.outputs(_Inv, A), as_tensor(info))
 
 
 def inv(A: Tensor) -> Tensor:
@@ -132,7 +132,7 @@ def solve_ex(
     info = found.results[1]
     if check_errors:
         raise_singular(_name, A, info, NOT_SOLVABLE, fix="linalg.lstsq(A, B).solution")
-    return results.solve_ex(_Solve.apply(A, B, found), as_tensor(info))
+    return results.solve_ex(found.outputs(_Solve, A, B), as_tensor(info))
 
 
 def _fits(name: str, A: Tensor, B: Tensor) -> None:

@@ -99,7 +99,7 @@ def eigh(A: Tensor, UPLO: str = "L") -> results.eigh:
     square("eigh", A)
     part = _triangle(UPLO)
     found = Found("eigh", _eigh, A, hermitian=True, settings={"UPLO": part})
-    return results.eigh(*_Eigh.apply(A, found))
+    return results.eigh(*found.outputs(_Eigh, A))
 
 
 def eigvalsh(A: Tensor, UPLO: str = "L") -> Tensor:
@@ -112,9 +112,10 @@ def eigvalsh(A: Tensor, UPLO: str = "L") -> Tensor:
 
 
 def _triangle(UPLO: str) -> Any:
-    if str(UPLO).upper() not in ("L", "U"):
+    part = str(UPLO).upper()
+    if part not in ("L", "U"):
         raise RuntimeError(message(f"Expected UPLO argument to be 'L' or 'U', but got {UPLO}"))
-    return UPLO.upper()  # of numpy's type for it, Literal
+    return part  # of numpy's type for it, Literal
 
 
 # ---- other matrices ------------------------------------------------------------------------------
@@ -158,7 +159,7 @@ def eig(A: Tensor) -> results.eig:
     """
     square("eig", A)
     found = Found("eig", lambda a: _complex(*np.linalg.eig(a)), A)
-    return results.eig(*_Eig.apply(A, found))
+    return results.eig(*found.outputs(_Eig, A))
 
 
 def eigvals(A: Tensor) -> Tensor:
@@ -226,7 +227,7 @@ def svd(A: Tensor, full_matrices: bool = True, *, driver: str | None = None) -> 
     matrices("svd", A)
     _no_driver(driver)
     found = Found("svd", lambda a: tuple(np.linalg.svd(a, full_matrices)), A)
-    return results.svd(*_SVD.apply(A, found))
+    return results.svd(*found.outputs(_SVD, A))
 
 
 def svdvals(A: Tensor, *, driver: str | None = None) -> Tensor:

@@ -159,23 +159,32 @@ def sum_to_size(
 
 
 # ---- stacked -------------------------------------------------------------------------------------
+def _joined(name: str, tensors: Sequence[Tensor], ndim: int, dim: int) -> Tensor:
+    """``cat`` of tensors that are given ``ndim`` dimensions; of vectors along their only one."""
+    given = require_tensors(tensors, name)
+    for x in given:
+        if x.array.ndim < ndim:
+            given = list(_at_least(ndim, (given,)))
+            break
+    return cat(given, 0 if given[0].array.ndim == 1 else dim)
+
+
 @public(method=False)
 def hstack(tensors: Sequence[Tensor]) -> Tensor:
     """Tensors side by side: along dimension 1, vectors along their only one."""
-    joined = _at_least(1, (require_tensors(tensors, "hstack"),))
-    return cat(joined, 0 if joined[0].array.ndim == 1 else 1)
+    return _joined("hstack", tensors, 1, 1)
 
 
 @public(method=False, aliases=("row_stack",))
 def vstack(tensors: Sequence[Tensor]) -> Tensor:
     """Tensors below one another; a vector is a row."""
-    return cat(_at_least(2, (require_tensors(tensors, "vstack"),)), 0)
+    return _joined("vstack", tensors, 2, 0)
 
 
 @public(method=False)
 def dstack(tensors: Sequence[Tensor]) -> Tensor:
     """Tensors behind one another, along dimension 2."""
-    return cat(_at_least(3, (require_tensors(tensors, "dstack"),)), 2)
+    return _joined("dstack", tensors, 3, 2)
 
 
 @public(method=False)

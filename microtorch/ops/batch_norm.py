@@ -20,38 +20,31 @@ from .arguments import no_gradient_of, not_floating, rows
 from .norm import (
     affine,
     affine_operands,
+    by_channel,
     divided,
     group_norm,
     one_dtype,
+    others,
     rounded,
     standardized,
     through,
 )  # fmt: skip
 
 if TYPE_CHECKING:
-    from ..base.types import Array, DType, Gradient, Namespace, Operand, Shape
+    from ..base.types import Array, DType, Gradient, Namespace, Operand
     from ..handles.tensor import Tensor
 
 
 # ---- per channel, over the batch -----------------------------------------------------------------
-def _others(x: Operand) -> Shape:
-    """All dimensions but the channels."""
-    return (0, *range(2, x.ndim))
-
-
-def _per_channel(F: Namespace, w: Operand, x: Operand) -> Operand:
-    return F.reshape(w, shape=(1, -1) + (1,) * (x.ndim - 2))
-
-
 @defines
 def moments(F: Namespace, x: Array) -> tuple[Array, Array]:
     """Mean and variance (divided by n) of each channel, two arrays (C,)."""
     n = x.size // x.shape[1] if x.size else math.nan
-    mean = np.add.reduce(x, _others(x)) / n
-    error = np.add.reduce(x - _per_channel(F, mean, x), _others(x)) / n  # the mean's rounding
+    mean = np.add.reduce(x, others(x)) / n
+    error = np.add.reduce(x - by_channel(F, mean, x), others(x)) / n  # the mean's rounding
     mean = mean + error
-    centred = x - _per_channel(F, mean, x)
-    return mean, np.add.reduce(centred * centred, _others(x)) / n
+    centred = x - by_channel(F, mean, x)
+    return mean, np.add.reduce(centred * centred, others(x)) / n
 
 
 def _standardized(
@@ -60,7 +53,7 @@ def _standardized(
     """``standardized`` for derivatives; with ``kept``, arrays as the op itself has them."""
     if kept is not None and type(x) is np.ndarray:
         return _standardized_kept(F, x, eps, kept)
-    return standardized(F, x, _others(x), eps, kept)
+    return standardized(F, x, others(x), eps, kept)
 
 
 def _standardized_kept(F: Namespace, x: Array, eps: float, kept: DType) -> tuple[Array, Array]:
@@ -70,8 +63,8 @@ def _standardized_kept(F: Namespace, x: Array, eps: float, kept: DType) -> tuple
     if kept != np.float16 and n:
         var = divided(F, var * n, n, kept)
     mean, rstd = rounded(F, mean, kept), rounded(F, F.rsqrt(var + eps), kept)
-    rstd = _per_channel(F, rstd, x)
-    return F.mul(x - _per_channel(F, mean, x), rstd), rstd
+    rstd = by_channel(F, rstd, x)
+    return F.mul(x - by_channel(F, mean, x), rstd), rstd
 
 
 def _batch_norm(
@@ -79,7 +72,7 @@ def _batch_norm(
     kept: DType | None = None,
 ) -> Array:  # fmt: skip
     if kept is not None:
-        w, b = (v if v is None else _per_channel(F, v, x) for v in (w, b))
+        w, b = (v if v is None else by_channel(F, v, x) for v in (w, b))
         return affine(_standardized_kept(F, rows(x), eps, kept)[0], w, b)
     return F.fixed_norm(x, *F.moments(x), *(v for v in (w, b) if v is not None), eps=eps)
 
@@ -88,7 +81,7 @@ def _batch_norm_vjp_w(
     F: Namespace, g: Gradient, out: Operand, x: Operand, w: Operand, b: Operand = None, *,
     eps: float, kept: DType | None = None,
 ) -> Gradient:  # fmt: skip
-    return F.sum(g * _standardized(F, x, eps, kept)[0], dim=_others(x), keepdim=False)
+    return F.sum(g * _standardized(F, x, eps, kept)[0], dim=others(x), keepdim=False)
 
 
 @cache
@@ -99,11 +92,11 @@ def _batch_norm_of(n: int) -> Op:
         _batch_norm,
         vjps=(
             lambda F, g, out, x, w=None, b=None, *, eps, kept=None: through(
-                F, g if w is None else g * _per_channel(F, w, x), *_standardized(F, x, eps, kept),
-                _others(x),
+                F, g if w is None else g * by_channel(F, w, x), *_standardized(F, x, eps, kept),
+                others(x),
             ),
             _batch_norm_vjp_w,
-            lambda F, g, out, x, w, b, *, eps, kept=None: F.sum(g, dim=_others(g), keepdim=False),
+            lambda F, g, out, x, w, b, *, eps, kept=None: F.sum(g, dim=others(g), keepdim=False),
         )[:n],
         saves=("x y" if n > 1 else "x", "x", "x")[:n],  # the bias: 0 twice, not absent
         keeps="x y"[: 2 * n - 1],
@@ -123,8 +116,8 @@ def _fixed_norm(
     F: Namespace, x: Array, mean: Array, var: Array, w: Array | None = None,
     b: Array | None = None, *, eps: float,
 ) -> Array:  # fmt: skip
-    out = (rows(x) - _per_channel(F, mean, x)) * _per_channel(F, F.rsqrt(var + eps), x)
-    w, b = (v if v is None else _per_channel(F, v, x) for v in (w, b))
+    out = (rows(x) - by_channel(F, mean, x)) * by_channel(F, F.rsqrt(var + eps), x)
+    w, b = (v if v is None else by_channel(F, v, x) for v in (w, b))
     return affine(out, w, b)
 
 
@@ -133,14 +126,14 @@ def _fixed_norm_vjp_x(
     w: Operand = None, b: Operand = None, *, eps: float,
 ) -> Gradient:  # fmt: skip
     rstd = F.rsqrt(var + eps)
-    return g * _per_channel(F, rstd if w is None else rstd * w, x)
+    return g * by_channel(F, rstd if w is None else rstd * w, x)
 
 
 def _fixed_norm_vjp_w(
     F: Namespace, g: Gradient, out: Operand, x: Operand, mean: Operand, var: Operand,
     w: Operand, b: Operand = None, *, eps: float,
 ) -> Gradient:  # fmt: skip
-    d = F.sum(g * (x - _per_channel(F, mean, x)), dim=_others(g), keepdim=False)
+    d = F.sum(g * (x - by_channel(F, mean, x)), dim=others(g), keepdim=False)
     return d * F.rsqrt(var + eps)
 
 
@@ -154,7 +147,7 @@ def _fixed_norm_of(n: int) -> Op:
             None,
             None,
             _fixed_norm_vjp_w,
-            lambda F, g, out, x, mean, var, w, b, *, eps: F.sum(g, dim=_others(g), keepdim=False),
+            lambda F, g, out, x, mean, var, w, b, *, eps: F.sum(g, dim=others(g), keepdim=False),
         )[:n],
         saves=("z w" if n > 3 else "z", "", "", "x y z", "x")[:n],  # the bias: as above
         keeps="x w" if n > 3 else "x",

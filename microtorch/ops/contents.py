@@ -121,7 +121,7 @@ CONTENTS = {
         ),
     },
     "norm": {
-        "ops": "layer_norm",
+        "ops": "group_norm layer_norm",
         "functions": "group_norm layer_norm rms_norm",
     },
     "numerical": {

@@ -209,7 +209,7 @@ block_diag_op = variadic(
 
 def require_tensors(tensors: Sequence[Tensor], op: str, empty: type = RuntimeError) -> list[Tensor]:
     """The tensors as a list. Raises TypeError for what is none, ``empty`` if there are none."""
-    if isinstance(tensors, Handle):
+    if type(tensors) is not list and isinstance(tensors, Handle):
         raise TypeError(
             message(
                 f"{op}(): argument 'tensors' (position 1) must be tuple of Tensors, not Tensor",

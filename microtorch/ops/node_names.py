@@ -120,7 +120,7 @@ FUNCTIONS = {
     ).split()
 } | {
     "tile": "RepeatBackward0", "split": "SplitBackward0", "chunk": "SplitBackward0",
-    "cross": "LinalgCrossBackward0", "group_norm": "NativeGroupNormBackward0",
+    "cross": "LinalgCrossBackward0",
     "adaptive_max_pool2d": "AdaptiveMaxPool2DBackward0", "smooth_l1_loss": "SmoothL1LossBackward0",
     "scatter": "ScatterBackward0",
     "clamp_min": "ClampMinBackward0", "clamp_max": "ClampMaxBackward0",

@@ -4,8 +4,9 @@
     out = x̂ * weight + bias
 
 ``layer_norm`` takes the statistics over the last dimensions, one example at a time (Ba et al.
-2016); batch_norm.py, per channel. A change of x also changes its mean and its variance, hence the
-two subtractions in the derivative (with means over the same dimensions, and h = g * weight):
+2016), ``group_norm`` over groups of an example's channels (Wu and He 2018); batch_norm.py, per
+channel. A change of x also changes its mean and its variance, hence the two subtractions in the
+derivative (with means over the same dimensions, and h = g * weight):
 
     x̄ = (h - mean(h) - x̂ * mean(h * x̂)) / sqrt(var(x) + eps)
 
@@ -26,7 +27,7 @@ from ..base.errors import ShapeError, describe, message
 from ..engine.op import Op
 from ..engine.record import constant, laid
 from ..engine.short import several
-from .arguments import not_floating, owned, rows
+from .arguments import not_floating, rows
 from .join import cat
 from .pool import avg_pool2d
 from .surface import public
@@ -119,6 +120,16 @@ def affine_operands(
     if bias is None:
         return () if weight is None else (weight,)
     return (constant(np.ones_like(bias.array), input.node.dev) if weight is None else weight, bias)
+
+
+def others(x: Operand) -> Shape:
+    """All dimensions but the channels."""
+    return (0, *range(2, x.ndim))
+
+
+def by_channel(F: Namespace, w: Operand, x: Operand) -> Operand:
+    """``w`` (C,) so that it broadcasts to x (N, C, ...)."""
+    return F.reshape(w, shape=(1, -1) + (1,) * (x.ndim - 2))
 
 
 # ---- per example, over the last dimensions -------------------------------------------------------
@@ -241,6 +252,60 @@ def rms_norm(
     return laid((out if weight is None else out * weight).to(d))
 
 
+# ---- per example, over groups of channels --------------------------------------------------------
+def _grouped(F: Namespace, x: Operand, group: int) -> Operand:
+    """x (N, C, ...) as (N, group, elements of a group)."""
+    return F.reshape(x, shape=(x.shape[0], group, math.prod(x.shape[1:]) // group))
+
+
+def _in_groups(F: Namespace, x: Operand, group: int, eps: float) -> Operand:
+    """x̂."""
+    found = standardized(F, _grouped(F, x, group), (2,), eps)[0]
+    return F.reshape(found, shape=x.shape)
+
+
+def _group_norm(
+    F: Namespace, x: Array, w: Array | None = None, b: Array | None = None, *, group: int,
+    eps: float,
+) -> Array:  # fmt: skip
+    w, b = (v if v is None else by_channel(F, v, x) for v in (w, b))
+    return affine(_in_groups(F, rows(x), group, eps), w, b)
+
+
+def _group_norm_vjp_x(
+    F: Namespace, g: Gradient, out: Operand, x: Operand, w: Operand = None, b: Operand = None, *,
+    group: int, eps: float,
+) -> Gradient:  # fmt: skip
+    h = g if w is None else g * by_channel(F, w, x)
+    found = to_input(F, _grouped(F, h, group), _grouped(F, x, group), (2,), eps)
+    return F.reshape(found, shape=x.shape)
+
+
+@cache
+def _group_norm_of(n: int) -> Op:
+    return Op(
+        "group_norm",
+        _group_norm,
+        vjps=(
+            _group_norm_vjp_x,
+            lambda F, g, out, x, w, b=None, *, group, eps: F.sum(
+                g * _in_groups(F, x, group, eps), dim=others(x), keepdim=False
+            ),
+            lambda F, g, out, x, w, b, *, group, eps: F.sum(g, dim=others(g), keepdim=False),
+        )[:n],
+        saves=("x y" if n > 1 else "x", "x", "x")[:n],  # the bias: 0 twice, not absent
+        keeps="x y"[: 2 * n - 1],
+        formula="(x − mean) / √(var + eps) · w + b",
+        rule=("(h − mean(h) − x̂ · mean(h · x̂)) / √(var + eps), h = g · w", "Σ g · x̂", "Σ g")[:n],
+        torch_name="NativeGroupNorm",
+        family=_group_norm_of if n == 3 else None,
+        register=n == 3,
+    )
+
+
+group_norm_op = _group_norm_of(3)
+
+
 @public(method=False)
 def group_norm(
     input: Tensor, num_groups: int, weight: Tensor | None = None, bias: Tensor | None = None,
@@ -248,7 +313,7 @@ def group_norm(
 ) -> Tensor:  # fmt: skip
     """``input`` (N, C, ...) with each example normalised over groups of channels.
 
-    ``weight`` and ``bias`` are (C,). Source: Wu and He 2018.
+    ``weight`` and ``bias`` are (C,).
     """
     x = input.array
     if x.ndim < 2 or num_groups <= 0 or x.shape[1] % num_groups:
@@ -271,8 +336,7 @@ def group_norm(
                 )
             )
     one_dtype("group_norm", input, weight, bias)
-    per_group = x.shape[1] // num_groups * math.prod(x.shape[2:])
-    if x.shape[0] * per_group == 1:
+    if x.size and x.size // x.shape[1] * (x.shape[1] // num_groups) == 1:
         raise ValueError(
             message(
                 "Expected more than 1 value per channel when training, got input size "
@@ -280,15 +344,8 @@ def group_norm(
                 "group_norm: a single value has no variance",
             )
         )
-    groups = input.reshape(x.shape[0], num_groups, per_group)
-    if not x.size:
-        out = input.clone()
-    else:
-        out = owned(layer_norm(groups, (per_group,), eps=eps).reshape(x.shape))
-    channels = (-1,) + (1,) * (x.ndim - 2)
-    if weight is not None:
-        out = out * weight.reshape(channels)
-    return out if bias is None else out + bias.reshape(channels)
+    operands = (input, *affine_operands(weight, bias, input))
+    return several(group_norm_op, operands, {"group": num_groups, "eps": eps})
 
 
 def local_response_norm(

@@ -75,6 +75,32 @@ def _layer_norm_vjps(s: Look) -> list[Lowered] | None:
     return done
 
 
+# ---- groups of channels --------------------------------------------------------------------------
+def _groups(s: Look, x: Operand) -> tuple[int, int, int, int]:
+    """Rows, groups of an example, channels of a group, places of a channel."""
+    batch, channels, *places = s.shape(x)
+    group = s.attr("group")
+    return batch * group, group, channels // group, math.prod(places)
+
+
+@calls.entry("kernel group_norm")
+def _group_norm(s: Look) -> list[Lowered] | None:
+    x, w, b = (*s.given, None, None)[:3]
+    if not s.rows(x, s.step.result) or not _optional(s, w, b) or not s.size(x):
+        return None
+    return [s.call("group_norm", *_groups(s, x), s.attr("eps"), x, w, b, s.step.result)]
+
+
+@calls.entry("vjps group_norm_vjps")
+def _group_norm_vjps(s: Look) -> list[Lowered] | None:
+    if type(s.step.result) is not tuple or len({*s.step.gives()}) != 3:
+        return None
+    g, _, x, w = (*s.given[:4], None)[:4]
+    if not s.rows(g, x, *s.step.result) or not _optional(s, w):
+        return None
+    return [s.call("group_norm_vjps", *_groups(s, x), s.attr("eps"), g, x, w, *s.step.result)]
+
+
 # ---- channels ------------------------------------------------------------------------------------
 def _channels(s: Look, x: Operand) -> tuple[int, int, int]:
     shape = s.shape(x)

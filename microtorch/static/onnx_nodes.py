@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -184,11 +184,16 @@ def _batch_norm(w: Writer, s: Step) -> None:
     spread = w.node("ReduceMean", [w.node("Mul", [centred, centred]), axes], keepdims=1)
     spread = w.node("Add", [spread, w.constant(np.asarray(s.attrs["eps"], like))])
     found = w.node("Div", [centred, w.node("Sqrt", [spread])])
+    w.node("Identity", [_affine(w, found, affine, len(shape) - 2)], w.out(s))
+
+
+def _affine(w: Writer, found: str, affine: Sequence[Operand], places: int) -> str:
+    """``found`` times the weight, if there is one, plus the bias, per channel."""
     for op, v in zip(("Mul", "Add"), affine, strict=False):
         if v is not None:
-            row = w.node("Reshape", [w.name(v), w.numbers(1, -1, *[1] * (len(shape) - 2))])
+            row = w.node("Reshape", [w.name(v), w.numbers(1, -1, *[1] * places)])
             found = w.node(op, [found, row])
-    w.node("Identity", [found], w.out(s))
+    return found
 
 
 @node("layer_norm")
@@ -198,6 +203,19 @@ def _layer_norm(w: Writer, s: Step) -> None:
     weight = w.name(affine[0]) if affine else w.constant(np.ones(w.shape(x)[-n:], w.dtype(x)))
     w.node("LayerNormalization", [w.name(x), weight, *map(w.name, affine[1:])], w.out(s),
            axis=-n, epsilon=s.attrs["eps"])  # fmt: skip
+
+
+@node("group_norm")
+def _group_norm(w: Writer, s: Step) -> None:
+    x, *affine = s.arguments
+    _, c, *places = w.shape(x)
+    group, like = s.attrs["group"], w.dtype(x)
+    size = c // group * math.prod(places)
+    rows = w.node("Reshape", [w.name(x), w.numbers(0, group, size)])
+    found = w.node("LayerNormalization", [rows, w.constant(np.ones(size, like))],
+                   axis=-1, epsilon=s.attrs["eps"])  # fmt: skip
+    found = w.node("Reshape", [found, w.numbers(0, c, *places)])
+    w.node("Identity", [_affine(w, found, affine, len(places))], w.out(s))
 
 
 @node("softmax", "log_softmax")

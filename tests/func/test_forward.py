@@ -44,6 +44,7 @@ PROGRAMS = {
     "joined": lambda x: torch.cat([x, x.flip(0)]).prod(1),
     "indexed": lambda x: x[torch.tensor([1, 0, 1]), 1:] ** 2,
     "layer": lambda x: torch.nn.functional.layer_norm(x, (3,)),
+    "groups": lambda x: torch.nn.functional.group_norm(x[None], 2, x[:, 0], x[:, 1]),
     "loss": lambda x: torch.nn.functional.cross_entropy(x, torch.tensor([0, 2])),
     "image": lambda x: torch.nn.functional.max_pool2d(
         torch.nn.functional.conv2d(x.expand(2, 4, 2, 3), torch.ones(2, 4, 1, 2, dtype=D)), 1

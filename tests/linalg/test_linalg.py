@@ -1,8 +1,10 @@
 """torch.linalg: derivatives against finite differences, and what makes a decomposition one."""
 
+import numpy as np
 import pytest
 
 import microtorch as torch
+from microtorch.linalg import orthogonal
 
 L = torch.linalg
 
@@ -54,6 +56,19 @@ def test_decompositions_multiply_to_the_matrix():
     torch.testing.assert_close(vectors @ torch.diag(values) @ vectors.T, a @ a.T)
     torch.testing.assert_close(L.eigvalsh(a @ a.T), values)
     assert "linalg_slogdet(\nsign=tensor(1., dtype=torch.float64),\n" in repr(L.slogdet(a))
+
+
+@pytest.mark.parametrize("kind", [np.float32, np.float64, np.complex64, np.complex128])
+@pytest.mark.parametrize("shape", [(3, 3), (4, 2), (2, 4), (2, 3, 4, 3), (0, 3, 2), (2, 0, 3)])
+def test_qr_is_that_of_numpy_also_without_its_compiled_functions(monkeypatch, kind, shape):
+    real, imag = np.random.default_rng(3).standard_normal((2, *shape))
+    a = (real + 1j * imag if kind(0).dtype.kind == "c" else real).astype(kind)
+    expected = np.linalg.qr(a)
+    for there in (True, False):
+        if not there:
+            monkeypatch.setattr(orthogonal, "_lapack", None)
+        for x, y in zip(L.qr(torch.from_numpy(a)), expected, strict=True):
+            assert x.numpy().dtype == kind and np.array_equal(x.numpy(), y)
 
 
 def test_the_modes_of_qr():

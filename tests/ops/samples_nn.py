@@ -216,6 +216,13 @@ def layer_norm(x, w=None, b=None, *, ndim, eps):
     return out * (1 if w is None else w) + (0 if b is None else b)
 
 
+def group_norm(x, w=None, b=None, *, group, eps):
+    rows = x.reshape(len(x) * group, -1)
+    out = np.array([standardized(row.tolist(), eps) for row in rows]).reshape(x.shape)
+    w, b = (v if v is None else v.reshape(-1, *(1,) * (x.ndim - 2)) for v in (w, b))
+    return out * (1 if w is None else w) + (0 if b is None else b)
+
+
 def torch_batch_norm(torch, x, *affine):
     return torch.nn.functional.batch_norm(x, None, None, *affine, training=True, eps=0.01)
 
@@ -228,6 +235,10 @@ def torch_layer_norm(ndim):
     return lambda torch, x, *affine: torch.nn.functional.layer_norm(
         x, x.shape[-ndim:], *affine, eps=0.01
     )
+
+
+def torch_group_norm(group):
+    return lambda torch, x, *affine: torch.nn.functional.group_norm(x, group, *affine, eps=0.01)
 
 
 SCALE, SHIFT, MEANS, VARIANCES = (
@@ -342,6 +353,12 @@ SAMPLES_NN = {
                torch_fixed_norm, (1, 2))
         for n in (3, 4, 5)
     ],
+    "group_norm": [
+        Sample((numbers(2, 4, 3, start=30), numbers(4, start=5), numbers(4, start=6))[:n],
+               {"group": group, "eps": 0.01}, group_norm, torch_group_norm(group))
+        for n, group in ((3, 2), (2, 4), (1, 1), (1, 2))
+    ] + [Sample((numbers(5, 6, start=40), numbers(6, start=5)), {"group": 3, "eps": 0.01},
+                group_norm, torch_group_norm(3))],
     "layer_norm": [
         Sample((SEQUENCES, numbers(3, 2, start=5), numbers(3, 2, start=6)),
                {"ndim": 2, "eps": 0.01}, layer_norm,

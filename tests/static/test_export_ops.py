@@ -177,6 +177,7 @@ def test_bodies_and_other_layouts(tmp_path):
         loss = loss + (x.softmax(0) * x).sum() + F.log_softmax(turned, 1).square().mean()
         loss = loss + F.cross_entropy(turned, y, ignore_index=1) + x.floor().sum()
         loss = loss + (F.layer_norm(x.transpose(0, 1), (4,)) * 0.1).exp().sum()
+        loss = loss + F.group_norm(x.transpose(1, 2), 2, x[0, 0], x[1, 0]).exp().mean()
         asked = torch.logical_or(x.isnan(), torch.logical_xor(x > 0, x < 1))
         asked = asked & (x * torch.inf).isinf()
         (g,) = torch.autograd.grad(loss, x)

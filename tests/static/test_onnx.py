@@ -53,7 +53,7 @@ class Attention(nn.Module):
 CNN = nn.Sequential(
     nn.Conv2d(1, 4, 3, padding=1, stride=2), nn.BatchNorm2d(4), nn.SiLU(), nn.MaxPool2d(2),
     nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Dropout(0.3), nn.Linear(4, 8), nn.GELU(),
-    nn.LayerNorm(8), nn.Linear(8, 5), nn.Softmax(1),
+    nn.LayerNorm(8), nn.GroupNorm(2, 8), nn.Linear(8, 5), nn.Softmax(1),
 )  # fmt: skip
 
 

@@ -74,6 +74,7 @@ def losses(x, y, index):
     yield torch.div(x, 0.3, rounding_mode="floor").sum() + (x * torch.sgn(x)).sum()
     yield F.instance_norm(x[None]).square().sum() + F.layer_norm(x, (3,)).exp().sum()
     yield F.layer_norm(x, (3,), y[0]).exp().sum()
+    yield F.group_norm(x[None], 2, y[:4, 0]).exp().sum() + F.group_norm(x.T, 2).square().sum()
     z = x * 2
     z[1:3] = y[:2] * x[0]
     z[0] = 1.0

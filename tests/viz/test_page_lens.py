@@ -211,7 +211,7 @@ def test_a_normalisation_is_told_in_its_own_words(chromium, tmp_path):
     x = torch.linspace(-1, 2, 24).reshape(2, 3, 4).square().requires_grad_()
     w = torch.tensor([1.0, 2.0, -1.0], requires_grad=True)
     y = F.batch_norm(x, None, None, w, w * 0.5, training=True).pow(3)
-    loss = (y * F.layer_norm(x, (4,))).sum()
+    loss = (y * F.layer_norm(x, (4,)) * F.group_norm(x, 1, w)).sum()
     path = viz.step(loss).save(tmp_path / "page.html")
     chromium.open(path, painted=False)
     told = chromium.js("""S.flatMap((s, k) => {
@@ -224,7 +224,7 @@ def test_a_normalisation_is_told_in_its_own_words(chromium, tmp_path):
         return [lines[0], lines.at(-1).split("= ").at(-1), short(own[e])];
       });
     })""")
-    assert len(told) == 24 * 4 + 2 * 3  # forward and backward of both, and the two weights
+    assert len(told) == 24 * 6 + 3 * 3  # forward and backward of all, and the weights
     for line, said, true in told:
         a, b = (float(v.replace("−", "-")) for v in (said, true))
         assert a == pytest.approx(b, rel=6e-3, abs=2e-6), line

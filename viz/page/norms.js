@@ -1,7 +1,7 @@
 // ---- normalisation: each group of elements less its mean, over its deviation; then weight and bias ------------------------
 // x̂ = (x − μ) / √(σ² + ε), y = x̂ w + b. Its cells are told in these words, and not as one long sum.
-const of_group = group => (i, { eps, ndim }) => {
-  const x = shapeOf(N[i].i[0]), [which, place] = group(x, ndim), count = Math.max(...which) + 1, n = which.length / count;
+const of_group = split => (i, { eps, ndim, group }) => {
+  const x = shapeOf(N[i].i[0]), [which, place] = split(x, ndim ?? group), count = Math.max(...which) + 1, n = which.length / count;
   const means = a => { const m = Array(count).fill(0); which.forEach((z, k) => { m[z] += a[k] / n; }); return m; };
   const about = ([X]) => { const mu = means(X), vary = means(X.map((v, k) => (v - mu[which[k]]) ** 2)), root = vary.map(v => Math.sqrt(v + eps)); return { mu, vary, root, hat: X.map((v, k) => (v - mu[which[k]]) / root[which[k]]) }; };
   const by = (w, k) => w ? w[place(k)] : 1, pulled = (W, g) => g.map((v, k) => v * by(W[1], k));
@@ -29,5 +29,6 @@ const of_group = group => (i, { eps, ndim }) => {
 };
 const NORMS = {
   layer_norm: of_group((x, ndim) => { const inner = sizeOf(x.slice(x.length - ndim)); return [Array.from({ length: sizeOf(x) }, (_, k) => Math.floor(k / inner)), k => k % inner]; }),
+  group_norm: of_group((x, group) => { const inner = sizeOf(x.slice(2)), size = inner * x[1] / group; return [Array.from({ length: sizeOf(x) }, (_, k) => Math.floor(k / size)), k => Math.floor(k / inner) % x[1]]; }),
   batch_norm: of_group(x => { const inner = sizeOf(x.slice(2)), channel = k => Math.floor(k / inner) % x[1]; return [Array.from({ length: sizeOf(x) }, (_, k) => channel(k)), channel]; }),
 };

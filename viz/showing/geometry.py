@@ -19,7 +19,7 @@ ALGEBRA = frozenset(
     "inv solve det slogdet cholesky choleskysolve solvetriangular pinv lstsq matrixexp qr eigh svd "
     "lu".split()
 )
-NORMS = frozenset({"layer_norm", "batch_norm"})
+NORMS = frozenset({"layer_norm", "group_norm", "batch_norm"})
 KNOWN = WINDOWS | ALGEBRA | NORMS | frozenset(
     "adaptive_max_pool2d adaptive_max_pool3d conv2d_weight conv3d_weight ctc_loss "
     "max min median nanmedian mode kthvalue sort topk median_of_all amax amin cummax cummin "

@@ -30,7 +30,7 @@ FAMILIES = {
     ),
     "normalisation": (
         "Normalisation",
-        "batch_norm_vjps fixed_norm layer_norm layer_norm_vjps moments",
+        "batch_norm_vjps fixed_norm group_norm group_norm_vjps layer_norm layer_norm_vjps moments",
     ),
     "optimizers": (
         "Optimizers",

@@ -11,6 +11,7 @@ import numpy as np
 
 from ..reference import Reference
 from ..table import definition
+from .convolution import ran as accepted
 from .library import calls
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ contiguous = np.ascontiguousarray
 
 
 class Normalisation(Reference):
-    """``layer_norm``, ``batch_norm`` (forward and backward) and ``fixed_norm``."""
+    """``layer_norm``, ``group_norm``, ``batch_norm`` (forward and backward) and ``fixed_norm``."""
 
     def layer_norm(
         self, x: Array, w: Array | None = None, b: Array | None = None, *, ndim: int, eps: float
@@ -47,6 +48,27 @@ class Normalisation(Reference):
         arrays = g, x, weight, dx, sums
         ran = self.kernels.layer_norm_vjps(rows, n, eps, *arrays)
         return (dx, sums, g) if ran else None
+
+    # ---- groups of channels ----------------------------------------------------------------------
+    def group_norm(
+        self, x: Array, w: Array | None = None, b: Array | None = None, *, group: int, eps: float
+    ) -> Array:
+        out = np.empty(x.shape, self.dtype)
+        if accepted(self.kernels.group_norm, *groups(x, group), eps, x, w, b, out):
+            return out
+        return definition("group_norm")(self, x, w, b, group=group, eps=eps)
+
+    def group_norm_vjps(
+        self, g: Array, out: Array, x: Array, w: Array | None = None, b: Array | None = None, *,
+        group: int, eps: float,
+    ) -> tuple[Array, Array, Array] | None:  # fmt: skip
+        """The contributions to x, w and b: to the last two for each example; the engine sums them.
+        """
+        g, x, weight, dx = contiguous(g), contiguous(x), optional(w), np.empty(x.shape, self.dtype)
+        dw, db = np.empty(x.shape[:2], self.dtype), np.empty(x.shape[:2], self.dtype)
+        arrays = g, x, weight, dx, dw, db
+        ran = self.kernels.group_norm_vjps(*groups(x, group), eps, *arrays)
+        return (dx, dw, db) if ran else None
 
     # ---- per channel -----------------------------------------------------------------------------
     def moments(self, x: Array) -> tuple[Array, Array]:
@@ -95,3 +117,9 @@ def examples(x: Array, ndim: int) -> tuple[int, int]:
 def channels(x: Array) -> tuple[int, int, int]:
     """(batch, channels, places) of x (N, C, ...)."""
     return x.shape[0], x.shape[1], math.prod(x.shape[2:])
+
+
+def groups(x: Array, group: int) -> tuple[int, int, int, int]:
+    """(batch, groups, channels of a group, places) of x (N, C, ...)."""
+    batch, channels, *places = x.shape
+    return batch, group, channels // group, math.prod(places)

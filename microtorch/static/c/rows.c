@@ -133,6 +133,52 @@ static inline void layer_norm_vjps@(int rows, int n, int parts, double eps, cons
 }
 
 
+/* of groups of `channels` channels, `places` numbers each */
+static inline void group_norm@(int rows, int groups, int channels, int places, double eps,
+                               const real *restrict x, const real *restrict w,
+                               const real *restrict b, real *restrict out)
+{
+    for (int i = 0; i < rows; i++) {
+        real mean, scale;
+        moments_of_row@(channels * places, x, eps, &mean, &scale);
+        for (int k = i % groups * channels, c = 0; c < channels; c++, k++)
+            for (int j = 0; j < places; j++)
+                *out++ = (*x++ - mean) * scale * (w ? w[k] : 1) + (b ? b[k] : 0);
+    }
+}
+
+
+/* dx, and for each example its part of dw and of db */
+static inline void group_norm_vjps@(int rows, int groups, int channels, int places, double eps,
+                                    const real *restrict g, const real *restrict x,
+                                    const real *restrict w, real *restrict dx, real *restrict dw,
+                                    real *restrict db)
+{
+    const int n = channels * places;
+    for (int i = 0; i < rows; i++, x += n, g += n, dx += n, dw += channels, db += channels) {
+        const real *weight = w ? w + i % groups * channels : 0;
+        real mean, scale;
+        double sum = 0, total = 0;
+        moments_of_row@(n, x, eps, &mean, &scale);
+        for (int c = 0; c < channels; c++) {
+            double plain = 0, product = 0;
+            for (int j = c * places; j < (c + 1) * places; j++) {
+                plain += g[j];
+                product += (double)g[j] * (x[j] - mean) * scale;
+            }
+            db[c] = (real)plain;
+            dw[c] = (real)product;
+            sum += plain * (weight ? weight[c] : 1);
+            total += product * (weight ? weight[c] : 1);
+        }
+        const real a = (real)(sum / n), b = (real)(total / n);
+        for (int c = 0; c < channels; c++)
+            for (int j = c * places; j < (c + 1) * places; j++)
+                dx[j] = scale * (g[j] * (weight ? weight[c] : 1) - a - (x[j] - mean) * scale * b);
+    }
+}
+
+
 /* mean and variance of each of c channels, over n examples of `size` numbers for each channel */
 static inline void moments@(int n, int c, int size, const real *restrict x, real *restrict mean,
                             real *restrict variance)

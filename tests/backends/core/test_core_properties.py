@@ -188,7 +188,8 @@ def normalisations(r):
                        training=True)
     fixed = F.batch_norm(x, torch.zeros(c, dtype=x.dtype), torch.ones(c, dtype=x.dtype), w, b,
                          training=False)
-    return out, fixed, F.layer_norm(x, (h,), r(h), r(h)), F.layer_norm(x, (c, h))
+    groups = F.group_norm(r(n, 2 * c, h), 2, *([r(2 * c), r(2 * c)] if r.flag() else []))
+    return out, fixed, groups, F.layer_norm(x, (h,), r(h), r(h)), F.layer_norm(x, (c, h))
 
 
 def convolutions(r):

@@ -307,6 +307,24 @@ def test_batch_norm_on_random_shapes(isa, dtype):
                       100.0 * (n if place else 1))
 
 
+@pytest.mark.parametrize("dtype", FLOATS)
+def test_group_norm_on_random_shapes(isa, dtype):
+    rng, C = np.random.default_rng(12), kernels(dtype)
+    for shape, group in [((3, 6, 5), 2), ((2, 4), 2), ((40, 8, 3, 3), 4), ((2, 3, 70, 33), 1),
+                         ((5, 64, 4), 32), ((0, 2, 3), 1)]:  # fmt: skip
+        x = (rng.standard_normal(shape) * 3 + 2).astype(dtype)
+        g = rng.standard_normal(shape).astype(dtype)
+        for wb in affine(rng, shape[1:2], dtype):
+            attrs = {"group": group, "eps": 1e-3}
+            out = C.group_norm(x, *wb, **attrs)
+            close(out, reference.group_norm(x.astype(np.float64),
+                                            *(v.astype(np.float64) for v in wb), **attrs),
+                  dtype, 16.0)  # fmt: skip
+            for place in range(len(wb) + 1):
+                close(*derivative(C, "group_norm", place, g, out, x, *wb, **attrs), dtype,
+                      100.0 * (1 + min(place, 1) * x.size))
+
+
 def test_variance_beside_a_large_mean():
     """Deviations of 1 from a mean of 10,000 keep their digits, as E(x²) - E(x)² would not."""
     x = np.random.default_rng(13).standard_normal((64, 4, 31)).astype(np.float32) + 10_000
@@ -327,6 +345,7 @@ def test_one_kernel_gives_all_derivatives(monkeypatch, declines):
         return None if declines else original(self, *arguments, **attrs)
 
     for op, call in (("batch_norm", lambda x, w, b: F.batch_norm(x, None, None, w, b, True)),
+                     ("group_norm", lambda x, w, b: F.group_norm(x, 1, w, b)),
                      ("layer_norm", lambda x, w, b: F.layer_norm(x, (3,), w, b))):  # fmt: skip
         original = getattr(core.Core, f"{op}_vjps")
         expected = gradients(call, create_graph=True)
@@ -386,6 +405,8 @@ def every_op(C, x, t):
     yield from C.moments(x)
     yield C.batch_norm(x, w, w, eps=1e-5)
     yield from (back(C, "batch_norm", i, g, x, x, w, w, eps=1e-5) for i in range(3))
+    yield C.group_norm(x, w, w, group=1, eps=1e-5)
+    yield from (back(C, "group_norm", i, g, x, x, w, w, group=1, eps=1e-5) for i in range(3))
     yield C.embedding_sum(x, np.arange(x.size // x.shape[-1]).reshape(x.shape[:-1]) % 7, 8, 2)
     v = np.linspace(1, 2, x.shape[-1]).astype(x.dtype)
     norm = {"ndim": 1, "eps": 1e-5}
