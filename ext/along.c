@@ -104,30 +104,34 @@ struct NAME(adding) {
 };
 #define ASIDE 8 /* numbers that nobody reads, since each addition waits for the one before it */
 
-static void NAME(add_in_range)(const void *task, size_t begin, size_t end)
+/* A number has one part, or two if it is complex. */
+INLINE void NAME(add_parts)(const struct NAME(adding) *t, size_t begin, size_t end,
+                            const size_t parts)
 {
-    const struct NAME(adding) *t = task;
     for (size_t u = begin; u < end; u++) {
         const size_t row = u / t->ranges, range = u % t->ranges, k = t->k;
         const size_t first = t->n * range / t->ranges;
         const size_t width = t->n * (range + 1) / t->ranges - first;
         const int64_t *at = t->index + row * t->next;
-        const real *from = t->from + row * k;
-        real *restrict to = t->out + row * t->n + first;
+        const real *from = t->from + row * k * parts;
+        real *restrict to = t->out + (row * t->n + first) * parts;
         if (t->anew)
-            memset(to, 0, width * sizeof(real));
+            memset(to, 0, width * parts * sizeof(real));
         if (t->ranges == 1) {
             if (NAME(within)(at, k, t->n, t->wrong))
                 for (size_t j = 0; j < k; j++)
-                    to[at[j]] += from[j];
+                    for (size_t p = 0; p < parts; p++)
+                        to[(size_t)at[j] * parts + p] += from[j * parts + p];
             continue;
         }
         real aside[ASIDE] = {0};
         int beyond = 0;
         for (size_t j = 0; j < k; j++) {
             const size_t place = (size_t)at[j];
-            real *number = place - first < width ? to + (place - first) : aside + j % ASIDE;
-            *number += from[j];
+            real *number = place - first < width ? to + (place - first) * parts
+                                                 : aside + j * parts % ASIDE;
+            for (size_t p = 0; p < parts; p++)
+                number[p] += from[j * parts + p];
             beyond |= place >= t->n;
         }
         if (beyond)
@@ -136,13 +140,22 @@ static void NAME(add_in_range)(const void *task, size_t begin, size_t end)
 }
 #undef ASIDE
 
-static void NAME(add_numbers)(struct NAME(adding) t, size_t rows)
+static void NAME(add_in_range)(const void *task, size_t begin, size_t end)
+{
+    NAME(add_parts)(task, begin, end, 1);
+}
+static void NAME(add_pairs_in_range)(const void *task, size_t begin, size_t end)
+{
+    NAME(add_parts)(task, begin, end, 2);
+}
+
+static void NAME(add_numbers)(struct NAME(adding) t, size_t rows, bool pairs)
 {
     const size_t threads = (size_t)get_threads();
     t.wrong[0] = 0;
     t.ranges = rows < threads && t.k > PIECE ? threads : 1;
     parallel_for(rows * t.ranges, grain_of(PIECE / 4, (double)(t.k / t.ranges)),
-                 NAME(add_in_range), &t);
+                 pairs ? NAME(add_pairs_in_range) : NAME(add_in_range), &t);
 }
 
 static void NAME(scatter_sum_along)(const void *task, size_t begin, size_t end)
@@ -176,9 +189,18 @@ KERNEL(scatter_sum)(size_t outer, size_t n, size_t k, size_t inner,
 {
     const struct NAME(along) task = {g, index, wrong, out, n, k, inner, 0, 1};
     if (inner == 1)
-        NAME(add_numbers)((struct NAME(adding)){g, index, wrong, out, n, k, 1, k, true}, outer);
+        NAME(add_numbers)((struct NAME(adding)){g, index, wrong, out, n, k, 1, k, true}, outer,
+                          false);
     else
         NAME(each_block)(task, outer, NAME(scatter_sum_along));
+}
+
+/* The same of complex numbers along the last dimension. */
+KERNEL(scatter_sum_pairs)(size_t outer, size_t n, size_t k, ARRAY(const real, g, outer * k * 2),
+                          ARRAY(const int64_t, index, outer * k), ARRAY(uint8_t, wrong, 1),
+                          ARRAY(real, out, outer * n * 2))
+{
+    NAME(add_numbers)((struct NAME(adding)){g, index, wrong, out, n, k, 1, k, true}, outer, true);
 }
 
 static void NAME(take_along)(const void *task, size_t begin, size_t end)
@@ -252,7 +274,8 @@ KERNEL(combine_rows)(size_t outer, size_t n, size_t k, size_t inner, int kind,
     const struct NAME(along) task = {g, index, wrong, out, n, k, inner, kind, 1};
     wrong[0] = 0;
     if (inner == 1 && kind == 0)
-        NAME(add_numbers)((struct NAME(adding)){g, index, wrong, out, n, k, 1, 0, false}, outer);
+        NAME(add_numbers)((struct NAME(adding)){g, index, wrong, out, n, k, 1, 0, false}, outer,
+                          false);
     else if (NAME(within)(index, k, n, wrong))
         NAME(each_block)(task, outer, NAME(combine_along));
 }

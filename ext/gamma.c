@@ -6,7 +6,7 @@
  *
  *     log gamma(x) = log gamma(x + 8) - log P,    digamma(x) = digamma(x + 8) - P' / P
  *
- * Negative numbers, which are rare, wait for a second pass, and are reflected (6.1.17, 6.3.7). */
+ * Negative numbers are reflected (6.1.17, 6.3.7), in a second pass where there are any. */
 #define PI 3.14159265358979323846
 
 /* P, and its derivative, or 1 and 0 from 8 on */
@@ -43,21 +43,21 @@ INLINE double NAME(positive_digamma)(double x)
 }
 
 /* Poles, where x is a whole number, are infinite. */
-static float NAME(negative_lgamma)(float x)
+INLINE double NAME(negative_lgamma)(double x)
 {
-    if (x != x || x == -INFINITY || x == 0)
-        return x != x ? x : INFINITY;
-    const double r = x - rint((double)x);
-    return (float)(log(PI / fabs(sin(PI * r))) - NAME(positive_lgamma)(1 - (double)x));
+    const double sine = fn_sin_f64(PI * (x - rint(x)));
+    const double y = fn_log_f64(PI / fabs(sine)) - NAME(positive_lgamma)(1 - x);
+    return x == -INFINITY ? INFINITY : y;
 }
 
 /* The pole at 0 has the sign that its side has, the others none. */
-static float NAME(negative_digamma)(float x)
+INLINE double NAME(negative_digamma)(double x)
 {
-    const double r = x - rint((double)x);
-    if (x == 0 || r == 0 || r != r)
-        return x == 0 ? copysignf(INFINITY, -x) : NAN;
-    return (float)(NAME(positive_digamma)(1 - (double)x) - PI / tan(PI * r));
+    const double r = x - rint(x), angle = PI * r;
+    const double y =
+        NAME(positive_digamma)(1 - x) - PI * fn_cos_f64(angle) / fn_sin_f64(angle);
+    const double pole = x == 0 ? copysign(INFINITY, -x) : NAN;
+    return r == 0 ? pole : y;
 }
 
 #define TWO_PASSES(name, positive, other)                                                \
@@ -69,9 +69,10 @@ static float NAME(negative_digamma)(float x)
             out[i] = (real)positive(x[i]);                                               \
             any |= !(x[i] > 0);                                                          \
         }                                                                                \
-        for (size_t i = 0; any && i < n; i++)                                            \
-            if (!(x[i] > 0))                                                             \
-                out[i] = other(x[i]);                                                    \
+        for (size_t i = 0; any && i < n; i++) {                                          \
+            const real reflected = (real)other(x[i]);                                    \
+            out[i] = x[i] > 0 ? out[i] : reflected;                                      \
+        }                                                                                \
     }
 
 TWO_PASSES(lgamma_loop, NAME(positive_lgamma), NAME(negative_lgamma))

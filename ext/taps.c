@@ -2,7 +2,7 @@
  *
  *     out[o, j, i] = sum over t of weight[t, j] x[o, index[t, j], i]
  *
- * and the way back, which adds each number of g where it was read. */
+ * and the way back, which adds each number of g where it was read. And the largest of a few. */
 
 struct NAME(taps) {
     const real *x, *weight;
@@ -85,4 +85,61 @@ KERNEL(taps_vjp0)(size_t outer, size_t n, size_t k, size_t inner, size_t count,
         return;
     parallel_for(outer, grain_of(PIECE, (double)(k * count) * (double)inner),
                  NAME(taps_vjp0_body), &task);
+}
+
+struct NAME(choice) {
+    const real *x;
+    const int64_t *index, *name;
+    real *best;
+    int64_t *chosen;
+    size_t n, k, inner, count, period;
+};
+static void NAME(choose_body)(const void *task, size_t begin, size_t end)
+{
+    const struct NAME(choice) *t = task;
+    const size_t n = t->n, k = t->k, inner = t->inner, count = t->count;
+    for (size_t o = begin; o < end; o++) {
+        const real *restrict from = t->x + o * n * inner;
+        const int64_t *restrict name = t->name + o % t->period * n * inner;
+        for (size_t j = 0; j < k; j++) {
+            const int64_t *taps = t->index + j * count;
+            real *restrict best = t->best + (o * k + j) * inner;
+            int64_t *restrict chosen = t->chosen + (o * k + j) * inner;
+            if (inner == 1) {
+                size_t at = (size_t)taps[0];
+                for (size_t p = 1; p < count; p++) {
+                    const real seen = from[taps[p]];
+                    const size_t better = (size_t)((seen > from[at]) | IS_NAN(seen));
+                    at ^= (at ^ (size_t)taps[p]) & (0 - better); /* a branch would be guessed */
+                }
+                best[0] = from[at], chosen[0] = name[at];
+                continue;
+            }
+            memcpy(best, from + (size_t)taps[0] * inner, inner * sizeof(real));
+            memcpy(chosen, name + (size_t)taps[0] * inner, inner * sizeof(int64_t));
+            for (size_t p = 1; p < count; p++) {
+                const real *restrict seen = from + (size_t)taps[p] * inner;
+                const int64_t *restrict named = name + (size_t)taps[p] * inner;
+                for (size_t i = 0; i < inner; i++) {
+                    const bool better = (seen[i] > best[i]) | IS_NAN(seen[i]);
+                    best[i] = better ? seen[i] : best[i];
+                    chosen[i] = better ? named[i] : chosen[i];
+                }
+            }
+        }
+    }
+}
+
+/* best[o, j, i] = the largest over t of x[o, index[j, t], i], and the name of the chosen one: of
+ * equal ones the first, of NaNs the last. The names are the same after each `period` blocks. */
+KERNEL(choose_largest)(size_t outer, size_t n, size_t k, size_t inner, size_t count, size_t period,
+                   ARRAY(const real, x, outer * n * inner), ARRAY(const int64_t, index, k * count),
+                   ARRAY(const int64_t, name, period * n * inner), ARRAY(uint8_t, wrong, 1),
+                   ARRAY(real, best, outer * k * inner), ARRAY(int64_t, chosen, outer * k * inner))
+{
+    const struct NAME(choice) task = {x, index, name, best, chosen, n, k, inner, count, period};
+    if ((wrong[0] = (uint8_t)(NAME(outside)(index, k * count, n) | !count | !period)))
+        return;
+    parallel_for(outer, grain_of(PIECE, (double)(k * count) * (double)inner), NAME(choose_body),
+                 &task);
 }

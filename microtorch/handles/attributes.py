@@ -14,7 +14,6 @@ from ..base.errors import describe, message
 from ..base.naming import named
 from ..engine.calling import reading
 from ..engine.handle import Handle
-from ..engine.record import constant
 from ..graph import mode
 from ..ops import surface
 from ..ops.arguments import tensors_only
@@ -136,13 +135,12 @@ def fill_diagonal_(self: Tensor, fill_value: Number, wrap: bool = False) -> Tens
         raise RuntimeError(
             message("all dimensions of input must be of equal length", describe(self))
         )
-    n = min(shape)
     steps = range(0, shape[0], shape[1] + 1) if wrap and len(shape) == 2 else range(1)
     for start in steps:
         block = self[start:] if start else self
-        m = min(n, block.array.shape[0])
-        places = np.arange(m)
-        block[tuple(constant(places) for _ in shape)] = fill_value
+        for _ in shape[1:]:
+            block = block.diagonal(dim1=0, dim2=-1)
+        block.fill_(fill_value)
     return self
 
 

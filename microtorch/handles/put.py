@@ -151,8 +151,10 @@ def _stored(t: Tensor, index: Any, value: Any) -> bool:
                 return False
             if a.itemsize < 4:
                 value = np.float32(value)  # by way of which PyTorch rounds it
-        elif kind not in "iu" or type(value) is float:
+        elif kind not in "iu" or not -9e18 < value < 9e18:
             return False
+        else:
+            value = int(value)
     elif isinstance(value, Handle) and (
         writer == "fill" or (place.dtype is dtypes.I64 and a.flags.c_contiguous)
     ):

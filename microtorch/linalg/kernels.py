@@ -36,6 +36,9 @@ def host(function: F) -> F:
 
 
 # ---- LU ------------------------------------------------------------------------------------------
+PANEL = 32  # columns that are done one after the other
+
+
 @host
 def lu_factor(a: Array) -> tuple[Array, Array, Array]:
     """(LU, pivots, info): L below the diagonal, U on and above it, and the rows exchanged.
@@ -48,16 +51,23 @@ def lu_factor(a: Array) -> tuple[Array, Array, Array]:
     every, k = np.arange(len(lu)), min(m, n)
     pivots = np.empty((len(lu), k), np.int32)
     info = np.zeros(len(lu), np.int32)
-    for j in range(k):
-        p = _size(lu[:, j:, j]).argmax(axis=1) + j
-        pivots[:, j] = p + 1
-        top = lu[every, p]  # an index by arrays copies
-        lu[every, p] = lu[:, j]
-        lu[:, j] = top
-        pivot = top[:, j]
-        info[(pivot == 0) & (info == 0)] = j + 1
-        lu[:, j + 1 :, j] /= np.where(pivot == 0, 1, pivot)[:, None]  # the column is 0 then
-        lu[:, j + 1 :, j + 1 :] -= lu[:, j + 1 :, j, None] * lu[:, j, None, j + 1 :]
+    for first in range(0, k, PANEL):
+        last = min(first + PANEL, k)
+        end = last if last < k else n
+        for j in range(first, last):
+            p = _size(lu[:, j:, j]).argmax(axis=1) + j
+            pivots[:, j] = p + 1
+            top = lu[every, p]  # an index by arrays copies
+            lu[every, p] = lu[:, j]
+            lu[:, j] = top
+            pivot = top[:, j]
+            info[(pivot == 0) & (info == 0)] = j + 1
+            lu[:, j + 1 :, j] /= np.where(pivot == 0, 1, pivot)[:, None]  # the column is 0 then
+            lu[:, j + 1 :, j + 1 : end] -= lu[:, j + 1 :, j, None] * lu[:, j, None, j + 1 : end]
+        rest = lu[:, :, end:]  # gets all that these columns do to it in one product
+        for i in range(first + 1, last if end < n else 0):
+            rest[:, i] -= (lu[:, i, None, first:i] @ rest[:, first:i])[:, 0]
+        rest[:, last:] -= lu[:, last:, first:last] @ rest[:, first:last]
     return lu.reshape(a.shape), pivots.reshape(*batch, k), info.reshape(batch)
 
 

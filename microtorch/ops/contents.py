@@ -79,7 +79,7 @@ CONTENTS = {
     },
     "gather": {
         "ops": "gather scatter scatter_sum",
-        "kernels": "check_gathered gathered scatter_summed scattered",
+        "kernels": "check_gathered gathered scatter_summed scattered summed_pairs",
         "functions": "gather scatter scatter_add take_along_dim",
         "methods": "gather scatter scatter_add take_along_dim",
     },
@@ -119,6 +119,7 @@ CONTENTS = {
             "adaptive_max_pool2d adaptive_max_pool3d add_at_places fractional_max_pool2d "
             "fractional_max_pool3d max_pool3d max_unpool2d max_unpool3d read_at_places"
         ),
+        "kernels": "largest_of",
     },
     "norm": {
         "ops": "group_norm layer_norm",

@@ -101,6 +101,14 @@ gather_op = Op(
     rule=("g, added where it was read",),
     complex="own",
 )
+@defines
+def summed_pairs(F: Backend, src: Array, index: Array, out: Array) -> bool:
+    """Write to ``out`` the sums of complex ``src`` at an index of the last dimension, by C, on the
+    backend of the parts. False, where C declines: then nothing of ``out`` is to be read.
+    """
+    return False
+
+
 scatter_sum_op = Op(
     "scatter_sum",
     _scatter_sum,

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..arrays.dtypes import OBJECT
+from ..arrays.dtypes import I64, OBJECT
 from ..arrays.memory_order import in_rows, laid_out, lying, row_strides
 from ..backends import defines
 from ..base.errors import message
@@ -144,7 +144,28 @@ def opened(x: Array, index: Place, out: Array) -> Array:
     return x[tuple(rest)]
 
 
+def is_mesh(x: Array, index: Place) -> bool:
+    """Does the index of a contiguous array end in vectors of integers, each along a dimension of
+    its own: ``x[:, rows[:, None], columns]``?
+    """
+    if type(x) is not np.ndarray or not x.flags.c_contiguous:
+        return False
+    vectors = [p for p in index if type(p) is np.ndarray]
+    k = len(vectors)
+    if any([type(p) is not np.ndarray or p.dtype is not I64 for p in index[-k:]]):
+        return False
+    if any([type(p) is not slice or p != slice(None) for p in index[:-k]]):
+        return False
+    sizes = [(1,) * (k - p.ndim) + p.shape for p in vectors]
+    return all([max(s[:i] + s[i + 1 :]) <= 1 and len(s) == k for i, s in enumerate(sizes)])
+
+
 def _taken(F: Namespace, x: Array, index: Place) -> Array:
+    if len(index) > 1 and type(index[-2]) is np.ndarray and is_mesh(x, index):
+        for d in reversed(range(len(index))):  # one dimension after the other: rows move at once
+            if type(index[d]) is np.ndarray:
+                x = F.index(x, index=(*[slice(None)] * d, index[d].reshape(-1)))
+        return x
     out = x[index]
     if type(out) is not np.ndarray or x.flags.c_contiguous or out.ndim < 2:
         if type(out) is not np.ndarray:

@@ -20,6 +20,8 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import numpy as np
 
+from ..backends import cpu
+from ..backends.table import defines
 from ..base.errors import ShapeError, describe, message
 from ..base.naming import named
 from ..engine.apply import apply
@@ -133,22 +135,28 @@ def places_of_maxima(x: Array, taps: Sequence[Array]) -> Array:
     count, width) where the windows differ between images. A shorter window repeats an index.
     """
     size = x.shape[2:]
-    if x.dtype == np.float16:
+    if x.dtype.itemsize == 2 and x.dtype.kind in "fV":
         x = x.astype(np.float32)
     place: Array = np.broadcast_to(np.arange(math.prod(size)).reshape(size), x.shape)
-    nans = x.dtype.kind == "f" and bool(np.isnan(x).any())
     for d in reversed(range(len(size))):
-        columns = [taps[d][..., j] for j in range(taps[d].shape[-1])]
-        best, at = (np.array(_taken(a, columns[0], d + 2), order="C") for a in (x, place))
-        for column in columns[1:]:
-            seen = _taken(x, column, d + 2)
-            better = seen > best
-            if nans:  # one beats all before it, and is beaten by none but a NaN
-                better |= np.isnan(seen)
-            np.copyto(best, seen, where=better)
-            np.copyto(at, _taken(place, column, d + 2), where=better)
-        x, place = best, at
+        x, place = cpu.of(x.dtype).largest_of(x, place, taps[d], d + 2)
     return place
+
+
+@defines
+def largest_of(F: Namespace, x: Array, place: Array, taps: Array, dim: int) -> tuple[Array, Array]:
+    """The largest element of each window along ``dim``, and its place."""
+    columns = [taps[..., j] for j in range(taps.shape[-1])]
+    best, at = (np.array(_taken(a, columns[0], dim), order="C") for a in (x, place))
+    nans = x.dtype.kind == "f" and bool(np.isnan(x).any())
+    for column in columns[1:]:
+        seen = _taken(x, column, dim)
+        better = seen > best
+        if nans:  # one beats all before it, and is beaten by none but a NaN
+            better |= np.isnan(seen)
+        np.copyto(best, seen, where=better)
+        np.copyto(at, _taken(place, column, dim), where=better)
+    return best, at
 
 
 def _taken(x: Array, at: Array, axis: int) -> Array:

@@ -1,6 +1,7 @@
 """scatter_reduce: elements combined where an index says, by sum, mean, product or extremum."""
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -190,8 +191,11 @@ def segment_reduce(
                 f"{describe(data)}, lengths {counts.tolist()}",
             )
         )
-    ends, at = counts.cumsum(-1), np.arange(size)
-    place = (at[:, None] >= ends[..., None, :]).sum(-1)  # the piece of each element; n for none
+    # the piece of each element, n for none: how many pieces end before it
+    ends = counts.cumsum(-1).clip(max=size).reshape(math.prod(counts.shape[:-1]), n)
+    ends += np.arange(len(ends))[:, None] * (size + 1)
+    ending = np.bincount(ends.ravel(), minlength=len(ends) * (size + 1))
+    place = ending.reshape(*counts.shape[:-1], size + 1)[..., :-1].cumsum(-1)
     rest = (1,) * (data.array.ndim - place.ndim)
     index = constant(np.broadcast_to(place.reshape(place.shape + rest), data.array.shape).copy())
     kind = {"max": "amax", "min": "amin", "mean": "sum"}.get(reduce, reduce)

@@ -351,3 +351,19 @@ def test_ldexp_has_the_dtype_of_its_floating_operand():
     assert torch.ldexp(torch.tensor(3), torch.tensor(2)).dtype == torch.float32
     half = torch.ones(2, dtype=torch.bfloat16)
     assert torch.addcmul(half, torch.tensor(1j), half).dtype == torch.complex64
+
+
+@needs_scipy
+@pytest.mark.parametrize("dtype", [torch.float32, DOUBLE])
+def test_the_upper_incomplete_gamma_function_keeps_its_digits(dtype):
+    """Also where it is computed as 1 less the lower one."""
+    from scipy.special import gammaincc
+
+    a, x = np.meshgrid(10.0 ** np.arange(-9, 4, 0.7), 10.0 ** np.arange(-4, 3.5, 0.1))
+    given = [torch.from_numpy(v).to(dtype) for v in (a, x)]
+    true = gammaincc(*(v.double().numpy() for v in given))
+    found, normal = torch.special.gammaincc(*given).numpy(), true > 1e-30
+    np.testing.assert_allclose(found[normal], true[normal], 1e-12 if dtype is DOUBLE else 3e-7)
+    ends = [[0, 1, 1, math.nan], [1, 0, math.inf, 1]]
+    values = torch.special.gammaincc(*(torch.tensor(v, dtype=dtype) for v in ends))
+    np.testing.assert_array_equal(values.numpy(), [0, 1, 0, math.nan])

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...arrays.dtypes import I64, U8
+from ...arrays.pairs import pairs
 from ..reference import Reference
 from ..table import definition
 from .library import calls, kernel_of, lib
@@ -126,6 +127,15 @@ class Along(Reference):
         done = self.kernels.scatter_sum(*sizes, src, index, wrong, out)
         return out if done and not wrong[0] else None
 
+    @calls("scatter_sum_pairs")
+    def summed_pairs(self, src: Array, index: Array, out: Array) -> bool:
+        sizes = sizes_of(out.shape, index.shape, out.ndim - 1) if src.shape == index.shape else None
+        if sizes is None:
+            return False
+        wrong = np.empty(1, U8)
+        arrays = pairs(np.ascontiguousarray(src)), np.ascontiguousarray(index), wrong, pairs(out)
+        return bool(self.kernels.scatter_sum_pairs(*sizes[:3], *arrays)) and not wrong[0]
+
     def place(self, g: Array, index: Place, shape: Shape, unique: bool = False) -> Array:
         if not unique and type(index[-1]) is np.ndarray:
             out = self.added_rows(np.zeros(shape, self.dtype), g, index)
@@ -232,6 +242,23 @@ class Along(Reference):
         shape = (*g.shape[:dim], n, *g.shape[dim + 1 :])
         out = self._tapped(self.kernels.taps_vjp0, (outer, n, inner), g, index, weight, shape)
         return definition("tapped")(self, g, index, weight, dim, n) if out is None else out
+
+    @calls("choose_largest")
+    def largest_of(self, x: Array, place: Array, taps: Array, dim: int) -> tuple[Array, Array]:
+        if taps.ndim == 2:
+            outer, n, inner = blocks(x.shape, dim)
+            if not any(place.strides[:2]):  # the same of all planes
+                place = place[:1, :1]
+            (k, count), shape = taps.shape, (*x.shape[:dim], len(taps), *x.shape[dim + 1 :])
+            best, at, wrong = np.empty(shape, self.dtype), np.empty(shape, I64), np.empty(1, U8)
+            period = blocks(place.shape, dim)[0]
+            given = [np.ascontiguousarray(a) for a in (x, taps, place)]
+            arrays = *given, wrong, best, at
+            done = self.kernels.choose_largest(outer, n, k, inner, count, period, *arrays)
+            if done and not wrong[0]:
+                return best, at
+        found: tuple[Array, Array] = definition("largest_of")(self, x, place, taps, dim)
+        return found
 
     def _tapped(
         self, kernel: Kernel, sizes: Shape, x: Array, index: Array, weight: Array, shape: Shape

@@ -34,7 +34,7 @@ BRANCHES = frozenset({"where"})  # numpy's branch, which costs ten times as much
 # Functions whose vector code in C is at least as fast as numpy's. It is slower for log2 and log10;
 # and where C calls its library, which takes one number at a time.
 DOUBLES = expr.CHEAP | {
-    "exp", "exp2", "expm1", "log", "log1p", "sigmoid", "softplus", "sin", "cos", "fmod",
+    "atanh", "exp", "exp2", "expm1", "log", "log1p", "sigmoid", "softplus", "sin", "cos", "fmod",
     "remainder", "floor_divide",
 }  # fmt: skip
 VECTORS = {F64: DOUBLES, F32: DOUBLES | {"tanh"}}
@@ -91,4 +91,4 @@ def worthwhile(m: int, k: int, n: int) -> bool:
 
 def fills_tiles(m: int, n: int) -> bool:
     """Does a product of this shape fill C's tiles? Then C wins where a bias is added, too."""
-    return m >= 8 and n >= 16
+    return m >= 8 and n >= 10

@@ -7,8 +7,8 @@ from __future__ import annotations
 FAMILIES = {
     "along": (
         "Along",
-        "added_rows flip gather gathered index index_put place scatter scatter_reduce scatter_sum "
-        "scatter_summed scattered taken tapped taps tril triu",
+        "added_rows flip gather gathered index index_put largest_of place scatter scatter_reduce "
+        "scatter_sum scatter_summed scattered summed_pairs taken tapped taps tril triu",
     ),
     "convolution": (
         "Convolution",
@@ -51,8 +51,8 @@ FAMILIES = {
     ),
     "whole": (
         "Whole",
-        "best clamp conv2d conv_transpose2d cumsum einsum flip gather index_put matmul member "
-        "place relu6 round running_extreme scatter scatter_reduce scatter_sum searched threshold "
-        "tril triu",
+        "best clamp conv2d conv_transpose2d cumsum einsum flip gather index index_put matmul "
+        "member place relu6 round running_extreme scatter scatter_reduce scatter_sum searched "
+        "threshold tril triu",
     ),
 }

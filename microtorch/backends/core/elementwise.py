@@ -33,7 +33,8 @@ class Elementwise(Reference):
     def _found(self, name: str) -> Any:
         found = self._kernel(name, large_from(name) - 1)
         if found is None:
-            found = super()._found(name)
+            own = name in Reference.__dict__
+            found = getattr(super(), name) if own else super()._found(name)
             large = self._kernel(name, large_from(name)) if name in UFUNCS else None
             if large is not None:
                 formula, inputs = formulas.TABLE[name]
@@ -140,8 +141,8 @@ class Elementwise(Reference):
         })  # fmt: skip
 
 
-# Reference has these as methods, so __getattr__ is not asked for them; an op looks them up once
-for _name in ("erf", "erfc", "sign", "sgn", "fmod", "remainder"):
+# what Reference has as methods, __getattr__ is not asked for; an op looks it up once
+for _name in formulas.TABLE.keys() & Reference.__dict__.keys():
     _made = cached_property(partial(Elementwise._found, name=_name))
     _made.__set_name__(Elementwise, _name)
     setattr(Elementwise, _name, _made)

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 MANY = 1 << 17  # bytes of an operand, from which it is asked
 SOME = 1 << 14  # bytes, from which a kernel of ext/whole.c is faster than numpy's loop
+SQUARE = 1 << 20  # the product of the bytes of two that may make a large result
+WIDE = 4  # bytes of an element; rows of narrower ones take numpy little time
 PIECE = 1 << 15  # elements for which it pays to wake a thread
 RAISE = frozenset({"power"})  # ufuncs whose loops of whole numbers may raise
 Plan = tuple[int, "DType", Any]  # the number of a loop, its result's dtype, the bytes of elements
@@ -122,7 +124,8 @@ def threaded(ufunc: Operand) -> Callable[..., Any]:
         return ufunc(x, *others) if out is None else out
 
     def of_two(x: Operand, y: Operand, **options: Operand) -> Operand:
-        if getattr(x, "nbytes", 0) < MANY or options:
+        bytes_of_x = getattr(x, "nbytes", 0)
+        if options or (bytes_of_x < MANY and bytes_of_x * getattr(y, "nbytes", 0) < SQUARE):
             return ufunc(x, y, **options)
         out = run(ufunc, (x, y))
         return ufunc(x, y) if out is None else out
@@ -138,11 +141,17 @@ KINDS = {bool: "b", int: "iuf", float: "f"}
 
 
 def run(ufunc: np.ufunc, operands: tuple[Operand, ...]) -> Array | None:
-    """The result by several threads; None where numpy has to do it."""
-    threads = library.get_num_threads()
-    if threads == 1:
+    """The result by several threads; None where numpy has to do it.
+
+    On one thread, too, where an operand repeats: for each row numpy takes as long as for hundreds
+    of numbers.
+    """
+    threads, first, repeats = library.get_num_threads(), operands[0], False
+    for x in operands[1:]:
+        shape = getattr(x, "shape", None)
+        repeats |= bool(shape) and shape != first.shape
+    if first.dtype.itemsize < WIDE if repeats else threads == 1:
         return None
-    first = operands[0]
     arrays: list[Any] = []
     for x in operands:
         if type(x) is np.ndarray:

@@ -49,7 +49,7 @@ class Integers(Along):
 
 OF = {d: Integers(d) for d in INTEGERS}
 INT64 = OF[I64]
-MOVED = frozenset("gather tril triu".split())  # whose numbers nobody reads
+MOVED = frozenset("gather index tril triu".split())  # whose numbers nobody reads
 
 
 def _native(name: str, dtype: DType, options: dict[str, Any]) -> DType | None:
@@ -130,7 +130,8 @@ def _by_float64(name: str) -> Callable[..., Any]:
 class Whole(Reference):
     """The ops of whole numbers and masks that C computes."""
 
-    gather, scatter = _of_integers("gather"), _of_integers("scatter")
+    gather, index = _of_integers("gather"), _of_integers("index")
+    scatter = _of_integers("scatter")
     scatter_sum, scatter_reduce = _of_integers("scatter_sum"), _of_integers("scatter_reduce")
     _summed, _added_to = _of_integers("place"), _of_integers("index_put")
     running_extreme = _of_integers("running_extreme", places=True)

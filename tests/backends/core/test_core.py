@@ -9,6 +9,7 @@ from repository import python, ran
 from microtorch.arrays.dtypes import F32
 from microtorch.backends import core
 from microtorch.backends.core import library
+from microtorch.backends.core.elementwise import Elementwise
 from microtorch.backends.reference import UFUNCS, Reference
 from microtorch.backends.table import LARGE
 from microtorch.notation import expr, formulas
@@ -205,3 +206,10 @@ def test_a_handler_of_somebody_else_stays(monkeypatch):
     monkeypatch.setattr(library, "lib", None)  # it would be needed to set another one
     library.align_arrays()
     assert np._core.multiarray.get_handler_name() == "microtorch_lines"
+
+
+@needs_core
+def test_no_method_of_the_reference_hides_a_loop():
+    """A formula's kernel is C's, also where Reference has a method of its name."""
+    shadowed = formulas.TABLE.keys() & vars(Reference).keys()
+    assert "where" in shadowed <= vars(Elementwise).keys()

@@ -166,6 +166,25 @@ def test_the_derivative_of_running_products(dtype, isa):
             np.testing.assert_allclose(got, wanted, rtol=2e-5, atol=2e-5)
 
 
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_the_largest_of_windows(dtype, isa, threads):
+    """Along each dimension, with equal numbers and NaNs; windows may differ between planes."""
+    threads(2)
+    source = np.random.default_rng(0)
+    x = source.integers(0, 9, (2, 3, 7, 40, 9)).astype(dtype)
+    x[source.random(x.shape) < 0.01] = np.nan
+    place = np.broadcast_to(np.arange(x[0, 0].size).reshape(x.shape[2:]), x.shape)
+    for dim in (2, 3, 4):
+        n = x.shape[dim]
+        for taps in (np.arange(n - 1)[:, None] + [0, 1], np.array([[0, 2, 5], [n - 1] * 3])):
+            for at in (place, place.copy()):
+                best, chosen = cpu.of(x.dtype).largest_of(x, at, taps, dim)
+                wanted = REFERENCE.largest_of(x, at, taps, dim)
+                np.testing.assert_array_equal(best, wanted[0])
+                np.testing.assert_array_equal(chosen, wanted[1])
+                assert best.dtype == dtype
+
+
 def test_few_blocks_of_many_columns(isa):
     """They are cut into chunks of columns, which threads divide."""
     x, g = numbers((5, 1100), np.float32), numbers((7, 1100), np.float32, 1)

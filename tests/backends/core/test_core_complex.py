@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 import microtorch as torch
+from microtorch.backends.cpu import cpu
 
 DTYPES = [np.complex64, np.complex128]
 LAYOUTS = {
@@ -107,6 +108,23 @@ def test_what_only_moves(dtype):
     sums = np.zeros_like(x)
     np.add.at(sums, (np.arange(67)[:, None], index // 2), y)
     near((a * 0).nan_to_num().scatter_add(1, k // 2, b).numpy(), sums, dtype)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_sums_at_places(dtype, isa, threads):
+    """Of one long row each thread has a part of the places."""
+    threads(3)
+    for shape in ((1, 1 << 17), (67, 131)):
+        x = numbers(dtype, shape)
+        index = np.random.default_rng(0).integers(0, 40, shape)
+        sums = np.zeros((shape[0], 40), dtype)
+        np.add.at(sums, (np.arange(shape[0])[:, None], index), x)
+        for given in (x, np.repeat(x, 2, 1)[:, ::2]):
+            found = cpu.of(x.dtype).scatter_sum(given, index, sums.shape, 1)
+            np.testing.assert_array_equal(found, sums)
+        index[0, 5] = 40
+        kernels = cpu.of(x.real.dtype)
+        assert not kernels.summed_pairs(x, index, np.empty_like(sums))
 
 
 @pytest.mark.parametrize("n", [63, 64, 200, 1031])

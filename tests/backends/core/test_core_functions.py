@@ -30,7 +30,7 @@ def erfc(x):
 
 
 NUMPY = (np.exp, np.exp2, np.expm1, np.log, np.log2, np.log10, np.log1p, np.sin, np.cos, np.tanh)
-FUNCTIONS = {f.__name__: f for f in (*NUMPY, sigmoid, erf, erfc)}
+FUNCTIONS = {f.__name__: f for f in (*NUMPY, sigmoid, erf, erfc)} | {"atanh": np.arctanh}
 
 
 def finite_floats():
@@ -114,7 +114,8 @@ DOUBLES = {
     "log": (np.log, (2000,)), "log1p": (np.log1p, (4, 1e-9)),
     "sigmoid": (lambda x: 1 / (1 + np.exp(-x)), (1400, 40)),
     "hypot": (np.hypot, (1, 1e300, 1e-300)),
-    "sin": (np.sin, (10, 2e6, 1e-9)), "cos": (np.cos, (10, 2e6, 1e-9)),
+    "atanh": (np.arctanh, (2.1, 1e-9)), "sin": (np.sin, (10, 2e6, 1e-9)),
+    "cos": (np.cos, (10, 2e6, 1e-9)),
 }  # fmt: skip
 
 

@@ -58,13 +58,17 @@ def test_the_best_and_the_nth_of_a_long_row(dtype, isa):
 def test_places_among_others(dtype, isa):
     few = [-5, 0, 7, 3, 3, np.nan, -np.inf, -0.0] if dtype in DTYPES else [0, 7, 250, 3, 3, 100]
     x = np.array(few).astype(dtype)
-    values, kernels = np.concatenate((x, x + x.dtype.type(1))), cpu.of(x.dtype)
+    values, kernels = np.resize(np.concatenate((x, x + x.dtype.type(1))), 38), cpu.of(x.dtype)
     for right in (False, True):
         end = "right" if right else "left"
         for n in range(len(x) + 1):
             row = np.sort(x[:n])
             expected = np.searchsorted(row, values, end)
             np.testing.assert_array_equal(kernels.searched(row, values, right), expected)
+        many = np.arange(LONG)[::-1].astype(dtype)  # of narrow dtypes many are equal
+        row = np.sort(many)
+        places = with_threads(lambda: kernels.searched(row, many, right))  # noqa: B023
+        np.testing.assert_array_equal(places, np.searchsorted(row, many, end))
         rows = np.sort(np.stack([x, x[::-1]]), -1)
         for given in (values.reshape(2, -1), values[::-1].reshape(2, -1)[:, ::2]):
             found = kernels.searched(rows, given, right)

@@ -376,7 +376,7 @@ ELSEWHERE = {
     "cumprod_vjp0", "of_bytes", "of_whole", "of_float", "of_double", "to_whole", "clamp_whole",
     "shift_whole", "abs_whole", "not_bool", "to_mask", "product", "running_sum",
     "bfloat_products", "lgamma", "digamma", "logcumsumexp", "reciprocals", "between",
-    "isin", "searchsorted",
+    "isin", "searchsorted", "scatter_sum_pairs", "choose_largest",
 }  # fmt: skip
 DECLARED = {
     name: kernel
