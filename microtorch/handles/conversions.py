@@ -13,7 +13,7 @@ from ..arrays.dtypes import TORCH_TYPES
 from ..arrays.memory_format import contiguous_format, preserve_format
 from ..base import errors
 from ..base.naming import named
-from ..engine.argument_types import check_type
+from ..engine.argument_types import check_type, flags
 from ..engine.basic_ops import place
 from ..engine.handle import Handle
 from ..engine.record import constant, note_order
@@ -57,6 +57,8 @@ def numpy(self: Tensor, *, force: bool = False) -> Array:
     Of a tensor that requires gradient under ``no_grad`` only, where no write is recorded.
     ``force`` also takes them from a tensor that requires gradient, and from a device.
     """
+    if force is not False:
+        flags("numpy", force=force)
     if self.requires_grad and not force and mode.get().grad:
         raise RuntimeError(
             errors.message(
@@ -129,6 +131,8 @@ def to(
 
     Either is given by position or by keyword, or both as those of another tensor.
     """
+    if not copy is non_blocking is False:
+        flags("to", copy=copy, non_blocking=non_blocking)
     if target and type(target[0]) in (bool, float, complex):  # as the dtype of such a tensor
         target = (constant(np.array(target[0])), *target[1:])
     for x in target if tensor is None else (tensor, *target):
@@ -173,6 +177,7 @@ def type_(
     A type may be given as its name, or as PyTorch's old class ``torch.FloatTensor``;
     ``torch.Tensor`` is that of the default dtype.
     """
+    flags("type", non_blocking=non_blocking)
     if dtype is None:
         return f"torch.{TORCH_TYPES[self.array.dtype.name]}Tensor"
     if dtype == "torch.Tensor" or (isinstance(dtype, type) and issubclass(dtype, Handle)):
