@@ -81,7 +81,8 @@ def test_ex_functions_say_which_matrix_failed():
     assert inverse[1].isnan().all()
     x, info = L.solve_ex(A, torch.ones(2, 2, 1))
     assert info.tolist() == [0, 1] and x[0].tolist() == [[1.0], [1.0]] and x[1].isnan().all()
-    assert L.cholesky(torch.tensor([[math.inf, 2.0], [2.0, 1.0]])).tolist() == [[math.inf, 0], [0, 1]]
+    large = torch.diag(torch.tensor([math.inf, 1.0]))
+    assert torch.equal(L.cholesky(large), large)
     assert len(torch.lu(torch.ones(2, 2))) == 2  # a singular matrix is factored, too
     factor, info = L.cholesky_ex(torch.stack([torch.eye(2), torch.diag(torch.tensor([1.0, -1.0]))]))
     assert info.tolist() == [0, 2] and factor[0].tolist() == [[1.0, 0.0], [0.0, 1.0]]
