@@ -1,5 +1,7 @@
 """Forward mode: torch.func.jvp, jacfwd, linearize, and torch.autograd.forward_ad."""
 
+import math
+
 import numpy as np
 import pytest
 
@@ -55,6 +57,15 @@ PROGRAMS = {
     "where": lambda x: torch.where(x > 0, x**3, x.exp()),
     "quantile": lambda x: torch.quantile(torch.arange(5.0, dtype=D), x[0].sigmoid()),
 }
+
+
+@pytest.mark.parametrize("p", [0, 0.5, 1, 1.5, 2, 2.5, 3, math.inf])
+def test_the_derivative_of_a_norm_at_0_is_0(p):
+    for n in (0, 3) if 0 < p < math.inf else (3,):
+        zeros = torch.zeros(n)
+        same(func.jvp(lambda x: torch.linalg.norm(x, p), (zeros,), (torch.ones(n),))[1], 0.0)
+        if 3 <= p < math.inf and n:
+            same(func.jacrev(func.grad(lambda x: torch.linalg.norm(x, p)))(zeros), np.zeros((n, n)))
 
 
 @pytest.mark.parametrize("draw", [

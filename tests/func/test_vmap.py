@@ -26,6 +26,8 @@ def test_dimensions_in_and_out():
     n = torch.arange(4)
     among = torch.vmap(lambda a: torch.isin(n, a))(torch.tensor([[1, 2], [3, 0]]))
     assert among.tolist() == [[False, True, True, False], [True, False, False, True]]
+    long = torch.vmap(lambda a, n: torch.segment_reduce(a, "sum", lengths=n))
+    same(long(X, torch.tensor([[1, 3]] * 3))[:, 0], X[:, 0].numpy())
     same(torch.vmap(lambda a: torch.select_scatter(Y.T, a, 0, 1))(X)[2, 1], X[2].numpy())
     one, two = torch.vmap(lambda a: (a, a.sum()), out_dims=(1, 0))(X)
     same(one, X.numpy().T)
