@@ -135,13 +135,16 @@ def to(
         flags("to", copy=copy, non_blocking=non_blocking)
     if target and type(target[0]) in (bool, float, complex):  # as the dtype of such a tensor
         target = (constant(np.array(target[0])), *target[1:])
-    for x in target if tensor is None else (tensor, *target):
+    for i, x in enumerate(target if tensor is None else (tensor, *target)):
+        if isinstance(x, bool):  # the last ones: non_blocking, copy
+            options = ("non_blocking", "copy")[: len(target) - i]
+            flags("to", **dict(zip(options, target[i:], strict=False)))
+            copy = copy or target[i + 1 : i + 2] == (True,)
+            break
         if isinstance(x, Handle):
             dtype, device = x.dtype, x.device
         elif isinstance(x, (dtypes.dtype, type)):  # also float, int, bool
             dtype = x
-        elif isinstance(x, bool):  # PyTorch's non_blocking
-            continue
         else:
             device = x
     t = self if device is None else place(self, device)
