@@ -152,6 +152,13 @@ DIFFERENT: tuple[str, ...] = (
     "`var_mean` of complex numbers with `dim=()` has its gradient; PyTorch's is infinite.",
     "Some functions take dtypes that PyTorch's CPU kernels lack: special functions of 16-bit "
     "numbers, `clamp` of masks, `max_pool1d` of integers, `where` of complex and real numbers.",
-    "`out=` of another dtype is refused by `lerp`, `inner`, `matrix_power` and `cholesky`, where "
-    "PyTorch takes it in some of their forms, and `lu` has none.",
+    "`out=` of another dtype is refused by `lerp`, `inner`, `matrix_power`, `diff` and `cholesky`, "
+    "where PyTorch takes it in some of their forms, and `lu` has none. Functions that have no "
+    "`out=` in PyTorch may have one here.",
+    "NaN passes on where PyTorch's kernels pass over it: in `cdist` with p=inf, in the derivatives "
+    "of `i0`, in `igamma`. Of 0.0 and -0.0 either may be the `min` or the `max`.",
+    "A gradient through a write at indices into an expanded tensor is refused, where PyTorch warns "
+    "of the write.",
+    "None stands for the default of `dim` and `unbiased` in all reductions, and a target or a "
+    "weight of a loss may have a gradient; PyTorch refuses some of these.",
 )

@@ -45,6 +45,9 @@ class device:
             )
         if not isinstance(type, str):
             raise TypeError(f"device(): argument 'type' must be str, not {type.__class__.__name__}")
+        if isinstance(index, bool) or not (index is None or hasattr(index, "__index__")):
+            what = index.__class__.__name__
+            raise TypeError(f"device(): argument 'index' must be int, not {what}")
         kind, colon, number = type.partition(":")
         if kind not in KNOWN:
             raise DeviceError(

@@ -36,7 +36,9 @@ class memory_format(Constant):
         """Does an array lie in this layout?"""
         if not self.name.startswith("channels_last"):
             return x.flags.c_contiguous
-        return x.ndim == self.rank and np.moveaxis(x, 1, -1).flags.c_contiguous
+        if x.ndim != self.rank:
+            return False
+        return x.transpose((0, *range(2, x.ndim), 1)).flags.c_contiguous
 
     @property
     def rank(self) -> int:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..base import errors
+from ..engine.argument_types import flags
 
 if TYPE_CHECKING:
     from ..base.types import Contribution, Gradient
@@ -40,6 +41,7 @@ class set_detect_anomaly:
     """
 
     def __init__(self, mode: bool = True, check_nan: bool = True):
+        flags("set_detect_anomaly", mode=mode, check_nan=check_nan)
         asked.append(mode and check_nan)
 
     def __enter__(self) -> None:

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from operator import index
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -26,6 +27,16 @@ if TYPE_CHECKING:
     from ..base.types import Gradient, Root, Tree
 
 _RECORD, _QUIET = Mode(True), Mode(False)
+
+
+def _flag(name: str, value: object) -> bool:
+    """A flag as PyTorch's engine reads it: a bool, or an int; TypeError for anything else."""
+    if value is True or value is False:
+        return value
+    try:
+        return index(value) != 0  # type: ignore[arg-type]
+    except TypeError as e:
+        raise TypeError(errors.message(f"{e}", f"{name}={value!r}", "True or False")) from None
 
 
 def backward(
@@ -60,7 +71,8 @@ def backward(
     else:
         roots = listed(tensors)
         seeds = seeds_of(roots, given, create_graph)
-    retain = create_graph if retain_graph is None else retain_graph
+    create_graph = _flag("create_graph", create_graph)
+    retain = create_graph if retain_graph is None else _flag("retain_graph", retain_graph)
     if create_graph:
         errors.warn(
             "Using backward() with create_graph=True will create a reference cycle between the "
@@ -113,7 +125,8 @@ def _tensor_backward(
             try:
                 mode.set(_QUIET)
                 observe = anomaly.check_nan if anomaly.is_anomaly_enabled() else None
-                run_loss([node], one, bool(retain_graph), observe)
+                retain = retain_graph is not None and _flag("retain_graph", retain_graph)
+                run_loss([node], one, retain, observe)
             finally:
                 mode.set(before)
             return
@@ -164,6 +177,9 @@ def grad(
             outputs, inputs, grad_outputs, retain_graph, create_graph, allow_unused,
             materialize_grads,
         )  # fmt: skip
+    create_graph = _flag("create_graph", create_graph)
+    unused = allow_unused is not None and _flag("allow_unused", allow_unused)
+    materialize_grads = _flag("materialize_grads", materialize_grads)
     roots, wanted = listed(outputs), listed(inputs)
     if not wanted:
         raise RuntimeError(errors.message("`inputs` argument to `grad()` cannot be empty."))
@@ -178,7 +194,7 @@ def grad(
                 )
             )
     targets = [node_of(x) for x in wanted]
-    retain = create_graph if retain_graph is None else retain_graph
+    retain = create_graph if retain_graph is None else _flag("retain_graph", retain_graph)
     found = _run(roots, seeds, retain, create_graph, frozenset(targets), True)
     out: list[Any] = []
     for x, node in zip(wanted, targets, strict=True):
@@ -186,7 +202,7 @@ def grad(
             out.append(as_tensor(found[node], node))
         elif materialize_grads:
             out.append(0.0 if isinstance(node, Scalar) else _zeros(node, create_graph))
-        elif allow_unused:
+        elif unused:
             out.append(None)
         else:
             raise RuntimeError(

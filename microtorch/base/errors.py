@@ -113,6 +113,14 @@ class DimError(IndexError):
     """A dimension out of range."""
 
 
+@seen_as(IndexError)
+class OutOfRange(IndexError, RuntimeError):
+    """An index of no element.
+
+    PyTorch raises the one where it reads elements (of a vector), and the other where it reads rows.
+    """
+
+
 # what a kernel raises where it cannot take its operands; an AxisError is one of the first and third
 FAILED = (ValueError, TypeError, IndexError, MemoryError)
 

@@ -244,7 +244,8 @@ def _from_lists(data: Any, target: DType | None) -> Array:
         what = "expected a sequence of equal depth"
         raise TypeError(message(what, f"tensor({data!r})"[:120])) from None
     if not array.size and array.dtype in (np.float64, object):
-        return array.astype(dtypes.default_numpy())
+        of_arrays = isinstance(next(iter(data), None), np.ndarray)  # which have a dtype
+        return array if of_arrays else array.astype(dtypes.default_numpy())
     beyond = array.dtype.kind == "u" and array.dtype.itemsize == 8  # integers above int64
     if array.dtype.kind == "f" and target is not None and target.kind in "iu":
         beyond = bool(np.isfinite(array).all() and np.abs(array).max() >= 2**53)  # not exact

@@ -128,6 +128,12 @@ def check_type(name: str, argument: str, annotation: str, value: object, fix: st
         raise no_fit(should)(message(f"{name}(): {what}", fix=fix or remedy(value, should)))
 
 
+def flags(name: str, **given: object) -> None:
+    """TypeError for a flag of a function that is no bool."""
+    for argument, value in given.items():
+        check_type(name, argument, "bool", value)
+
+
 @functools.cache
 def parameters_of(f: Callable[..., Any]) -> Mapping[str, inspect.Parameter]:
     """A function's parameters, read once: to inspect it takes longer than most of them do."""

@@ -40,7 +40,7 @@ OTHER_NAMES = {
 # flags that functions which PyTorch writes in Python hand on to its C++, which looks at types
 FLAGS = frozenset({
     "training", "is_causal", "log_target", "log_input", "ceil_mode", "normalized", "onesided",
-    "return_complex", "scale_grad_by_freq", "sparse", "swap",
+    "return_complex", "scale_grad_by_freq", "sparse", "swap", "eps", "momentum",
 })  # fmt: skip
 FIRST = frozenset({"input", "self", "x", "a", "x1"})  # of the first parameter
 # types, besides numbers, for which Python takes nearly anything: {} is an empty list of sizes

@@ -13,6 +13,7 @@ from ..arrays import dtypes
 from ..arrays.device import device
 from ..backends import core
 from ..base.errors import describe, message, warn
+from ..engine.argument_types import flags
 from ..engine.calling import reading
 from ..handles.storage import UntypedStorage
 from ..handles.tensor import Tensor
@@ -125,6 +126,7 @@ def get_num_threads() -> int:
 
 def use_deterministic_algorithms(mode: bool, *, warn_only: bool = False) -> None:
     """Remembered without effect: every algorithm here is deterministic."""
+    flags("use_deterministic_algorithms", mode=mode, warn_only=warn_only)
     _deterministic[:] = [bool(mode), bool(mode and warn_only)]
 
 

@@ -13,7 +13,7 @@ from ..arrays.dtypes import TORCH_TYPES
 from ..arrays.memory_format import contiguous_format, preserve_format
 from ..base import errors
 from ..base.naming import named
-from ..engine.argument_types import check_type
+from ..engine.argument_types import check_type, flags
 from ..engine.basic_ops import place
 from ..engine.handle import Handle
 from ..engine.record import constant, note_order
@@ -57,6 +57,8 @@ def numpy(self: Tensor, *, force: bool = False) -> Array:
     Of a tensor that requires gradient under ``no_grad`` only, where no write is recorded.
     ``force`` also takes them from a tensor that requires gradient, and from a device.
     """
+    if force is not False:
+        flags("numpy", force=force)
     if self.requires_grad and not force and mode.get().grad:
         raise RuntimeError(
             errors.message(
@@ -129,15 +131,20 @@ def to(
 
     Either is given by position or by keyword, or both as those of another tensor.
     """
+    if not copy is non_blocking is False:
+        flags("to", copy=copy, non_blocking=non_blocking)
     if target and type(target[0]) in (bool, float, complex):  # as the dtype of such a tensor
         target = (constant(np.array(target[0])), *target[1:])
-    for x in target if tensor is None else (tensor, *target):
+    for i, x in enumerate(target if tensor is None else (tensor, *target)):
+        if isinstance(x, bool):  # the last ones: non_blocking, copy
+            options = ("non_blocking", "copy")[: len(target) - i]
+            flags("to", **dict(zip(options, target[i:], strict=False)))
+            copy = copy or target[i + 1 : i + 2] == (True,)
+            break
         if isinstance(x, Handle):
             dtype, device = x.dtype, x.device
         elif isinstance(x, (dtypes.dtype, type)):  # also float, int, bool
             dtype = x
-        elif isinstance(x, bool):  # PyTorch's non_blocking
-            continue
         else:
             device = x
     t = self if device is None else place(self, device)
@@ -173,6 +180,7 @@ def type_(
     A type may be given as its name, or as PyTorch's old class ``torch.FloatTensor``;
     ``torch.Tensor`` is that of the default dtype.
     """
+    flags("type", non_blocking=non_blocking)
     if dtype is None:
         return f"torch.{TORCH_TYPES[self.array.dtype.name]}Tensor"
     if dtype == "torch.Tensor" or (isinstance(dtype, type) and issubclass(dtype, Handle)):

@@ -15,6 +15,7 @@ import numpy as np
 from ..base import errors
 from ..base.naming import named
 from ..base.promises import Promises
+from ..engine.argument_types import check_type
 from ..engine.calling import reading
 from ..engine.record import constant, constant_node, handle
 from ..graph import Node, mode, shown, storage_of, tick
@@ -178,6 +179,8 @@ def set_(
 
     With ``size`` (and ``stride``, by default row by row), from ``storage_offset`` on.
     """
+    if not isinstance(source, UntypedStorage):
+        check_type("set_", "source", "Tensor | None", source)
     alone = self.node.op is None and not mode.get().grad  # a leaf, under no_grad, stays one
     if self.node.needs and not alone:
         raise RuntimeError(

@@ -13,6 +13,7 @@ import numpy as np
 from ..arrays import dtypes
 from ..arrays.device import device
 from ..backends.core.library import taught
+from ..engine.argument_types import check_type
 from ..ops.arguments import dim_of_some, tensors_only
 from ..ops.surface import FUNCTIONS
 from .protocols import Protocols
@@ -94,6 +95,7 @@ class Properties(Protocols):
     def is_contiguous(self, memory_format: memory_format | None = None) -> bool:
         """Do the elements lie in memory in row-major order (or channels last)?"""
         if memory_format is not None:
+            check_type("is_contiguous", "memory_format", "memory_format", memory_format)
             return memory_format.fits(self.array)
         return self.array.flags.c_contiguous
 

@@ -133,6 +133,10 @@ class DualBackend(KindBackend):
     def rest(self) -> AnyArray:
         return self.level.backend(self.inner.rest)
 
+    @property
+    def draws(self) -> AnyArray:
+        return Primals(self.inner.draws)
+
     def array(self, x: AnyArray) -> AnyArray:
         if self.mine(x):
             return x
@@ -258,6 +262,17 @@ LINEAR = frozenset(
 
 # functions of numpy that kernels call on arrays
 LINEAR_IN_NUMPY = (np.flip, np.squeeze, np.stack, np.concatenate)
+
+
+class Primals:
+    """The functions that draw, for dual numbers: what is drawn has no derivative."""
+
+    def __init__(self, draws: AnyArray):
+        self._draws = draws
+
+    def __getattr__(self, name: str) -> AnyArray:
+        draw = getattr(self._draws, name)
+        return lambda *args, **options: draw(*map(primal_of, args), **options)
 
 
 def primal_of(x: AnyArray) -> AnyArray:

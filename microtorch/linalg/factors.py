@@ -180,7 +180,7 @@ def _permutation(pivots: Tensor, LU: Tensor) -> Tensor:
     """P of A = P L U: row p[i] of A is row i of L U."""
     m, dtype = LU.array.shape[-2], LU.array.dtype
     rows = on_arrays("permutation", _moved, pivots.detach().array, m=m, dtype=dtype)
-    return constant(rows, LU.node.dev)
+    return constant(rows, getattr(rows, "dev", LU.node.dev))
 
 
 def _moved(pivots: Array, m: int, dtype: DType) -> Array:
@@ -214,6 +214,15 @@ def lu_solve(
         )
     if not left:
         return owned(lu_solve(LU, pivots, B.mH, adjoint=not adjoint).mH)
+    if pivots.array.dtype != np.int32 or pivots.array.shape != LU.array.shape[:-1]:
+        raise RuntimeError(
+            message(
+                "linalg.lu_solve: pivots should be a Tensor of scalar type torch.int32, and "
+                "LU.shape[:-1] its shape",
+                f"LU {describe(LU)}, pivots {describe(pivots)}",
+                fix="the pivots as torch.linalg.lu_factor returns them",
+            )
+        )
     P = _permutation(pivots, LU)
     if adjoint:
         y = solve_triangular(LU.mH, B, upper=False)

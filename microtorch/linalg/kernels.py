@@ -118,7 +118,10 @@ def solve(a: Array, b: Array) -> tuple[Array, Array]:
 def cholesky(a: Array) -> tuple[Array, Array]:
     """(L, info): NaN where a matrix is not positive definite; info is the order of the minor."""
     try:
-        return np.linalg.cholesky(a), np.zeros(a.shape[:-2], np.int32)
+        out = np.linalg.cholesky(a)
+        if not np.isfinite(out).all():  # LAPACK's libraries differ in what they make of it
+            raise np.linalg.LinAlgError
+        return out, np.zeros(a.shape[:-2], np.int32)
     except np.linalg.LinAlgError:
         out, info = np.full(a.shape, np.nan, a.dtype), np.zeros(a.shape[:-2], np.int32)
         for place in np.ndindex(*info.shape):
@@ -131,6 +134,9 @@ def cholesky(a: Array) -> tuple[Array, Array]:
 def _minor(a: Array) -> int:
     """The order of the first leading minor of ``a`` that has no Cholesky factor; 0 if all have."""
     for k in range(1, len(a) + 1):
+        *left, pivot = a[k - 1, :k]
+        if np.isnan(pivot) or not np.isfinite(left).all():
+            return k
         try:
             np.linalg.cholesky(a[:k, :k])
         except np.linalg.LinAlgError:

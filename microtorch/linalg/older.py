@@ -123,8 +123,8 @@ def cholesky_inverse(input: Tensor, upper: bool = False) -> Tensor:
 def lu(
     input: Tensor, pivot: bool = True, get_infos: bool = False
 ) -> tuple[Tensor, ...]:
-    """torch.linalg.lu_factor, or with ``get_infos`` torch.linalg.lu_factor_ex, as a plain tuple."""
-    return tuple((factors.lu_factor_ex if get_infos else factors.lu_factor)(input, pivot=pivot))
+    """torch.linalg.lu_factor_ex as a plain tuple, its info only with ``get_infos``."""
+    return tuple(factors.lu_factor_ex(input, pivot=pivot))[: 3 if get_infos else 2]
 
 
 def lu_solve(input: Tensor, LU_data: Tensor, LU_pivots: Tensor) -> Tensor:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 MODES = (
     "use_mm_for_euclid_dist", "donot_use_mm_for_euclid_dist",
-    "use_mm_for_euclid_dist_if_necessary", None,
+    "use_mm_for_euclid_dist_if_necessary",
 )  # fmt: skip
 LARGE = 1 << 24  # differences: 64 MB of float32
 
@@ -92,7 +92,7 @@ def cdist(
     x1: Tensor,
     x2: Tensor,
     p: float = 2.0,
-    compute_mode: str | None = "use_mm_for_euclid_dist_if_necessary",
+    compute_mode: str = "use_mm_for_euclid_dist_if_necessary",
 ) -> Tensor:
     """The p-norm distance of every row of ``x1`` (..., n, k) to every one of ``x2`` (..., m, k).
 
@@ -180,5 +180,5 @@ def _row_norms(difference: Tensor, p: float) -> Tensor:
 
 
 def _not_negative(name: str, p: float) -> None:
-    if p < 0:
+    if not p >= 0:  # nor NaN
         raise RuntimeError(message(f"{name} only supports non-negative p values", f"p={p}"))

@@ -11,7 +11,7 @@ import numpy as np
 
 from ..arrays.dtypes import I64, TORCH_TYPES
 from ..backends import defines, host
-from ..base.errors import describe, message
+from ..base.errors import OutOfRange, describe, message
 from ..engine.apply import apply
 from ..engine.record import constant, constant_of, has_order, moved
 from ..engine.short import single
@@ -48,7 +48,7 @@ def check_along(F: Backend, x: Array, name: str, d: int, n: int, least: int) -> 
     if within(x, n) or not x.size:
         return
     if not (least <= int(x.min()) and int(x.max()) < n):
-        raise IndexError(
+        raise OutOfRange(
             message(
                 "index out of range in self",
                 f"{name}: index {describe(x)} from {int(x.min())} to {int(x.max())}, "

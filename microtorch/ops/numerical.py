@@ -29,10 +29,10 @@ def diff(
         raise RuntimeError(message("diff expects input to be at least one-dimensional"))
     if n < 0:
         raise RuntimeError(message(f"order must be non-negative but got {n}"))
-    if n == 0:  # what is to stand around it is not looked at
+    around = [t for t in (prepend, input, append) if t is not None]
+    if n == 0 and len(around) == 1:  # nor is dim looked at
         return input.clone()
     d = dim_of(dim, input.array.ndim, "diff")
-    around = [t for t in (prepend, input, append) if t is not None]
     for t in around:
         if [*t.array.shape[:d], *t.array.shape[d + 1 :]] != [
             *input.array.shape[:d], *input.array.shape[d + 1 :]

@@ -13,7 +13,8 @@ from ..arrays.dtypes import TORCH_TYPES
 from ..backends import defines
 from ..base.errors import broadcast_error, describe, message
 from ..engine.apply import apply
-from ..engine.record import laid
+from ..engine.argument_types import check_type
+from ..engine.record import constant, laid
 from ..engine.whole import writers
 from .arguments import dim_of, owned
 from .diagonal import diagonal
@@ -35,6 +36,8 @@ def index_put(
     input: Tensor, indices: Sequence[Tensor], values: Tensor, accumulate: bool = False
 ) -> Tensor:
     """A copy of ``input`` with ``values`` written (or added) at ``input[indices]``."""
+    if hasattr(indices, "node"):
+        check_type("index_put", "indices", "Sequence[Tensor]", indices)
     for i, x in enumerate(indices):
         if not hasattr(x, "node"):
             raise TypeError(
@@ -169,6 +172,9 @@ def fill(input: Tensor, value: Tensor | Number) -> Tensor:
 # ---- in a region ---------------------------------------------------------------------------------
 def _embedded(name: str, input: Tensor, src: Tensor, view: Callable[[Tensor], Tensor]) -> Tensor:
     """A copy of ``input`` with ``src`` written in the region that ``view`` shows."""
+    if type(src.array) is not type(input.array):  # a batch of regions, for one tensor
+        like = src.to(input.dtype).sum()  # of src's kind, and never taken
+        input = where(constant(np.True_), input, like)
     out = input.clone()
     region = view(out)
     if region.array.shape != src.array.shape:

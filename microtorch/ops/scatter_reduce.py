@@ -10,11 +10,12 @@ from ..base.errors import MissingKernel, describe, message
 from ..engine.apply import apply
 from ..engine.op import Op
 from ..engine.record import constant, laid
+from ..engine.whole import on_arrays
 from .arguments import owned, refuse_complex
 from .gather import added, flat, operands
 from .select import masked_fill
 from .settled import linked
-from .shape import reshape
+from .shape import expand, reshape
 from .surface import FUNCTIONS, METHODS, public
 
 if TYPE_CHECKING:
@@ -179,25 +180,13 @@ def segment_reduce(
             message(f"segment_reduce(): Expected axis to be the last dimension of lengths but got "
                     f"{axis}.", describe(given))
         )  # fmt: skip
-    counts = given.array if lengths is not None else np.diff(given.array)
-    if (counts < 0).any():
-        raise RuntimeError(message("lengths contains negative value!", f"{counts}"))
-    size, n = data.array.shape[axis], counts.shape[-1]
-    if not unsafe and (counts.sum(-1) != size).any():
-        raise RuntimeError(
-            message(
-                "segment_reduce(): Expected all rows of lengths along axis to sum to "
-                "data.size(lengths.dim()-1) when !unsafe.",
-                f"{describe(data)}, lengths {counts.tolist()}",
-            )
-        )
-    # the piece of each element, n for none: how many pieces end before it
-    ends = counts.cumsum(-1).clip(max=size).reshape(math.prod(counts.shape[:-1]), n)
-    ends += np.arange(len(ends))[:, None] * (size + 1)
-    ending = np.bincount(ends.ravel(), minlength=len(ends) * (size + 1))
-    place = ending.reshape(*counts.shape[:-1], size + 1)[..., :-1].cumsum(-1)
-    rest = (1,) * (data.array.ndim - place.ndim)
-    index = constant(np.broadcast_to(place.reshape(place.shape + rest), data.array.shape).copy())
+    pieces = on_arrays(
+        "segment_reduce", _pieces, given.array, offsets=lengths is None,
+        size=data.array.shape[axis], unsafe=unsafe,
+    )  # fmt: skip
+    place, counts = (constant(a, getattr(a, "dev", None)) for a in pieces)
+    n, rest = counts.array.shape[-1], (1,) * (data.array.ndim - place.array.ndim)
+    index = expand(reshape(place, place.array.shape + rest), data.array.shape)
     kind = {"max": "amax", "min": "amin", "mean": "sum"}.get(reduce, reduce)
     shape = (*data.array.shape[:axis], n + 1, *data.array.shape[axis + 1 :])
     none = np.full(shape, _identity(kind, data.array.dtype), data.array.dtype)
@@ -210,5 +199,25 @@ def segment_reduce(
         out = out * initial if reduce == "prod" else out + initial
     if reduce != "mean":
         return owned(out)
-    divisor = counts if initial is None else np.maximum(counts, 1)
-    return out / constant(divisor.reshape(divisor.shape + rest).astype(data.array.dtype))
+    divisor = counts if initial is None else counts.clamp(1)
+    return out / reshape(divisor, divisor.array.shape + rest).to(data.dtype)
+
+
+def _pieces(given: Array, offsets: bool, size: int, unsafe: bool) -> tuple[Array, Array]:
+    """The piece of each element, n for none; and how many elements each piece has."""
+    counts = np.diff(given) if offsets else given
+    if (counts < 0).any():
+        raise RuntimeError(message("lengths contains negative value!", f"{counts}"))
+    if not unsafe and (counts.sum(-1) != size).any():
+        raise RuntimeError(
+            message(
+                "segment_reduce(): Expected all rows of lengths along axis to sum to "
+                "data.size(lengths.dim()-1) when !unsafe.",
+                f"{size} elements, lengths {counts.tolist()}",
+            )
+        )
+    # how many pieces end before an element
+    ends = counts.cumsum(-1).clip(max=size).reshape(math.prod(counts.shape[:-1]), -1)
+    ends = ends + np.arange(len(ends))[:, None] * (size + 1)
+    ending = np.bincount(ends.ravel(), minlength=len(ends) * (size + 1))
+    return ending.reshape(*counts.shape[:-1], size + 1)[..., :-1].cumsum(-1), counts

@@ -179,7 +179,7 @@ def isin(
     given = _values(elements), _values(test_elements)
     common = _common(elements, test_elements)
     found = on_arrays("isin", _member, *given, common=common, invert=invert)
-    return constant(dev.array(found), dev)
+    return constant(found, getattr(found, "dev", dev))
 
 
 def _member(x: Array, among: Array, common: DType | None, invert: bool) -> Array:

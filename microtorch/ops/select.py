@@ -99,6 +99,8 @@ def _no_bounds(input: Tensor, *bounds: object) -> Exception:
 def _clamp_by_tensors(input: Tensor, min: TensorLike | None, max: TensorLike | None) -> Tensor:
     """``clamp`` where a bound is a tensor; the other is one, too, or None or a number."""
     tensors_only("clamp", input=input)
+    for name, bound in (("min", min), ("max", max)):
+        check_type("clamp", name, "TensorLike | None", bound)
     if isinstance(min, Handle) and isinstance(max, Handle):
         return several(REGISTRY["clamp_between"], (input, min, max))
     for bound, other in ((min, max), (max, min)):  # one of no dimensions stands for a number

@@ -62,6 +62,8 @@ def _forward(name: str, function: str) -> Callable[..., Array]:
 def _lgamma(x: Array) -> Array:
     out = np.where(x == -np.inf, np.inf, Reference.threaded(scipy_special().gammaln)(x))
     size = np.abs(x)
+    if (near := np.abs(np.abs(x - 1.5) - 0.5) < 0.1).any():  # the zeros, 1 and 2: by the series
+        out[near] = scipy_special().loggamma(x[near].astype(complex)).real + 0.0
     small = (size < 1e-300) & (size > 0)  # where scipy's gives an infinity
     return np.where(small, -np.log(np.where(small, size, 1)), out) if small.any() else out
 
@@ -77,10 +79,19 @@ def _igammac(x: Array, y: Array) -> Array:
     return out.astype(x.dtype, copy=False)
 
 
+def _airy(x: Array) -> Array:
+    out: Array = scipy_special().airy(x)[0]
+    if (far := np.isnan(out) & np.isfinite(x)).any():  # where scipy's gives up: the first term
+        size = np.abs(np.where(far, x, 1)).astype(np.float64)
+        wave = np.sin(size**1.5 / 1.5 + np.pi / 4) / (np.sqrt(np.pi) * size**0.25)
+        out = np.where(far, np.where(x > 0, 0, wave), out)
+    return out
+
+
 # functions of which scipy's has other arguments or another domain
 ADAPTED: dict[str, Callable[..., Array]] = {
     "lgamma": _lgamma,
-    "airy_ai": lambda x: scipy_special().airy(x)[0],
+    "airy_ai": _airy,
     "spherical_bessel_j0": lambda x: scipy_special().spherical_jn(0, np.abs(x)),
     "zeta": lambda x, y: np.where(x < 1, np.nan, scipy_special().zeta(x, y)),
     "igammac": _igammac,
@@ -103,11 +114,19 @@ def without_derivative(name: str) -> Vjp:
 Row = tuple[str, tuple["str | Vjp", ...]]
 TINY = "abs(x) <= 2.220446049250313e-16"  # 1 / x may overflow, and the result shows no x
 INCOMPLETE_GAMMA = "exp((x - 1) * log(y) - y - lgamma(x))"
+# 1 / x² for what is far above 0, where the two terms of erfcx's derivative would cancel
+FAR = "(1 / (maximum(x, 50) * maximum(x, 50)))"
 TABLE: dict[str, Row] = {
     "lgamma": ("gammaln", ("g * digamma(x)",)),
     "digamma": ("psi", (lambda F, g, out, x: g * F.polygamma(x, n=1),)),
     "erfinv": ("erfinv", ("0.8862269254527580 * g * exp(out * out)",)),
-    "erfcx": ("erfcx", ("(2 * x * out - 1.1283791670955126) * g",)),
+    "erfcx": (
+        "erfcx",
+        (
+            f"g * where(x > 50, -0.5641895835477563 * {FAR} * (1 - {FAR} * (1.5 - {FAR} * (3.75 - "
+            f"{FAR} * 13.125))), 2 * x * out - 1.1283791670955126)",
+        ),
+    ),
     # the density over ndtr, which far below 0 are too small: their exponents would cancel
     "log_ndtr": (
         "log_ndtr",

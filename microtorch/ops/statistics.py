@@ -57,7 +57,7 @@ def _quantile(
 ) -> Tensor:
     x = input.array
     tensor = hasattr(q, "node")
-    places = q.array if tensor else input.node.dev.array(np.asarray(q, x.dtype))
+    places = q.detach().array if tensor else input.node.dev.array(np.asarray(q, x.dtype))
     for wrong, what in (
         (not x.size, "input tensor must be non-empty"),
         (places.ndim > 1, f"q must be a scalar or 1D tensor but got {describe(places)}"),

@@ -58,7 +58,8 @@ def _norm_vjp(
         power = x * F.pow(F.abs(x), p - 2)
     else:
         power = F.where(x == 0, 0, F.sgn(x) * F.pow(F.abs(x), p - 1))
-    return power * F.where(size == 0, 0, g * F.pow(size, 1 - p))
+    scale = F.pow(F.where(size == 0, 1, size), 1 - p)  # inf * 0 is NaN, in what is derived of it
+    return power * (g * F.where(size == 0, 0, scale))
 
 
 norm_op = Op(

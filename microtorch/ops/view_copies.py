@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from ..arrays.memory_format import contiguous_format
 from ..base.naming import named
 from ..engine.argument_types import is_int
-from .arguments import dim_of
+from .arguments import dim_of, tensors_only
 from .surface import FUNCTIONS, one_list, public
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ METHODS_OF_VIEWS = ("detach", "expand", "unfold", "view")
 
 
 def _alias(input: Tensor) -> Tensor:
+    tensors_only("alias_copy", input=input)
     return input
 
 

@@ -22,6 +22,19 @@ def test_gradients_add_up_over_uses_and_over_calls():
     assert x.grad is first  # in place, as PyTorch does
 
 
+@pytest.mark.parametrize("flag", ["retain_graph", "create_graph", "allow_unused"])
+def test_flags_are_bools_or_ints(flag):
+    x = torch.ones(2, requires_grad=True)
+    for call in (
+        lambda **given: torch.autograd.grad((x * x).sum(), x, **given),
+        lambda **given: (x * x).sum().backward(**given),
+        lambda **given: torch.autograd.backward((x * x).sum(), **given),
+    )[: 1 if flag == "allow_unused" else 3]:  # fmt: skip
+        with pytest.raises(TypeError, match=f"as an integer(.|\n)*{flag}='no'"):
+            call(**{flag: "no"})
+        call(**{flag: 0})
+
+
 def test_second_backward_needs_retain_graph():
     x = leaf(1.0, 2.0)
     y = (x * x).sum()

@@ -30,6 +30,7 @@ def test_tensor(data, dtype, shape):
 
 
 def test_tensor_converts_and_copies():
+    assert torch.tensor([np.ones(0)]).dtype is torch.float64
     assert torch.tensor([1.7, -1.7], dtype=torch.int64).tolist() == [1, -1]
     assert torch.tensor([0.0, 2.0], dtype=torch.bool).tolist() == [False, True]
     assert torch.tensor([torch.tensor(1.0), torch.tensor(2)]).tolist() == [1, 2]

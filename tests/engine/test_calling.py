@@ -73,6 +73,14 @@ def test_numbers_first():
         lambda: torch.eye(2, requires_grad=1), lambda: torch.amax(X, dim=0, input=X),
         lambda: X.std(0, keepdims="yes"), lambda: X.argmax(axis=0, keepdims=1),
         lambda: X.sum(0, keepdims=None), lambda: X.type(X), lambda: X.type([1]),
+        lambda: X.to(torch.float64, False, "a"),
+        lambda: X.to(copy="a"), lambda: X.to(torch.float64, non_blocking=1),
+        lambda: X.numpy(force=1), lambda: X.type(torch.int32, non_blocking="a"),
+        lambda: X.is_contiguous(memory_format="a"), lambda: X.clone().set_(1),
+        lambda: torch.device("cpu", "a"), lambda: torch.device("cpu", True),
+        lambda: X.index_put(torch.tensor([0]), X[0, 0]), lambda: torch.alias_copy([]),
+        lambda: X.clamp(X, [1.0]), lambda: torch.use_deterministic_algorithms("a"),
+        lambda: torch.autograd.set_detect_anomaly("a"),
     ],
 )  # fmt: skip
 def test_wrong_types(call):

@@ -1,5 +1,7 @@
 """Forward mode: torch.func.jvp, jacfwd, linearize, and torch.autograd.forward_ad."""
 
+import math
+
 import numpy as np
 import pytest
 
@@ -33,6 +35,9 @@ def test_jvp_of_formulas():
     same(d["b"][0], T.numpy().sum())
     _, d, aux = func.jvp(lambda x: (x * x, x + 1), (X,), (T,), has_aux=True)
     same(aux, X.numpy() + 1)
+    pixels, rows = torch.channels_last, (X.expand(1, 2, 2, 3),)
+    _, d = func.jvp(lambda x: x.contiguous(memory_format=pixels), rows, (T.expand(1, 2, 2, 3),))
+    same(d, T.expand(1, 2, 2, 3).numpy())
     y, back = func.linearize(torch.exp, X)
     same(back(T), np.exp(X.numpy()) * T.numpy())
 
@@ -51,7 +56,28 @@ PROGRAMS = {
     ),
     "matrices": lambda x: torch.linalg.inv(x @ x.T) + torch.linalg.det(x @ x.T),
     "where": lambda x: torch.where(x > 0, x**3, x.exp()),
+    "quantile": lambda x: torch.quantile(torch.arange(5.0, dtype=D), x[0].sigmoid()),
 }
+
+
+@pytest.mark.parametrize("p", [0, 0.5, 1, 1.5, 2, 2.5, 3, math.inf])
+def test_the_derivative_of_a_norm_at_0_is_0(p):
+    for n in (0, 3) if 0 < p < math.inf else (3,):
+        zeros = torch.zeros(n)
+        same(func.jvp(lambda x: torch.linalg.norm(x, p), (zeros,), (torch.ones(n),))[1], 0.0)
+        if 3 <= p < math.inf and n:
+            same(func.jacrev(func.grad(lambda x: torch.linalg.norm(x, p)))(zeros), np.zeros((n, n)))
+
+
+@pytest.mark.parametrize("draw", [
+    torch.bernoulli, torch.poisson, torch.rand_like, lambda p: torch.normal(p, p),
+    lambda p: torch.normal(1.0, p), lambda p: torch.binomial(torch.ones(2, 3, dtype=D), p),
+])  # fmt: skip
+def test_what_is_drawn_has_no_derivative(draw):
+    p = X.sigmoid()
+    y, d = func.jvp(lambda p: torch.stack([draw(p), draw(p) * p]), (p,), (T,))
+    same(d[0], 0 * T.numpy())
+    same(d[1], y.numpy()[1] / p.numpy() * T.numpy())
 
 
 @pytest.mark.parametrize("name", PROGRAMS)

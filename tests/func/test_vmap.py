@@ -23,6 +23,12 @@ def test_dimensions_in_and_out():
     same(torch.vmap(lambda a, b: a + b, in_dims=(0, None))(X, X[0]), (X + X[0]).numpy())
     same(torch.vmap(lambda a: X[0])(X), np.stack([X[0].numpy()] * 3))
     same(torch.vmap(lambda a: X[0], out_dims=None)(X), X[0].numpy())
+    n = torch.arange(4)
+    among = torch.vmap(lambda a: torch.isin(n, a))(torch.tensor([[1, 2], [3, 0]]))
+    assert among.tolist() == [[False, True, True, False], [True, False, False, True]]
+    long = torch.vmap(lambda a, n: torch.segment_reduce(a, "sum", lengths=n))
+    same(long(X, torch.tensor([[1, 3]] * 3))[:, 0], X[:, 0].numpy())
+    same(torch.vmap(lambda a: torch.select_scatter(Y.T, a, 0, 1))(X)[2, 1], X[2].numpy())
     one, two = torch.vmap(lambda a: (a, a.sum()), out_dims=(1, 0))(X)
     same(one, X.numpy().T)
     same(two, X.numpy().sum(1))

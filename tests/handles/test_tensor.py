@@ -59,6 +59,7 @@ def test_conversions(x):
     assert x.type(torch.float64).dtype == x.type("torch.DoubleTensor").dtype == torch.float64
     assert x.int().type(torch.Tensor).dtype == x.int().type("torch.Tensor").dtype == torch.float32
     assert x.to(torch.float32, copy=True) is not x
+    assert x.to(torch.float32, False, True) is not x and x.to("cpu", torch.float32, False) is x
     assert x.to(True).dtype == torch.bool and x.to(0.5).dtype == torch.float64  # of such a tensor
     y = torch.tensor([1.5, 2.5], requires_grad=True)
     y.double().sum().backward()

@@ -81,6 +81,9 @@ def test_ex_functions_say_which_matrix_failed():
     assert inverse[1].isnan().all()
     x, info = L.solve_ex(A, torch.ones(2, 2, 1))
     assert info.tolist() == [0, 1] and x[0].tolist() == [[1.0], [1.0]] and x[1].isnan().all()
+    large = torch.diag(torch.tensor([math.inf, 1.0]))
+    assert torch.equal(L.cholesky(large), large)
+    assert len(torch.lu(torch.ones(2, 2))) == 2  # a singular matrix is factored, too
     factor, info = L.cholesky_ex(torch.stack([torch.eye(2), torch.diag(torch.tensor([1.0, -1.0]))]))
     assert info.tolist() == [0, 2] and factor[0].tolist() == [[1.0, 0.0], [0.0, 1.0]]
 
@@ -214,6 +217,11 @@ ERRORS = [
     (L.LinAlgError, "Batch element 1", lambda: L.inv(torch.tensor([[[1.0]], [[0.0]]]))),
     (L.LinAlgError, "linalg.lstsq", lambda: L.solve(torch.zeros(2, 2), torch.ones(2, 1))),
     (L.LinAlgError, "minor of order 2", lambda: L.cholesky(torch.diag(torch.tensor([1.0, -1.0])))),
+    (L.LinAlgError, "minor of order 1", lambda: L.cholesky(torch.full((2, 2), math.nan))),
+    (L.LinAlgError, "minor of order 2", lambda: L.cholesky(torch.full((2, 2), math.inf))),
+    (RuntimeError, "int32", lambda: L.lu_solve(torch.eye(2), torch.tensor([1, 2]), torch.eye(2))),
+    (RuntimeError, "int32", lambda: L.lu_solve(
+        torch.eye(2), torch.tensor([[1, 2]], dtype=torch.int32), torch.eye(2))),
     (L.LinAlgError, "converge", lambda: L.svd(torch.full((2, 2), math.nan))),
     (RuntimeError, r"U\[1,1\] is zero", lambda: L.lu_factor(torch.zeros(2, 2))),
     (RuntimeError, "without pivoting", lambda: L.lu(torch.eye(2), pivot=False)),

@@ -182,4 +182,7 @@ def test_a_choice_of_two_numbers_has_the_dtype_of_the_tensor(backend, dtype, req
 def test_no_differences_are_those_of_the_tensor_alone():
     x, more = torch.arange(6.0).view(3, 2), torch.zeros(2, 2)
     assert torch.equal(torch.diff(x, 0, 0, more, more), x)
+    assert torch.equal(torch.diff(x, 0, 9), x)
+    with pytest.raises(RuntimeError, match="to match that of input"):
+        torch.diff(x, 0, 0, more[0])
     assert torch.diff(x, 1, 0, more, more).shape == (6, 2)

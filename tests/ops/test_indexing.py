@@ -128,6 +128,7 @@ def test_index_functions():
     for wrong, error in (
         (lambda: x.index_select(0, torch.tensor([-1])), IndexError),
         (lambda: x.index_add(0, torch.tensor([3]), x[:1]), IndexError),
+        (lambda: x.index_add(0, torch.tensor([3]), x[:1]), RuntimeError),  # PyTorch's, of rows
         (lambda: x.index_add(0, torch.tensor([0]), x), RuntimeError),
         (lambda: x.index_add(0, torch.tensor([0]), torch.ones(1)), RuntimeError),
         (lambda: x.index_copy(0, torch.tensor([0, 1]), x[:1]), IndexError),

@@ -367,3 +367,21 @@ def test_the_upper_incomplete_gamma_function_keeps_its_digits(dtype):
     ends = [[0, 1, 1, math.nan], [1, 0, math.inf, 1]]
     values = torch.special.gammaincc(*(torch.tensor(v, dtype=dtype) for v in ends))
     np.testing.assert_array_equal(values.numpy(), [0, 1, 0, math.nan])
+
+
+def test_far_out_and_near_zeros():
+    """Where two terms of a derivative, or of a series, would cancel, and where scipy gives up."""
+    x = torch.tensor([1e3, 1e8, 1e15], dtype=torch.float64, requires_grad=True)
+    (d,) = torch.autograd.grad(torch.special.erfcx(x).sum(), x, create_graph=True)
+    (dd,) = torch.autograd.grad(d.sum(), x)
+    size = x.detach().numpy()
+    np.testing.assert_allclose(d.detach().numpy() * size**2, -(math.pi**-0.5), 2e-6)
+    np.testing.assert_allclose(dd.numpy() * size**3, 2 * math.pi**-0.5, 3e-6)
+    low = torch.tensor([-1e8, -1e20], dtype=torch.float64)
+    second = torch.func.vmap(torch.func.grad(torch.func.grad(torch.special.log_ndtr)))(low)
+    np.testing.assert_allclose(second.numpy(), -1.0)
+    near = torch.tensor([1 - 1e-10, 1 + 1e-12, 2 + 1e-12, 1.0], dtype=torch.float64)
+    expected = [5.7721571274282e-11, -5.7726697970946e-13, 4.2282192087238e-13, 0.0]
+    np.testing.assert_allclose(near.lgamma().numpy(), expected, 1e-12)
+    far = torch.special.airy_ai(torch.tensor([1e8, -1e8, -1e15], dtype=torch.float64))
+    np.testing.assert_allclose(far.numpy(), [0, -0.00555409067, -8.942714669e-5], 1e-8)

@@ -35,6 +35,8 @@ def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -
     """
     if type(dim) is not int:
         check_type("cosine_similarity", "dim", "int", dim)
+    if not eps >= 0:
+        raise RuntimeError(message(f"eps must be non-negative, got: {eps}"))
     if x1.array.dtype is not x2.array.dtype or x1.array.dtype.kind != "f":  # else as they are
         rank = 2 if x1.array.ndim or x2.array.ndim else 1  # of their common shape
         operands = [(x.array.dtype, rank) for x in (x1, x2)]

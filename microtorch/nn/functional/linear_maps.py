@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ...base.errors import message
+from ...base.errors import describe, message
 from ...handles.tensor import Tensor
 from ...ops.arguments import owned, tensors_only
 from ...ops.conv import conv1d
@@ -18,6 +18,9 @@ def bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None
     """
     if bias is not None:
         tensors_only("bilinear", bias=bias)
+        if bias.dtype != weight.dtype or bias.shape != weight.shape[:1]:
+            what = "bilinear(): bias must have the dtype of weight, and its first size"
+            raise RuntimeError(message(what, f"{describe(bias)}, weight {describe(weight)}"))
     sizes = (input1.shape[-1], input2.shape[-1])
     if input1.shape[:-1] != input2.shape[:-1] or sizes != tuple(weight.shape[1:]):
         raise RuntimeError(
