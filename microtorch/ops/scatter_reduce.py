@@ -217,7 +217,7 @@ def _pieces(given: Array, offsets: bool, size: int, unsafe: bool) -> tuple[Array
             )
         )
     # how many pieces end before an element
-    ends = counts.cumsum(counts.shape[-1]).clip(max=size).reshape(math.prod(counts.shape[:-1]), -1)
+    ends = counts.cumsum(-1).clip(max=size).reshape(math.prod(counts.shape[:-1]), counts.shape[-1])
     ends = ends + np.arange(len(ends))[:, None] * (size + 1)
     ending = np.bincount(ends.ravel(), minlength=len(ends) * (size + 1))
     return ending.reshape(*counts.shape[:-1], size + 1)[..., :-1].cumsum(-1), counts
