@@ -12,9 +12,12 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, NamedTuple
 
+import numpy as np
+
+from .joined import elements, last, split
 from .parts import new
 from .rounds import Rounds
-from .statements import Call, Copy, Each, Product, View, makes, reads, row_major, writes
+from .statements import Call, Copy, Each, Place, Product, View, makes, reads, row_major, writes
 from .templates import Ref, replaced
 
 if TYPE_CHECKING:
@@ -23,7 +26,7 @@ if TYPE_CHECKING:
     from ..base.types import Operand, Shape
     from .program import Program
     from .rounds import Rows
-    from .statements import Lowered, Place
+    from .statements import Lowered
 
 # functions whose first operand is the number of rows, one after the other, of all arrays
 OF_ROWS = frozenset("softmax log_softmax softmax_vjp0 log_softmax_vjp0".split())
@@ -233,7 +236,7 @@ def homes(
         for n in {*reads(x)}:
             readers[n] = readers.get(n, 0) + 1
     views = {s.result: s for s in items if isinstance(s, View)}
-    made = {s.result: i for i, s in enumerate(items) if isinstance(s, Product)}
+    made = {s.result: (i, s) for i, s in enumerate(items) if isinstance(s, Product)}
     before: dict[int, list[Lowered]] = {}
     gone: set[int] = set()
     items = [*items]
@@ -249,7 +252,7 @@ def homes(
             p, starts = chain[-1], sum(views[m].start for m in chain[:-1])
             free = p in made and p not in fixed and all(readers[m] == 1 for m in chain)
             seen = views[n].strides if n in views else row_major(place.shape)
-            home = _home(program, p, seen, place) if free and not starts else None
+            home = _home(program, made[p][1], seen, place) if free and not starts else None
             if home is None:
                 left.append((n, place))
             else:
@@ -257,7 +260,7 @@ def homes(
                 gone.update(chain[:-1])
         if found:
             items[i] = s._replace(parts=left)
-            first = min(made[v.result] for v in found)
+            first = min(made[v.result][0] for v in found)
             before.setdefault(first, []).extend([Copy(s.step, s.result, None, []), *found])
     done: list[Lowered | Rounds] = []
     for i, s in enumerate(items):
@@ -266,10 +269,10 @@ def homes(
     return done
 
 
-def _home(program: Program, p: int, seen: Shape, place: Place) -> Shape | None:
-    """The strides that a product p would have where it is copied to, if C can write it so;
+def _home(program: Program, p: Product, seen: Shape, place: Place) -> Shape | None:
+    """The strides that a product would have where it is copied to, if C can write it so;
     ``seen``: the strides with which the copy reads it."""
-    shape = program.values[p].shape
+    shape = program.values[p.result].shape
     own = row_major(shape)
     if len(shape) < 3:
         return None
@@ -280,4 +283,12 @@ def _home(program: Program, p: int, seen: Shape, place: Place) -> Shape | None:
                 home[i] = far * (k // t)
     if any(n > 1 and not k for n, k in zip(shape, home, strict=True)) or 1 not in home[-2:]:
         return None
-    return tuple(home)
+    if not p.flat:
+        return tuple(home)
+    # the rows of one matrix are equally far apart; a bias is added along what lies together
+    to = Place(0, 0, tuple(home), shape)
+    probe = elements(np.zeros(last(to) + 1, np.uint8), to)
+    matrix = split(probe, (math.prod(shape[:-1]), shape[-1]))
+    if matrix is None or (p.bias is not None and matrix[1] != 1):
+        return None
+    return *[matrix[0] * k for k in row_major(shape[:-1])], matrix[1]

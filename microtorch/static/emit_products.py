@@ -83,8 +83,9 @@ def product(e: Places, s: Product, update: Call | None) -> None:
     shape = e.program.values[s.result].shape
     out = e.new(s.result)
     strides = out.strides
-    if s.step.name.startswith("linear"):
-        shape, strides = (math.prod(shape[:-1]), shape[-1]), (shape[-1], 1)
+    if s.flat:
+        shape = math.prod(shape[:-1]), shape[-1]
+        strides = (shape[-1], *strides)[-2:]
     *batch, rows, columns = shape
     index = [f"i{k}" for k in range(len(batch))]
     e.comment([s] if update is None else [s, update])
@@ -109,7 +110,7 @@ def matrix(e: Places, n: int, s: Product, index: list[str]) -> tuple[Matrix, int
     """
     shape, place = e.program.values[n].shape, e.places[n]
     strides = place.strides
-    if s.step.name.startswith("linear") and len(shape) != 2:
+    if s.flat and len(shape) != 2:
         strides = (shape[-1], 1)
     at = place.at(index[: len(strides) - 2], strides[:-2])
     return Matrix(place.name, at, *strides[-2:]), shape[-1]
@@ -117,7 +118,7 @@ def matrix(e: Places, n: int, s: Product, index: list[str]) -> tuple[Matrix, int
 
 def rows_of(e: Places, n: int, s: Product) -> int:
     shape = e.program.values[n].shape
-    return math.prod(shape[:-1]) if s.step.name.startswith("linear") else shape[-2]
+    return math.prod(shape[:-1]) if s.flat else shape[-2]
 
 
 def multiply(

@@ -99,19 +99,19 @@ def _at_once(n: int, place: Place, copies: dict[int, Copy]) -> tuple[int, Place]
     source, whole = copy.parts[0]
     if whole.start or whole.strides != row_major(whole.shape):
         return n, place
-    seen = elements(np.zeros(_last(place) + 1, np.uint8), place)
-    strides = _split(seen, whole.shape)
+    seen = elements(np.zeros(last(place) + 1, np.uint8), place)
+    strides = split(seen, whole.shape)
     return (n, place) if strides is None else (source, Place(place.base, place.start, strides,
                                                              whole.shape))  # fmt: skip
 
 
-def _split(seen: np.ndarray, shape: Shape) -> Shape | None:
+def split(seen: np.ndarray, shape: Shape) -> Shape | None:
     """The strides of an array in another shape, if that is possible without a copy."""
     again = seen.reshape(shape)
     return again.strides if not seen.size or np.may_share_memory(again, seen) else None
 
 
-def _last(place: Place) -> int:
+def last(place: Place) -> int:
     return place.start + sum((n - 1) * k for n, k in zip(place.shape, place.strides, strict=True))
 
 

@@ -58,7 +58,6 @@ class Sum(NamedTuple):
 class Product(NamedTuple):
     """result[..., i, j] = the sum over k of x[..., i, k] * y[..., k, j], plus bias[j].
 
-    A product of two dimensions may be one of more, whose first ones are taken as one: ``rows``.
     ``few``: many x are 0.
     """
 
@@ -70,6 +69,11 @@ class Product(NamedTuple):
     y_turned: bool
     bias: int | None
     few: bool = False
+
+    @property
+    def flat(self) -> bool:
+        """Are all dimensions but the last the rows of one matrix?"""
+        return self.step.name.startswith("linear")
 
 
 class Copy(NamedTuple):

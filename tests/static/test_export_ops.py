@@ -51,6 +51,28 @@ class Cells(nn.Module):
         return self.out(h).reshape(-1, 4), images
 
 
+def test_layers_whose_results_are_copied_elsewhere(tmp_path):
+    """A product is made where it goes to: its rows may lie far apart, or not equally far."""
+    torch.manual_seed(0)
+    layer, bare, norm = nn.Linear(4, 6), nn.Linear(4, 6, bias=False), nn.LayerNorm(4)
+
+    def turned(x, *dims):
+        return torch.cat([f(x).permute(dims) for f in (layer, bare)])
+
+    def f(x):
+        joined = [torch.cat([layer(x), bare(x)], d) for d in range(3)]
+        stacked = [torch.stack([bare(x), layer(x)], d) for d in range(4)]
+        moved = [turned(y, *dims) for y in (x, x[:, :1], x[:1])
+                 for dims in ((1, 0, 2), (2, 0, 1), (0, 2, 1))]  # fmt: skip
+        layer(norm(x).transpose(0, 1)).square().sum().backward()
+        grads = [p.grad.clone() for p in (*layer.parameters(), *norm.parameters())]
+        for p in (*layer.parameters(), *norm.parameters()):
+            p.grad = None
+        return [*joined, *stacked, *moved, *grads]
+
+    exported(tmp_path, f, torch.randn(2, 3, 4), steps=1)
+
+
 def test_cells_losses_and_optimizers(tmp_path):
     torch.manual_seed(0)
     net = Cells()
