@@ -61,11 +61,15 @@ def batched(
     for x in once(items):
         for n in reads(x):
             readers.setdefault(n, set()).add(id(x))
+    products = {s.result for s in items if isinstance(s, Product)}
+    made_in = {s.result: s.base for s in items if isinstance(s, View) and s.result in products}
     done: list[Lowered | Rounds | Batch] = []
     i = 0
     while i < len(items):
         s = items[i]
-        run = Run(program, program.values[s.result].shape[:-2]) if type(s) is Product else None
+        run = None
+        if isinstance(s, Product):
+            run = Run(program, program.values[s.result].shape[:-2], made_in)
         begin = i
         while run is not None and i < len(items) and run.takes(items[i]):
             i += 1
@@ -78,10 +82,12 @@ def batched(
 
 
 class Run:
-    """Successive statements on matrices for each index of ``shape``."""
+    """Successive statements on matrices for each index of ``shape``. ``made_in``: products, and the
+    arrays that they are parts of, whichever run they or these are in."""
 
-    def __init__(self, program: Program, shape: Shape):
+    def __init__(self, program: Program, shape: Shape, made_in: dict[int, int]):
         self.program, self.shape, self.depth = program, shape, len(shape)
+        self.made_in = made_in
         self.before: list[Lowered] = []  # names of other memory, which are no work
         self.body: list[Lowered] = []
         self.inner: dict[int, int] = {}  # a value -> what the body calls its part
@@ -106,7 +112,7 @@ class Run:
         if not fits or not all(self.part(n, s) for n in [*reads(s), *makes(s)]):
             return False
         self.new.update(makes(s))
-        self.open.update(v.base for v in self.before if type(v) is View and v.result in makes(s))
+        self.open.update(self.made_in[n] for n in makes(s) if n in self.made_in)
         self.body.append(self.renumbered(s))
         self.seen.add(id(s))
         self.work += 1
@@ -176,7 +182,7 @@ class Run:
 
     def made(self, readers: dict[int, set[int]], kept: set[int]) -> list[Lowered | Rounds | Batch]:
         """The loop, and what stands before it."""
-        there = {s.result for s in self.before if isinstance(s, View)} | kept
+        there = kept | self.made_in.keys()
         there.update(n for n in self.new if readers.get(n, set()) - self.seen)
         after = [s for s in self.views if s.result in there]  # where they are read
         there.update(s.base for s in after)

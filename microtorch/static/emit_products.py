@@ -144,6 +144,17 @@ def multiply(
         else:
             say("turned", high, wide, from_.begin, from_.row, from_.column, apart, room)
 
+    def put(from_: Matrix, by_rows: bool) -> None:
+        """What came out, where it is to be, and the bias."""
+        more = "" if s.bias is None else f" + {e.element(s.bias, 'j')}"
+        loops = [counting("i", rows), counting("j", columns)]
+        first, second = (x.removesuffix(" {") for x in (loops if by_rows else loops[::-1]))
+        e.lines += [
+            first, f"    {second}",
+            f"        {to.element(('i', to.row), ('j', 1))} = "
+            f"{from_.element(('i', from_.row), ('j', from_.column))}{more};",
+        ]  # fmt: skip
+
     if s.few and x.row == 1:
         e.turned = max(e.turned, inner * (columns + rows) * d.itemsize + -(-inner // 64) * 8 * rows)
         weight, lr = ("NULL", "0") if update is None else (
@@ -155,7 +166,10 @@ def multiply(
         e.turned = max(e.turned, rows * columns * d.itemsize)
         say("product", columns, rows, inner, y.begin, y.column, y.row, x.begin, x.column, "NULL",
             apart, rows)
-        say("turned", rows, columns, apart, 1, rows, to.begin, to.row)
+        if to.row == columns:  # for `turned` fills up its rows
+            say("turned", rows, columns, apart, 1, rows, to.begin, to.row)
+        else:
+            put(Matrix(apart, "0", 1, rows), True)
     elif columns * (2 * inner // TILE + DOT) < inner:  # each column of it
         room = columns * inner if y.row != 1 else 0
         if room:
@@ -172,26 +186,14 @@ def multiply(
         e.turned = max(e.turned, (inner + rows) * TILE * d.itemsize)
         say("product", rows, TILE, inner, x.begin, x.row, x.column, apart, TILE, "NULL",
             out.begin, TILE)
-        bias = "" if s.bias is None else f" + {e.element(s.bias, 'j')}"
-        e.lines += [
-            counting("i", rows).removesuffix(" {"),
-            "    " + counting("j", columns).removesuffix(" {"),
-            f"        {to.element(('i', to.row), ('j', 1))} = "
-            f"{out.element(('i', TILE), ('j', 1))}{bias};",
-        ]
+        put(out, True)
     elif y.column != 1 and y.row == 1 and cheaper_turned(*sizes):
         out = Matrix(apart, str(inner * rows), 1, rows)
         turn(inner, rows, x.turned, rows)
         e.turned = max(e.turned, (inner + columns) * rows * d.itemsize)
         say("product", columns, rows, inner, y.begin, y.column, 1, apart, rows, "NULL", out.begin,
             rows)
-        bias = "" if s.bias is None else f" + {e.element(s.bias, 'j')}"
-        e.lines += [
-            counting("j", columns).removesuffix(" {"),
-            "    " + counting("i", rows).removesuffix(" {"),
-            f"        {to.element(('i', to.row), ('j', 1))} = "
-            f"{out.element(('i', 1), ('j', rows))}{bias};",
-        ]
+        put(out, False)
     else:
         if y.column != 1:
             turn(inner, columns, y, columns)

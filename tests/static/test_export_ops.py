@@ -73,6 +73,26 @@ def test_layers_whose_results_are_copied_elsewhere(tmp_path):
     exported(tmp_path, f, torch.randn(2, 3, 4), steps=1)
 
 
+@pytest.mark.parametrize(("places", "heads"), [(16, 1), (8, 2), (16, 8)])
+def test_attention_whose_parts_lie_in_one_array(tmp_path, places, heads):
+    """Gradients of queries, keys and values are made in the gradient of what they are slices of,
+    though the loops over heads that make them are not one, and rows may be narrower than a tile.
+    """
+    torch.manual_seed(0)
+    layer = nn.Linear(32, 96)
+
+    def f(x):
+        def split(y):
+            return y.reshape(2, places, heads, 32 // heads).transpose(1, 2)
+
+        q, k, v = map(split, layer(x).chunk(3, -1))
+        layer.zero_grad()
+        F.scaled_dot_product_attention(q, k, v).square().sum().backward()
+        return [p.grad.clone() for p in layer.parameters()]
+
+    exported(tmp_path, f, torch.randn(2, places, 32), steps=1)
+
+
 def test_cells_losses_and_optimizers(tmp_path):
     torch.manual_seed(0)
     net = Cells()
