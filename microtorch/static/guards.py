@@ -334,7 +334,7 @@ class Watch(Compared):
                     for x in map(f.__globals__.get, globals_of(f.__code__)):
                         if isinstance(x, ModuleType) and x.__name__.startswith("microtorch."):
                             found.setdefault(id(vars(x)), (vars(x), set()))[1].update(used)
-                todo = frozenset().union(*[names_of(f.__code__) for f in functions]) - names
+                todo = {*chain(*[names_of(f.__code__) for f in functions])} - names
             for x in held:
                 self.sizes.append((x, counted(x)))  # a name that hides one of a base is new
                 found.setdefault(id(x), (x, set()))[1].update(names)
