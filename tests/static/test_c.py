@@ -196,6 +196,7 @@ def test_without_a_compiler_the_interpreter_runs(monkeypatch, tmp_path, trouble)
         finally:  # at once: pytest itself may write to a file
             resource.setrlimit(resource.RLIMIT_FSIZE, before)
     assert len(said) == 1 and "interpreter" in str(said[0].message)
+    assert "C compiler, and room in" in str(said[0].message)
     assert c.count == 1 and not c.c_source()
 
 
