@@ -12,6 +12,8 @@ from .code_names import is_users
 from .watched import Has, Slots, contents_of, grouped, holds
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from ..base.types import Operand
     from .same import Rows
     from .watched import Group, Item
@@ -72,7 +74,7 @@ class Compared:
         if lengths != self.lengths:
             for x, n in self.sizes:
                 plain = not isinstance(x, (dict, MappingProxyType))
-                if len(x) != n and (plain or len([k for k in x if k not in UNWATCHED]) != n):
+                if len(x) != n and (plain or counted(x) != n):
                     return f"a {type(x).__name__}"
             self.lengths = lengths
         return ""
@@ -94,6 +96,11 @@ class Compared:
             if isinstance(x, np.ndarray):
                 raise ValueError("arrays are compared by Python")
             rows.order(x, held)
+
+
+def counted(x: Mapping[str, Operand]) -> int:
+    """How many keys a dict has that are watched."""
+    return len(x) - len(UNWATCHED & x.keys())
 
 
 def _named(key: Operand, *values: Operand) -> str:

@@ -21,7 +21,7 @@ from ..base.naming import named
 from ..engine import autocast
 from ..handles.memory import SHARE_UNSEEN, offset, owner, share_unseen
 from ..handles.scalar import Scalar
-from .build import CompilerError
+from .build import CompilerError, directory
 from .collecting import uncollected
 from .entry import Entry, Run
 from .keys import Refused, structure
@@ -286,8 +286,9 @@ class Compiled(Shown):
                 use_c()
         except CompilerError as e:
             self.use_c = False
-            text = message(f"{text}: {e}", fix=f"install a C compiler; or {asks}")
-            warn(text)
+            room = f"room in {directory()} (MICROTORCH_CACHE names another folder)"
+            fix = f"a C compiler, and {room}, are what it needs; or {asks}"
+            warn(message(f"{text}: {e}", fix=fix))
         except Exception as e:  # a fault of the package: the program runs without C, and says so
             why = f"it could not be written as C, {type(e).__name__}: {e}"
             warn(message(f"{text}: {why}", fix=asks))

@@ -18,6 +18,7 @@ import sys
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from functools import partial
+from itertools import chain
 from threading import Lock, RLock
 from types import (
     BuiltinFunctionType,
@@ -56,7 +57,7 @@ from .code_names import (
     names_of,
     read_by_bases,
 )
-from .compared import SIMPLE, UNWATCHED, Compared, is_simple
+from .compared import SIMPLE, UNWATCHED, Compared, counted, is_simple
 from .unseen import Registered, is_function, unseen_name, why_unseen
 from .watched import (
     Has,
@@ -139,8 +140,7 @@ class Watch(Compared):
                 i: t for i, t in self.tensors.items()
                 if t.node.needs or t.node.grad is not None or isinstance(t, Parameter)
             }
-        for cls in (Tensor, Scalar, *self.classes):
-            self.methods(cls)
+        self.replaceable()
 
     def visit(self, x: Operand) -> Iterator[Operand]:
         """Watch what ``x`` holds; yields what is to be visited next."""
@@ -314,18 +314,35 @@ class Watch(Compared):
                 left.discard(name)
                 yield from self.item(held, name)
 
-    def methods(self, cls: type) -> None:
-        """What the functions name of a class of the package, which a program may replace."""
-        names = self.names | {"forward"}
-        above: list[Mapping[str, Operand]] = []
-        for c in cls.__mro__:
+    def replaceable(self) -> None:
+        """What is called of the package's classes: by the user's functions, by operators and calls,
+        and by the methods that these are, also of modules (``F.linear``). A program may replace it.
+        """
+        found: dict[int, tuple[Mapping[str, Operand], set[str]]] = {}
+        for cls in (Tensor, Scalar, *self.classes):
             # the dict itself, as C can compare it
-            held = next(x for x in gc.get_referents(vars(c)) if type(x) is dict)
-            for name in sorted(names & held.keys()):
-                if type(held[name]).__name__ != "Promised":  # is not made before it is used
-                    self.items += [(Has(x), name, False) for x in above if name not in x]
-                    self.items.append((held, name, held[name]))
-            above.append(held)
+            held = [next(x for x in gc.get_referents(vars(c)) if type(x) is dict)
+                    for c in cls.__mro__ if c is not object]  # fmt: skip
+            names: set[str] = set()
+            todo = {"forward", *self.names, *filter(_special, chain(*held))}
+            while todo:
+                names |= todo
+                functions = [x[k] for x in held for k in todo & x.keys()]
+                functions = [f for f in functions if isinstance(f, FunctionType)]
+                for f in functions:
+                    used = names_of(f.__code__)
+                    for x in map(f.__globals__.get, globals_of(f.__code__)):
+                        if isinstance(x, ModuleType) and x.__name__.startswith("microtorch."):
+                            found.setdefault(id(vars(x)), (vars(x), set()))[1].update(used)
+                todo = {*chain(*[names_of(f.__code__) for f in functions])} - names
+            for x in held:
+                self.sizes.append((x, counted(x)))  # a name that hides one of a base is new
+                found.setdefault(id(x), (x, set()))[1].update(names)
+        for x, names in found.values():
+            for name in sorted(names & x.keys()):
+                plain = not _special(name) or isinstance(x[name], METHODS)
+                if plain and type(x[name]).__name__ != "Promised":  # is not made before it is used
+                    self.items.append((x, name, x[name]))
 
     def item(self, container: Operand, key: Operand) -> Iterator[Operand]:
         if key not in UNWATCHED:
@@ -356,7 +373,7 @@ class Watch(Compared):
     ) -> Iterator[Operand]:
         """What a dict, or the slots of an object, hold under those names that are not unread."""
         if isinstance(x, (dict, MappingProxyType)):  # the latter is a class's
-            self.sizes.append((x, len([k for k in x if k not in UNWATCHED])))
+            self.sizes.append((x, counted(x)))
         for key in [k for k in names if k not in unread]:
             if not _special(key) or isinstance(x[key], METHODS):
                 yield from self.item(x, key)

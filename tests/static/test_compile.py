@@ -144,6 +144,8 @@ def chained(x, write):
     lambda x: x[x > 0],
     lambda x: x.nonzero(),
     lambda x: x + torch.tensor(x.numpy()),
+    lambda x: x + torch.from_numpy(np.ones(4, "f4")),
+    lambda x: (f"{x[0, 0]}", x * 2)[1],
     lambda x: x + torch.tensor([1.0, *np.ones(3)]),
     lambda x: x.tolist(),
     lambda x: str(x),
@@ -283,14 +285,17 @@ def test_what_the_caller_does_to_a_tensor_made_of_numbers():
     assert c.count == 1
 
 
-def test_a_tensor_that_is_kept_runs_as_it_is_written():
-    kept = []
+@pytest.mark.parametrize("keep", [
+    lambda held, y: held["list"].append(y), lambda held, y: setattr(held["list"][0], "last", y),
+])  # fmt: skip
+def test_a_tensor_that_is_kept_runs_as_it_is_written(keep):
+    held = {}
 
     def make():
-        kept.clear()
+        held["list"] = [nn.Identity()]
 
         def f(x):
-            kept.append(x * 2)
+            keep(held, x * 2)
             return x.sum()
 
         return f, lambda: []
@@ -603,13 +608,14 @@ def test_an_update_by_hand_and_a_gradient_penalty():
     both(make, [lambda x=x: x for x in XS + XS])
 
 
-def test_a_learning_rate_that_changes():
+@pytest.mark.parametrize("value", ["lr", "weight_decay"])
+def test_a_value_of_a_group_that_changes(value):
     def make():
         w = t(4, 2).requires_grad_()
         optimizer = torch.optim.SGD([w], lr=0.1)
 
         def step(x, rate):
-            optimizer.param_groups[0]["lr"] = rate
+            optimizer.param_groups[0][value] = rate
             optimizer.zero_grad()
             (x @ w).square().mean().backward()
             optimizer.step()

@@ -348,12 +348,14 @@ def test_a_name_that_no_text_has_is_watched(way):
 @pytest.mark.parametrize(("where", "name"), [
     (torch, "sin"), (F, "relu"), (torch.Tensor, "exp"), (nn.Linear, "forward"), (math, "sqrt"),
     (user_module.inner, "f"), (sys.modules[__name__], "max"),
+    # those that only the package calls, or an operator
+    (F, "linear"), (nn.Module, "__call__"), (nn.Linear, "__call__"), (torch.Tensor, "__neg__"),
 ])  # fmt: skip
 def test_a_name_of_the_package_that_is_replaced(where, name, monkeypatch):
     layer = nn.Linear(2, 2)
 
     def function(x):
-        y = torch.sin(x) + F.relu(x) + x.exp() + layer(x)
+        y = torch.sin(x) + F.relu(x) + x.exp() * -x + layer(x)
         return y + math.sqrt(4) + user_module.inner.f(x) + max(1, 2)
 
     compiled, x = torch.compile(function), torch.tensor([0.5, -1.0])

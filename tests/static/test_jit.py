@@ -123,6 +123,10 @@ def test_functions_errors_and_names():
     assert f.inlined_graph is f.graph
     with pytest.raises(RuntimeError, match="item"):
         torch.jit.trace(lambda x: x * x.sum().item(), torch.ones(3))
+    chooses = torch.jit.script(lambda x: x if x.sum() > 0 else -x)
+    with pytest.warns(UserWarning, match="a condition such as `if x > 0`"):
+        for sign in (1, 1, -1):
+            assert chooses(torch.full((3,), float(sign))).tolist() == [1, 1, 1]
     with pytest.raises(TypeError):
         torch.jit.script(3)
     with pytest.raises(RuntimeError, match="eval"):
