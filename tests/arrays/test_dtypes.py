@@ -348,9 +348,9 @@ def test_limits_of_one_dtype_are_equal():
 def test_limits_cannot_be_changed():
     info = torch.finfo(type=torch.float32)
     for whole in (info, torch.iinfo(type=torch.int8)):
-        with pytest.raises(AttributeError, match="attribute 'max' of .* is not writable"):
+        with pytest.raises(AttributeError, match=r"attribute 'max' of .* is not writable"):
             whole.max = 3
-        with pytest.raises(AttributeError, match="attribute 'max' of .* is not writable"):
+        with pytest.raises(AttributeError, match=r"attribute 'max' of .* is not writable"):
             del whole.max
         with pytest.raises(TypeError, match="cannot pickle 'torch"):
             copy.copy(whole)

@@ -110,8 +110,8 @@ class Along(Reference):
         for p in lead:
             if type(p) is not slice or p != WHOLE:
                 return None
-        outer, n, inner = blocks(shape, d)
-        out = np.empty((*shape[:d], *places.shape, *shape[d + 1 :]), self.dtype)
+        outer, n, inner, to = resized(shape, d, places.shape)
+        out = np.empty(to, self.dtype)
         if not places.ndim or not places.flags.c_contiguous:
             places = np.ascontiguousarray(places)  # of at least one dimension
         wrong = np.empty(1, U8)
