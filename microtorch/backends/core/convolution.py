@@ -122,9 +122,9 @@ class Convolution(Reference):
         ``back``: from windows to images.
         """
         shape = read[0].shape[:2] + size
-        *sizes, to = pooled(shape, kernel, stride, padding, dilation)
+        planes, pixels, count, g, to = pooled(shape, kernel, stride, padding, dilation)
         out = np.empty(shape if back else to, dtype or self.dtype)
-        return out if ran(loop, *sizes, *read, out) else None
+        return out if ran(loop, planes, pixels, count, g, *read, out) else None
 
     def max_pool2d(self, x: Array, **geometry: Any) -> Array:
         out = self._pool(self.kernels.max_pool2d, x.shape[2:], False, x, **geometry)
