@@ -354,7 +354,7 @@ class _Limits:
 
     __delattr__ = __setattr__
 
-    def __reduce__(self) -> Any:
+    def __reduce__(self) -> builtins.str:
         raise TypeError(f"cannot pickle 'torch.{type(self).__name__}' object")
 
     @staticmethod
