@@ -26,7 +26,6 @@ with _collector_paused():
     from .base.naming import settle as _settle
     from .facade import namespace as _namespace
     from .facade import paths as _paths
-    from .handles.scalar import Scalar
     from .handles.size import Size
     from .handles.tensor import Tensor
     from .version import __version__

@@ -14,7 +14,6 @@ from __future__ import annotations
 import builtins
 import math
 from collections.abc import Callable, Iterable
-from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -344,15 +343,19 @@ def can_cast(source: DType, target: DType) -> builtins.bool:
 
 
 class _Limits:
-    """What finfo and iinfo share: those of one dtype are equal."""
+    """What finfo and iinfo share: there is one object for each dtype, and nobody changes it."""
 
+    bits: builtins.int
     dtype: str
 
-    def __eq__(self, other: object) -> builtins.bool:
-        return type(other) is type(self) and other.dtype == self.dtype
+    def __setattr__(self, name: str, value: object = None) -> None:
+        what = f"attribute '{name}' of 'torch.{type(self).__name__}' objects is not writable"
+        raise AttributeError(what)
 
-    def __hash__(self) -> builtins.int:
-        return hash((type(self), self.dtype))
+    __delattr__ = __setattr__
+
+    def __reduce__(self) -> builtins.str:
+        raise TypeError(f"cannot pickle 'torch.{type(self).__name__}' object")
 
     @staticmethod
     def check(name: str, d: object) -> None:
@@ -363,7 +366,6 @@ class _Limits:
             )
 
 
-@cache
 def _floating_limits(d: dtype) -> dict[builtins.str, builtins.float]:
     if d is bfloat16:
         return _BFLOAT16
@@ -372,7 +374,8 @@ def _floating_limits(d: dtype) -> dict[builtins.str, builtins.float]:
     return limits | {"resolution": 10.0**-info.precision}
 
 
-_FINFO: dict[dtype, dict[builtins.str, Any]] = {}  # the attributes of those that were asked for
+_FINFO: dict[dtype, finfo] = {}  # those that were asked for
+_IINFO: dict[dtype, iinfo] = {}
 
 
 class finfo(_Limits):
@@ -385,21 +388,23 @@ class finfo(_Limits):
     smallest_normal: builtins.float
     resolution: builtins.float
 
-    def __init__(self, d: dtype | None = None):
-        d = _default if d is None else d
-        if (known := _FINFO.get(d) if type(d) is dtype else None) is not None:
-            vars(self).update(known)
-            return
-        self.check("finfo", d)
+    def __new__(cls, type: dtype | None = None) -> finfo:
+        d = _default if type is None else type
+        if (known := _FINFO.get(d) if builtins.type(d) is dtype else None) is not None:
+            return known
+        cls.check("finfo", d)
         if not (d.is_floating_point or d.is_complex):
             raise TypeError(
                 "torch.finfo() requires a floating point input type. Use torch.iinfo to handle "
                 f"'{d}'"
             )
-        own = d.to_real() if d.is_complex else d  # of complex numbers, the limits of their parts
-        self.bits, self.dtype = 8 * own.itemsize, own.name
-        vars(self).update(_floating_limits(own))
-        _FINFO[d] = {**vars(self)}
+        if d.is_complex:  # the limits of their parts
+            made = cls(d.to_real())
+        else:
+            made = object.__new__(cls)
+            vars(made).update(_floating_limits(d), bits=8 * d.itemsize, dtype=d.name)
+        _FINFO[d] = made
+        return made
 
     def __repr__(self) -> str:
         return (
@@ -412,14 +417,22 @@ class finfo(_Limits):
 class iinfo(_Limits):
     """Limits of an integer dtype: ``bits max min dtype``."""
 
-    def __init__(self, d: dtype):
-        self.check("iinfo", d)
+    max: builtins.int
+    min: builtins.int
+
+    def __new__(cls, type: dtype) -> iinfo:
+        d = type
+        if (known := _IINFO.get(d) if builtins.type(d) is dtype else None) is not None:
+            return known
+        cls.check("iinfo", d)
         if d.is_floating_point or d.numpy.kind not in "iu":
             raise TypeError(
                 f"torch.iinfo() requires an integer input type. Use torch.finfo to handle '{d}'"
             )
         info = np.iinfo(d.numpy)
-        self.bits, self.max, self.min, self.dtype = info.bits, info.max, info.min, d.name
+        made = _IINFO[d] = object.__new__(cls)
+        vars(made).update(bits=info.bits, max=info.max, min=info.min, dtype=d.name)
+        return made
 
     def __repr__(self) -> str:
         return f"iinfo(min={self.min}, max={self.max}, dtype={self.dtype})"

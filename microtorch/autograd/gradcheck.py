@@ -20,12 +20,12 @@ from ..arrays.dtypes import real_parts
 from ..backends import host
 from ..base import errors
 from ..engine.record import constant
-from ..handles.scalar import Scalar
 from ..handles.tensor import Tensor
 from .grad_mode import enable_grad, no_grad
 
 if TYPE_CHECKING:
     from ..base.types import Argument, Array
+    from ..handles.scalar import Scalar
 
 Inputs: TypeAlias = "Tensor | Scalar | Sequence[Any]"  # what func takes: all of it, or one
 
@@ -162,6 +162,8 @@ def _needs(x: object) -> bool:
 
 def _results(result: object) -> list[Tensor]:
     """All outputs as Tensors. Raises AttributeError for anything else, as PyTorch does."""
+    from ..handles.scalar import Scalar  # when first needed
+
     found = []
     for k, y in enumerate(result if isinstance(result, (tuple, list)) else [result]):
         y = Scalar.stack([y]) if isinstance(y, Scalar) else y

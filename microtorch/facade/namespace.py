@@ -121,6 +121,7 @@ LAZY |= {
     "cpu": ("facade.cpu", ""),
     "return_types": ("facade.return_types", ""),
     "quasirandom": ("create.quasirandom", ""),
+    "Scalar": ("handles.scalar", "Scalar"),
     "TypedStorage": ("handles.storage", "TypedStorage"),
     "UntypedStorage": ("handles.storage", "UntypedStorage"),
     "fx": ("fx", ""),
@@ -137,7 +138,7 @@ LAZY |= {
 }
 
 EAGER = (
-    "Generator Scalar Size Tensor __version__ autograd backends bfloat16 bool cdouble cfloat "
+    "Generator Size Tensor __version__ autograd backends bfloat16 bool cdouble cfloat "
     "complex128 complex64 device double dtype "
     "e enable_grad finfo float float16 float32 float64 get_default_dtype half iinfo inf "
     "inference_mode int int16 int32 int64 int8 is_grad_enabled is_inference_mode_enabled long nan "

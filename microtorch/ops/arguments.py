@@ -185,7 +185,7 @@ def within(index: Array, n: int) -> bool:
     if type(index) is not np.ndarray or index.dtype is not I64:
         return False
     if index.size <= FEW:  # a list takes a fifth of the time
-        numbers = index.ravel().tolist()
+        numbers = index.tolist() if index.ndim == 1 else index.ravel().tolist()
         return not numbers or (min(numbers) >= 0 and max(numbers) < n)
     return bool(index.view(np.uint64).max() < n)
 

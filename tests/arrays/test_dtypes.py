@@ -3,6 +3,7 @@
 The tables were recorded from PyTorch 2.13.
 """
 
+import copy
 import operator
 
 import numpy as np
@@ -344,8 +345,14 @@ def test_limits_of_one_dtype_are_equal():
             kind(3)
 
 
-def test_limits_are_an_object_of_their_own():
-    info = torch.finfo(torch.float32)
-    info.eps = 3.0
+def test_limits_cannot_be_changed():
+    info = torch.finfo(type=torch.float32)
+    for whole in (info, torch.iinfo(type=torch.int8)):
+        with pytest.raises(AttributeError, match=r"attribute 'max' of .* is not writable"):
+            whole.max = 3
+        with pytest.raises(AttributeError, match=r"attribute 'max' of .* is not writable"):
+            del whole.max
+        with pytest.raises(TypeError, match="cannot pickle 'torch"):
+            copy.copy(whole)
     assert torch.finfo(torch.float32).eps == 2**-23 and torch.finfo(torch.bfloat16).eps == 2**-7
     assert torch.finfo(torch.complex64) == info and torch.finfo(torch.float16).max == 65504.0

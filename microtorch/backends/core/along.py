@@ -34,6 +34,12 @@ def sizes_of(shape: Shape, index: Shape, dim: int) -> tuple[int, int, int, int] 
     return outer, n, index[dim], inner
 
 
+@lru_cache(1024)
+def resized(shape: Shape, dim: int, sizes: Shape) -> tuple[int, int, int, Shape]:
+    """``blocks`` of a shape, and the shape with other sizes in the place of ``dim``'s."""
+    return *blocks(shape, dim), (*shape[:dim], *sizes, *shape[dim + 1 :])
+
+
 def rows_of(index: Array, dim: int) -> Array | None:
     """An index that was expanded from one along ``dim``, as index_reduce's is, as a vector."""
     if index.ndim < 2 or not index.size or any(index.strides[:dim] + index.strides[dim + 1 :]):
@@ -104,8 +110,8 @@ class Along(Reference):
         for p in lead:
             if type(p) is not slice or p != WHOLE:
                 return None
-        outer, n, inner = blocks(shape, d)
-        out = np.empty((*shape[:d], *places.shape, *shape[d + 1 :]), self.dtype)
+        outer, n, inner, to = resized(shape, d, places.shape)
+        out = np.empty(to, self.dtype)
         if not places.ndim or not places.flags.c_contiguous:
             places = np.ascontiguousarray(places)  # of at least one dimension
         wrong = np.empty(1, U8)
@@ -152,23 +158,18 @@ class Along(Reference):
 
     @calls("combine_rows")
     def added_rows(self, out: Array, g: Array, index: Place) -> Array | None:
-        *lead, places = index
-        d = len(lead)
+        places = index[d := len(index) - 1]
         if places.dtype is not I64 or d >= out.ndim:
             return None
-        for p in lead:
+        for p in index[:d]:
             if type(p) is not slice or p != WHOLE:
                 return None
-        outer, n, inner = blocks(out.shape, d)
-        shape = (*out.shape[:d], *places.shape, *out.shape[d + 1 :])
+        outer, n, inner, shape = resized(out.shape, d, places.shape)
         g = g if g.shape == shape else np.broadcast_to(g, shape)
         g, places = np.ascontiguousarray(g), np.ascontiguousarray(places)
         wrong = np.empty(1, U8)
-        arrays = g, places, wrong, out
-        done = self.kernels.combine_rows(outer, n, places.size, inner, 0, *arrays)
-        if not done or wrong[0]:
-            return None
-        return out
+        done = self.kernels.combine_rows(outer, n, places.size, inner, 0, g, places, wrong, out)
+        return out if done and not wrong[0] else None
 
     def scatter(self, x: Array, index: Array, src: Array, dim: int) -> Array:
         out = self.scattered(x, index, src, dim)
@@ -230,18 +231,33 @@ class Along(Reference):
 
         return triangle
 
-    def taps(self, x: Array, index: Array, weight: Array, dim: int) -> Array:
-        outer, n, inner = blocks(x.shape, dim)
-        shape = (*x.shape[:dim], index.shape[1], *x.shape[dim + 1 :])
-        out = self._tapped(self.kernels.taps, (outer, n, inner), x, index, weight, shape)
-        return definition("taps")(self, x, index, weight, dim) if out is None else out
+    @kernel_of
+    def taps(self) -> Kernel:
+        return self._tapping("taps", self.kernels.taps)
 
+    @kernel_of
     @calls("taps_vjp0")
-    def tapped(self, g: Array, index: Array, weight: Array, dim: int, n: int) -> Array:
-        outer, _, inner = blocks(g.shape, dim)
-        shape = (*g.shape[:dim], n, *g.shape[dim + 1 :])
-        out = self._tapped(self.kernels.taps_vjp0, (outer, n, inner), g, index, weight, shape)
-        return definition("tapped")(self, g, index, weight, dim, n) if out is None else out
+    def tapped(self) -> Kernel:
+        return self._tapping("tapped", self.kernels.taps_vjp0)
+
+    def _tapping(self, name: str, loop: Kernel) -> Kernel:
+        """``taps``, and with ``n``, the size to add up in, its derivative."""
+        dtype, empty, rows = self.dtype, np.empty, np.ascontiguousarray
+
+        def tapping(
+            x: Array, index: Array, weight: Array, dim: int, n: int | None = None
+        ) -> Array:
+            count, k = index.shape
+            outer, have, inner, shape = resized(x.shape, dim, (k if n is None else n,))
+            w = weight if weight.dtype is dtype else weight.astype(dtype)
+            out, wrong = empty(shape, dtype), empty(1, U8)
+            arrays = rows(x), index, w, wrong, out
+            if loop(outer, have if n is None else n, k, inner, count, *arrays) and not wrong[0]:
+                return out
+            sizes = () if n is None else (n,)
+            return definition(name)(self, x, index, weight, dim, *sizes)
+
+        return tapping
 
     @calls("choose_largest")
     def largest_of(self, x: Array, place: Array, taps: Array, dim: int) -> tuple[Array, Array]:
@@ -259,15 +275,3 @@ class Along(Reference):
                 return best, at
         found: tuple[Array, Array] = definition("largest_of")(self, x, place, taps, dim)
         return found
-
-    def _tapped(
-        self, kernel: Kernel, sizes: Shape, x: Array, index: Array, weight: Array, shape: Shape
-    ) -> Array | None:
-        x = np.ascontiguousarray(x)
-        if weight.dtype is not self.dtype:
-            weight = weight.astype(self.dtype)
-        out, wrong, (outer, n, inner) = np.empty(shape, self.dtype), np.empty(1, U8), sizes
-        count, k = index.shape
-        arrays = x, index, weight, wrong, out
-        done = kernel(outer, n, k, inner, count, *arrays)
-        return out if done and not wrong[0] else None

@@ -14,7 +14,7 @@ import numpy as np
 
 from ..reference import Reference
 from ..table import definition
-from .library import calls
+from .library import calls, kernel_of
 
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike
@@ -65,6 +65,19 @@ def planned(
     return g, count, (math.prod(size), math.prod(count), math.prod(kernel))
 
 
+@lru_cache(maxsize=512)
+def pooled(
+    shape: tuple[int, ...], kernel: Pair, stride: Pair, padding: Padding,
+    dilation: Pair = (1, 1),
+) -> tuple[int, int, int, Array, tuple[int, ...]]:  # fmt: skip
+    """Of images (N, C, H, W): how many planes, their elements and windows, what `windows` returns,
+    and the shape of the windows' array.
+    """
+    n, c, *size = shape
+    g, count = windows((size[0], size[1]), kernel, stride, padding, dilation)
+    return n * c, math.prod(size), math.prod(count), g, (n, c, *count)
+
+
 class Convolution(Reference):
     """The ops of conv_ops.py and pool_ops.py."""
 
@@ -108,11 +121,10 @@ class Convolution(Reference):
 
         ``back``: from windows to images.
         """
-        g, count = windows(size, kernel, stride, padding, dilation)
-        n, c = images = read[0].shape[:2]
-        out = np.empty(images + (size if back else count), dtype or self.dtype)
-        (w, h), (k, m) = size, count
-        return out if ran(loop, n * c, w * h, k * m, g, *read, out) else None
+        shape = read[0].shape[:2] + size
+        planes, pixels, count, g, to = pooled(shape, kernel, stride, padding, dilation)
+        out = np.empty(shape if back else to, dtype or self.dtype)
+        return out if ran(loop, planes, pixels, count, g, *read, out) else None
 
     def max_pool2d(self, x: Array, **geometry: Any) -> Array:
         out = self._pool(self.kernels.max_pool2d, x.shape[2:], False, x, **geometry)
@@ -150,17 +162,21 @@ class Convolution(Reference):
         return definition("pool_gather")(self, x, place, **geometry) if out is None else out
 
     # ---- means -----------------------------------------------------------------------------------
-    def avg_pool2d(
-        self, x: Array, *, kernel: Pair, stride: Pair, padding: Padding, divisor: Array | int
-    ) -> Array:
-        n, c, h, w = x.shape
-        g, (k, m) = windows((h, w), kernel, stride, padding, (1, 1))
-        out = np.empty((n, c, k, m), self.dtype)
-        by = divisor if type(divisor) is int else 1
-        if ran(self.kernels.avg_pool2d, n * c, h * w, k * m, g, by, x, out):
-            return out if by is divisor else np.divide(out, divisor, out)
-        geometry = {"kernel": kernel, "stride": stride, "padding": padding}
-        return definition("avg_pool2d")(self, x, divisor=divisor, **geometry)
+    @kernel_of
+    def avg_pool2d(self) -> Kernel:
+        loop, dtype, empty = self.kernels.avg_pool2d, self.dtype, np.empty
+
+        def avg_pool2d(
+            x: Array, kernel: Pair, stride: Pair, padding: Padding, divisor: Array | int
+        ) -> Array:
+            planes, pixels, count, g, shape = pooled(x.shape, kernel, stride, padding)
+            out, by = empty(shape, dtype), divisor if type(divisor) is int else 1
+            if ran(loop, planes, pixels, count, g, by, x, out):
+                return out if by is divisor else np.divide(out, divisor, out)
+            geometry = {"kernel": kernel, "stride": stride, "padding": padding}
+            return definition("avg_pool2d")(self, x, divisor=divisor, **geometry)
+
+        return avg_pool2d
 
     @calls("pool_spread")
     def avg_spread(self, g: Array, *, size: Pair, divisor: Array | int, **geometry: Any) -> Array:

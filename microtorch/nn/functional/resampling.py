@@ -48,7 +48,8 @@ def interpolate(
     `align_corners` the outermost elements stand above each other; else the outer edges of the
     elements do.
     """
-    tensors_only("interpolate", input=input)
+    if type(input) is not Tensor:
+        tensors_only("interpolate", input=input)
     shape, dtype = input.array.shape, input.array.dtype
     given = mode, align_corners, antialias, size, scale_factor, recompute_scale_factor
     plan = _known_plan if {*map(type, given)} <= _PLAIN else _plan
