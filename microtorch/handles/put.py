@@ -146,7 +146,7 @@ def _stored(t: Tensor, index: Any, value: Any) -> bool:
         return False
     if type(value) is float or type(value) is int:
         kind = a.dtype.kind
-        if kind in "fV":
+        if kind in "fcV":
             if not -9e18 < value < 9e18 or (a.itemsize < 4 and not -6e4 < value < 6e4):
                 return False
             if a.itemsize < 4:

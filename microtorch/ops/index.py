@@ -8,7 +8,7 @@ writing at an index are each other's derivative: the gradient of ``x[index]`` is
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -84,6 +84,12 @@ def _place(F: Namespace, g: Array, index: Place, shape: Shape, unique: bool = Fa
     if unique:
         out[index] = g
         return out
+    if type(g) is np.ndarray and (runs := in_runs(shape, index)) is not None:
+        g = np.array(np.broadcast_to(g, runs.shape))
+        for source, to in reversed(runs.borders):
+            g[to] += g[source]
+        out[runs.body] = g[runs.inner]
+        return out
     return put(F, out, g, index, True)
 
 
@@ -144,12 +150,10 @@ def opened(x: Array, index: Place, out: Array) -> Array:
     return x[tuple(rest)]
 
 
-def is_mesh(x: Array, index: Place) -> bool:
-    """Does the index of a contiguous array end in vectors of integers, each along a dimension of
-    its own: ``x[:, rows[:, None], columns]``?
+def is_mesh(index: Place) -> bool:
+    """Does the index end in vectors of integers, each along a dimension of its own:
+    ``x[:, rows[:, None], columns]``?
     """
-    if type(x) is not np.ndarray or not x.flags.c_contiguous:
-        return False
     vectors = [p for p in index if type(p) is np.ndarray]
     k = len(vectors)
     if any([type(p) is not np.ndarray or p.dtype is not I64 for p in index[-k:]]):
@@ -157,15 +161,71 @@ def is_mesh(x: Array, index: Place) -> bool:
     if any([type(p) is not slice or p != slice(None) for p in index[:-k]]):
         return False
     sizes = [(1,) * (k - p.ndim) + p.shape for p in vectors]
-    return all([max(s[:i] + s[i + 1 :]) <= 1 and len(s) == k for i, s in enumerate(sizes)])
+    apart = [max(1, *s[:i], *s[i + 1 :]) == 1 for i, s in enumerate(sizes)] if k > 1 else [True]
+    return all(apart) and all([len(s) == k for s in sizes])
+
+
+BREAKS, LONG = 16, 8  # so many runs at most; numpy copies shorter ones sooner one by one
+
+
+class Runs(NamedTuple):
+    """A mesh whose vectors are one run of neighbours each, but for a few that repeat some of it,
+    as a border does. The runs are moved at once; then each dimension's border, within the result.
+    """
+
+    shape: list[int]  # of x[index]
+    body: Place  # the runs' place in x,
+    inner: Place  # and in x[index]
+    borders: list[tuple[Place, Place]]  # in x[index]: what repeats, and what it repeats
+
+
+def in_runs(shape: Shape, index: Place) -> Runs | None:
+    """The runs of an index of an array of ``shape``; None if it is another index."""
+    if type(index[-1]) is not np.ndarray or not is_mesh(index):
+        return None
+    sizes, body, inner = list(shape), [], []
+    borders: list[tuple[Place, Place]] = []
+    for d, v in enumerate(index):
+        if type(v) is slice:
+            body.append(v)
+            inner.append(v)
+            continue
+        v = v.reshape(-1)
+        ends = (np.flatnonzero(v[1:] - v[:-1] != 1) + 1).tolist()
+        if len(ends) >= BREAKS or not len(v):
+            return None
+        runs = [(a, b, int(v[a])) for a, b in zip([0, *ends], [*ends, len(v)], strict=True)]
+        first, last, start = max(runs, key=lambda run: run[1] - run[0])
+        stop = start + last - first
+        if start < 0 or stop > shape[d] or any([c < start or c + b - a > stop for a, b, c in runs]):
+            return None
+        here: list[tuple[Place, Place]] = []
+        for a, b, c in runs:
+            if a != first:
+                c += first - start
+                steps = zip(range(a, b), range(c, c + b - a), strict=True)
+                pairs = [(slice(a, b), slice(c, c + b - a))] if b - a > LONG else steps
+                here += [((*inner, to), (*inner, source)) for to, source in pairs]
+        borders[:0] = here  # the last dimension first: those after it are whole then
+        sizes[d] = len(v)
+        body.append(slice(start, stop))
+        inner.append(slice(first, last))
+    return Runs(sizes, tuple(body), tuple(inner), borders)
 
 
 def _taken(F: Namespace, x: Array, index: Place) -> Array:
-    if len(index) > 1 and type(index[-2]) is np.ndarray and is_mesh(x, index):
-        for d in reversed(range(len(index))):  # one dimension after the other: rows move at once
-            if type(index[d]) is np.ndarray:
-                x = F.index(x, index=(*[slice(None)] * d, index[d].reshape(-1)))
-        return x
+    if type(x) is np.ndarray and x.flags.c_contiguous:
+        if (runs := in_runs(x.shape, index)) is not None:
+            out = np.empty(runs.shape, x.dtype)
+            out[runs.inner] = x[runs.body]
+            for to, source in runs.borders:
+                out[to] = out[source]
+            return out
+        if len(index) > 1 and type(index[-2]) is np.ndarray and is_mesh(index):
+            for d in reversed(range(len(index))):  # one dimension after the other: rows at once
+                if type(index[d]) is np.ndarray:
+                    x = F.index(x, index=(*[slice(None)] * d, index[d].reshape(-1)))
+            return x
     out = x[index]
     if type(out) is not np.ndarray or x.flags.c_contiguous or out.ndim < 2:
         if type(out) is not np.ndarray:

@@ -188,9 +188,11 @@ def put_numbers(dtype, value, index):
     return x.tolist(), view.tolist(), whole.tolist(), x._version, view._version, x.dtype
 
 
-@pytest.mark.parametrize("dtype", ["uint8", "int32", "int64", "float16", "float32", "bool"])
+@pytest.mark.parametrize(
+    "dtype", ["uint8", "int32", "int64", "float16", "float32", "complex64", "bool"]
+)
 def test_numbers_are_put_both_ways_the_same(dtype, monkeypatch):
-    values = (3, -1, 300, 2**40, 2.5, True, None)
+    values = (3, -1, 300, 2**40, 2.5, 1e39, True, None)
     cases = [(getattr(torch, dtype), v, i) for v in values for i in (0, -1, ..., slice(1, 3), 9)]
     short = [put_numbers(*case) for case in cases]
     monkeypatch.setattr(put, "_stored", lambda *arguments: False)

@@ -365,6 +365,34 @@ def _recorded(function, x, *given, **named):
     return function(x.clone().requires_grad_(x.is_floating_point()), *given, **named).detach()
 
 
+# vectors that are a run of neighbours but for a border that repeats some of it, and some others
+RUNS = [
+    [*range(10, 14), *range(14), *range(10)], [0, 0, 0, *range(14), 13, 13],
+    [3, 2, 1, *range(14), 12], [5, 6, 7, 8, 8], [3, 1, 2, 0], [9], [2, 3, 4, 0, 1], [], [5] * 40,
+    [-1, 0, 1, 2], [0, -1, 1, 2],
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float16, torch.complex64, torch.int32])
+def test_a_mesh_of_runs_is_read_as_numpy_does_and_its_gradient_added_up(dtype):
+    x = torch.arange(2 * 14 * 14).reshape(2, 14, 14).to(dtype)
+    for rows, columns in zip(RUNS, [*RUNS[3:], *RUNS[:3]], strict=True):
+        mesh = (slice(None), np.array(rows, np.int64)[:, None], np.array(columns, np.int64))
+        for index in (mesh, (slice(None), mesh[2])):
+            assert np.array_equal(x[index].numpy(), x.numpy()[index])
+            if dtype is torch.int32:
+                continue
+            leaf = (x / 392).requires_grad_()
+            read = leaf[index]
+            g = np.asarray(np.arange(read.numel()).reshape(read.shape) % 7, x.numpy().dtype)
+            read.backward(torch.tensor(g))
+            expected = np.zeros_like(x.numpy())
+            np.add.at(expected, index, g)
+            assert np.array_equal(leaf.grad.numpy(), expected)
+    with pytest.raises(IndexError):
+        x[:, np.arange(14)[:, None], np.arange(5, 15)]
+
+
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.float16, torch.int64])
 @pytest.mark.parametrize("dim", [0, 1, -1])
 def test_short_ways_of_indices_along_a_dimension(dtype, dim):

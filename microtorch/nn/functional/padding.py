@@ -128,7 +128,7 @@ def _padded_by_index(input: Tensor, pad: Sequence[int], mode: str) -> Tensor:
             at = np.abs(at)
             at = np.where(at >= n, 2 * (n - 1) - at, at)
         else:
-            at = at % n if mode == "circular" else at.clip(0, n - 1)
+            at = at % n if mode == "circular" else np.minimum(np.maximum(at, 0), n - 1)
         places.insert(0, at.reshape(-1, *[1] * i))
     index = (*[slice(None)] * (input.ndim - count), *places)
     return laid(single(index_op if mode == "circular" else border_op, input, {"index": index}))
