@@ -365,3 +365,16 @@ def test_second_derivatives_of_a_view_written_in_place():
     g.sum().backward()
     s = torch.tensor(0.5).sigmoid()
     torch.testing.assert_close(base.grad, torch.tensor([2 - 2 * s.item(), 1.0]))
+
+
+@pytest.mark.parametrize("f", [
+    lambda x, i, v: x.scatter(0, i, v), lambda x, i, v: x.scatter_(0, i, v),
+    lambda x, i, v: x.index_copy(0, i, v), lambda x, i, v: torch.cat([x, v]),
+    lambda x, i, v: x.put_(i, v), lambda x, i, v: x[:2] * v,
+])  # fmt: skip
+def test_a_view_that_is_not_followed_is_refused_behind_an_operand_that_needs_gradient(f):
+    base = torch.ones(4)
+    v = base.split(2)[0]
+    base.mul_(torch.ones(4, requires_grad=True))
+    with pytest.raises(RuntimeError, match="multiple views"):
+        f(torch.ones(4, requires_grad=True) * 1, torch.tensor([1, 3]), v)
