@@ -42,8 +42,8 @@ After: TypeAlias = "Callable[..., Any]"  # (result, args, kwargs) -> the result
 
 BEYOND = 65  # more dimensions than an array may have
 ROUNDED_ONCE = frozenset(
-    "addbmm addcdiv addcmul addmm addmv addr baddbmm interpolate lerp matrix_exp "
-    "round scaled_dot_product_attention".split()
+    "addbmm addcdiv addcmul addmm addmv addr baddbmm glu interpolate lerp matrix_exp renorm "
+    "round scaled_dot_product_attention upsample upsample_bilinear".split()
 )
 # those of them that are one op for tensors of one dtype and numbers, which rounds once by itself
 ONE_OP = frozenset("addcdiv addcmul lerp round".split())

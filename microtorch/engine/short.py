@@ -184,19 +184,14 @@ def kept_dtype(op: Op, attrs: Attrs, *inputs: Tensor) -> Tensor:
         return op(*inputs, **attrs)
     if type(out) is not ndarray:
         out = dev.array(out)
-    if op.differentiable and (m := mode.get()).grad:
-        for t in inputs:
-            if t.node.needs:
-                break
-        else:
-            m = None
-        if m is not None:
-            if recording.packers or inputs[0].array.dtype.kind not in "fc":
-                return recording.record(op, inputs, out, dev, attrs)
-            nodes, f = tuple([t.node for t in inputs]), user_frame(sys._getframe(1))
-            saved = kept(op, inputs) if op.saved_inputs else nodes
-            t = recorded_of(op.node, nodes, saved, out, dev, attrs, m.scope, f.f_code, f.f_lasti)
-            return t if out.flags.c_contiguous else note_order(t)
+    if op.differentiable and (m := mode.get()).grad and True in [t.node.needs for t in inputs]:
+        # all are asked: a view that is not followed raises
+        if recording.packers or inputs[0].array.dtype.kind not in "fc":
+            return recording.record(op, inputs, out, dev, attrs)
+        nodes, f = tuple([t.node for t in inputs]), user_frame(sys._getframe(1))
+        saved = kept(op, inputs) if op.saved_inputs else nodes
+        t = recorded_of(op.node, nodes, saved, out, dev, attrs, m.scope, f.f_code, f.f_lasti)
+        return t if out.flags.c_contiguous else note_order(t)
     t = constant_of(out, dev)
     return t if out.flags.c_contiguous else note_order(t)
 

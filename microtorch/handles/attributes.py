@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 
 from ..arrays.layout import layout, strided
+from ..arrays.memory_format import memory_format
 from ..base.errors import describe, message
 from ..base.naming import named
 from ..engine.calling import reading
@@ -95,8 +96,28 @@ def is_set_to(self: Tensor, tensor: Tensor) -> bool:
     )
 
 
-def dim_order(self: Tensor) -> tuple[int, ...]:
-    """The dimensions from the one of the largest stride to that of the smallest."""
+def dim_order(
+    self: Tensor, *, ambiguity_check: bool | list[memory_format] = False
+) -> tuple[int, ...]:
+    """The dimensions from the one of the largest stride to that of the smallest.
+
+    ``ambiguity_check`` raises RuntimeError where another order would fit the memory as well: a
+    dimension has size 1, or two have one stride. Given memory formats, where not one alone fits.
+    """
+    formats = [] if isinstance(ambiguity_check, bool) else ambiguity_check
+    if not (isinstance(formats, list) and all(isinstance(f, memory_format) for f in formats)):
+        what = "The ambiguity_check argument must be a bool or a list of memory formats."
+        raise TypeError(message(what))
+    strides = self.array.strides
+    several = 1 in self.array.shape or len(set(strides)) < len(strides)
+    fits = [self.is_contiguous(memory_format=f) for f in formats]
+    if ambiguity_check is not False and (0 in strides or (several and sum(fits) != 1)):
+        raise RuntimeError(
+            message(
+                "The tensor does not have unique dim order, or cannot map to exact one of the "
+                "given memory formats."
+            )
+        )
     return tuple(int(i) for i in np.argsort([-s for s in self.array.strides], kind="stable"))
 
 

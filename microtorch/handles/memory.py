@@ -19,13 +19,23 @@ if TYPE_CHECKING:
 
 # writers that PyTorch lets write to an expanded tensor: what they write is the same everywhere
 IDEMPOTENT = frozenset({"fill", "zero", "masked_fill", "index_fill", "index_put", "tril", "triu"})
+AT_PLACES = frozenset({"masked_fill", "index_fill", "index_put"})  # only if the places agree
 
 
 # ---- writing -------------------------------------------------------------------------------------
 def check_locked(array: Array, writer: str) -> None:
-    """Raise RuntimeError if one place of locked memory would have to take several values."""
-    if repeats_itself(array) and writer not in IDEMPOTENT:
-        raise repeated_error(f"{writer}_ on {errors.describe(array)}, which was expanded")
+    """Raise RuntimeError if one place of locked memory would have to take several values.
+
+    Where it may have to, warn: the write is allowed, its gradient often is not.
+    """
+    if repeats_itself(array):
+        if writer not in IDEMPOTENT:
+            raise repeated_error(f"{writer}_ on {errors.describe(array)}, which was expanded")
+        if writer in AT_PLACES:
+            errors.warn(
+                f"Use of {writer}_ on expanded tensors is deprecated, and backward may "
+                "refuse it. Please clone() the tensor before performing this operation."
+            )
 
 
 def repeated_error(what: str) -> Exception:

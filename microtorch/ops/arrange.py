@@ -274,6 +274,8 @@ def _divided(name: str, input: Tensor, sections: Any, least: int, dim: int) -> t
                 f"but got a tensor with {input.array.ndim} dimensions!"
             )
         )
+    if hasattr(sections, "node") and not sections.array.ndim:
+        sections = known(sections).item()  # a number of them, as an int is
     check_type(name, "indices_or_sections", "int | Sequence[int]", sections)
     n = input.array.shape[dim]
     if isinstance(sections, int) and (sections == 0 or n % sections):

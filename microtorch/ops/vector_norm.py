@@ -155,9 +155,9 @@ def dist(input: Tensor, other: Tensor, p: Number = 2) -> Tensor:
 @public()
 def renorm(input: Tensor, p: Number, dim: int, maxnorm: Number) -> Tensor:
     """``input`` with each slice along ``dim`` scaled down to a p-norm of ``maxnorm`` if above."""
-    if p <= 0:
+    if not p > 0:
         raise RuntimeError(message("renorm: non-positive-norm not supported", f"p={p}"))
-    if maxnorm < 0:
+    if not maxnorm >= 0:
         raise RuntimeError(message(f"renorm: expected maxnorm to be >= 0 but got {maxnorm:g}"))
     ndim = input.array.ndim
     if ndim < 2:

@@ -296,6 +296,16 @@ def test_what_is_one_op_rounds_once(dtype, n):
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+@pytest.mark.parametrize(
+    "f", [F.glu, lambda x: x.renorm(2, 0, 1), lambda x: F.upsample(x, 7, mode="linear")]
+)
+@pytest.mark.filterwarnings("ignore:.*upsample")
+def test_what_is_one_kernel_in_pytorch_rounds_once(dtype, f):
+    x = torch.randn(2, 3, 40).to(dtype)
+    assert f(x).equal(f(x.float()).to(dtype))
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
 @pytest.mark.parametrize("n", [4, 3000])
 def test_gradients_that_meet_are_rounded_sums(dtype, n):
     """At a node on the way, at a view of it and at a leaf, each contribution is added in float32

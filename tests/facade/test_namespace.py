@@ -89,6 +89,7 @@ def test_star_import():
         "from microtorch.testing import assert_close",
         "from microtorch.vision import datasets, transforms",
         "from microtorch import Tensor, Generator, device, dtype, float32, no_grad",
+        "from microtorch.functional import istft, pca_lowrank, stft, svd_lowrank",
         "import microtorch.random",
         "from microtorch.nn.parameter import Parameter", "import microtorch.cuda",
     ],

@@ -22,6 +22,17 @@ def test_one_answer_here():
     assert x.float(memory_format=torch.preserve_format).dtype is torch.float32
 
 
+@pytest.mark.parametrize("x", [torch.ones(2, 1, 3), torch.ones(2, 1).expand(2, 3)])
+def test_an_order_of_dimensions_that_is_not_the_only_one(x):
+    assert torch.ones(2, 3).t().dim_order(ambiguity_check=True) == (1, 0)
+    rows = [torch.contiguous_format]
+    assert torch.ones(1, 3, 1, 2).dim_order(ambiguity_check=rows) == (0, 1, 2, 3)
+    with pytest.raises(RuntimeError, match="unique dim order"):
+        x.dim_order(ambiguity_check=True)
+    with pytest.raises(TypeError, match="ambiguity_check"):
+        x.dim_order(ambiguity_check=[1])
+
+
 @pytest.mark.parametrize("make", [torch.tensor, lambda d: nn.Parameter(torch.tensor(d))])
 def test_attributes_of_the_users(make):
     x = make([1.0, 2.0])

@@ -284,6 +284,7 @@ def test_few_elements_that_overlap_are_written_one_after_the_other(write, result
     assert leaf.grad is not None
 
 
+@pytest.mark.filterwarnings("ignore:Use of .* on expanded tensors")
 def test_writes_to_repeated_elements_come_one_after_the_other():
     x = torch.zeros(2)
     x.expand(3, 2)[[2, 0]] = torch.tensor([[1.0, 2.0], [10.0, 20.0]])
@@ -303,6 +304,7 @@ def test_any_part_of_the_memory_that_is_written_counts_as_overwritten(operand):
             x.sum().backward()
 
 
+@pytest.mark.filterwarnings("ignore:Use of .* on expanded tensors")
 @pytest.mark.parametrize("shape, size", [((3,), (2, 3)), ((1,), (2, 1))])
 def test_values_written_to_one_row_of_an_expanded_tensor_have_their_gradient(shape, size):
     base, value = torch.ones(shape), torch.ones(shape, requires_grad=True)
@@ -363,3 +365,16 @@ def test_second_derivatives_of_a_view_written_in_place():
     g.sum().backward()
     s = torch.tensor(0.5).sigmoid()
     torch.testing.assert_close(base.grad, torch.tensor([2 - 2 * s.item(), 1.0]))
+
+
+@pytest.mark.parametrize("f", [
+    lambda x, i, v: x.scatter(0, i, v), lambda x, i, v: x.scatter_(0, i, v),
+    lambda x, i, v: x.index_copy(0, i, v), lambda x, i, v: torch.cat([x, v]),
+    lambda x, i, v: x.put_(i, v), lambda x, i, v: x[:2] * v,
+])  # fmt: skip
+def test_a_view_that_is_not_followed_is_refused_behind_an_operand_that_needs_gradient(f):
+    base = torch.ones(4)
+    v = base.split(2)[0]
+    base.mul_(torch.ones(4, requires_grad=True))
+    with pytest.raises(RuntimeError, match="multiple views"):
+        f(torch.ones(4, requires_grad=True) * 1, torch.tensor([1, 3]), v)

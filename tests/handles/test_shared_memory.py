@@ -50,7 +50,8 @@ def test_a_row_of_an_expanded_matrix_can_be_written():
 def test_what_is_the_same_everywhere_may_be_written_to_an_expanded_tensor():
     x = torch.arange(4.0)
     mask = torch.tensor([[True, False, True, True], [False] * 4])
-    x.expand(2, 4).masked_fill_(mask, 9.0)
+    with pytest.warns(UserWarning, match="masked_fill_ on expanded tensors"):
+        x.expand(2, 4).masked_fill_(mask, 9.0)
     assert x.tolist() == [9, 1, 9, 9]
     assert torch.tensor(0.5).expand(3).zero_().tolist() == [0, 0, 0]
     assert x.expand(2, 4).fill_(2.0).tolist() == [[2] * 4] * 2

@@ -431,6 +431,8 @@ def test_logcumsumexp_of_nothing_but_minus_infinity():
         (lambda: torch.unravel_index(torch.ones(1), (2,)), TypeError, "integer"),
         (lambda: torch.bincount(torch.ones(3)), NotImplementedError, "bincount_cpu"),
         (lambda: torch.ones(3).renorm(2, 0, 1), RuntimeError, "at least 2"),
+        (lambda: torch.ones(3, 3).renorm(math.nan, 0, 1), RuntimeError, "non-positive-norm"),
+        (lambda: torch.ones(3, 3).renorm(2, 0, math.nan), RuntimeError, "maxnorm to be >= 0"),
     ],
 )
 def test_errors(wrong, error, text):

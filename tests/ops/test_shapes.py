@@ -181,6 +181,8 @@ WRONG = [
     (lambda: torch.hstack([]), RuntimeError),
     (lambda: torch.cat([1]), TypeError),
     (lambda: torch.hsplit(v, 3), RuntimeError),
+    (lambda: torch.hsplit(v, torch.tensor(3)), RuntimeError),
+    (lambda: torch.hsplit(x, torch.tensor(1.0)), TypeError),
     (lambda: torch.hsplit(x, "a"), TypeError),
     (lambda: torch.hsplit(x), TypeError),
     (lambda: torch.vsplit(v, 2), RuntimeError),
