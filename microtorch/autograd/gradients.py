@@ -1,8 +1,8 @@
 """``backward`` and ``grad``: PyTorch's arguments are read and checked, and the engine runs."""
 from __future__ import annotations
 
+import operator
 from collections.abc import Iterable, Sequence
-from operator import index
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -29,12 +29,12 @@ if TYPE_CHECKING:
 _RECORD, _QUIET = Mode(True), Mode(False)
 
 
-def _flag(name: str, value: object) -> bool:
+def _flag(name: str, value: Any) -> bool:
     """A flag as PyTorch's engine reads it: a bool, or an int; TypeError for anything else."""
     if value is True or value is False:
         return value
     try:
-        return index(value) != 0  # type: ignore[arg-type]
+        return operator.index(value) != 0
     except TypeError as e:
         raise TypeError(errors.message(f"{e}", f"{name}={value!r}", "True or False")) from None
 

@@ -162,7 +162,7 @@ def is_mesh(index: Place) -> bool:
         return False
     sizes = [(1,) * (k - p.ndim) + p.shape for p in vectors]
     apart = [max(1, *s[:i], *s[i + 1 :]) == 1 for i, s in enumerate(sizes)] if k > 1 else [True]
-    return all(apart) and all([len(s) == k for s in sizes])
+    return all(apart) and max([p.ndim for p in vectors]) == k == max(map(len, sizes))
 
 
 BREAKS, LONG = 16, 8  # so many runs at most; numpy copies shorter ones sooner one by one

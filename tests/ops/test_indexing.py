@@ -30,6 +30,8 @@ INDICES = [
     ((True, 0), X[0][None]),
     ((slice(None), [True, False, True]), X[:, [0, 2]]),
     ((np.array(1), slice(None), np.array([0])), X[1][:, [0]]),
+    (([1], [2]), X[[1], [2]]),  # one place, no mesh
+    ((slice(None), [1], [[2]]), X[:, [1], [[2]]]),
 ]
 
 

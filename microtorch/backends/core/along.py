@@ -263,12 +263,12 @@ class Along(Reference):
     def largest_of(self, x: Array, place: Array, taps: Array, dim: int) -> tuple[Array, Array]:
         if taps.ndim == 2:
             outer, n, inner = blocks(x.shape, dim)
-            if not any(place.strides[:2]):  # the same of all planes
-                place = place[:1, :1]
+            same = not any(place.strides[:2])  # in all planes
+            own = place[:1, :1] if same else place
             (k, count), shape = taps.shape, (*x.shape[:dim], len(taps), *x.shape[dim + 1 :])
             best, at, wrong = np.empty(shape, self.dtype), np.empty(shape, I64), np.empty(1, U8)
-            period = blocks(place.shape, dim)[0]
-            given = [np.ascontiguousarray(a) for a in (x, taps, place)]
+            period = blocks(own.shape, dim)[0]
+            given = [np.ascontiguousarray(a) for a in (x, taps, own)]
             arrays = *given, wrong, best, at
             done = self.kernels.choose_largest(outer, n, k, inner, count, period, *arrays)
             if done and not wrong[0]:
