@@ -168,7 +168,6 @@ class Found:
             operands = tuple((A + A.mH) / 2 for A in operands)
         return by_numpy(self.name, self.function, *operands, **self.settings)
 
-
     def outputs(self, function: type[Function], *operands: Tensor) -> Any:
         """What ``function.apply`` gives. Where nothing is recorded, its forward gives that alone.
         """

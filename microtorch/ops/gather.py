@@ -101,6 +101,8 @@ gather_op = Op(
     rule=("g, added where it was read",),
     complex="own",
 )
+
+
 @defines
 def summed_pairs(F: Backend, src: Array, index: Array, out: Array) -> bool:
     """Write to ``out`` the sums of complex ``src`` at an index of the last dimension, by C, on the

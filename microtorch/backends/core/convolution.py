@@ -14,7 +14,7 @@ import numpy as np
 
 from ..reference import Reference
 from ..table import definition
-from .library import calls, kernel_of
+from .library import calls, kernel_of, ran
 
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike
@@ -23,16 +23,6 @@ if TYPE_CHECKING:
 
 Pair = tuple[int, int]
 Padding = tuple[Pair, Pair]
-
-
-def ran(kernel: Kernel, *arguments: Array | float | None) -> bool:
-    """Call C with sizes and arrays. Only the last array is written. If C declines them, once more
-    with others that are contiguous.
-    """
-    return kernel(*arguments) or kernel(
-        *[np.ascontiguousarray(a) if isinstance(a, np.ndarray) else a for a in arguments[:-1]],
-        arguments[-1],
-    )
 
 
 @lru_cache(maxsize=512)

@@ -24,7 +24,7 @@ from ...arrays.dtypes import F32, F64, I64, on_bfloat16
 from ...notation import formulas
 
 if TYPE_CHECKING:
-    from ...base.types import DType, Kernel, Operand
+    from ...base.types import Array, DType, Kernel, Operand
 
 lib: Any = None
 ffi: Any = None
@@ -246,6 +246,16 @@ if lib is not None:
 
 
 # ---- kernels and methods -------------------------------------------------------------------------
+def ran(kernel: Kernel, *arguments: Array | float | None) -> bool:
+    """Call C with sizes and arrays. Only the last array is written. If C declines them, once more
+    with others that are contiguous.
+    """
+    return kernel(*arguments) or kernel(
+        *[np.ascontiguousarray(a) if isinstance(a, np.ndarray) else a for a in arguments[:-1]],
+        arguments[-1],
+    )
+
+
 Method = TypeVar("Method", bound=Callable[..., Any])
 
 

@@ -11,8 +11,7 @@ import numpy as np
 
 from ..reference import Reference
 from ..table import definition
-from .convolution import ran as accepted
-from .library import calls
+from .library import calls, ran
 
 if TYPE_CHECKING:
     from ...base.types import Array, DType
@@ -46,15 +45,15 @@ class Normalisation(Reference):
         dx = np.empty(x.shape, self.dtype)
         sums = np.empty(((rows + 31) // 32, *x.shape[-ndim:]), self.dtype)
         arrays = g, x, weight, dx, sums
-        ran = self.kernels.layer_norm_vjps(rows, n, eps, *arrays)
-        return (dx, sums, g) if ran else None
+        done = self.kernels.layer_norm_vjps(rows, n, eps, *arrays)
+        return (dx, sums, g) if done else None
 
     # ---- groups of channels ----------------------------------------------------------------------
     def group_norm(
         self, x: Array, w: Array | None = None, b: Array | None = None, *, group: int, eps: float
     ) -> Array:
         out = np.empty(x.shape, self.dtype)
-        if accepted(self.kernels.group_norm, *groups(x, group), eps, x, w, b, out):
+        if ran(self.kernels.group_norm, *groups(x, group), eps, x, w, b, out):
             return out
         return definition("group_norm")(self, x, w, b, group=group, eps=eps)
 
@@ -67,14 +66,14 @@ class Normalisation(Reference):
         g, x, weight, dx = contiguous(g), contiguous(x), optional(w), np.empty(x.shape, self.dtype)
         dw, db = np.empty(x.shape[:2], self.dtype), np.empty(x.shape[:2], self.dtype)
         arrays = g, x, weight, dx, dw, db
-        ran = self.kernels.group_norm_vjps(*groups(x, group), eps, *arrays)
-        return (dx, dw, db) if ran else None
+        done = self.kernels.group_norm_vjps(*groups(x, group), eps, *arrays)
+        return (dx, dw, db) if done else None
 
     # ---- per channel -----------------------------------------------------------------------------
     def moments(self, x: Array) -> tuple[Array, Array]:
         mean, var = np.empty(x.shape[1], self.dtype), np.empty(x.shape[1], self.dtype)
-        ran = self.kernels.moments(*channels(x), contiguous(x), mean, var)
-        return (mean, var) if ran else definition("moments")(self, x)
+        done = self.kernels.moments(*channels(x), contiguous(x), mean, var)
+        return (mean, var) if done else definition("moments")(self, x)
 
     @calls("channel_affine")
     def fixed_norm(
