@@ -19,7 +19,7 @@ import xml.etree.ElementTree as ET
 from dataclasses import replace
 from typing import NamedTuple
 
-from ..drawing import render
+from ..drawing import lengths, render
 from ..drawing.dot import Drawing
 from ..drawing.options import Options
 from ..drawing.style import LIGHT
@@ -32,13 +32,6 @@ WHOLE = (
 )
 DEEP = 1_000  # modules below this depth become boxes: none
 SVG = "{http://www.w3.org/2000/svg}"
-WIDTHS = {
-    ".": 0.278,
-    " ": 0.278,
-    "−": 0.584,
-    "|": 0.26,
-    "◂": 0.77,
-}  # of Helvetica, in em; a digit has 0.556
 
 
 class Scene(NamedTuple):
@@ -239,9 +232,8 @@ class _Writer:
         left, size = float(x.get("x", "0")), float(x.get("font-size", "12"))
         was = x.get("text-anchor", "start")
         if anchor and was == "start":  # texts that change keep their right end, or their middle
-            left += (
-                size * sum(WIDTHS.get(c, 0.556) for c in words) * (1 if anchor == "end" else 0.5)
-            )
+            wide = lengths.width(words, size) or 0.556 * size * len(words)
+            left += wide * (1 if anchor == "end" else 0.5)
         anchor = anchor or was
         where = f'x="{_r(left)}" y="{_r(float(x.get("y", "0")))}"'
         look = f' font-size="{_r(size)}"' + (' font-weight="bold"' if x.get("font-weight") else "")
