@@ -36,7 +36,7 @@ def _flag(name: str, value: Any) -> bool:
     try:
         return operator.index(value) != 0
     except TypeError as e:
-        raise TypeError(errors.message(f"{e}", f"{name}={value!r}", "True or False")) from None
+        raise TypeError(errors.message(f"{e}", f"{name}={value!r}", fix="True or False")) from None
 
 
 def backward(

@@ -336,6 +336,8 @@ def group_norm(
                 )
             )
     one_dtype("group_norm", input, weight, bias)
+    if x.dtype.kind not in "fV":
+        raise not_floating("group_norm", input)
     if x.size and x.size // x.shape[1] * (x.shape[1] // num_groups) == 1:
         raise ValueError(
             message(

@@ -38,8 +38,13 @@ FIX = "torch.onnx.export(model, args, f) for other programs; torch.save(model.st
 
 
 def save(ep: ExportedProgram, f: str | PathLike[str] | IO[bytes], **more: Operand) -> None:
-    """Write a program with its weights. RuntimeError for one with dynamic shapes, that writes to
-    memory, or that takes other arguments than tensors."""
+    """Write a program with its weights. TypeError for anything else; RuntimeError for one with
+    dynamic shapes, that writes to memory, or that takes other arguments than tensors."""
+    if not isinstance(ep, ExportedProgram):
+        raise TypeError(
+            message("The 'ep' parameter must be an instance of 'ExportedProgram', got "
+                    f"'{type(ep).__name__}' instead.", fix="ep = torch.export.export(model, args)")
+        )  # fmt: skip
     signature = ep.graph_signature
     if ep.dynamic.places or [*signature.user_inputs] != ep.arguments or ep.most < len(ep.arguments):
         raise RuntimeError(

@@ -209,6 +209,11 @@ def test_running_statistics_are_written_in_place_and_seen():
         (lambda: nn.GroupNorm(2, 3), ValueError, "must be divisible"),
         (lambda: F.group_norm(torch.zeros(2, 3), 2), RuntimeError, "divisible by num_groups"),
         (
+            lambda: F.group_norm(torch.zeros(2, 4, dtype=torch.int64), 2),
+            NotImplementedError,
+            "not implemented for 'Long'",
+        ),
+        (
             lambda: F.batch_norm(torch.zeros(2, 3), None, None),
             RuntimeError,
             "running_mean must be defined",

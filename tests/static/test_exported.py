@@ -286,6 +286,7 @@ def test_a_program_in_a_file():
     (lambda m, x: torch.export.export(m, (x,)).graph_module(x), RuntimeError, r"ep\.module\(\)"),
     (lambda m, x: torch.export.save(torch.export.export(m, (x,), dynamic_shapes=(
         {0: torch.export.Dim("b")},)), io.BytesIO()), RuntimeError, "of the sizes of the example"),
+    (lambda m, x: torch.export.save(m, io.BytesIO()), TypeError, "instance of 'ExportedProgram'"),
     (lambda m, x: torch.export.register_dataclass(int), ValueError, "not a dataclass"),
     (lambda m, x: torch.export.ShapesCollection(), AttributeError, "dynamic_shapes="),
     (lambda m, x: torch.export.load(in_file({"a": x})), RuntimeError, "no exported program"),

@@ -50,6 +50,7 @@ def test_frames_of_a_terminal(f):
         assert here.split()[:2] == ["▶", str(p.number + 1)] or f"▶{p.number + 1:>3}" in here
         assert "at most" in frame
     c = [line for line in "\n".join(frames).splitlines() if line.lstrip().startswith("for (")]
+    assert bool(c) is any(p.kind == "loop" for p in steps.account.parts)
     assert not c or len({len(x) - len(x.lstrip()) for x in c}) > 1  # loops inside of loops
     assert "→  #" not in str(viz.draw(f))
 
