@@ -133,9 +133,11 @@ static void NAME(choose_body)(const void *task, size_t begin, size_t end)
 /* best[o, j, i] = the largest over t of x[o, index[j, t], i], and the name of the chosen one: of
  * equal ones the first, of NaNs the last. The names are the same after each `period` blocks. */
 KERNEL(choose_largest)(size_t outer, size_t n, size_t k, size_t inner, size_t count, size_t period,
-                   ARRAY(const real, x, outer * n * inner), ARRAY(const int64_t, index, k * count),
-                   ARRAY(const int64_t, name, period * n * inner), ARRAY(uint8_t, wrong, 1),
-                   ARRAY(real, best, outer * k * inner), ARRAY(int64_t, chosen, outer * k * inner))
+                       ARRAY(const real, x, outer * n * inner),
+                       ARRAY(const int64_t, index, k * count),
+                       ARRAY(const int64_t, name, period * n * inner), ARRAY(uint8_t, wrong, 1),
+                       ARRAY(real, best, outer * k * inner),
+                       ARRAY(int64_t, chosen, outer * k * inner))
 {
     const struct NAME(choice) task = {x, index, name, best, chosen, n, k, inner, count, period};
     if ((wrong[0] = (uint8_t)(NAME(outside)(index, k * count, n) | !count | !period)))
