@@ -5,6 +5,7 @@ import warnings
 import numpy as np
 
 import microtorch as torch
+from microtorch import nn
 
 
 def same(a, b):
@@ -62,3 +63,8 @@ def t(*shape, seed=0):
 
 
 XS = [(t(3, 4, seed=i),) for i in range(6)]
+
+
+def net():
+    return nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Dropout(0.3), nn.BatchNorm1d(8),
+                         nn.Linear(8, 2))  # fmt: skip
