@@ -62,6 +62,10 @@ def t(*shape, seed=0):
     return torch.tensor(np.random.default_rng(seed).standard_normal(shape).astype("f4"))
 
 
+def near(a, b):
+    np.testing.assert_allclose(a.detach().numpy(), b.detach().numpy(), rtol=1e-4, atol=1e-5)
+
+
 XS = [(t(3, 4, seed=i),) for i in range(6)]
 
 

@@ -7,6 +7,7 @@ import warnings
 
 import numpy as np
 import pytest
+from both_ways import near, t
 from ops.running import CASES, tensors
 from ops.samples import SAMPLES
 
@@ -23,14 +24,6 @@ except build.CompilerError:
 
 
 pytestmark = pytest.mark.usefixtures("own_cache")
-
-
-def t(*shape, seed=0):
-    return torch.tensor(np.random.default_rng(seed).standard_normal(shape).astype("f4"))
-
-
-def near(a, b):
-    np.testing.assert_allclose(a.detach().numpy(), b.detach().numpy(), rtol=1e-4, atol=1e-5)
 
 
 def test_all_elementwise_ops_and_derivatives_in_one_program(monkeypatch):

@@ -10,8 +10,8 @@ import threading
 import time
 import warnings
 
-import numpy as np
 import pytest
+from both_ways import near, t
 
 import microtorch as torch
 from microtorch.static import build, loops
@@ -23,14 +23,6 @@ except build.CompilerError:
 
 
 pytestmark = pytest.mark.usefixtures("own_cache")
-
-
-def t(*shape, seed=0):
-    return torch.tensor(np.random.default_rng(seed).standard_normal(shape).astype("f4"))
-
-
-def near(a, b):
-    np.testing.assert_allclose(a.detach().numpy(), b.detach().numpy(), rtol=1e-4, atol=1e-5)
 
 
 def test_c_that_is_wrong_is_not_used(monkeypatch):
